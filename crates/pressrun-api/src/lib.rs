@@ -1,0 +1,1 @@
+//! What a person causes: use cases and the HTTP contract.

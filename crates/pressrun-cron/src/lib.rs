@@ -1,0 +1,1 @@
+//! AWS six-field cron expressions and IANA zones to instants; pure.

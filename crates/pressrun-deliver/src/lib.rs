@@ -1,0 +1,1 @@
+//! One artifact to one destination; egress policy.

@@ -1,0 +1,1 @@
+//! Ids, entities, states and decisions; pure, no I/O.

@@ -1,0 +1,1 @@
+//! What time causes: plan, claim, worker, pipeline, spool.

@@ -1,0 +1,1 @@
+//! What Pressrun remembers: traits, the conformance suite, SQLite.

@@ -1,0 +1,1 @@
+//! Fake clock, sinks and sample entities; tests only.

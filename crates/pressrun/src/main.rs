@@ -1,0 +1,2 @@
+//! The `pressrun` binary.
+fn main() {}
