@@ -1,1 +1,23 @@
-//! Ids, entities, states and decisions; pure, no I/O.
+//! Ids, entities, states and decisions of Pressrun; pure, no I/O.
+//!
+//! The words are those of the published contract and of `ARCHITECTURE.md`: a [`schedule::Schedule`] is the saved order, an
+//! occurrence is an instant at which it is due, a [`run::Run`] is the work for one occurrence, a
+//! [`delivery::Delivery`] is one piece that the run promised, an [`delivery::Attempt`] one try at it.
+
+pub mod audience;
+pub mod catalog;
+pub mod chart;
+pub mod clock;
+pub mod condition;
+pub mod delivery;
+pub mod destination;
+pub mod email;
+pub mod id;
+pub mod key;
+pub mod output;
+// pub mod plan;
+pub mod retry;
+pub mod run;
+pub mod schedule;
+pub mod secret;
+pub mod users;

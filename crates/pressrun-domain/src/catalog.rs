@@ -1,0 +1,378 @@
+//! What data teams write in files: connections, people, documents, dashboards and tiles, as one validated snapshot.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::chart::Chart;
+use crate::email::EmailAddress;
+use crate::id::{ConnectionName, DocumentIdentifier, FilterKey, GroupId, MembershipId, OrganizationId, TileKey, UserId};
+use crate::secret::Secret;
+
+/// A consistent, validated state of the catalog folder.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// SHA-256 (hex) over the files it was read from.
+    pub version: String,
+    /// The one organization that this server serves.
+    pub organization: Organization,
+    /// Where data lives.
+    pub connections: IndexMap<ConnectionName, Connection>,
+    /// People with a login.
+    pub members: Vec<Member>,
+    /// Groups of members.
+    pub groups: Vec<Group>,
+    /// User attributes that may be set, in file order; system attributes are not in here.
+    pub attributes: IndexMap<String, AttributeDefinition>,
+    /// API keys written into files; for development only.
+    pub dev_keys: Vec<DevKey>,
+    /// Documents by identifier, in file order.
+    pub documents: IndexMap<DocumentIdentifier, Document>,
+}
+
+impl Catalog {
+    /// The member with this membership id, or, since clients mix them up, with this user id (contract Q15).
+    #[must_use]
+    pub fn member(&self, id: uuid::Uuid) -> Option<&Member> {
+        self.members.iter().find(|m| m.id.0 == id).or_else(|| self.members.iter().find(|m| m.user_id.0 == id))
+    }
+
+    /// The member with this address, compared without case.
+    #[must_use]
+    pub fn member_by_email(&self, email: &EmailAddress) -> Option<&Member> {
+        self.members.iter().find(|m| m.email.same_as(email))
+    }
+
+    /// The group with this id.
+    #[must_use]
+    pub fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.iter().find(|g| g.id == id)
+    }
+
+    /// Whether `member` may see `document`: admins and everybody when no group is named, else members of a named group.
+    #[must_use]
+    pub fn may_view(&self, member: &Member, document: &Document) -> bool {
+        member.active
+            && (member.admin
+                || document.access.groups.is_empty()
+                || self.groups.iter().any(|g| document.access.groups.contains(&g.name) && g.members.contains(&member.id)))
+    }
+}
+
+/// The organization that owns everything.
+#[derive(Debug, Clone)]
+pub struct Organization {
+    /// UUID; also the external id of S3 role assumption.
+    pub id: OrganizationId,
+    /// Display name.
+    pub name: String,
+    /// Overrides every schedule's `fanOut` at run time (P6).
+    pub fan_out: FanOutPolicy,
+    /// Mail domains that may receive deliveries, lower case; empty allows all (P13).
+    pub allowed_domains: Vec<String>,
+    /// Whether a member's own time zone is used for queries (Q6).
+    pub member_timezones: bool,
+}
+
+/// What the organization says about personal copies (P6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FanOutPolicy {
+    /// The schedule decides.
+    #[default]
+    Schedule,
+    /// Every e-mail is personal.
+    Always,
+    /// No e-mail is personal.
+    Never,
+}
+
+/// A named place where data lives.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The name dashboards use.
+    pub name: ConnectionName,
+    /// IANA zone in which relative dates and truncation are computed when nothing more specific is said (Q6).
+    pub timezone: String,
+    /// Most queries running at once on it.
+    pub max_concurrency: usize,
+    /// Seconds after which a query is stopped.
+    pub timeout_seconds: u64,
+    /// The kind of source and its settings.
+    pub source: SourceSettings,
+}
+
+/// The kind of source and its settings.
+#[derive(Debug, Clone)]
+pub enum SourceSettings {
+    /// Parquet, CSV and JSON files under one folder, queried by the embedded engine.
+    Files {
+        /// Absolute folder; nothing outside it is readable.
+        folder: std::path::PathBuf,
+        /// Table name → file name, glob or sub-folder relative to `folder`. Files not named here are tables by their stem.
+        tables: IndexMap<String, String>,
+    },
+    /// A server that speaks Postgres' wire; the whole query is pushed down.
+    Postgres {
+        /// `postgres://user:password@host:port/database`.
+        url: Secret,
+    },
+}
+
+/// A person with a login.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Membership id; what the contract calls `userId` and `ownerId`.
+    pub id: MembershipId,
+    /// The person behind the membership.
+    pub user_id: UserId,
+    /// Display name.
+    pub name: String,
+    /// Mail address.
+    pub email: EmailAddress,
+    /// Organization admin.
+    pub admin: bool,
+    /// False once deactivated: no login, no mail (P10), owned schedules lose access (X6).
+    pub active: bool,
+    /// User attribute values by reference name.
+    pub attributes: AttributeValues,
+}
+
+/// A group of members.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// UUID.
+    pub id: GroupId,
+    /// Name used by `access`.
+    pub name: String,
+    /// Who is in it.
+    pub members: Vec<MembershipId>,
+}
+
+/// An API key written into the catalog; development only.
+#[derive(Debug, Clone)]
+pub struct DevKey {
+    /// The bearer token.
+    pub token: Secret,
+    /// What it may do.
+    pub kind: crate::key::KeyKind,
+    /// Whom it belongs to.
+    pub member: MembershipId,
+}
+
+/// A user attribute that may be set on members and email-only users (contract §7).
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttributeDefinition {
+    /// Reference name; case-sensitive.
+    pub name: String,
+    /// Shown to people.
+    pub label: String,
+    /// What it is for.
+    pub description: String,
+    /// Type of each value.
+    pub kind: AttributeKind,
+    /// Whether the value is a list.
+    pub multiple_values: bool,
+    /// What holds when unset; `None` fails closed (P1).
+    pub default: Option<AttributeValue>,
+}
+
+/// Type of a user attribute's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttributeKind {
+    /// Text.
+    String,
+    /// Numbers; flags are 0 and 1.
+    Number,
+}
+
+/// One value, or the values of a multi-value attribute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AttributeValue {
+    /// The value of a single-value attribute.
+    One(Scalar),
+    /// The values of a multi-value attribute, at least one.
+    Many(Vec<Scalar>),
+}
+
+impl AttributeValue {
+    /// The values, whether one or several.
+    #[must_use]
+    pub fn values(&self) -> &[Scalar] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
+}
+
+/// Text or number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A number, with the digits it was given.
+    Number(serde_json::Number),
+    /// Text.
+    Text(String),
+}
+
+impl std::fmt::Display for Scalar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Attribute values by reference name; unset attributes are absent.
+pub type AttributeValues = BTreeMap<String, AttributeValue>;
+
+/// A saved asset, with or without a dashboard.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What the API calls `identifier`.
+    pub identifier: DocumentIdentifier,
+    /// Current name.
+    pub name: String,
+    /// False for an analysis draft, which cannot be scheduled.
+    pub saved: bool,
+    /// Hash of the published definition.
+    pub version: String,
+    /// Who may view it.
+    pub access: Access,
+    /// Its dashboard, unless it has none.
+    pub dashboard: Option<Dashboard>,
+}
+
+/// Who may view a document.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Names of groups; empty means every member.
+    pub groups: Vec<String>,
+}
+
+/// Tiles over one connection, with filters.
+#[derive(Debug, Clone)]
+pub struct Dashboard {
+    /// What it shows, in a sentence.
+    pub description: Option<String>,
+    /// Where its SQL runs.
+    pub connection: ConnectionName,
+    /// Query zone of this dashboard (IANA), over the connection's.
+    pub timezone: Option<String>,
+    /// Filters in the order shown.
+    pub filters: IndexMap<FilterKey, FilterDefinition>,
+    /// Names of pages in order; empty means one unnamed page.
+    pub pages: Vec<String>,
+    /// Tiles in file order.
+    pub tiles: IndexMap<TileKey, Tile>,
+}
+
+impl Dashboard {
+    /// The query of this key, or `None` when the key is unknown or names a text tile.
+    #[must_use]
+    pub fn query(&self, key: &TileKey) -> Option<&QueryTile> {
+        match &self.tiles.get(key)?.body {
+            TileBody::Query(query) => Some(query),
+            TileBody::Markdown(_) => None,
+        }
+    }
+}
+
+/// A dashboard filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilterDefinition {
+    /// Shown to people.
+    pub label: String,
+    /// Type of value it filters.
+    pub kind: FilterKind,
+    /// Expression in force when a schedule does not override it; `None` filters nothing.
+    pub default: Option<serde_json::Value>,
+    /// Applied but never shown (F11).
+    pub hidden: bool,
+}
+
+/// Type of value a filter works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FilterKind {
+    /// Text.
+    String,
+    /// Numbers.
+    Number,
+    /// Dates and instants.
+    Date,
+    /// True or false.
+    Boolean,
+}
+
+/// One tile of a dashboard.
+#[derive(Debug, Clone)]
+pub struct Tile {
+    /// Its query map key.
+    pub key: TileKey,
+    /// Literal text, never templated.
+    pub title: String,
+    /// Smaller text under the title.
+    pub subtitle: Option<String>,
+    /// Where it stands on the 24-column grid.
+    pub at: GridPosition,
+    /// Index into [`Dashboard::pages`]; 0 when there are no pages.
+    pub page: usize,
+    /// Not drawn and in no file, but may be watched (Q9).
+    pub hidden: bool,
+    /// What it shows.
+    pub body: TileBody,
+}
+
+/// Where a tile stands: cells of a 24-column grid; one row of it is 28 points high on paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GridPosition {
+    /// Column of the left edge, 0 to 23.
+    pub x: u16,
+    /// Row of the top edge.
+    pub y: u16,
+    /// Width in columns, 1 to 24.
+    pub w: u16,
+    /// Height in rows, at least 1.
+    pub h: u16,
+}
+
+/// What a tile shows.
+#[derive(Debug, Clone)]
+pub enum TileBody {
+    /// Rows of a query.
+    Query(QueryTile),
+    /// Markdown text with Mustache tokens (V12).
+    Markdown(String),
+}
+
+/// A query and how its rows are shown.
+#[derive(Debug, Clone)]
+pub struct QueryTile {
+    /// SQL template: `{{ filter(key, expression) }}`, `{{ user_attribute(name, expression) }}`.
+    pub sql: String,
+    /// Most rows returned unless the schedule overrides it; default 1000 (R9).
+    pub limit: u32,
+    /// Presentation of result columns by name; columns not named get defaults.
+    pub fields: IndexMap<String, FieldSpec>,
+    /// The drawing.
+    pub chart: Chart,
+}
+
+/// The limit of a query that states none (R9).
+pub const DEFAULT_ROW_LIMIT: u32 = 1000;
+
+/// How one result column is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldSpec {
+    /// Header text; the column name in words when absent.
+    pub label: Option<String>,
+    /// Spreadsheet-style number format (`$#,##0.00`, `0.0%`, `#,##0,"K"`) or date pattern (`MMM yyyy`, `yyyy-MM-dd HH:mm`).
+    pub format: Option<String>,
+    /// Left out of pages, and of files when `hideHiddenFields` is set (R8).
+    pub hidden: bool,
+}

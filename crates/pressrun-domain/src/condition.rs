@@ -1,0 +1,145 @@
+//! Alert judgement: condition + baseline + result → deliver or not (rules A1–A22).
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::TileKey;
+
+/// What makes a schedule an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// What has to hold.
+    pub kind: ConditionKind,
+    /// The watched query; independent of what is delivered (A16).
+    pub tile: TileKey,
+}
+
+/// What has to hold of the watched result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ConditionKind {
+    /// At least one row.
+    ResultsPresent,
+    /// Another result than at the previous evaluation.
+    ResultsChanged,
+    /// No row.
+    ResultsMissing,
+    /// The same result as at the previous evaluation.
+    ResultsUnchanged,
+}
+
+impl ConditionKind {
+    /// Every value, in the contract's order.
+    pub const ALL: [Self; 4] = [Self::ResultsPresent, Self::ResultsChanged, Self::ResultsMissing, Self::ResultsUnchanged];
+
+    /// The wire value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ResultsPresent => "RESULTS_PRESENT",
+            Self::ResultsChanged => "RESULTS_CHANGED",
+            Self::ResultsMissing => "RESULTS_MISSING",
+            Self::ResultsUnchanged => "RESULTS_UNCHANGED",
+        }
+    }
+
+    /// Whether the judgement needs the previous result.
+    #[must_use]
+    pub fn compares(self) -> bool {
+        matches!(self, Self::ResultsChanged | Self::ResultsUnchanged)
+    }
+}
+
+/// How the watched result stands to the baseline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// There is no baseline yet (A7).
+    NoBaseline,
+    /// Same columns and same multiset of rows (A5).
+    Same,
+    /// A different result.
+    Different,
+}
+
+/// What the judgement says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    /// Deliver.
+    Met,
+    /// Deliver nothing; the run ends `CONDITION_UNMET`.
+    Unmet,
+    /// First evaluation of a comparing condition: deliver nothing, remember the result (A7).
+    BaselineRecorded,
+}
+
+/// Judges a watched result of `rows` rows.
+#[must_use]
+pub fn judge(kind: ConditionKind, rows: u64, comparison: Comparison) -> Judgement {
+    let met = match (kind, comparison) {
+        (ConditionKind::ResultsPresent, _) => rows > 0,
+        (ConditionKind::ResultsMissing, _) => rows == 0,
+        (ConditionKind::ResultsChanged | ConditionKind::ResultsUnchanged, Comparison::NoBaseline) => {
+            return Judgement::BaselineRecorded;
+        }
+        (ConditionKind::ResultsChanged, comparison) => comparison == Comparison::Different,
+        (ConditionKind::ResultsUnchanged, comparison) => comparison == Comparison::Same,
+    };
+    if met { Judgement::Met } else { Judgement::Unmet }
+}
+
+/// Whether the baseline moves to the result just judged, given whether anything reached anybody.
+///
+/// A change that nobody was told of must fire again (A10); one that somebody was told of must not.
+#[must_use]
+pub fn advances_baseline(judgement: Judgement, delivered_to_somebody: bool) -> bool {
+    match judgement {
+        Judgement::Met => delivered_to_somebody,
+        Judgement::Unmet | Judgement::BaselineRecorded => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Comparison::{Different, NoBaseline, Same};
+    use ConditionKind::{ResultsChanged, ResultsMissing, ResultsPresent, ResultsUnchanged};
+    use Judgement::{BaselineRecorded, Met, Unmet};
+
+    #[test]
+    fn a1_present_and_missing_count_rows() {
+        for (kind, rows, expected) in [
+            (ResultsPresent, 0, Unmet),
+            (ResultsPresent, 1, Met),
+            (ResultsMissing, 0, Met),
+            (ResultsMissing, 1, Unmet),
+        ] {
+            assert_eq!(judge(kind, rows, NoBaseline), expected, "{kind:?} {rows}");
+        }
+    }
+
+    #[test]
+    fn a7_a_first_evaluation_records_and_sends_nothing() {
+        assert_eq!(judge(ResultsChanged, 3, NoBaseline), BaselineRecorded);
+        assert_eq!(judge(ResultsUnchanged, 3, NoBaseline), BaselineRecorded);
+    }
+
+    #[test]
+    fn a8_a_second_evaluation_compares() {
+        for (kind, comparison, expected) in [
+            (ResultsChanged, Same, Unmet),
+            (ResultsChanged, Different, Met),
+            (ResultsUnchanged, Same, Met),
+            (ResultsUnchanged, Different, Unmet),
+        ] {
+            assert_eq!(judge(kind, 0, comparison), expected, "{kind:?} {comparison:?}");
+        }
+    }
+
+    #[test]
+    fn a10_only_a_change_that_nobody_was_told_of_keeps_the_baseline() {
+        assert!(!advances_baseline(Met, false));
+        assert!(advances_baseline(Met, true));
+        assert!(advances_baseline(Unmet, false));
+        assert!(advances_baseline(BaselineRecorded, false));
+    }
+}

@@ -1,0 +1,172 @@
+//! The ledger's rows: what a run promised, and each try at it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DeliveryId, RunId};
+use crate::run::ArtifactRecord;
+
+/// One piece that a run promised: one artifact to one recipient or destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// UUID; made from run and target, so that promising twice is promising once.
+    pub id: DeliveryId,
+    /// The run.
+    pub run: RunId,
+    /// Recipient address, Slack id, or the destination's name; unique in the run.
+    pub target: String,
+    /// Which audience's artifact it carries.
+    pub audience: String,
+    /// What it carries; `None` for link_only without a file.
+    pub artifact: Option<ArtifactRecord>,
+    /// The same on every attempt: Message-ID local part, webhook id, client message id (I6).
+    pub idempotency_key: String,
+    /// The message around the artifact, rendered once for the audience.
+    pub message: Message,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Every try so far, oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// The words around an artifact, the same on every attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Message {
+    /// Subject, templates resolved.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// HTML.
+    pub html: Option<String>,
+    /// SHA-256 of a PNG in the spool shown inside the HTML by content id `dashboard`.
+    pub inline_png: Option<String>,
+    /// Address of the dashboard with the effective filters.
+    pub link: Option<String>,
+    /// Address of the one-click unsubscribe page (RFC 8058).
+    pub unsubscribe: Option<String>,
+}
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Owed; not before `not_before`.
+    Pending {
+        /// Earliest instant of the next attempt.
+        not_before: Timestamp,
+    },
+    /// The remote took it; never sent again (I7).
+    Accepted {
+        /// When.
+        at: Timestamp,
+    },
+    /// Given up.
+    Failed {
+        /// When.
+        at: Timestamp,
+        /// The named reason.
+        reason: String,
+    },
+    /// Never tried.
+    Skipped {
+        /// The named reason.
+        reason: String,
+    },
+}
+
+impl DeliveryState {
+    /// The word in history and storage.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pending { .. } => "pending",
+            Self::Accepted { .. } => "accepted",
+            Self::Failed { .. } => "failed",
+            Self::Skipped { .. } => "skipped",
+        }
+    }
+}
+
+/// One try at a delivery, with what the remote said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// 1, 2, 3 …
+    pub number: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; `None` while under way, and for ever if the process died in it.
+    pub ended_at: Option<Timestamp>,
+    /// What came of it.
+    pub outcome: Option<Outcome>,
+}
+
+/// What one attempt came to. The destination classifies, where the knowledge is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "camelCase")]
+pub enum Outcome {
+    /// The remote took it.
+    Accepted {
+        /// The remote's answer, shortened and redacted.
+        receipt: String,
+    },
+    /// It may work later (S9, D3).
+    Retry {
+        /// What went wrong, where.
+        reason: String,
+        /// The remote asked to wait until then (`Retry-After`).
+        not_before: Option<Timestamp>,
+    },
+    /// It will not work by waiting (D3).
+    Rejected {
+        /// What went wrong, where.
+        reason: String,
+    },
+}
+
+/// How a run ends, given its deliveries and whether a tile failed (S1, S2, P4, S5).
+///
+/// Returns `None` while something is still owed.
+#[must_use]
+pub fn verdict<'a>(states: impl IntoIterator<Item = &'a DeliveryState>, something_failed_before: bool) -> Option<crate::run::RunStatus> {
+    use crate::run::RunStatus;
+    let (mut accepted, mut failed) = (false, something_failed_before);
+    for state in states {
+        match state {
+            DeliveryState::Pending { .. } => return None,
+            DeliveryState::Accepted { .. } => accepted = true,
+            DeliveryState::Failed { .. } => failed = true,
+            DeliveryState::Skipped { .. } => {}
+        }
+    }
+    Some(match (accepted, failed) {
+        (true, false) => RunStatus::Complete,
+        (true, true) => RunStatus::ErrorDelivered,
+        (false, _) => RunStatus::Error,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::RunStatus;
+
+    #[test]
+    fn p4_the_verdict_follows_the_pieces() {
+        let accepted = DeliveryState::Accepted { at: Timestamp::UNIX_EPOCH };
+        let failed = DeliveryState::Failed { at: Timestamp::UNIX_EPOCH, reason: "refused".into() };
+        let skipped = DeliveryState::Skipped { reason: "noAccess".into() };
+        let pending = DeliveryState::Pending { not_before: Timestamp::UNIX_EPOCH };
+        for (case, states, tile_failed, expected) in [
+            ("s1 all accepted", vec![&accepted, &accepted], false, Some(RunStatus::Complete)),
+            ("s2 a tile failed", vec![&accepted], true, Some(RunStatus::ErrorDelivered)),
+            ("p4 one failed", vec![&accepted, &failed], false, Some(RunStatus::ErrorDelivered)),
+            ("p4 all failed", vec![&failed, &failed], false, Some(RunStatus::Error)),
+            ("p10 one skipped", vec![&accepted, &skipped], false, Some(RunStatus::Complete)),
+            ("nobody left", vec![&skipped], false, Some(RunStatus::Error)),
+            ("something owed", vec![&accepted, &pending], false, None),
+        ] {
+            assert_eq!(verdict(states, tile_failed), expected, "{case}");
+        }
+    }
+}

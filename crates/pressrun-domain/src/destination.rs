@@ -1,0 +1,255 @@
+//! Where a schedule delivers to, as stored. Checked on construction by the API; secrets are kept apart when stored.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::email::EmailAddress;
+use crate::id::{GroupId, MembershipId, RecipientId, UserId};
+use crate::secret::Secret;
+
+/// Exactly one destination with its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Destination {
+    /// Mail to people.
+    Email(EmailSettings),
+    /// A file on an SSH server.
+    Sftp(SftpSettings),
+    /// An HTTP POST.
+    Webhook(WebhookSettings),
+    /// A message with a file.
+    Slack(SlackSettings),
+    /// An object in a bucket.
+    S3(S3Settings),
+}
+
+/// The kind of a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DestinationKind {
+    /// Mail.
+    Email,
+    /// SFTP.
+    Sftp,
+    /// Webhook.
+    Webhook,
+    /// Slack.
+    Slack,
+    /// S3.
+    S3,
+}
+
+impl DestinationKind {
+    /// Every value, in the contract's order.
+    pub const ALL: [Self; 5] = [Self::Email, Self::Sftp, Self::Webhook, Self::Slack, Self::S3];
+
+    /// The wire value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Sftp => "sftp",
+            Self::Webhook => "webhook",
+            Self::Slack => "slack",
+            Self::S3 => "s3",
+        }
+    }
+}
+
+/// Mail to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailSettings {
+    /// Single recipients, each address once.
+    pub recipients: Vec<Recipient>,
+    /// Groups, expanded at run time (P7).
+    pub groups: Vec<GroupId>,
+    /// Subject template (D11).
+    pub subject: String,
+    /// Plain text body template (D11).
+    pub text_body: Option<String>,
+    /// A personal copy for each recipient, with that person's data.
+    pub fan_out: bool,
+}
+
+/// One person on the list of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// This place on the list.
+    pub id: RecipientId,
+    /// Where the mail goes.
+    pub email: EmailAddress,
+    /// Who it is.
+    pub person: Person,
+}
+
+/// Who a recipient is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Person {
+    /// A member, by membership.
+    Member(MembershipId),
+    /// An email-only user.
+    EmailOnly(UserId),
+}
+
+/// A file on an SSH server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SftpSettings {
+    /// Host as typed: `sftp.example.com` or `sftp://sftp.example.com`.
+    pub address: String,
+    /// 1 to 65535.
+    pub port: u16,
+    /// Login name.
+    pub username: String,
+    /// Password, unless a key is used.
+    #[serde(skip)]
+    pub password: Option<Secret>,
+    /// Private key in OpenSSH or PEM form.
+    #[serde(skip)]
+    pub private_key: Option<Secret>,
+    /// Passphrase of the private key.
+    #[serde(skip)]
+    pub passphrase: Option<Secret>,
+    /// Remote folder; the login folder when absent.
+    pub path: Option<String>,
+    /// Host key in OpenSSH form (`ssh-ed25519 AAAA…`), given in advance or pinned at first use (D7).
+    pub host_key: Option<String>,
+}
+
+/// An HTTP POST.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookSettings {
+    /// http or https address.
+    pub url: String,
+    /// Signing secrets, newest first; several while one is being replaced.
+    #[serde(skip)]
+    pub secrets: Vec<Secret>,
+}
+
+/// A message with a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlackSettings {
+    /// Channel or direct messages.
+    pub recipient_type: SlackRecipientType,
+    /// Slack ids: one `C…`, or any number of `U…`.
+    pub recipients: Vec<String>,
+    /// Message text with Slack markup.
+    pub text_body: Option<String>,
+}
+
+/// Channel or direct messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SlackRecipientType {
+    /// One channel.
+    Channel,
+    /// Direct messages.
+    Users,
+}
+
+impl SlackRecipientType {
+    /// The wire value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Channel => "channel",
+            Self::Users => "users",
+        }
+    }
+}
+
+/// An object in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct S3Settings {
+    /// Bucket name (D8).
+    pub bucket_name: String,
+    /// Region, such as `us-east-1`.
+    pub region: String,
+    /// Role to assume.
+    pub role_arn: String,
+    /// Normalised prefix: no leading slash, a trailing one unless empty (D8).
+    pub key_prefix: Option<String>,
+    /// File name template without extension (D9).
+    pub filename: Option<String>,
+}
+
+impl Destination {
+    /// Which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> DestinationKind {
+        match self {
+            Self::Email(_) => DestinationKind::Email,
+            Self::Sftp(_) => DestinationKind::Sftp,
+            Self::Webhook(_) => DestinationKind::Webhook,
+            Self::Slack(_) => DestinationKind::Slack,
+            Self::S3(_) => DestinationKind::S3,
+        }
+    }
+
+    /// The mail settings, when it is mail.
+    #[must_use]
+    pub fn email(&self) -> Option<&EmailSettings> {
+        if let Self::Email(settings) = self { Some(settings) } else { None }
+    }
+
+    /// Every secret by a stable name, for storing them apart and encrypted (D13).
+    #[must_use]
+    pub fn secrets(&self) -> BTreeMap<String, Secret> {
+        let named = |name: &str, secret: &Option<Secret>| secret.clone().map(|secret| (name.to_owned(), secret));
+        match self {
+            Self::Sftp(sftp) => [
+                named("password", &sftp.password),
+                named("private_key", &sftp.private_key),
+                named("passphrase", &sftp.passphrase),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+            Self::Webhook(webhook) => {
+                webhook.secrets.iter().enumerate().map(|(at, secret)| (format!("secret_{at:02}"), secret.clone())).collect()
+            }
+            Self::Email(_) | Self::Slack(_) | Self::S3(_) => BTreeMap::new(),
+        }
+    }
+
+    /// Puts secrets back that [`Destination::secrets`] named.
+    pub fn restore_secrets(&mut self, mut secrets: BTreeMap<String, Secret>) {
+        match self {
+            Self::Sftp(sftp) => {
+                sftp.password = secrets.remove("password");
+                sftp.private_key = secrets.remove("private_key");
+                sftp.passphrase = secrets.remove("passphrase");
+            }
+            Self::Webhook(webhook) => webhook.secrets = secrets.into_values().collect(),
+            Self::Email(_) | Self::Slack(_) | Self::S3(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d13_secrets_are_not_in_the_serialized_form_and_come_back_by_name() {
+        let mut destination = Destination::Sftp(SftpSettings {
+            address: "sftp.blobsrus.com".into(),
+            port: 22,
+            username: "blobby".into(),
+            password: Some(Secret::new("1am@g00dBL0b")),
+            private_key: None,
+            passphrase: None,
+            path: None,
+            host_key: None,
+        });
+        let json = serde_json::to_string(&destination).expect("serializes");
+        assert!(!json.contains("1am@g00dBL0b"), "{json}");
+        let secrets = destination.secrets();
+        let mut read: Destination = serde_json::from_str(&json).expect("reads back");
+        read.restore_secrets(secrets);
+        assert_eq!(read, destination);
+        destination.restore_secrets(BTreeMap::new());
+        assert_ne!(read, destination);
+    }
+}

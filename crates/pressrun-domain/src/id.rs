@@ -1,0 +1,155 @@
+//! Identifiers. A [`RunId`] is never accepted where a [`ScheduleId`] is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The text is no UUID in the hyphenated 8-4-4-4-12 form (contract §1.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUID of the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")]
+pub struct InvalidUuid;
+
+/// Parses the hyphenated form only, any case, any version and variant; braces, URN and 32-digit forms are refused (contract §1.5).
+///
+/// # Errors
+/// [`InvalidUuid`] for every other text.
+pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidUuid> {
+    let hyphens = [8, 13, 18, 23];
+    let shaped = text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| {
+            if hyphens.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() }
+        });
+    if !shaped {
+        return Err(InvalidUuid);
+    }
+    Uuid::parse_str(text).map_err(|_| InvalidUuid)
+}
+
+macro_rules! uuid_ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id: UUID version 7, so that ids sort by the time they were made.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.as_hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidUuid;
+            fn from_str(text: &str) -> Result<Self, InvalidUuid> {
+                parse_uuid(text).map(Self)
+            }
+        }
+    )*};
+}
+
+uuid_ids! {
+    /// A saved schedule.
+    ScheduleId;
+    /// The work for one occurrence, manual trigger or test.
+    RunId;
+    /// One promised piece of a run.
+    DeliveryId;
+    /// The organization.
+    OrganizationId;
+    /// A person's presence in the organization; what the contract calls `userId` of a member.
+    MembershipId;
+    /// A person, member or email-only user.
+    UserId;
+    /// A user group.
+    GroupId;
+    /// A recipient's place on one schedule.
+    RecipientId;
+    /// A stored API key (never the token itself).
+    ApiKeyId;
+    /// One worker of one process.
+    WorkerId;
+}
+
+macro_rules! text_ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The text as written.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )*};
+}
+
+text_ids! {
+    /// A document's `identifier`: opaque, usually eight hex characters or a slug.
+    DocumentIdentifier;
+    /// A query map key: opaque, case-sensitive.
+    TileKey;
+    /// A dashboard filter's key: opaque, case-sensitive, matched exactly.
+    FilterKey;
+    /// A connection's name in the catalog.
+    ConnectionName;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hyphenated_form_is_a_uuid() {
+        for (text, valid) in [
+            ("abcdef12-3456-7890-abcd-ef1234567890", true),
+            ("ABCDEF12-3456-7890-ABCD-EF1234567890", true),
+            ("{abcdef12-3456-7890-abcd-ef1234567890}", false),
+            ("urn:uuid:abcdef12-3456-7890-abcd-ef1234567890", false),
+            ("abcdef1234567890abcdef1234567890", false),
+            ("abcdef12-3456-7890-abcd-ef123456789", false),
+            ("abcdef12-3456-7890-abcd-ef123456789g", false),
+            ("abcdéf12-3456-7890-abcd-ef123456789", false),
+            ("", false),
+        ] {
+            assert_eq!(parse_uuid(text).is_ok(), valid, "{text}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The work for one occurrence, manual trigger or test, and what the history says of it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::Judgement;
+use crate::id::{RunId, ScheduleId, TileKey, WorkerId};
+use crate::schedule::Definition;
+
+/// One run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// UUID.
+    pub id: RunId,
+    /// The schedule; for a test delivery an id that no schedule has (S8).
+    pub schedule_id: ScheduleId,
+    /// Why it exists.
+    pub kind: RunKind,
+    /// The occurrence: for manual runs and tests the instant of the call.
+    pub scheduled_for: Timestamp,
+    /// A daylight-saving note of the occurrence (T9): `dst_gap` or `dst_fold`.
+    pub dst: Option<String>,
+    /// The definition as it was when the run was promised.
+    pub definition: Definition,
+    /// Where it stands.
+    pub state: RunState,
+    /// When it was promised.
+    pub created_at: Timestamp,
+    /// When work on it first began.
+    pub started_at: Option<Timestamp>,
+    /// How often a worker has claimed it; the fencing number of its lease.
+    pub fence: u64,
+    /// What happened so far.
+    pub record: RunRecord,
+}
+
+/// Why a run exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunKind {
+    /// The cron said so.
+    Scheduled,
+    /// Somebody triggered it (I4).
+    Manual,
+    /// A test delivery (S8).
+    Test,
+}
+
+impl RunKind {
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::Scheduled, Self::Manual, Self::Test];
+
+    /// The wire value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Manual => "manual",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunState {
+    /// Waits for a worker, not before `available_at` (a retry waits its back-off here).
+    Queued {
+        /// Earliest instant of the next claim.
+        available_at: Timestamp,
+    },
+    /// A worker has it.
+    Running {
+        /// Whose it is, and until when.
+        lease: Lease,
+    },
+    /// It never ran.
+    Skipped {
+        /// Why.
+        reason: SkipReason,
+    },
+    /// It is over.
+    Ended {
+        /// When.
+        at: Timestamp,
+        /// How.
+        status: RunStatus,
+        /// The named reason when the status needs one.
+        reason: Option<String>,
+    },
+}
+
+/// A worker's hold on a run. A worker whose fence is no longer the run's can write nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The run.
+    pub run: RunId,
+    /// The holder.
+    pub worker: WorkerId,
+    /// Number of the claim.
+    pub fence: u64,
+    /// When it lapses unless renewed.
+    pub until: Timestamp,
+}
+
+/// Why an occurrence never ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SkipReason {
+    /// The service was down at the instant (T14).
+    Missed,
+    /// The run before was still under way (I2).
+    Overlap,
+}
+
+impl SkipReason {
+    /// Every value.
+    pub const ALL: [Self; 2] = [Self::Missed, Self::Overlap];
+
+    /// The word in history, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::Overlap => "overlap",
+        }
+    }
+}
+
+/// How a run ended (contract §5.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RunStatus {
+    /// Everything succeeded and everybody accepted (S1).
+    Complete,
+    /// Nothing was delivered (S4, S5).
+    Error,
+    /// Something was delivered although something failed (S2, P4).
+    ErrorDelivered,
+    /// Stopped by a person, by `killJobsOnFailure` or by the maximum run time (S3, S5).
+    Killed,
+    /// The alert had nothing to say (A22).
+    ConditionUnmet,
+}
+
+impl RunStatus {
+    /// Every value.
+    pub const ALL: [Self; 5] = [Self::Complete, Self::Error, Self::ErrorDelivered, Self::Killed, Self::ConditionUnmet];
+
+    /// The wire value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "COMPLETE",
+            Self::Error => "ERROR",
+            Self::ErrorDelivered => "ERROR_DELIVERED",
+            Self::Killed => "KILLED",
+            Self::ConditionUnmet => "CONDITION_UNMET",
+        }
+    }
+
+    /// Whether it counts as a failure that somebody has to hear of (S10).
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::Error | Self::ErrorDelivered | Self::Killed => true,
+            Self::Complete | Self::ConditionUnmet => false,
+        }
+    }
+}
+
+/// What the history says of a run (S12). Stored as JSON; every field may be absent in old rows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RunRecord {
+    /// What happened when, in order.
+    pub timeline: Vec<TimelineEntry>,
+    /// Tiles whose query ran, by audience.
+    pub tiles: Vec<TileRecord>,
+    /// How the condition was judged, by audience.
+    pub conditions: Vec<ConditionRecord>,
+    /// What was rendered, by audience.
+    pub artifacts: Vec<ArtifactRecord>,
+    /// Truncations, unfiltered tiles, skipped recipients, ignored options.
+    pub warnings: Vec<String>,
+    /// The error that ended it, in words for its owner.
+    pub error: Option<String>,
+}
+
+impl RunRecord {
+    /// Adds a line to the timeline.
+    pub fn note(&mut self, at: Timestamp, event: impl Into<String>, detail: Option<String>) {
+        self.timeline.push(TimelineEntry { at, event: event.into(), detail });
+    }
+
+    /// Adds a warning once.
+    pub fn warn(&mut self, warning: impl Into<String>) {
+        let warning = warning.into();
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+/// One line of a run's timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// When.
+    pub at: Timestamp,
+    /// A fixed word: `planned`, `claimed`, `resumed`, `judged`, `rendered`, `promised`, `retrying`, `ended`, …
+    pub event: String,
+    /// What exactly.
+    pub detail: Option<String>,
+}
+
+/// A query that ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TileRecord {
+    /// The tile.
+    pub key: TileKey,
+    /// Its title.
+    pub title: String,
+    /// Which audience it ran for.
+    pub audience: String,
+    /// Rows received.
+    pub rows: u64,
+    /// Wall time in milliseconds.
+    pub ms: u64,
+    /// Cut at its limit (R11).
+    pub truncated: bool,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// How a condition was judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConditionRecord {
+    /// Which audience it was judged for.
+    pub audience: String,
+    /// The watched query.
+    pub tile: TileKey,
+    /// Rows of the watched result.
+    pub rows: u64,
+    /// What the judgement said.
+    pub judgement: Judgement,
+    /// Rows that were not in the previous result, when it compares.
+    pub added: Option<u64>,
+    /// Rows of the previous result that are gone, when it compares.
+    pub removed: Option<u64>,
+}
+
+/// A rendered file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactRecord {
+    /// Which audience it was rendered for.
+    pub audience: String,
+    /// File name as delivered.
+    pub name: String,
+    /// Media type.
+    pub media_type: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 (hex) of the bytes; its name in the spool.
+    pub sha256: String,
+    /// Sheets of a pdf, 0 elsewhere.
+    pub pages: u32,
+    /// Wall time of the render in milliseconds.
+    pub ms: u64,
+}

@@ -1,0 +1,147 @@
+//! The saved order: content, cron, zone, format and one destination.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::Condition;
+use crate::destination::Destination;
+use crate::id::{DocumentIdentifier, FilterKey, MembershipId, ScheduleId, TileKey};
+use crate::output::{Format, OutputOptions};
+use crate::run::RunStatus;
+
+/// Filter overrides: filter key → expression, in the order and form in which they were sent (contract §4).
+pub type FilterConfig = IndexMap<FilterKey, serde_json::Value>;
+
+/// A schedule: definition and state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// UUID.
+    pub id: ScheduleId,
+    /// What it does; a run works on a copy of this.
+    pub definition: Definition,
+    /// Set by pause, cleared by resume.
+    pub disabled_at: Option<Timestamp>,
+    /// Set when Pressrun itself switched it off.
+    pub system_disabled: Option<SystemDisabled>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its definition last changed.
+    pub updated_at: Timestamp,
+    /// Counts every saved change; the `ETag` (X10).
+    pub version: u64,
+    /// The next occurrence; `None` when it never fires again, is paused or system disabled.
+    pub next_at: Option<Timestamp>,
+    /// The last run that ended; unchanged while one is under way (S6).
+    pub last_run: Option<LastRun>,
+}
+
+impl Schedule {
+    /// Whether occurrences become runs.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.disabled_at.is_none() && self.system_disabled.is_none()
+    }
+}
+
+/// What a schedule does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Definition {
+    /// Any Unicode text, not empty.
+    pub name: String,
+    /// The document whose dashboard is run.
+    pub identifier: DocumentIdentifier,
+    /// The member whose rights and attributes are used.
+    pub owner: MembershipId,
+    /// Six-field cron expression exactly as typed (T3).
+    pub cron: String,
+    /// IANA zone in which the cron fires; never used for data (Q6).
+    pub timezone: String,
+    /// IANA zone of the queries, over all others (Q6).
+    pub timezone_override: Option<String>,
+    /// What is delivered.
+    pub format: Format,
+    /// Output options.
+    #[serde(default)]
+    pub options: OutputOptions,
+    /// Only this tile; `None` delivers the whole dashboard.
+    pub tile: Option<TileKey>,
+    /// Filter overrides as sent (F2).
+    #[serde(default)]
+    pub filters: FilterConfig,
+    /// What makes it an alert.
+    pub condition: Option<Condition>,
+    /// Stop the run when one query fails (S3).
+    #[serde(default)]
+    pub kill_jobs_on_failure: bool,
+    /// Where to.
+    pub destination: Destination,
+}
+
+/// Pressrun switched the schedule off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SystemDisabled {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: SystemDisabledReason,
+}
+
+/// Why Pressrun switched a schedule off (X1, Q2, F12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SystemDisabledReason {
+    /// The delivered tile, the watched query or the dashboard is gone.
+    MissingQuery,
+    /// The owner may no longer see the dashboard.
+    NoAccess,
+    /// A stored override names a filter that the dashboard no longer has.
+    OrphanedFilterConfigKeys,
+}
+
+impl SystemDisabledReason {
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::MissingQuery, Self::NoAccess, Self::OrphanedFilterConfigKeys];
+
+    /// The wire value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingQuery => "missingQuery",
+            Self::NoAccess => "noAccess",
+            Self::OrphanedFilterConfigKeys => "orphanedFilterConfigKeys",
+        }
+    }
+}
+
+/// The last run that ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastRun {
+    /// How it ended.
+    pub status: RunStatus,
+    /// When it ended.
+    pub completed_at: Timestamp,
+}
+
+/// Why a schedule cannot run against the present catalog, or `None` when it can (X1, Q2, F12, X6).
+///
+/// The order is fixed: a missing query says more than a lost right, which says more than a stale filter.
+#[must_use]
+pub fn fault(definition: &Definition, catalog: &crate::catalog::Catalog) -> Option<SystemDisabledReason> {
+    let Some(document) = catalog.documents.get(&definition.identifier) else {
+        return Some(SystemDisabledReason::MissingQuery);
+    };
+    let Some(dashboard) = &document.dashboard else {
+        return Some(SystemDisabledReason::MissingQuery);
+    };
+    let watched = definition.condition.as_ref().map(|condition| &condition.tile);
+    if definition.tile.iter().chain(watched).any(|key| dashboard.query(key).is_none()) {
+        return Some(SystemDisabledReason::MissingQuery);
+    }
+    let owner = catalog.member(definition.owner.0);
+    if !owner.is_some_and(|owner| catalog.may_view(owner, document)) {
+        return Some(SystemDisabledReason::NoAccess);
+    }
+    let orphaned = definition.filters.keys().any(|key| !dashboard.filters.contains_key(key));
+    orphaned.then_some(SystemDisabledReason::OrphanedFilterConfigKeys)
+}
