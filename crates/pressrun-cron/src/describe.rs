@@ -79,7 +79,7 @@ fn time(calendar: &Calendar) -> Time {
         text,
         implies_every_day: true,
     };
-    let single_minute = (minutes.count_ones() == 1).then(|| minutes.trailing_zeros());
+    let single_minute = minutes.is_power_of_two().then(|| minutes.trailing_zeros());
     if hours == ALL_HOURS {
         if minutes == ALL_MINUTES {
             return every("Every minute".to_owned());
@@ -175,8 +175,8 @@ fn day(calendar: &Calendar) -> String {
 
 /// A single day in a single month is told as one date: `1 January`.
 fn names_its_month(calendar: &Calendar) -> bool {
-    let single_day = matches!(calendar.days, Days::OfMonth(days) if days.count_ones() == 1);
-    single_day && calendar.months.count_ones() == 1
+    let single_day = matches!(calendar.days, Days::OfMonth(days) if days.is_power_of_two());
+    single_day && calendar.months.is_power_of_two()
 }
 
 fn is_single_date(calendar: &Calendar) -> bool {

@@ -24,7 +24,7 @@ pub(crate) fn shortest_after(
         if shortest.is_some_and(|shortest| shortest <= even_floor) {
             break;
         }
-        shortest = shorter(shortest, distance(earlier, later));
+        shortest = Some(shorter(shortest, distance(earlier, later)));
         earlier = later;
     }
     shortest
@@ -48,9 +48,9 @@ fn shortest_odd(pattern: &Pattern, first: Occurrence, zone: &TimeZone) -> Option
         let (Some(at_change), beyond) = (pair.next(), pair.next()) else {
             continue;
         };
-        shortest = shorter(shortest, distance(before, at_change));
+        shortest = Some(shorter(shortest, distance(before, at_change)));
         if let Some(beyond) = beyond {
-            shortest = shorter(shortest, distance(at_change, beyond));
+            shortest = Some(shorter(shortest, distance(at_change, beyond)));
         }
     }
     shortest
@@ -60,6 +60,6 @@ fn distance(earlier: Occurrence, later: Occurrence) -> SignedDuration {
     later.at.duration_since(earlier.at)
 }
 
-fn shorter(shortest: Option<SignedDuration>, other: SignedDuration) -> Option<SignedDuration> {
-    Some(shortest.map_or(other, |shortest| shortest.min(other)))
+fn shorter(shortest: Option<SignedDuration>, other: SignedDuration) -> SignedDuration {
+    shortest.map_or(other, |shortest| shortest.min(other))
 }

@@ -14,7 +14,7 @@
 //! # The cast
 //!
 //! - `expression` and `field`: text to bit sets. The text is kept as typed (rule T3).
-//! - `calendar`: which local minutes an expression names. It knows months, leap years and weekdays, and no zone.
+//! - `calendar` and `date`: which local minutes an expression names. They know months, leap years and weekdays, no zone.
 //! - `clock`: how the wall clock of a zone moves against real time.
 //! - `occurrences`: puts the two together, and is where daylight saving is decided.
 //! - `interval`: the shortest distance between two firings (rule T7). `describe`: the same expression in English.
@@ -43,6 +43,7 @@
 
 mod calendar;
 mod clock;
+mod date;
 mod describe;
 mod error;
 mod expression;

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::calendar::{Calendar, Date};
+use crate::calendar::Calendar;
 use crate::clock::{Clock, OFFSET_BOUND, floor_second};
+use crate::date::Date;
 
 /// One instant at which an expression fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,40 +1,9 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 
 const EVERY_YEAR: [u64; 4] = [u64::MAX, u64::MAX, u64::MAX, (1 << 38) - 1];
 
 fn calendar(days: Days, months: u16) -> Calendar {
     Calendar::new(1, 1, days, months, EVERY_YEAR)
-}
-
-#[test]
-fn days_and_dates_are_inverse_and_agree_with_jiff() {
-    let mut expected = jiff::civil::date(1967, 12, 31);
-    for days in -732..90_000 {
-        let date = Date::from_days(days);
-        assert_eq!(date.to_days(), days);
-        assert_eq!(
-            (date.year as i16, date.month as i8, date.day as i8),
-            (expected.year(), expected.month(), expected.day())
-        );
-        assert_eq!(
-            date.weekday() as i8,
-            expected.weekday().to_sunday_zero_offset()
-        );
-        assert_eq!(
-            month_length(date.year, date.month) as i8,
-            expected.days_in_month()
-        );
-        expected = expected.tomorrow().unwrap();
-    }
-    for days in [-4_371_587, 2_932_896] {
-        assert_eq!(
-            Date::from_days(days).to_days(),
-            days,
-            "the ends of Jiff's range"
-        );
-    }
 }
 
 #[test]
