@@ -1,0 +1,69 @@
+//! Short forms of numbers for axes and big numbers: `$1.2M`, `45%`, `0.003`.
+
+use super::digits::Digits;
+use super::number::NumberFormat;
+use super::separators::Separators;
+
+/// Powers of ten that have a letter.
+const LETTERS: [(i32, &str); 5] = [(12, "T"), (9, "B"), (6, "M"), (3, "K"), (0, "")];
+
+/// A number with a letter for its size. With `Some((step, largest))` the decimals suit the step and the letter suits the largest.
+pub(super) fn compact(format: Option<&NumberFormat>, number: f64, axis: Option<(f64, f64)>, separators: Separators) -> String {
+    let Some(mut digits) = Digits::from_f64(number) else {
+        return "–".to_owned();
+    };
+    let section = format.map(NumberFormat::positive);
+    let percent = section.is_some_and(|section| section.shift % 3 != 0);
+    if percent {
+        digits.shift(2);
+    }
+    let factor = if percent { 100.0 } else { 1.0 };
+    let largest = axis.map_or(number, |(_, largest)| largest).abs() * factor;
+    // 999,950 rounds to 1,000K, which reads better as 1M.
+    let (mut power, mut letter) = LETTERS.iter().copied().find(|(power, _)| largest >= 0.999_5 * 10f64.powi(*power)).unwrap_or((0, ""));
+    if power == 3 && largest < 10_000.0 && axis.is_none_or(|(step, _)| step * factor >= 1.0) {
+        // Four digits are short enough as they are.
+        (power, letter) = (0, "");
+    }
+    digits.shift(-power);
+    let scaled = largest / 10f64.powi(power);
+    let places = match axis {
+        Some((step, _)) if step > 0.0 && step.is_finite() => decimals_of(step * factor / 10f64.powi(power)),
+        _ if power == 0 && scaled >= 100.0 => 0,
+        _ if scaled >= 100.0 => 0,
+        _ if scaled >= 10.0 => 1,
+        _ if scaled >= 1.0 || scaled.abs() < f64::MIN_POSITIVE => 2,
+        _ => digits.leading_fraction_zeros() + 2,
+    };
+    digits.round(places.min(12));
+    let negative = digits.is_negative();
+    let zero = digits.is_zero();
+    // A scaled format's own letter ("K") is replaced by ours.
+    let suffix = section.map_or("", |section| if section.shift < 0 { "" } else { section.suffix.as_str() });
+    let prefix = section.map_or("", |section| section.prefix.as_str());
+    let least = if axis.is_some() && !zero { places.min(12) } else { 0 };
+    let shown = digits.write(1, least, true, separators);
+    let minus = if negative { separators.minus.to_string() } else { String::new() };
+    let letter = if zero { "" } else { letter };
+    format!("{minus}{prefix}{shown}{letter}{suffix}")
+}
+
+/// How many decimals name multiples of `step` exactly, up to twelve.
+fn decimals_of(step: f64) -> usize {
+    let mut places = 0;
+    let mut scaled = step;
+    while places < 12 && (scaled - scaled.round()).abs() > 1e-6 * scaled.abs().max(1e-3) {
+        scaled *= 10.0;
+        places += 1;
+    }
+    places
+}
+
+/// A number without a format: grouped, two decimals where it is above one, three digits below, no trailing zeros.
+pub(super) fn default_display(digits: &Digits, grouped: bool, separators: Separators) -> String {
+    let places = if digits.whole_len() > 0 { 2 } else { (digits.leading_fraction_zeros() + 3).min(12) };
+    let mut rounded = digits.clone();
+    rounded.round(places);
+    let minus = if rounded.is_negative() { separators.minus.to_string() } else { String::new() };
+    format!("{minus}{}", rounded.write(1, 0, grouped, separators))
+}
