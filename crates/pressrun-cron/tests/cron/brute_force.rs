@@ -42,7 +42,7 @@ fn days(count: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * count)
 }
 
-/// Compares the iterator, and both single questions at each border between two occurrences.
+/// Compares the iterator with the walk, then both single questions with the list, asked at many instants.
 fn compare(text: &str, zone_name: &str, after: Timestamp, until: Timestamp) {
     let (expression, zone) = (cron(text), zone(zone_name));
     let expected = naive::occurrences(text, &zone, after, until);
@@ -61,26 +61,27 @@ fn compare(text: &str, zone_name: &str, after: Timestamp, until: Timestamp) {
             expected.len()
         );
     }
-    // Long lists are sampled.
+    // Long lists are sampled; 181 instants over some days or a year also fall between two occurrences, and into both
+    // passes of a repeated hour.
     let stride = (expected.len() / 50).max(1);
-    for (index, occurrence) in expected.iter().enumerate().step_by(stride) {
-        let just_before = occurrence.at - SignedDuration::from_nanos(1);
-        let previous = index.checked_sub(1).map(|previous| expected[previous]);
-        assert_eq!(
-            expression.latest_between(after, just_before, &zone),
-            previous,
-            "`{text}` {zone_name} {after}"
-        );
-        assert_eq!(
-            expression.latest_between(after, occurrence.at, &zone),
-            Some(*occurrence),
-            "`{text}` {zone_name}"
-        );
-        assert_eq!(
-            expression.next_after(just_before, &zone),
-            Some(*occurrence),
-            "`{text}` {zone_name}"
-        );
+    let borders = expected
+        .iter()
+        .step_by(stride)
+        .flat_map(|occurrence| [occurrence.at - SignedDuration::from_nanos(1), occurrence.at]);
+    let grid = (1..=180).map(|part| after + until.duration_since(after) / 181 * part);
+    for at in borders.chain(grid) {
+        let (past, future) =
+            expected.split_at(expected.partition_point(|occurrence| occurrence.at <= at));
+        let next = expression
+            .next_after(at, &zone)
+            .filter(|occurrence| occurrence.at < until);
+        assert_eq!(next.as_ref(), future.first(), "`{text}` {zone_name} {at}");
+        let latest = expression.latest_between(after, at, &zone);
+        assert_eq!(latest.as_ref(), past.last(), "`{text}` {zone_name} {at}");
+        if let Some(latest) = latest {
+            let later = expression.latest_between(latest.at, at, &zone);
+            assert_eq!(later, None, "`{text}` {zone_name} {at}");
+        }
     }
 }
 

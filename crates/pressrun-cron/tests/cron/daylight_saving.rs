@@ -1,8 +1,10 @@
 //! Design §6: nothing scheduled is lost, nothing repeats, real hours count as they pass.
 
+use jiff::Timestamp;
 use jiff::civil::date;
+use pressrun_cron::Occurrence;
 
-use crate::{between, cron, instant, next, zone};
+use crate::{between, cron, instant, next, shown, zone};
 
 const NEW_YORK: &str = "America/New_York";
 /// New York, 2026-03-08: 02:00 becomes 03:00 at 07:00Z.
@@ -313,7 +315,7 @@ fn real_hours_that_always_fall_in_the_gap_never_fire() {
     assert_eq!(
         always.latest_between(
             instant("2007-01-01T00:00:00Z"),
-            jiff::Timestamp::MAX,
+            Timestamp::MAX,
             &zone(NEW_YORK)
         ),
         None
@@ -321,4 +323,21 @@ fn real_hours_that_always_fall_in_the_gap_never_fire() {
     let named =
         cron("0 2 ? 3 1#2 2007-2199").occurrences(instant("2007-01-01T00:00:00Z"), &zone(NEW_YORK));
     assert_eq!(named.count(), 193);
+}
+
+#[test]
+fn t11_a_rare_real_hour_is_found_from_between_its_two_passes() {
+    // Between them the clock shows times that lie before the one and after the other.
+    let (once, zone) = (cron("10,50 1/24 1 11 ? 2026"), zone(NEW_YORK));
+    let found = |occurrence: Option<Occurrence>| occurrence.map(shown);
+    let (first, second) = (
+        instant("2026-11-01T05:55:00Z"),
+        instant("2026-11-01T06:05:00Z"),
+    );
+    for at in [first, second] {
+        let next = found(once.next_after(at, &zone));
+        assert_eq!(next.as_deref(), Some("2026-11-01T06:10Z dst_fold"));
+        let latest = found(once.latest_between(Timestamp::MIN, at, &zone));
+        assert_eq!(latest.as_deref(), Some("2026-11-01T05:50Z dst_fold"));
+    }
 }
