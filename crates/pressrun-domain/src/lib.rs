@@ -15,7 +15,7 @@ pub mod email;
 pub mod id;
 pub mod key;
 pub mod output;
-// pub mod plan;
+pub mod plan;
 pub mod retry;
 pub mod run;
 pub mod schedule;

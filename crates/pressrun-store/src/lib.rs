@@ -1,1 +1,25 @@
-//! What Pressrun remembers: traits, the conformance suite, SQLite.
+//! What Pressrun remembers: traits, the conformance suite that proves an implementation, and SQLite.
+//!
+//! Every method is one transaction: it happens wholly or not at all. What was promised is a row before it happens, what happened is
+//! a row after. Uniqueness constraints, not timing, keep an occurrence and a delivery single (I1).
+//!
+//! To add a database, implement the traits and run `conformance_suite!` over it.
+
+mod error;
+mod keys;
+mod page;
+mod people;
+mod runs;
+mod schedules;
+
+pub use error::StoreError;
+pub use keys::Keys;
+pub use page::Page;
+pub use people::{People, Upserted};
+pub use runs::{BaselineChange, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs};
+pub use schedules::{Schedules, ListQuery, ListRow, Names, ScheduleKind, ContentKind, SortDirection, SortField, StatusFilter};
+
+/// Everything a database has to do for Pressrun.
+pub trait Store: Schedules + Runs + People + Keys + Send + Sync {}
+
+impl<T: Schedules + Runs + People + Keys + Send + Sync> Store for T {}

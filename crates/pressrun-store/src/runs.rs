@@ -1,0 +1,169 @@
+//! Occurrences, runs and the ledger of deliveries.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
+use pressrun_domain::id::{DeliveryId, RunId, ScheduleId, WorkerId};
+use pressrun_domain::run::{Lease, Run, RunRecord, RunStatus, SkipReason};
+use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
+
+use crate::{Page, StoreError};
+
+/// Occurrences, runs and the ledger.
+///
+/// Methods that take a [`Lease`] write only while it is the run's current claim: a worker that lost it gets
+/// [`StoreError::LeaseLost`] and must stop.
+#[async_trait]
+pub trait Runs: Send + Sync {
+    /// Active schedules whose `next_at` is at or before `now`, most overdue first, found by index.
+    async fn due_schedules(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError>;
+
+    /// The earliest `next_at` of any active schedule: when the ticker has to wake.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Inserts the occurrences of each schedule and moves its `next_at`, in one transaction. A schedule whose version or
+    /// `next_at` is no longer the planned one is left alone (another node was faster, or it was edited); so is an
+    /// occurrence that exists (I1). Started occurrences become queued runs with a copy of the definition.
+    /// Returns how many runs were queued.
+    async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<u32, StoreError>;
+
+    /// Queues a manual run (I4) or a test (S8).
+    ///
+    /// # Errors
+    /// [`StoreError::RunInProgress`] when a run of that schedule is queued or running (I3); tests never conflict.
+    async fn enqueue(&self, run: &Enqueue, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Claims up to `limit` queued runs that are available, and running ones whose lease has lapsed, oldest first; each claim
+    /// counts the run's fence up. Runs of one owner or connection do not crowd out others: claims go round by owner.
+    async fn claim(&self, worker: WorkerId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<ClaimedRun>, StoreError>;
+
+    /// When the earliest queued run becomes available or the earliest lease lapses.
+    async fn next_available(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Prolongs a lease.
+    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError>;
+
+    /// Hands a run back, to be claimed not before `available_at` (waiting for a retry, or shutting down).
+    async fn release(&self, lease: &Lease, available_at: Timestamp, record: &RunRecord) -> Result<(), StoreError>;
+
+    /// Saves what happened so far.
+    async fn save_record(&self, lease: &Lease, record: &RunRecord) -> Result<(), StoreError>;
+
+    /// Writes the pieces a run promises, before any is sent; pieces that exist (same run and target) are left as they are.
+    async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError>;
+
+    /// Every piece of a run with its attempts, in the order promised.
+    async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Records that an attempt begins; returns its number (from 1).
+    async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError>;
+
+    /// Records what an attempt came to and where the delivery stands now.
+    async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState) -> Result<(), StoreError>;
+
+    /// Ends a run. In the same transaction: the schedule's `last_run` (not for tests, S8; not when the schedule is gone), baselines, system
+    /// disabling, and a pinned SFTP host key when one was learnt.
+    async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Asks for a run to be stopped: a queued one ends `KILLED` at once, a running one when its worker next looks. False when it had ended.
+    async fn cancel(&self, run: RunId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Whether somebody asked for the run to be stopped, or its schedule was deleted.
+    async fn is_cancelled(&self, run: RunId) -> Result<bool, StoreError>;
+
+    /// One run.
+    async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
+
+    /// Runs of a schedule (all schedules when `None`), newest occurrence first; `page` counts from 1.
+    async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError>;
+
+    /// The stored baseline of an audience of a schedule (A5, A18).
+    async fn baseline(&self, schedule: ScheduleId, audience: &str) -> Result<Option<String>, StoreError>;
+
+    /// Forgets every baseline of a schedule (A12, A13).
+    async fn reset_baselines(&self, schedule: ScheduleId) -> Result<(), StoreError>;
+
+    /// Hashes of artifacts that a row still names: runs that ended after `kept_since`, and all unfinished ones. The spool deletes the rest.
+    async fn live_artifacts(&self, kept_since: Timestamp) -> Result<Vec<String>, StoreError>;
+}
+
+/// A schedule whose instant has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueSchedule {
+    /// The schedule as stored.
+    pub schedule: Schedule,
+    /// Whether a run of it is queued or running (I2).
+    pub running: bool,
+}
+
+/// What planning decided for one schedule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedSchedule {
+    /// The schedule.
+    pub id: ScheduleId,
+    /// Version it was planned at.
+    pub version: u64,
+    /// `next_at` it was planned at.
+    pub due_at: Timestamp,
+    /// Its occurrences.
+    pub occurrences: Vec<NewOccurrence>,
+    /// When it is due next.
+    pub next_at: Option<Timestamp>,
+}
+
+/// One occurrence to insert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewOccurrence {
+    /// The run's id, used when it starts and as the row's id when it is skipped.
+    pub run: RunId,
+    /// The instant; unique with the schedule (I1).
+    pub scheduled_for: Timestamp,
+    /// `dst_gap` or `dst_fold`.
+    pub dst: Option<String>,
+    /// `None` starts a run.
+    pub skip: Option<SkipReason>,
+    /// First line of the record, such as how many missed instants have no row.
+    pub detail: Option<String>,
+}
+
+/// A manual run or a test to queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enqueue {
+    /// The run: state queued, with its definition.
+    pub run: Run,
+}
+
+/// A run with the lease that the claim gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedRun {
+    /// The run; its definition has its secrets.
+    pub run: Run,
+    /// The hold on it.
+    pub lease: Lease,
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEnd {
+    /// How.
+    pub status: RunStatus,
+    /// Named reason, such as `noRecipients`, `noData`, `killed: memory`.
+    pub reason: Option<String>,
+    /// What happened.
+    pub record: RunRecord,
+    /// Baselines to move.
+    pub baselines: Vec<BaselineChange>,
+    /// Switch the schedule off.
+    pub disable: Option<SystemDisabledReason>,
+    /// Host key (OpenSSH form) learnt at the first successful SFTP use (D7).
+    pub learnt_host_key: Option<String>,
+}
+
+/// A baseline to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaselineChange {
+    /// Audience it belongs to: empty for the owner, a recipient's address under fan-out (A18).
+    pub audience: String,
+    /// The fingerprint, as the engine wrote it.
+    pub fingerprint: String,
+}

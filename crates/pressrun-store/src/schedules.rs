@@ -1,0 +1,150 @@
+//! Schedules and their list.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_domain::destination::{DestinationKind, SlackRecipientType};
+use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
+use pressrun_domain::schedule::Schedule;
+
+use crate::{Page, StoreError};
+
+/// Saved schedules. Secrets of destinations are sealed before they are stored and opened when read (D13).
+#[async_trait]
+pub trait Schedules: Send + Sync {
+    /// Saves a new schedule.
+    async fn insert_schedule(&self, schedule: &Schedule, names: &Names) -> Result<(), StoreError>;
+
+    /// The schedule of this id, secrets included.
+    async fn schedule(&self, id: ScheduleId) -> Result<Option<Schedule>, StoreError>;
+
+    /// Saves a changed schedule over the version it was read at (`schedule.version`), and counts the version up.
+    /// `last_run` is not written by this. Returns the new version.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the stored version is another, [`StoreError::NotFound`] when it is deleted.
+    async fn replace_schedule(&self, schedule: &Schedule, names: &Names) -> Result<u64, StoreError>;
+
+    /// Deletes a schedule with its recipients and baselines; runs and their ledger stay (X9). False when there was none.
+    async fn delete_schedule(&self, id: ScheduleId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// One page of the list (contract §5.2), in a constant number of statements.
+    async fn list_schedules(&self, query: &ListQuery) -> Result<Page<ListRow>, StoreError>;
+
+    /// Every schedule that runs this document, to re-validate them when it is published (X1, F12); all schedules when `None`.
+    async fn schedules_on(&self, identifier: Option<&DocumentIdentifier>) -> Result<Vec<Schedule>, StoreError>;
+
+    /// Current names of documents and owners, after the catalog changed: what the list shows, searches and sorts by.
+    async fn refresh_names(
+        &self,
+        dashboards: &[(DocumentIdentifier, String)],
+        owners: &[(MembershipId, String)],
+    ) -> Result<(), StoreError>;
+}
+
+/// Names that the list shows, searches and sorts by, but that live in the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Name of the document.
+    pub dashboard: String,
+    /// Display name of the owner.
+    pub owner: String,
+    /// Title of the watched query, for alerts.
+    pub condition_query: Option<String>,
+}
+
+/// What the list is asked for; every part narrows (contract §5.2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Case-insensitive substring of schedule, dashboard or owner name.
+    pub search: Option<String>,
+    /// How the last run ended.
+    pub status: Option<StatusFilter>,
+    /// Kind of destination.
+    pub destination: Option<DestinationKind>,
+    /// Alert or plain schedule.
+    pub kind: Option<ScheduleKind>,
+    /// Dashboard or single tile.
+    pub content: Option<ContentKind>,
+    /// Owner.
+    pub owner: Option<MembershipId>,
+    /// Exact document.
+    pub identifier: Option<DocumentIdentifier>,
+    /// Only schedules of these documents or of this owner: what a personal token may see. `None` sees all.
+    pub visible: Option<(MembershipId, Vec<DocumentIdentifier>)>,
+    /// What to sort by; names by their collation key, nulls last in both directions, ties by id.
+    pub sort: SortField,
+    /// Which way.
+    pub direction: SortDirection,
+    /// Page number from 1.
+    pub page: u64,
+    /// Rows a page.
+    pub page_size: u32,
+}
+
+/// Status filter of the list (S7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusFilter {
+    /// `COMPLETE`, `CONDITION_UNMET`.
+    Success,
+    /// `ERROR`, `ERROR_DELIVERED`.
+    Error,
+    /// `KILLED`.
+    Canceled,
+    /// Never ran.
+    None,
+}
+
+/// Alert or plain schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScheduleKind {
+    /// Has a condition.
+    Alert,
+    /// Has none.
+    Schedule,
+}
+
+/// Dashboard or single tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentKind {
+    /// The whole dashboard.
+    Dashboard,
+    /// One tile.
+    SingleTile,
+}
+
+/// What the list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortField {
+    /// The schedule's name.
+    ScheduleName,
+    /// The document's name.
+    DashboardName,
+    /// The owner's name.
+    OwnerName,
+    /// When the last run ended.
+    LastRun,
+    /// How the last run ended.
+    LastRunStatus,
+}
+
+/// Which way the list is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortDirection {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// One row of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListRow {
+    /// The schedule; secrets are not read for the list.
+    pub schedule: Schedule,
+    /// Names from the catalog.
+    pub names: Names,
+    /// Single recipients of mail; -1 for other destinations (contract Q6).
+    pub recipient_count: i64,
+    /// Channel or users, for Slack.
+    pub slack_recipient_type: Option<SlackRecipientType>,
+}
