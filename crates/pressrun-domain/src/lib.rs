@@ -14,6 +14,7 @@ pub mod destination;
 pub mod email;
 pub mod id;
 pub mod key;
+pub mod naming;
 pub mod output;
 pub mod plan;
 pub mod retry;

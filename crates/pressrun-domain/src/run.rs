@@ -185,6 +185,24 @@ pub struct RunRecord {
     pub warnings: Vec<String>,
     /// The error that ended it, in words for its owner.
     pub error: Option<String>,
+    /// Something that was delivered was less than promised (D12): the run cannot end `COMPLETE`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
+    /// Results that become baselines when the run ends, and under which audience (A9, A18). Empty once it has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub judged: Vec<JudgedResult>,
+}
+
+/// A watched result that waits to become the baseline of an audience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JudgedResult {
+    /// Empty for the owner, a recipient's address under fan-out (A18).
+    pub audience: String,
+    /// What the judgement said.
+    pub judgement: Judgement,
+    /// Fingerprint of the result, as JSON.
+    pub fingerprint: String,
 }
 
 impl RunRecord {
