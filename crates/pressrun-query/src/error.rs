@@ -1,0 +1,94 @@
+//! Why a query gave no rows.
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of a failure; it decides whether to try again and whom to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "class", rename_all = "snake_case")]
+pub enum QueryErrorKind {
+    /// The SQL does not parse or does not type-check.
+    Syntax,
+    /// A table does not exist.
+    UnknownTable,
+    /// A column does not exist.
+    UnknownColumn,
+    /// A function does not exist.
+    UnknownFunction,
+    /// The SQL asks for something that no tile may do.
+    Denied,
+    /// The SQL asks for something that this source cannot do.
+    Unsupported,
+    /// A value does not fit: division by zero, a text that is no number.
+    Value,
+    /// It took too long.
+    Timeout,
+    /// It needed too much memory or temporary space.
+    Memory,
+    /// A data file cannot be read.
+    Unreadable {
+        /// Relative to the connection's folder.
+        file: String,
+    },
+    /// The SQL or the result is too large.
+    TooLarge,
+    /// It was stopped.
+    Cancelled,
+    /// The source cannot be reached, or refused the login.
+    Connection,
+    /// The result could not be written.
+    Spool,
+    /// Everything else; a defect here or in an engine.
+    Internal,
+}
+
+/// A query failed. The message is one sentence, names what and where, and holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{message}{}", hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}")))]
+pub struct QueryError {
+    /// What kind of failure.
+    pub kind: QueryErrorKind,
+    /// What went wrong.
+    pub message: String,
+    /// What to change.
+    pub hint: Option<String>,
+}
+
+impl QueryError {
+    /// A failure of `kind`.
+    pub fn new(kind: QueryErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Whether trying again, unchanged, may succeed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        use QueryErrorKind as K;
+        match self.kind {
+            K::Connection | K::Cancelled => true,
+            K::Syntax
+            | K::UnknownTable
+            | K::UnknownColumn
+            | K::UnknownFunction
+            | K::Denied
+            | K::Unsupported
+            | K::Value
+            | K::Timeout
+            | K::Memory
+            | K::Unreadable { .. }
+            | K::TooLarge
+            | K::Spool
+            | K::Internal => false,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Filter expressions: from the contract's JSON to one SQL predicate.
+//!
+//! **The cast.** [`parse`] reads an expression in any of the three published shapes (F4) into a [`Filter`]; nothing is
+//! dropped, what does not parse is a [`FilterError`] that says where and what would be right (F6). [`resolve`] fixes
+//! everything that moves: relative dates against the run's clock (Q5), user attributes against the run's identity (P1). What
+//! is left is a [`Predicate`] over one SQL expression, which writes itself in either [`crate::Dialect`] with bound values.
+//!
+//! **What a negated filter means.** Exactly the complement: every row that the filter itself would leave out, rows with
+//! null included. "Is not US" keeps the rows without a country, as people expect; plain SQL would lose them. It is written
+//! `(…) is not true`.
+//!
+//! **Nothing chosen.** An empty list of values restricts nothing (F5). A null inside a list stands for "no value".
+//!
+//! **Instants.** A period is half open, `[start, end)`, in UTC. How a column's value becomes an instant depends on its type:
+//! a timestamp with a zone is one already; a timestamp without a zone and a date are readings of the wall clock and calendar
+//! of the *query zone*, which is what PostgreSQL does too and what keeps a filter's edges on those of `date_trunc` over the
+//! same column; text is read as ISO 8601, with the query zone unless it carries an offset.
+//!
+//! **Weeks** begin on Monday. **Fiscal years** begin in [`crate::QueryClock::fiscal_start`] and are named after the calendar
+//! year in which they end.
+
+pub mod date;
+#[cfg(test)]
+mod oracle;
+mod parse;
+mod predicate;
+mod resolve;
+mod summary;
+
+pub use date::{DateLiteral, DatePart, Length, Period, Unit};
+pub use parse::parse;
+pub use predicate::Predicate;
+pub(crate) use predicate::{IN_PERIOD, LOCAL_PART};
+pub(crate) use resolve::attribute;
+pub use resolve::resolve;
+pub use summary::summary;
+
+use crate::param::Decimal;
+
+/// A filter as its author meant it: still relative to a clock and an identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// Restricts nothing.
+    Any,
+    /// A test of text.
+    Text {
+        /// What is tested.
+        test: TextTest,
+        /// Complement.
+        negated: bool,
+        /// Compares lower-case forms.
+        ignore_case: bool,
+    },
+    /// A test of numbers.
+    Number {
+        /// What is tested.
+        test: NumberTest,
+        /// Complement.
+        negated: bool,
+    },
+    /// A test of dates and instants.
+    Date {
+        /// What is tested.
+        test: DateTest,
+        /// Complement.
+        negated: bool,
+    },
+    /// Is true, or is false.
+    Boolean {
+        /// The value wanted.
+        is: bool,
+        /// Null counts as false.
+        nulls_as_false: bool,
+    },
+    /// Is null, or is not.
+    Null {
+        /// Is not null.
+        negated: bool,
+    },
+    /// Is one of the values of a user attribute of whoever the run is for.
+    UserAttribute {
+        /// Reference name of the attribute.
+        name: String,
+        /// Is none of them; still no rows when the attribute is unset.
+        negated: bool,
+    },
+    /// Every one holds.
+    All(Vec<Filter>),
+    /// At least one holds.
+    Either(Vec<Filter>),
+}
+
+impl Filter {
+    /// Adds the names of the user attributes it asks for.
+    pub(crate) fn attributes(&self, names: &mut std::collections::BTreeSet<String>) {
+        match self {
+            Self::UserAttribute { name, .. } => {
+                names.insert(name.clone());
+            }
+            Self::All(filters) | Self::Either(filters) => {
+                filters.iter().for_each(|filter| filter.attributes(names))
+            }
+            Self::Any
+            | Self::Text { .. }
+            | Self::Number { .. }
+            | Self::Date { .. }
+            | Self::Boolean { .. }
+            | Self::Null { .. } => {}
+        }
+    }
+}
+
+/// A test of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextTest {
+    /// Is one of these; `null` among them when asked for.
+    OneOf {
+        /// The values.
+        values: Vec<String>,
+        /// No value is one of them.
+        or_null: bool,
+    },
+    /// Contains one of these.
+    Contains(Vec<String>),
+    /// Starts with one of these.
+    StartsWith(Vec<String>),
+    /// Ends with one of these.
+    EndsWith(Vec<String>),
+    /// Matches one of these SQL patterns: `%` any text, `_` one character, `\` takes the next one literally.
+    Like(Vec<String>),
+    /// Is null or has no characters.
+    Empty,
+}
+
+/// A test of numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NumberTest {
+    /// Is one of these.
+    OneOf {
+        /// The values.
+        values: Vec<Decimal>,
+        /// No value is one of them.
+        or_null: bool,
+    },
+    /// Below a value.
+    LessThan {
+        /// The bound.
+        value: Decimal,
+        /// The bound itself counts.
+        inclusive: bool,
+    },
+    /// Above a value.
+    GreaterThan {
+        /// The bound.
+        value: Decimal,
+        /// The bound itself counts.
+        inclusive: bool,
+    },
+    /// Between two values.
+    Between {
+        /// The lower bound.
+        low: Decimal,
+        /// The upper bound.
+        high: Decimal,
+        /// The bounds themselves count.
+        inclusive: bool,
+    },
+}
+
+/// A test of dates and instants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DateTest {
+    /// In one of these periods, each taken whole.
+    In(Vec<DateLiteral>),
+    /// From the beginning of a period on.
+    OnOrAfter(DateLiteral),
+    /// Before the beginning of a period.
+    Before(DateLiteral),
+    /// From the beginning of one period to the beginning of another, which is excluded.
+    Between(DateLiteral, DateLiteral),
+    /// From the beginning of one period to the end of another, which is included.
+    Within(DateLiteral, DateLiteral),
+    /// A length of time from the beginning of a period.
+    Interval {
+        /// The period that begins it.
+        start: DateLiteral,
+        /// How long.
+        length: Length,
+    },
+    /// A part of the local date or time is one of these numbers.
+    Part {
+        /// Which part.
+        part: DatePart,
+        /// The numbers.
+        values: Vec<i64>,
+    },
+}
+
+/// A filter expression that cannot be understood (F6).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
+#[error("{}{problem}; {hint}", if path.is_empty() { String::new() } else { format!("{path}: ") })]
+pub struct FilterError {
+    /// Where in the expression, such as `filters[1].values[0]`; empty for the whole.
+    pub path: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What would be right.
+    pub hint: String,
+}
+
+impl FilterError {
+    pub(crate) fn new(
+        path: impl Into<String>,
+        problem: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            problem: problem.into(),
+            hint: hint.into(),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What a query may cost.
+
+use serde::{Deserialize, Serialize};
+
+/// Most bytes of SQL text that is planned or sent.
+pub const MAX_SQL_BYTES: usize = 256 * 1024;
+/// Deepest nesting of parentheses, subqueries and operators in SQL that the embedded engine plans; deeper SQL is refused
+/// before a recursive planner sees it.
+pub const MAX_SQL_DEPTH: usize = 400;
+/// Most tokens of SQL that the embedded engine plans.
+pub const MAX_SQL_TOKENS: usize = 50_000;
+
+/// What one execution may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueryLimits {
+    /// Milliseconds after which it is stopped. The caller of a child process enforces this once more from outside.
+    pub timeout_ms: u64,
+    /// Bytes of memory of the embedded engine; sorts and groups beyond it spill to disk.
+    pub memory_bytes: u64,
+    /// Bytes of temporary files.
+    pub spill_bytes: u64,
+    /// Bytes of the result, in memory form; a larger one fails.
+    pub result_bytes: u64,
+}
+
+impl Default for QueryLimits {
+    fn default() -> Self {
+        Self {
+            timeout_ms: 300_000,
+            memory_bytes: 512 << 20,
+            spill_bytes: 8 << 30,
+            result_bytes: 4 << 30,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The embedded engine: DataFusion over Parquet, CSV and JSON files of one folder.
+//!
+//! **What it can reach.** Its catalog holds the tables of one folder and nothing else; its object store begins at that
+//! folder and there is no other; it plans one `SELECT`. So there is no statement, function or path by which a tile's SQL
+//! reads another file, writes one, or changes a setting.
+//!
+//! **Time.** The session's zone is the query zone and its `now()` is the occurrence's instant (Q5, Q6). Timestamps with a
+//! zone are presented in the query zone, so that `date_trunc`, `extract` and output follow it; timestamps without one are
+//! taken as wall clock of the query zone.
+//!
+//! **What it costs.** Memory comes from a pool that spills to the temporary folder. The pool does not see everything
+//! (`repeat('x', 1000000000)`), and not every operator can be interrupted, which is why the engine runs in a child process
+//! with limits of its own.
+
+mod failure;
+mod folder;
+mod functions;
+mod screen;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_schema::Schema;
+use async_trait::async_trait;
+use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+};
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionConfig;
+use futures::StreamExt;
+use indexmap::IndexMap;
+
+use self::failure::explain;
+use self::folder::{Folder, FolderSchema, OneStore};
+use super::{BatchSink, QueryStats, Shape, Source};
+use crate::compile::CompiledQuery;
+use crate::error::{QueryError, QueryErrorKind};
+use crate::limits::QueryLimits;
+use crate::param::Param;
+
+const CATALOG: &str = "pressrun";
+const SCHEMA: &str = "public";
+
+/// Files under one folder.
+#[derive(Debug)]
+pub struct FilesSource {
+    folder: PathBuf,
+    tables: IndexMap<String, String>,
+    temp_dir: PathBuf,
+}
+
+impl FilesSource {
+    /// Tables of `folder`: those of `tables` (name → file, glob or sub-folder) and every other data file by its stem.
+    /// `temp_dir` takes what does not fit into memory.
+    #[must_use]
+    pub fn new(folder: PathBuf, tables: IndexMap<String, String>, temp_dir: PathBuf) -> Self {
+        Self {
+            folder,
+            tables,
+            temp_dir,
+        }
+    }
+
+    fn session(
+        &self,
+        query: &CompiledQuery,
+        limits: &QueryLimits,
+    ) -> Result<(SessionState, Arc<FolderSchema>), QueryError> {
+        let folder = Folder::open(&self.folder, &self.tables)?;
+        let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
+        let runtime: RuntimeEnv = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+            .with_disk_manager_builder(
+                DiskManagerBuilder::default()
+                    .with_mode(DiskManagerMode::Directories(vec![self.temp_dir.clone()]))
+                    .with_max_temp_directory_size(limits.spill_bytes),
+            )
+            .with_object_store_registry(Arc::new(OneStore::new(&folder)?))
+            .build()
+            .map_err(|error| explain(&error, &[]))?;
+        let mut config = SessionConfig::new()
+            .with_batch_size(8192)
+            .with_target_partitions(2)
+            .with_information_schema(false)
+            .with_create_default_catalog_and_schema(false)
+            .with_default_catalog_and_schema(CATALOG, SCHEMA);
+        let options = config.options_mut();
+        options.execution.time_zone = Some(query.zone.clone());
+        options.execution.collect_statistics = false;
+        options.execution.parquet.pushdown_filters = true;
+        options.sql_parser.parse_float_as_decimal = false;
+        let now = timestamp_us_to_datetime(query.at.as_microsecond()).ok_or_else(|| {
+            QueryError::new(
+                QueryErrorKind::Internal,
+                "the run's instant is outside the engine's calendar",
+            )
+        })?;
+        let schema = Arc::new(FolderSchema::new(folder, query.zone.clone()));
+        let catalog = Arc::new(MemoryCatalogProvider::new());
+        let failed = |error: DataFusionError| explain(&error, &[]);
+        catalog
+            .register_schema(SCHEMA, Arc::clone(&schema) as _)
+            .map_err(failed)?;
+        let catalogs = Arc::new(MemoryCatalogProviderList::new());
+        catalogs.register_catalog(CATALOG.to_owned(), catalog);
+        let mut state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config)
+            .with_runtime_env(Arc::new(runtime))
+            .with_catalog_list(catalogs)
+            .with_execution_props(
+                ExecutionProps::new().with_query_execution_start_time(now.and_utc()),
+            )
+            .build();
+        functions::register(&mut state).map_err(failed)?;
+        schema.attach(state.clone());
+        Ok((state, schema))
+    }
+
+    async fn answer(
+        &self,
+        query: &CompiledQuery,
+        limits: &QueryLimits,
+        sink: &mut dyn BatchSink,
+    ) -> Result<QueryStats, QueryError> {
+        let statement = screen::screen(&query.sql)?;
+        let (state, schema) = self.session(query, limits)?;
+        let names = schema.names();
+        let failed = |error: DataFusionError| explain(&error, &names);
+        let plan = state.statement_to_plan(statement).await.map_err(failed)?;
+        let read_only = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        read_only.verify_plan(&plan).map_err(|_| screen::denied())?;
+        let params: Vec<ScalarValue> = query.params.iter().map(scalar).collect();
+        let plan = plan
+            .with_param_values(ParamValues::from(params))
+            .map_err(failed)?;
+        // One row more than wanted tells whether there were more.
+        let fetch = usize::try_from(query.limit)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1);
+        let plan = LogicalPlanBuilder::from(plan)
+            .limit(0, Some(fetch))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(failed)?;
+        let plan = state.create_physical_plan(&plan).await.map_err(failed)?;
+        let mut stream = execute_stream(plan, state.task_ctx()).map_err(failed)?;
+        let columns: Arc<Schema> = stream.schema();
+        let mut shape = Shape::new(
+            &columns,
+            &query.zone,
+            query.limit,
+            limits.result_bytes,
+            sink,
+        )?;
+        while let Some(batch) = stream.next().await {
+            if !shape.push(&batch.map_err(failed)?)? {
+                break;
+            }
+        }
+        Ok(shape.finish())
+    }
+}
+
+#[async_trait]
+impl Source for FilesSource {
+    async fn run(
+        &self,
+        query: &CompiledQuery,
+        limits: &QueryLimits,
+        sink: &mut dyn BatchSink,
+    ) -> Result<QueryStats, QueryError> {
+        let deadline = Duration::from_millis(limits.timeout_ms);
+        match tokio::time::timeout(deadline, self.answer(query, limits, sink)).await {
+            Ok(result) => result,
+            Err(_) => Err(QueryError::new(
+                QueryErrorKind::Timeout,
+                format!("the query ran longer than {} ms", limits.timeout_ms),
+            )
+            .hint("narrow its filters, aggregate earlier, or raise the connection's timeout")),
+        }
+    }
+}
+
+fn scalar(param: &Param) -> ScalarValue {
+    match param {
+        Param::Text(text) => ScalarValue::Utf8(Some(text.clone())),
+        Param::Integer(number) => ScalarValue::Int64(Some(*number)),
+        Param::Decimal(number) => ScalarValue::Decimal128(
+            Some(number.unscaled),
+            number.precision(),
+            i8::try_from(number.scale).unwrap_or(0),
+        ),
+        Param::Boolean(flag) => ScalarValue::Boolean(Some(*flag)),
+        Param::Instant(at) => {
+            ScalarValue::TimestampMicrosecond(Some(at.as_microsecond()), Some("UTC".into()))
+        }
+        Param::Date(day) => {
+            let epoch = jiff::civil::date(1970, 1, 1);
+            ScalarValue::Date32(Some(day.since(epoch).map_or(0, |span| span.get_days())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Places that answer queries.
+
+pub mod files;
+pub mod postgres;
+mod shape;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+
+use crate::compile::CompiledQuery;
+use crate::error::QueryError;
+use crate::limits::QueryLimits;
+
+pub use shape::Shape;
+
+/// Takes the rows of a result as they come.
+pub trait BatchSink: Send {
+    /// The columns; called once, before any row, also when there are none.
+    ///
+    /// # Errors
+    /// Stops the query.
+    fn begin(&mut self, schema: &SchemaRef) -> Result<(), QueryError>;
+
+    /// Some rows.
+    ///
+    /// # Errors
+    /// Stops the query.
+    fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError>;
+}
+
+/// A place that answers queries. Dropping the future of [`Source::run`] stops the query.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Runs `query` and pushes its rows, at most `query.limit` of them.
+    ///
+    /// # Errors
+    /// [`QueryError`]; rows that were pushed before are to be thrown away.
+    async fn run(
+        &self,
+        query: &CompiledQuery,
+        limits: &QueryLimits,
+        sink: &mut dyn BatchSink,
+    ) -> Result<QueryStats, QueryError>;
+}
+
+/// What a query returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueryStats {
+    /// Rows pushed.
+    pub rows: u64,
+    /// There were more than the limit (R11, A15).
+    pub truncated: bool,
+}
+
+/// Collects batches in memory; for tests and small results.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// The columns, once known.
+    pub schema: Option<SchemaRef>,
+    /// The rows.
+    pub batches: Vec<RecordBatch>,
+}
+
+impl BatchSink for Collected {
+    fn begin(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
+        self.schema = Some(SchemaRef::clone(schema));
+        Ok(())
+    }
+
+    fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
+        self.batches.push(batch.clone());
+        Ok(())
+    }
+}

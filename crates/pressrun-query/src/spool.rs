@@ -1,0 +1,136 @@
+//! Record batches on disk, as an Arrow IPC file: how rows travel from the query to the renderer, also between processes.
+//!
+//! The types in such a file are a closed set: Boolean, Int64, UInt64, Float32, Float64, Decimal128, Utf8, Date32,
+//! Time64(µs), Timestamp(µs) with or without a zone. Whatever else an engine has arrives as text.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::FileReader;
+use arrow_ipc::writer::FileWriter;
+use arrow_schema::{ArrowError, SchemaRef};
+
+use crate::error::{QueryError, QueryErrorKind};
+use crate::source::BatchSink;
+
+/// Writes batches to an IPC file as they come.
+pub struct IpcSink {
+    file: Option<File>,
+    writer: Option<FileWriter<BufWriter<File>>>,
+    metadata: Vec<(String, String)>,
+}
+
+impl IpcSink {
+    /// Creates the file at `path`; `metadata` is kept in its schema.
+    ///
+    /// # Errors
+    /// [`QueryErrorKind::Spool`].
+    pub fn create(
+        path: &Path,
+        metadata: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, QueryError> {
+        let file = File::create(path).map_err(spool)?;
+        Ok(Self {
+            file: Some(file),
+            writer: None,
+            metadata: metadata.into_iter().collect(),
+        })
+    }
+
+    /// Finishes the file and returns its bytes. Without this the file cannot be read.
+    ///
+    /// # Errors
+    /// [`QueryErrorKind::Spool`].
+    pub fn finish(mut self) -> Result<u64, QueryError> {
+        let Some(mut writer) = self.writer.take() else {
+            return Err(QueryError::new(
+                QueryErrorKind::Spool,
+                "the result has no columns",
+            ));
+        };
+        writer.finish().map_err(spool)?;
+        let file = writer
+            .into_inner()
+            .map_err(spool)?
+            .into_inner()
+            .map_err(spool)?;
+        Ok(file.metadata().map_err(spool)?.len())
+    }
+}
+
+impl BatchSink for IpcSink {
+    fn begin(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
+        let Some(file) = self.file.take() else {
+            return Ok(());
+        };
+        let mut schema = schema.as_ref().clone();
+        schema.metadata.extend(self.metadata.drain(..));
+        self.writer = Some(FileWriter::try_new_buffered(file, &schema).map_err(spool)?);
+        Ok(())
+    }
+
+    fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
+        match &mut self.writer {
+            Some(writer) => writer.write(batch).map_err(spool),
+            None => Err(QueryError::new(
+                QueryErrorKind::Spool,
+                "rows came before their columns",
+            )),
+        }
+    }
+}
+
+/// Writes `batches`, which share `schema`, to `path`; returns the file's bytes.
+///
+/// # Errors
+/// [`QueryErrorKind::Spool`].
+pub fn write_ipc<'a>(
+    path: &Path,
+    schema: &SchemaRef,
+    batches: impl IntoIterator<Item = &'a RecordBatch>,
+) -> Result<u64, QueryError> {
+    let mut sink = IpcSink::create(path, [])?;
+    sink.begin(schema)?;
+    for batch in batches {
+        sink.push(batch)?;
+    }
+    sink.finish()
+}
+
+/// The batches of an IPC file.
+pub struct IpcBatches(FileReader<BufReader<File>>);
+
+impl IpcBatches {
+    /// Columns and metadata.
+    #[must_use]
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.0.schema())
+    }
+}
+
+impl Iterator for IpcBatches {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+/// Opens an IPC file; batches are read one at a time.
+///
+/// # Errors
+/// When it is missing or no IPC file.
+pub fn read_ipc(path: &Path) -> Result<IpcBatches, ArrowError> {
+    let file = File::open(path).map_err(|error| ArrowError::IoError(error.to_string(), error))?;
+    FileReader::try_new_buffered(file, None).map(IpcBatches)
+}
+
+fn spool(error: impl std::fmt::Display) -> QueryError {
+    QueryError::new(
+        QueryErrorKind::Spool,
+        format!("the result could not be written: {error}"),
+    )
+}
