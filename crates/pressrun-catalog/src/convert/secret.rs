@@ -1,0 +1,93 @@
+//! Secrets: `${NAME}` in a text, or the content of a file.
+
+use std::path::Path;
+
+use pressrun_domain::secret::Secret;
+
+use crate::files::Field;
+use crate::load::LoadOptions;
+use crate::problem::{Place, Report, printable};
+
+/// A secret and whether it was written in plain text, without `${…}`.
+pub(super) struct Found {
+    pub(super) secret: Secret,
+    pub(super) literal: bool,
+    pub(super) place: Place,
+}
+
+/// Reads `key` or `key_file`, of which exactly one must be written.
+pub(super) fn secret(
+    key: &str,
+    (text, file): (&Field<String>, &Field<String>),
+    parent: Place,
+    (root, options, report): (&Path, LoadOptions<'_>, &Report<'_>),
+) -> Option<Found> {
+    match (text, file) {
+        (Field::Absent, Field::Absent) => {
+            report.add(parent, format!("`{key}` is missing"), format!("write `{key}: ${{NAME}}` for an environment variable, or `{key}_file: path`"));
+            None
+        }
+        (Field::Given(_, place), Field::Given(..)) => {
+            report.add(*place, format!("both `{key}` and `{key}_file` are written"), "keep one of them");
+            None
+        }
+        (Field::Given(text, place), _) => {
+            let (value, literal) = interpolate(text, *place, options, report)?;
+            Some(Found { secret: Secret::new(value), literal, place: *place })
+        }
+        (_, Field::Given(path, place)) => {
+            let value = read(&root.join(path), path, *place, options, report)?;
+            Some(Found { secret: Secret::new(value), literal: false, place: *place })
+        }
+        (Field::Invalid(_), _) | (_, Field::Invalid(_)) => None,
+    }
+}
+
+fn read(full: &Path, written: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<String> {
+    use std::io::Read as _;
+
+    const BYTES_MAX: u64 = 64 * 1024;
+    if !options.require_secrets && !full.exists() {
+        return Some(String::new());
+    }
+    let mut text = String::new();
+    let plain = std::fs::metadata(full).and_then(|data| if data.is_file() { Ok(()) } else { Err(std::io::Error::other("not a plain file")) });
+    match plain.and_then(|()| std::fs::File::open(full)?.take(BYTES_MAX).read_to_string(&mut text)) {
+        Ok(_) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(error) => {
+            report.add(place, format!("the file `{}` cannot be read: {error}", printable(written)), "check its path and rights");
+            None
+        }
+    }
+}
+
+/// Replaces each `${NAME}`; the flag says that there was none.
+fn interpolate(text: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<(String, bool)> {
+    let mut out = String::new();
+    let mut rest = text;
+    let mut literal = true;
+    let mut complete = true;
+    while let Some((before, after)) = rest.split_once("${") {
+        literal = false;
+        out.push_str(before);
+        let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_variable(name)) else {
+            report.add(place, "`${` is not followed by a variable's name and `}`", "write `${NAME}` with capital letters, digits and `_`");
+            return None;
+        };
+        match (options.environment)(name) {
+            Some(value) => out.push_str(&value),
+            None if !options.require_secrets => {}
+            None => {
+                report.add(place, format!("environment variable `{name}` is not set"), format!("set {name} for the server, or use the `_file` form"));
+                complete = false;
+            }
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    complete.then_some((out, literal))
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 128 && !name.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

@@ -1,0 +1,133 @@
+//! `chart:` of a tile, in Vega-Lite's words.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+
+use super::{Field, OneOrMany};
+
+/// How the rows of a tile are drawn. Channels name result columns.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["mark"]))]
+pub struct ChartFile {
+    /// What is drawn.
+    pub mark: Field<MarkWord>,
+    /// Column on the horizontal axis (category or time); slices of a pie; columns of a heatmap.
+    pub x: Field<String>,
+    /// Column on the vertical axis, or a list: one series each. Size of a pie's slices; rows of a heatmap.
+    pub y: Field<OneOrMany>,
+    /// Column whose values make the series; the heat of a heatmap.
+    pub color: Field<String>,
+    /// Column that sizes points.
+    pub size: Field<String>,
+    /// `true` or `zero` (one on another), `normalize` (to 100 %), `none` (default).
+    pub stack: Field<StackWord>,
+    /// Which way bars grow. Default: by the columns' types.
+    pub orient: Field<OrientWord>,
+    /// Scale of the value axis. Default `linear`.
+    pub scale: Field<ScaleWord>,
+    /// Column of the number that a KPI shows.
+    pub value: Field<String>,
+    /// What a KPI compares with: `previous` (the row before) or a column.
+    pub compare: Field<String>,
+    /// Column drawn as a sparkline under a KPI.
+    pub sparkline: Field<String>,
+    /// KPI: a fall is good news. Default false.
+    pub lower_is_better: Field<bool>,
+    /// Table columns with a bar behind the number.
+    pub bars: Field<OneOrMany>,
+    /// Table columns with a heat background.
+    pub heat: Field<OneOrMany>,
+    /// Table: a last row with totals. Default false.
+    pub totals: Field<bool>,
+    /// Pie: the hole's share of the radius in per cent, 0 to 90. Default 0; 60 for a donut.
+    #[schemars(range(max = 90))]
+    pub inner_radius: Field<u8>,
+    /// Most series with a colour of their own, 1 to 20; the rest become "Other". Default 8.
+    #[schemars(range(min = 1, max = 20))]
+    pub max_series: Field<u8>,
+    /// Lines: points are marked. Default false.
+    pub point: Field<bool>,
+}
+
+/// What is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MarkWord {
+    /// One number.
+    Kpi,
+    /// Rows.
+    Table,
+    /// Bars, lying or standing by the columns' types.
+    Bar,
+    /// Standing bars.
+    Column,
+    /// One line a series.
+    Line,
+    /// Filled areas.
+    Area,
+    /// A scatter plot.
+    Point,
+    /// A pie.
+    Pie,
+    /// A pie with a hole.
+    Donut,
+    /// Cells coloured by value.
+    Heatmap,
+}
+
+/// How series share a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum StackWord {
+    /// One on another, from zero.
+    #[serde(rename = "true")]
+    True,
+    /// Side by side.
+    #[serde(rename = "false")]
+    False,
+    /// One on another, from zero.
+    #[serde(rename = "zero")]
+    Zero,
+    /// Filling 100 %.
+    #[serde(rename = "normalize")]
+    Normalize,
+    /// Side by side.
+    #[serde(rename = "none")]
+    None,
+}
+
+impl JsonSchema for StackWord {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Stack".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "enum": [true, false, "zero", "normalize", "none"] })
+    }
+}
+
+/// Which way bars grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OrientWord {
+    /// Standing.
+    Vertical,
+    /// Lying.
+    Horizontal,
+}
+
+/// Scale of the value axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScaleWord {
+    /// Equal steps.
+    Linear,
+    /// Powers of ten.
+    Log,
+}

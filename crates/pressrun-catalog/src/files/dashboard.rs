@@ -1,0 +1,135 @@
+//! `dashboards/*.yaml`: one document each.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{ChartFile, Entries, Field};
+
+/// One document, usually a dashboard.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["identifier", "name"]))]
+pub struct DashboardFile {
+    /// What the API calls `identifier`; unique. Letters, digits, `-` and `_`, 1 to 64 of them.
+    pub identifier: Field<String>,
+    /// Display name.
+    pub name: Field<String>,
+    /// What it shows, in a sentence.
+    pub description: Field<String>,
+    /// False for an analysis draft, which cannot be scheduled. Default true.
+    pub saved: Field<bool>,
+    /// False for a document without a dashboard, which has no tiles. Default true.
+    pub dashboard: Field<bool>,
+    /// Name of a connection, where the SQL runs. May be left out when there is only one.
+    pub connection: Field<String>,
+    /// IANA time zone of queries; never the zone in which schedules fire. Default: the connection's.
+    pub timezone: Field<String>,
+    /// Who may view it. Default: every member.
+    pub access: Field<AccessFile>,
+    /// Filters by key, in the order shown.
+    pub filters: Field<Entries<FilterFile>>,
+    /// Names of pages. Default: one unnamed page.
+    pub pages: Field<Vec<Field<String>>>,
+    /// Tiles by key.
+    pub tiles: Field<Entries<TileFile>>,
+}
+
+/// Who may view a document.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessFile {
+    /// Names of groups whose members may view it, beside admins.
+    pub groups: Field<Vec<Field<String>>>,
+}
+
+/// A dashboard filter.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["type"]))]
+pub struct FilterFile {
+    /// Shown to people. Default: the key in words.
+    pub label: Field<String>,
+    /// Type of value it filters.
+    #[serde(rename = "type")]
+    pub kind: Field<FilterKindWord>,
+    /// Filter expression in force unless a schedule overrides it: an object such as
+    /// `{ kind: EQUALS, values: [US] }`, or a list of values. Default: no restriction.
+    #[schemars(schema_with = "filter_expression")]
+    pub default: Field<serde_json::Value>,
+    /// Applied but never shown. Default false.
+    pub hidden: Field<bool>,
+}
+
+fn filter_expression(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "oneOf": [{ "type": "object" }, { "type": "array" }] })
+}
+
+/// Types of filter values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FilterKindWord {
+    /// Text.
+    String,
+    /// Numbers.
+    Number,
+    /// Dates and instants.
+    Date,
+    /// True or false.
+    Boolean,
+}
+
+/// One tile: a query or a text.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TileFile {
+    /// Title, literal text. Default: the key in words; none for a text tile.
+    pub title: Field<String>,
+    /// Smaller text under the title.
+    pub subtitle: Field<String>,
+    /// SQL with `{{ filter('key', 'expression') }}` and `{{ user_attribute('name', 'expression') }}`.
+    pub sql: Field<String>,
+    /// Text in Markdown; instead of `sql`.
+    pub markdown: Field<String>,
+    /// Most rows, 1 to 1,000,000. Default 1,000.
+    pub limit: Field<u32>,
+    /// How result columns are shown, by column name.
+    pub fields: Field<Entries<FieldFile>>,
+    /// How the rows are drawn. Default: as a table.
+    pub chart: Field<ChartFile>,
+    /// Where the tile stands. May be left out when it is hidden.
+    pub at: Field<GridFile>,
+    /// Name of the page it stands on. Default: the first.
+    pub page: Field<String>,
+    /// Not drawn and in no file, but may be watched by an alert. Default false.
+    pub hidden: Field<bool>,
+}
+
+/// How a result column is shown.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct FieldFile {
+    /// Header text. Default: the column name in words.
+    pub label: Field<String>,
+    /// Number format (`$#,##0.00`, `0.0%`) or date pattern (`MMM yyyy`).
+    pub format: Field<String>,
+    /// Left out of pages, and of files that hide hidden fields. Default false.
+    pub hidden: Field<bool>,
+}
+
+/// Cells of a grid of 24 columns.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["x", "y", "w", "h"]))]
+pub struct GridFile {
+    /// Left edge, 0 to 23.
+    #[schemars(range(max = 23))]
+    pub x: Field<u16>,
+    /// Top edge, from 0.
+    pub y: Field<u16>,
+    /// Width in columns, 1 to 24.
+    #[schemars(range(min = 1, max = 24))]
+    pub w: Field<u16>,
+    /// Height in rows, at least 1.
+    #[schemars(range(min = 1))]
+    pub h: Field<u16>,
+}

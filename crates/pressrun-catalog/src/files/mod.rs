@@ -1,0 +1,18 @@
+//! The files of a catalog as written: one module for each kind, for the reader and for the JSON Schemas of editors.
+//!
+//! Every value is a [`Field`], so that a wrong one is noted with its place and the rest is still read. Which fields are
+//! required is said by the conversion to the domain, which can name the place where one is missing.
+
+mod chart;
+mod connections;
+mod dashboard;
+mod one_or_many;
+mod people;
+
+pub use chart::{ChartFile, MarkWord, OrientWord, ScaleWord, StackWord};
+pub use connections::{ConnectionFile, ConnectionsFile, SourceKind};
+pub use dashboard::{AccessFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, TileFile};
+pub use one_or_many::OneOrMany;
+pub use people::{AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, OrganizationFile, PeopleFile};
+
+pub use crate::yaml::{Entries, Entry, Field};

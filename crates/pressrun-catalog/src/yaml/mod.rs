@@ -1,0 +1,35 @@
+//! YAML with a place for every node, read forgivingly: one wrong value does not hide the next.
+//!
+//! [`tree::parse`] turns text into nodes within fixed bounds (size, depth, nodes, aliases). [`reader`] is a serde
+//! deserializer over such a node which *notes* what does not fit and goes on; a [`Field`] is where a wrong value stops.
+
+mod field;
+mod hash;
+mod reader;
+mod tree;
+
+pub use field::{Entries, Entry, Field};
+
+use serde::de::DeserializeOwned;
+
+use crate::problem::Report;
+
+/// A file read into `T`, with the hash of its meaning.
+pub(crate) struct Document<T> {
+    pub(crate) content: T,
+    /// SHA-256 (hex) of keys and values in file order; comments and white space do not count.
+    pub(crate) version: String,
+}
+
+/// Reads `text`, noting every problem. `None` when the text is no YAML mapping at all.
+pub(crate) fn read<T: DeserializeOwned>(text: &str, report: &Report<'_>) -> Option<Document<T>> {
+    let node = tree::parse(text, report)?;
+    let version = hash::version(&node);
+    match T::deserialize(reader::Reader::new(&node, report)) {
+        Ok(content) => Some(Document { content, version }),
+        Err(error) => {
+            error.note(&node, report);
+            None
+        }
+    }
+}
