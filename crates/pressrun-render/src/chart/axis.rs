@@ -1,0 +1,224 @@
+//! Axis labels that are measured before they are drawn: thinned, broken, turned or cut until none touches another.
+
+use super::measure::{self, Weight};
+use super::scale::ValueScale;
+use super::svg::{Anchor, Svg, TextStyle};
+use super::theme::Theme;
+use crate::format::FieldFormat;
+
+/// Least room between neighbouring labels.
+const AIR: f64 = 5.0;
+/// From the axis to the first line of labels.
+const PAD: f64 = 5.0;
+
+/// A value axis: its scale and the text of its ticks.
+pub(crate) struct ValueAxis {
+    pub(crate) scale: ValueScale,
+    labels: Vec<String>,
+}
+
+impl ValueAxis {
+    /// An axis over `low..=high` for `pixels` of length with a tick about every `every` points.
+    pub(crate) fn new(low: f64, high: f64, log: bool, pixels: f64, every: f64, format: &FieldFormat) -> Self {
+        let count = ((pixels / every).round() as usize).clamp(1, 7);
+        let scale = if log { ValueScale::log(low, high, count) } else { ValueScale::linear(low, high, count) };
+        let largest = scale.low.abs().max(scale.high.abs());
+        let text = |tick: &f64| if scale.is_log() { format.short(*tick) } else { format.short_step(*tick, scale.step, largest) };
+        let labels = scale.ticks.iter().map(text).map(typographic).collect();
+        Self { scale, labels }
+    }
+
+    /// The widest label, with its gap.
+    pub(crate) fn width(&self, theme: &Theme) -> f64 {
+        self.labels.iter().map(|label| measure::width(label, theme.small, Weight::Regular)).fold(0.0, f64::max) + 7.0
+    }
+
+    /// Ticks with their shares of the length and labels.
+    pub(crate) fn ticks(&self) -> impl Iterator<Item = (f64, f64, &str)> {
+        self.scale.ticks.iter().zip(&self.labels).map(|(tick, label)| (*tick, self.scale.share(*tick), label.as_str()))
+    }
+}
+
+/// A minus as wide as a plus, which text formats do without.
+pub(crate) fn typographic(text: String) -> String {
+    match text.strip_prefix('-') {
+        Some(rest) => format!("\u{2212}{rest}"),
+        None => text,
+    }
+}
+
+/// A label that wants to stand under `x`.
+#[derive(Debug, Clone)]
+pub(crate) struct Tick {
+    pub(crate) x: f64,
+    pub(crate) text: String,
+    /// The larger period, written below where it begins.
+    pub(crate) context: Option<String>,
+}
+
+/// Labels under a horizontal axis, settled.
+pub(crate) struct Labels {
+    lines: Vec<Line>,
+    turned: bool,
+    /// Height taken below the axis.
+    pub(crate) height: f64,
+}
+
+struct Line {
+    x: f64,
+    /// Lines below the first.
+    row: usize,
+    text: String,
+    anchor: Anchor,
+}
+
+impl Labels {
+    /// Labels of ticks on a continuous axis or of ordered bands: thinned by `every` n-th until they fit, in one line and
+    /// a second for the larger period.
+    ///
+    /// `steps` are the thinnings that make sense, beginning with 1; `aligned(i, n)` says whether tick `i` stays at `n`.
+    pub(crate) fn thinned(ticks: &[Tick], limits: (f64, f64), steps: &[usize], aligned: impl Fn(usize, usize) -> bool, theme: &Theme) -> Self {
+        let width = |text: &str| measure::width(text, theme.small, Weight::Regular);
+        let fits = |kept: &[&Tick]| {
+            kept.windows(2).all(|pair| match pair {
+                [a, b] => (width(&a.text) + width(&b.text)) / 2.0 + AIR <= (b.x - a.x).abs(),
+                _ => true,
+            })
+        };
+        let further = (1..).map(|n| steps.last().copied().unwrap_or(1) << n.min(20)).take(20);
+        let mut kept: Vec<&Tick> = Vec::new();
+        for n in steps.iter().copied().chain(further) {
+            kept = ticks.iter().enumerate().filter(|(i, _)| aligned(*i, n)).map(|(_, tick)| tick).collect();
+            if fits(&kept) {
+                break;
+            }
+        }
+        if kept.is_empty() {
+            kept.extend(ticks.first());
+        }
+        let mut labels = Self { lines: Vec::new(), turned: false, height: theme.small + PAD + 1.0 };
+        let mut context: Option<&str> = None;
+        let mut free = f64::NEG_INFINITY;
+        for tick in kept {
+            let half = width(&tick.text) / 2.0;
+            let x = tick.x.clamp(limits.0 + half, (limits.1 - half).max(limits.0 + half));
+            labels.lines.push(Line { x, row: 0, text: tick.text.clone(), anchor: Anchor::Middle });
+            if let Some(period) = tick.context.as_deref()
+                && context != Some(period)
+            {
+                context = Some(period);
+                let start = (x - half).min(limits.1 - width(period)).max(limits.0);
+                if start >= free {
+                    labels.lines.push(Line { x: start, row: 1, text: period.to_owned(), anchor: Anchor::Start });
+                    free = start + width(period) + AIR;
+                    labels.height = theme.small * 2.0 + PAD + 4.0;
+                }
+            }
+        }
+        labels
+    }
+
+    /// Labels of categories `step` apart: whole, else in two lines, else turned and cut; thinned only when turned ones touch.
+    pub(crate) fn categories(ticks: &[Tick], step: f64, limits: (f64, f64), most: f64, theme: &Theme) -> Self {
+        let size = theme.small;
+        let room = step - AIR;
+        let width = |text: &str| measure::width(text, size, Weight::Regular);
+        let inside = |tick: &Tick, width: f64| tick.x - width / 2.0 >= limits.0 && tick.x + width / 2.0 <= limits.1;
+        if ticks.iter().all(|tick| width(&tick.text) <= room && inside(tick, width(&tick.text))) {
+            let lines = ticks.iter().map(|tick| Line { x: tick.x, row: 0, text: tick.text.clone(), anchor: Anchor::Middle }).collect();
+            return Self { lines, turned: false, height: size + PAD + 1.0 };
+        }
+        let broken: Option<Vec<(f64, String, String)>> = ticks
+            .iter()
+            .map(|tick| {
+                if width(&tick.text) <= room {
+                    return Some((tick.x, tick.text.clone(), String::new()));
+                }
+                measure::two_lines(&tick.text, size, Weight::Regular, room).map(|(a, b)| (tick.x, a, b))
+            })
+            .collect();
+        if let Some(broken) = broken.filter(|_| most >= size * 2.0 + PAD + 4.0) {
+            let lines = broken.into_iter().flat_map(|(x, first, second)| {
+                [Line { x, row: 0, text: first, anchor: Anchor::Middle }, Line { x, row: 1, text: second, anchor: Anchor::Middle }]
+            });
+            return Self { lines: lines.collect(), turned: false, height: size * 2.0 + PAD + 4.0 };
+        }
+        // Few categories with long names read better cut than turned.
+        if room >= size * 6.5 {
+            let lines = ticks.iter().map(|tick| Line { x: tick.x, row: 0, text: measure::ellipsize(&tick.text, size, Weight::Regular, room), anchor: Anchor::Middle });
+            return Self { lines: lines.collect(), turned: false, height: size + PAD + 1.0 };
+        }
+        Self::turned(ticks, step, limits, most, theme)
+    }
+
+    fn turned(ticks: &[Tick], step: f64, limits: (f64, f64), most: f64, theme: &Theme) -> Self {
+        let size = theme.small;
+        let (sin, cos) = TURN.to_radians().sin_cos();
+        let every = ((size * 1.25 / sin) / step.max(0.01)).ceil().max(1.0) as usize;
+        let deepest = ((most - PAD - size * cos) / sin).max(size * 2.0);
+        let mut labels = Self { lines: Vec::new(), turned: true, height: 0.0 };
+        let mut longest = 0.0f64;
+        for tick in ticks.iter().step_by(every) {
+            let room = deepest.min((tick.x - limits.0) / cos);
+            let text = measure::ellipsize(&tick.text, size, Weight::Regular, room);
+            longest = longest.max(measure::width(&text, size, Weight::Regular));
+            labels.lines.push(Line { x: tick.x, row: 0, text, anchor: Anchor::End });
+        }
+        labels.height = longest * sin + size * cos + PAD;
+        labels
+    }
+
+    /// Draws below the axis at `y`.
+    pub(crate) fn draw(&self, svg: &mut Svg, y: f64, theme: &Theme) {
+        for line in &self.lines {
+            let style = TextStyle { size: theme.small, weight: Weight::Regular, color: theme.muted, anchor: line.anchor };
+            if self.turned {
+                svg.text_turned(line.x + theme.small * 0.3, y + PAD + theme.small * 0.6, &line.text, style, -TURN);
+            } else {
+                let below = PAD + theme.small * 0.85 + line.row as f64 * (theme.small + 3.0);
+                svg.text(line.x, y + below, &line.text, style);
+            }
+        }
+    }
+}
+
+/// Degrees by which labels without room are turned.
+const TURN: f64 = 38.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticks(texts: &[&str], step: f64) -> Vec<Tick> {
+        texts.iter().enumerate().map(|(i, text)| Tick { x: step * (i as f64 + 0.5), text: (*text).to_owned(), context: None }).collect()
+    }
+
+    #[test]
+    fn categories_are_whole_then_broken_then_cut_then_turned() {
+        let theme = Theme::light();
+        for (case, texts, step, turned, rows) in [
+            ("short", vec!["US", "DE"], 60.0, false, 1),
+            ("two words", vec!["North America", "Western Europe"], 45.0, false, 2),
+            ("long but wide", vec!["Supercalifragilistic", "Pneumonoultramicroscopic"], 70.0, false, 1),
+            ("long and narrow", vec!["Supercalifragilistic", "Pneumonoultramicroscopic"], 20.0, true, 1),
+        ] {
+            let labels = Labels::categories(&ticks(&texts, step), step, (-20.0, 200.0), 80.0, &theme);
+            let rows_found = labels.lines.iter().filter(|l| !l.text.is_empty()).map(|l| l.row).max().unwrap_or(0) + 1;
+            assert_eq!((labels.turned, rows_found), (turned, rows), "{case}");
+            assert!(labels.height <= 80.0, "{case}: {}", labels.height);
+        }
+    }
+
+    #[test]
+    fn thinned_labels_never_touch_and_stay_inside() {
+        let theme = Theme::light();
+        let many: Vec<Tick> = (0..200).map(|i| Tick { x: f64::from(i) * 1.5, text: format!("label {i}"), context: Some(format!("{}", i / 50)) }).collect();
+        let labels = Labels::thinned(&many, (0.0, 300.0), &[1, 2, 5], |i, n| i.is_multiple_of(n), &theme);
+        let mut end = -10.0;
+        for line in labels.lines.iter().filter(|line| line.row == 0) {
+            let half = measure::width(&line.text, theme.small, Weight::Regular) / 2.0;
+            assert!(line.x - half >= end && line.x + half <= 300.01, "{}", line.text);
+            end = line.x + half;
+        }
+    }
+}

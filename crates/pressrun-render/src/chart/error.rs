@@ -1,0 +1,33 @@
+//! Why a chart cannot be drawn.
+
+/// A chart asks for something its rows do not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChartError {
+    /// A channel names a column that the result does not have.
+    #[error("the result has no column \"{name}\"; it has: {}", .available.join(", "))]
+    UnknownColumn {
+        /// The name in the chart.
+        name: String,
+        /// The result's columns.
+        available: Vec<String>,
+    },
+    /// A channel that needs numbers names a column of something else.
+    #[error("column \"{column}\" does not hold numbers, which {channel} needs")]
+    NotANumber {
+        /// The column.
+        column: String,
+        /// The channel.
+        channel: &'static str,
+    },
+    /// The mark cannot do without this channel.
+    #[error("a {mark} chart needs `{channel}`")]
+    MissingChannel {
+        /// The mark.
+        mark: &'static str,
+        /// The channel.
+        channel: &'static str,
+    },
+    /// Tables are laid out as tables, not drawn.
+    #[error("a table is not drawn as a chart")]
+    Table,
+}

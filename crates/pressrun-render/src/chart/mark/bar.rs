@@ -1,0 +1,298 @@
+//! Bars: standing or lying; side by side, stacked or filling 100 %.
+
+use pressrun_domain::chart::{Orient, Scale, Stack};
+
+use super::super::axis::ValueAxis;
+use super::super::data::{Column, PlaceKind, Rest, Table};
+use super::super::legend::Swatch;
+use super::super::places;
+use super::super::plot::{Canvas, Heading, Plot};
+use super::super::svg::{Anchor, number};
+use super::super::theme::Theme;
+use super::super::{ChartError, ChartInput, Told, alt, measure};
+use super::stack::{self, Piece};
+use super::{needed, values};
+use crate::format::FieldFormat;
+
+/// Most points that one bar takes, however few there are.
+const WIDEST: f64 = 46.0;
+
+/// One bar or piece of one.
+struct Bar {
+    series: usize,
+    place: usize,
+    from: f64,
+    to: f64,
+    /// Nothing stands further out at this place, so its end is round.
+    outermost: bool,
+}
+
+/// The bars with what their axis must span.
+struct Bars {
+    bars: Vec<Bar>,
+    low: f64,
+    high: f64,
+    /// Bars of one place stand beside one another, this many.
+    lanes: usize,
+    log: bool,
+    /// Of the value axis.
+    format: FieldFormat,
+}
+
+/// Draws bars.
+pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
+    let first_y = input.chart.y.first();
+    let x = needed(input.chart.x.as_ref(), "bar", "x")?;
+    let x_column = Column::find(input, x)?;
+    let crossed = match first_y {
+        Some(y) => x_column.is_numeric() && !Column::find(input, y)?.is_numeric(),
+        None => false,
+    };
+    let (place, value_names) = if crossed { (first_y.map_or(x, String::as_str), vec![x]) } else { (x, values(input, "bar")?) };
+    let lying = match input.chart.orient {
+        Some(orient) => orient == Orient::Horizontal,
+        None => crossed,
+    };
+    let mut table = Table::read(input, place, &value_names, false, Rest::Sum)?;
+    if input.chart.scale == Scale::Log && input.chart.stack == Stack::None {
+        table.drop_not_positive();
+    }
+    if table.is_empty() {
+        return Ok(Told::nothing());
+    }
+    places::fill_periods(&mut table, 400);
+    let room = if lying { canvas.height } else { canvas.width };
+    places::thin(&mut table, (room / 1.4) as usize);
+    let bars = arrange(input, &table);
+    let kind = if lying { "Horizontal bar chart" } else { "Bar chart" };
+    let told = Told { alt: alt::table(kind, &table), notes: std::mem::take(&mut table.notes), empty: false };
+    if lying { lie(&table, &bars, canvas) } else { stand(&table, &bars, canvas) }
+    Ok(told)
+}
+
+fn arrange(input: &ChartInput<'_>, table: &Table) -> Bars {
+    let stacked = input.chart.stack != Stack::None;
+    let share = input.chart.stack == Stack::Normalize;
+    let log = input.chart.scale == Scale::Log && !stacked;
+    let pieces: Vec<Vec<Piece>> = if stacked {
+        stack::stacked(table, share)
+    } else {
+        table.series.iter().map(|series| series.values.iter().map(|value| value.map(|v| (0.0, v))).collect()).collect()
+    };
+    let (low, high) = if log {
+        let (low, high) = table.range();
+        // A bar as low as the axis would have no height.
+        (low * 0.6, high)
+    } else if share {
+        let (low, _) = stack::range(&pieces);
+        (if low < 0.0 { -1.0 } else { 0.0 }, 1.0)
+    } else {
+        stack::range(&pieces)
+    };
+    let mut bars = Vec::new();
+    for (series, pieces) in pieces.iter().enumerate() {
+        for (place, piece) in pieces.iter().enumerate() {
+            if let Some((from, to)) = *piece {
+                bars.push(Bar { series, place, from, to, outermost: true });
+            }
+        }
+    }
+    if stacked {
+        let mut ends = vec![(0.0f64, 0.0f64); table.places.len()];
+        for bar in &bars {
+            ends[bar.place] = (ends[bar.place].0.min(bar.to), ends[bar.place].1.max(bar.to));
+        }
+        for bar in &mut bars {
+            let (low, high) = ends[bar.place];
+            bar.outermost = if bar.to < bar.from { bar.to <= low } else { bar.to >= high };
+        }
+    }
+    Bars { bars, low, high, lanes: if stacked { 1 } else { table.series.len() }, log, format: if share { percent() } else { table.format.clone() } }
+}
+
+/// The format of shares.
+pub(super) fn percent() -> FieldFormat {
+    let spec = pressrun_domain::catalog::FieldSpec { format: Some("0%".to_owned()), ..Default::default() };
+    FieldFormat::parse(&spec, &arrow_schema::DataType::Float64, "share", "UTC")
+}
+
+/// Where a bar lies across its place: start and width.
+fn lane(bars: &Bars, bar: &Bar, center: f64, step: f64, total: usize) -> (f64, f64) {
+    let share = if total > 40 { 0.84 } else { 0.7 };
+    let group = (step * share).min(WIDEST * (bars.lanes as f64).sqrt().max(1.0));
+    let width = group / bars.lanes as f64;
+    let gap = if bars.lanes > 1 && width > 4.0 { 1.0 } else { 0.0 };
+    let index = if bars.lanes > 1 { bar.series } else { 0 };
+    (center - group / 2.0 + width * index as f64 + gap / 2.0, (width - gap).max(0.35))
+}
+
+/// Labels at bar ends, where each bar or stack has room for one: (place, value, text).
+fn end_labels(table: &Table, bars: &Bars) -> Vec<(usize, f64, String)> {
+    let single = table.series.len() == 1;
+    if bars.lanes > 1 || bars.log && !single || bars.format.is_percent() && !single {
+        return Vec::new();
+    }
+    let mut ends: Vec<Option<f64>> = vec![None; table.places.len()];
+    let mut mixed = false;
+    for bar in &bars.bars {
+        let end = &mut ends[bar.place];
+        mixed |= end.is_some_and(|end| (end < 0.0) != (bar.to < 0.0)) && bar.to.abs() > 0.0;
+        if bar.outermost {
+            *end = Some(bar.to);
+        }
+    }
+    if mixed {
+        return Vec::new();
+    }
+    ends.iter().enumerate().filter_map(|(place, end)| end.map(|end| (place, end, super::super::axis::typographic(bars.format.short(end))))).collect()
+}
+
+fn stand(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let heading = Heading::of(table, Swatch::Square, canvas);
+    let labels = end_labels(table, bars);
+    let widest = labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular)).fold(0.0, f64::max);
+    let step = (canvas.width - 40.0) / table.places.len().max(1) as f64;
+    let labelled = !labels.is_empty() && table.places.len() <= 14 && widest + 3.0 <= step && canvas.height >= 90.0;
+    let above = if labelled { theme.label + 2.0 } else { 0.0 };
+    let plot = Plot::new(
+        canvas,
+        &heading,
+        (0.0, above),
+        |pixels| ValueAxis::new(bars.low, bars.high, bars.log, pixels, 32.0, &bars.format),
+        |left, right, most| places::bands(&table.places, left, right, most, theme),
+    );
+    let step = plot.x.band.step();
+    for bar in &bars.bars {
+        let (x, width) = lane(bars, bar, plot.x.x[bar.place], step, table.places.len());
+        let from = if bars.log { plot.base() } else { plot.y(bar.from) };
+        let mut to = plot.y(bar.to);
+        if bar.to > bar.from && bar.to > 0.0 || bar.to < bar.from {
+            // What is not zero is seen.
+            to = if bar.to > bar.from { to.min(from - 0.5) } else { to.max(from + 0.5) };
+        }
+        let path = standing(x, width, shrink(from, to, bar), to, bar.outermost);
+        canvas.svg.fill(&path, theme.series_color(table.series[bar.series].color), 1.0);
+    }
+    plot.draw_base(canvas);
+    if labelled {
+        for (place, end, text) in labels {
+            let y = if end < 0.0 { (plot.y(end) + theme.label + 1.0).min(plot.bottom - 1.0) } else { plot.y(end) - 3.0 };
+            canvas.svg.text(plot.x.x[place], y, &text, canvas.label(Anchor::Middle, theme.text));
+        }
+    }
+}
+
+/// Parts neighbours of a stack by a hairline of nothing, where they are high enough.
+fn shrink(from: f64, to: f64, bar: &Bar) -> f64 {
+    if bar.from.abs() > 0.0 && (from - to).abs() > 2.0 { from + (to - from).signum() * 0.7 } else { from }
+}
+
+/// A bar from `from` to `to` (y), its far end round.
+fn standing(x: f64, width: f64, from: f64, to: f64, round: bool) -> String {
+    let height = (from - to).abs();
+    let r = if round { 2.4f64.min(width / 3.0).min(height) } else { 0.0 };
+    let (x2, towards) = (x + width, if to < from { r } else { -r });
+    if r < 0.3 {
+        return format!("M{} {}H{}V{}H{}Z", number(x), number(from), number(x2), number(to), number(x));
+    }
+    format!(
+        "M{x1} {y1}V{y2}Q{x1} {y3} {x3} {y3}H{x4}Q{x2} {y3} {x2} {y2}V{y1}Z",
+        x1 = number(x),
+        x2 = number(x2),
+        x3 = number(x + r),
+        x4 = number(x2 - r),
+        y1 = number(from),
+        y2 = number(to + towards),
+        y3 = number(to)
+    )
+}
+
+/// A bar from `from` to `to` (x), its far end round.
+fn lying(y: f64, width: f64, from: f64, to: f64, round: bool) -> String {
+    let length = (from - to).abs();
+    let r = if round { 2.4f64.min(width / 3.0).min(length) } else { 0.0 };
+    let (y2, towards) = (y + width, if to > from { -r } else { r });
+    if r < 0.3 {
+        return format!("M{} {}V{}H{}V{}Z", number(from), number(y), number(y2), number(to), number(y));
+    }
+    format!(
+        "M{x1} {y1}H{x2}Q{x3} {y1} {x3} {y3}V{y4}Q{x3} {y2} {x2} {y2}H{x1}Z",
+        x1 = number(from),
+        x2 = number(to + towards),
+        x3 = number(to),
+        y1 = number(y),
+        y2 = number(y2),
+        y3 = number(y + r),
+        y4 = number(y2 - r)
+    )
+}
+
+fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let heading = Heading::of(table, Swatch::Square, canvas);
+    heading.draw(canvas);
+    let top = heading.height(theme);
+    let names = &table.places.labels;
+    let width = |text: &str| measure::width(text, theme.small, measure::Weight::Regular);
+    let left = names.iter().map(|name| width(name)).fold(0.0, f64::max).min(canvas.width * 0.38) + 7.0;
+    let mut labels = end_labels(table, bars);
+    let count = names.len().max(1) as f64;
+    if (canvas.height - top) / count < theme.label + 1.5 {
+        labels.clear();
+    }
+    // Numbers at the bars' ends say more than an axis; both would say it twice.
+    let with_axis = labels.is_empty();
+    let bottom = canvas.height - if with_axis { theme.small + 7.0 } else { 1.0 };
+    let label_room = labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular) + 6.0).fold(2.0, f64::max);
+    let negative_room = if bars.low < 0.0 && !with_axis { label_room } else { 0.0 };
+    let (start, end) = (left + negative_room, (canvas.width - label_room).max(left + negative_room + 4.0));
+    let axis = ValueAxis::new(bars.low, bars.high, bars.log, end - start, 64.0, &bars.format);
+    let (low, high) = if with_axis { (axis.scale.low, axis.scale.high) } else { (bars.low, bars.high) };
+    let place = |value: f64| {
+        let share = if with_axis || bars.log { axis.scale.share(value) } else { ((value - low) / (high - low)).clamp(0.0, 1.0) };
+        start + if share.is_finite() { share } else { 0.0 } * (end - start)
+    };
+    if with_axis {
+        draw_lying_axis(&axis, (start, end), (top, bottom), canvas);
+    }
+    let base = place(axis.scale.base());
+    let step = (bottom - top) / count;
+    for bar in &bars.bars {
+        let (y, width) = lane(bars, bar, top + step * (bar.place as f64 + 0.5), step, names.len());
+        let from = if bars.log { base } else { place(bar.from) };
+        let mut to = place(bar.to);
+        if bar.to.abs() > 0.0 {
+            to = if bar.to > bar.from { to.max(from + 0.5) } else { to.min(from - 0.5) };
+        }
+        let path = lying(y, width, shrink(from, to, bar), to, bar.outermost);
+        canvas.svg.fill(&path, theme.series_color(table.series[bar.series].color), 1.0);
+    }
+    canvas.svg.line((base, top), (base, bottom), theme.axis, 0.8);
+    let every = if table.places.kind == PlaceKind::Category { ((theme.small + 1.0) / step).ceil() } else { ((theme.small + 3.0) / step).ceil() };
+    for (index, name) in names.iter().enumerate().step_by(every.max(1.0) as usize) {
+        let text = measure::ellipsize(name, theme.small, measure::Weight::Regular, left - 7.0);
+        let y = top + step * (index as f64 + 0.5) + theme.small * 0.36;
+        canvas.svg.text(left - 6.0, y, &text, canvas.label(Anchor::End, theme.text.mix(theme.muted, 0.5)));
+    }
+    for (index, value, text) in labels {
+        let y = top + step * (index as f64 + 0.5) + theme.label * 0.36;
+        let (x, anchor) = if value < 0.0 { (place(value) - 4.0, Anchor::End) } else { (place(value) + 4.0, Anchor::Start) };
+        canvas.svg.text(x, y, &text, canvas.label(anchor, theme.text));
+    }
+}
+
+fn draw_lying_axis(axis: &ValueAxis, (start, end): (f64, f64), (top, bottom): (f64, f64), canvas: &mut Canvas<'_>) {
+    let theme: &Theme = canvas.theme;
+    let mut free = f64::NEG_INFINITY;
+    for (_, share, label) in axis.ticks() {
+        let x = start + share * (end - start);
+        canvas.svg.line((x, top), (x, bottom), theme.grid, 0.6);
+        let half = measure::width(label, theme.small, measure::Weight::Regular) / 2.0;
+        let at = x.min(canvas.width - half);
+        if at - half >= free {
+            canvas.svg.text(at, bottom + theme.small + 4.0, label, canvas.small(Anchor::Middle));
+            free = at + half + 5.0;
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! One number, what it is compared with, and how it came there.
+
+use pressrun_domain::chart::Compare;
+
+use super::super::axis::typographic;
+use super::super::data::Column;
+use super::super::measure::{self, Weight};
+use super::super::plot::Canvas;
+use super::super::svg::{Anchor, TextStyle, number};
+use super::super::{ChartError, ChartInput, Told};
+use super::{line, needed};
+use crate::format::Value;
+
+/// A KPI in words, for mails and alternative text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KpiText {
+    /// The number in its display format; `–` when there is none.
+    pub value: String,
+    /// The change in per cent with its sign (`+12.3%`); in points for shares (`+1.2 pp`).
+    pub change: Option<String>,
+    /// Whether the change is good news; `None` when nothing changed or nothing is compared.
+    pub good: Option<bool>,
+    /// What it is compared with (`vs $1.1M in Feb 2024`).
+    pub compared_with: Option<String>,
+}
+
+struct Kpi {
+    text: KpiText,
+    label: String,
+    short: Option<String>,
+    rising: Option<bool>,
+    spark: Option<Vec<Option<f64>>>,
+    format: crate::format::FieldFormat,
+}
+
+/// The texts of a KPI: the number of the last row, compared as the chart says.
+///
+/// # Errors
+/// A column that the result does not have, or one that holds no numbers.
+pub fn kpi_text(input: &ChartInput<'_>) -> Result<KpiText, ChartError> {
+    if input.batches.iter().all(|batch| batch.num_rows() == 0) {
+        return Ok(KpiText { value: "–".to_owned(), change: None, good: None, compared_with: None });
+    }
+    Ok(read(input)?.text)
+}
+
+fn read(input: &ChartInput<'_>) -> Result<Kpi, ChartError> {
+    let chart = input.chart;
+    let column = Column::find(input, needed(chart.value.as_ref().or(chart.y.first()), "kpi", "value")?)?;
+    let numbers = column.numbers("value")?;
+    let format = column.format.clone();
+    let cell = column.values().last().unwrap_or(Value::Null);
+    let value = if cell.is_null() { "–".to_owned() } else { typographic(format.display(&cell)) };
+    let now = numbers.last().copied().flatten();
+    let (before, against) = match &chart.compare {
+        None => (None, None),
+        Some(Compare::Previous) => {
+            let row = numbers.len().checked_sub(2);
+            let before = row.and_then(|row| numbers[row]);
+            let when = match (&chart.x, row) {
+                (Some(x), Some(row)) => Column::find(input, x).map(|x| super::super::data::Places::read(&x, false)).ok().and_then(|places| {
+                    let place = places.of_row.get(row).copied().flatten()?;
+                    places.labels.get(place).cloned()
+                }),
+                _ => None,
+            };
+            (before, Some(when.map_or_else(|| "before".to_owned(), |when| format!("in {when}"))))
+        }
+        Some(Compare::Column(name)) => {
+            let column = Column::find(input, name)?;
+            (column.numbers("compare")?.last().copied().flatten(), Some(column.format.label))
+        }
+    };
+    let mut text = KpiText { value, change: None, good: None, compared_with: None };
+    let mut rising = None;
+    if let (Some(now), Some(before)) = (now, before) {
+        let difference = now - before;
+        let shown = if format.is_percent() {
+            format!("{:+.1} pp", difference * 100.0)
+        } else if before.abs() > 0.0 {
+            percent_change(difference / before.abs())
+        } else if difference.abs() > 0.0 {
+            format!("{}{}", if difference > 0.0 { "+" } else { "" }, format.short(difference))
+        } else {
+            "0%".to_owned()
+        };
+        let flat = !shown.chars().any(|c| ('1'..='9').contains(&c));
+        text.change = Some(typographic(if flat { shown.trim_start_matches(['+', '-']).to_owned() } else { shown }));
+        rising = (!flat).then_some(difference > 0.0);
+        text.good = rising.map(|rising| rising != chart.lower_is_better);
+    }
+    if let (Some(before), Some(against)) = (before, against) {
+        text.compared_with = Some(format!("vs {} {against}", typographic(format.short(before))));
+    }
+    let spark = match &chart.sparkline {
+        Some(name) => Some(Column::find(input, name)?.numbers("sparkline")?),
+        None => None,
+    };
+    let spark = spark.filter(|values| values.iter().flatten().count() > 1);
+    Ok(Kpi { text, label: format.label.clone(), short: now.map(|now| typographic(format.short(now))), rising, spark, format })
+}
+
+/// One decimal below a hundred per cent, none above, and never a wall of digits.
+fn percent_change(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent.abs() >= 99_999.5 {
+        return if percent > 0.0 { "> +99,999%" } else { "< -99,999%" }.to_owned();
+    }
+    if percent.abs() >= 99.95 { format!("{percent:+.0}%") } else { format!("{percent:+.1}%") }
+}
+
+/// Draws the number with its comparison below and its sparkline at the foot.
+pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
+    let kpi = read(input)?;
+    let (width, height) = (canvas.width, canvas.height);
+    let theme = canvas.theme;
+    let compared = kpi.text.change.is_some() || kpi.text.compared_with.is_some();
+    let line_height = if height < 60.0 { 11.0 } else { 14.0 };
+    let below = if compared { line_height } else { 0.0 };
+    // Beside the number in flat tiles, under it in high ones.
+    let beside = kpi.spark.is_some() && height - below < 66.0 && width >= 150.0;
+    let under = kpi.spark.is_some() && !beside && height - below >= 44.0;
+    let spark_height = if under { ((height - below) * 0.42).min(90.0) } else { 0.0 };
+    let room = if beside { width * 0.56 } else { width };
+    let most = ((height - below - spark_height) * 0.78).clamp(8.0, 34.0);
+    let size = |text: &str| (room / measure::width(text, 1.0, Weight::Bold).max(0.1)).min(most);
+    let mut shown = kpi.text.value.clone();
+    if let Some(short) = kpi.short.as_ref().filter(|short| size(&shown) < most * 0.62 && size(short) > size(&shown)) {
+        shown.clone_from(short);
+    }
+    let size = size(&shown).max(6.0);
+    let shown = measure::ellipsize(&shown, size, Weight::Bold, room + 1.0);
+    let free = height - spark_height - below - size * 0.95;
+    let top = if under { 0.0 } else { (free / 2.0).max(0.0) };
+    let baseline = top + size * 0.86;
+    canvas.svg.text(0.0, baseline, &shown, TextStyle { size, weight: Weight::Bold, color: theme.text, anchor: Anchor::Start });
+    if compared {
+        draw_comparison(&kpi, baseline + line_height, room, if height < 60.0 { 7.5 } else { 8.5 }, canvas);
+    }
+    if let Some(values) = &kpi.spark {
+        if under {
+            line::spark(values, (0.0, height - spark_height), (width, spark_height), canvas, &kpi.format);
+        } else if beside {
+            let left = width * 0.6;
+            line::spark(values, (left, height * 0.15), (width - left, height * 0.7), canvas, &kpi.format);
+        }
+    }
+    let mut alt = format!("{}: {}", kpi.label, kpi.text.value);
+    for part in [kpi.text.change.as_deref(), kpi.text.compared_with.as_deref()].into_iter().flatten() {
+        alt.push_str(", ");
+        alt.push_str(part);
+    }
+    alt.push('.');
+    Ok(Told { alt, notes: Vec::new(), empty: false })
+}
+
+fn draw_comparison(kpi: &Kpi, baseline: f64, room: f64, size: f64, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let mut x = 0.0;
+    if let Some(change) = &kpi.text.change {
+        let color = kpi.text.good.map_or(theme.muted, |good| if good { theme.good } else { theme.bad });
+        if let Some(rising) = kpi.rising {
+            // An arrow as a path: the font has none.
+            let (half, middle) = (size * 0.36, baseline - size * 0.36);
+            let (tip, foot) = if rising { (middle - half, middle + half * 0.8) } else { (middle + half, middle - half * 0.8) };
+            let path = format!("M0 {f}L{r} {f}L{m} {t}Z", f = number(foot), r = number(half * 2.2), m = number(half * 1.1), t = number(tip));
+            canvas.svg.fill(&path, color, 1.0);
+            x = half * 2.2 + 3.0;
+        }
+        let text = if kpi.rising.is_some() { change.trim_start_matches(['+', '\u{2212}']) } else { change.as_str() };
+        canvas.svg.text(x, baseline, text, TextStyle { size, weight: Weight::Bold, color, anchor: Anchor::Start });
+        x += measure::width(text, size, Weight::Bold) + size * 0.5;
+    }
+    if let Some(against) = &kpi.text.compared_with {
+        let text = measure::ellipsize(against, size, Weight::Regular, room - x);
+        canvas.svg.text(x, baseline, &text, TextStyle { size, weight: Weight::Regular, color: theme.muted, anchor: Anchor::Start });
+    }
+}

@@ -1,0 +1,203 @@
+//! Lines, one a series, named at their ends where that fits.
+
+use pressrun_domain::chart::Scale;
+
+use super::super::axis::ValueAxis;
+use super::super::data::{Rest, Series, Table};
+use super::super::legend::Swatch;
+use super::super::places;
+use super::super::plot::{Canvas, Heading, Plot};
+use super::super::svg::{Anchor, polyline};
+use super::super::{ChartError, ChartInput, Told, alt, measure};
+use super::{needed, values};
+use crate::format::FieldFormat;
+
+/// Most points of all lines together; more are thinned, extremes kept.
+const MOST_POINTS: usize = 6000;
+
+/// Draws lines.
+pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
+    let x = needed(input.chart.x.as_ref(), "line", "x")?;
+    let mut table = Table::read(input, x, &values(input, "line")?, true, Rest::Grey(60))?;
+    let log = input.chart.scale == Scale::Log;
+    if log {
+        table.drop_not_positive();
+    }
+    if table.is_empty() {
+        return Ok(Told::nothing());
+    }
+    let (low, high) = table.range();
+    let (low, high) = if log { (low, high) } else { with_zero(low, high) };
+    let (heading, margin) = heading(&table, canvas);
+    let theme = canvas.theme;
+    let plot = Plot::new(
+        canvas,
+        &heading,
+        (margin, 0.0),
+        |pixels| ValueAxis::new(low, high, log, pixels, 32.0, &table.format),
+        |left, right, most| places::continuous(&table.places, left + 2.0, right - 2.0, most, theme),
+    );
+    plot.draw_base(canvas);
+    let thin_lines = table.series.len() > 12;
+    // Grey context first, so that the named lines lie above it; the first series on top.
+    for series in table.series.iter().rev() {
+        let width = if series.color.is_none() { theme.line * 0.5 } else if thin_lines { theme.line * 0.75 } else { theme.line };
+        draw_series(series, &plot, canvas, (width, table.series.len()), input.chart.point);
+    }
+    if margin > 0.0 {
+        draw_end_names(&table, &plot, canvas);
+    }
+    Ok(Told { alt: alt::table("Line chart", &table), notes: table.notes, empty: false })
+}
+
+/// The range of a line's axis: zero belongs to it unless the values lie far from it.
+pub(super) fn with_zero(low: f64, high: f64) -> (f64, f64) {
+    if low >= 0.0 && low < high * 0.7 {
+        (0.0, high)
+    } else if high <= 0.0 && high > low * 0.7 {
+        (low, 0.0)
+    } else {
+        (low, high)
+    }
+}
+
+/// Names at line ends for two to four lines with room for them, else a legend; and the room on the right.
+fn heading(table: &Table, canvas: &Canvas<'_>) -> (Heading, f64) {
+    let named = table.series.len();
+    let ends = table.series.iter().all(|series| series.color.is_some() && series.values.last().copied().flatten().is_some());
+    if (2..=4).contains(&named) && ends && canvas.width >= 190.0 && canvas.height >= 90.0 {
+        let widest = table.series.iter().map(|series| measure::width(&series.name, canvas.theme.small, measure::Weight::Bold)).fold(0.0, f64::max);
+        if widest <= canvas.width * 0.26 {
+            let caption = table.format.label.clone();
+            // The caption names the measure only when the lines are its parts, not measures of their own.
+            let parts = table.series.iter().all(|series| series.name != caption);
+            return (if parts { Heading::caption(&caption, canvas) } else { Heading::Nothing }, widest + 8.0);
+        }
+    }
+    (Heading::of(table, Swatch::Line, canvas), 0.0)
+}
+
+fn draw_series(series: &Series, plot: &Plot, canvas: &mut Canvas<'_>, (width, count): (f64, usize), points: bool) {
+    let color = canvas.theme.series_color(series.color);
+    let placed: Vec<Option<(f64, f64)>> = series.values.iter().zip(&plot.x.x).map(|(value, x)| value.map(|v| (*x, plot.y(v)))).collect();
+    let shown = thinned(&placed, (MOST_POINTS / count.max(1)).max(40));
+    canvas.svg.stroke(&polyline(shown.iter().copied()), color, width, 1.0);
+    let drawn = shown.iter().flatten().count();
+    let spacing = (plot.right - plot.left) / drawn.max(1) as f64;
+    for (index, point) in shown.iter().enumerate() {
+        let Some((x, y)) = *point else { continue };
+        let before = index.checked_sub(1).and_then(|i| shown[i]).is_some();
+        let after = shown.get(index + 1).copied().flatten().is_some();
+        let alone = !before && !after;
+        if alone || (points && series.color.is_some() && spacing >= 5.0) {
+            let radius = if alone && drawn > 60 { width * 0.6 } else { width * 1.25 };
+            canvas.svg.disc(x, y, radius, color, 1.0, (drawn <= 60).then_some((canvas.theme.background, 0.9)));
+        }
+    }
+}
+
+/// At most about `most` points: in each of equal runs the first, last, highest and lowest; gaps stay gaps.
+pub(super) fn thinned(points: &[Option<(f64, f64)>], most: usize) -> Vec<Option<(f64, f64)>> {
+    if points.len() <= most {
+        return points.to_vec();
+    }
+    let run = points.len().div_ceil((most / 4).max(1));
+    let mut out = Vec::with_capacity(most + most / 4);
+    for chunk in points.chunks(run) {
+        let mut keep: Vec<usize> = Vec::with_capacity(5);
+        let solid = |i: &usize| chunk[*i].map(|p| p.1);
+        keep.extend([0, chunk.len() - 1]);
+        let indexes = || (0..chunk.len()).filter(|i| chunk[*i].is_some());
+        let by_y = |a: &usize, b: &usize| solid(a).unwrap_or(0.0).total_cmp(&solid(b).unwrap_or(0.0));
+        keep.extend(indexes().min_by(by_y));
+        keep.extend(indexes().max_by(by_y));
+        keep.extend((0..chunk.len()).find(|i| chunk[*i].is_none()));
+        keep.sort_unstable();
+        keep.dedup();
+        out.extend(keep.into_iter().map(|i| chunk[i]));
+    }
+    out
+}
+
+/// Names beside the ends of the lines, pushed apart so that none lies on another.
+fn draw_end_names(table: &Table, plot: &Plot, canvas: &mut Canvas<'_>) {
+    let line = canvas.theme.small + 2.5;
+    let mut ends: Vec<(f64, &Series)> =
+        table.series.iter().filter_map(|series| series.values.last().copied().flatten().map(|v| (plot.y(v), series))).collect();
+    ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+    for i in 1..ends.len() {
+        ends[i].0 = ends[i].0.max(ends[i - 1].0 + line);
+    }
+    let mut floor = plot.bottom - 1.0;
+    for end in ends.iter_mut().rev() {
+        end.0 = end.0.min(floor);
+        floor = end.0 - line;
+    }
+    for (y, series) in ends {
+        let color = canvas.theme.series_color(series.color);
+        // Pale hues would not be legible as text on this surface.
+        let mut ink = color;
+        for _ in 0..8 {
+            if ink.contrast(canvas.theme.background) < 3.6 {
+                ink = ink.mix(canvas.theme.text, 0.18);
+            }
+        }
+        let mut style = canvas.label(Anchor::Start, ink);
+        style.weight = measure::Weight::Bold;
+        style.size = canvas.theme.small;
+        canvas.svg.text(plot.right + 5.0, y + canvas.theme.small * 0.36, &series.name, style);
+    }
+}
+
+/// A small line without axes, from `left`, `top` in a box of `width` by `height`; the last point is marked.
+pub(super) fn spark(values: &[Option<f64>], (left, top): (f64, f64), (width, height): (f64, f64), canvas: &mut Canvas<'_>, _format: &FieldFormat) {
+    let (low, high) = super::super::data::range(values.iter().flatten().copied());
+    let color = canvas.theme.series[0];
+    let last = values.len().saturating_sub(1).max(1) as f64;
+    let inset = 2.5;
+    let y = |value: f64| {
+        let share = (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0);
+        top + height - inset - if share.is_finite() { share } else { 0.5 } * (height - 2.0 * inset)
+    };
+    let placed: Vec<Option<(f64, f64)>> =
+        values.iter().enumerate().map(|(i, v)| v.map(|v| (left + inset + (width - 2.0 * inset) * i as f64 / last, y(v)))).collect();
+    let shown = thinned(&placed, 600);
+    let line = polyline(shown.iter().copied());
+    if shown.iter().all(Option::is_some)
+        && let (Some(Some(first)), Some(Some(end))) = (shown.first(), shown.last())
+    {
+        let bottom = top + height;
+        let number = super::super::svg::number;
+        let area = format!("{line}L{} {}L{} {}Z", number(end.0), number(bottom), number(first.0), number(bottom));
+        canvas.svg.fill(&area, color, 0.1);
+    }
+    canvas.svg.stroke(&line, color, 1.4, 1.0);
+    if let Some((x, y)) = shown.iter().rev().flatten().next() {
+        canvas.svg.disc(*x, *y, 2.2, color, 1.0, Some((canvas.theme.background, 1.0)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_the_extremes_and_the_gaps() {
+        let mut points: Vec<Option<(f64, f64)>> = (0..5000).map(|i| Some((f64::from(i), f64::from(i % 7)))).collect();
+        points[1234] = Some((1234.0, 99.0));
+        points[4321] = Some((4321.0, -99.0));
+        points[2500] = None;
+        let shown = thinned(&points, 400);
+        assert!(shown.len() <= 520, "{}", shown.len());
+        for point in [points[0], points[1234], points[4321], points[4999], None] {
+            assert!(shown.contains(&point), "{point:?}");
+        }
+    }
+
+    #[test]
+    fn zero_belongs_to_an_axis_that_is_near_it() {
+        for (low, high, expected) in [(1.0, 10.0, (0.0, 10.0)), (980.0, 1000.0, (980.0, 1000.0)), (-5.0, 5.0, (-5.0, 5.0)), (-10.0, -1.0, (-10.0, 0.0))] {
+            assert_eq!(with_zero(low, high), expected);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Pies and donuts with their names beside the slices.
+
+use std::f64::consts::{FRAC_PI_2, PI, TAU};
+
+use super::super::color::Color;
+use super::super::data::{Column, count};
+use super::super::measure::{self, Weight};
+use super::super::plot::Canvas;
+use super::super::svg::{Anchor, TextStyle, number};
+use super::super::{ChartError, ChartInput, Told};
+use super::{needed, values};
+use crate::format::FieldFormat;
+
+struct Slice {
+    name: String,
+    value: f64,
+    color: Color,
+    share: f64,
+}
+
+/// Draws a pie.
+pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
+    let name = needed(input.chart.color.as_ref().or(input.chart.x.as_ref()), "pie", "x")?;
+    let value = values(input, "pie")?[0];
+    let column = Column::find(input, value)?;
+    let format = column.format.clone();
+    let names = Column::find(input, name)?.names();
+    let mut sums: indexmap::IndexMap<String, f64> = indexmap::IndexMap::new();
+    let mut notes = Vec::new();
+    let mut negative = 0;
+    for (name, number) in names.into_iter().zip(column.numbers("y")?) {
+        match number {
+            Some(number) if number >= 0.0 => {
+                let sum = sums.entry(name).or_insert(0.0);
+                *sum = (*sum + number).min(1e290);
+            }
+            Some(_) => negative += 1,
+            None => {}
+        }
+    }
+    if negative > 0 {
+        notes.push(format!("{} not drawn in a pie", count(negative, "negative value")));
+    }
+    sums.retain(|_, sum| *sum > 0.0);
+    if sums.is_empty() {
+        return Ok(Told { notes, ..Told::nothing() });
+    }
+    let slices = slices(sums, usize::from(input.chart.max_series.max(1)), canvas, &mut notes);
+    let hole = f64::from(input.chart.inner_radius.min(92)) / 100.0;
+    let alt = alt(&slices, &format);
+    if !beside(&slices, hole, &format, canvas) {
+        listed(&slices, hole, &format, canvas);
+    }
+    Ok(Told { alt, notes, empty: false })
+}
+
+/// Slices from the largest; those beyond the most are one, the last.
+fn slices(sums: indexmap::IndexMap<String, f64>, most: usize, canvas: &Canvas<'_>, notes: &mut Vec<String>) -> Vec<Slice> {
+    let mut sorted: Vec<(String, f64)> = sums.into_iter().collect();
+    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let total: f64 = sorted.iter().map(|(_, value)| value).sum();
+    // One left over is better shown than hidden behind "Other".
+    let most = if sorted.len() == most + 1 { sorted.len() } else { most };
+    let rest: f64 = sorted.iter().skip(most).map(|(_, value)| value).sum();
+    let others = sorted.len().saturating_sub(most);
+    sorted.truncate(most);
+    let mut slices: Vec<Slice> = sorted
+        .into_iter()
+        .enumerate()
+        .map(|(nth, (name, value))| Slice { name, value, color: canvas.theme.series_color(Some(nth)), share: value / total })
+        .collect();
+    if others > 0 {
+        notes.push(format!("{others} slices shown as Other"));
+        slices.push(Slice { name: "Other".to_owned(), value: rest, color: canvas.theme.other, share: rest / total });
+    }
+    slices
+}
+
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent >= 99.95 || percent >= 9.95 {
+        format!("{percent:.0}%")
+    } else if percent >= 0.05 {
+        format!("{percent:.1}%")
+    } else {
+        "<0.1%".to_owned()
+    }
+}
+
+/// Names beside their slices, if all fit; says whether they did.
+fn beside(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) -> bool {
+    let theme = canvas.theme;
+    let (width, height) = (canvas.width, canvas.height);
+    let line = theme.small + 3.0;
+    let numbers: Vec<String> = slices.iter().map(|slice| format!("{} · {}", percent(slice.share), format.short(slice.value))).collect();
+    let text_width = |slice: &Slice, numbers: &str| {
+        measure::width(&slice.name, theme.small, Weight::Bold).max(measure::width(numbers, theme.small, Weight::Regular))
+    };
+    let widest = slices.iter().zip(&numbers).map(|(slice, numbers)| text_width(slice, numbers)).fold(0.0, f64::max);
+    let gap = 16.0;
+    let radius = (height / 2.0 - line * 0.8).min((width / 2.0) - widest - gap - 2.0);
+    if radius < 34.0 || radius < height * 0.28 {
+        return false;
+    }
+    let (cx, cy) = (width / 2.0, height / 2.0);
+    // Each side's labels from top to bottom: (wanted y, slice, angle).
+    let mut sides: [Vec<(f64, usize, f64)>; 2] = [Vec::new(), Vec::new()];
+    let mut angle = -FRAC_PI_2;
+    for (index, slice) in slices.iter().enumerate() {
+        let middle = angle + slice.share * PI;
+        angle += slice.share * TAU;
+        let side = usize::from(middle.cos() < 0.0);
+        sides[side].push((cy + middle.sin() * (radius + 8.0), index, middle));
+    }
+    let block = line * 2.0 + 3.0;
+    for side in &mut sides {
+        side.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if side.len() as f64 * block > height {
+            return false;
+        }
+        let mut ceiling = block / 2.0 - 1.0;
+        for label in side.iter_mut() {
+            label.0 = label.0.max(ceiling);
+            ceiling = label.0 + block;
+        }
+        let mut floor = height - block / 2.0 + 1.0;
+        for label in side.iter_mut().rev() {
+            label.0 = label.0.min(floor);
+            floor = label.0 - block;
+        }
+    }
+    draw_slices(slices, (cx, cy), radius, hole, format, canvas);
+    for (side, labels) in sides.iter().enumerate() {
+        let sign = if side == 0 { 1.0 } else { -1.0 };
+        let anchor = if side == 0 { Anchor::Start } else { Anchor::End };
+        for (y, index, angle) in labels {
+            let (from, bend) = ((cx + angle.cos() * (radius + 2.0), cy + angle.sin() * (radius + 2.0)), cx + sign * (radius + gap * 0.55));
+            let leader = format!("M{} {}L{} {}H{}", number(from.0), number(from.1), number(bend), number(*y), number(cx + sign * (radius + gap - 3.0)));
+            canvas.svg.stroke(&leader, theme.axis, 0.7, 1.0);
+            let x = cx + sign * (radius + gap);
+            let style = TextStyle { size: theme.small, weight: Weight::Bold, color: theme.text, anchor };
+            canvas.svg.text(x, y - 1.4, &slices[*index].name, style);
+            canvas.svg.text(x, y + line - 1.8, &numbers[*index], canvas.small(anchor));
+        }
+    }
+    true
+}
+
+/// Names in a list on the right, or none where even that has no room.
+fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let (width, height) = (canvas.width, canvas.height);
+    let line = theme.small + 5.0;
+    let rows = ((height / line).floor() as usize).min(slices.len());
+    let numbers: Vec<String> = slices.iter().map(|slice| percent(slice.share)).collect();
+    let number_width = numbers.iter().map(|text| measure::width(text, theme.small, Weight::Regular)).fold(0.0, f64::max);
+    let widest = slices.iter().map(|slice| measure::width(&slice.name, theme.small, Weight::Regular)).fold(0.0, f64::max);
+    let radius = (height / 2.0 - 2.0).min(width * 0.27).max(4.0);
+    let left = radius * 2.0 + 18.0;
+    let names = widest.min(width - left - 11.0 - number_width - 10.0);
+    if names < 24.0 || rows == 0 {
+        let radius = (width.min(height) / 2.0 - 2.0).max(3.0);
+        draw_slices(slices, (width / 2.0, height / 2.0), radius, hole, format, canvas);
+        return;
+    }
+    let total = left + 11.0 + names + 10.0 + number_width;
+    let shift = ((width - total) / 2.0).clamp(0.0, 40.0);
+    draw_slices(slices, (radius + 2.0 + shift, height / 2.0), radius, hole, format, canvas);
+    let top = (height - rows as f64 * line) / 2.0;
+    let left = left + shift;
+    for (nth, slice) in slices.iter().enumerate().take(rows) {
+        let middle = top + line * (nth as f64 + 0.5);
+        let baseline = middle + theme.small * 0.36;
+        if nth + 1 == rows && rows < slices.len() {
+            canvas.svg.text(left + 11.0, baseline, &format!("+{} more", slices.len() - nth), canvas.small(Anchor::Start));
+            break;
+        }
+        canvas.svg.rect(left, middle - 3.5, 7.0, 7.0, 1.8, slice.color);
+        let name = measure::ellipsize(&slice.name, theme.small, Weight::Regular, names);
+        canvas.svg.text(left + 11.0, baseline, &name, canvas.small(Anchor::Start));
+        canvas.svg.text(left + 11.0 + names + 10.0 + number_width, baseline, &numbers[nth], canvas.label(Anchor::End, theme.text));
+    }
+}
+
+fn draw_slices(slices: &[Slice], (cx, cy): (f64, f64), radius: f64, hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let inner = radius * hole;
+    let at = |angle: f64, radius: f64| format!("{} {}", number(cx + angle.cos() * radius), number(cy + angle.sin() * radius));
+    let mut angle = -FRAC_PI_2;
+    for slice in slices {
+        let end = angle + slice.share * TAU;
+        let r = number(radius);
+        let path = if slice.share > 0.9999 {
+            ring((cx, cy), radius, inner)
+        } else {
+            let large = i32::from(slice.share > 0.5);
+            let outer = format!("M{}A{r} {r} 0 {large} 1 {}", at(angle, radius), at(end, radius));
+            if inner > 0.5 {
+                let i = number(inner);
+                format!("{outer}L{}A{i} {i} 0 {large} 0 {}Z", at(end, inner), at(angle, inner))
+            } else {
+                format!("{outer}L{} {}Z", number(cx), number(cy))
+            }
+        };
+        let gap = if slices.len() > 1 { 1.2 } else { 0.01 };
+        canvas.svg.fill_outlined(&path, slice.color, theme.background, gap);
+        angle = end;
+    }
+    if inner >= 20.0 {
+        let total = format.short(slices.iter().map(|slice| slice.value).sum());
+        let size = (inner * 1.5 / measure::width(&total, 1.0, Weight::Bold).max(0.1)).min(inner * 0.5).min(20.0);
+        canvas.svg.text(cx, cy + size * 0.24, &total, TextStyle { size, weight: Weight::Bold, color: theme.text, anchor: Anchor::Middle });
+        let label = measure::ellipsize(&format.label, theme.small, Weight::Regular, inner * 1.6);
+        canvas.svg.text(cx, cy + size * 0.24 + theme.small + 3.0, &label, canvas.small(Anchor::Middle));
+    }
+}
+
+/// A whole ring (or disc) as two half turns: one arc cannot end where it begins.
+fn ring((cx, cy): (f64, f64), outer: f64, inner: f64) -> String {
+    let circle = |r: f64, sweep: u8| {
+        let (x1, x2, y, r) = (number(cx - r), number(cx + r), number(cy), number(r));
+        format!("M{x1} {y}A{r} {r} 0 1 {sweep} {x2} {y}A{r} {r} 0 1 {sweep} {x1} {y}Z")
+    };
+    if inner > 0.5 { format!("{}{}", circle(outer, 1), circle(inner, 0)) } else { circle(outer, 1) }
+}
+
+fn alt(slices: &[Slice], format: &FieldFormat) -> String {
+    let shown: Vec<String> = slices.iter().take(4).map(|slice| format!("{} {} ({})", slice.name, percent(slice.share), format.display_f64(slice.value))).collect();
+    let more = if slices.len() > 4 { " and others" } else { "" };
+    let total: f64 = slices.iter().map(|slice| slice.value).sum();
+    format!("Pie chart of {}, total {}: {}{more}.", format.label, format.display_f64(total), shown.join(", "))
+}

@@ -1,0 +1,240 @@
+//! Scatter plots: two measures, with colour and size for two more.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use pressrun_domain::chart::Scale;
+
+use super::super::axis::ValueAxis;
+use super::super::color::Color;
+use super::super::data::{Column, PlaceKind, Places, count, range};
+use super::super::legend::{self, Swatch};
+use super::super::places;
+use super::super::plot::{Canvas, Heading, Plot};
+use super::super::svg::Anchor;
+use super::super::{ChartError, ChartInput, Told};
+use super::{needed, values};
+use crate::format::FieldFormat;
+
+/// Beyond this many, points are dots of one path a colour.
+const SINGLE: usize = 600;
+/// Beyond this many, points that fall on one another are drawn once.
+const MOST: usize = 4000;
+
+struct Dot {
+    place: usize,
+    value: f64,
+    group: usize,
+    size: f64,
+}
+
+struct Cloud {
+    places: Places,
+    format: FieldFormat,
+    dots: Vec<Dot>,
+    colors: Colors,
+    sized: bool,
+    notes: Vec<String>,
+}
+
+/// How groups are coloured.
+enum Colors {
+    /// One colour a name.
+    Named(Vec<(String, Color)>),
+    /// A ramp over numbers.
+    Ramp { low: f64, high: f64, values: Vec<f64>, format: FieldFormat },
+}
+
+/// Draws points.
+pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
+    let log = input.chart.scale == Scale::Log;
+    let mut cloud = read(input, canvas)?;
+    if log {
+        let before = cloud.dots.len();
+        cloud.dots.retain(|dot| dot.value > 0.0);
+        if cloud.dots.len() < before {
+            cloud.notes.push(format!("{} ≤ 0 not drawn on a log axis", count(before - cloud.dots.len(), "value")));
+        }
+    }
+    if cloud.dots.is_empty() {
+        return Ok(Told::nothing());
+    }
+    let (low, high) = range(cloud.dots.iter().map(|dot| dot.value));
+    let (low, high) = if log { (low, high) } else { super::line::with_zero(low, high) };
+    let theme = canvas.theme;
+    let heading = match &cloud.colors {
+        Colors::Named(names) if names.len() > 1 => Heading::legend(names, Swatch::Dot, canvas),
+        _ => Heading::caption(&cloud.format.label, canvas),
+    };
+    if let (Colors::Ramp { low, high, format, .. }, true) = (&cloud.colors, canvas.height >= 110.0 && canvas.width >= 190.0) {
+        let ends = (format.short(*low), format.short(*high));
+        legend::ramp(&mut canvas.svg, canvas.width, 0.0, (&ends.0, &ends.1), |share| theme.heat(low + (high - low) * share, *low, *high), theme);
+    }
+    let named_axis = canvas.height >= 110.0 && cloud.places.kind == PlaceKind::Number;
+    let full = canvas.height;
+    if named_axis {
+        // The name of the horizontal axis stands below its labels.
+        let style = canvas.small(Anchor::End);
+        canvas.svg.text(canvas.width - 2.0, full - 2.0, &cloud.places.format.label, style);
+        canvas.height -= theme.small + 4.0;
+    }
+    let plot = Plot::new(
+        canvas,
+        &heading,
+        (0.0, 0.0),
+        |pixels| ValueAxis::new(low, high, log, pixels, 32.0, &cloud.format),
+        |left, right, most| places::continuous(&cloud.places, left + 8.0, right - 8.0, most, theme),
+    );
+    canvas.height = full;
+    plot.draw_base(canvas);
+    draw_dots(&cloud, &plot, canvas);
+    let alt = alt(&cloud);
+    Ok(Told { alt, notes: cloud.notes, empty: false })
+}
+
+fn read(input: &ChartInput<'_>, canvas: &Canvas<'_>) -> Result<Cloud, ChartError> {
+    let names = values(input, "point")?;
+    let places = Places::read(&Column::find(input, needed(input.chart.x.as_ref(), "point", "x")?)?, true);
+    let sizes = match &input.chart.size {
+        Some(name) => Some(Column::find(input, name)?.numbers("size")?),
+        None => None,
+    };
+    let color = match &input.chart.color {
+        Some(name) => Some(Column::find(input, name)?),
+        None => None,
+    };
+    let mut cloud = Cloud { places, format: Column::find(input, names[0])?.format, dots: Vec::new(), colors: Colors::Named(Vec::new()), sized: sizes.is_some(), notes: Vec::new() };
+    let (groups, colors) = match &color {
+        Some(column) => groups(column, input, canvas, &mut cloud.notes)?,
+        None => (Vec::new(), Colors::Named(Vec::new())),
+    };
+    let mut colors = colors;
+    let mut missing = 0;
+    for (nth, name) in names.iter().enumerate() {
+        let column = Column::find(input, name)?;
+        for (row, value) in column.numbers("y")?.into_iter().enumerate() {
+            let size = sizes.as_ref().map_or(Some(1.0), |sizes| sizes[row]);
+            match (cloud.places.of_row.get(row).copied().flatten(), value, size) {
+                (Some(place), Some(value), Some(size)) => {
+                    let group = groups.get(row).copied().unwrap_or(nth);
+                    cloud.dots.push(Dot { place, value, group, size: size.max(0.0) });
+                }
+                _ => missing += 1,
+            }
+        }
+        if color.is_none()
+            && let Colors::Named(named) = &mut colors
+        {
+            named.push((column.format.label, canvas.theme.series_color(Some(nth))));
+        }
+    }
+    if missing > 0 && !cloud.dots.is_empty() {
+        cloud.notes.push(format!("{} without a value not drawn", count(missing, "row")));
+    }
+    cloud.colors = colors;
+    Ok(cloud)
+}
+
+/// The group of each row, and the groups' colours: a ramp for many numbers, else names with the rarest as "Other".
+fn groups(column: &Column<'_>, input: &ChartInput<'_>, canvas: &Canvas<'_>, notes: &mut Vec<String>) -> Result<(Vec<usize>, Colors), ChartError> {
+    let most = usize::from(input.chart.max_series.max(1));
+    let names = column.names();
+    let mut frequency: indexmap::IndexMap<&str, usize> = indexmap::IndexMap::new();
+    for name in &names {
+        *frequency.entry(name).or_default() += 1;
+    }
+    if column.is_numeric() && frequency.len() > most {
+        let numbers = column.numbers("color")?;
+        let (low, high) = range(numbers.iter().flatten().copied());
+        let values: Vec<f64> = numbers.into_iter().map(|n| n.unwrap_or(low)).collect();
+        let colors = Colors::Ramp { low, high, values, format: column.format.clone() };
+        return Ok(((0..names.len()).collect(), colors));
+    }
+    let mut ranked: Vec<(usize, usize)> = frequency.values().copied().enumerate().collect();
+    ranked.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut kept: Vec<usize> = ranked.iter().take(most).map(|(index, _)| *index).collect();
+    kept.sort_unstable();
+    let mut named: Vec<(String, Color)> = kept
+        .iter()
+        .enumerate()
+        .filter_map(|(color, index)| Some(((*frequency.get_index(*index)?.0).to_owned(), canvas.theme.series_color(Some(color)))))
+        .collect();
+    if frequency.len() > most {
+        notes.push(format!("{} shown as Other", count(frequency.len() - most, "series")));
+        named.push(("Other".to_owned(), canvas.theme.other));
+    }
+    let of_row = names
+        .iter()
+        .map(|name| frequency.get_index_of(name.as_str()).and_then(|index| kept.iter().position(|k| *k == index)).unwrap_or(kept.len()))
+        .collect();
+    Ok((of_row, Colors::Named(named)))
+}
+
+fn draw_dots(cloud: &Cloud, plot: &Plot, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme;
+    let largest = range(cloud.dots.iter().map(|dot| dot.size)).1.max(f64::MIN_POSITIVE);
+    let widest = (canvas.width.min(canvas.height) / 14.0).clamp(4.0, 13.0);
+    let radius = |dot: &Dot| if cloud.sized { (widest * (dot.size / largest).sqrt()).max(1.6) } else if cloud.dots.len() > 150 { 2.2 } else { 3.0 };
+    let color = |dot: &Dot| match &cloud.colors {
+        Colors::Named(named) => named.get(dot.group).map_or(theme.series[0], |(_, color)| *color),
+        Colors::Ramp { low, high, values, .. } => theme.heat(values.get(dot.group).copied().unwrap_or(*low), *low, *high),
+    };
+    let x = |dot: &Dot| plot.x.x.get(dot.place).copied().unwrap_or(plot.left);
+    // Large ones first, or they hide the small ones.
+    let mut order: Vec<&Dot> = cloud.dots.iter().collect();
+    order.sort_by(|a, b| b.size.total_cmp(&a.size));
+    if order.len() <= SINGLE {
+        for dot in order {
+            let fill = color(dot);
+            canvas.svg.disc(x(dot), plot.y(dot.value), radius(dot), fill, 0.72, Some((theme.background, 0.7)));
+        }
+        return;
+    }
+    let grain = if order.len() > MOST { 1.0 } else { 0.5 };
+    let mut taken: HashSet<(i64, i64)> = HashSet::new();
+    order.retain(|dot| taken.insert(((x(dot) / grain).round() as i64, (plot.y(dot.value) / grain).round() as i64)));
+    let dots: Vec<(Color, &Dot)> = order.iter().map(|dot| (quantized(color(dot)), *dot)).collect();
+    let mut paths: indexmap::IndexMap<(u8, u8, u8), Vec<(f64, String)>> = indexmap::IndexMap::new();
+    for (Color(r, g, b), dot) in dots.into_iter().take(6500) {
+        let radius = (radius(dot) * 2.0).round() / 2.0;
+        let pieces = paths.entry((r, g, b)).or_default();
+        // A few hundred dots a path: dots of one path do not darken where they meet.
+        if pieces.last().is_none_or(|(size, path)| path.len() > 2400 || (size - radius).abs() > 0.1) {
+            pieces.push((radius, String::new()));
+        }
+        if let Some((_, path)) = pieces.last_mut() {
+            let _ = write!(path, "M{:.1} {:.1}h.01", x(dot), plot.y(dot.value));
+        }
+    }
+    for ((r, g, b), pieces) in paths {
+        for (radius, path) in pieces {
+            canvas.svg.stroke(&path, Color(r, g, b), radius * 2.0, 0.55);
+        }
+    }
+}
+
+/// Colours of a ramp in steps, so that dots can share paths.
+fn quantized(Color(r, g, b): Color) -> Color {
+    let step = |c: u8| if matches!(c, 0..=3 | 252..=255) { c } else { c / 8 * 8 + 4 };
+    Color(step(r), step(g), step(b))
+}
+
+fn alt(cloud: &Cloud) -> String {
+    let (low, high) = range(cloud.dots.iter().map(|dot| dot.value));
+    let mut sentence = format!(
+        "Scatter plot of {} against {}, {}",
+        cloud.format.label,
+        cloud.places.format.label,
+        count(cloud.dots.len(), "point")
+    );
+    if let Colors::Named(named) = &cloud.colors
+        && named.len() > 1
+    {
+        let _ = write!(sentence, " in {}", count(named.len(), "group"));
+    }
+    if let (Some(first), Some(last)) = (cloud.places.labels.first(), cloud.places.labels.last()) {
+        let _ = write!(sentence, "; {} from {first} to {last}", cloud.places.format.label);
+    }
+    let _ = write!(sentence, "; {} from {} to {}.", cloud.format.label, cloud.format.display_f64(low), cloud.format.display_f64(high));
+    sentence
+}

@@ -1,0 +1,53 @@
+//! From values to places.
+
+mod band;
+mod linear;
+mod log;
+pub(crate) mod time;
+
+pub(crate) use self::band::Band;
+
+/// The scale of a value axis: a range with round ends and the ticks in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ValueScale {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    /// Ticks in rising order.
+    pub(crate) ticks: Vec<f64>,
+    /// Distance of ticks; 0 on a log scale.
+    pub(crate) step: f64,
+    log: bool,
+}
+
+impl ValueScale {
+    /// Equal steps over `low..=high`, widened to round ends, with about `count` ticks.
+    pub(crate) fn linear(low: f64, high: f64, count: usize) -> Self {
+        linear::scale(low, high, count)
+    }
+
+    /// Powers of ten around `low..=high`, both above zero.
+    pub(crate) fn log(low: f64, high: f64, count: usize) -> Self {
+        log::scale(low, high, count)
+    }
+
+    /// Where `value` lies, 0 at the low end and 1 at the high end, kept within.
+    pub(crate) fn share(&self, value: f64) -> f64 {
+        let share = if self.log {
+            let value = value.max(f64::MIN_POSITIVE);
+            (value.log10() - self.low.log10()) / (self.high.log10() - self.low.log10())
+        } else {
+            // Halves, since the range of the largest floats is not a float.
+            (value / 2.0 - self.low / 2.0) / (self.high / 2.0 - self.low / 2.0)
+        };
+        if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 }
+    }
+
+    /// Where bars stand: zero, or the nearest end of a range without it.
+    pub(crate) fn base(&self) -> f64 {
+        if self.log { self.low } else { 0f64.clamp(self.low, self.high) }
+    }
+
+    pub(crate) fn is_log(&self) -> bool {
+        self.log
+    }
+}
