@@ -22,7 +22,13 @@ pub struct Problem {
 impl Problem {
     /// A problem of a whole file.
     pub(crate) fn of_file(file: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), hint: hint.into() }
+        Self {
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 }
 
@@ -51,7 +57,7 @@ pub struct Place {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// Whether this is a block text (`|` or `>`), whose first line is the next line of the file.
+    /// Whether this is a block text (`|` or `>`); the place is then that of its first line, and all lines are indented alike.
     pub block: bool,
 }
 
@@ -59,10 +65,11 @@ impl Place {
     /// Where line `line` (from 1) of a text that was written here stands in the file.
     #[must_use]
     pub fn of_inner_line(self, line: u32) -> Self {
-        if self.block {
-            Self { line: self.line.saturating_add(line), column: 1, block: false }
-        } else {
-            Self { line: self.line.saturating_add(line.saturating_sub(1)), column: if line <= 1 { self.column } else { 1 }, block: false }
+        let indented = self.block || line <= 1;
+        Self {
+            line: self.line.saturating_add(line.saturating_sub(1)),
+            column: if indented { self.column } else { 1 },
+            block: false,
         }
     }
 }
@@ -76,7 +83,10 @@ pub(crate) struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub(crate) fn new(file: &'a str) -> Self {
-        Self { file, problems: std::cell::RefCell::default() }
+        Self {
+            file,
+            problems: std::cell::RefCell::default(),
+        }
     }
 
     pub(crate) fn file(&self) -> &'a str {
@@ -123,7 +133,10 @@ fn is_direction_mark(character: char) -> bool {
 }
 
 /// The known word nearest to `given`, when it is near enough to be meant.
-pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     const LONGEST: usize = 64;
     let length = given.chars().count();
     if length > LONGEST {
@@ -141,12 +154,24 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
 }
 
 /// "did you mean" when a known word is near, else the list of known words.
-pub(crate) fn suggest<'a>(given: &str, known: impl IntoIterator<Item = &'a str> + Clone, what: &str) -> String {
+pub(crate) fn suggest<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    what: &str,
+) -> String {
     if let Some(word) = nearest(given, known.clone()) {
         return format!("did you mean `{}`?", printable(word));
     }
-    let words: Vec<String> = known.into_iter().take(24).map(|word| format!("`{}`", printable(word))).collect();
-    if words.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", words.join(", ")) }
+    let words: Vec<String> = known
+        .into_iter()
+        .take(24)
+        .map(|word| format!("`{}`", printable(word)))
+        .collect();
+    if words.is_empty() {
+        format!("there are no {what}")
+    } else {
+        format!("{what}: {}", words.join(", "))
+    }
 }
 
 /// Edits between two texts, a swap of neighbours counting as one.
@@ -158,7 +183,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut row = vec![i];
         for j in 1..=b.len() {
             let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (above[j] + 1).min(row[j - 1] + 1).min(above[j - 1] + change);
+            let mut best = (above[j] + 1)
+                .min(row[j - 1] + 1)
+                .min(above[j - 1] + change);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(before[j - 2] + 1);
             }
@@ -190,7 +217,16 @@ mod tests {
 
     #[test]
     fn a_problem_prints_place_and_hint_and_no_control_characters() {
-        let problem = Problem { file: "dashboards/o\u{1b}[31m.yaml".into(), line: 12, column: 5, message: "wrong".into(), hint: "right".into() };
-        assert_eq!(problem.to_string(), "dashboards/o\\u{1b}[31m.yaml:12:5: wrong\nhint: right");
+        let problem = Problem {
+            file: "dashboards/o\u{1b}[31m.yaml".into(),
+            line: 12,
+            column: 5,
+            message: "wrong".into(),
+            hint: "right".into(),
+        };
+        assert_eq!(
+            problem.to_string(),
+            "dashboards/o\\u{1b}[31m.yaml:12:5: wrong\nhint: right"
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! User attributes: definitions and values (contract §7).
 
-use pressrun_domain::catalog::{AttributeDefinition, AttributeKind, AttributeValue, AttributeValues, Scalar};
+use pressrun_domain::catalog::{
+    AttributeDefinition, AttributeKind, AttributeValue, AttributeValues, Scalar,
+};
 use serde_json::Value;
 
 use indexmap::IndexMap;
@@ -13,16 +15,30 @@ use crate::problem::{Place, Report, printable, suggest};
 pub(super) const TIMEZONE: &str = "omni_user_timezone";
 
 /// System attributes: always there, never defined (contract §7).
-pub(super) const SYSTEM: [&str; 7] =
-    [TIMEZONE, "omni_is_org_admin", "omni_user_email", "omni_user_embed_entity", "omni_user_groups", "omni_user_id", "omni_user_name"];
+pub(super) const SYSTEM: [&str; 7] = [
+    TIMEZONE,
+    "omni_is_org_admin",
+    "omni_user_email",
+    "omni_user_embed_entity",
+    "omni_user_groups",
+    "omni_user_id",
+    "omni_user_name",
+];
 
 /// Converts the definitions.
-pub(super) fn definitions(entries: &Entries<AttributeFile>, report: &Report<'_>) -> IndexMap<String, AttributeDefinition> {
+pub(super) fn definitions(
+    entries: &Entries<AttributeFile>,
+    report: &Report<'_>,
+) -> IndexMap<String, AttributeDefinition> {
     let mut found = IndexMap::new();
     for entry in entries {
         let Some(file) = entry.value.get() else {
             if entry.value.is_absent() {
-                report.add(entry.place, format!("attribute `{}` is empty", printable(&entry.key)), "write its `type`");
+                report.add(
+                    entry.place,
+                    format!("attribute `{}` is empty", printable(&entry.key)),
+                    "write its `type`",
+                );
             }
             continue;
         };
@@ -30,7 +46,11 @@ pub(super) fn definitions(entries: &Entries<AttributeFile>, report: &Report<'_>)
             continue;
         }
         if SYSTEM.contains(&entry.key.as_str()) {
-            report.add(entry.place, format!("`{}` is a system attribute", entry.key), "remove the definition; system attributes are always there");
+            report.add(
+                entry.place,
+                format!("`{}` is a system attribute", entry.key),
+                "remove the definition; system attributes are always there",
+            );
             continue;
         }
         let kind = match &file.kind {
@@ -38,13 +58,18 @@ pub(super) fn definitions(entries: &Entries<AttributeFile>, report: &Report<'_>)
             Field::Given(AttributeKindWord::Number, _) => AttributeKind::Number,
             Field::Invalid(_) => continue,
             Field::Absent => {
-                report.add(entry.place, "`type` is missing", "write `type: String` or `type: Number`");
+                report.add(
+                    entry.place,
+                    "`type` is missing",
+                    "write `type: String` or `type: Number`",
+                );
                 continue;
             }
         };
         let mut definition = AttributeDefinition {
             name: entry.key.clone(),
-            label: text::optional(&file.label, "label", report).unwrap_or_else(|| text::in_words(&entry.key)),
+            label: text::optional(&file.label, "label", report)
+                .unwrap_or_else(|| text::in_words(&entry.key)),
             description: file.description.get().cloned().unwrap_or_default(),
             kind,
             multiple_values: file.multiple_values.or(false),
@@ -59,11 +84,17 @@ pub(super) fn definitions(entries: &Entries<AttributeFile>, report: &Report<'_>)
 }
 
 /// Converts the values of one member.
-pub(super) fn values(entries: &Entries<Value>, definitions: &IndexMap<String, AttributeDefinition>, report: &Report<'_>) -> AttributeValues {
+pub(super) fn values(
+    entries: &Entries<Value>,
+    definitions: &IndexMap<String, AttributeDefinition>,
+    report: &Report<'_>,
+) -> AttributeValues {
     let mut found = AttributeValues::new();
     for entry in entries {
         // Null unsets.
-        let Some((written, place)) = entry.value.placed() else { continue };
+        let Some((written, place)) = entry.value.placed() else {
+            continue;
+        };
         if entry.key == TIMEZONE {
             if let Some(zone) = timezone(written, place, report) {
                 found.insert(entry.key.clone(), AttributeValue::One(Scalar::Text(zone)));
@@ -73,10 +104,18 @@ pub(super) fn values(entries: &Entries<Value>, definitions: &IndexMap<String, At
                 found.insert(entry.key.clone(), value);
             }
         } else if SYSTEM.contains(&entry.key.as_str()) {
-            report.add(entry.place, format!("`{}` cannot be set", entry.key), format!("of the system attributes only `{TIMEZONE}` can"));
+            report.add(
+                entry.place,
+                format!("`{}` cannot be set", entry.key),
+                format!("of the system attributes only `{TIMEZONE}` can"),
+            );
         } else {
             let names = definitions.keys().map(String::as_str).chain([TIMEZONE]);
-            report.add(entry.place, format!("there is no user attribute `{}`", printable(&entry.key)), suggest(&entry.key, names, "user attributes"));
+            report.add(
+                entry.place,
+                format!("there is no user attribute `{}`", printable(&entry.key)),
+                suggest(&entry.key, names, "user attributes"),
+            );
         }
     }
     found
@@ -100,15 +139,30 @@ fn timezone(written: &Value, place: Place, report: &Report<'_>) -> Option<String
     Some(name.clone())
 }
 
-fn value(definition: &AttributeDefinition, written: &Value, place: Place, report: &Report<'_>) -> Option<AttributeValue> {
+fn value(
+    definition: &AttributeDefinition,
+    written: &Value,
+    place: Place,
+    report: &Report<'_>,
+) -> Option<AttributeValue> {
     match (definition.multiple_values, written) {
         (true, Value::Array(items)) => {
-            let values: Vec<Scalar> = items.iter().filter_map(|item| scalar(definition, item, place, report)).collect();
+            let values: Vec<Scalar> = items
+                .iter()
+                .filter_map(|item| scalar(definition, item, place, report))
+                .collect();
             // An empty list unsets, as in the API.
             (!values.is_empty()).then_some(AttributeValue::Many(values))
         }
         (true, _) => {
-            report.add(place, format!("`{}` has several values, so its value is a list", printable(&definition.name)), "wrap the value in a list: `[x]`");
+            report.add(
+                place,
+                format!(
+                    "`{}` has several values, so its value is a list",
+                    printable(&definition.name)
+                ),
+                "wrap the value in a list: `[x]`",
+            );
             None
         }
         (false, Value::String(text)) if text.is_empty() => None,
@@ -116,13 +170,28 @@ fn value(definition: &AttributeDefinition, written: &Value, place: Place, report
     }
 }
 
-fn scalar(definition: &AttributeDefinition, written: &Value, place: Place, report: &Report<'_>) -> Option<Scalar> {
+fn scalar(
+    definition: &AttributeDefinition,
+    written: &Value,
+    place: Place,
+    report: &Report<'_>,
+) -> Option<Scalar> {
     let name = printable(&definition.name);
     match (definition.kind, written) {
         (AttributeKind::String, Value::String(text)) => return Some(Scalar::Text(text.clone())),
-        (AttributeKind::Number, Value::Number(number)) => return Some(Scalar::Number(number.clone())),
-        (AttributeKind::String, _) => report.add(place, format!("`{name}` is of type String"), "put the value in quotes"),
-        (AttributeKind::Number, _) => report.add(place, format!("`{name}` is of type Number"), "write digits without quotes; flags are 0 and 1"),
+        (AttributeKind::Number, Value::Number(number)) => {
+            return Some(Scalar::Number(number.clone()));
+        }
+        (AttributeKind::String, _) => report.add(
+            place,
+            format!("`{name}` is of type String"),
+            "put the value in quotes",
+        ),
+        (AttributeKind::Number, _) => report.add(
+            place,
+            format!("`{name}` is of type Number"),
+            "write digits without quotes; flags are 0 and 1",
+        ),
     }
     None
 }

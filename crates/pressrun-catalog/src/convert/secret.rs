@@ -24,26 +24,50 @@ pub(super) fn secret(
 ) -> Option<Found> {
     match (text, file) {
         (Field::Absent, Field::Absent) => {
-            report.add(parent, format!("`{key}` is missing"), format!("write `{key}: ${{NAME}}` for an environment variable, or `{key}_file: path`"));
+            report.add(
+                parent,
+                format!("`{key}` is missing"),
+                format!(
+                    "write `{key}: ${{NAME}}` for an environment variable, or `{key}_file: path`"
+                ),
+            );
             None
         }
         (Field::Given(_, place), Field::Given(..)) => {
-            report.add(*place, format!("both `{key}` and `{key}_file` are written"), "keep one of them");
+            report.add(
+                *place,
+                format!("both `{key}` and `{key}_file` are written"),
+                "keep one of them",
+            );
             None
         }
         (Field::Given(text, place), _) => {
             let (value, literal) = interpolate(text, *place, options, report)?;
-            Some(Found { secret: Secret::new(value), literal, place: *place })
+            Some(Found {
+                secret: Secret::new(value),
+                literal,
+                place: *place,
+            })
         }
         (_, Field::Given(path, place)) => {
             let value = read(&root.join(path), path, *place, options, report)?;
-            Some(Found { secret: Secret::new(value), literal: false, place: *place })
+            Some(Found {
+                secret: Secret::new(value),
+                literal: false,
+                place: *place,
+            })
         }
         (Field::Invalid(_), _) | (_, Field::Invalid(_)) => None,
     }
 }
 
-fn read(full: &Path, written: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<String> {
+fn read(
+    full: &Path,
+    written: &str,
+    place: Place,
+    options: LoadOptions<'_>,
+    report: &Report<'_>,
+) -> Option<String> {
     use std::io::Read as _;
 
     const BYTES_MAX: u64 = 64 * 1024;
@@ -51,18 +75,37 @@ fn read(full: &Path, written: &str, place: Place, options: LoadOptions<'_>, repo
         return Some(String::new());
     }
     let mut text = String::new();
-    let plain = std::fs::metadata(full).and_then(|data| if data.is_file() { Ok(()) } else { Err(std::io::Error::other("not a plain file")) });
-    match plain.and_then(|()| std::fs::File::open(full)?.take(BYTES_MAX).read_to_string(&mut text)) {
+    let plain = std::fs::metadata(full).and_then(|data| {
+        if data.is_file() {
+            Ok(())
+        } else {
+            Err(std::io::Error::other("not a plain file"))
+        }
+    });
+    match plain.and_then(|()| {
+        std::fs::File::open(full)?
+            .take(BYTES_MAX)
+            .read_to_string(&mut text)
+    }) {
         Ok(_) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
         Err(error) => {
-            report.add(place, format!("the file `{}` cannot be read: {error}", printable(written)), "check its path and rights");
+            report.add(
+                place,
+                format!("the file `{}` cannot be read: {error}", printable(written)),
+                "check its path and rights",
+            );
             None
         }
     }
 }
 
 /// Replaces each `${NAME}`; the flag says that there was none.
-fn interpolate(text: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<(String, bool)> {
+fn interpolate(
+    text: &str,
+    place: Place,
+    options: LoadOptions<'_>,
+    report: &Report<'_>,
+) -> Option<(String, bool)> {
     let mut out = String::new();
     let mut rest = text;
     let mut literal = true;
@@ -70,15 +113,24 @@ fn interpolate(text: &str, place: Place, options: LoadOptions<'_>, report: &Repo
     while let Some((before, after)) = rest.split_once("${") {
         literal = false;
         out.push_str(before);
-        let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_variable(name)) else {
-            report.add(place, "`${` is not followed by a variable's name and `}`", "write `${NAME}` with capital letters, digits and `_`");
+        let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_variable(name))
+        else {
+            report.add(
+                place,
+                "`${` is not followed by a variable's name and `}`",
+                "write `${NAME}` with capital letters, digits and `_`",
+            );
             return None;
         };
         match (options.environment)(name) {
             Some(value) => out.push_str(&value),
             None if !options.require_secrets => {}
             None => {
-                report.add(place, format!("environment variable `{name}` is not set"), format!("set {name} for the server, or use the `_file` form"));
+                report.add(
+                    place,
+                    format!("environment variable `{name}` is not set"),
+                    format!("set {name} for the server, or use the `_file` form"),
+                );
                 complete = false;
             }
         }
@@ -89,5 +141,8 @@ fn interpolate(text: &str, place: Place, options: LoadOptions<'_>, report: &Repo
 }
 
 fn is_variable(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 128 && !name.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    !name.is_empty()
+        && name.len() <= 128
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }

@@ -17,7 +17,13 @@ const FAULTS_MAX: usize = 20;
 /// Notes every fault of the template `sql`, which stands at `place`.
 ///
 /// `attributes` is `None` when they are not known; then they are not judged.
-pub(super) fn check(sql: &str, place: Place, filters: &[&str], attributes: Option<&[&str]>, report: &Report<'_>) {
+pub(super) fn check(
+    sql: &str,
+    place: Place,
+    filters: &[&str],
+    attributes: Option<&[&str]>,
+    report: &Report<'_>,
+) {
     let names = Arc::new(Names {
         filters: filters.iter().map(|&name| name.to_owned()).collect(),
         attributes: attributes.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
@@ -25,20 +31,43 @@ pub(super) fn check(sql: &str, place: Place, filters: &[&str], attributes: Optio
     });
     // A fault ends a rendering; known ones are let pass the next time, so that all of them are found.
     for _ in 0..FAULTS_MAX {
-        let Err(error) = render(sql, &names) else { return };
+        let Err(error) = render(sql, &names) else {
+            return;
+        };
         let line = error.line().unwrap_or(1) as u32;
         let place = place.of_inner_line(line);
-        let reported = names.reported.lock().unwrap_or_else(PoisonError::into_inner).last().cloned();
+        let reported = names
+            .reported
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .last()
+            .cloned();
         match reported.filter(|_| error.detail() == Some(UNKNOWN)) {
             Some(Unknown { what, name }) => {
                 let hint = match what {
-                    "filter" => suggest(&name, names.filters.iter().map(String::as_str), "filters of this dashboard"),
-                    _ => suggest(&name, names.attributes.iter().flatten().map(String::as_str), "user attributes"),
+                    "filter" => suggest(
+                        &name,
+                        names.filters.iter().map(String::as_str),
+                        "filters on this dashboard",
+                    ),
+                    _ => suggest(
+                        &name,
+                        names.attributes.iter().flatten().map(String::as_str),
+                        "user attributes",
+                    ),
                 };
-                report.add(place, format!("there is no {what} `{}`", printable(&name)), hint);
+                report.add(
+                    place,
+                    format!("there is no {what} `{}`", printable(&name)),
+                    hint,
+                );
             }
             None => {
-                report.add(place, format!("in the template: {}", printable(&describe(&error))), hint_for(&error));
+                report.add(
+                    place,
+                    format!("in the template: {}", printable(&describe(&error))),
+                    hint_for(&error),
+                );
                 return;
             }
         }
@@ -61,10 +90,18 @@ struct Names {
 
 impl Names {
     fn judge(&self, what: &'static str, name: &str) -> Result<Value, Error> {
-        let known = if what == "filter" { Some(&self.filters) } else { self.attributes.as_ref() };
-        let unknown = Unknown { what, name: name.to_owned() };
+        let known = if what == "filter" {
+            Some(&self.filters)
+        } else {
+            self.attributes.as_ref()
+        };
+        let unknown = Unknown {
+            what,
+            name: name.to_owned(),
+        };
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none_or(|known| known.iter().any(|k| k == name)) || reported.contains(&unknown) {
+        if known.is_none_or(|known| known.iter().any(|k| k == name)) || reported.contains(&unknown)
+        {
             return Ok(Value::from("true"));
         }
         reported.push(unknown);
@@ -77,9 +114,14 @@ fn render(sql: &str, names: &Arc<Names>) -> Result<String, Error> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     let of_filters = Arc::clone(names);
-    environment.add_function("filter", move |key: String, _expression: String| of_filters.judge("filter", &key));
+    environment.add_function("filter", move |key: String, _expression: String| {
+        of_filters.judge("filter", &key)
+    });
     let of_attributes = Arc::clone(names);
-    environment.add_function("user_attribute", move |name: String, _expression: String| of_attributes.judge("user attribute", &name));
+    environment.add_function(
+        "user_attribute",
+        move |name: String, _expression: String| of_attributes.judge("user attribute", &name),
+    );
     environment.render_str(sql, ())
 }
 
@@ -96,10 +138,15 @@ fn hint_for(error: &Error) -> &'static str {
         ErrorKind::MissingArgument | ErrorKind::TooManyArguments | ErrorKind::InvalidOperation => {
             "write `{{ filter('key', 'expression') }}` or `{{ user_attribute('name', 'expression') }}`, with both in quotes"
         }
-        ErrorKind::UnknownFunction | ErrorKind::UndefinedError | ErrorKind::UnknownFilter | ErrorKind::UnknownTest => {
+        ErrorKind::UnknownFunction
+        | ErrorKind::UndefinedError
+        | ErrorKind::UnknownFilter
+        | ErrorKind::UnknownTest => {
             "only `filter('key', 'expression')` and `user_attribute('name', 'expression')` are known here"
         }
-        _ => "close each `{{` with `}}` and each `{%` with `%}`; names and expressions stand in quotes",
+        _ => {
+            "close each `{{` with `}}` and each `{%` with `%}`; names and expressions stand in quotes"
+        }
     }
 }
 
@@ -109,9 +156,23 @@ mod tests {
 
     fn faults(sql: &str) -> Vec<String> {
         let report = Report::new("d.yaml");
-        let place = Place { line: 10, column: 5, block: true };
-        check(sql, place, &["region", "period"], Some(&["region"]), &report);
-        report.into_problems().into_iter().map(|p| format!("{}: {} / {}", p.line, p.message, p.hint)).collect()
+        let place = Place {
+            line: 10,
+            column: 5,
+            block: true,
+        };
+        check(
+            sql,
+            place,
+            &["region", "period"],
+            Some(&["region"]),
+            &report,
+        );
+        report
+            .into_problems()
+            .into_iter()
+            .map(|p| format!("{}: {} / {}", p.line, p.message, p.hint))
+            .collect()
     }
 
     #[test]
@@ -120,8 +181,8 @@ mod tests {
         assert_eq!(
             faults(sql),
             [
-                "12: there is no filter `regoin` / did you mean `region`?",
-                "14: there is no user attribute `regiom` / did you mean `region`?",
+                "11: there is no filter `regoin` / did you mean `region`?",
+                "13: there is no user attribute `regiom` / did you mean `region`?",
             ]
         );
     }
@@ -129,17 +190,28 @@ mod tests {
     #[test]
     fn faults_of_syntax_and_use_are_found_in_their_line() {
         for (case, sql, line) in [
-            ("not closed", "select 1\nwhere {{ filter('region', 'a') ", "12"),
-            ("an unknown function", "select {{ range(3) }}", "11"),
-            ("an unknown variable", "select 1\n\n, {{ region }}", "13"),
-            ("one argument", "where {{ filter('region') }}", "11"),
-            ("no text", "where {{ filter(1, 2) }}", "11"),
-            ("a block that is not closed", "{% if true %} select 1", "11"),
-            ("deep nesting", &"(".repeat(5_000).replacen('(', "{{ (", 1), "11"),
+            (
+                "not closed",
+                "select 1\nwhere {{ filter('region', 'a') ",
+                "11",
+            ),
+            ("an unknown function", "select {{ range(3) }}", "10"),
+            ("an unknown variable", "select 1\n\n, {{ region }}", "12"),
+            ("one argument", "where {{ filter('region') }}", "10"),
+            ("no text", "where {{ filter(1, 2) }}", "10"),
+            ("a block that is not closed", "{% if true %} select 1", "10"),
+            (
+                "deep nesting",
+                &"(".repeat(5_000).replacen('(', "{{ (", 1),
+                "10",
+            ),
         ] {
             let found = faults(sql);
             assert_eq!(found.len(), 1, "{case}: {found:?}");
-            assert!(found[0].starts_with(&format!("{line}: ")), "{case}: {found:?}");
+            assert!(
+                found[0].starts_with(&format!("{line}: ")),
+                "{case}: {found:?}"
+            );
         }
     }
 

@@ -50,6 +50,13 @@ mod tests {
     #[test]
     fn the_sequence_is_the_published_one() {
         let mut random = Random::new(1_234_567);
-        assert_eq!([random.next(), random.next(), random.next()], [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+        assert_eq!(
+            [random.next(), random.next(), random.next()],
+            [
+                6_457_827_717_110_365_317,
+                3_203_168_211_198_807_973,
+                9_817_491_932_198_370_423
+            ]
+        );
     }
 }

@@ -91,8 +91,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PlacedVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Field<T>, A::Error> {
-        let (line, column, block) = access.next_element::<(u32, u32, bool)>()?.unwrap_or_default();
-        let place = Place { line, column, block };
+        let (line, column, block) = access
+            .next_element::<(u32, u32, bool)>()?
+            .unwrap_or_default();
+        let place = Place {
+            line,
+            column,
+            block,
+        };
         // The reader has noted why; here the fault ends, so that what follows is read as well.
         match access.next_element::<T>() {
             Ok(Some(value)) => Ok(Field::Given(value, place)),
@@ -100,7 +106,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PlacedVisitor<T> {
         }
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Field<T>, D::Error> {
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Field<T>, D::Error> {
         T::deserialize(deserializer).map(|value| Field::Given(value, Place::default()))
     }
 }

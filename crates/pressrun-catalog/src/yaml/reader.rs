@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::value::{StrDeserializer, U32Deserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
 
 use super::field::PLACED;
 use super::tree::{Key, Node, Value};
@@ -56,7 +58,11 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong(&self, expected: &str, hint: &str) -> Unread {
-        self.report.add(self.node.place, format!("{} where {expected} is expected", self.found()), hint);
+        self.report.add(
+            self.node.place,
+            format!("{} where {expected} is expected", self.found()),
+            hint,
+        );
         Unread::Noted
     }
 
@@ -82,17 +88,32 @@ impl<'a> Reader<'a> {
         let (text, plain) = self.scalar("a whole number", HINT)?;
         let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
         if plain && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-            text.parse::<i64>().map(i128::from).map_err(|_| self.wrong("a smaller number", HINT))
+            text.parse::<i64>()
+                .map(i128::from)
+                .map_err(|_| self.wrong("a smaller number", HINT))
         } else {
             Err(self.wrong("a whole number", HINT))
         }
     }
 
-    fn map<V: Visitor<'a>>(&self, known: Option<&'static [&'static str]>, visitor: V) -> Result<V::Value, Unread> {
+    fn map<V: Visitor<'a>>(
+        &self,
+        known: Option<&'static [&'static str]>,
+        visitor: V,
+    ) -> Result<V::Value, Unread> {
         match &self.node.value {
-            Value::Map(entries) => visitor.visit_map(Pairs { entries: entries.iter(), value: None, known, seen: HashSet::new(), report: self.report }),
+            Value::Map(entries) => visitor.visit_map(Pairs {
+                entries: entries.iter(),
+                value: None,
+                known,
+                seen: HashSet::new(),
+                report: self.report,
+            }),
             _ => {
-                let hint = known.map_or_else(|| "write `key: value` lines".to_owned(), |known| format!("write `key: value` lines with the keys {}", list(known)));
+                let hint = known.map_or_else(
+                    || "write `key: value` lines".to_owned(),
+                    |known| format!("write `key: value` lines with the keys {}", list(known)),
+                );
                 Err(self.wrong("a mapping", &hint))
             }
         }
@@ -100,7 +121,11 @@ impl<'a> Reader<'a> {
 }
 
 fn list(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What a plain scalar means (YAML 1.2 core schema, without octal and hexadecimal numbers).
@@ -120,7 +145,9 @@ fn plain(text: &str) -> Plain<'_> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         // A leading zero is kept as text: `0958` is an identifier, not nine hundred and fifty-eight.
-        let padded = digits.len() > 1 && digits.starts_with('0') && digits.bytes().nth(1).is_some_and(|b| b.is_ascii_digit());
+        let padded = digits.len() > 1
+            && digits.starts_with('0')
+            && digits.bytes().nth(1).is_some_and(|b| b.is_ascii_digit());
         if !padded && let Ok(number) = text.parse::<i64>() {
             return Plain::Integer(number);
         }
@@ -140,7 +167,7 @@ macro_rules! integers {
             let number = self.integer()?;
             match <$type>::try_from(number) {
                 Ok(number) => visitor.$visit(number),
-                Err(_) => Err(self.wrong(&format!("a number from {} to {}", <$type>::MIN, <$type>::MAX), "")),
+                Err(_) => Err(self.wrong(&format!("a number from {} to {}", <$type>::MIN, <$type>::MAX), "write a number within these bounds")),
             }
         }
     )*};
@@ -196,7 +223,10 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     }
 
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
-        let (text, _) = self.scalar("a text", "write the text on the same line, in quotes when it has special characters")?;
+        let (text, _) = self.scalar(
+            "a text",
+            "write the text on the same line, in quotes when it has special characters",
+        )?;
         visitor.visit_str(text)
     }
 
@@ -213,27 +243,53 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     }
 
     fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
-        if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.node.is_null() {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
     }
 
     fn deserialize_unit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
-        if self.node.is_null() { visitor.visit_unit() } else { Err(self.wrong("nothing", "remove the value")) }
+        if self.node.is_null() {
+            visitor.visit_unit()
+        } else {
+            Err(self.wrong("nothing", "remove the value"))
+        }
     }
 
-    fn deserialize_unit_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Unread> {
+    fn deserialize_unit_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Unread> {
         self.deserialize_unit(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
+    fn deserialize_newtype_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Unread> {
         if name != PLACED {
             return visitor.visit_newtype_struct(self);
         }
-        if self.node.is_null() { visitor.visit_unit() } else { visitor.visit_seq(Placed { reader: self, place_given: false }) }
+        if self.node.is_null() {
+            visitor.visit_unit()
+        } else {
+            visitor.visit_seq(Placed {
+                reader: self,
+                place_given: false,
+            })
+        }
     }
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
         match &self.node.value {
-            Value::List(items) => visitor.visit_seq(Items { items: items.iter(), report: self.report }),
+            Value::List(items) => visitor.visit_seq(Items {
+                items: items.iter(),
+                report: self.report,
+            }),
             _ => Err(self.wrong("a list", "write `[a, b]`, or one `- item` a line")),
         }
     }
@@ -242,7 +298,12 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'a>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value, Unread> {
+    fn deserialize_tuple_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Unread> {
         self.deserialize_seq(visitor)
     }
 
@@ -250,17 +311,31 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         self.map(None, visitor)
     }
 
-    fn deserialize_struct<V: Visitor<'a>>(self, _: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Unread> {
+    fn deserialize_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Unread> {
         self.map(Some(known), visitor)
     }
 
-    fn deserialize_enum<V: Visitor<'a>>(self, _: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Unread> {
+    fn deserialize_enum<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Unread> {
         let hint = format!("write one of {}", list(known));
         let (text, _) = self.scalar("a word", &hint)?;
         if known.contains(&text) {
             return visitor.visit_enum(text.into_deserializer());
         }
-        self.report.add(self.node.place, format!("`{}` is not known here", printable(text)), suggest(text, known.iter().copied(), "known words"));
+        self.report.add(
+            self.node.place,
+            format!("`{}` is not known here", printable(text)),
+            suggest(text, known.iter().copied(), "known words"),
+        );
         Err(Unread::Noted)
     }
 
@@ -274,7 +349,11 @@ impl<'a> Deserializer<'a> for Reader<'a> {
 }
 
 /// Reads `seed` from `node`; a message without a place gets the node's.
-fn read_noting<'a, S: DeserializeSeed<'a>>(seed: S, node: &'a Node, report: &'a Report<'a>) -> Result<S::Value, Unread> {
+fn read_noting<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    node: &'a Node,
+    report: &'a Report<'a>,
+) -> Result<S::Value, Unread> {
     seed.deserialize(Reader { node, report }).map_err(|error| {
         error.note(node, report);
         Unread::Noted
@@ -289,8 +368,14 @@ struct Items<'a> {
 impl<'a> SeqAccess<'a> for Items<'a> {
     type Error = Unread;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
-        self.items.next().map(|node| read_noting(seed, node, self.report)).transpose()
+    fn next_element_seed<S: DeserializeSeed<'a>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Unread> {
+        self.items
+            .next()
+            .map(|node| read_noting(seed, node, self.report))
+            .transpose()
     }
 }
 
@@ -303,12 +388,16 @@ struct Placed<'a> {
 impl<'a> SeqAccess<'a> for Placed<'a> {
     type Error = Unread;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
+    fn next_element_seed<S: DeserializeSeed<'a>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Unread> {
         if self.place_given {
             return read_noting(seed, self.reader.node, self.reader.report).map(Some);
         }
         self.place_given = true;
-        seed.deserialize(PlaceReader(self.reader.node.place)).map(Some)
+        seed.deserialize(PlaceReader(self.reader.node.place))
+            .map(Some)
     }
 }
 
@@ -318,7 +407,10 @@ impl<'a> Deserializer<'a> for PlaceReader {
     type Error = Unread;
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
-        visitor.visit_seq(PlaceParts { place: self.0, at: 0 })
+        visitor.visit_seq(PlaceParts {
+            place: self.0,
+            at: 0,
+        })
     }
 
     serde::forward_to_deserialize_any! {
@@ -336,13 +428,20 @@ struct PlaceParts {
 impl<'a> SeqAccess<'a> for PlaceParts {
     type Error = Unread;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
+    fn next_element_seed<S: DeserializeSeed<'a>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Unread> {
         self.at += 1;
         let number = |number: u32| -> U32Deserializer<Unread> { number.into_deserializer() };
         match self.at {
             1 => seed.deserialize(number(self.place.line)).map(Some),
             2 => seed.deserialize(number(self.place.column)).map(Some),
-            3 => seed.deserialize(IntoDeserializer::<Unread>::into_deserializer(self.place.block)).map(Some),
+            3 => seed
+                .deserialize(IntoDeserializer::<Unread>::into_deserializer(
+                    self.place.block,
+                ))
+                .map(Some),
             _ => Ok(None),
         }
     }
@@ -359,17 +458,32 @@ struct Pairs<'a> {
 impl<'a> MapAccess<'a> for Pairs<'a> {
     type Error = Unread;
 
-    fn next_key_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
+    fn next_key_seed<S: DeserializeSeed<'a>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Unread> {
         for (key, value) in self.entries.by_ref() {
             if !self.seen.insert(&key.text) {
-                self.report.add(key.place, format!("key `{}` is written twice", printable(&key.text)), "keep one of them");
+                self.report.add(
+                    key.place,
+                    format!("key `{}` is written twice", printable(&key.text)),
+                    "keep one of them",
+                );
                 continue;
             }
             if let Some(known) = self.known
                 && !known.contains(&key.text.as_str())
             {
-                let hint = if key.text == "<<" { "merge keys are not read; write the values out".to_owned() } else { suggest(&key.text, known.iter().copied(), "known keys") };
-                self.report.add(key.place, format!("unknown key `{}`", printable(&key.text)), hint);
+                let hint = if key.text == "<<" {
+                    "merge keys are not read; write the values out".to_owned()
+                } else {
+                    suggest(&key.text, known.iter().copied(), "known keys")
+                };
+                self.report.add(
+                    key.place,
+                    format!("unknown key `{}`", printable(&key.text)),
+                    hint,
+                );
                 continue;
             }
             self.value = Some(value);
@@ -395,8 +509,19 @@ impl<'a> Deserializer<'a> for KeyReader<'a> {
         visitor.visit_str(&self.0.text)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
-        if name == PLACED { visitor.visit_seq(PlacedKey { key: self.0, place_given: false }) } else { visitor.visit_newtype_struct(self) }
+    fn deserialize_newtype_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Unread> {
+        if name == PLACED {
+            visitor.visit_seq(PlacedKey {
+                key: self.0,
+                place_given: false,
+            })
+        } else {
+            visitor.visit_newtype_struct(self)
+        }
     }
 
     serde::forward_to_deserialize_any! {
@@ -414,7 +539,10 @@ struct PlacedKey<'a> {
 impl<'a> SeqAccess<'a> for PlacedKey<'a> {
     type Error = Unread;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
+    fn next_element_seed<S: DeserializeSeed<'a>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Unread> {
         if self.place_given {
             let text: StrDeserializer<'_, Unread> = self.key.text.as_str().into_deserializer();
             return seed.deserialize(text).map(Some);
