@@ -18,6 +18,8 @@ mod param;
 pub mod source;
 pub mod spool;
 pub mod template;
+#[cfg(test)]
+mod testing;
 
 pub use compile::{
     CompileError, CompiledQuery, EffectiveFilter, EffectiveFilters, OrphanedFilters, QueryClock,

@@ -26,11 +26,13 @@ mod parse;
 mod predicate;
 mod resolve;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use date::{DateLiteral, DatePart, Length, Period, Unit};
 pub use parse::parse;
 pub use predicate::Predicate;
-pub(crate) use predicate::{IN_PERIOD, LOCAL_PART};
+pub(crate) use predicate::{IN_PERIOD, LOCAL_PART, NUMBER};
 pub(crate) use resolve::attribute;
 pub use resolve::resolve;
 pub use summary::summary;

@@ -9,6 +9,8 @@ use crate::param::{Decimal, Dialect, Param, Params};
 pub(crate) const IN_PERIOD: &str = "pressrun_in_period";
 /// Name of the embedded engine's `local_part(part, expression)`.
 pub(crate) const LOCAL_PART: &str = "pressrun_local_part";
+/// Name of the embedded engine's `number(expression, value)`: the value in the expression's kind of number.
+pub(crate) const NUMBER: &str = "pressrun_number";
 
 /// A condition that depends on nothing but the value it is asked of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,15 +192,7 @@ impl Writer<'_> {
             }
             Predicate::Period { start, end } => self.period(*start, *end),
             Predicate::Part { part, values } => {
-                let values: Vec<_> = values
-                    .iter()
-                    .map(|value| {
-                        self.number(Decimal {
-                            unscaled: i128::from(*value),
-                            scale: 0,
-                        })
-                    })
-                    .collect();
+                let values: Vec<_> = values.iter().map(|value| self.integer(*value)).collect();
                 self.one_of(&self.part(*part), &values)
             }
         }
@@ -233,18 +227,28 @@ impl Writer<'_> {
         }
     }
 
-    /// PostgreSQL infers a bare placeholder's type from the column: 1.5 against an integer column would then be refused.
+    /// Both engines would take the value for something it is not: PostgreSQL infers a bare placeholder's type from the
+    /// column and refuses 1.5 against an integer; the embedded engine turns a float column into decimals, where NaN and 1e300
+    /// have no place.
     fn number(&mut self, value: Decimal) -> String {
-        let param = value.into_param();
-        let cast = if matches!(param, Param::Integer(_)) {
-            "::bigint"
-        } else {
-            "::numeric"
-        };
-        let marker = self.params.bind(param);
+        match self.dialect {
+            Dialect::Embedded => {
+                let marker = self.params.bind(value.into_param());
+                format!("{NUMBER}(({}), {marker})", self.expression)
+            }
+            Dialect::Postgres => {
+                let param = value.into_param();
+                let cast = if matches!(param, Param::Integer(_)) { "bigint" } else { "numeric" };
+                format!("{}::{cast}", self.params.bind(param))
+            }
+        }
+    }
+
+    fn integer(&mut self, value: i64) -> String {
+        let marker = self.params.bind(Param::Integer(value));
         match self.dialect {
             Dialect::Embedded => marker,
-            Dialect::Postgres => format!("{marker}{cast}"),
+            Dialect::Postgres => format!("{marker}::bigint"),
         }
     }
 

@@ -25,12 +25,11 @@ pub(super) fn explain(error: &DataFusionError, tables: &[String]) -> QueryError 
             plan(message, tables).unwrap_or_else(|| of(QueryErrorKind::Syntax))
         }
         DataFusionError::NotImplemented(_) => of(QueryErrorKind::Unsupported),
-        DataFusionError::ResourcesExhausted(_) => QueryError::new(
-            QueryErrorKind::Memory,
-            "the query needs more memory than it may use",
-        )
-        .hint("aggregate earlier, read fewer columns, or raise the memory limit"),
+        DataFusionError::ResourcesExhausted(_) => memory(),
+        // The engine has no kind of its own for a full quota of temporary files.
+        DataFusionError::IoError(cause) if cause.to_string().contains("max_temp_directory_size") => memory(),
         DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::IoError(message, _) if message.contains("max_temp_directory_size") => memory(),
             ArrowError::DivideByZero => {
                 QueryError::new(QueryErrorKind::Value, "division by zero").hint("use nullif(…, 0)")
             }
@@ -46,6 +45,11 @@ pub(super) fn explain(error: &DataFusionError, tables: &[String]) -> QueryError 
         | DataFusionError::ParquetError(_) => unreadable(text(root)),
         _ => of(QueryErrorKind::Internal),
     }
+}
+
+fn memory() -> QueryError {
+    QueryError::new(QueryErrorKind::Memory, "the query needs more memory or temporary space than it may use")
+        .hint("aggregate earlier, read fewer columns, or raise the limit")
 }
 
 fn unreadable(message: String) -> QueryError {

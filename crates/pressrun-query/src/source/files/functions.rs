@@ -1,6 +1,6 @@
 //! Functions that the engine lacks, and those that our own predicates are written with.
 //!
-//! `pressrun_in_period`, `pressrun_local_part`, `strftime` and `date_diff` over dates are never executed: a rewrite replaces
+//! `pressrun_in_period`, `pressrun_local_part`, `pressrun_number`, `strftime` and `date_diff` are never executed: a rewrite replaces
 //! them, once the types of their arguments are known, by comparisons and functions that the engine can push down to files.
 //! Comparing a timestamp without a zone with one that has one goes wrong in the engine, so the bounds are converted here to
 //! exactly the type of the column.
@@ -29,7 +29,7 @@ use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
 
 use crate::error::{QueryError, QueryErrorKind};
-use crate::filter::{IN_PERIOD, LOCAL_PART};
+use crate::filter::{IN_PERIOD, LOCAL_PART, NUMBER};
 
 const INSTANT: &str = "pressrun_instant";
 const DATE_DIFF: &str = "date_diff";
@@ -41,6 +41,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     let placeholders = [
         (IN_PERIOD, 3, DataType::Boolean),
         (LOCAL_PART, 2, DataType::Int32),
+        (NUMBER, 2, DataType::Float64),
         (STRFTIME, 2, DataType::Utf8),
     ];
     for (name, arguments, returns) in placeholders {
@@ -119,6 +120,7 @@ impl FunctionRewrite for ByType {
             (LOCAL_PART, [part, value]) => {
                 local_part(&text(part, LOCAL_PART)?, value, schema, zone)?
             }
+            (NUMBER, [value, number]) => like_column(number, &plain(value.get_type(schema)?))?,
             (STRFTIME, [a, b]) => {
                 let swapped = matches!(a, Expr::Literal(ScalarValue::Utf8(Some(text)), _) if text.contains('%'));
                 let (value, format) = if swapped { (b, a) } else { (a, b) };
@@ -241,6 +243,16 @@ fn in_period(
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => value.is_not_null(),
     })
+}
+
+/// A number as a float where the column holds floats, else exactly.
+fn like_column(number: &Expr, column: &DataType) -> Result<Expr> {
+    match (number, column) {
+        (Expr::Literal(value, _), DataType::Float16 | DataType::Float32 | DataType::Float64) => {
+            Ok(lit(value.cast_to(&DataType::Float64)?))
+        }
+        _ => Ok(number.clone()),
+    }
 }
 
 fn no_date(data_type: &DataType, what: &str) -> DataFusionError {
