@@ -1,1 +1,39 @@
-//! One artifact to one destination; egress policy.
+//! One artifact to one destination, and the egress policy.
+//!
+//! [`Carriers`] lives as long as the process: it holds the mail transport, the address policy and the credentials that belong
+//! to the operator. Each attempt at a delivery is one call of [`Carriers::deliver`] with a [`Parcel`]; the answer is an
+//! [`Outcome`](pressrun_domain::delivery::Outcome), classified by the module that knows the protocol. No attempt is repeated
+//! here and nothing is remembered here: when to try again is the engine's decision, what was accepted is the ledger's.
+//!
+//! What every destination promises:
+//!
+//! - the same idempotency key gives the same marks at the remote (I6): Message-ID, `webhook-id`, file name, object key;
+//! - every phase has a deadline ([`Deadlines`]), and a reason names the phase that failed;
+//! - no reason, receipt, warning or `Debug` text contains a secret (D13);
+//! - addresses that a tenant typed are checked again on the address that is connected to (D5).
+//!
+//! To add a destination: one module with a type that implements [`Deliverer`], one arm in [`Carriers::deliver`], and one
+//! case in `tests/suite.rs`.
+
+mod carriers;
+mod config;
+pub mod egress;
+mod email;
+mod http;
+mod outcome;
+mod parcel;
+mod s3;
+mod sftp;
+mod slack;
+mod tls;
+mod webhook;
+
+pub use carriers::Carriers;
+pub use config::{
+    CarrierConfig, ConfigError, Deadlines, MailConfig, S3Config, S3Credentials, SlackConfig, SmtpTls, DEFAULT_MAX_ATTACHMENT_BYTES,
+};
+pub use egress::{AllowRule, EgressPolicy, EgressRefused, Resolve, SystemResolver};
+pub use email::INLINE_PNG_BYTES_MAX;
+pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile};
+pub use sftp::{InvalidSftpAddress, parse_sftp_address};
+pub use webhook::signature as webhook_signature;

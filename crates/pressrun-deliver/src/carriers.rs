@@ -1,0 +1,91 @@
+//! The long-lived side: configured once, asked for every attempt.
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use pressrun_domain::destination::Destination;
+
+use crate::config::{CarrierConfig, ConfigError, Deadlines};
+use crate::egress::EgressPolicy;
+use crate::email::Mailer;
+use crate::http::Http;
+use crate::outcome::{rejected, retry};
+use crate::parcel::{Delivered, Deliverer, Parcel};
+use crate::s3::{ObjectStore, ObjectStoreDeliverer};
+use crate::sftp::SftpDeliverer;
+use crate::slack::{Slack, SlackDeliverer};
+use crate::tls;
+use crate::webhook::WebhookDeliverer;
+
+/// Every way out, ready to be used by any number of tasks at once.
+pub struct Carriers {
+    mailer: Mailer,
+    http: Http,
+    slack: Option<Slack>,
+    s3: Option<ObjectStore>,
+    deadlines: Deadlines,
+}
+
+impl Carriers {
+    /// Sets everything up; connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the setting.
+    pub fn new(config: CarrierConfig) -> Result<Self, ConfigError> {
+        let http = Http {
+            egress: config.egress,
+            resolver: config.resolver,
+            tls: tls::client(&config.extra_roots)?,
+            connect: config.deadlines.connect,
+        };
+        let deadlines = config.deadlines;
+        Ok(Self {
+            mailer: Mailer::new(config.mail, &http, &config.extra_roots, deadlines)?,
+            slack: config.slack.map(|slack| Slack::new(slack, http.clone(), deadlines)).transpose()?,
+            s3: config.s3.map(|s3| ObjectStore::new(s3, http.clone(), deadlines)).transpose()?,
+            http,
+            deadlines,
+        })
+    }
+
+    /// The address policy, for checking what a tenant saves (D5).
+    #[must_use]
+    pub fn egress(&self) -> &EgressPolicy {
+        &self.http.egress
+    }
+
+    /// Makes one attempt. Picks by destination; never panics; every phase has a deadline.
+    pub async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered {
+        let attempt = async {
+            match destination {
+                Destination::Email(_) => self.mailer.deliver(parcel, now).await,
+                Destination::Webhook(settings) => {
+                    WebhookDeliverer { settings, http: &self.http, total: self.deadlines.webhook }.deliver(parcel, now).await
+                }
+                Destination::Sftp(settings) => {
+                    SftpDeliverer { settings, http: &self.http, deadlines: self.deadlines }.deliver(parcel, now).await
+                }
+                Destination::Slack(settings) => match &self.slack {
+                    Some(slack) => SlackDeliverer { settings, slack }.deliver(parcel, now).await,
+                    None => rejected("Slack is not connected; the operator sets [slack] token").into(),
+                },
+                Destination::S3(settings) => match &self.s3 {
+                    Some(store) => ObjectStoreDeliverer { settings, store }.deliver(parcel, now).await,
+                    None => rejected("object storage is not configured; the operator sets [s3]").into(),
+                },
+            }
+        };
+        let delivered = AssertUnwindSafe(attempt).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(delivery = %parcel.delivery_id, destination = destination.kind().as_str(), "a deliverer panicked");
+            retry("internal error while delivering").into()
+        });
+        tracing::debug!(
+            delivery = %parcel.delivery_id,
+            destination = destination.kind().as_str(),
+            outcome = ?delivered.outcome,
+            "attempted"
+        );
+        delivered
+    }
+}

@@ -1,0 +1,193 @@
+//! What the operator sets once for all destinations.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pressrun_domain::secret::Secret;
+
+use crate::egress::{EgressPolicy, Resolve, SystemResolver};
+
+/// Bytes of attachments in one mail unless configured otherwise: 20 MiB (D12).
+pub const DEFAULT_MAX_ATTACHMENT_BYTES: u64 = 20 * 1024 * 1024;
+
+/// Everything [`Carriers`](crate::Carriers) needs.
+#[derive(Clone)]
+pub struct CarrierConfig {
+    /// How mail leaves.
+    pub mail: MailConfig,
+    /// Which addresses tenants may make us connect to.
+    pub egress: EgressPolicy,
+    /// Slack, when the workspace is connected.
+    pub slack: Option<SlackConfig>,
+    /// Object storage, when credentials exist.
+    pub s3: Option<S3Config>,
+    /// How long each phase may take.
+    pub deadlines: Deadlines,
+    /// Certificate authorities in DER form, trusted besides the system's and the bundled ones.
+    pub extra_roots: Vec<Vec<u8>>,
+    /// Where names become addresses.
+    pub resolver: Arc<dyn Resolve>,
+}
+
+impl CarrierConfig {
+    /// Mail as given; nothing else connected, no address allowed beyond the public ones, default deadlines.
+    #[must_use]
+    pub fn new(mail: MailConfig) -> Self {
+        Self {
+            mail,
+            egress: EgressPolicy::default(),
+            slack: None,
+            s3: None,
+            deadlines: Deadlines::default(),
+            extra_roots: Vec::new(),
+            resolver: Arc::new(SystemResolver),
+        }
+    }
+}
+
+/// How mail leaves.
+#[derive(Debug, Clone)]
+pub enum MailConfig {
+    /// Over SMTP to a relay that the operator trusts.
+    Smtp {
+        /// Host name; also the name that its certificate must carry.
+        host: String,
+        /// Usually 25, 465 or 587.
+        port: u16,
+        /// Encryption.
+        tls: SmtpTls,
+        /// User name and password.
+        credentials: Option<(String, Secret)>,
+        /// Sender: `name@example.com` or `Name <name@example.com>`.
+        from: String,
+        /// Where answers go, in the same form.
+        reply_to: Option<String>,
+        /// Attachments above this many bytes are left out (D12).
+        max_attachment_bytes: u64,
+    },
+    /// One `.eml` file a mail, for development and the demo. The name is made from the idempotency key, so a repeated delivery overwrites.
+    File {
+        /// Folder; made when missing.
+        folder: PathBuf,
+        /// Sender.
+        from: String,
+    },
+}
+
+/// Encryption of the mail connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SmtpTls {
+    /// None; credentials are sent in the clear.
+    None,
+    /// Plain greeting, then `STARTTLS`; required, never skipped.
+    #[default]
+    StartTls,
+    /// TLS from the first byte.
+    Implicit,
+}
+
+/// Slack, connected once by the operator.
+#[derive(Debug, Clone)]
+pub struct SlackConfig {
+    /// Bot token (`xoxb-…`) with `files:write`, `chat:write` and `im:write`.
+    pub token: Secret,
+    /// `https://slack.com/api`, or a stand-in.
+    pub base_url: String,
+}
+
+/// Object storage.
+#[derive(Debug, Clone)]
+pub struct S3Config {
+    /// Our own keys, which assume the schedule's role or are used as they are.
+    pub credentials: S3Credentials,
+    /// Assume the schedule's `role_arn` first (D8); `false` uses the keys directly.
+    pub assume_role: bool,
+    /// External id sent with the role: the organization's id (D8).
+    pub external_id: Option<String>,
+    /// Address of an S3-compatible store, path style; `None` is Amazon's of the schedule's region.
+    pub endpoint: Option<String>,
+    /// Address of the token service; `None` is Amazon's of the schedule's region.
+    pub sts_endpoint: Option<String>,
+    /// Bytes of one part, and the size above which an object is sent in parts: 8 MiB (D8).
+    pub part_bytes: u64,
+}
+
+impl S3Config {
+    /// Assumes roles at Amazon with these keys.
+    #[must_use]
+    pub fn new(credentials: S3Credentials) -> Self {
+        Self { credentials, assume_role: true, external_id: None, endpoint: None, sts_endpoint: None, part_bytes: 8 * 1024 * 1024 }
+    }
+}
+
+/// An access key.
+#[derive(Debug, Clone)]
+pub struct S3Credentials {
+    /// Public part.
+    pub access_key_id: String,
+    /// Secret part.
+    pub secret_access_key: Secret,
+    /// Token of temporary keys.
+    pub session_token: Option<Secret>,
+}
+
+/// How long each phase may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// Name lookup, TCP and TLS together (D4).
+    pub connect: Duration,
+    /// One SMTP command, the SSH key exchange, one SSH authentication, one SFTP request.
+    pub command: Duration,
+    /// A whole file: mail data, SFTP upload, one upload to Slack or S3.
+    pub transfer: Duration,
+    /// A whole webhook, connecting included (D4).
+    pub webhook: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            command: Duration::from_secs(60),
+            transfer: Duration::from_mins(10),
+            webhook: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The configuration cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Sender or reply address.
+    #[error("mail {field} {text:?} is not a mail address; write it as name@example.com or Name <name@example.com>")]
+    Mailbox {
+        /// `from` or `reply_to`.
+        field: &'static str,
+        /// What was written.
+        text: String,
+    },
+    /// Host of the mail server.
+    #[error("mail host {0:?} is not a host name")]
+    MailHost(String),
+    /// An address of the operator's.
+    #[error("{field} {text:?} is not an http or https address")]
+    Url {
+        /// Which one.
+        field: &'static str,
+        /// What was written.
+        text: String,
+    },
+    /// A certificate authority.
+    #[error("an extra certificate authority is not valid")]
+    Root(#[source] rustls::Error),
+    /// The TLS library.
+    #[error("TLS could not be set up")]
+    Tls(#[source] rustls::Error),
+    /// Mail's TLS.
+    #[error("TLS for mail could not be set up")]
+    MailTls(#[source] lettre::transport::smtp::Error),
+    /// Zero would never end.
+    #[error("S3 part size must be at least 5 MiB (5242880 bytes)")]
+    PartSize,
+}

@@ -1,0 +1,134 @@
+//! Mail: one message, one recipient, one envelope (P2).
+
+mod compose;
+mod file;
+mod html;
+mod smtp;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use lettre::Address;
+use lettre::message::Mailbox;
+use pressrun_domain::email::EmailAddress;
+use sha2::{Digest, Sha256};
+use url::Host;
+
+use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, MailConfig};
+use crate::http::Http;
+use crate::outcome::{rejected, retry};
+use crate::parcel::{Delivered, Deliverer, Parcel};
+use compose::ComposeError;
+use file::Folder;
+use smtp::Relay;
+
+/// A PNG of at most this many bytes is shown inside the mail; a larger one is attached (R2).
+pub const INLINE_PNG_BYTES_MAX: u64 = 2_097_152;
+
+/// The way mail leaves, and who sends it.
+pub(crate) struct Mailer {
+    sender: Sender,
+    max_attachment_bytes: u64,
+    transport: Transport,
+}
+
+/// Who sends.
+pub(crate) struct Sender {
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
+}
+
+enum Transport {
+    Relay(Box<Relay>),
+    Folder(Folder),
+}
+
+impl Mailer {
+    pub(crate) fn new(config: MailConfig, http: &Http, extra_roots: &[Vec<u8>], deadlines: Deadlines) -> Result<Self, ConfigError> {
+        match config {
+            MailConfig::Smtp { host, port, tls, credentials, from, reply_to, max_attachment_bytes } => Ok(Self {
+                sender: Sender { from: mailbox("from", &from)?, reply_to: reply_to.map(|text| mailbox("reply_to", &text)).transpose()? },
+                max_attachment_bytes,
+                transport: Transport::Relay(Box::new(Relay::new(host, port, tls, credentials, extra_roots, http.clone(), deadlines)?)),
+            }),
+            MailConfig::File { folder, from } => Ok(Self {
+                sender: Sender { from: mailbox("from", &from)?, reply_to: None },
+                max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
+                transport: Transport::Folder(Folder::new(folder)),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Deliverer for Mailer {
+    async fn deliver(&self, parcel: &Parcel, now: Timestamp) -> Delivered {
+        let Some(to) = recipient(&parcel.target) else {
+            return rejected(format!("mail: {:?} is not a mail address", parcel.target)).into();
+        };
+        let composed = match compose::compose(parcel, &self.sender, &to, self.max_attachment_bytes, now).await {
+            Ok(composed) => composed,
+            Err(error @ ComposeError::Unreadable { .. }) => return retry(format!("mail: {}", crate::http::chain(&error))).into(),
+            Err(error @ ComposeError::Message(_)) => return rejected(format!("mail: {}", crate::http::chain(&error))).into(),
+        };
+        let outcome = match &self.transport {
+            Transport::Relay(relay) => relay.send(&self.sender.from.email, &to, &composed.bytes).await,
+            Transport::Folder(folder) => folder.write(&parcel.idempotency_key, &composed.bytes).await,
+        };
+        Delivered { outcome, learnt_host_key: None, warnings: composed.warnings }
+    }
+}
+
+fn mailbox(field: &'static str, text: &str) -> Result<Mailbox, ConfigError> {
+    text.parse().map_err(|_| ConfigError::Mailbox { field, text: text.to_owned() })
+}
+
+/// The address as it goes on the wire: the domain in its ASCII form, the local part as typed.
+fn recipient(text: &str) -> Option<Address> {
+    let checked: EmailAddress = text.trim().parse().ok()?;
+    let (local, domain) = checked.as_str().rsplit_once('@')?;
+    match Host::parse(domain).ok()? {
+        Host::Domain(domain) => Address::new(local, domain).ok(),
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    }
+}
+
+/// `key` when it may stand as it is in a name made of `[A-Za-z0-9._-]`, else a digest of it.
+pub(crate) fn plain_key(key: &str) -> String {
+    let plain = !key.is_empty()
+        && key.len() <= 120
+        && !key.starts_with('.')
+        && !key.ends_with('.')
+        && !key.contains("..")
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if plain { key.to_owned() } else { hex::encode(&Sha256::digest(key)[..16]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d11_only_a_plain_address_becomes_a_recipient() {
+        for (text, expected) in [
+            ("blob@myorg.co", Some("blob@myorg.co")),
+            (" blob@myorg.co ", Some("blob@myorg.co")),
+            ("blob@exämple.org", Some("blob@xn--exmple-cua.org")),
+            ("blöb@myorg.co", Some("blöb@myorg.co")),
+            ("blob@myorg.co\r\nBcc: evil@myorg.co", None),
+            ("blob@myorg.co,evil@myorg.co", None),
+            ("<blob@myorg.co>", None),
+            ("blob", None),
+            ("", None),
+        ] {
+            assert_eq!(recipient(text).map(|address| address.to_string()).as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn i6_a_key_with_odd_letters_becomes_a_digest_and_always_the_same() {
+        assert_eq!(plain_key("run-1.delivery_2"), "run-1.delivery_2");
+        assert_eq!(plain_key("a/b"), plain_key("a/b"));
+        assert_ne!(plain_key("a/b"), plain_key("a/c"));
+        assert!(!plain_key("../../etc/passwd").contains('/'));
+    }
+}

@@ -1,0 +1,235 @@
+//! One HTTP/1.1 exchange on one checked connection: no proxy, no redirects, no reuse, a deadline on everything.
+//!
+//! A general HTTP client resolves names, follows redirects and asks proxies by itself; here each of these is a hole in the
+//! egress policy. So the connection is made by us, to an address that [`EgressPolicy`] returned, and `hyper` speaks on it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use hyper::header::{HOST, HeaderMap};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::io::ReaderStream;
+use tokio_util::task::AbortOnDropHandle;
+use url::{Host, Url};
+
+use crate::egress::{EgressPolicy, Resolve, ResolveError};
+use crate::outcome::ANSWER_BYTES_MAX;
+
+/// Bytes of an answer that are read: room to find a secret that reaches over the end of what is kept.
+pub(crate) const ANSWER_BYTES_READ: usize = 2 * ANSWER_BYTES_MAX;
+
+/// Bytes of an answer that is read by a program, not by a person.
+pub(crate) const API_ANSWER_BYTES_READ: usize = 1024 * 1024;
+
+/// A body to send; its length is always known.
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// A body of these bytes.
+pub(crate) fn bytes_body(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body of `before`, the first `len` bytes of the file, and `after`.
+pub(crate) async fn file_body(before: Bytes, path: &Path, len: u64, after: Bytes) -> io::Result<Body> {
+    let file = tokio::fs::File::open(path).await?;
+    let stream = futures::stream::once(async move { Ok(before) })
+        .chain(ReaderStream::with_capacity(file.take(len), 64 * 1024))
+        .chain(futures::stream::once(async move { Ok(after) }))
+        .map_ok(Frame::data);
+    Ok(StreamBody::new(stream).boxed_unsync())
+}
+
+/// Either end of the wire, encrypted or not.
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for T {}
+
+/// Makes exchanges under one policy.
+#[derive(Clone)]
+pub(crate) struct Http {
+    pub(crate) egress: EgressPolicy,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) tls: Arc<rustls::ClientConfig>,
+    pub(crate) connect: Duration,
+}
+
+/// Whose address it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A tenant typed it: the egress policy applies.
+    Tenant,
+    /// The operator configured it: taken as it is.
+    Operator,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// The first bytes of the body, as text; not yet redacted.
+    pub(crate) text: String,
+}
+
+/// Why nothing came back. `Display` names the phase.
+#[derive(Debug)]
+pub(crate) struct HttpError {
+    /// The egress policy said no; waiting will not help.
+    pub(crate) refused: bool,
+    reason: String,
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl HttpError {
+    fn at(phase: &str, error: impl fmt::Display) -> Self {
+        Self { refused: false, reason: format!("{phase}: {error}") }
+    }
+
+    fn timed_out(phase: &str) -> Self {
+        Self { refused: false, reason: format!("{phase}: timed out") }
+    }
+}
+
+/// The whole chain of an error in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
+}
+
+impl Http {
+    /// Looks up, checks and connects to `host`.
+    pub(crate) async fn open(&self, host: &Host, port: u16, owner: Owner) -> Result<TcpStream, HttpError> {
+        let addresses = self.addresses(host, port, owner).await.map_err(|error| HttpError {
+            refused: matches!(error, ResolveError::Refused(_)),
+            reason: format!("connect: {}", chain(&error)),
+        })?;
+        let mut last = None;
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(HttpError::at("connect", last.map_or_else(|| "no address".to_owned(), |error| error.to_string())))
+    }
+
+    /// Where `host` may be reached; only what a tenant typed is judged.
+    pub(crate) async fn addresses(&self, host: &Host, port: u16, owner: Owner) -> Result<Vec<SocketAddr>, ResolveError> {
+        match (owner, host) {
+            (Owner::Tenant, host) => self.egress.resolve_checked(self.resolver.as_ref(), host, port).await,
+            (Owner::Operator, Host::Ipv4(address)) => Ok(vec![SocketAddr::new((*address).into(), port)]),
+            (Owner::Operator, Host::Ipv6(address)) => Ok(vec![SocketAddr::new((*address).into(), port)]),
+            (Owner::Operator, Host::Domain(name)) => {
+                let lookup = |source| ResolveError::Lookup { host: name.clone(), source };
+                let found = self.resolver.resolve(name).await.map_err(lookup)?;
+                Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+            }
+        }
+    }
+
+    async fn connect(&self, url: &Url, owner: Owner) -> Result<Pin<Box<dyn Wire>>, HttpError> {
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err(HttpError { refused: true, reason: "connect: the address has no host".to_owned() });
+        };
+        let host = host.to_owned();
+        let stream = self.open(&host, port, owner).await?;
+        if url.scheme() == "http" {
+            return Ok(Box::pin(stream));
+        }
+        let name = server_name(&host).ok_or_else(|| HttpError { refused: true, reason: "TLS: the host is no valid name".to_owned() })?;
+        let stream = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls))
+            .connect(name, stream)
+            .await
+            .map_err(|error| HttpError::at("TLS", error))?;
+        Ok(Box::pin(stream))
+    }
+
+    /// Sends one request and reads the beginning of the answer, all before `total` has passed.
+    ///
+    /// The status decides; when only the rest of the answer is late or cut, what was read is returned.
+    pub(crate) async fn exchange(
+        &self,
+        url: &Url,
+        owner: Owner,
+        mut request: Request<Body>,
+        total: Duration,
+        read_max: usize,
+    ) -> Result<Answer, HttpError> {
+        let deadline = Instant::now() + total;
+        let wire = timeout(self.connect.min(total), self.connect(url, owner)).await.map_err(|_| HttpError::timed_out("connect"))??;
+        if let Ok(host) = hyper::header::HeaderValue::from_str(&authority(url)) {
+            request.headers_mut().insert(HOST, host);
+        }
+        let (mut sender, connection) = timeout_at(deadline, hyper::client::conn::http1::handshake(TokioIo::new(wire)))
+            .await
+            .map_err(|_| HttpError::timed_out("connect"))?
+            .map_err(|error| HttpError::at("connect", error))?;
+        // The connection is driven beside the exchange and ends with it.
+        let _driver = AbortOnDropHandle::new(tokio::spawn(connection));
+        let response = timeout_at(deadline, sender.send_request(request))
+            .await
+            .map_err(|_| HttpError::timed_out("answer"))?
+            .map_err(|error| HttpError::at("answer", chain(&error)))?;
+        let (parts, mut body) = response.into_parts();
+        let mut read = Vec::new();
+        while read.len() < read_max {
+            match timeout_at(deadline, body.frame()).await {
+                Ok(Some(Ok(frame))) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
+                _ => break,
+            }
+        }
+        read.truncate(read_max);
+        Ok(Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&read).into_owned() })
+    }
+}
+
+/// The name that a certificate must carry.
+pub(crate) fn server_name(host: &Host) -> Option<ServerName<'static>> {
+    match host {
+        Host::Domain(name) => ServerName::try_from(name.strip_suffix('.').unwrap_or(name).to_owned()).ok(),
+        Host::Ipv4(address) => Some(ServerName::from(std::net::IpAddr::V4(*address))),
+        Host::Ipv6(address) => Some(ServerName::from(std::net::IpAddr::V6(*address))),
+    }
+}
+
+/// `host` or `host:port`, as the Host header wants it.
+pub(crate) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The request target: path and query.
+pub(crate) fn target(url: &Url) -> String {
+    url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+}

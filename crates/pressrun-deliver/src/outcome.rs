@@ -1,0 +1,92 @@
+//! Words for outcomes: short, named, and without secrets.
+
+use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::delivery::Outcome;
+use pressrun_domain::secret::Secret;
+
+/// Bytes of a remote's answer that are kept.
+pub(crate) const ANSWER_BYTES_MAX: usize = 2048;
+
+/// Longest wait that a remote may ask for.
+const RETRY_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+pub(crate) fn accepted(receipt: impl Into<String>) -> Outcome {
+    Outcome::Accepted { receipt: receipt.into() }
+}
+
+pub(crate) fn retry(reason: impl Into<String>) -> Outcome {
+    Outcome::Retry { reason: reason.into(), not_before: None }
+}
+
+pub(crate) fn rejected(reason: impl Into<String>) -> Outcome {
+    Outcome::Rejected { reason: reason.into() }
+}
+
+/// `text` with every secret replaced, control characters made blanks, and cut to [`ANSWER_BYTES_MAX`].
+///
+/// Secrets go first, so that a cut cannot leave half of one.
+pub(crate) fn presentable(text: &str, secrets: &[&Secret]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets {
+        if !secret.expose().is_empty() {
+            text = text.replace(secret.expose(), "[redacted]");
+        }
+    }
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = text.trim();
+    if text.len() <= ANSWER_BYTES_MAX {
+        return text.to_owned();
+    }
+    let mut end = ANSWER_BYTES_MAX;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+/// The instant that a `Retry-After` header asks for: seconds or an HTTP date, at most a day away (RFC 9110 §10.2.3).
+pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
+    let value = value.trim();
+    let latest = now.checked_add(RETRY_AFTER_MAX).ok()?;
+    let wanted = if let Ok(seconds) = value.parse::<u64>() {
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX).min(RETRY_AFTER_MAX.as_secs());
+        now.checked_add(SignedDuration::from_secs(seconds)).ok()?
+    } else {
+        jiff::fmt::rfc2822::parse(value).ok()?.timestamp()
+    };
+    Some(wanted.clamp(now, latest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d13_a_secret_in_an_answer_is_replaced_before_the_cut() {
+        let secret = Secret::new("1am@g00dBL0b");
+        let long = format!("{}1am@g00dBL0b tail", "x".repeat(ANSWER_BYTES_MAX - 4));
+        let shown = presentable(&long, &[&secret]);
+        assert!(!shown.contains("1am@"), "{shown}");
+        assert_eq!(presentable("a\r\nb\u{7}c", &[]), "a  b c");
+        assert!(presentable(&"é".repeat(3000), &[]).len() <= ANSWER_BYTES_MAX + 3);
+    }
+
+    #[test]
+    fn s9_retry_after_is_seconds_or_a_date_and_bounded() {
+        let now: Timestamp = "2026-11-24T09:00:00Z".parse().expect("instant");
+        for (case, value, expected) in [
+            ("seconds", "120", Some("2026-11-24T09:02:00Z")),
+            ("zero", "0", Some("2026-11-24T09:00:00Z")),
+            ("date", "Tue, 24 Nov 2026 09:05:00 GMT", Some("2026-11-24T09:05:00Z")),
+            ("a date that has passed", "Tue, 24 Nov 2020 09:05:00 GMT", Some("2026-11-24T09:00:00Z")),
+            ("a century", "3155760000", Some("2026-11-25T09:00:00Z")),
+            ("more than fits", "99999999999999999999999", None),
+            ("words", "soon", None),
+            ("negative", "-5", None),
+            ("empty", "", None),
+        ] {
+            let expected: Option<Timestamp> = expected.map(|text| text.parse().expect("instant"));
+            assert_eq!(retry_after(value, now), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A file on an SSH server (D6, D7).
+
+mod address;
+mod session;
+mod upload;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_domain::delivery::Outcome;
+use pressrun_domain::destination::SftpSettings;
+use pressrun_domain::secret::Secret;
+use sha2::{Digest, Sha256};
+
+use crate::config::Deadlines;
+use crate::http::Http;
+use crate::outcome::{accepted, presentable, rejected};
+use crate::parcel::{Delivered, Deliverer, Parcel};
+pub use address::{InvalidSftpAddress, parse_sftp_address};
+use upload::{Content, Upload};
+
+/// Puts files into one folder of one server.
+pub(crate) struct SftpDeliverer<'a> {
+    pub(crate) settings: &'a SftpSettings,
+    pub(crate) http: &'a Http,
+    pub(crate) deadlines: Deadlines,
+}
+
+#[async_trait]
+impl Deliverer for SftpDeliverer<'_> {
+    async fn deliver(&self, parcel: &Parcel, _now: Timestamp) -> Delivered {
+        match self.attempt(parcel).await {
+            Ok((receipt, host_key)) => Delivered {
+                outcome: accepted(receipt),
+                learnt_host_key: host_key.filter(|_| self.settings.host_key.is_none()),
+                warnings: Vec::new(),
+            },
+            Err(outcome) => self.redacted(outcome).into(),
+        }
+    }
+}
+
+impl SftpDeliverer<'_> {
+    async fn attempt(&self, parcel: &Parcel) -> Result<(String, Option<String>), Outcome> {
+        let content = Content::of(parcel).map_err(|reason| rejected(format!("sftp: {reason}")))?;
+        let upload = Upload {
+            folder: self.settings.path.as_deref().map(str::trim).filter(|path| !path.is_empty()),
+            name: final_name(parcel),
+            mark: hex::encode(&Sha256::digest(&parcel.idempotency_key)[..8]),
+            deadlines: self.deadlines,
+        };
+        let session = session::open(self.settings, self.http, self.deadlines).await?;
+        let written = upload.run(&session.sftp, &content).await?;
+        let host_key = session.host_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        session.close().await;
+        Ok((written, host_key))
+    }
+
+    fn redacted(&self, outcome: Outcome) -> Outcome {
+        let secrets: Vec<&Secret> =
+            [&self.settings.password, &self.settings.private_key, &self.settings.passphrase].into_iter().flatten().collect();
+        match outcome {
+            Outcome::Accepted { receipt } => Outcome::Accepted { receipt: presentable(&receipt, &secrets) },
+            Outcome::Retry { reason, not_before } => Outcome::Retry { reason: presentable(&reason, &secrets), not_before },
+            Outcome::Rejected { reason } => Outcome::Rejected { reason: presentable(&reason, &secrets) },
+        }
+    }
+}
+
+/// The name that the file ends up with: the artifact's, or one made from schedule and occurrence for link_only.
+pub(crate) fn final_name(parcel: &Parcel) -> String {
+    let name = match &parcel.artifact {
+        Some(artifact) => artifact.name.clone(),
+        None => format!("{}_{}.json", parcel.schedule_name, parcel.scheduled_for.strftime("%Y-%m-%d_%H%M%S")),
+    };
+    let mut safe: String = name.chars().map(|c| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c }).collect();
+    if safe.trim_matches('.').is_empty() {
+        safe = "delivery".to_owned();
+    }
+    safe
+}

@@ -1,0 +1,176 @@
+//! A message with a file in Slack (D10), in the calls that replaced `files.upload`:
+//! `files.getUploadURLExternal`, the bytes, `files.completeUploadExternal`; `chat.postMessage` when there is no file.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use jiff::Timestamp;
+use pressrun_domain::delivery::Outcome;
+use pressrun_domain::destination::{SlackRecipientType, SlackSettings};
+use pressrun_domain::secret::Secret;
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use crate::config::{ConfigError, Deadlines, SlackConfig};
+use crate::http::{ANSWER_BYTES_READ, API_ANSWER_BYTES_READ, Body, Http, Owner, bytes_body, file_body, target};
+use crate::outcome::{accepted, presentable, rejected, retry, retry_after};
+use crate::parcel::{Delivered, Deliverer, Parcel, ParcelFile};
+use crate::webhook::is_transient;
+
+/// The connected workspace.
+pub(crate) struct Slack {
+    token: Secret,
+    base: Url,
+    http: Http,
+    deadlines: Deadlines,
+}
+
+/// Sends to one channel or person.
+pub(crate) struct SlackDeliverer<'a> {
+    pub(crate) settings: &'a SlackSettings,
+    pub(crate) slack: &'a Slack,
+}
+
+#[async_trait]
+impl Deliverer for SlackDeliverer<'_> {
+    async fn deliver(&self, parcel: &Parcel, now: Timestamp) -> Delivered {
+        match self.attempt(parcel, now).await {
+            Ok(receipt) => accepted(receipt).into(),
+            Err(outcome) => outcome.into(),
+        }
+    }
+}
+
+impl SlackDeliverer<'_> {
+    async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<String, Outcome> {
+        let channel = match self.settings.recipient_type {
+            SlackRecipientType::Channel => parcel.target.clone(),
+            SlackRecipientType::Users => {
+                let opened = self.slack.call("conversations.open", &json!({ "users": parcel.target }), now).await?;
+                text_at(&opened, &["channel", "id"])?
+            }
+        };
+        let mut words = parcel.message.text.clone();
+        if let Some(link) = parcel.message.link.as_deref().filter(|link| !words.contains(*link)) {
+            words = format!("{words}\n{link}").trim_start().to_owned();
+        }
+        match &parcel.artifact {
+            None => {
+                // The same id on every attempt (I6); Slack drops a second message with it.
+                let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, parcel.idempotency_key.as_bytes());
+                let message = json!({ "channel": channel, "text": words, "client_msg_id": id });
+                let posted = self.slack.call("chat.postMessage", &message, now).await?;
+                Ok(format!("message {} in {channel}", posted["ts"].as_str().unwrap_or_default()))
+            }
+            Some(file) => {
+                let id = self.slack.upload(file, now).await?;
+                let complete = json!({
+                    "files": [{ "id": id, "title": file.name }],
+                    "channel_id": channel,
+                    "initial_comment": words,
+                });
+                self.slack.call("files.completeUploadExternal", &complete, now).await?;
+                Ok(format!("file {id} in {channel}"))
+            }
+        }
+    }
+}
+
+impl Slack {
+    pub(crate) fn new(config: SlackConfig, http: Http, deadlines: Deadlines) -> Result<Self, ConfigError> {
+        let base = Url::parse(&config.base_url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| ConfigError::Url { field: "slack base_url", text: config.base_url.clone() })?;
+        Ok(Self { token: config.token, base, http, deadlines })
+    }
+
+    /// Asks for a place, puts the bytes there, and answers with the file's id.
+    async fn upload(&self, file: &ParcelFile, now: Timestamp) -> Result<String, Outcome> {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("filename", &file.name)
+            .append_pair("length", &file.bytes.to_string())
+            .finish();
+        let place = self.post("files.getUploadURLExternal", "application/x-www-form-urlencoded", form, now).await?;
+        let (id, address) = (text_at(&place, &["file_id"])?, text_at(&place, &["upload_url"])?);
+        let url = Url::parse(&address).map_err(|_| retry("slack: upload: Slack gave no valid upload address"))?;
+        let owner = if url.origin() == self.base.origin() { Owner::Operator } else { Owner::Tenant };
+        let body = file_body(Bytes::new(), &file.path, file.bytes, Bytes::new())
+            .await
+            .map_err(|error| retry(format!("slack: the artifact could not be read: {error}")))?;
+        let request = Request::post(target(&url))
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_LENGTH, file.bytes)
+            .body(body)
+            .map_err(|error| rejected(format!("slack: upload: {error}")))?;
+        let answer = self
+            .http
+            .exchange(&url, owner, request, self.deadlines.transfer, ANSWER_BYTES_READ)
+            .await
+            .map_err(|error| retry(self.shown(&format!("slack: upload: {error}"))))?;
+        if answer.status.is_success() {
+            return Ok(id);
+        }
+        let reason = self.shown(&format!("slack: upload: HTTP {} {}", answer.status.as_u16(), answer.text));
+        Err(if is_transient(answer.status) { retry(reason) } else { rejected(reason) })
+    }
+
+    async fn call(&self, method: &str, arguments: &Value, now: Timestamp) -> Result<Value, Outcome> {
+        self.post(method, "application/json; charset=utf-8", arguments.to_string(), now).await
+    }
+
+    async fn post(&self, method: &str, content_type: &str, body: String, now: Timestamp) -> Result<Value, Outcome> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{method}", self.base.path().trim_end_matches('/')));
+        let request: Request<Body> = Request::post(target(&url))
+            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()))
+            .header(CONTENT_TYPE, content_type)
+            .header(CONTENT_LENGTH, body.len())
+            .body(bytes_body(body))
+            .map_err(|error| rejected(format!("slack: {method}: {error}")))?;
+        let answer = self
+            .http
+            .exchange(&url, Owner::Operator, request, self.deadlines.command, API_ANSWER_BYTES_READ)
+            .await
+            .map_err(|error| retry(self.shown(&format!("slack: {method}: {error}"))))?;
+        let wait = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now));
+        if !answer.status.is_success() {
+            let reason = self.shown(&format!("slack: {method}: HTTP {} {}", answer.status.as_u16(), answer.text));
+            return Err(if is_transient(answer.status) { Outcome::Retry { reason, not_before: wait } } else { rejected(reason) });
+        }
+        let said: Value = serde_json::from_str(&answer.text).map_err(|_| retry(format!("slack: {method}: the answer is not JSON")))?;
+        if said["ok"] == Value::Bool(true) {
+            return Ok(said);
+        }
+        Err(self.judge(method, said["error"].as_str().unwrap_or("unknown error"), wait))
+    }
+
+    /// Slack's own words, with what to do where people can do something.
+    fn judge(&self, method: &str, error: &str, not_before: Option<Timestamp>) -> Outcome {
+        let hint = match error {
+            "not_in_channel" | "channel_not_found" => "; invite the Pressrun bot to the channel, and check the channel id",
+            "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => "; the operator renews the Slack token",
+            "missing_scope" => "; the Slack app lacks a permission (files:write, chat:write, im:write)",
+            "is_archived" => "; the channel is archived",
+            "user_not_found" | "users_not_found" => "; check the user id",
+            _ => "",
+        };
+        let reason = self.shown(&format!("slack: {method}: {error}{hint}"));
+        match error {
+            "ratelimited" | "rate_limited" | "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout"
+            | "team_added_to_org" | "unknown error" => Outcome::Retry { reason, not_before },
+            _ => Outcome::Rejected { reason },
+        }
+    }
+
+    fn shown(&self, text: &str) -> String {
+        presentable(text, &[&self.token])
+    }
+}
+
+fn text_at(value: &Value, path: &[&str]) -> Result<String, Outcome> {
+    let found = path.iter().fold(value, |value, key| &value[*key]);
+    found.as_str().map(str::to_owned).ok_or_else(|| retry(format!("slack: the answer has no {}", path.join("."))))
+}

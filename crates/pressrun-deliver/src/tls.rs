@@ -1,0 +1,23 @@
+//! Which certificates we trust: the bundled roots, the system's, and the operator's own.
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::config::ConfigError;
+
+/// TLS for clients: `ring`, TLS 1.2 and up, host names checked.
+pub(crate) fn client(extra_roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, ConfigError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    for root in extra_roots {
+        roots.add(CertificateDer::from(root.clone())).map_err(ConfigError::Root)?;
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(ConfigError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

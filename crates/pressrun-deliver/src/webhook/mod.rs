@@ -1,0 +1,135 @@
+//! An HTTP POST to an address that a tenant typed (D1–D5).
+
+mod answer;
+mod body;
+mod sign;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use jiff::Timestamp;
+use pressrun_domain::delivery::Outcome;
+use pressrun_domain::destination::WebhookSettings;
+use pressrun_domain::secret::Secret;
+use url::Url;
+
+use crate::http::{ANSWER_BYTES_READ, Http, Owner, target};
+use crate::outcome::{presentable, rejected, retry};
+use crate::parcel::{Delivered, Deliverer, Parcel};
+use body::Payload;
+pub(crate) use answer::is_transient;
+pub use sign::signature;
+
+/// Posts to one address.
+pub(crate) struct WebhookDeliverer<'a> {
+    pub(crate) settings: &'a WebhookSettings,
+    pub(crate) http: &'a Http,
+    pub(crate) total: Duration,
+}
+
+#[async_trait]
+impl Deliverer for WebhookDeliverer<'_> {
+    async fn deliver(&self, parcel: &Parcel, now: Timestamp) -> Delivered {
+        match tokio::time::timeout(self.total, self.attempt(parcel, now)).await {
+            Ok(Ok(outcome) | Err(outcome)) => outcome.into(),
+            Err(_) => retry("webhook: timed out").into(),
+        }
+    }
+}
+
+impl WebhookDeliverer<'_> {
+    async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<Outcome, Outcome> {
+        let url = self.http.egress.check_url(&self.settings.url).map_err(|error| rejected(format!("webhook: {error}")))?;
+        let payload = Payload::of(parcel).map_err(|reason| rejected(format!("webhook: {reason}")))?;
+        let request = self.request(&url, &payload, parcel, now).await?;
+        let secrets = self.secrets(&url);
+        let secrets: Vec<&Secret> = secrets.iter().collect();
+        match self.http.exchange(&url, Owner::Tenant, request, self.total, ANSWER_BYTES_READ).await {
+            Ok(answer) => Ok(answer::judge(&answer, now, &secrets)),
+            Err(error) if error.refused => Err(rejected(presentable(&format!("webhook: {error}"), &secrets))),
+            Err(error) => Err(retry(presentable(&format!("webhook: {error}"), &secrets))),
+        }
+    }
+
+    async fn request(&self, url: &Url, payload: &Payload, parcel: &Parcel, now: Timestamp) -> Result<Request<crate::http::Body>, Outcome> {
+        let unreadable = |error: std::io::Error| retry(format!("webhook: the artifact could not be read: {error}"));
+        let id = header_text(&parcel.idempotency_key);
+        let timestamp = now.as_second();
+        let mut request = Request::post(target(url))
+            .header(USER_AGENT, concat!("Pressrun/", env!("CARGO_PKG_VERSION")))
+            .header(CONTENT_TYPE, &payload.content_type)
+            .header(CONTENT_LENGTH, payload.len())
+            .header("Idempotency-Key", &id)
+            .header("Pressrun-Delivery-Id", parcel.delivery_id.to_string())
+            .header("Pressrun-Run-Id", parcel.run_id.to_string())
+            .header("Pressrun-Schedule-Id", parcel.schedule_id.to_string())
+            .header("Pressrun-Scheduled-For", parcel.scheduled_for.to_string());
+        if let Some(name) = &payload.file_name {
+            request = request.header("X-Filename", header_text(name));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            let pair = format!("{}:{}", percent_decoded(url.username()), percent_decoded(url.password().unwrap_or_default()));
+            request = request.header(AUTHORIZATION, format!("Basic {}", BASE64.encode(pair)));
+        }
+        if !self.settings.secrets.is_empty() {
+            let signature = sign::sign_payload(&self.settings.secrets, &id, timestamp, payload).await.map_err(unreadable)?;
+            request = request
+                .header("webhook-id", &id)
+                .header("webhook-timestamp", timestamp)
+                .header("webhook-signature", signature);
+        }
+        let body = payload.body().await.map_err(unreadable)?;
+        request.body(body).map_err(|error| rejected(format!("webhook: {error}")))
+    }
+
+    /// What an answer must not be quoted with.
+    fn secrets(&self, url: &Url) -> Vec<Secret> {
+        let mut secrets = self.settings.secrets.clone();
+        if let Some(password) = url.password() {
+            secrets.push(Secret::new(percent_decoded(password)));
+            secrets.push(Secret::new(password));
+        }
+        secrets
+    }
+}
+
+/// `text` as a header value: visible ASCII as it is, everything else percent-encoded, so that nothing can end the line.
+fn header_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out.trim().to_owned()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let decoded = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        out.push(decoded.unwrap_or(bytes[at]));
+        at += if decoded.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d11_no_name_can_end_a_header_line() {
+        assert_eq!(header_text("Umsätze 50%.csv"), "Ums%C3%A4tze 50%25.csv");
+        assert_eq!(header_text("a\r\nX-Evil: 1"), "a%0D%0AX-Evil: 1");
+        assert_eq!(percent_decoded("p%40ss%zz%"), "p@ss%zz%");
+    }
+}
