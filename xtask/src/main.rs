@@ -1,1 +1,90 @@
-fn main() {}
+//! Everyday commands. `cargo xtask test` is what the README and CI run; the others are its parts, and benchmarks.
+
+mod bench;
+mod machine;
+mod tidy;
+
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Install what the tests need, check everything, and run all tests.
+    Test {
+        /// Leave formatting, lints, the crate graph and licences alone.
+        #[arg(long)]
+        no_checks: bool,
+    },
+    /// Formatting, lints, the crate graph and licences; no tests.
+    Check,
+    /// Install what the tests need: sshd, poppler, Postgres.
+    Setup,
+    /// Hold the crate graph to the drawing in ARCHITECTURE.md.
+    Tidy,
+    /// Print figures: `cron`, `render`, `export`.
+    Bench {
+        /// Which.
+        name: String,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().task {
+        Task::Test { no_checks } => test(!no_checks),
+        Task::Check => check(),
+        Task::Setup => machine::setup(),
+        Task::Tidy => tidy::crate_graph(),
+        Task::Bench { name } => bench::run(&name),
+    }
+}
+
+fn test(checks: bool) -> anyhow::Result<()> {
+    machine::setup()?;
+    if checks {
+        check()?;
+    }
+    // Tests of the engine and the binary start executor processes: they are the program itself.
+    cargo(&["build", "--package", "pressrun"])?;
+    cargo(&["test", "--workspace", "--doc", "--quiet"])?;
+    if machine::has("cargo-nextest") {
+        return cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail", "--final-status-level", "fail"]);
+    }
+    cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
+}
+
+fn check() -> anyhow::Result<()> {
+    cargo(&["fmt", "--all", "--check"])?;
+    tidy::crate_graph()?;
+    tidy::no_markers()?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])?;
+    machine::ensure_cargo_deny()?;
+    if machine::has("cargo-deny") {
+        cargo(&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"])?;
+    }
+    Ok(())
+}
+
+/// Runs cargo and fails when it does.
+pub(crate) fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo).args(arguments))
+}
+
+/// Runs a command and fails when it does.
+pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
+    eprintln!("$ {command:?}");
+    let status = command.status().with_context(|| format!("could not start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed: {status}");
+    }
+    Ok(())
+}

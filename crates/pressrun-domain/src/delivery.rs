@@ -37,8 +37,11 @@ pub struct Message {
     pub subject: String,
     /// Plain text.
     pub text: String,
-    /// HTML.
+    /// HTML, as sent; not stored, see `html_artifact`.
+    #[serde(skip)]
     pub html: Option<String>,
+    /// SHA-256 of the HTML in the spool, one file for all recipients of an audience.
+    pub html_artifact: Option<String>,
     /// SHA-256 of a PNG in the spool shown inside the HTML by content id `dashboard`.
     pub inline_png: Option<String>,
     /// Address of the dashboard with the effective filters.

@@ -1,1 +1,30 @@
-//! What time causes: plan, claim, worker, pipeline, spool.
+//! What time causes: occurrences become runs, runs become deliveries.
+//!
+//! The cast:
+//!
+//! - [`Engine::tick`] finds due schedules, inserts their occurrences and moves `next_at`, in one transaction ([`mod@plan`]).
+//! - [`Engine::work`] claims runs by lease and works on them, a bounded number at once ([`worker`]).
+//! - [`pipeline`] is one run: audiences, queries, judgement, artifacts, promises, deliveries, verdict.
+//! - [`executor`] runs queries and typesetting in child processes, where a deadline and a memory limit can be kept.
+//! - [`spool`] keeps artifacts by the hash of their bytes until nobody needs them.
+//!
+//! What is guaranteed: an occurrence becomes at most one run, a piece that was recorded as accepted is not sent again, and a
+//! promised piece is sent or its failure recorded. What is not: a piece whose acceptance could not be recorded (the process died in
+//! between) is sent a second time, under the same idempotency mark.
+
+pub mod content;
+pub mod executor;
+pub mod links;
+pub mod pipeline;
+pub mod plan;
+pub mod publish;
+pub mod spool;
+pub mod worker;
+
+mod carrier;
+mod config;
+mod engine;
+
+pub use carrier::Carrier;
+pub use config::EngineConfig;
+pub use engine::Engine;

@@ -1,2 +1,63 @@
-//! The `pressrun` binary.
-fn main() {}
+//! The `pressrun` binary: configuration, wiring, lifecycle and the command line.
+
+mod app;
+mod clock;
+mod commands;
+mod config;
+mod show;
+mod web;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs dashboards on a schedule and delivers them.
+#[derive(Debug, Parser)]
+#[command(name = "pressrun", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the sample catalog, deliver one of each kind at once, and go on serving.
+    Demo(commands::demo::Arguments),
+    /// Serve a catalog: API, pages, scheduler and workers.
+    Serve(commands::serve::Arguments),
+    /// Validate a catalog, as a pull request would.
+    Check(commands::check::Arguments),
+    /// Render one dashboard to a file, without a server.
+    Render(commands::render::Arguments),
+    /// Look into cron expressions.
+    #[command(subcommand)]
+    Cron(commands::cron::Command),
+    /// Manage API keys.
+    #[command(subcommand)]
+    Key(commands::key::Command),
+    /// Serve jobs of a parent process on standard input and output.
+    #[command(hide = true)]
+    Executor(commands::executor::Arguments),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // The only provider that is built in; a second installation would be a defect, and harmless.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let result = match cli.command {
+        Command::Demo(arguments) => commands::demo::run(arguments),
+        Command::Serve(arguments) => commands::serve::run(arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Render(arguments) => commands::render::run(arguments),
+        Command::Cron(command) => commands::cron::run(command),
+        Command::Key(command) => commands::key::run(command),
+        Command::Executor(arguments) => commands::executor::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            show::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What carries a parcel to its destination; the binary brings the real one, tests one that records.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_deliver::{Carriers, Delivered, Parcel};
+use pressrun_domain::destination::Destination;
+
+/// Carries one parcel.
+#[async_trait]
+pub trait Carrier: Send + Sync {
+    /// Tries once. Every phase has a deadline; what came of it is in the answer, never a panic.
+    async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered;
+}
+
+#[async_trait]
+impl Carrier for Carriers {
+    async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered {
+        Carriers::deliver(self, destination, parcel, now).await
+    }
+}

@@ -1,0 +1,87 @@
+//! What an operator may set about runs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use pressrun_domain::output::Format;
+use pressrun_domain::retry::RetryPolicy;
+
+/// Bounds and habits of the engine.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    /// Runs worked on at once by this process.
+    pub workers: u32,
+    /// How long a claim holds without a heartbeat; a heartbeat comes every third of it.
+    pub lease: SignedDuration,
+    /// A run that takes longer is `KILLED` (S5).
+    pub max_run: SignedDuration,
+    /// How failed deliveries are repeated (S9).
+    pub retry: RetryPolicy,
+    /// Deliveries of one run under way at once.
+    pub parallel_deliveries: usize,
+    /// Most rows when a schedule lifts the limit without saying how far (R9).
+    pub max_rows: u64,
+    /// Time one render has.
+    pub render_deadline: Duration,
+    /// Memory one query may use in the embedded engine, in bytes.
+    pub query_memory_bytes: u64,
+    /// Folders of more fonts.
+    pub fonts: Vec<PathBuf>,
+    /// How long artifacts of ended runs are kept.
+    pub keep_artifacts: SignedDuration,
+    /// Address under which people reach this server, without a trailing slash.
+    pub public_url: String,
+    /// Show a picture of the first page inside mails that carry a pdf.
+    pub mail_preview: bool,
+    /// Longest time between two looks at the store, for work that another node left.
+    pub poll: SignedDuration,
+}
+
+impl EngineConfig {
+    /// Defaults, for a server reached under `public_url`.
+    #[must_use]
+    pub fn new(public_url: impl Into<String>) -> Self {
+        Self {
+            workers: 4,
+            lease: SignedDuration::from_secs(60),
+            max_run: SignedDuration::from_mins(30),
+            retry: RetryPolicy::default(),
+            parallel_deliveries: 8,
+            max_rows: 50_000,
+            render_deadline: Duration::from_secs(120),
+            query_memory_bytes: 512 << 20,
+            fonts: Vec::new(),
+            keep_artifacts: SignedDuration::from_hours(24 * 30),
+            public_url: public_url.into(),
+            mail_preview: true,
+            poll: SignedDuration::from_secs(15),
+        }
+    }
+
+    /// The row limit of a query under a schedule's options (R9): its own, unless the format carries data and the schedule lifts it.
+    #[must_use]
+    pub fn row_limit(&self, own: u32, format: Format, lifted: bool, max: Option<u64>) -> u64 {
+        let carries_data = matches!(format, Format::Csv | Format::Json | Format::Xlsx);
+        if carries_data && lifted { max.unwrap_or(self.max_rows) } else { u64::from(own) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r9_the_limit_is_lifted_only_when_said_and_only_for_data() {
+        let config = EngineConfig::new("http://127.0.0.1");
+        for (case, format, lifted, max, expected) in [
+            ("own limit", Format::Csv, false, None, 1000),
+            ("a maximum without lifting is ignored", Format::Csv, false, Some(5), 1000),
+            ("lifted to a number", Format::Csv, true, Some(5), 5),
+            ("lifted to the server's maximum", Format::Json, true, None, 50_000),
+            ("pages keep the query's own limit", Format::Pdf, true, Some(5), 1000),
+        ] {
+            assert_eq!(config.row_limit(1000, format, lifted, max), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! From a dashboard to artifacts: compile, query, report, render. Used by runs, by `pressrun render` and by the pages.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use indexmap::IndexMap;
+use pressrun_domain::audience::Identity;
+use pressrun_domain::catalog::{Catalog, Connection, Dashboard, Document, QueryTile, Tile, TileBody};
+use pressrun_domain::id::{ConnectionName, TileKey};
+use pressrun_domain::output::{Format, OutputOptions};
+use pressrun_query::filter::summary;
+use pressrun_query::{CompiledQuery, ConnectionSpec, EffectiveFilters, QueryClock, QueryError, QueryJob, QueryLimits, QueryOutcome, compile};
+use pressrun_render::{FilterLine, Page, RenderError, RenderJob, RenderLimits, Rendered, Report, Rows, TileContent, TileData, TileView, Truncated};
+use tokio::sync::Semaphore;
+
+use crate::config::EngineConfig;
+use crate::executor::{ExecutorError, ExecutorPool};
+use crate::spool::WorkDir;
+
+/// What is shown, to whom and as of when.
+#[derive(Debug, Clone)]
+pub struct Content<'a> {
+    /// The catalog it was found in.
+    pub catalog: &'a Catalog,
+    /// The document.
+    pub document: &'a Document,
+    /// Its dashboard.
+    pub dashboard: &'a Dashboard,
+    /// Only this tile.
+    pub tile: Option<&'a TileKey>,
+    /// Filters in force (F2).
+    pub filters: EffectiveFilters,
+    /// Whose rows are seen.
+    pub identity: &'a Identity,
+    /// The one now and zone of its queries (Q5, Q6).
+    pub clock: QueryClock,
+    /// What is made of it.
+    pub format: Format,
+    /// How.
+    pub options: &'a OutputOptions,
+}
+
+/// Why a dashboard cannot be shown at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// The connection is not in the catalog.
+    #[error("the catalog has no connection \"{0}\"")]
+    NoConnection(ConnectionName),
+    /// The renderer refused.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The renderer was stopped or died.
+    #[error("rendering failed: {0}")]
+    Executor(#[from] ExecutorError),
+    /// The spool cannot be written.
+    #[error("could not write to the spool folder: {0}")]
+    Spool(#[from] std::io::Error),
+}
+
+impl ContentError {
+    /// The short reason kept in a run's history.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoConnection(_) => "missingConnection",
+            Self::Render(error) => error.reason(),
+            Self::Executor(ExecutorError::Deadline { .. }) => "killed: deadline",
+            Self::Executor(ExecutorError::Memory) => "killed: memory",
+            Self::Executor(_) => "renderFailed",
+            Self::Spool(error) if error.kind() == std::io::ErrorKind::StorageFull => "diskFull",
+            Self::Spool(_) => "writeFailed",
+        }
+    }
+}
+
+/// Rows of a query, in a file of the run's work folder.
+#[derive(Debug, Clone)]
+pub struct QueryRows {
+    /// The Arrow IPC file.
+    pub path: PathBuf,
+    /// What the query said.
+    pub outcome: QueryOutcome,
+}
+
+/// Results of tiles by key, in dashboard order.
+pub type TileResults = IndexMap<TileKey, Result<QueryRows, QueryError>>;
+
+/// A rendered file that nobody has taken yet.
+#[derive(Debug)]
+pub struct Made {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub rendered: Rendered,
+    /// Wall time in milliseconds.
+    pub ms: u64,
+}
+
+impl<'a> Content<'a> {
+    /// Tiles in this content that have a query, in dashboard order (Q9, R13): the named one, or all that are not hidden.
+    pub fn query_tiles(&self) -> impl Iterator<Item = (&'a Tile, &'a QueryTile)> + use<'a> {
+        let only = self.tile;
+        self.dashboard.tiles.values().filter(move |tile| only.map_or(!tile.hidden, |key| tile.key == *key)).filter_map(|tile| match &tile.body {
+            TileBody::Query(query) => Some((tile, query)),
+            TileBody::Markdown(_) => None,
+        })
+    }
+
+    /// The connection its SQL runs on.
+    ///
+    /// # Errors
+    /// [`ContentError::NoConnection`].
+    pub fn connection(&self) -> Result<&'a Connection, ContentError> {
+        let name = &self.dashboard.connection;
+        self.catalog.connections.get(name).ok_or_else(|| ContentError::NoConnection(name.clone()))
+    }
+
+    /// Compiles one query of the dashboard with `limit` rows.
+    ///
+    /// # Errors
+    /// The template or a filter is wrong: the tile fails with this message (F6).
+    pub fn compile(&self, query: &QueryTile, limit: u64) -> Result<CompiledQuery, QueryError> {
+        let dialect = ConnectionSpec::from(self.connection().map_err(|error| failed(&error))?).dialect();
+        let mut compiled = compile(query, &self.filters, self.identity, &self.clock, dialect).map_err(|error| failed(&error))?;
+        compiled.limit = limit;
+        Ok(compiled)
+    }
+
+    /// Label and summary of each visible filter, in dashboard order (V8, F11).
+    #[must_use]
+    pub fn filter_lines(&self) -> Vec<FilterLine> {
+        let visible = self.filters.iter().filter(|(_, filter)| !filter.definition.hidden);
+        visible
+            .map(|(key, filter)| FilterLine {
+                key: key.0.clone(),
+                label: filter.definition.label.clone(),
+                value: summary(&filter.definition, filter.expression.as_ref(), &self.clock, self.identity),
+            })
+            .collect()
+    }
+
+    /// The report of these results.
+    #[must_use]
+    pub fn report(&self, results: &TileResults, link: Option<String>, notes: Vec<String>) -> Report {
+        let names = if self.dashboard.pages.is_empty() { vec![None] } else { self.dashboard.pages.iter().cloned().map(Some).collect() };
+        let shown = |tile: &&Tile| self.tile.map_or(!tile.hidden, |key| tile.key == *key);
+        let page_of = |tile: &Tile| if self.tile.is_some() { 0 } else { tile.page };
+        let names = if self.tile.is_some() { vec![None] } else { names };
+        let pages = names.into_iter().enumerate().map(|(index, name)| Page {
+            name,
+            tiles: self.dashboard.tiles.values().filter(shown).filter(|tile| page_of(tile) == index).map(|tile| view(tile, results)).collect(),
+        });
+        Report {
+            title: self.document.name.clone(),
+            description: self.dashboard.description.clone(),
+            language: "en".to_owned(),
+            zone: self.clock.zone.clone(),
+            as_of: self.clock.at,
+            filters: self.filter_lines(),
+            link,
+            pages: pages.collect(),
+            notes,
+            theme: pressrun_render::ThemeName::default(),
+        }
+    }
+}
+
+/// One tile as the renderer sees it.
+fn view(tile: &Tile, results: &TileResults) -> TileView {
+    let content = match &tile.body {
+        TileBody::Markdown(text) => TileContent::Markdown(text.clone()),
+        TileBody::Query(query) => match results.get(&tile.key) {
+            Some(Ok(rows)) => TileContent::Data(TileData {
+                rows: Rows::Ipc(rows.path.clone()),
+                fields: query.fields.clone(),
+                chart: query.chart.clone(),
+                truncated: rows.outcome.truncated.then_some(Truncated { limit: rows.outcome.rows }),
+            }),
+            Some(Err(error)) => TileContent::Failed { message: error.to_string() },
+            None => TileContent::Failed { message: "its query did not run".to_owned() },
+        },
+    };
+    TileView { key: tile.key.0.clone(), title: tile.title.clone(), subtitle: tile.subtitle.clone(), at: tile.at, content }
+}
+
+/// Runs queries and renders; bounds how many queries a connection sees at once.
+#[derive(Debug, Clone)]
+pub struct Producer {
+    executors: ExecutorPool,
+    config: Arc<EngineConfig>,
+    gates: Arc<Mutex<HashMap<ConnectionName, Arc<Semaphore>>>>,
+}
+
+impl Producer {
+    /// A producer that works in `executors`.
+    #[must_use]
+    pub fn new(executors: ExecutorPool, config: Arc<EngineConfig>) -> Self {
+        Self { executors, config, gates: Arc::default() }
+    }
+
+    /// The child processes it works in.
+    #[must_use]
+    pub fn executors(&self) -> &ExecutorPool {
+        &self.executors
+    }
+
+    /// Runs one query into `out`. It has the connection's time limit or what is left of the run's, whichever is less.
+    ///
+    /// # Errors
+    /// The query's failure, in words for the owner.
+    pub async fn query(
+        &self,
+        connection: &Connection,
+        compiled: CompiledQuery,
+        out: PathBuf,
+        fingerprint: bool,
+        left: Duration,
+    ) -> Result<QueryRows, QueryError> {
+        let gate = self.gate(connection);
+        let _permit = gate.acquire().await.map_err(|error| failed(&error))?;
+        let allowed = Duration::from_secs(connection.timeout_seconds).min(left);
+        let limits = QueryLimits {
+            timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX),
+            memory_bytes: self.config.query_memory_bytes,
+            ..QueryLimits::default()
+        };
+        let job = QueryJob { connection: connection.into(), compiled, limits, out: out.clone(), fingerprint };
+        // The source stops itself first, with a better message; the process is killed when it does not.
+        let outcome = self.executors.query(job, allowed + Duration::from_secs(2)).await?;
+        Ok(QueryRows { path: out, outcome })
+    }
+
+    /// Runs the query of each tile of `content`, equal queries once (Q8). `known` is a result that is there already (A17).
+    /// With `stop_at_failure` the first failure ends the others (S3), which then have no result.
+    ///
+    /// # Errors
+    /// Only that there is no connection; a tile's failure is in the results.
+    pub async fn tiles(
+        &self,
+        content: &Content<'_>,
+        work: &WorkDir,
+        known: Option<(&CompiledQuery, &QueryRows)>,
+        stop_at_failure: bool,
+        left: Duration,
+    ) -> Result<TileResults, ContentError> {
+        let connection = content.connection()?;
+        let mut results = TileResults::new();
+        let mut wanted: IndexMap<String, (CompiledQuery, Vec<TileKey>)> = IndexMap::new();
+        for (tile, query) in content.query_tiles() {
+            let limit = self.config.row_limit(query.limit, content.format, content.options.override_row_limit, content.options.max_row_limit);
+            match content.compile(query, limit) {
+                Err(error) => {
+                    results.insert(tile.key.clone(), Err(error));
+                }
+                Ok(compiled) => match known.filter(|(known, _)| **known == compiled) {
+                    Some((_, rows)) => {
+                        results.insert(tile.key.clone(), Ok(rows.clone()));
+                    }
+                    None => wanted.entry(compiled.key()).or_insert_with(|| (compiled, Vec::new())).1.push(tile.key.clone()),
+                },
+            }
+        }
+        let mut running: FuturesUnordered<_> = wanted
+            .into_iter()
+            .map(|(key, (compiled, tiles))| async move {
+                let rows = self.query(connection, compiled, work.file(&format!("{key}.arrow")), false, left).await;
+                (tiles, rows)
+            })
+            .collect();
+        let mut failed = stop_at_failure && results.values().any(Result::is_err);
+        while !failed && let Some((tiles, rows)) = running.next().await {
+            failed = stop_at_failure && rows.is_err();
+            results.extend(tiles.into_iter().map(|tile| (tile, rows.clone())));
+        }
+        // Dropping what still runs kills its processes.
+        drop(running);
+        let place = |key: &TileKey| content.dashboard.tiles.get_index_of(key);
+        results.sort_by(|a, _, b, _| place(a).cmp(&place(b)));
+        Ok(results)
+    }
+
+    /// Renders `report` into a file of `work`.
+    ///
+    /// # Errors
+    /// The renderer refused, was stopped, or died.
+    pub async fn render(&self, report: Report, request: RenderRequest<'_>, work: &WorkDir) -> Result<Made, ContentError> {
+        let path = work.file(&format!("artifact.{}", request.format));
+        let job = RenderJob {
+            report,
+            format: request.format,
+            options: request.options.clone(),
+            single_tile: request.single_tile,
+            limits: RenderLimits::default(),
+            fonts: self.config.fonts.clone(),
+            file_stem: request.file_stem.to_owned(),
+            imprint: request.imprint,
+        };
+        let started = std::time::Instant::now();
+        let rendered = self.executors.render(job, path.clone(), self.config.render_deadline).await??;
+        Ok(Made { path, rendered, ms: started.elapsed().as_millis() as u64 })
+    }
+
+    fn gate(&self, connection: &Connection) -> Arc<Semaphore> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = gates.entry(connection.name.clone()).or_insert_with(|| Arc::new(Semaphore::new(connection.max_concurrency.max(1))));
+        Arc::clone(gate)
+    }
+}
+
+/// What is made of a report.
+#[derive(Debug, Clone)]
+pub struct RenderRequest<'a> {
+    /// pdf, png, csv, json or xlsx.
+    pub format: Format,
+    /// How.
+    pub options: &'a OutputOptions,
+    /// The schedule delivers one tile (V11, R7).
+    pub single_tile: bool,
+    /// File name without extension.
+    pub file_stem: &'a str,
+    /// Small text at the foot of each sheet.
+    pub imprint: Option<String>,
+}
+
+fn failed(error: &dyn std::error::Error) -> QueryError {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    QueryError::new(pressrun_query::QueryErrorKind::Syntax, message)
+}

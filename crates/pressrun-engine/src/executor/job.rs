@@ -1,0 +1,67 @@
+//! What crosses the pipe: one JSON document a frame, behind its length in four bytes, big end first.
+
+use std::path::PathBuf;
+
+use pressrun_query::{QueryError, QueryJob, QueryOutcome};
+use pressrun_render::email::{MailBody, MailView};
+use pressrun_render::{RenderError, RenderJob, Rendered, TileView};
+use serde::{Deserialize, Serialize};
+
+/// Longest frame: a job or a reply holds names and settings, never rows.
+pub(super) const MAX_FRAME_BYTES: u32 = 64 << 20;
+
+/// What a child is asked to do.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    /// Run one query into a file.
+    Query(Box<QueryJob>),
+    /// Render one artifact into a file.
+    Render {
+        /// What.
+        job: Box<RenderJob>,
+        /// Where to.
+        out: PathBuf,
+    },
+    /// Write the words of a mail.
+    Mail(Box<MailJob>),
+}
+
+/// The words of a mail.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MailJob {
+    /// All but the numbers.
+    pub view: MailView,
+    /// Tiles whose numbers stand in the mail, readable with images off.
+    pub kpis: Vec<MailKpi>,
+    /// Query zone.
+    pub zone: String,
+}
+
+/// A tile whose number stands in the mail.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct MailKpi {
+    /// The tile with its rows.
+    pub tile: TileView,
+}
+
+/// What a child answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// What came of the job.
+    pub result: JobResult,
+    /// Bytes of memory the child holds now; 0 where the system does not say.
+    pub resident_bytes: u64,
+}
+
+/// What came of a job.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "result", content = "value", rename_all = "snake_case")]
+pub enum JobResult {
+    /// The rows are in the file.
+    Queried(Result<QueryOutcome, QueryError>),
+    /// The artifact is in the file.
+    Rendered(Result<Rendered, RenderError>),
+    /// The words.
+    Mail(MailBody),
+}

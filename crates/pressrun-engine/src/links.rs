@@ -1,0 +1,104 @@
+//! Addresses that recipients follow: the dashboard with its filters, and the way off a list.
+
+use hmac::{Hmac, KeyInit, Mac};
+use pressrun_domain::id::{DocumentIdentifier, RecipientId, ScheduleId};
+use pressrun_domain::schedule::FilterConfig;
+use pressrun_domain::secret::Secret;
+use sha2::Sha256;
+
+/// Makes and checks addresses under the server's public address.
+#[derive(Debug, Clone)]
+pub struct Links {
+    public_url: String,
+    key: Secret,
+}
+
+impl Links {
+    /// Addresses under `public_url`, signed with `key`.
+    #[must_use]
+    pub fn new(public_url: &str, key: Secret) -> Self {
+        Self { public_url: public_url.trim_end_matches('/').to_owned(), key }
+    }
+
+    /// The dashboard's page with the filters in force, as JSON in the `filters` parameter (D1).
+    #[must_use]
+    pub fn dashboard(&self, identifier: &DocumentIdentifier, filters: &FilterConfig) -> String {
+        let mut link = format!("{}/dashboards/{}", self.public_url, encode(identifier.as_str()));
+        if !filters.is_empty()
+            && let Ok(json) = serde_json::to_string(filters)
+        {
+            link.push_str("?filters=");
+            link.push_str(&encode(&json));
+        }
+        link
+    }
+
+    /// The one-click address that takes one recipient off one schedule (RFC 8058, P12).
+    #[must_use]
+    pub fn unsubscribe(&self, schedule: ScheduleId, recipient: RecipientId) -> String {
+        format!("{}/unsubscribe/{schedule}/{recipient}/{}", self.public_url, hex::encode(self.tag(schedule, recipient)))
+    }
+
+    /// Whether `signature` is the one of [`Links::unsubscribe`]; compared in constant time.
+    #[must_use]
+    pub fn may_unsubscribe(&self, schedule: ScheduleId, recipient: RecipientId, signature: &str) -> bool {
+        let Ok(given) = hex::decode(signature) else { return false };
+        self.mac(schedule, recipient).is_some_and(|mac| mac.verify_slice(&given).is_ok())
+    }
+
+    fn tag(&self, schedule: ScheduleId, recipient: RecipientId) -> Vec<u8> {
+        self.mac(schedule, recipient).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
+    }
+
+    fn mac(&self, schedule: ScheduleId, recipient: RecipientId) -> Option<Hmac<Sha256>> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.key.expose().as_bytes()).ok()?;
+        mac.update(b"unsubscribe");
+        mac.update(schedule.0.as_bytes());
+        mac.update(recipient.0.as_bytes());
+        Some(mac)
+    }
+}
+
+/// Percent-encodes everything but unreserved characters (RFC 3986).
+fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push_str(&hex::encode_upper([byte]));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links() -> Links {
+        Links::new("https://reports.example.com/", Secret::new("k"))
+    }
+
+    #[test]
+    fn d1_the_link_carries_the_filters() {
+        let filters = FilterConfig::from_iter([("region".into(), serde_json::json!(["US & A"]))]);
+        assert_eq!(
+            links().dashboard(&"12db1a0a".into(), &filters),
+            "https://reports.example.com/dashboards/12db1a0a?filters=%7B%22region%22%3A%5B%22US%20%26%20A%22%5D%7D"
+        );
+        assert_eq!(links().dashboard(&"a/b".into(), &FilterConfig::new()), "https://reports.example.com/dashboards/a%2Fb");
+    }
+
+    #[test]
+    fn p12_a_signature_takes_off_only_its_own_recipient() {
+        let (schedule, a, b) = (ScheduleId::generate(), RecipientId::generate(), RecipientId::generate());
+        let address = links().unsubscribe(schedule, a);
+        let signature = address.rsplit('/').next().expect("a last part");
+        assert!(links().may_unsubscribe(schedule, a, signature));
+        assert!(!links().may_unsubscribe(schedule, b, signature));
+        assert!(!links().may_unsubscribe(schedule, a, "00"));
+        assert!(!links().may_unsubscribe(schedule, a, "no hex"));
+    }
+}

@@ -1,0 +1,281 @@
+//! Who gets what: targets grouped so that one query and one render serve all who must see the same bytes (P1–P13).
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use pressrun_domain::audience::{Identity, TIMEZONE_ATTRIBUTE};
+use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, FanOutPolicy, Member, Scalar, TileBody};
+use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, Person, Recipient};
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{RecipientId, UserId};
+use pressrun_domain::schedule::Definition;
+use pressrun_domain::users::EmailOnlyUser;
+use pressrun_store::{Store, StoreError};
+
+/// Targets that must see the same bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audience {
+    /// A short name, unique in the run.
+    pub key: String,
+    /// What its queries know; only what the dashboard asks for.
+    pub identity: Identity,
+    /// Query zone (Q6).
+    pub zone: String,
+    /// Who is in it.
+    pub targets: Vec<Target>,
+}
+
+/// One place a piece goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Address, Slack id or destination name; unique in the run.
+    pub name: String,
+    /// The place on the list, for unsubscribing.
+    pub recipient: Option<RecipientId>,
+    /// Under which name its baseline is kept: empty unless personal (A18).
+    pub baseline: String,
+}
+
+/// Somebody who gets nothing, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Address.
+    pub name: String,
+    /// Named reason.
+    pub reason: &'static str,
+}
+
+/// Everybody a run concerns.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Audiences {
+    /// Who gets something.
+    pub audiences: Vec<Audience>,
+    /// Who does not.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Where a run happens: catalog, document, dashboard and definition.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The catalog.
+    pub catalog: &'a Catalog,
+    /// The document.
+    pub document: &'a Document,
+    /// Its dashboard.
+    pub dashboard: &'a Dashboard,
+    /// What the run does.
+    pub definition: &'a Definition,
+}
+
+/// Finds everybody a run concerns, as of now: groups are expanded (P7), policy applied (P6, P13).
+///
+/// # Errors
+/// The store failed.
+pub async fn resolve(scene: Scene<'_>, store: &dyn Store) -> Result<Audiences, StoreError> {
+    let asked = asked_attributes(scene);
+    let owner = scene.catalog.member(scene.definition.owner.0);
+    let Some(email) = scene.definition.destination.email() else {
+        let targets = destination_targets(&scene.definition.destination);
+        return Ok(Audiences { audiences: vec![owners_audience(scene, owner, &asked, targets)], skipped: Vec::new() });
+    };
+    let personal = match scene.catalog.organization.fan_out {
+        FanOutPolicy::Schedule => email.fan_out,
+        FanOutPolicy::Always => true,
+        FanOutPolicy::Never => false,
+    };
+    let (people, mut skipped) = people(scene.catalog, email);
+    if !personal {
+        let targets: Vec<_> = people.iter().map(|person| person.target(String::new())).collect();
+        let audiences = if targets.is_empty() { Vec::new() } else { vec![owners_audience(scene, owner, &asked, targets)] };
+        return Ok(Audiences { audiences, skipped });
+    }
+    let users = email_only_users(store, &people).await?;
+    let mut audiences: Vec<Audience> = Vec::new();
+    let mut places: HashMap<(String, String), usize> = HashMap::new();
+    for person in people {
+        let identity = match person.who {
+            Who::Member(member) if !scene.catalog.may_view(member, scene.document) => {
+                skipped.push(Skipped { name: person.email.to_string(), reason: "noAccess" });
+                continue;
+            }
+            Who::Member(member) => member_identity(scene.catalog, member),
+            Who::EmailOnly(id) => match users.get(&id) {
+                Some(user) => email_only_identity(scene.catalog, user),
+                None => {
+                    skipped.push(Skipped { name: person.email.to_string(), reason: "unknownUser" });
+                    continue;
+                }
+            },
+        };
+        let zone = query_zone(scene, owner, Some(&identity));
+        let identity = identity.restrict(&asked);
+        let target = person.target(person.email.folded());
+        let at = *places.entry((identity.key(), zone.clone())).or_insert(audiences.len());
+        match audiences.get_mut(at) {
+            Some(audience) => audience.targets.push(target),
+            None => audiences.push(Audience { key: format!("a{}", at + 1), identity, zone, targets: vec![target] }),
+        }
+    }
+    Ok(Audiences { audiences, skipped })
+}
+
+/// The identity of a member, system attributes included.
+#[must_use]
+pub fn member_identity(catalog: &Catalog, member: &Member) -> Identity {
+    let groups: Vec<_> = catalog.groups.iter().filter(|group| group.members.contains(&member.id)).map(|group| text(&group.name)).collect();
+    let system = [
+        ("omni_user_email", vec![text(member.email.as_str())]),
+        ("omni_user_name", vec![text(&member.name)]),
+        ("omni_user_id", vec![text(&member.user_id.to_string())]),
+        ("omni_is_org_admin", vec![text(if member.admin { "true" } else { "false" })]),
+        ("omni_user_groups", groups),
+        (TIMEZONE_ATTRIBUTE, own_zone(&member.attributes)),
+    ];
+    Identity::effective(catalog.attributes.values(), &member.attributes, system)
+}
+
+/// The identity of an email-only user.
+#[must_use]
+pub fn email_only_identity(catalog: &Catalog, user: &EmailOnlyUser) -> Identity {
+    let system = [
+        ("omni_user_email", vec![text(user.email.as_str())]),
+        ("omni_user_name", vec![text(user.email.as_str())]),
+        ("omni_user_id", vec![text(&user.id.to_string())]),
+        ("omni_is_org_admin", vec![text("false")]),
+        (TIMEZONE_ATTRIBUTE, own_zone(&user.attributes)),
+    ];
+    Identity::effective(catalog.attributes.values(), &user.attributes, system)
+}
+
+/// The zone of a run's queries (Q6): the override, else a personal recipient's, else the owner's where the organization
+/// says so, else the dashboard's, else the connection's. The schedule's own zone is never used for data.
+#[must_use]
+pub fn query_zone(scene: Scene<'_>, owner: Option<&Member>, recipient: Option<&Identity>) -> String {
+    let of = |identity: &Identity| identity.values(TIMEZONE_ATTRIBUTE).first().map(ToString::to_string);
+    scene
+        .definition
+        .timezone_override
+        .clone()
+        .or_else(|| recipient.and_then(of))
+        .or_else(|| owner.filter(|_| scene.catalog.organization.member_timezones).and_then(|owner| of(&member_identity(scene.catalog, owner))))
+        .or_else(|| scene.dashboard.timezone.clone())
+        .or_else(|| scene.catalog.connections.get(&scene.dashboard.connection).map(|connection| connection.timezone.clone()))
+        .unwrap_or_else(|| "UTC".to_owned())
+}
+
+fn owners_audience(scene: Scene<'_>, owner: Option<&Member>, asked: &BTreeSet<String>, targets: Vec<Target>) -> Audience {
+    let identity = owner.map(|owner| member_identity(scene.catalog, owner)).unwrap_or_default();
+    Audience { key: "owner".to_owned(), identity: identity.restrict(asked), zone: query_zone(scene, owner, None), targets }
+}
+
+/// Names of the attributes that any query or filter of the dashboard asks for: those that split audiences (P3).
+fn asked_attributes(scene: Scene<'_>) -> BTreeSet<String> {
+    let mut asked = BTreeSet::new();
+    for tile in scene.dashboard.tiles.values() {
+        if let TileBody::Query(query) = &tile.body
+            && let Ok(references) = pressrun_query::references(&query.sql)
+        {
+            asked.extend(references.attributes);
+        }
+    }
+    let defaults = scene.dashboard.filters.values().filter_map(|filter| filter.default.as_ref());
+    for expression in defaults.chain(scene.definition.filters.values()) {
+        attributes_in(expression, &mut asked);
+    }
+    asked
+}
+
+/// Filters of type `user_attribute` name theirs, at any depth of composites.
+fn attributes_in(expression: &serde_json::Value, asked: &mut BTreeSet<String>) {
+    match expression {
+        serde_json::Value::Object(object) => {
+            if let Some(name) = object.get("user_attribute_name").and_then(serde_json::Value::as_str) {
+                asked.insert(name.to_owned());
+            }
+            object.values().for_each(|value| attributes_in(value, asked));
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| attributes_in(value, asked)),
+        _ => {}
+    }
+}
+
+struct Someone<'a> {
+    email: EmailAddress,
+    who: Who<'a>,
+    recipient: Option<RecipientId>,
+}
+
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    Member(&'a Member),
+    EmailOnly(UserId),
+}
+
+impl Someone<'_> {
+    fn target(&self, baseline: String) -> Target {
+        Target { name: self.email.to_string(), recipient: self.recipient, baseline }
+    }
+}
+
+/// Single recipients and members of groups, each address once (P7), less those who may not get mail (P10, P13).
+fn people<'a>(catalog: &'a Catalog, email: &EmailSettings) -> (Vec<Someone<'a>>, Vec<Skipped>) {
+    let (mut people, mut skipped, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    let single = email.recipients.iter().map(|recipient| (someone(catalog, recipient), recipient.email.clone()));
+    let grouped = email.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
+    let grouped = grouped.filter_map(|id| catalog.member(id.0)).map(|member| {
+        (Some(Someone { email: member.email.clone(), who: Who::Member(member), recipient: None }), member.email.clone())
+    });
+    for (found, address) in single.chain(grouped) {
+        if !seen.insert(address.folded()) {
+            continue;
+        }
+        let allowed = &catalog.organization.allowed_domains;
+        let reason = match &found {
+            None => Some("unknownMember"),
+            Some(Someone { who: Who::Member(member), .. }) if !member.active => Some("deactivated"),
+            Some(_) if !allowed.is_empty() && !allowed.contains(&address.domain()) => Some("domainNotAllowed"),
+            Some(_) => None,
+        };
+        match (reason, found) {
+            (None, Some(someone)) => people.push(someone),
+            (reason, _) => skipped.push(Skipped { name: address.to_string(), reason: reason.unwrap_or("unknownMember") }),
+        }
+    }
+    (people, skipped)
+}
+
+fn someone<'a>(catalog: &'a Catalog, recipient: &Recipient) -> Option<Someone<'a>> {
+    let who = match recipient.person {
+        Person::Member(id) => Who::Member(catalog.member(id.0)?),
+        Person::EmailOnly(id) => Who::EmailOnly(id),
+    };
+    Some(Someone { email: recipient.email.clone(), who, recipient: Some(recipient.id) })
+}
+
+async fn email_only_users(store: &dyn Store, people: &[Someone<'_>]) -> Result<HashMap<UserId, EmailOnlyUser>, StoreError> {
+    let id = |person: &Someone<'_>| match person.who {
+        Who::EmailOnly(id) => Some(id),
+        Who::Member(_) => None,
+    };
+    let ids: Vec<_> = people.iter().filter_map(id).collect();
+    Ok(store.users_by_id(&ids).await?.into_iter().map(|user| (user.id, user)).collect())
+}
+
+/// Targets of a destination that is not mail: one, but one for each person in Slack (D10).
+fn destination_targets(destination: &Destination) -> Vec<Target> {
+    let target = |name: &str| Target { name: name.to_owned(), recipient: None, baseline: String::new() };
+    match destination {
+        Destination::Slack(slack) => slack.recipients.iter().map(|id| target(id)).collect(),
+        Destination::Email(_) => Vec::new(),
+        Destination::Sftp(_) => vec![target(DestinationKind::Sftp.as_str())],
+        Destination::Webhook(_) => vec![target(DestinationKind::Webhook.as_str())],
+        Destination::S3(_) => vec![target(DestinationKind::S3.as_str())],
+    }
+}
+
+fn own_zone(attributes: &AttributeValues) -> Vec<Scalar> {
+    attributes.get(TIMEZONE_ATTRIBUTE).map(|value| value.values().to_vec()).unwrap_or_default()
+}
+
+fn text(text: &str) -> Scalar {
+    Scalar::Text(text.to_owned())
+}

@@ -1,0 +1,119 @@
+//! The watched query of an alert, judged for each target of an audience (A1–A19).
+
+use pressrun_domain::catalog::QueryTile;
+use pressrun_domain::condition::{Comparison, Condition, Judgement, judge};
+use pressrun_domain::run::{ConditionRecord, JudgedResult, RunStatus, TileRecord};
+use pressrun_query::fingerprint::Fingerprint;
+use pressrun_query::CompiledQuery;
+
+use super::audience::{Audience, Target};
+use super::{Halt, Stop, Work};
+use crate::content::{Content, QueryRows};
+use crate::spool::WorkDir;
+
+/// The watched result, and for whom the condition holds.
+pub(super) struct Judged {
+    /// What was asked.
+    pub compiled: CompiledQuery,
+    /// What came.
+    pub rows: QueryRows,
+    /// Who gets something.
+    pub met: Vec<Target>,
+}
+
+/// Runs the watched query for `audience` with its own limit, whatever the schedule lifts (A3), and judges it for each target's own
+/// baseline (A18). Nothing else of the audience runs before (A4).
+pub(super) async fn judge_audience(
+    work: &mut Work<'_>,
+    content: &Content<'_>,
+    condition: &Condition,
+    query: &QueryTile,
+    audience: &Audience,
+    dir: &WorkDir,
+) -> Result<Judged, Halt> {
+    let title = content.dashboard.tiles.get(&condition.tile).map(|tile| tile.title.clone()).unwrap_or_default();
+    let mut tile = TileRecord {
+        key: condition.tile.clone(),
+        title,
+        audience: audience.key.clone(),
+        rows: 0,
+        ms: 0,
+        truncated: false,
+        error: None,
+    };
+    let left = work.time_left()?;
+    let asked = async {
+        let compiled = content.compile(query, u64::from(query.limit))?;
+        let connection = content.connection().map_err(|error| pressrun_query::QueryError::new(pressrun_query::QueryErrorKind::Connection, error.to_string()))?;
+        let out = dir.file("watched.arrow");
+        let rows = work.context.producer.query(connection, compiled.clone(), out, condition.kind.compares(), left).await?;
+        Ok::<_, pressrun_query::QueryError>((compiled, rows))
+    };
+    let (compiled, rows) = match asked.await {
+        Ok(found) => found,
+        Err(error) => {
+            // An error never counts as missing or changed, and leaves the baseline alone (A11).
+            let message = format!("the watched query \u{201c}{}\u{201d} failed: {error}", tile.title);
+            tile.error = Some(error.to_string());
+            work.record.tiles.push(tile);
+            return Err(Stop::new(RunStatus::Error, "conditionQueryFailed").because(message).into());
+        }
+    };
+    tile.rows = rows.outcome.rows;
+    tile.ms = rows.outcome.ms;
+    tile.truncated = rows.outcome.truncated;
+    if tile.truncated {
+        work.record.warn("watchedResultTruncated");
+    }
+    work.record.tiles.push(tile);
+
+    let mut met = Vec::new();
+    let mut last_key: Option<String> = None;
+    for target in &audience.targets {
+        let (judgement, added, removed) = judge_target(work, condition, &rows, target).await?;
+        // Targets that share a baseline share a judgement: it is recorded once.
+        if last_key.as_deref() != Some(&target.baseline) {
+            last_key = Some(target.baseline.clone());
+            let whom = if target.baseline.is_empty() { audience.key.clone() } else { target.baseline.clone() };
+            work.record.conditions.push(ConditionRecord {
+                audience: whom,
+                tile: condition.tile.clone(),
+                rows: rows.outcome.rows,
+                judgement,
+                added,
+                removed,
+            });
+            if let Some(fingerprint) = &rows.outcome.fingerprint {
+                let fingerprint = serde_json::to_string(fingerprint).unwrap_or_default();
+                work.record.judged.push(JudgedResult { audience: target.baseline.clone(), judgement, fingerprint });
+            }
+        }
+        if judgement == Judgement::Met {
+            met.push(target.clone());
+        }
+    }
+    let detail = format!("{}: {} rows; met for {} of {}", condition.kind.as_str(), rows.outcome.rows, met.len(), audience.targets.len());
+    work.note("judged", Some(detail));
+    Ok(Judged { compiled, rows, met })
+}
+
+async fn judge_target(
+    work: &Work<'_>,
+    condition: &Condition,
+    rows: &QueryRows,
+    target: &Target,
+) -> Result<(Judgement, Option<u64>, Option<u64>), Halt> {
+    let Some(fingerprint) = &rows.outcome.fingerprint else {
+        return Ok((judge(condition.kind, rows.outcome.rows, Comparison::NoBaseline), None, None));
+    };
+    let stored = work.context.store.baseline(work.run.schedule_id, &target.baseline).await?;
+    // A baseline of an older version that cannot be read counts as none.
+    let baseline: Option<Fingerprint> = stored.and_then(|text| serde_json::from_str(&text).ok());
+    let difference = baseline.as_ref().map(|baseline| fingerprint.difference(baseline));
+    let (comparison, added, removed) = match difference {
+        None => (Comparison::NoBaseline, None, None),
+        Some(None) => (Comparison::Same, Some(0), Some(0)),
+        Some(Some(difference)) => (Comparison::Different, difference.added, difference.removed),
+    };
+    Ok((judge(condition.kind, rows.outcome.rows, comparison), added, removed))
+}

@@ -1,0 +1,106 @@
+//! The words around an artifact: subject, text and HTML of a mail, or the text of a message.
+
+use jiff::tz::TimeZone;
+use pressrun_domain::condition::ConditionKind;
+use pressrun_domain::destination::Destination;
+use pressrun_domain::naming::{Variables, fill};
+use pressrun_domain::run::{ConditionRecord, Run, TileRecord};
+
+/// Stands in an audience's HTML where each recipient's own address goes.
+pub const UNSUBSCRIBE_PLACEHOLDER: &str = "https://unsubscribe.invalid/this-recipient";
+
+/// Variables of a run's templates (D9).
+#[must_use]
+pub fn variables<'a>(run: &'a Run, zone: &'a TimeZone, entity: &'a str) -> Variables<'a> {
+    Variables {
+        at: run.scheduled_for,
+        zone,
+        zone_name: &run.definition.timezone,
+        entity,
+        format: run.definition.format.as_str(),
+        schedule: &run.definition.name,
+    }
+}
+
+/// Subject and text as the author wrote them, templates filled in. Data never appears in a subject (A21).
+#[must_use]
+pub fn subject_and_text(destination: &Destination, variables: &Variables<'_>) -> (String, String) {
+    let (subject, text) = match destination {
+        Destination::Email(email) => (email.subject.as_str(), email.text_body.as_deref()),
+        Destination::Slack(slack) => ("", slack.text_body.as_deref()),
+        Destination::Sftp(_) | Destination::Webhook(_) | Destination::S3(_) => ("", None),
+    };
+    (one_line(&fill(subject, variables)), text.map(|text| fill(text, variables)).unwrap_or_default())
+}
+
+/// What a reader must know beyond the data: why the alert fired (A21), what failed (S2), what was cut (R11).
+#[must_use]
+pub fn notes(condition: Option<(&ConditionRecord, ConditionKind, &str)>, tiles: &[&TileRecord]) -> Vec<String> {
+    let alert = condition.map(|(record, kind, title)| alert_line(record, kind, title));
+    let tiles = tiles.iter().filter_map(|tile| match (&tile.error, tile.truncated) {
+        (Some(_), _) => Some(format!("\u{201c}{}\u{201d} could not be computed; its place shows why.", tile.title)),
+        (None, true) => Some(format!("\u{201c}{}\u{201d} shows the first {} rows; there are more.", tile.title, grouped(tile.rows))),
+        (None, false) => None,
+    });
+    alert.into_iter().chain(tiles).collect()
+}
+
+fn alert_line(record: &ConditionRecord, kind: ConditionKind, title: &str) -> String {
+    let rows = |count: u64| if count == 1 { "1 row".to_owned() } else { format!("{} rows", grouped(count)) };
+    match kind {
+        ConditionKind::ResultsPresent => format!("Alert: \u{201c}{title}\u{201d} has {}.", rows(record.rows)),
+        ConditionKind::ResultsMissing => format!("Alert: \u{201c}{title}\u{201d} has no rows."),
+        ConditionKind::ResultsUnchanged => format!("Alert: \u{201c}{title}\u{201d} has not changed."),
+        ConditionKind::ResultsChanged => match (record.added, record.removed) {
+            (Some(added), Some(removed)) => {
+                format!("Alert: \u{201c}{title}\u{201d} has changed: {} added, {} removed.", rows(added), rows(removed))
+            }
+            _ => format!("Alert: \u{201c}{title}\u{201d} has changed."),
+        },
+    }
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn one_line(text: &str) -> String {
+    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pressrun_domain::condition::Judgement;
+
+    #[test]
+    fn a21_an_alert_says_which_query_and_what_changed() {
+        let record = ConditionRecord {
+            audience: "owner".into(),
+            tile: "1".into(),
+            rows: 1234,
+            judgement: Judgement::Met,
+            added: Some(1),
+            removed: Some(0),
+        };
+        for (kind, expected) in [
+            (ConditionKind::ResultsPresent, "Alert: “Refunds” has 1,234 rows."),
+            (ConditionKind::ResultsChanged, "Alert: “Refunds” has changed: 1 row added, 0 rows removed."),
+        ] {
+            assert_eq!(notes(Some((&record, kind, "Refunds")), &[]), [expected]);
+        }
+    }
+
+    #[test]
+    fn d11_a_subject_is_one_line_whatever_a_name_holds() {
+        assert_eq!(one_line("Sales\r\nBcc: x@y.zz\t report "), "Sales Bcc: x@y.zz report");
+    }
+}

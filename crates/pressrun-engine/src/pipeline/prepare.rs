@@ -1,0 +1,391 @@
+//! From a claimed run to the pieces it promises. Nothing is sent here.
+
+use pressrun_domain::catalog::{Catalog, Dashboard, Document};
+use pressrun_domain::delivery::{Delivery, DeliveryState, Message};
+use pressrun_domain::destination::DestinationKind;
+use pressrun_domain::id::DeliveryId;
+use pressrun_domain::naming::{self, Variables};
+use pressrun_domain::output::Format;
+use pressrun_domain::run::{ArtifactRecord, RunStatus, TileRecord};
+use pressrun_domain::schedule::FilterConfig;
+use pressrun_query::{EffectiveFilters, QueryClock};
+use pressrun_render::email::{InlineImage, MailView};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::audience::{self, Audience, Scene, Skipped, Target};
+use super::{Halt, Stop, Work, judge, message};
+use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
+use crate::executor::{MailJob, MailKpi};
+use crate::spool::WorkDir;
+
+/// What all audiences of a run share.
+struct Shared<'a> {
+    scene: Scene<'a>,
+    filters: EffectiveFilters,
+    link: Option<String>,
+    stem: String,
+    subject: String,
+    text: String,
+    kind: DestinationKind,
+}
+
+/// Resolves, judges, queries and renders; returns the pieces to promise.
+pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<Vec<Delivery>, Halt> {
+    let definition = &work.run.definition;
+    let (document, dashboard) = find(work, catalog)?;
+    let scene = Scene { catalog, document, dashboard, definition };
+    let found = audience::resolve(scene, work.context.store.as_ref()).await?;
+    for Skipped { name, reason } in &found.skipped {
+        work.record.warn(format!("recipientSkipped: {name} ({reason})"));
+    }
+    if found.audiences.is_empty() {
+        let error = "there is nobody to deliver to: every recipient was removed or may not receive it";
+        return Err(Stop::new(RunStatus::Error, "noRecipients").because(error).into());
+    }
+    let shared = shared(work, scene)?;
+    let dir = work.context.spool.work_dir(&format!("{}-{}", work.run.id, work.run.fence)).map_err(|error| stop_for(&error.into()))?;
+    let mut deliveries = Vec::new();
+    let mut all_failed = None;
+    for audience in &found.audiences {
+        match prepare_audience(work, &shared, audience, &dir).await {
+            Ok(pieces) => deliveries.extend(pieces),
+            // One audience's failure is not the others' (P4); what all share stops the run.
+            Err(Halt::Stop(stop)) if found.audiences.len() > 1 && stop.status == RunStatus::Error => {
+                let reason = stop.error.clone().unwrap_or_else(|| stop.reason.clone());
+                work.record.warn(format!("audienceFailed: {} ({reason})", audience.key));
+                let failed = DeliveryState::Failed { at: work.context.clock.now(), reason };
+                deliveries.extend(audience.targets.iter().map(|target| piece(work, audience, target, &Prepared::default(), failed.clone())));
+                all_failed = Some(stop);
+            }
+            Err(halt) => return Err(halt),
+        }
+    }
+    let pending = deliveries.iter().any(|delivery| matches!(delivery.state, DeliveryState::Pending { .. }));
+    match (pending, all_failed) {
+        (false, Some(stop)) => Err(Halt::Stop(stop)),
+        (false, None) => Err(unmet(work).into()),
+        (true, _) => {
+            let skipped = found.skipped.iter().map(|skipped| {
+                let target = Target { name: skipped.name.clone(), recipient: None, baseline: String::new() };
+                let state = DeliveryState::Skipped { reason: skipped.reason.to_owned() };
+                piece(work, &found.audiences[0], &target, &Prepared::default(), state)
+            });
+            deliveries.extend(skipped.collect::<Vec<_>>());
+            Ok(deliveries)
+        }
+    }
+}
+
+/// Nobody's condition holds (A4, A18).
+fn unmet(work: &Work<'_>) -> Stop {
+    use pressrun_domain::condition::Judgement;
+    let recorded = work.record.conditions.iter().all(|condition| condition.judgement == Judgement::BaselineRecorded);
+    Stop::new(RunStatus::ConditionUnmet, if recorded { "baselineRecorded" } else { "conditionUnmet" })
+}
+
+fn find<'a>(work: &Work<'_>, catalog: &'a Catalog) -> Result<(&'a Document, &'a Dashboard), Halt> {
+    let document = catalog.documents.get(&work.run.definition.identifier);
+    let found = document.and_then(|document| Some((document, document.dashboard.as_ref()?)));
+    found.ok_or_else(|| Stop::new(RunStatus::Error, "missingQuery").because("the dashboard no longer exists").into())
+}
+
+fn shared<'a>(work: &Work<'a>, scene: Scene<'a>) -> Result<Shared<'a>, Halt> {
+    let definition = scene.definition;
+    let filters = EffectiveFilters::new(&scene.dashboard.filters, &definition.filters)
+        .map_err(|error| Stop::new(RunStatus::Error, "orphanedFilterConfigKeys").because(error.to_string()))?;
+    let in_force: FilterConfig =
+        filters.iter().filter_map(|(key, filter)| Some((key.clone(), filter.expression.clone()?))).collect();
+    let linked = definition.options.show_content_link || definition.format == Format::LinkOnly;
+    let link = linked.then(|| work.context.links.dashboard(&definition.identifier, &in_force));
+    let zone = pressrun_cron::zone(&definition.timezone)
+        .map_err(|error| Stop::new(RunStatus::Error, "invalidTimezone").because(error.to_string()))?;
+    let tile_title = definition.tile.as_ref().and_then(|key| scene.dashboard.tiles.get(key)).map(|tile| tile.title.as_str());
+    let entity = tile_title.unwrap_or(&scene.document.name);
+    let variables: Variables<'_> = message::variables(work.run, &zone, entity);
+    let (subject, text) = message::subject_and_text(&definition.destination, &variables);
+    Ok(Shared {
+        filters,
+        link,
+        stem: naming::file_stem(template(definition), &variables),
+        subject,
+        text,
+        kind: definition.destination.kind(),
+        scene,
+    })
+}
+
+fn template(definition: &pressrun_domain::schedule::Definition) -> Option<&str> {
+    use pressrun_domain::destination::Destination;
+    match &definition.destination {
+        Destination::S3(s3) if s3.filename.is_some() => s3.filename.as_deref(),
+        _ => definition.options.filename.as_deref(),
+    }
+}
+
+/// What an audience's targets are sent.
+#[derive(Debug, Clone, Default)]
+struct Prepared {
+    artifact: Option<ArtifactRecord>,
+    message: Message,
+}
+
+async fn prepare_audience(work: &mut Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &WorkDir) -> Result<Vec<Delivery>, Halt> {
+    let definition = shared.scene.definition;
+    let content = Content {
+        catalog: shared.scene.catalog,
+        document: shared.scene.document,
+        dashboard: shared.scene.dashboard,
+        tile: definition.tile.as_ref(),
+        filters: shared.filters.clone(),
+        identity: &audience.identity,
+        clock: QueryClock::new(work.run.scheduled_for, audience.zone.clone()),
+        format: definition.format,
+        options: &definition.options,
+    };
+    let watched = definition.condition.as_ref().and_then(|condition| Some((condition, shared.scene.dashboard.query(&condition.tile)?)));
+    let judged = match watched {
+        Some((condition, query)) => Some(judge::judge_audience(work, &content, condition, query, audience, dir).await?),
+        None => None,
+    };
+    let targets = judged.as_ref().map_or(audience.targets.as_slice(), |judged| judged.met.as_slice());
+    if targets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known = judged.as_ref().map(|judged| (&judged.compiled, &judged.rows));
+    let first_tile = work.record.tiles.len();
+    let results = if definition.format == Format::LinkOnly {
+        TileResults::new()
+    } else {
+        query_tiles(work, &content, audience, known, dir).await?
+    };
+    let tiles: Vec<TileRecord> = work.record.tiles[first_tile..].to_vec();
+    let alert = watched.and_then(|(condition, _)| {
+        let record = work.record.conditions.iter().rev().find(|record| record.tile == condition.tile)?;
+        let title = shared.scene.dashboard.tiles.get(&condition.tile)?.title.as_str();
+        Some((record, condition.kind, title))
+    });
+    let notes = message::notes(alert, &tiles.iter().collect::<Vec<_>>());
+    let prepared = make(work, shared, &content, &results, notes, audience, dir).await.map_err(|error| stop_for(&error))?;
+    let pending = DeliveryState::Pending { not_before: work.context.clock.now() };
+    Ok(targets.iter().map(|target| piece(work, audience, target, &prepared, pending.clone())).collect())
+}
+
+/// Runs the content's queries and writes them into the record (S2–S4, R11, F7).
+async fn query_tiles(
+    work: &mut Work<'_>,
+    content: &Content<'_>,
+    audience: &Audience,
+    known: Option<(&pressrun_query::CompiledQuery, &crate::content::QueryRows)>,
+    dir: &WorkDir,
+) -> Result<TileResults, Halt> {
+    let definition = &work.run.definition;
+    let left = work.time_left()?;
+    let results = work
+        .context
+        .producer
+        .tiles(content, dir, known, definition.kill_jobs_on_failure, left)
+        .await
+        .map_err(|error| stop_for(&error))?;
+    let mut first_error = None;
+    for (tile, query) in content.query_tiles() {
+        let Some(result) = results.get(&tile.key) else { continue };
+        if let Ok(unapplied) = pressrun_query::unapplied(&query.sql, &content.filters) {
+            for key in unapplied {
+                work.record.warn(format!("unfiltered: tile {} does not use filter {key}", tile.key));
+            }
+        }
+        let (rows, ms, truncated, error) = match result {
+            Ok(rows) => (rows.outcome.rows, rows.outcome.ms, rows.outcome.truncated, None),
+            Err(error) => (0, 0, false, Some(error.to_string())),
+        };
+        if truncated {
+            work.record.warn(format!("truncated: tile {} at {rows} rows", tile.key));
+        }
+        if let Some(error) = &error {
+            first_error.get_or_insert_with(|| format!("\u{201c}{}\u{201d}: {error}", tile.title));
+        }
+        let (key, title, audience) = (tile.key.clone(), tile.title.clone(), audience.key.clone());
+        work.record.tiles.push(TileRecord { key, title, audience, rows, ms, truncated, error });
+    }
+    let succeeded = results.values().filter(|result| result.is_ok()).count();
+    let detail = format!("{succeeded} of {} queries for {}", results.len(), audience.key);
+    work.note("queried", Some(detail));
+    if let Some(error) = first_error {
+        if definition.kill_jobs_on_failure {
+            return Err(Stop::new(RunStatus::Killed, "queryFailed").because(error).into());
+        }
+        if succeeded == 0 {
+            return Err(Stop::new(RunStatus::Error, "everyQueryFailed").because(error).into());
+        }
+    }
+    Ok(results)
+}
+
+/// Renders the artifact, the preview and the words of a mail.
+async fn make(
+    work: &mut Work<'_>,
+    shared: &Shared<'_>,
+    content: &Content<'_>,
+    results: &TileResults,
+    notes: Vec<String>,
+    audience: &Audience,
+    dir: &WorkDir,
+) -> Result<Prepared, ContentError> {
+    let definition = shared.scene.definition;
+    let producer = work.context.producer.clone();
+    let report = content.report(results, shared.link.clone(), notes.clone());
+    let request = |format| RenderRequest {
+        format,
+        options: &definition.options,
+        single_tile: definition.tile.is_some(),
+        file_stem: &shared.stem,
+        imprint: Some(format!("{} · {}", shared.scene.catalog.organization.name, definition.name)),
+    };
+    let artifact = match (definition.format, shared.kind) {
+        // The address is in the words; a destination that takes only files gets it as one (R1).
+        (Format::LinkOnly, DestinationKind::Sftp | DestinationKind::S3) => Some(link_file(work, shared, audience, dir)?),
+        (Format::LinkOnly, DestinationKind::Email | DestinationKind::Webhook | DestinationKind::Slack) => None,
+        (format, _) => {
+            let made = producer.render(report.clone(), request(format), dir).await?;
+            for warning in &made.rendered.warnings {
+                work.record.warn(format!("render: {warning}"));
+            }
+            Some(keep(work, &made, &shared.stem, audience)?)
+        }
+    };
+    if let Some(artifact) = &artifact {
+        work.record.artifacts.push(artifact.clone());
+        work.note("rendered", Some(format!("{} ({} bytes) for {}", artifact.name, artifact.bytes, audience.key)));
+    }
+    let mut message = Message { subject: shared.subject.clone(), text: shared.text.clone(), link: shared.link.clone(), ..Message::default() };
+    if shared.kind == DestinationKind::Email {
+        let picture = match (definition.format, work.context.config.mail_preview) {
+            (Format::Png, _) => artifact.as_ref().map(|artifact| artifact.sha256.clone()),
+            (Format::Pdf, true) => preview(work, &producer, &report, request(Format::Png), dir).await,
+            _ => None,
+        };
+        let view = mail_view(work, shared, content, &picture, notes);
+        let kpis = kpi_tiles(&report).map(|tile| MailKpi { tile }).collect();
+        let job = MailJob { view, kpis, zone: content.clock.zone.clone() };
+        let body = producer.executors().mail(job, work.context.config.render_deadline).await?;
+        message.text = body.text;
+        message.html_artifact = Some(keep_bytes(work, body.html.as_bytes(), dir)?);
+        message.inline_png = picture;
+    }
+    Ok(Prepared { artifact, message })
+}
+
+/// A picture of the first page for inside the mail; a mail without it is still a mail.
+async fn preview(
+    work: &mut Work<'_>,
+    producer: &crate::content::Producer,
+    report: &pressrun_render::Report,
+    request: RenderRequest<'_>,
+    dir: &WorkDir,
+) -> Option<String> {
+    let mut report = report.clone();
+    report.pages.truncate(1);
+    let kept = match producer.render(report, request, dir).await {
+        Ok(made) => work.context.spool.adopt(&made.path, &made.rendered.sha256).map(|_| made.rendered.sha256).map_err(ContentError::from),
+        Err(error) => Err(error),
+    };
+    match kept {
+        Ok(sha256) => Some(sha256),
+        Err(error) => {
+            work.record.warn(format!("noPreview: {error}"));
+            None
+        }
+    }
+}
+
+fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, picture: &Option<String>, notes: Vec<String>) -> MailView {
+    let definition = shared.scene.definition;
+    let zone = jiff::tz::TimeZone::get(&content.clock.zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let when = work.run.scheduled_for.to_zoned_datetime(zone).strftime("%A, %-d %B %Y, %H:%M %Z").to_string();
+    MailView {
+        title: shared.scene.document.name.clone(),
+        message: shared.text.clone(),
+        link: shared.link.clone(),
+        filters: if definition.options.show_filters { content.filter_lines() } else { Vec::new() },
+        kpis: Vec::new(),
+        inline_image: picture.as_ref().map(|_| InlineImage {
+            content_id: "dashboard".to_owned(),
+            alt: format!("{}, as of {when}", shared.scene.document.name),
+            width: 600,
+        }),
+        notes,
+        unsubscribe: Some(message::UNSUBSCRIBE_PLACEHOLDER.to_owned()),
+        organization: shared.scene.catalog.organization.name.clone(),
+        schedule_name: definition.name.clone(),
+        scheduled_for_text: when,
+    }
+}
+
+/// KPI tiles of a report, whose numbers also stand in the mail as text.
+fn kpi_tiles(report: &pressrun_render::Report) -> impl Iterator<Item = pressrun_render::TileView> + '_ {
+    let tiles = report.pages.iter().flat_map(|page| &page.tiles);
+    tiles.filter(|tile| tile.data().is_some_and(|data| data.chart.mark == pressrun_domain::chart::Mark::Kpi)).take(6).cloned()
+}
+
+fn link_file(work: &Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &WorkDir) -> Result<ArtifactRecord, ContentError> {
+    let json = serde_json::json!({ "url": shared.link }).to_string();
+    let sha256 = keep_bytes(work, json.as_bytes(), dir)?;
+    Ok(ArtifactRecord {
+        audience: audience.key.clone(),
+        name: format!("{}.json", shared.stem),
+        media_type: "application/json".to_owned(),
+        bytes: json.len() as u64,
+        sha256,
+        pages: 0,
+        ms: 0,
+    })
+}
+
+fn keep(work: &Work<'_>, made: &Made, stem: &str, audience: &Audience) -> Result<ArtifactRecord, ContentError> {
+    work.context.spool.adopt(&made.path, &made.rendered.sha256)?;
+    Ok(ArtifactRecord {
+        audience: audience.key.clone(),
+        name: format!("{stem}.{}", made.rendered.extension),
+        media_type: made.rendered.media_type.clone(),
+        bytes: made.rendered.bytes,
+        sha256: made.rendered.sha256.clone(),
+        pages: made.rendered.pages,
+        ms: made.ms,
+    })
+}
+
+fn keep_bytes(work: &Work<'_>, bytes: &[u8], dir: &WorkDir) -> Result<String, ContentError> {
+    let sha256 = hex::encode(Sha256::digest(bytes));
+    let path = dir.file(&sha256);
+    std::fs::write(&path, bytes)?;
+    work.context.spool.adopt(&path, &sha256)?;
+    Ok(sha256)
+}
+
+fn piece(work: &Work<'_>, audience: &Audience, target: &Target, prepared: &Prepared, state: DeliveryState) -> Delivery {
+    let id = delivery_id(work, &target.name);
+    let mut message = prepared.message.clone();
+    message.unsubscribe = target.recipient.map(|recipient| work.context.links.unsubscribe(work.run.schedule_id, recipient));
+    Delivery {
+        id,
+        run: work.run.id,
+        target: target.name.clone(),
+        audience: audience.key.clone(),
+        artifact: prepared.artifact.clone(),
+        idempotency_key: format!("pressrun-{id}"),
+        message,
+        state,
+        attempts: Vec::new(),
+    }
+}
+
+/// The same for the same run and target, so that promising twice is promising once.
+pub(super) fn delivery_id(work: &Work<'_>, target: &str) -> DeliveryId {
+    DeliveryId(Uuid::new_v5(&work.run.id.0, target.to_lowercase().as_bytes()))
+}
+
+/// What cannot be rendered ends the run with a named reason (S5).
+fn stop_for(error: &ContentError) -> Stop {
+    Stop::new(RunStatus::Error, error.reason()).because(error.to_string())
+}

@@ -1,0 +1,126 @@
+//! `pressrun key`: API keys.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use pressrun_catalog::CatalogHandle;
+use pressrun_domain::clock::Clock;
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::key::KeyKind;
+
+use crate::app::open_store;
+use crate::clock::WallClock;
+use crate::config::Settings;
+use crate::show;
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a key and print its token, once.
+    Create(Create),
+    /// List keys, without their tokens.
+    List(Place),
+    /// Stop a key from working.
+    Revoke(Revoke),
+}
+
+/// Where keys are.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// Configuration file.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Arguments of `pressrun key create`.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// What the key may do.
+    #[arg(long, value_enum)]
+    kind: Kind,
+    /// Address of the member it belongs to.
+    #[arg(long)]
+    member: EmailAddress,
+    /// What it is for.
+    #[arg(long, default_value = "")]
+    name: String,
+    #[command(flatten)]
+    place: Place,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `pressrun key revoke`.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// Id of the key, as `key list` prints it.
+    id: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Everything, and act for members.
+    Organization,
+    /// What its member may do.
+    Personal,
+}
+
+/// Runs `pressrun key …`.
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    super::serve::runtime()?.block_on(async {
+        match command {
+            Command::Create(create) => create_key(create).await,
+            Command::List(place) => list(place).await,
+            Command::Revoke(revoke) => revoke_key(revoke).await,
+        }
+    })
+}
+
+async fn create_key(create: Create) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(create.place.config.as_deref())?;
+    let catalog = CatalogHandle::open(&settings.catalog.path, std::sync::Arc::new(WallClock))?.current();
+    let Some(member) = catalog.member_by_email(&create.member) else {
+        bail!("people.yaml has no member with the address {}", create.member);
+    };
+    let (store, _) = open_store(&settings).await?;
+    let kind = match create.kind {
+        Kind::Organization => KeyKind::Organization,
+        Kind::Personal => KeyKind::Personal,
+    };
+    let (token, key, hash) = pressrun_api::mint(kind, member.id, &create.name, WallClock.now()).context("could not make a token")?;
+    store.insert_key(&key, hash).await?;
+    if create.json {
+        show::line(serde_json::json!({ "id": key.id, "kind": kind.as_str(), "member": create.member, "token": token.expose() }));
+    } else {
+        show::line(token.expose());
+        show::hint("this token is shown once; send it as `Authorization: Bearer <token>`");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(place: Place) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(place.config.as_deref())?;
+    let (store, _) = open_store(&settings).await?;
+    for key in store.list_keys().await? {
+        let state = key.revoked_at.map_or_else(|| "active".to_owned(), |at| format!("revoked {at}"));
+        show::line(format!("{}  {:<12}  {}…  {}  {state}  {}", key.id, key.kind.as_str(), key.prefix, key.created_at, key.name));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn revoke_key(revoke: Revoke) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(revoke.place.config.as_deref())?;
+    let id = revoke.id.parse().with_context(|| format!("{:?} is no key id", revoke.id))?;
+    let (store, _) = open_store(&settings).await?;
+    if !store.revoke_key(id, WallClock.now()).await? {
+        bail!("there is no active key {id}");
+    }
+    show::line(format!("revoked {id}"));
+    Ok(ExitCode::SUCCESS)
+}

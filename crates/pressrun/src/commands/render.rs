@@ -1,0 +1,189 @@
+//! `pressrun render`: the main job once, without a server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use jiff::Timestamp;
+use pressrun_catalog::CatalogHandle;
+use pressrun_domain::audience::Identity;
+use pressrun_domain::catalog::{AttributeValues, Catalog};
+use pressrun_domain::clock::Clock;
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{DocumentIdentifier, FilterKey, TileKey};
+use pressrun_domain::naming::safe_name;
+use pressrun_domain::output::{Format, OutputOptions, PaperFormat, PaperOrientation};
+use pressrun_domain::schedule::FilterConfig;
+use pressrun_engine::content::{Content, Producer, RenderRequest};
+use pressrun_engine::pipeline::audience::member_identity;
+use pressrun_engine::spool::Spool;
+use pressrun_query::{EffectiveFilters, QueryClock};
+
+use crate::app::{engine_config, executors};
+use crate::clock::WallClock;
+use crate::config::Settings;
+use crate::show;
+
+/// Arguments of `pressrun render`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Identifier of the document.
+    identifier: String,
+    /// Catalog folder; the sample catalog when absent.
+    #[arg(long)]
+    catalog: Option<PathBuf>,
+    /// pdf, png, xlsx, csv or json.
+    #[arg(long, default_value = "pdf")]
+    format: String,
+    /// Only this tile.
+    #[arg(long)]
+    tile: Option<String>,
+    /// Filter value, such as region=US or region='["US","EU"]' or a filter object as JSON; repeatable.
+    #[arg(long = "filter")]
+    filters: Vec<String>,
+    /// Address of the member whose rows are seen; nobody's attributes when absent.
+    #[arg(long = "as")]
+    viewer: Option<EmailAddress>,
+    /// Instant as of which relative dates are taken; now when absent.
+    #[arg(long)]
+    at: Option<Timestamp>,
+    /// Query time zone; the dashboard's or the connection's when absent.
+    #[arg(long)]
+    timezone: Option<String>,
+    /// a3, a4, legal, letter, fit_page or tabloid.
+    #[arg(long)]
+    paper: Option<String>,
+    /// Sheets wider than tall.
+    #[arg(long)]
+    landscape: bool,
+    /// Tiles full width, one under the other.
+    #[arg(long)]
+    single_column: bool,
+    /// Tables with up to 1,000 rows instead of what fits.
+    #[arg(long)]
+    expand_tables: bool,
+    /// No title.
+    #[arg(long)]
+    hide_title: bool,
+    /// Values in their display format (csv, json, xlsx).
+    #[arg(long)]
+    formatted: bool,
+    /// File to write; named after the document when absent.
+    #[arg(short = 'o', long = "output")]
+    output: Option<PathBuf>,
+}
+
+/// Renders one file and prints where it is.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    super::serve::init_logs("warn", false);
+    super::serve::runtime()?.block_on(render(arguments))
+}
+
+async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Some(format) = Format::from_wire(&arguments.format).filter(|format| *format != Format::LinkOnly) else {
+        bail!("there is no format {:?}; use pdf, png, xlsx, csv or json", arguments.format);
+    };
+    let temp = tempfile::tempdir().context("could not create a temporary folder")?;
+    let folder = match &arguments.catalog {
+        Some(folder) => folder.clone(),
+        None => super::demo::write_sample(&temp.path().join("catalog"))?,
+    };
+    let catalog = CatalogHandle::open(&folder, Arc::new(WallClock))?.current();
+    let identifier = DocumentIdentifier::from(arguments.identifier.as_str());
+    let Some(document) = catalog.documents.get(&identifier) else {
+        let known: Vec<_> = catalog.documents.keys().map(DocumentIdentifier::as_str).collect();
+        bail!("the catalog has no document {identifier:?}; it has: {}", known.join(", "), identifier = identifier.as_str());
+    };
+    let Some(dashboard) = &document.dashboard else { bail!("document {identifier} has no dashboard") };
+    let tile = arguments.tile.as_deref().map(TileKey::from);
+    if let Some(key) = &tile
+        && dashboard.query(key).is_none()
+    {
+        bail!("the dashboard has no query {key}");
+    }
+    let filters = filters(&arguments.filters)?;
+    let filters = EffectiveFilters::new(&dashboard.filters, &filters)?;
+    let identity = identity(&catalog, arguments.viewer.as_ref())?;
+    let connection_zone = || catalog.connections.get(&dashboard.connection).map(|connection| connection.timezone.clone());
+    let zone = arguments.timezone.clone().or_else(|| dashboard.timezone.clone()).or_else(connection_zone).unwrap_or_else(|| "UTC".to_owned());
+    pressrun_cron::zone(&zone).with_context(|| format!("timezone {zone:?} is not valid"))?;
+    let options = options(&arguments)?;
+    let content = Content {
+        catalog: &catalog,
+        document,
+        dashboard,
+        tile: tile.as_ref(),
+        filters,
+        identity: &identity,
+        clock: QueryClock::new(arguments.at.unwrap_or_else(|| WallClock.now()), zone),
+        format,
+        options: &options,
+    };
+
+    let mut settings = Settings::default();
+    settings.spool.path = temp.path().join("spool");
+    let spool = Spool::open(&settings.spool.path)?;
+    let producer = Producer::new(executors(&settings)?, Arc::new(engine_config(&settings)));
+    let work = spool.work_dir("render")?;
+    let progress = show::progress(None, "running queries");
+    let results = producer.tiles(&content, &work, None, false, Duration::from_secs(600)).await?;
+    progress.set_message("rendering");
+    let report = content.report(&results, None, Vec::new());
+    let stem = safe_name(&document.name);
+    let request = RenderRequest { format, options: &options, single_tile: tile.is_some(), file_stem: &stem, imprint: Some(catalog.organization.name.clone()) };
+    let made = producer.render(report, request, &work).await?;
+    progress.finish_and_clear();
+
+    let output = arguments.output.unwrap_or_else(|| PathBuf::from(format!("{stem}.{}", made.rendered.extension)));
+    std::fs::copy(&made.path, &output).with_context(|| format!("could not write {}", output.display()))?;
+    show::line(output.display());
+    for warning in &made.rendered.warnings {
+        show::hint(warning);
+    }
+    let mut failed = false;
+    for (key, result) in &results {
+        if let Err(error) = result {
+            failed = true;
+            show::error(&anyhow::Error::new(error.clone()).context(format!("tile {key}")));
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// `key=value` where the value is JSON (an object or a list) or one plain word.
+fn filters(arguments: &[String]) -> anyhow::Result<FilterConfig> {
+    let mut filters = FilterConfig::new();
+    for argument in arguments {
+        let Some((key, value)) = argument.split_once('=') else { bail!("--filter {argument:?}: write it as key=value") };
+        let value = match serde_json::from_str::<serde_json::Value>(value) {
+            Ok(json @ (serde_json::Value::Array(_) | serde_json::Value::Object(_))) => json,
+            _ => serde_json::json!([value]),
+        };
+        filters.insert(FilterKey::from(key), value);
+    }
+    Ok(filters)
+}
+
+fn identity(catalog: &Catalog, viewer: Option<&EmailAddress>) -> anyhow::Result<Identity> {
+    let Some(email) = viewer else {
+        return Ok(Identity::effective(catalog.attributes.values(), &AttributeValues::new(), []));
+    };
+    let Some(member) = catalog.member_by_email(email) else { bail!("people.yaml has no member with the address {email}") };
+    Ok(member_identity(catalog, member))
+}
+
+fn options(arguments: &Arguments) -> anyhow::Result<OutputOptions> {
+    let paper = |text: &String| PaperFormat::ALL.into_iter().find(|paper| paper.as_str() == text).with_context(|| format!("there is no paper {text:?}"));
+    Ok(OutputOptions {
+        paper_format: arguments.paper.as_ref().map(paper).transpose()?,
+        paper_orientation: arguments.landscape.then_some(PaperOrientation::Landscape),
+        single_column_layout: arguments.single_column,
+        expand_tables_to_show_all_rows: arguments.expand_tables,
+        hide_title: arguments.hide_title,
+        enable_formatting: arguments.formatted,
+        ..OutputOptions::default()
+    })
+}

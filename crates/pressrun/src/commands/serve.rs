@@ -1,0 +1,53 @@
+//! `pressrun serve`: API, pages, scheduler and workers.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::app::{App, Role, stop_signal};
+use crate::config::Settings;
+
+/// Arguments of `pressrun serve`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Configuration file; every key can be overridden by environment, such as PRESSRUN_SERVER__LISTEN.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// What this process does.
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    role: Role,
+    /// Write logs as JSON lines.
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    init_logs("info", arguments.log_json);
+    let settings = Settings::load(arguments.config.as_deref())?;
+    runtime()?.block_on(async {
+        let app = App::open(&settings).await?;
+        let listen = &settings.server.listen;
+        let listener = TcpListener::bind(listen).await.with_context(|| format!("server.listen: could not listen on {listen}"))?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        app.serve(listener, arguments.role, stop_signal()?).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The runtime of servers.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?)
+}
+
+/// Logs to standard error; `PRESSRUN_LOG` sets the level.
+pub fn init_logs(level: &str, json: bool) {
+    let filter = EnvFilter::try_from_env("PRESSRUN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second initialization, in tests, keeps the first.
+    let _ = if json { logs.json().try_init() } else { logs.try_init() };
+}

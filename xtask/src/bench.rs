@@ -1,0 +1,11 @@
+//! Benchmarks that print figures.
+
+use anyhow::bail;
+
+/// Runs one by name, in release mode.
+pub(crate) fn run(name: &str) -> anyhow::Result<()> {
+    match name {
+        "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
+        other => bail!("there is no benchmark {other:?}; there is: cron"),
+    }
+}
