@@ -60,8 +60,12 @@ pub(crate) struct Tick {
 pub(crate) struct Labels {
     lines: Vec<Line>,
     turned: bool,
+    /// Size of the text; a little smaller when that spares turning it.
+    size: f64,
     /// Height taken below the axis.
     pub(crate) height: f64,
+    /// Room missing on the left, for which turned labels were cut.
+    pub(crate) overhang: f64,
 }
 
 struct Line {
@@ -96,7 +100,7 @@ impl Labels {
         if kept.is_empty() {
             kept.extend(ticks.first());
         }
-        let mut labels = Self { lines: Vec::new(), turned: false, height: theme.small + PAD + 1.0 };
+        let mut labels = Self { lines: Vec::new(), turned: false, size: theme.small, height: theme.small + PAD + 1.0, overhang: 0.0 };
         let mut context: Option<&str> = None;
         let mut free = f64::NEG_INFINITY;
         for tick in kept {
@@ -120,13 +124,30 @@ impl Labels {
 
     /// Labels of categories `step` apart: whole, else in two lines, else turned and cut; thinned only when turned ones touch.
     pub(crate) fn categories(ticks: &[Tick], step: f64, limits: (f64, f64), most: f64, theme: &Theme) -> Self {
-        let size = theme.small;
-        let room = step - AIR;
+        for size in [theme.small, theme.small * 0.84] {
+            if let Some(labels) = Self::flat(ticks, step - 3.0, limits, most, size) {
+                return labels;
+            }
+        }
+        // Few categories with long names read better cut than turned.
+        let (size, room) = (theme.small, step - AIR);
+        if room >= size * 6.5 {
+            let lines = ticks.iter().map(|tick| Line { x: tick.x, row: 0, text: measure::ellipsize(&tick.text, size, Weight::Regular, room), anchor: Anchor::Middle });
+            return Self { lines: lines.collect(), turned: false, size, height: size + PAD + 1.0, overhang: 0.0 };
+        }
+        Self::turned(ticks, step, limits, most, theme)
+    }
+
+    /// All labels whole in one line or two, each within `room`; `None` when they do not fit.
+    fn flat(ticks: &[Tick], room: f64, limits: (f64, f64), most: f64, size: f64) -> Option<Self> {
         let width = |text: &str| measure::width(text, size, Weight::Regular);
         let inside = |tick: &Tick, width: f64| tick.x - width / 2.0 >= limits.0 && tick.x + width / 2.0 <= limits.1;
         if ticks.iter().all(|tick| width(&tick.text) <= room && inside(tick, width(&tick.text))) {
             let lines = ticks.iter().map(|tick| Line { x: tick.x, row: 0, text: tick.text.clone(), anchor: Anchor::Middle }).collect();
-            return Self { lines, turned: false, height: size + PAD + 1.0 };
+            return Some(Self { lines, turned: false, size, height: size + PAD + 1.0, overhang: 0.0 });
+        }
+        if most < size * 2.0 + PAD + 4.0 {
+            return None;
         }
         let broken: Option<Vec<(f64, String, String)>> = ticks
             .iter()
@@ -137,18 +158,10 @@ impl Labels {
                 measure::two_lines(&tick.text, size, Weight::Regular, room).map(|(a, b)| (tick.x, a, b))
             })
             .collect();
-        if let Some(broken) = broken.filter(|_| most >= size * 2.0 + PAD + 4.0) {
-            let lines = broken.into_iter().flat_map(|(x, first, second)| {
-                [Line { x, row: 0, text: first, anchor: Anchor::Middle }, Line { x, row: 1, text: second, anchor: Anchor::Middle }]
-            });
-            return Self { lines: lines.collect(), turned: false, height: size * 2.0 + PAD + 4.0 };
-        }
-        // Few categories with long names read better cut than turned.
-        if room >= size * 6.5 {
-            let lines = ticks.iter().map(|tick| Line { x: tick.x, row: 0, text: measure::ellipsize(&tick.text, size, Weight::Regular, room), anchor: Anchor::Middle });
-            return Self { lines: lines.collect(), turned: false, height: size + PAD + 1.0 };
-        }
-        Self::turned(ticks, step, limits, most, theme)
+        let lines = broken?.into_iter().flat_map(|(x, first, second)| {
+            [Line { x, row: 0, text: first, anchor: Anchor::Middle }, Line { x, row: 1, text: second, anchor: Anchor::Middle }]
+        });
+        Some(Self { lines: lines.collect(), turned: false, size, height: size * 2.0 + PAD + 4.0, overhang: 0.0 })
     }
 
     fn turned(ticks: &[Tick], step: f64, limits: (f64, f64), most: f64, theme: &Theme) -> Self {
@@ -156,10 +169,12 @@ impl Labels {
         let (sin, cos) = TURN.to_radians().sin_cos();
         let every = ((size * 1.25 / sin) / step.max(0.01)).ceil().max(1.0) as usize;
         let deepest = ((most - PAD - size * cos) / sin).max(size * 2.0);
-        let mut labels = Self { lines: Vec::new(), turned: true, height: 0.0 };
+        let mut labels = Self { lines: Vec::new(), turned: true, size, height: 0.0, overhang: 0.0 };
         let mut longest = 0.0f64;
         for tick in ticks.iter().step_by(every) {
             let room = deepest.min((tick.x - limits.0) / cos);
+            let wanted = measure::width(&tick.text, size, Weight::Regular).min(deepest);
+            labels.overhang = labels.overhang.max((wanted - room) * cos);
             let text = measure::ellipsize(&tick.text, size, Weight::Regular, room);
             longest = longest.max(measure::width(&text, size, Weight::Regular));
             labels.lines.push(Line { x: tick.x, row: 0, text, anchor: Anchor::End });
@@ -171,11 +186,11 @@ impl Labels {
     /// Draws below the axis at `y`.
     pub(crate) fn draw(&self, svg: &mut Svg, y: f64, theme: &Theme) {
         for line in &self.lines {
-            let style = TextStyle { size: theme.small, weight: Weight::Regular, color: theme.muted, anchor: line.anchor };
+            let style = TextStyle { size: self.size, weight: Weight::Regular, color: theme.muted, anchor: line.anchor };
             if self.turned {
-                svg.text_turned(line.x + theme.small * 0.3, y + PAD + theme.small * 0.6, &line.text, style, -TURN);
+                svg.text_turned(line.x + self.size * 0.3, y + PAD + self.size * 0.6, &line.text, style, -TURN);
             } else {
-                let below = PAD + theme.small * 0.85 + line.row as f64 * (theme.small + 3.0);
+                let below = PAD + self.size * 0.85 + line.row as f64 * (self.size + 3.0);
                 svg.text(line.x, y + below, &line.text, style);
             }
         }

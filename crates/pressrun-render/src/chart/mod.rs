@@ -99,7 +99,7 @@ pub fn draw(input: &ChartInput<'_>, size: Size, theme: &Theme) -> Result<Drawn, 
     if told.empty {
         canvas.no_results();
     }
-    Ok(Drawn { svg: canvas.svg.finish(), alt: told.alt, notes: told.notes })
+    Ok(Drawn { svg: canvas.svg.finish(&told.alt), alt: told.alt, notes: told.notes })
 }
 
 #[cfg(test)]

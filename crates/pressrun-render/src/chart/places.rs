@@ -21,7 +21,7 @@ pub(crate) struct XAxis {
 pub(crate) fn bands(places: &Places, left: f64, right: f64, most: f64, theme: &Theme) -> XAxis {
     let band = Band { from: left, to: right, count: places.len() };
     let x: Vec<f64> = (0..places.len()).map(|i| band.center(i)).collect();
-    let limits = (0.0, right + 4.0);
+    let limits = (0.0, right + 2.0);
     let labels = match places.kind {
         PlaceKind::Category | PlaceKind::Number => {
             let ticks: Vec<Tick> = x.iter().zip(&places.labels).map(|(x, text)| Tick { x: *x, text: text.clone(), context: None }).collect();
@@ -82,7 +82,7 @@ pub(crate) fn continuous(places: &Places, left: f64, right: f64, most: f64, them
     let range = high - low;
     let place = |at: f64| if range > 0.0 { left + (at - low) / range * (right - left) } else { f64::midpoint(left, right) };
     let x: Vec<f64> = places.at.iter().map(|at| place(*at)).collect();
-    let limits = (0.0, right + 6.0);
+    let limits = (0.0, right + 4.0);
     let ticks: Vec<Tick> = if places.kind == PlaceKind::Time {
         time_ticks(places, low, high, right - left, theme).into_iter().map(|(at, text, context)| Tick { x: place(at), text, context }).collect()
     } else if range > 0.0 {
@@ -96,7 +96,7 @@ pub(crate) fn continuous(places: &Places, left: f64, right: f64, most: f64, them
 
 /// Round numbers within the range, with labels.
 pub(crate) fn number_ticks(low: f64, high: f64, pixels: f64, places: &Places) -> Vec<(f64, String)> {
-    let scale = ValueScale::linear(low, high, ((pixels / 60.0) as usize).clamp(2, 10));
+    let scale = ValueScale::linear(low, high, ((pixels / 34.0) as usize).clamp(2, 10));
     let largest = low.abs().max(high.abs());
     let slack = (high - low) * 1e-9;
     let inside = scale.ticks.iter().filter(|tick| **tick >= low - slack && **tick <= high + slack);
@@ -112,7 +112,7 @@ fn time_ticks(places: &Places, low: f64, high: f64, pixels: f64, theme: &Theme) 
         return vec![(low, text, None)];
     }
     let sample = walls.first().and_then(|wall| places.format.date_label(*wall)).unwrap_or_else(|| "00:00".to_owned());
-    let every = (measure::width(&sample, theme.small, Weight::Regular) + 14.0).max(34.0);
+    let every = (measure::width(&sample, theme.small, Weight::Regular) + 8.0).max(28.0);
     let mut most = ((pixels / every) as usize).clamp(2, 14);
     loop {
         let (unit, ticks) = time::ticks(low, high, most, &places.zone);

@@ -128,9 +128,13 @@ impl Plot {
         heading.draw(canvas);
         let top = heading.height(theme) + above.max(theme.small * 0.5);
         let axis = axis((canvas.height - top - theme.small * 2.0 - 8.0).max(10.0));
-        let left = axis.width(theme).min(canvas.width * 0.4);
+        let mut left = axis.width(theme).min(canvas.width * 0.4);
         let right = (canvas.width - margin - 2.0).max(left + 4.0);
-        let x = places(left, right, canvas.height * 0.34);
+        let mut x = places(left, right, canvas.height * 0.34);
+        if x.labels.overhang > 1.0 && right - left > 80.0 {
+            left += x.labels.overhang.min((right - left) * 0.12);
+            x = places(left, right, canvas.height * 0.34);
+        }
         let bottom = (canvas.height - x.labels.height).max(top + 4.0);
         let plot = Self { left, right, top, bottom, axis, x };
         plot.draw_grid(canvas);

@@ -36,14 +36,11 @@ impl Svg {
         Self { out }
     }
 
-    /// A title that screen readers say; first child of the drawing.
-    pub(crate) fn title(&mut self, text: &str) {
-        let _ = write!(self.out, "<title>{}</title>", escape(text));
-    }
-
-    pub(crate) fn finish(mut self) -> String {
+    /// The document; `label` is what screen readers say of it.
+    pub(crate) fn finish(mut self, label: &str) -> String {
         self.out.push_str("</svg>\n");
-        self.out
+        let label = format!("<svg role=\"img\" aria-label=\"{}\" ", escape(label));
+        self.out.replacen("<svg ", &label, 1)
     }
 
     pub(crate) fn rect(&mut self, x: f64, y: f64, width: f64, height: f64, radius: f64, fill: Color) {
@@ -288,9 +285,8 @@ mod tests {
     #[test]
     fn hostile_text_is_inert() {
         let mut svg = Svg::new(10.0, 10.0);
-        svg.title("</title><script>");
         svg.text(0.0, 0.0, "</text><script>alert(1)</script>&#x0;\u{0}\u{7}\u{202e}\u{ffff}", style(Anchor::Start));
-        let out = svg.finish();
+        let out = svg.finish("\"><script>");
         assert!(!out.contains("<script") && !out.contains('\u{0}') && !out.contains('\u{202e}'), "{out}");
         assert!(out.contains("&lt;/text&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;#x0;"), "{out}");
     }
@@ -314,6 +310,6 @@ mod tests {
     fn blank_text_draws_nothing() {
         let mut svg = Svg::new(1.0, 1.0);
         svg.text(0.0, 0.0, " \u{7} ", style(Anchor::End));
-        assert!(!svg.finish().contains("<text"));
+        assert!(!svg.finish("").contains("<text"));
     }
 }

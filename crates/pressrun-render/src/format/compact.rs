@@ -12,6 +12,13 @@ pub(super) fn compact(format: Option<&NumberFormat>, number: f64, axis: Option<(
     let Some(mut digits) = Digits::from_f64(number) else {
         return "–".to_owned();
     };
+    // The author's own format, where it is no longer than ours: shares, and numbers below ten thousand.
+    if let (Some(format), None) = (format, axis) {
+        let shift = format.positive().shift;
+        if shift > 0 || (shift == 0 && number.abs() < 9999.5) {
+            return format.display(&digits, separators);
+        }
+    }
     let section = format.map(NumberFormat::positive);
     let percent = section.is_some_and(|section| section.shift % 3 != 0);
     if percent {

@@ -56,7 +56,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         canvas,
         &heading,
         (0.0, 0.0),
-        |pixels| ValueAxis::new(low, high, log, pixels, 32.0, &format),
+        |pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &format),
         |left, right, most| places::continuous(&table.places, left, right - 2.0, most, theme),
     );
     if stacked { draw_stack(&table, &pieces, &plot, canvas) } else { draw_overlaid(&table, &plot, canvas) }

@@ -159,7 +159,7 @@ fn stand(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
         canvas,
         &heading,
         (0.0, above),
-        |pixels| ValueAxis::new(bars.low, bars.high, bars.log, pixels, 32.0, &bars.format),
+        |pixels| ValueAxis::new(bars.low, bars.high, bars.log, pixels, if bars.log { 22.0 } else { 32.0 }, &bars.format),
         |left, right, most| places::bands(&table.places, left, right, most, theme),
     );
     let step = plot.x.band.step();

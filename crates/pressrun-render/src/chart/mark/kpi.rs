@@ -30,7 +30,6 @@ struct Kpi {
     short: Option<String>,
     rising: Option<bool>,
     spark: Option<Vec<Option<f64>>>,
-    format: crate::format::FieldFormat,
 }
 
 /// The texts of a KPI: the number of the last row, compared as the chart says.
@@ -97,7 +96,7 @@ fn read(input: &ChartInput<'_>) -> Result<Kpi, ChartError> {
         None => None,
     };
     let spark = spark.filter(|values| values.iter().flatten().count() > 1);
-    Ok(Kpi { text, label: format.label.clone(), short: now.map(|now| typographic(format.short(now))), rising, spark, format })
+    Ok(Kpi { text, label: format.label.clone(), short: now.map(|now| typographic(format.short(now))), rising, spark })
 }
 
 /// One decimal below a hundred per cent, none above, and never a wall of digits.
@@ -115,7 +114,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let (width, height) = (canvas.width, canvas.height);
     let theme = canvas.theme;
     let compared = kpi.text.change.is_some() || kpi.text.compared_with.is_some();
-    let line_height = if height < 60.0 { 11.0 } else { 14.0 };
+    let line_height = if height < 60.0 { 12.0 } else { 16.5 };
     let below = if compared { line_height } else { 0.0 };
     // Beside the number in flat tiles, under it in high ones.
     let beside = kpi.spark.is_some() && height - below < 66.0 && width >= 150.0;
@@ -139,10 +138,10 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     }
     if let Some(values) = &kpi.spark {
         if under {
-            line::spark(values, (0.0, height - spark_height), (width, spark_height), canvas, &kpi.format);
+            line::spark(values, (0.0, height - spark_height), (width, spark_height), canvas);
         } else if beside {
             let left = width * 0.6;
-            line::spark(values, (left, height * 0.15), (width - left, height * 0.7), canvas, &kpi.format);
+            line::spark(values, (left, height * 0.15), (width - left, height * 0.7), canvas);
         }
     }
     let mut alt = format!("{}: {}", kpi.label, kpi.text.value);

@@ -10,7 +10,6 @@ use super::super::plot::{Canvas, Heading, Plot};
 use super::super::svg::{Anchor, polyline};
 use super::super::{ChartError, ChartInput, Told, alt, measure};
 use super::{needed, values};
-use crate::format::FieldFormat;
 
 /// Most points of all lines together; more are thinned, extremes kept.
 const MOST_POINTS: usize = 6000;
@@ -34,7 +33,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         canvas,
         &heading,
         (margin, 0.0),
-        |pixels| ValueAxis::new(low, high, log, pixels, 32.0, &table.format),
+        |pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &table.format),
         |left, right, most| places::continuous(&table.places, left + 2.0, right - 2.0, most, theme),
     );
     plot.draw_base(canvas);
@@ -52,9 +51,9 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
 
 /// The range of a line's axis: zero belongs to it unless the values lie far from it.
 pub(super) fn with_zero(low: f64, high: f64) -> (f64, f64) {
-    if low >= 0.0 && low < high * 0.7 {
+    if low >= 0.0 && (low < high * 0.7 || low >= high) {
         (0.0, high)
-    } else if high <= 0.0 && high > low * 0.7 {
+    } else if high <= 0.0 && (high > low * 0.7 || high <= low) {
         (low, 0.0)
     } else {
         (low, high)
@@ -80,17 +79,21 @@ fn heading(table: &Table, canvas: &Canvas<'_>) -> (Heading, f64) {
 fn draw_series(series: &Series, plot: &Plot, canvas: &mut Canvas<'_>, (width, count): (f64, usize), points: bool) {
     let color = canvas.theme.series_color(series.color);
     let placed: Vec<Option<(f64, f64)>> = series.values.iter().zip(&plot.x.x).map(|(value, x)| value.map(|v| (*x, plot.y(v)))).collect();
-    let shown = thinned(&placed, (MOST_POINTS / count.max(1)).max(40));
-    canvas.svg.stroke(&polyline(shown.iter().copied()), color, width, 1.0);
+    let pixels = plot.right - plot.left;
+    let shown = thinned(&placed, (MOST_POINTS / count.max(1)).min((pixels * 5.0) as usize).max(40));
     let drawn = shown.iter().flatten().count();
-    let spacing = (plot.right - plot.left) / drawn.max(1) as f64;
+    // Lines that turn at every point blot at full width.
+    let width = if drawn as f64 > pixels * 1.5 { width * 0.55 } else { width };
+    let opacity = if series.color.is_none() { 0.5 } else { 1.0 };
+    canvas.svg.stroke(&polyline(shown.iter().copied()), color, width, opacity);
+    let spacing = pixels / drawn.max(1) as f64;
     for (index, point) in shown.iter().enumerate() {
         let Some((x, y)) = *point else { continue };
         let before = index.checked_sub(1).and_then(|i| shown[i]).is_some();
         let after = shown.get(index + 1).copied().flatten().is_some();
         let alone = !before && !after;
         if alone || (points && series.color.is_some() && spacing >= 5.0) {
-            let radius = if alone && drawn > 60 { width * 0.6 } else { width * 1.25 };
+            let radius = if alone && drawn > 60 { width * 0.6 } else if drawn == 1 { 3.2 } else { width * 1.25 };
             canvas.svg.disc(x, y, radius, color, 1.0, (drawn <= 60).then_some((canvas.theme.background, 0.9)));
         }
     }
@@ -150,7 +153,7 @@ fn draw_end_names(table: &Table, plot: &Plot, canvas: &mut Canvas<'_>) {
 }
 
 /// A small line without axes, from `left`, `top` in a box of `width` by `height`; the last point is marked.
-pub(super) fn spark(values: &[Option<f64>], (left, top): (f64, f64), (width, height): (f64, f64), canvas: &mut Canvas<'_>, _format: &FieldFormat) {
+pub(super) fn spark(values: &[Option<f64>], (left, top): (f64, f64), (width, height): (f64, f64), canvas: &mut Canvas<'_>) {
     let (low, high) = super::super::data::range(values.iter().flatten().copied());
     let color = canvas.theme.series[0];
     let last = values.len().saturating_sub(1).max(1) as f64;

@@ -156,6 +156,8 @@ fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
     let number_width = numbers.iter().map(|text| measure::width(text, theme.small, Weight::Regular)).fold(0.0, f64::max);
     let widest = slices.iter().map(|slice| measure::width(&slice.name, theme.small, Weight::Regular)).fold(0.0, f64::max);
     let radius = (height / 2.0 - 2.0).min(width * 0.27).max(4.0);
+    // A smaller pie rather than names cut short.
+    let radius = ((width - 18.0 - 21.0 - widest - number_width) / 2.0).clamp(radius * 0.66, radius);
     let left = radius * 2.0 + 18.0;
     let names = widest.min(width - left - 11.0 - number_width - 10.0);
     if names < 24.0 || rows == 0 {

@@ -82,7 +82,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         canvas,
         &heading,
         (0.0, 0.0),
-        |pixels| ValueAxis::new(low, high, log, pixels, 32.0, &cloud.format),
+        |pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &cloud.format),
         |left, right, most| places::continuous(&cloud.places, left + 8.0, right - 8.0, most, theme),
     );
     canvas.height = full;

@@ -18,12 +18,6 @@ impl Band {
     pub(crate) fn center(&self, index: usize) -> f64 {
         self.from + self.step() * (index as f64 + 0.5)
     }
-
-    /// How much of the step the marks take: wide when they are many, and never wider than `most` points.
-    pub(crate) fn mark_width(&self, most: f64) -> f64 {
-        let share = if self.count > 40 { 0.84 } else { 0.72 };
-        (self.step() * share).min(most)
-    }
 }
 
 #[cfg(test)]
@@ -35,6 +29,5 @@ mod tests {
         let band = Band { from: 10.0, to: 110.0, count: 4 };
         assert!((band.step() - 25.0).abs() < 1e-9);
         assert!((band.center(0) - 22.5).abs() < 1e-9 && (band.center(3) - 97.5).abs() < 1e-9);
-        assert!((band.mark_width(10.0) - 10.0).abs() < 1e-9);
     }
 }
