@@ -1,5 +1,6 @@
 //! User attributes: definitions and values (contract §7).
 
+use pressrun_domain::audience::{SYSTEM_ATTRIBUTES, TIMEZONE_ATTRIBUTE};
 use pressrun_domain::catalog::{
     AttributeDefinition, AttributeKind, AttributeValue, AttributeValues, Scalar,
 };
@@ -10,20 +11,6 @@ use indexmap::IndexMap;
 use super::text;
 use crate::files::{AttributeFile, AttributeKindWord, Entries, Field};
 use crate::problem::{Place, Report, printable, suggest};
-
-/// The system attribute that may be set.
-pub(super) const TIMEZONE: &str = "omni_user_timezone";
-
-/// System attributes: always there, never defined (contract §7).
-pub(super) const SYSTEM: [&str; 7] = [
-    TIMEZONE,
-    "omni_is_org_admin",
-    "omni_user_email",
-    "omni_user_embed_entity",
-    "omni_user_groups",
-    "omni_user_id",
-    "omni_user_name",
-];
 
 /// Converts the definitions.
 pub(super) fn definitions(
@@ -45,7 +32,7 @@ pub(super) fn definitions(
         if !text::key(&entry.key, "an attribute's name", entry.place, report) {
             continue;
         }
-        if SYSTEM.contains(&entry.key.as_str()) {
+        if SYSTEM_ATTRIBUTES.contains(&entry.key.as_str()) {
             report.add(
                 entry.place,
                 format!("`{}` is a system attribute", entry.key),
@@ -95,7 +82,7 @@ pub(super) fn values(
         let Some((written, place)) = entry.value.placed() else {
             continue;
         };
-        if entry.key == TIMEZONE {
+        if entry.key == TIMEZONE_ATTRIBUTE {
             if let Some(zone) = timezone(written, place, report) {
                 found.insert(entry.key.clone(), AttributeValue::One(Scalar::Text(zone)));
             }
@@ -103,14 +90,17 @@ pub(super) fn values(
             if let Some(value) = value(definition, written, place, report) {
                 found.insert(entry.key.clone(), value);
             }
-        } else if SYSTEM.contains(&entry.key.as_str()) {
+        } else if SYSTEM_ATTRIBUTES.contains(&entry.key.as_str()) {
             report.add(
                 entry.place,
                 format!("`{}` cannot be set", entry.key),
-                format!("of the system attributes only `{TIMEZONE}` can"),
+                format!("of the system attributes only `{TIMEZONE_ATTRIBUTE}` can"),
             );
         } else {
-            let names = definitions.keys().map(String::as_str).chain([TIMEZONE]);
+            let names = definitions
+                .keys()
+                .map(String::as_str)
+                .chain([TIMEZONE_ATTRIBUTE]);
             report.add(
                 entry.place,
                 format!("there is no user attribute `{}`", printable(&entry.key)),

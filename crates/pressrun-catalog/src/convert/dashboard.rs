@@ -1,6 +1,7 @@
 //! Filters, pages and tiles.
 
 use indexmap::IndexMap;
+use pressrun_domain::audience::SYSTEM_ATTRIBUTES;
 use pressrun_domain::catalog::{
     DEFAULT_ROW_LIMIT, Dashboard, FieldSpec, FilterDefinition, FilterKind, GridPosition, QueryTile,
     Tile, TileBody,
@@ -9,7 +10,7 @@ use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
 use serde_json::Value;
 
 use super::text::{self, Unique};
-use super::{Known, attributes, chart, grid, template};
+use super::{Known, chart, grid, template};
 use crate::files::{
     DashboardFile, Entries, Entry, Field, FieldFile, FilterFile, FilterKindWord, TileFile,
 };
@@ -49,7 +50,7 @@ pub(super) fn dashboard(
                 .attribute_names
                 .iter()
                 .map(String::as_str)
-                .chain(attributes::SYSTEM)
+                .chain(SYSTEM_ATTRIBUTES)
                 .collect()
         }),
         pages: &pages,

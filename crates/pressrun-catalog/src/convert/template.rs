@@ -5,7 +5,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{
+    Environment, Error, ErrorKind, UndefinedBehavior,
+    value::{Value, ValueKind},
+};
 
 use crate::problem::{Place, Report, printable, suggest};
 
@@ -113,16 +116,34 @@ fn render(sql: &str, names: &Arc<Names>) -> Result<String, Error> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(32);
     let of_filters = Arc::clone(names);
-    environment.add_function("filter", move |key: String, _expression: String| {
-        of_filters.judge("filter", &key)
+    environment.add_function("filter", move |keys: Value, expression: Value| {
+        require_text(&expression)?;
+        if keys.kind() == ValueKind::Seq {
+            for key in keys.try_iter()? {
+                of_filters.judge("filter", require_text(&key)?)?;
+            }
+            return Ok(Value::from("true"));
+        }
+        of_filters.judge("filter", require_text(&keys)?)
     });
     let of_attributes = Arc::clone(names);
-    environment.add_function(
-        "user_attribute",
-        move |name: String, _expression: String| of_attributes.judge("user attribute", &name),
-    );
+    environment.add_function("user_attribute", move |name: Value, expression: Value| {
+        require_text(&expression)?;
+        of_attributes.judge("user attribute", require_text(&name)?)
+    });
     environment.render_str(sql, ())
+}
+
+fn require_text(value: &Value) -> Result<&str, Error> {
+    let text = value.as_str().filter(|text| !text.trim().is_empty());
+    text.ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidOperation,
+            "an argument is no text, or blank",
+        )
+    })
 }
 
 fn describe(error: &Error) -> String {
@@ -198,6 +219,16 @@ mod tests {
             ("an unknown function", "select {{ range(3) }}", "10"),
             ("an unknown variable", "select 1\n\n, {{ region }}", "12"),
             ("one argument", "where {{ filter('region') }}", "10"),
+            (
+                "a list with a number",
+                "where {{ filter(['region', 2], 'r') }}",
+                "10",
+            ),
+            (
+                "a blank expression",
+                "where {{ filter('region', ' ') }}",
+                "10",
+            ),
             ("no text", "where {{ filter(1, 2) }}", "10"),
             ("a block that is not closed", "{% if true %} select 1", "10"),
             (
@@ -217,6 +248,10 @@ mod tests {
 
     #[test]
     fn a_right_template_has_no_faults() {
+        assert!(
+            faults("select 1 where {{ filter(['region', 'period'], 'r') }}").is_empty(),
+            "F8"
+        );
         assert!(faults("select '{', '}' from t where {{ filter('region', 'r') }} and {{ user_attribute('region', 'r') }}").is_empty());
     }
 }

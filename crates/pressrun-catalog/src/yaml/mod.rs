@@ -5,6 +5,7 @@
 
 mod field;
 mod hash;
+mod place;
 mod reader;
 mod tree;
 
