@@ -5,12 +5,20 @@
 //!
 //! To add a database, implement the traits and run `conformance_suite!` over it.
 
+mod collation;
+#[cfg(any(test, feature = "conformance"))]
+#[doc(hidden)]
+pub mod conformance;
 mod error;
 mod keys;
 mod page;
 mod people;
 mod runs;
+#[cfg(any(test, feature = "conformance"))]
+pub mod sample;
 mod schedules;
+mod seal;
+mod sqlite;
 
 pub use error::StoreError;
 pub use keys::Keys;
@@ -18,6 +26,8 @@ pub use page::Page;
 pub use people::{People, Upserted};
 pub use runs::{BaselineChange, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs};
 pub use schedules::{Schedules, ListQuery, ListRow, Names, ScheduleKind, ContentKind, SortDirection, SortField, StatusFilter};
+pub use seal::{Place, Sealer, SealingKey};
+pub use sqlite::SqliteStore;
 
 /// Everything a database has to do for Pressrun.
 pub trait Store: Schedules + Runs + People + Keys + Send + Sync {}

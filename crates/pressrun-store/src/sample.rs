@@ -1,0 +1,278 @@
+//! Sample entities for tests, this crate's and others'. Every id is new, every other field is fixed.
+#![expect(clippy::expect_used, reason = "fixed texts that are known to parse; tests only")]
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use pressrun_domain::condition::{Condition, ConditionKind};
+use pressrun_domain::delivery::{Delivery, DeliveryState, Message};
+use pressrun_domain::destination::{
+    Destination, EmailSettings, Person, Recipient, S3Settings, SftpSettings, SlackRecipientType, SlackSettings, WebhookSettings,
+};
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{ApiKeyId, DeliveryId, MembershipId, RecipientId, RunId, ScheduleId, UserId};
+use pressrun_domain::key::{ApiKey, KeyKind};
+use pressrun_domain::output::{Format, OutputOptions};
+use pressrun_domain::run::{ArtifactRecord, Run, RunKind, RunRecord, RunState, RunStatus};
+use pressrun_domain::schedule::{Definition, Schedule};
+use pressrun_domain::secret::Secret;
+use uuid::Uuid;
+
+use crate::{Enqueue, ListQuery, Names, NewOccurrence, PlannedSchedule, RunEnd, SealingKey, Sealer, SortDirection, SortField};
+
+/// 2025-07-24T09:00:00Z: when samples are due.
+pub const NINE: &str = "2025-07-24T09:00:00Z";
+
+/// An instant, from its RFC 3339 text.
+#[must_use]
+pub fn at(text: &str) -> Timestamp {
+    text.parse().expect("an instant")
+}
+
+/// `seconds` after [`NINE`].
+#[must_use]
+pub fn after(seconds: i64) -> Timestamp {
+    at(NINE) + jiff::SignedDuration::from_secs(seconds)
+}
+
+/// An address.
+#[must_use]
+pub fn email(text: &str) -> EmailAddress {
+    text.parse().expect("an address")
+}
+
+/// The member numbered `number`, always of the same id.
+#[must_use]
+pub fn member(number: u128) -> MembershipId {
+    MembershipId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000 + number))
+}
+
+/// A sealer with a fixed key.
+#[must_use]
+pub fn sealer() -> Sealer {
+    Sealer::new(vec![SealingKey::new(&[7; 32])]).expect("one key")
+}
+
+/// A definition of this name: daily at nine, a pdf by mail to `blob@myorg.co`, of dashboard `12db1a0a`, owned by `member(1)`.
+#[must_use]
+pub fn definition(name: &str) -> Definition {
+    Definition {
+        name: name.into(),
+        identifier: "12db1a0a".into(),
+        owner: member(1),
+        cron: "0 9 ? * * *".into(),
+        timezone: "UTC".into(),
+        timezone_override: None,
+        format: Format::Pdf,
+        options: OutputOptions::default(),
+        tile: None,
+        filters: IndexMap::new(),
+        condition: None,
+        kill_jobs_on_failure: false,
+        destination: to_members(&["blob@myorg.co"]),
+    }
+}
+
+/// A schedule of this name, due at [`NINE`]; see [`definition`].
+#[must_use]
+pub fn schedule(name: &str) -> Schedule {
+    let made = at("2025-07-01T00:00:00Z");
+    Schedule {
+        id: ScheduleId::generate(),
+        definition: definition(name),
+        disabled_at: None,
+        system_disabled: None,
+        created_at: made,
+        updated_at: made,
+        version: 1,
+        next_at: Some(at(NINE)),
+        last_run: None,
+    }
+}
+
+/// Names of the catalog for [`schedule`].
+#[must_use]
+pub fn names() -> Names {
+    Names { dashboard: "Blob Sales".into(), owner: "Blob Ross".into(), condition_query: None }
+}
+
+/// A condition on the tile `2`.
+#[must_use]
+pub fn condition(kind: ConditionKind) -> Condition {
+    Condition { kind, tile: "2".into() }
+}
+
+/// A place on a list.
+#[must_use]
+pub fn recipient(address: &str, person: Person) -> Recipient {
+    Recipient { id: RecipientId::generate(), email: email(address), person }
+}
+
+/// Mail to members with these addresses.
+#[must_use]
+pub fn to_members(addresses: &[&str]) -> Destination {
+    to(addresses.iter().map(|address| recipient(address, Person::Member(MembershipId::generate()))).collect())
+}
+
+/// Mail to email-only users.
+#[must_use]
+pub fn to_users(users: &[(&str, UserId)]) -> Destination {
+    to(users.iter().map(|(address, user)| recipient(address, Person::EmailOnly(*user))).collect())
+}
+
+fn to(recipients: Vec<Recipient>) -> Destination {
+    Destination::Email(EmailSettings { recipients, groups: Vec::new(), subject: "Blobs".into(), text_body: None, fan_out: false })
+}
+
+/// An SFTP server with a password.
+#[must_use]
+pub fn sftp(password: &str) -> Destination {
+    Destination::Sftp(SftpSettings {
+        address: "sftp.blobsrus.com".into(),
+        port: 22,
+        username: "blobby".into(),
+        password: Some(Secret::new(password)),
+        private_key: None,
+        passphrase: None,
+        path: None,
+        host_key: None,
+    })
+}
+
+/// A webhook with signing secrets.
+#[must_use]
+pub fn webhook(secrets: &[&str]) -> Destination {
+    let secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
+    Destination::Webhook(WebhookSettings { url: "https://hooks.blobsrus.com/in".into(), secrets })
+}
+
+/// A Slack channel.
+#[must_use]
+pub fn slack() -> Destination {
+    let recipients = vec!["C0123456789".into()];
+    Destination::Slack(SlackSettings { recipient_type: SlackRecipientType::Channel, recipients, text_body: None })
+}
+
+/// A bucket.
+#[must_use]
+pub fn s3() -> Destination {
+    Destination::S3(S3Settings {
+        bucket_name: "blob-reports".into(),
+        region: "us-east-1".into(),
+        role_arn: "arn:aws:iam::123456789012:role/blob".into(),
+        key_prefix: None,
+        filename: None,
+    })
+}
+
+/// The one occurrence of `schedule` at its `next_at`, and the next a day later.
+#[must_use]
+pub fn planned(schedule: &Schedule) -> PlannedSchedule {
+    let due_at = schedule.next_at.expect("a schedule that is due");
+    PlannedSchedule {
+        id: schedule.id,
+        version: schedule.version,
+        due_at,
+        occurrences: vec![NewOccurrence { run: RunId::generate(), scheduled_for: due_at, dst: None, skip: None, detail: None }],
+        next_at: Some(due_at + jiff::SignedDuration::from_hours(24)),
+    }
+}
+
+/// A queued run of `schedule`, promised at `now`.
+#[must_use]
+pub fn run(schedule: &Schedule, kind: RunKind, now: Timestamp) -> Run {
+    Run {
+        id: RunId::generate(),
+        schedule_id: schedule.id,
+        kind,
+        scheduled_for: now,
+        dst: None,
+        definition: schedule.definition.clone(),
+        state: RunState::Queued { available_at: now },
+        created_at: now,
+        started_at: None,
+        fence: 0,
+        record: RunRecord::default(),
+    }
+}
+
+/// A manual trigger of `schedule`.
+#[must_use]
+pub fn manual(schedule: &Schedule, now: Timestamp) -> Enqueue {
+    Enqueue { run: run(schedule, RunKind::Manual, now) }
+}
+
+/// A test of `definition`: its schedule id is of no schedule.
+#[must_use]
+pub fn test_delivery(definition: Definition, now: Timestamp) -> Enqueue {
+    let unsaved = Schedule { definition, ..schedule("test") };
+    Enqueue { run: run(&unsaved, RunKind::Test, now) }
+}
+
+/// A rendered file with this hash.
+#[must_use]
+pub fn artifact(sha256: &str) -> ArtifactRecord {
+    ArtifactRecord {
+        audience: String::new(),
+        name: "Blob Sales.pdf".into(),
+        media_type: "application/pdf".into(),
+        bytes: 1234,
+        sha256: sha256.into(),
+        pages: 1,
+        ms: 5,
+    }
+}
+
+/// A piece owed to `target` from [`NINE`] on.
+#[must_use]
+pub fn piece(run: RunId, target: &str) -> Delivery {
+    Delivery {
+        id: DeliveryId::generate(),
+        run,
+        target: target.into(),
+        audience: String::new(),
+        artifact: Some(artifact("aa11")),
+        idempotency_key: format!("{run}.{target}"),
+        message: Message { subject: "Blobs".into(), text: "Here they are".into(), ..Message::default() },
+        state: DeliveryState::Pending { not_before: at(NINE) },
+        attempts: Vec::new(),
+    }
+}
+
+/// An ending with nothing to add.
+#[must_use]
+pub fn end(status: RunStatus) -> RunEnd {
+    RunEnd { status, reason: None, record: RunRecord::default(), baselines: Vec::new(), disable: None, learnt_host_key: None }
+}
+
+/// The first page of the list, by schedule name upwards, without filters.
+#[must_use]
+pub fn list() -> ListQuery {
+    ListQuery {
+        search: None,
+        status: None,
+        destination: None,
+        kind: None,
+        content: None,
+        owner: None,
+        identifier: None,
+        visible: None,
+        sort: SortField::ScheduleName,
+        direction: SortDirection::Ascending,
+        page: 1,
+        page_size: 20,
+    }
+}
+
+/// A key of `member(1)`.
+#[must_use]
+pub fn api_key(kind: KeyKind, created_at: Timestamp) -> ApiKey {
+    ApiKey {
+        id: ApiKeyId::generate(),
+        kind,
+        member: member(1),
+        name: "ci".into(),
+        prefix: "prk_1234".into(),
+        created_at,
+        revoked_at: None,
+    }
+}

@@ -1,0 +1,185 @@
+//! How runs end: by their worker, by a person, or because they cannot be read.
+
+use jiff::Timestamp;
+use pressrun_domain::destination::Destination;
+use pressrun_domain::id::RunId;
+use pressrun_domain::run::{Lease, RunKind, RunRecord, RunStatus};
+use pressrun_domain::schedule::Definition;
+use sqlx::Row as _;
+
+use super::lease::hold;
+use super::row::Reader;
+use super::schedule_row::{put_definition, read_definition};
+use super::{SqliteStore, Tx, artifacts, micros};
+use crate::{RunEnd, StoreError};
+
+/// What ends a run.
+pub(super) struct Ending<'a> {
+    pub(super) status: RunStatus,
+    pub(super) reason: Option<&'a str>,
+    /// `None` leaves the record as it is.
+    pub(super) record: Option<&'a RunRecord>,
+}
+
+/// Ends a run that is queued or running: closes what it still owes, forgets its copy of the secrets, and moves the schedule's last run
+/// unless it is a test (S6, S8).
+pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Timestamp) -> Result<(), StoreError> {
+    // Nothing is owed after the end: pieces that were tried have failed, the others were never tried.
+    let reason = ending.reason.unwrap_or(ending.status.as_str());
+    sqlx::query(
+        "UPDATE deliveries SET settled_at = $2, reason = $3, not_before = NULL,
+             state = CASE WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id) THEN 'failed' ELSE 'skipped' END
+         WHERE run_id = $1 AND state = 'pending'",
+    )
+    .bind(run)
+    .bind(micros(now))
+    .bind(reason)
+    .execute(&mut **tx)
+    .await?;
+    let row = sqlx::query(
+        "UPDATE runs SET state = 'ended', status = $2, reason = $3, ended_at = $4, available_at = NULL, worker = NULL, lease_until = NULL,
+             sealed = NULL
+         WHERE id = $1 RETURNING id, schedule_id, kind",
+    )
+    .bind(run)
+    .bind(ending.status.as_str())
+    .bind(ending.reason)
+    .bind(micros(now))
+    .fetch_one(&mut **tx)
+    .await?;
+    if let Some(record) = ending.record {
+        let run = Reader::new("runs", &row).parsed("id")?;
+        artifacts::put_record(tx, run, record).await?;
+    }
+    if row.try_get::<&str, _>("kind")? != RunKind::Test.as_str() {
+        sqlx::query("UPDATE schedules SET last_status = $2, last_completed_at = $3 WHERE id = $1")
+            .bind(row.try_get::<String, _>("schedule_id")?)
+            .bind(ending.status.as_str())
+            .bind(micros(now))
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
+impl SqliteStore {
+    pub(super) async fn finish_run(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        hold(&mut tx, lease).await?;
+        let run = lease.run.to_string();
+        let ending = Ending { status: end.status, reason: end.reason.as_deref(), record: Some(&end.record) };
+        end_run(&mut tx, &run, &ending, now).await?;
+        if !end.baselines.is_empty() || end.disable.is_some() || end.learnt_host_key.is_some() {
+            teach_schedule(&mut tx, &run, end, now).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    pub(super) async fn cancel_run(&self, run: RunId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query(
+            "UPDATE runs SET cancel_requested = 1 WHERE id = $1 AND state IN ('queued', 'running') RETURNING state",
+        )
+        .bind(run.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else { return Ok(false) };
+        if row.try_get::<&str, _>("state")? == "queued" {
+            let ending = Ending { status: RunStatus::Killed, reason: Some("cancelled"), record: None };
+            end_run(&mut tx, &run.to_string(), &ending, now).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    pub(super) async fn wants_cancel(&self, run: RunId) -> Result<bool, StoreError> {
+        // A deleted schedule stops a run that has sent nothing; one that has sent something finishes (X9).
+        let row = sqlx::query(
+            "SELECT 1 FROM runs r WHERE r.id = $1 AND (r.cancel_requested <> 0 OR (r.kind <> 'test'
+                 AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.schedule_id)
+                 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = r.id AND d.state = 'accepted')))",
+        )
+        .bind(run.to_string())
+        .fetch_optional(&self.read)
+        .await?;
+        Ok(row.is_some())
+    }
+}
+
+/// Hands on to the schedule what its run learnt, as far as the schedule is still the one that ran.
+async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT r.id, r.definition_id, d.json AS definition, r.kind FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.id = $1
+         UNION ALL
+         SELECT s.id, s.definition_id, d.json, NULL FROM runs r JOIN schedules s ON s.id = r.schedule_id
+             JOIN definitions d ON d.id = s.definition_id WHERE r.id = $1",
+    )
+    .bind(run)
+    .fetch_all(&mut **tx)
+    .await?;
+    let [ran, stored] = rows.as_slice() else { return Ok(()) };
+    if ran.try_get::<&str, _>("kind")? == RunKind::Test.as_str() {
+        return Ok(());
+    }
+    let ran = read_definition(&Reader::new("runs", ran))?;
+    let stored = Reader::new("schedules", stored);
+    let (schedule, mut definition) = (stored.id().to_owned(), read_definition(&stored)?);
+    if judges_alike(&ran, &definition) {
+        for change in &end.baselines {
+            sqlx::query(
+                "INSERT INTO baselines (schedule_id, audience, fingerprint) VALUES ($1, $2, $3)
+                 ON CONFLICT (schedule_id, audience) DO UPDATE SET fingerprint = excluded.fingerprint",
+            )
+            .bind(&schedule)
+            .bind(&change.audience)
+            .bind(&change.fingerprint)
+            .execute(&mut **tx)
+            .await?;
+        }
+        if let Some(reason) = end.disable.filter(|_| ran.tile == definition.tile) {
+            sqlx::query(
+                "UPDATE schedules SET system_disabled_at = $2, system_disabled_reason = $3, next_at = NULL, version = version + 1
+                 WHERE id = $1 AND system_disabled_at IS NULL",
+            )
+            .bind(&schedule)
+            .bind(micros(now))
+            .bind(reason.as_str())
+            .execute(&mut **tx)
+            .await?;
+        }
+    }
+    if let Some(key) = &end.learnt_host_key
+        && pin(&ran, &mut definition, key)
+    {
+        let definition_id = put_definition(tx, &definition).await?;
+        sqlx::query("UPDATE schedules SET definition_id = $2, version = version + 1 WHERE id = $1")
+            .bind(&schedule)
+            .bind(definition_id)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether both watch the same data with the same rights: what a run found out about one then holds for the other. An edit that resets
+/// the baseline (A12, A13) also keeps the run that was under way from writing its own over it.
+fn judges_alike(ran: &Definition, stored: &Definition) -> bool {
+    ran.identifier == stored.identifier
+        && ran.owner == stored.owner
+        && ran.condition == stored.condition
+        && ran.filters == stored.filters
+        && ran.timezone_override == stored.timezone_override
+}
+
+/// Pins a host key that the run learnt (D7), unless the schedule goes to another server now or has a key already.
+fn pin(ran: &Definition, stored: &mut Definition, key: &str) -> bool {
+    match (&ran.destination, &mut stored.destination) {
+        (Destination::Sftp(ran), Destination::Sftp(stored))
+            if ran.address == stored.address && ran.port == stored.port && stored.host_key.is_none() =>
+        {
+            stored.host_key = Some(key.to_owned());
+            true
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,71 @@
+//! SQLite: one file, one writer, any number of readers.
+//!
+//! Every write is one `BEGIN IMMEDIATE` transaction on the only writing connection, so that writers queue up here instead of failing with
+//! "database is locked"; reads go to a pool that sees the last committed state (WAL). Other processes may use the file at the same time.
+//!
+//! `synchronous` is `FULL`: what a call returned is on the disk, also after a power cut. `NORMAL` would be faster and may forget the last
+//! commits then, and a forgotten "accepted" is a mail sent twice.
+
+mod artifacts;
+mod claim;
+mod fault;
+mod finish;
+mod history;
+mod keys;
+mod lease;
+mod ledger;
+mod list;
+mod migrate;
+mod open;
+mod people;
+mod plan;
+mod recipients;
+mod row;
+mod runs;
+mod schedule_row;
+mod schedules;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Sqlite, Transaction};
+
+use crate::StoreError;
+use crate::collation::Collation;
+use crate::seal::Sealer;
+
+/// A store in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    write: SqlitePool,
+    read: SqlitePool,
+    sealer: Sealer,
+    collation: Collation,
+}
+
+/// A write transaction; dropping it undoes it.
+type Tx = Transaction<'static, Sqlite>;
+
+impl SqliteStore {
+    /// Begins a write; waits its turn.
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Begins a read of one consistent state.
+    async fn snapshot(&self) -> Result<Tx, StoreError> {
+        Ok(self.read.begin().await?)
+    }
+
+    /// Closes every connection, after what is under way.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+/// How an instant is stored; parts of a microsecond are cut.
+fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}

@@ -1,0 +1,158 @@
+//! Opening a file: connections, schema, keys, collation.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::fault::in_words;
+use super::{SqliteStore, Tx, migrate};
+use crate::StoreError;
+use crate::collation::{Collation, folded};
+use crate::seal::{Place, Sealer};
+
+/// Reading connections. Reads are short, so that a few serve many callers.
+const READERS: u32 = 4;
+
+/// How long a statement waits for another process.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// A sealed word that shows at start whether the configured keys are those of this file, rather than at the first delivery.
+const CANARY: Place<'static> = Place { table: "meta", row: "canary", column: "value" };
+
+impl SqliteStore {
+    /// Opens the file, which is made when there is none, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be opened or written, is of another program or of a newer Pressrun;
+    /// [`StoreError::Sealing`] when it was sealed with keys that `sealer` does not have.
+    pub async fn open(path: &Path, sealer: Sealer) -> Result<Self, StoreError> {
+        let named = |error: sqlx::Error| StoreError::Unavailable(format!("{}: {}", path.display(), in_words(&error)));
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY)
+            .pragma("temp_store", "MEMORY")
+            // A reader that stays open lets the log grow; this gives the space back afterwards.
+            .pragma("journal_size_limit", "67108864");
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(named)?;
+        migrate::migrate(&write).await?;
+        let read_options = options.create_if_missing(false).pragma("query_only", "ON");
+        let read = SqlitePoolOptions::new().max_connections(READERS).connect_with(read_options).await.map_err(named)?;
+        Self { write, read, sealer, collation: Collation::new()? }.prepared().await
+    }
+
+    /// A store in memory, gone when it is dropped.
+    pub async fn open_in_memory(sealer: Sealer) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
+        // The database lives in the one connection, which must therefore never be closed.
+        let pool = SqlitePoolOptions::new().min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
+        let write = pool.connect_with(options).await?;
+        migrate::migrate(&write).await?;
+        Self { read: write.clone(), write, sealer, collation: Collation::new()? }.prepared().await
+    }
+
+    async fn prepared(self) -> Result<Self, StoreError> {
+        let mut tx = self.begin().await?;
+        check_keys(&mut tx, &self.sealer).await?;
+        renew_sort_keys(&mut tx, &self.collation).await?;
+        // Rows that did not parse get another chance: this may be a version that can read them.
+        sqlx::query("UPDATE schedules SET unreadable = 0 WHERE unreadable <> 0").execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(self)
+    }
+
+    /// Seals every secret anew under the first key, after which older keys may be dropped. Returns how many rows changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Sealing`] when a secret does not open with any key; nothing is changed then.
+    pub async fn reseal_all(&self) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut changed = 0;
+        for (select, update) in [
+            (
+                "SELECT id, id AS place, sealed FROM schedules WHERE sealed IS NOT NULL",
+                "UPDATE schedules SET sealed = $2 WHERE id = $1",
+            ),
+            (
+                "SELECT id, schedule_id AS place, sealed FROM runs WHERE sealed IS NOT NULL",
+                "UPDATE runs SET sealed = $2 WHERE id = $1",
+            ),
+        ] {
+            for row in sqlx::query(select).fetch_all(&mut *tx).await? {
+                let (id, place, sealed): (String, String, Vec<u8>) = (row.try_get("id")?, row.try_get("place")?, row.try_get("sealed")?);
+                if self.sealer.is_current(&sealed) {
+                    continue;
+                }
+                let place = super::schedule_row::sealed_at(&place);
+                let again = self.sealer.seal(place, &self.sealer.open(place, &sealed)?)?;
+                sqlx::query(update).bind(id).bind(again).execute(&mut *tx).await?;
+                changed += 1;
+            }
+        }
+        put_meta(&mut tx, CANARY.row, &self.sealer.seal(CANARY, b"canary")?).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+}
+
+/// Fails when the keys are not those of this file.
+async fn check_keys(tx: &mut Tx, sealer: &Sealer) -> Result<(), StoreError> {
+    if let Some(sealed) = meta(tx, CANARY.row).await? {
+        sealer.open(CANARY, &sealed)?;
+        return Ok(());
+    }
+    put_meta(tx, CANARY.row, &sealer.seal(CANARY, b"canary")?).await
+}
+
+/// Makes the sort keys again when they come from other collation tables.
+async fn renew_sort_keys(tx: &mut Tx, collation: &Collation) -> Result<(), StoreError> {
+    let present = collation.fingerprint();
+    if meta(tx, "collation").await?.is_some_and(|stored| stored == present.as_bytes()) {
+        return Ok(());
+    }
+    let rows = sqlx::query(
+        "SELECT s.id, json_extract(d.json, '$.name') AS name, s.dashboard_name, s.owner_name
+         FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE json_valid(d.json)",
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    for row in rows {
+        let (id, name): (String, Option<String>) = (row.try_get("id")?, row.try_get("name")?);
+        let (dashboard, owner): (String, String) = (row.try_get("dashboard_name")?, row.try_get("owner_name")?);
+        let name = name.unwrap_or_default();
+        sqlx::query(
+            "UPDATE schedules SET name_key = $2, dashboard_key = $3, owner_key = $4, name_folded = $5, dashboard_folded = $6,
+                 owner_folded = $7
+             WHERE id = $1",
+        )
+        .bind(id)
+        .bind(collation.key(&name))
+        .bind(collation.key(&dashboard))
+        .bind(collation.key(&owner))
+        .bind(folded(&name))
+        .bind(folded(&dashboard))
+        .bind(folded(&owner))
+        .execute(&mut **tx)
+        .await?;
+    }
+    put_meta(tx, "collation", present.as_bytes()).await
+}
+
+async fn meta(tx: &mut Tx, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let row = sqlx::query("SELECT value FROM meta WHERE key = $1").bind(key).fetch_optional(&mut **tx).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
+}
+
+async fn put_meta(tx: &mut Tx, key: &str, value: &[u8]) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        .bind(key)
+        .bind(value)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! [`People`] on SQLite.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_domain::destination::Person;
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
+use pressrun_domain::users::EmailOnlyUser;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite};
+
+use super::row::{Reader, to_json};
+use super::schedules::readable;
+use super::{SqliteStore, Tx, micros, recipients};
+use crate::collation::folded;
+use crate::{Page, People, StoreError, Upserted};
+
+#[async_trait]
+impl People for SqliteStore {
+    async fn upsert_users(&self, users: &[Upserted], now: Timestamp) -> Result<Vec<EmailOnlyUser>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut ids = Vec::with_capacity(users.len());
+        for user in users {
+            ids.push(upsert(&mut tx, user, now).await?);
+        }
+        // An address given twice is one user, as it is after both.
+        let mut result = Vec::with_capacity(ids.len());
+        for id in ids {
+            let row = sqlx::query("SELECT * FROM users_email_only WHERE id = $1").bind(id).fetch_one(&mut *tx).await?;
+            result.push(read_user(&row)?);
+        }
+        tx.commit().await?;
+        Ok(result)
+    }
+
+    async fn users_by_email(&self, emails: &[EmailAddress]) -> Result<Vec<EmailOnlyUser>, StoreError> {
+        let folded: BTreeSet<String> = emails.iter().map(EmailAddress::folded).collect();
+        let rows = sqlx::query(
+            "SELECT * FROM users_email_only WHERE email_folded IN (SELECT value FROM json_each($1)) ORDER BY email_folded",
+        );
+        rows.bind(to_json(&folded)?).fetch_all(&self.read).await?.iter().map(read_user).collect()
+    }
+
+    async fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<EmailOnlyUser>, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM users_email_only WHERE id IN (SELECT value FROM json_each($1)) ORDER BY email_folded");
+        rows.bind(to_json(&ids)?).fetch_all(&self.read).await?.iter().map(read_user).collect()
+    }
+
+    async fn list_users(
+        &self,
+        email_part: Option<&str>,
+        after: Option<&str>,
+        limit: u32,
+        descending: bool,
+    ) -> Result<Page<EmailOnlyUser>, StoreError> {
+        let part = email_part.map(folded).filter(|part| !part.is_empty());
+        let filter = |sql: &mut QueryBuilder<Sqlite>| {
+            if let Some(part) = &part {
+                sql.push(" AND instr(email_folded, ").push_bind(part.clone()).push(") > 0");
+            }
+        };
+        let mut tx = self.snapshot().await?;
+        let mut count = QueryBuilder::new("SELECT count(*) FROM users_email_only WHERE 1 = 1");
+        filter(&mut count);
+        let total: i64 = count.build().fetch_one(&mut *tx).await?.try_get(0)?;
+
+        let mut page = QueryBuilder::new("SELECT * FROM users_email_only WHERE 1 = 1");
+        filter(&mut page);
+        if let Some(after) = after {
+            page.push(if descending { " AND email_folded < " } else { " AND email_folded > " }).push_bind(folded(after));
+        }
+        page.push(if descending { " ORDER BY email_folded DESC LIMIT " } else { " ORDER BY email_folded LIMIT " });
+        page.push_bind(i64::from(limit));
+        let rows = page.build().fetch_all(&mut *tx).await?;
+        Ok(Page { rows: readable(&rows, read_user), total: total.unsigned_abs() })
+    }
+
+    async fn delete_users(&self, emails: &[EmailAddress], ids: &[UserId]) -> Result<Vec<EmailOnlyUser>, StoreError> {
+        let folded: BTreeSet<String> = emails.iter().map(EmailAddress::folded).collect();
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "DELETE FROM users_email_only WHERE email_folded IN (SELECT value FROM json_each($1))
+                 OR id IN (SELECT value FROM json_each($2)) RETURNING *",
+        );
+        let rows = rows.bind(to_json(&folded)?).bind(to_json(&ids)?).fetch_all(&mut *tx).await?;
+        let mut deleted = rows.iter().map(read_user).collect::<Result<Vec<_>, _>>()?;
+        deleted.sort_by_key(|user| user.email.folded());
+
+        let gone: BTreeSet<UserId> = deleted.iter().map(|user| user.id).collect();
+        let lists = sqlx::query(
+            "SELECT DISTINCT schedule_id FROM schedule_recipients
+             WHERE user_id IS NOT NULL AND user_id IN (SELECT value FROM json_each($1)) ORDER BY schedule_id",
+        );
+        for row in lists.bind(to_json(&gone)?).fetch_all(&mut *tx).await? {
+            let stays = |person: Person| !matches!(person, Person::EmailOnly(user) if gone.contains(&user));
+            recipients::retain(&mut tx, row.try_get("schedule_id")?, None, |recipient| stays(recipient.person)).await?;
+        }
+        tx.commit().await?;
+        Ok(deleted)
+    }
+
+    async fn remove_recipient(&self, schedule: ScheduleId, recipient: RecipientId, now: Timestamp) -> Result<bool, StoreError> {
+        self.take_off(schedule, recipient, now).await
+    }
+}
+
+/// Creates the user or merges its attributes; returns its id.
+async fn upsert(tx: &mut Tx, (email, changes): &Upserted, now: Timestamp) -> Result<String, StoreError> {
+    let known = sqlx::query("SELECT * FROM users_email_only WHERE email_folded = $1").bind(email.folded());
+    let known = known.fetch_optional(&mut **tx).await?.map(|row| read_user(&row)).transpose()?;
+    let is_new = known.is_none();
+    let mut user = known.unwrap_or_else(|| EmailOnlyUser {
+        id: UserId::generate(),
+        email: email.clone(),
+        attributes: std::collections::BTreeMap::new(),
+        created_at: now,
+    });
+    for (name, value) in changes {
+        match value {
+            Some(value) => user.attributes.insert(name.clone(), value.clone()),
+            None => user.attributes.remove(name),
+        };
+    }
+    let id = user.id.to_string();
+    let attributes = to_json(&user.attributes)?;
+    if is_new {
+        sqlx::query("INSERT INTO users_email_only (id, email, email_folded, attributes, created_at) VALUES ($1, $2, $3, $4, $5)")
+            .bind(&id)
+            .bind(user.email.as_str())
+            .bind(user.email.folded())
+            .bind(attributes)
+            .bind(micros(user.created_at))
+            .execute(&mut **tx)
+            .await?;
+    } else if !changes.is_empty() {
+        sqlx::query("UPDATE users_email_only SET attributes = $2 WHERE id = $1").bind(&id).bind(attributes).execute(&mut **tx).await?;
+    }
+    Ok(id)
+}
+
+fn read_user(row: &SqliteRow) -> Result<EmailOnlyUser, StoreError> {
+    let reader = Reader::new("users_email_only", row);
+    Ok(EmailOnlyUser {
+        id: reader.parsed("id")?,
+        email: reader.parsed("email")?,
+        attributes: reader.json("attributes")?,
+        created_at: reader.instant("created_at")?,
+    })
+}

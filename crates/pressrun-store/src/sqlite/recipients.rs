@@ -1,0 +1,98 @@
+//! Recipients of schedules: who is on which list, besides the definition that holds them.
+
+use jiff::Timestamp;
+use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::id::{RecipientId, ScheduleId};
+use pressrun_domain::schedule::Definition;
+use serde::Serialize;
+
+use super::Tx;
+use super::row::{Reader, to_json};
+use super::schedule_row::{put_definition, read_definition, recipient_count};
+use super::{SqliteStore, micros};
+use crate::StoreError;
+
+/// One row of `schedule_recipients`, as the statement below reads it.
+#[derive(Serialize)]
+struct Place {
+    email: String,
+    id: String,
+    user: Option<String>,
+}
+
+/// Makes the rows those of the definition.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when an address is on the list twice, compared without case (P7).
+pub(super) async fn put(tx: &mut Tx, schedule: ScheduleId, definition: &Definition) -> Result<(), StoreError> {
+    let id = schedule.to_string();
+    sqlx::query("DELETE FROM schedule_recipients WHERE schedule_id = $1").bind(&id).execute(&mut **tx).await?;
+    let Some(email) = definition.destination.email().filter(|email| !email.recipients.is_empty()) else {
+        return Ok(());
+    };
+    let places = email.recipients.iter().map(|recipient| Place {
+        email: recipient.email.folded(),
+        id: recipient.id.to_string(),
+        user: match recipient.person {
+            Person::Member(_) => None,
+            Person::EmailOnly(user) => Some(user.to_string()),
+        },
+    });
+    let places = to_json(&places.collect::<Vec<_>>())?;
+    sqlx::query(
+        "INSERT INTO schedule_recipients (schedule_id, email_folded, recipient_id, user_id)
+         SELECT $1, value ->> 'email', value ->> 'id', value ->> 'user' FROM json_each($2)",
+    )
+    .bind(id)
+    .bind(places)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Keeps only the recipients that `keep` wants; false when it wanted all. Counts the schedule's version up.
+pub(super) async fn retain(
+    tx: &mut Tx,
+    schedule: &str,
+    now: Option<Timestamp>,
+    keep: impl Fn(&Recipient) -> bool + Send,
+) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT s.id, s.definition_id, d.json AS definition FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE s.id = $1",
+    )
+    .bind(schedule)
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else { return Ok(false) };
+    let reader = Reader::new("schedules", &row);
+    let id: ScheduleId = reader.parsed("id")?;
+    let mut definition = read_definition(&reader)?;
+    let Destination::Email(email) = &mut definition.destination else { return Ok(false) };
+    let before = email.recipients.len();
+    email.recipients.retain(keep);
+    if email.recipients.len() == before {
+        return Ok(false);
+    }
+    let definition_id = put_definition(tx, &definition).await?;
+    put(tx, id, &definition).await?;
+    sqlx::query(
+        "UPDATE schedules SET definition_id = $2, recipient_count = $3, version = version + 1, updated_at = coalesce($4, updated_at)
+         WHERE id = $1",
+    )
+    .bind(schedule)
+    .bind(definition_id)
+    .bind(recipient_count(&definition))
+    .bind(now.map(micros))
+    .execute(&mut **tx)
+    .await?;
+    Ok(true)
+}
+
+impl SqliteStore {
+    pub(super) async fn take_off(&self, schedule: ScheduleId, recipient: RecipientId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let removed = retain(&mut tx, &schedule.to_string(), Some(now), |on_list| on_list.id != recipient).await?;
+        tx.commit().await?;
+        Ok(removed)
+    }
+}

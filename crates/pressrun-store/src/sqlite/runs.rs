@@ -1,0 +1,115 @@
+//! [`Runs`] on SQLite; each method is told in the module of its matter.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
+use pressrun_domain::id::{DeliveryId, RunId, ScheduleId, WorkerId};
+use pressrun_domain::run::{Lease, Run, RunRecord};
+use sqlx::Row as _;
+
+use super::lease::hold;
+use super::{SqliteStore, artifacts};
+use crate::{ClaimedRun, DueSchedule, Enqueue, Page, PlannedSchedule, RunEnd, Runs, StoreError};
+
+#[async_trait]
+impl Runs for SqliteStore {
+    async fn due_schedules(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError> {
+        self.due(now, limit).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.earliest_due().await
+    }
+
+    async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<u32, StoreError> {
+        self.insert_occurrences(schedules, now).await
+    }
+
+    async fn enqueue(&self, run: &Enqueue, now: Timestamp) -> Result<(), StoreError> {
+        self.insert_run(run, now).await
+    }
+
+    async fn claim(&self, worker: WorkerId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<ClaimedRun>, StoreError> {
+        self.claim_runs(worker, now, lease_until, limit).await
+    }
+
+    async fn next_available(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.earliest_available().await
+    }
+
+    async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError> {
+        self.renew_lease(lease, until).await
+    }
+
+    async fn release(&self, lease: &Lease, available_at: Timestamp, record: &RunRecord) -> Result<(), StoreError> {
+        self.release_run(lease, available_at, record).await
+    }
+
+    async fn save_record(&self, lease: &Lease, record: &RunRecord) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        hold(&mut tx, lease).await?;
+        artifacts::put_record(&mut tx, lease.run, record).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError> {
+        self.promise_pieces(lease, deliveries).await
+    }
+
+    async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError> {
+        self.pieces(run).await
+    }
+
+    async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError> {
+        self.open_attempt(lease, delivery, now).await
+    }
+
+    async fn end_attempt(
+        &self,
+        lease: &Lease,
+        delivery: DeliveryId,
+        attempt: &Attempt,
+        state: &DeliveryState,
+    ) -> Result<(), StoreError> {
+        self.close_attempt(lease, delivery, attempt, state).await
+    }
+
+    async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {
+        self.finish_run(lease, end, now).await
+    }
+
+    async fn cancel(&self, run: RunId, now: Timestamp) -> Result<bool, StoreError> {
+        self.cancel_run(run, now).await
+    }
+
+    async fn is_cancelled(&self, run: RunId) -> Result<bool, StoreError> {
+        self.wants_cancel(run).await
+    }
+
+    async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        self.one_run(id).await
+    }
+
+    async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError> {
+        self.run_page(schedule, page, page_size).await
+    }
+
+    async fn baseline(&self, schedule: ScheduleId, audience: &str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT fingerprint FROM baselines WHERE schedule_id = $1 AND audience = $2")
+            .bind(schedule.to_string())
+            .bind(audience)
+            .fetch_optional(&self.read)
+            .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    async fn reset_baselines(&self, schedule: ScheduleId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("DELETE FROM baselines WHERE schedule_id = $1").bind(schedule.to_string()).execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn live_artifacts(&self, kept_since: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.named_artifacts(kept_since).await
+    }
+}

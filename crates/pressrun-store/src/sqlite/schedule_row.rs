@@ -1,0 +1,121 @@
+//! A schedule as a row, its definition by content, its secrets sealed.
+
+use std::collections::BTreeMap;
+
+use pressrun_domain::id::ScheduleId;
+use pressrun_domain::run::RunStatus;
+use pressrun_domain::schedule::{Definition, LastRun, Schedule, SystemDisabled, SystemDisabledReason};
+use pressrun_domain::secret::Secret;
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteRow;
+use zeroize::Zeroizing;
+
+use super::Tx;
+use super::row::{Reader, to_json};
+use crate::StoreError;
+use crate::seal::{Place, Sealer};
+
+/// Columns of a schedule, read by [`read`].
+macro_rules! schedule_columns {
+    () => {
+        "s.id, s.version, s.created_at, s.updated_at, s.disabled_at, s.system_disabled_at, s.system_disabled_reason, s.next_at,
+         s.last_status, s.last_completed_at, s.definition_id, s.sealed, s.condition_query, s.dashboard_name, s.owner_name,
+         s.recipient_count, d.json AS definition"
+    };
+}
+pub(super) use schedule_columns;
+
+/// Where the secrets of a schedule and of its runs are sealed to: a run's copy is the very bytes of its schedule.
+pub(super) fn sealed_at(schedule: &str) -> Place<'_> {
+    Place { table: "schedules", row: schedule, column: "sealed" }
+}
+
+/// A schedule without its secrets.
+pub(super) fn read(row: &SqliteRow) -> Result<Schedule, StoreError> {
+    let reader = Reader::new("schedules", row);
+    let system_disabled = match reader.instant_opt("system_disabled_at")? {
+        None => None,
+        Some(at) => {
+            let reason = reader.word("system_disabled_reason", &SystemDisabledReason::ALL, SystemDisabledReason::as_str)?;
+            Some(SystemDisabled { at, reason })
+        }
+    };
+    let last_run = match reader.instant_opt("last_completed_at")? {
+        None => None,
+        Some(completed_at) => {
+            let status = reader.word("last_status", &RunStatus::ALL, RunStatus::as_str)?;
+            Some(LastRun { status, completed_at })
+        }
+    };
+    Ok(Schedule {
+        id: reader.parsed("id")?,
+        definition: read_definition(&reader)?,
+        disabled_at: reader.instant_opt("disabled_at")?,
+        system_disabled,
+        created_at: reader.instant("created_at")?,
+        updated_at: reader.instant("updated_at")?,
+        version: reader.count("version")?,
+        next_at: reader.instant_opt("next_at")?,
+        last_run,
+    })
+}
+
+/// A schedule with its secrets.
+pub(super) fn read_with_secrets(row: &SqliteRow, sealer: &Sealer) -> Result<Schedule, StoreError> {
+    let mut schedule = read(row)?;
+    open_secrets(sealer, schedule.id, &Reader::new("schedules", row), &mut schedule.definition)?;
+    Ok(schedule)
+}
+
+/// The definition that a row of schedules or runs names.
+pub(super) fn read_definition(reader: &Reader<'_>) -> Result<Definition, StoreError> {
+    let text: &str = reader.get("definition")?;
+    serde_json::from_str(text).map_err(|fault| StoreError::Corrupt {
+        table: "definitions",
+        column: "json",
+        row: format!("{} (of {})", reader.get("definition_id").unwrap_or("?"), reader.id()),
+        fault: fault.to_string(),
+    })
+}
+
+/// Puts the secrets of the row's column `sealed` back into its definition.
+pub(super) fn open_secrets(
+    sealer: &Sealer,
+    schedule: ScheduleId,
+    reader: &Reader<'_>,
+    definition: &mut Definition,
+) -> Result<(), StoreError> {
+    if let Some(sealed) = reader.get::<Option<Vec<u8>>>("sealed")? {
+        let plain = sealer.open(sealed_at(&schedule.to_string()), &sealed)?;
+        let texts: BTreeMap<String, String> =
+            serde_json::from_slice(&plain).map_err(|_| reader.corrupt("sealed", "holds no map of secrets"))?;
+        let secrets = texts.into_iter().map(|(name, text)| (name, Secret::new(text)));
+        definition.destination.restore_secrets(secrets.collect());
+    }
+    Ok(())
+}
+
+/// The sealed secrets of a definition; `None` when it has none.
+pub(super) fn seal_secrets(sealer: &Sealer, schedule: ScheduleId, definition: &Definition) -> Result<Option<Vec<u8>>, StoreError> {
+    let secrets = definition.destination.secrets();
+    if secrets.is_empty() {
+        return Ok(None);
+    }
+    let texts: BTreeMap<&str, &str> = secrets.iter().map(|(name, secret)| (name.as_str(), secret.expose())).collect();
+    let plain = Zeroizing::new(to_json(&texts)?);
+    sealer.seal(sealed_at(&schedule.to_string()), plain.as_bytes()).map(Some)
+}
+
+/// Saves a definition under its hash, which it returns.
+pub(super) async fn put_definition(tx: &mut Tx, definition: &Definition) -> Result<String, StoreError> {
+    let json = to_json(definition)?;
+    let id = hex::encode(Sha256::digest(&json));
+    sqlx::query("INSERT INTO definitions (id, json) VALUES ($1, $2) ON CONFLICT DO NOTHING").bind(&id).bind(json).execute(&mut **tx).await?;
+    Ok(id)
+}
+
+/// Single recipients of mail, -1 for other destinations (contract Q6).
+pub(super) fn recipient_count(definition: &Definition) -> i64 {
+    definition.destination.email().map_or(-1, |email| email.recipients.len() as i64)
+}
+

@@ -1,0 +1,198 @@
+//! [`Schedules`] on SQLite.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
+use pressrun_domain::run::RunStatus;
+use pressrun_domain::schedule::Schedule;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+
+use super::finish::{Ending, end_run};
+use super::row::int;
+use super::schedule_row::{put_definition, read_with_secrets, recipient_count, schedule_columns, seal_secrets};
+use super::{SqliteStore, Tx, micros, recipients};
+use crate::collation::folded;
+use crate::{ListQuery, ListRow, Names, Page, Schedules, StoreError};
+
+#[async_trait]
+impl Schedules for SqliteStore {
+    async fn insert_schedule(&self, schedule: &Schedule, names: &Names) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let definition_id = put_definition(&mut tx, &schedule.definition).await?;
+        let insert = sqlx::query(
+            "INSERT INTO schedules (id, definition_id, sealed, updated_at, disabled_at, system_disabled_at, system_disabled_reason, next_at,
+                 destination, alert, single_tile, owner, identifier, recipient_count, condition_query, dashboard_name, owner_name,
+                 name_key, dashboard_key, owner_key, name_folded, dashboard_folded, owner_folded,
+                 version, created_at, last_status, last_completed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+                 $24, $25, $26, $27)",
+        );
+        self.bind_shared(insert, schedule, names, &definition_id)?
+            .bind(int(schedule.version))
+            .bind(micros(schedule.created_at))
+            .bind(schedule.last_run.map(|run| run.status.as_str()))
+            .bind(schedule.last_run.map(|run| micros(run.completed_at)))
+            .execute(&mut *tx)
+            .await?;
+        recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn schedule(&self, id: ScheduleId) -> Result<Option<Schedule>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            schedule_columns!(),
+            " FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE s.id = $1"
+        ))
+        .bind(id.to_string())
+        .fetch_optional(&self.read)
+        .await?;
+        row.map(|row| read_with_secrets(&row, &self.sealer)).transpose()
+    }
+
+    async fn replace_schedule(&self, schedule: &Schedule, names: &Names) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let definition_id = put_definition(&mut tx, &schedule.definition).await?;
+        let update = sqlx::query(
+            "UPDATE schedules SET definition_id = $2, sealed = $3, updated_at = $4, disabled_at = $5, system_disabled_at = $6,
+                 system_disabled_reason = $7, next_at = $8, destination = $9, alert = $10, single_tile = $11, owner = $12,
+                 identifier = $13, recipient_count = $14, condition_query = $15, dashboard_name = $16, owner_name = $17,
+                 name_key = $18, dashboard_key = $19, owner_key = $20, name_folded = $21, dashboard_folded = $22, owner_folded = $23,
+                 version = version + 1, unreadable = 0
+             WHERE id = $1 AND version = $24",
+        );
+        let update = self.bind_shared(update, schedule, names, &definition_id)?.bind(int(schedule.version));
+        if update.execute(&mut *tx).await?.rows_affected() == 0 {
+            let row = sqlx::query("SELECT 1 FROM schedules WHERE id = $1").bind(schedule.id.to_string()).fetch_optional(&mut *tx).await?;
+            return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
+        }
+        recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
+        tx.commit().await?;
+        Ok(schedule.version + 1)
+    }
+
+    async fn delete_schedule(&self, id: ScheduleId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let deleted = sqlx::query("DELETE FROM schedules WHERE id = $1").bind(id.to_string()).execute(&mut *tx).await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        // A run that waits and has sent nothing ends here (X9); one that has sent something finishes; a running one is told by
+        // `is_cancelled`.
+        let waiting = sqlx::query(
+            "SELECT id FROM runs WHERE schedule_id = $1 AND state = 'queued' AND kind <> 'test'
+                 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = runs.id AND d.state = 'accepted')",
+        )
+        .bind(id.to_string())
+        .fetch_all(&mut *tx)
+        .await?;
+        for row in waiting {
+            let ending = Ending { status: RunStatus::Killed, reason: Some("deleted"), record: None };
+            end_run(&mut tx, row.try_get("id")?, &ending, now).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn list_schedules(&self, query: &ListQuery) -> Result<Page<ListRow>, StoreError> {
+        self.list_page(query).await
+    }
+
+    async fn schedules_on(&self, identifier: Option<&DocumentIdentifier>) -> Result<Vec<Schedule>, StoreError> {
+        let rows = match identifier {
+            Some(identifier) => {
+                sqlx::query(concat!(
+                    "SELECT ",
+                    schedule_columns!(),
+                    " FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE s.identifier = $1 ORDER BY s.id"
+                ))
+                .bind(identifier.as_str())
+                .fetch_all(&self.read)
+                .await?
+            }
+            None => {
+                sqlx::query(concat!(
+                    "SELECT ",
+                    schedule_columns!(),
+                    " FROM schedules s JOIN definitions d ON d.id = s.definition_id ORDER BY s.id"
+                ))
+                .fetch_all(&self.read)
+                .await?
+            }
+        };
+        Ok(readable(&rows, |row| read_with_secrets(row, &self.sealer)))
+    }
+
+    async fn refresh_names(
+        &self,
+        dashboards: &[(DocumentIdentifier, String)],
+        owners: &[(MembershipId, String)],
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        for (identifier, name) in dashboards {
+            let update = sqlx::query(
+                "UPDATE schedules SET dashboard_name = $2, dashboard_key = $3, dashboard_folded = $4
+                 WHERE identifier = $1 AND dashboard_name <> $2",
+            );
+            self.rename(&mut tx, update, identifier.as_str().to_owned(), name).await?;
+        }
+        for (owner, name) in owners {
+            let update = sqlx::query(
+                "UPDATE schedules SET owner_name = $2, owner_key = $3, owner_folded = $4 WHERE owner = $1 AND owner_name <> $2",
+            );
+            self.rename(&mut tx, update, owner.to_string(), name).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
+
+impl SqliteStore {
+    /// Binds `$1` to `$23`, which insert and update share.
+    fn bind_shared<'q>(
+        &self,
+        statement: Statement<'q>,
+        schedule: &Schedule,
+        names: &Names,
+        definition_id: &str,
+    ) -> Result<Statement<'q>, StoreError> {
+        let definition = &schedule.definition;
+        Ok(statement
+            .bind(schedule.id.to_string())
+            .bind(definition_id.to_owned())
+            .bind(seal_secrets(&self.sealer, schedule.id, definition)?)
+            .bind(micros(schedule.updated_at))
+            .bind(schedule.disabled_at.map(micros))
+            .bind(schedule.system_disabled.map(|disabled| micros(disabled.at)))
+            .bind(schedule.system_disabled.map(|disabled| disabled.reason.as_str()))
+            .bind(schedule.next_at.map(micros))
+            .bind(definition.destination.kind().as_str())
+            .bind(definition.condition.is_some())
+            .bind(definition.tile.is_some())
+            .bind(definition.owner.to_string())
+            .bind(definition.identifier.as_str().to_owned())
+            .bind(recipient_count(definition))
+            .bind(names.condition_query.clone())
+            .bind(names.dashboard.clone())
+            .bind(names.owner.clone())
+            .bind(self.collation.key(&definition.name))
+            .bind(self.collation.key(&names.dashboard))
+            .bind(self.collation.key(&names.owner))
+            .bind(folded(&definition.name))
+            .bind(folded(&names.dashboard))
+            .bind(folded(&names.owner)))
+    }
+
+    async fn rename(&self, tx: &mut Tx, update: Statement<'_>, of: String, name: &str) -> Result<(), StoreError> {
+        update.bind(of).bind(name.to_owned()).bind(self.collation.key(name)).bind(folded(name)).execute(&mut **tx).await?;
+        Ok(())
+    }
+}
+
+/// The rows that parse. One that does not is logged with its name and left out: it must not hide the others.
+pub(super) fn readable<T>(rows: &[SqliteRow], read: impl Fn(&SqliteRow) -> Result<T, StoreError>) -> Vec<T> {
+    let read = rows.iter().map(read).filter_map(|row| row.inspect_err(|error| tracing::error!(%error, "a row is left out")).ok());
+    read.collect()
+}
