@@ -37,13 +37,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let options = usvg::Options { fontdb: Arc::new(fonts), font_family: "Noto Sans".to_owned(), ..usvg::Options::default() };
     for (name, theme) in [("light", Theme::light()), ("dark", Theme::dark())] {
-        let mut html = format!("<!doctype html><meta charset=utf-8><title>Charts</title><body style=\"background:{};display:flex;flex-wrap:wrap;gap:16px;font:13px sans-serif;color:{}\">\n", page(&theme), theme.text);
+        let mut html = format!(
+            "<!doctype html><meta charset=utf-8><title>Charts</title><body style=\"background:{};display:flex;flex-wrap:wrap;gap:16px;font:13px sans-serif;color:{}\">\n",
+            page(&theme),
+            theme.text
+        );
         let all = cases();
         for (number, chunk) in all.chunks(ACROSS * DOWN).enumerate() {
             let mut sheet = Sheet::new(&theme);
             for case in chunk {
                 let card = draw_case(case, &theme)?;
-                let _ = writeln!(html, "<figure style=\"margin:0;background:{};padding:14px;border-radius:8px\"><figcaption style=\"margin-bottom:8px\">{}</figcaption>{}<details><summary>alt</summary><p style=\"width:{}px\">{}</p></details></figure>", theme.background, card.title, card.svg, case.size.width, card.alt);
+                let _ = writeln!(
+                    html,
+                    "<figure style=\"margin:0;background:{};padding:14px;border-radius:8px\"><figcaption style=\"margin-bottom:8px\">{}</figcaption>{}<details><summary>alt</summary><p style=\"width:{}px\">{}</p></details></figure>",
+                    theme.background, card.title, card.svg, case.size.width, card.alt
+                );
                 sheet.add(&card);
             }
             let png = rasterize(&sheet.finish(), &options)?;
@@ -90,9 +98,20 @@ impl<'a> Sheet<'a> {
 
     fn add(&mut self, card: &Card) {
         let (x, y) = (10.0 + (self.count % ACROSS) as f64 * (CARD.0 + 10.0), 10.0 + (self.count / ACROSS) as f64 * (CARD.1 + 10.0));
-        let _ = write!(self.body, "<rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"7\" fill=\"{}\"/>", CARD.0, CARD.1, self.theme.background);
+        let _ = write!(
+            self.body,
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" rx=\"7\" fill=\"{}\"/>",
+            CARD.0, CARD.1, self.theme.background
+        );
         let short: String = card.title.chars().take(70).collect();
-        let _ = write!(self.body, "<text x=\"{}\" y=\"{}\" font-size=\"7.5\" font-weight=\"700\" fill=\"{}\">{}</text>", x + PADDING, y + 17.0, self.theme.text, short.split('&').next().unwrap_or(""));
+        let _ = write!(
+            self.body,
+            "<text x=\"{}\" y=\"{}\" font-size=\"7.5\" font-weight=\"700\" fill=\"{}\">{}</text>",
+            x + PADDING,
+            y + 17.0,
+            self.theme.text,
+            short.split('&').next().unwrap_or("")
+        );
         let top = y + 28.0 + (CARD.1 - 28.0 - PADDING - card.size.height).max(0.0) / 2.0;
         let nested = card.svg.replacen("<svg ", &format!("<svg x=\"{}\" y=\"{top}\" ", x + PADDING), 1);
         self.body.push_str(&nested);

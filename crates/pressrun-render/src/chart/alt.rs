@@ -1,5 +1,7 @@
 //! The sentence that says what a chart shows to those who do not see it.
 
+use std::fmt::Write as _;
+
 use super::data::{Table, count};
 
 /// `Bar chart of Revenue by Month, Jan 2024 to Dec 2024, 3 series: highest $1.2M (EMEA, Nov 2024), lowest …, total ….`
@@ -7,19 +9,22 @@ pub(crate) fn table(kind: &str, table: &Table) -> String {
     let mut sentence = format!("{kind} of {} by {}", table.format.label, table.places.format.label);
     if let (Some(first), Some(last)) = (table.places.labels.first(), table.places.labels.last()) {
         if table.places.len() > 1 {
-            sentence.push_str(&format!(" ({}, {first} to {last})", count(table.places.len(), "value")));
+            let _ = write!(sentence, " ({}, {first} to {last})", count(table.places.len(), "value"));
         } else {
-            sentence.push_str(&format!(" ({first})"));
+            let _ = write!(sentence, " ({first})");
         }
     }
     let several = table.series.len() > 1;
     if several {
         let named: Vec<&str> = table.series.iter().filter(|s| s.color.is_some()).take(3).map(|s| s.name.as_str()).collect();
         let more = if table.series.len() > named.len() { " and others" } else { "" };
-        sentence.push_str(&format!(" in {}: {}{more}", count(table.series.len(), "series"), named.join(", ")));
+        let _ = write!(sentence, " in {}: {}{more}", count(table.series.len(), "series"), named.join(", "));
     }
     let cells = || {
-        table.series.iter().flat_map(|series| series.values.iter().enumerate().filter_map(move |(place, value)| value.map(|v| (series, place, v))))
+        table
+            .series
+            .iter()
+            .flat_map(|series| series.values.iter().enumerate().filter_map(move |(place, value)| value.map(|v| (series, place, v))))
     };
     let name = |(series, place, value): (&super::data::Series, usize, f64)| {
         let label = table.places.labels.get(place).map_or("", String::as_str);
@@ -30,9 +35,9 @@ pub(crate) fn table(kind: &str, table: &Table) -> String {
     let lowest = cells().fold(None, |best: Option<(_, _, f64)>, cell| if best.is_some_and(|b| b.2 <= cell.2) { best } else { Some(cell) });
     if let (Some(highest), Some(lowest)) = (highest, lowest) {
         if cells().count() > 1 {
-            sentence.push_str(&format!("; highest {}, lowest {}", name(highest), name(lowest)));
+            let _ = write!(sentence, "; highest {}, lowest {}", name(highest), name(lowest));
         } else {
-            sentence.push_str(&format!("; {}", name(highest)));
+            let _ = write!(sentence, "; {}", name(highest));
         }
     }
     sentence.push('.');

@@ -81,11 +81,17 @@ impl Labels {
     /// a second for the larger period.
     ///
     /// `steps` are the thinnings that make sense, beginning with 1; `aligned(i, n)` says whether tick `i` stays at `n`.
-    pub(crate) fn thinned(ticks: &[Tick], limits: (f64, f64), steps: &[usize], aligned: impl Fn(usize, usize) -> bool, theme: &Theme) -> Self {
+    pub(crate) fn thinned(
+        ticks: &[Tick],
+        limits: (f64, f64),
+        steps: &[usize],
+        aligned: impl Fn(usize, usize) -> bool,
+        theme: &Theme,
+    ) -> Self {
         let width = |text: &str| measure::width(text, theme.small, Weight::Regular);
         let fits = |kept: &[&Tick]| {
             kept.windows(2).all(|pair| match pair {
-                [a, b] => (width(&a.text) + width(&b.text)) / 2.0 + AIR <= (b.x - a.x).abs(),
+                [a, b] => f64::midpoint(width(&a.text), width(&b.text)) + AIR <= (b.x - a.x).abs(),
                 _ => true,
             })
         };
@@ -132,7 +138,12 @@ impl Labels {
         // Few categories with long names read better cut than turned.
         let (size, room) = (theme.small, step - AIR);
         if room >= size * 6.5 {
-            let lines = ticks.iter().map(|tick| Line { x: tick.x, row: 0, text: measure::ellipsize(&tick.text, size, Weight::Regular, room), anchor: Anchor::Middle });
+            let lines = ticks.iter().map(|tick| Line {
+                x: tick.x,
+                row: 0,
+                text: measure::ellipsize(&tick.text, size, Weight::Regular, room),
+                anchor: Anchor::Middle,
+            });
             return Self { lines: lines.collect(), turned: false, size, height: size + PAD + 1.0, overhang: 0.0 };
         }
         Self::turned(ticks, step, limits, most, theme)
@@ -227,8 +238,9 @@ mod tests {
     #[test]
     fn thinned_labels_never_touch_and_stay_inside() {
         let theme = Theme::light();
-        let many: Vec<Tick> = (0..200).map(|i| Tick { x: f64::from(i) * 1.5, text: format!("label {i}"), context: Some(format!("{}", i / 50)) }).collect();
-        let labels = Labels::thinned(&many, (0.0, 300.0), &[1, 2, 5], |i, n| i.is_multiple_of(n), &theme);
+        let many: Vec<Tick> =
+            (0..200).map(|i| Tick { x: f64::from(i) * 1.5, text: format!("label {i}"), context: Some(format!("{}", i / 50)) }).collect();
+        let labels = Labels::thinned(&many, (0.0, 300.0), &[1, 2, 5], usize::is_multiple_of, &theme);
         let mut end = -10.0;
         for line in labels.lines.iter().filter(|line| line.row == 0) {
             let half = measure::width(&line.text, theme.small, Weight::Regular) / 2.0;

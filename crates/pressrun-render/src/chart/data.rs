@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
+use super::ChartInput;
 use super::error::ChartError;
 use super::scale::time;
-use super::ChartInput;
 use crate::format::{FieldFormat, Kind, Value};
 
 /// Values beyond this are drawn as if they were this: sums of them must stay finite.
@@ -40,7 +40,10 @@ impl<'a> Column<'a> {
     /// Cells in row order.
     pub(crate) fn values(&self) -> impl Iterator<Item = Value<'a>> + use<'a> {
         let index = self.index;
-        self.batches.iter().filter_map(move |batch| batch.columns().get(index)).flat_map(|column| (0..column.len()).map(|row| Value::at(column.as_ref(), row)))
+        self.batches
+            .iter()
+            .filter_map(move |batch| batch.columns().get(index))
+            .flat_map(|column| (0..column.len()).map(|row| Value::at(column.as_ref(), row)))
     }
 
     /// Whether every cell is a number, or text that is one.
@@ -333,7 +336,10 @@ impl Table {
 
 /// Least and greatest; 0 and 0 of nothing.
 pub(crate) fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
-    values.into_iter().fold(None, |range: Option<(f64, f64)>, v| Some(range.map_or((v, v), |(l, h)| (l.min(v), h.max(v))))).unwrap_or((0.0, 0.0))
+    values
+        .into_iter()
+        .fold(None, |range: Option<(f64, f64)>, v| Some(range.map_or((v, v), |(l, h)| (l.min(v), h.max(v)))))
+        .unwrap_or((0.0, 0.0))
 }
 
 /// `1 row`, `3 rows`, `12 series`.

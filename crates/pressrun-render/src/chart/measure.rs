@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_ends_in_an_ellipsis_and_fits() {
-        for text in ["A very long category name", "東京都千代田区丸の内", "👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦"] {
+        for text in ["A very long category name", "東京都千代田区丸の内", "👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦👩‍👩‍👧‍👦"]
+        {
             let short = ellipsize(text, 8.0, Weight::Regular, 30.0);
             assert!(short.ends_with('…') && width(&short, 8.0, Weight::Regular) <= 30.0, "{short}");
         }

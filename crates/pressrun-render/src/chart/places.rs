@@ -24,10 +24,11 @@ pub(crate) fn bands(places: &Places, left: f64, right: f64, most: f64, theme: &T
     let limits = (0.0, right + 2.0);
     let labels = match places.kind {
         PlaceKind::Category | PlaceKind::Number => {
-            let ticks: Vec<Tick> = x.iter().zip(&places.labels).map(|(x, text)| Tick { x: *x, text: text.clone(), context: None }).collect();
+            let ticks: Vec<Tick> =
+                x.iter().zip(&places.labels).map(|(x, text)| Tick { x: *x, text: text.clone(), context: None }).collect();
             let ordinal = places.labels.iter().all(|label| label.parse::<f64>().is_ok());
             if ordinal && !ticks.is_empty() {
-                Labels::thinned(&ticks, limits, &[1, 2, 5, 10, 20, 50, 100], |i, n| i.is_multiple_of(n), theme)
+                Labels::thinned(&ticks, limits, &[1, 2, 5, 10, 20, 50, 100], usize::is_multiple_of, theme)
             } else {
                 Labels::categories(&ticks, band.step(), limits, most, theme)
             }
@@ -44,12 +45,9 @@ fn band_moments(places: &Places, x: &[f64], limits: (f64, f64), theme: &Theme) -
     let ticks: Vec<Tick> = walls
         .iter()
         .zip(x)
-        .map(|(wall, x)| match places.format.date_label(*wall) {
-            Some(text) => Tick { x: *x, text, context: None },
-            None => {
-                let (text, context) = time::labels(*wall, unit);
-                Tick { x: *x, text, context }
-            }
+        .map(|(wall, x)| {
+            let (text, context) = own_or_split(places, *wall, unit);
+            Tick { x: *x, text, context }
         })
         .collect();
     match unit {
@@ -62,14 +60,32 @@ fn band_moments(places: &Places, x: &[f64], limits: (f64, f64), theme: &Theme) -
         time::Unit::Year => {
             let first = walls.first().map_or(0, |w| i64::from(w.year()));
             let even = walls.len() > 12;
-            Labels::thinned(&ticks, limits, &[1, 2, 5, 10, 20, 50, 100], |i, n| {
-                (i64::from(walls[i].year()) - if even { 0 } else { first }).rem_euclid(n as i64) == 0
-            }, theme)
+            Labels::thinned(
+                &ticks,
+                limits,
+                &[1, 2, 5, 10, 20, 50, 100],
+                |i, n| (i64::from(walls[i].year()) - if even { 0 } else { first }).rem_euclid(n as i64) == 0,
+                theme,
+            )
         }
-        time::Unit::Hour => Labels::thinned(&ticks, limits, &[1, 2, 3, 6, 12, 24, 48, 96], |i, n| {
-            if n <= 24 { usize::from(walls[i].hour().unsigned_abs()).is_multiple_of(n) } else { i.is_multiple_of(n) }
-        }, theme),
-        _ => Labels::thinned(&ticks, limits, &[1, 2, 7, 14, 28, 56], |i, n| i.is_multiple_of(n), theme),
+        time::Unit::Hour => Labels::thinned(
+            &ticks,
+            limits,
+            &[1, 2, 3, 6, 12, 24, 48, 96],
+            |i, n| {
+                if n <= 24 { usize::from(walls[i].hour().unsigned_abs()).is_multiple_of(n) } else { i.is_multiple_of(n) }
+            },
+            theme,
+        ),
+        _ => Labels::thinned(&ticks, limits, &[1, 2, 7, 14, 28, 56], usize::is_multiple_of, theme),
+    }
+}
+
+/// The author's label; or, without one or where it says the same ("Jan 2024"), a short one and its larger period.
+fn own_or_split(places: &Places, wall: DateTime, unit: time::Unit) -> (String, Option<String>) {
+    match places.format.date_label(wall) {
+        Some(own) if own != time::full_label(wall, unit) => (own, None),
+        _ => time::labels(wall, unit),
     }
 }
 
@@ -84,13 +100,16 @@ pub(crate) fn continuous(places: &Places, left: f64, right: f64, most: f64, them
     let x: Vec<f64> = places.at.iter().map(|at| place(*at)).collect();
     let limits = (0.0, right + 4.0);
     let ticks: Vec<Tick> = if places.kind == PlaceKind::Time {
-        time_ticks(places, low, high, right - left, theme).into_iter().map(|(at, text, context)| Tick { x: place(at), text, context }).collect()
+        time_ticks(places, low, high, right - left, theme)
+            .into_iter()
+            .map(|(at, text, context)| Tick { x: place(at), text, context })
+            .collect()
     } else if range > 0.0 {
         number_ticks(low, high, right - left, places).into_iter().map(|(at, text)| Tick { x: place(at), text, context: None }).collect()
     } else {
         places.labels.first().map(|text| Tick { x: place(low), text: text.clone(), context: None }).into_iter().collect()
     };
-    let labels = Labels::thinned(&ticks, limits, &[1, 2, 3, 4, 6], |i, n| i.is_multiple_of(n), theme);
+    let labels = Labels::thinned(&ticks, limits, &[1, 2, 3, 4, 6], usize::is_multiple_of, theme);
     XAxis { x, band: Band { from: left, to: right, count: places.len() }, labels }
 }
 
@@ -118,19 +137,12 @@ fn time_ticks(places: &Places, low: f64, high: f64, pixels: f64, theme: &Theme) 
         let (unit, ticks) = time::ticks(low, high, most, &places.zone);
         // Ticks between the data's own periods would name moments that no row can have.
         if unit >= finest || most <= 1 {
-            // A pattern too coarse for these ticks ("MMM yyyy" over days) would say the same thing twice.
-            let own: Vec<Option<String>> = ticks.iter().map(|tick| places.format.date_label(tick.wall)).collect();
-            let distinct = own.windows(2).all(|pair| pair[0] != pair[1] || pair[0].is_none());
             let mut labelled: Vec<(f64, String, Option<String>)> = Vec::new();
-            for (tick, own) in ticks.into_iter().zip(own) {
-                match own {
-                    Some(text) if distinct => labelled.push((tick.at, text, None)),
-                    Some(text) if labelled.last().is_none_or(|last| last.1 != text) => labelled.push((tick.at, text, None)),
-                    Some(_) => {}
-                    None => {
-                        let (text, context) = time::labels(tick.wall, unit);
-                        labelled.push((tick.at, text, context));
-                    }
+            for tick in ticks {
+                let (text, context) = own_or_split(places, tick.wall, unit);
+                // A pattern too coarse for these ticks ("yyyy" over months) says a thing once.
+                if context.is_some() || labelled.last().is_none_or(|last| last.1 != text) {
+                    labelled.push((tick.at, text, context));
                 }
             }
             if labelled.is_empty() {
@@ -156,10 +168,8 @@ pub(crate) fn fill_periods(table: &mut Table, most: usize) {
         return;
     }
     let mut from = table.places.at.iter().enumerate().peekable();
-    let source: Vec<Option<usize>> = slots
-        .iter()
-        .map(|slot| from.next_if(|(_, at)| (**at - slot).abs() < 1e-6).map(|(index, _)| index))
-        .collect();
+    let source: Vec<Option<usize>> =
+        slots.iter().map(|slot| from.next_if(|(_, at)| (**at - slot).abs() < 1e-6).map(|(index, _)| index)).collect();
     for series in &mut table.series {
         series.values = source.iter().map(|index| index.and_then(|index| series.values[index])).collect();
     }
@@ -183,7 +193,11 @@ pub(crate) fn thin(table: &mut Table, most: usize) {
         .step_by(run)
         .filter_map(|start| (start..(start + run).min(total)).max_by(|a, b| size(*a).total_cmp(&size(*b)).then(b.cmp(a))))
         .collect();
-    table.notes.push(format!("{} of {} drawn: the largest of each {run} neighbours", crate::format::grouped(kept.len()), count(total, "place")));
+    table.notes.push(format!(
+        "{} of {} drawn: the largest of each {run} neighbours",
+        crate::format::grouped(kept.len()),
+        count(total, "place")
+    ));
     for series in &mut table.series {
         series.values = kept.iter().map(|place| series.values[*place]).collect();
     }

@@ -1,5 +1,6 @@
 //! The frame that charts with a standing value axis share: heading, grid, labels, baseline.
 
+use super::Size;
 use super::axis::ValueAxis;
 use super::color::Color;
 use super::data::Table;
@@ -8,7 +9,6 @@ use super::measure::{self, Weight};
 use super::places::XAxis;
 use super::svg::{Anchor, Svg, TextStyle};
 use super::theme::Theme;
-use super::Size;
 
 /// A drawing under way.
 pub(crate) struct Canvas<'a> {

@@ -2,11 +2,11 @@
 
 use indexmap::IndexMap;
 
+use super::ChartInput;
 use super::color::Color;
 use super::data::{Column, range};
 use super::error::ChartError;
 use super::theme::Theme;
-use super::ChartInput;
 
 /// What stands behind the cells of one column, one entry a row; `None` behind cells without a number.
 #[derive(Debug, Clone, PartialEq)]

@@ -301,7 +301,9 @@ mod tests {
 
     #[test]
     fn numbers_are_short_and_finite() {
-        for (value, expected) in [(1.0, "1"), (1.005, "1"), (-0.001, "0"), (2.5, "2.5"), (f64::NAN, "0"), (f64::INFINITY, "0"), (1e300, "10000000")] {
+        for (value, expected) in
+            [(1.0, "1"), (1.005, "1"), (-0.001, "0"), (2.5, "2.5"), (f64::NAN, "0"), (f64::INFINITY, "0"), (1e300, "10000000")]
+        {
             assert_eq!(number(value), expected);
         }
     }

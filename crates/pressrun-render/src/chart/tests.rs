@@ -77,10 +77,7 @@ fn errors_name_the_column_and_what_there_is() {
     let batches = rows(vec!["a"], vec!["x"], vec![Some(1.0)]);
     let mut missing = chart(Mark::Bar);
     missing.x = Some("nme".to_owned());
-    assert_eq!(
-        drawn(&missing, &batches).unwrap_err().to_string(),
-        "the result has no column \"nme\"; it has: name, group, amount"
-    );
+    assert_eq!(drawn(&missing, &batches).unwrap_err().to_string(), "the result has no column \"nme\"; it has: name, group, amount");
     let mut text = chart(Mark::Line);
     text.y = vec!["group".to_owned()];
     assert_eq!(drawn(&text, &batches), Err(ChartError::NotANumber { column: "group".to_owned(), channel: "y" }));
@@ -95,7 +92,11 @@ fn what_is_left_out_or_put_together_is_said() {
     let names: Vec<String> = (0..20).map(|i| format!("s{i}")).collect();
     let groups: Vec<&str> = names.iter().map(String::as_str).collect();
     let many = rows(vec!["a"; 20], groups, (0..20).map(|i| Some(f64::from(i))).collect());
-    for (mark, note) in [(Mark::Bar, "12 series shown as Other"), (Mark::Line, "12 series shown in grey as Other"), (Mark::Area, "12 series shown as Other")] {
+    for (mark, note) in [
+        (Mark::Bar, "12 series shown as Other"),
+        (Mark::Line, "12 series shown in grey as Other"),
+        (Mark::Area, "12 series shown as Other"),
+    ] {
         assert!(drawn(&chart(mark), &many).unwrap().notes.iter().any(|n| n == note), "{mark:?}");
     }
     let mut log = chart(Mark::Bar);
@@ -110,7 +111,8 @@ fn what_is_left_out_or_put_together_is_said() {
 
 #[test]
 fn alternative_text_has_the_key_numbers() {
-    let batches = rows(vec!["Jan", "Feb", "Jan", "Feb"], vec!["EMEA", "EMEA", "APAC", "APAC"], vec![Some(10.0), Some(40.0), Some(5.0), Some(7.5)]);
+    let batches =
+        rows(vec!["Jan", "Feb", "Jan", "Feb"], vec!["EMEA", "EMEA", "APAC", "APAC"], vec![Some(10.0), Some(40.0), Some(5.0), Some(7.5)]);
     assert_eq!(
         drawn(&chart(Mark::Bar), &batches).unwrap().alt,
         "Bar chart of Amount by Name (2 values, Jan to Feb) in 2 series: EMEA, APAC; highest 40 (EMEA, Feb), lowest 5 (APAC, Jan)."
@@ -184,10 +186,13 @@ fn any_amount() -> impl Strategy<Value = Option<f64>> {
 }
 
 fn any_places(count: usize) -> impl Strategy<Value = ArrayRef> {
-    let texts = prop::collection::vec(prop::option::of("\\PC{0,30}|[a-d]|\\p{Any}{0,6}"), count).prop_map(|v| Arc::new(StringArray::from(v)) as ArrayRef);
-    let dates = prop::collection::vec(prop::option::of(prop_oneof![any::<i32>(), 19_000..20_000i32]), count).prop_map(|v| Arc::new(Date32Array::from(v)) as ArrayRef);
-    let instants = prop::collection::vec(prop::option::of(prop_oneof![any::<i64>(), 1_700_000_000_000_000..1_701_000_000_000_000i64]), count)
-        .prop_map(|v| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")) as ArrayRef);
+    let texts = prop::collection::vec(prop::option::of("\\PC{0,30}|[a-d]|\\p{Any}{0,6}"), count)
+        .prop_map(|v| Arc::new(StringArray::from(v)) as ArrayRef);
+    let dates = prop::collection::vec(prop::option::of(prop_oneof![any::<i32>(), 19_000..20_000i32]), count)
+        .prop_map(|v| Arc::new(Date32Array::from(v)) as ArrayRef);
+    let instants =
+        prop::collection::vec(prop::option::of(prop_oneof![any::<i64>(), 1_700_000_000_000_000..1_701_000_000_000_000i64]), count)
+            .prop_map(|v| Arc::new(TimestampMicrosecondArray::from(v).with_timezone("UTC")) as ArrayRef);
     let numbers = prop::collection::vec(any_amount(), count).prop_map(|v| Arc::new(Float64Array::from(v)) as ArrayRef);
     prop_oneof![texts, dates, instants, numbers]
 }

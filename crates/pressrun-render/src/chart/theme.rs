@@ -138,6 +138,7 @@ impl Default for Theme {
 mod tests {
     use super::*;
 
+    #[expect(clippy::many_single_char_names, reason = "r, g, b and l, m, s are the names of these things")]
     /// Linear RGB as seen without long or middle cones (Viénot, Brettel, Mollon 1999), in OKLab.
     fn seen(color: Color, blindness: &str) -> [f64; 3] {
         let linear = |c: u8| {

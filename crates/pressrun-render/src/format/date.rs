@@ -161,8 +161,11 @@ fn field(letter: char, count: usize) -> Option<Field> {
 
 /// Spreadsheets write months with a small m: it is minutes only beside hours or seconds. `YYYY` without a week is a year.
 fn settle_lower_m(parts: &mut [Part], text: &str) {
-    let fields: Vec<(usize, Field, usize)> =
-        parts.iter().enumerate().filter_map(|(i, part)| if let Part::Field(field, count) = part { Some((i, *field, *count)) } else { None }).collect();
+    let fields: Vec<(usize, Field, usize)> = parts
+        .iter()
+        .enumerate()
+        .filter_map(|(i, part)| if let Part::Field(field, count) = part { Some((i, *field, *count)) } else { None })
+        .collect();
     let has_month = fields.iter().any(|(_, field, _)| *field == Field::Month);
     let has_week = text.contains('w');
     for (n, (index, field, count)) in fields.iter().enumerate() {
@@ -233,13 +236,7 @@ fn write_field(out: &mut String, field: Field, count: usize, at: DateTime, zone:
         Field::Offset => {
             if let Some(zone) = zone {
                 let seconds = zone.offset.seconds();
-                let _ = write!(
-                    out,
-                    "{}{:02}:{:02}",
-                    if seconds < 0 { '-' } else { '+' },
-                    seconds.abs() / 3600,
-                    seconds.abs() / 60 % 60
-                );
+                let _ = write!(out, "{}{:02}:{:02}", if seconds < 0 { '-' } else { '+' }, seconds.abs() / 3600, seconds.abs() / 60 % 60);
             }
         }
     }

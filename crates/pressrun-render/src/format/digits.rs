@@ -198,7 +198,9 @@ mod tests {
 
     #[test]
     fn shifting_moves_the_point() {
-        for (number, places, expected) in [("0.1234", 2, "12.34"), ("1234567", -6, "1.234567"), ("5", -3, "0.005"), ("0.5", 3, "500"), ("0", 2, "0")] {
+        for (number, places, expected) in
+            [("0.1234", 2, "12.34"), ("1234567", -6, "1.234567"), ("5", -3, "0.005"), ("0.5", 3, "500"), ("0", 2, "0")]
+        {
             let mut digits = Digits::parse(number).unwrap();
             digits.shift(places);
             assert_eq!(digits.to_string(), expected, "{number} by {places}");

@@ -185,7 +185,9 @@ impl Section {
             if self.grouped {
                 let padded = format!("{whole:#>4}");
                 let (head, tail) = padded.split_at(padded.len() - 3);
-                out.push_str(&format!("{head},{tail}"));
+                out.push_str(head);
+                out.push(',');
+                out.push_str(tail);
             } else if whole.is_empty() {
                 out.push('#');
             } else {

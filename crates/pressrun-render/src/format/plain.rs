@@ -45,7 +45,8 @@ fn json(value: &Value<'_>, zone: &TimeZone) -> String {
             format!("{{{}}}", members.join(","))
         }
         Value::Map(entries) => {
-            let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{}:{}", quoted(&plain(key, zone)), json(value, zone))).collect();
+            let entries: Vec<_> =
+                entries.iter().map(|(key, value)| format!("{}:{}", quoted(&plain(key, zone)), json(value, zone))).collect();
             format!("{{{}}}", entries.join(","))
         }
         other => quoted(&plain(other, zone)),
@@ -113,11 +114,7 @@ pub(super) fn duration(length: SignedDuration) -> String {
 
 /// `HH:mm`, with seconds where there are any.
 pub(super) fn time(time: Time) -> String {
-    if time.second() == 0 && time.subsec_nanosecond() == 0 {
-        format!("{:02}:{:02}", time.hour(), time.minute())
-    } else {
-        time.to_string()
-    }
+    if time.second() == 0 && time.subsec_nanosecond() == 0 { format!("{:02}:{:02}", time.hour(), time.minute()) } else { time.to_string() }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -33,11 +33,19 @@ fn r5_every_type_has_a_display_and_a_plain_text() {
         ("negative zero", Arc::new(Float64Array::from(vec![-0.0])), "", "0", "0"),
         ("NaN", Arc::new(Float64Array::from(vec![f64::NAN])), "0.0", "NaN", "NaN"),
         ("infinity", Arc::new(Float64Array::from(vec![f64::NEG_INFINITY])), "", "-∞", "-Infinity"),
-        ("decimal keeps its scale", Arc::new(Decimal128Array::from(vec![1_250]).with_precision_and_scale(10, 2).unwrap()), "", "12.5", "12.50"),
+        (
+            "decimal keeps its scale",
+            Arc::new(Decimal128Array::from(vec![1_250]).with_precision_and_scale(10, 2).unwrap()),
+            "",
+            "12.5",
+            "12.50",
+        ),
         ("negative scale", Arc::new(Decimal128Array::from(vec![12]).with_precision_and_scale(10, -3).unwrap()), "", "12,000", "12000"),
         (
             "38 digits",
-            Arc::new(Decimal128Array::from(vec![-12_345_678_901_234_567_890_123_456_789_012_345_678]).with_precision_and_scale(38, 2).unwrap()),
+            Arc::new(
+                Decimal128Array::from(vec![-12_345_678_901_234_567_890_123_456_789_012_345_678]).with_precision_and_scale(38, 2).unwrap(),
+            ),
             "$#,##0.00",
             "-$123,456,789,012,345,678,901,234,567,890,123,456.78",
             "-123456789012345678901234567890123456.78",
@@ -63,7 +71,13 @@ fn r5_every_type_has_a_display_and_a_plain_text() {
         ("duration in seconds", Arc::new(DurationMillisecondArray::from(vec![1_500])), "0.00", "1.50", "PT1.5S"),
         ("interval", Arc::new(IntervalYearMonthArray::from(vec![14])), "", "1y 2mo", "P1Y2M"),
         ("bytes", Arc::new(BinaryArray::from(vec![&[1u8, 255][..]])), "", "01ff", "01ff"),
-        ("list", Arc::new(ListArray::from_iter_primitive::<types::Int32Type, _, _>([Some([Some(1000), None, Some(3)])])), "", "1,000, , 3", "[1000,null,3]"),
+        (
+            "list",
+            Arc::new(ListArray::from_iter_primitive::<types::Int32Type, _, _>([Some([Some(1000), None, Some(3)])])),
+            "",
+            "1,000, , 3",
+            "[1000,null,3]",
+        ),
         ("null", Arc::new(NullArray::new(1)), "", "", ""),
     ];
     for (case, array, format, display, plain) in cases {

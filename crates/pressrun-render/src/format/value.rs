@@ -101,7 +101,9 @@ impl<'a> Value<'a> {
             DataType::FixedSizeBinary(_) => Self::Bytes(array.as_fixed_size_binary().value(row)),
             DataType::Date32 => date_from_days(native::<t::Date32Type>(array, row).into()),
             DataType::Date64 => date_from_days(native::<t::Date64Type>(array, row).div_euclid(86_400_000)),
-            DataType::Time32(TimeUnit::Second) => time_from_nanoseconds(i128::from(native::<t::Time32SecondType>(array, row)) * 1_000_000_000),
+            DataType::Time32(TimeUnit::Second) => {
+                time_from_nanoseconds(i128::from(native::<t::Time32SecondType>(array, row)) * 1_000_000_000)
+            }
             DataType::Time32(_) => time_from_nanoseconds(i128::from(native::<t::Time32MillisecondType>(array, row)) * 1_000_000),
             DataType::Time64(TimeUnit::Microsecond) => {
                 time_from_nanoseconds(i128::from(native::<t::Time64MicrosecondType>(array, row)) * 1_000)
@@ -147,7 +149,9 @@ impl<'a> Value<'a> {
             }
             DataType::Struct(fields) => {
                 let columns = array.as_struct().columns();
-                Self::Struct(fields.iter().zip(columns).map(|(field, column)| (field.name().as_str(), Self::at(column.as_ref(), row))).collect())
+                Self::Struct(
+                    fields.iter().zip(columns).map(|(field, column)| (field.name().as_str(), Self::at(column.as_ref(), row))).collect(),
+                )
             }
             _ => Self::Text(Cow::Owned(arrow_cast::display::array_value_to_string(array, row).unwrap_or_default())),
         }

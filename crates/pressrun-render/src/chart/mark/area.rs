@@ -59,7 +59,11 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         |pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &format),
         |left, right, most| places::continuous(&table.places, left, right - 2.0, most, theme),
     );
-    if stacked { draw_stack(&table, &pieces, &plot, canvas) } else { draw_overlaid(&table, &plot, canvas) }
+    if stacked {
+        draw_stack(&table, &pieces, &plot, canvas)
+    } else {
+        draw_overlaid(&table, &plot, canvas)
+    }
     plot.draw_base(canvas);
     Ok(Told { alt: told, notes: table.notes, empty: false })
 }

@@ -29,7 +29,7 @@ struct Bar {
 
 /// The bars with what their axis must span.
 struct Bars {
-    bars: Vec<Bar>,
+    pieces: Vec<Bar>,
     low: f64,
     high: f64,
     /// Bars of one place stand beside one another, this many.
@@ -66,7 +66,11 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let bars = arrange(input, &table);
     let kind = if lying { "Horizontal bar chart" } else { "Bar chart" };
     let told = Told { alt: alt::table(kind, &table), notes: std::mem::take(&mut table.notes), empty: false };
-    if lying { lie(&table, &bars, canvas) } else { stand(&table, &bars, canvas) }
+    if lying {
+        lie(&table, &bars, canvas)
+    } else {
+        stand(&table, &bars, canvas)
+    }
     Ok(told)
 }
 
@@ -107,7 +111,10 @@ fn arrange(input: &ChartInput<'_>, table: &Table) -> Bars {
             bar.outermost = if bar.to < bar.from { bar.to <= low } else { bar.to >= high };
         }
     }
-    Bars { bars, low, high, lanes: if stacked { 1 } else { table.series.len() }, log, format: if share { percent() } else { table.format.clone() } }
+    // Where colour only repeats the place, bars need not make room for one another.
+    let alone = (0..table.places.len()).all(|place| table.series.iter().filter(|series| series.values[place].is_some()).count() <= 1);
+    let lanes = if stacked || alone { 1 } else { table.series.len() };
+    Bars { pieces: bars, low, high, lanes, log, format: if share { percent() } else { table.format.clone() } }
 }
 
 /// The format of shares.
@@ -134,7 +141,7 @@ fn end_labels(table: &Table, bars: &Bars) -> Vec<(usize, f64, String)> {
     }
     let mut ends: Vec<Option<f64>> = vec![None; table.places.len()];
     let mut mixed = false;
-    for bar in &bars.bars {
+    for bar in &bars.pieces {
         let end = &mut ends[bar.place];
         mixed |= end.is_some_and(|end| (end < 0.0) != (bar.to < 0.0)) && bar.to.abs() > 0.0;
         if bar.outermost {
@@ -144,12 +151,21 @@ fn end_labels(table: &Table, bars: &Bars) -> Vec<(usize, f64, String)> {
     if mixed {
         return Vec::new();
     }
-    ends.iter().enumerate().filter_map(|(place, end)| end.map(|end| (place, end, super::super::axis::typographic(bars.format.short(end))))).collect()
+    ends.iter()
+        .enumerate()
+        .filter_map(|(place, end)| end.map(|end| (place, end, super::super::axis::typographic(bars.format.short(end)))))
+        .collect()
+}
+
+/// A legend, unless it would only repeat the names on the axis.
+fn heading(table: &Table, canvas: &Canvas<'_>) -> Heading {
+    let repeats = table.series.len() > 1 && table.series.iter().all(|series| table.places.labels.contains(&series.name));
+    if repeats { Heading::caption(&table.format.label, canvas) } else { Heading::of(table, Swatch::Square, canvas) }
 }
 
 fn stand(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
-    let heading = Heading::of(table, Swatch::Square, canvas);
+    let heading = heading(table, canvas);
     let labels = end_labels(table, bars);
     let widest = labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular)).fold(0.0, f64::max);
     let step = (canvas.width - 40.0) / table.places.len().max(1) as f64;
@@ -163,7 +179,7 @@ fn stand(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
         |left, right, most| places::bands(&table.places, left, right, most, theme),
     );
     let step = plot.x.band.step();
-    for bar in &bars.bars {
+    for bar in &bars.pieces {
         let (x, width) = lane(bars, bar, plot.x.x[bar.place], step, table.places.len());
         let from = if bars.log { plot.base() } else { plot.y(bar.from) };
         let mut to = plot.y(bar.to);
@@ -230,7 +246,7 @@ fn lying(y: f64, width: f64, from: f64, to: f64, round: bool) -> String {
 
 fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
-    let heading = Heading::of(table, Swatch::Square, canvas);
+    let heading = heading(table, canvas);
     heading.draw(canvas);
     let top = heading.height(theme);
     let names = &table.places.labels;
@@ -244,7 +260,8 @@ fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
     // Numbers at the bars' ends say more than an axis; both would say it twice.
     let with_axis = labels.is_empty();
     let bottom = canvas.height - if with_axis { theme.small + 7.0 } else { 1.0 };
-    let label_room = labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular) + 6.0).fold(2.0, f64::max);
+    let label_room =
+        labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular) + 6.0).fold(2.0, f64::max);
     let negative_room = if bars.low < 0.0 && !with_axis { label_room } else { 0.0 };
     let (start, end) = (left + negative_room, (canvas.width - label_room).max(left + negative_room + 4.0));
     let axis = ValueAxis::new(bars.low, bars.high, bars.log, end - start, 64.0, &bars.format);
@@ -258,7 +275,7 @@ fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
     }
     let base = place(axis.scale.base());
     let step = (bottom - top) / count;
-    for bar in &bars.bars {
+    for bar in &bars.pieces {
         let (y, width) = lane(bars, bar, top + step * (bar.place as f64 + 0.5), step, names.len());
         let from = if bars.log { base } else { place(bar.from) };
         let mut to = place(bar.to);
@@ -269,7 +286,8 @@ fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
         canvas.svg.fill(&path, theme.series_color(table.series[bar.series].color), 1.0);
     }
     canvas.svg.line((base, top), (base, bottom), theme.axis, 0.8);
-    let every = if table.places.kind == PlaceKind::Category { ((theme.small + 1.0) / step).ceil() } else { ((theme.small + 3.0) / step).ceil() };
+    let every =
+        if table.places.kind == PlaceKind::Category { ((theme.small + 1.0) / step).ceil() } else { ((theme.small + 3.0) / step).ceil() };
     for (index, name) in names.iter().enumerate().step_by(every.max(1.0) as usize) {
         let text = measure::ellipsize(name, theme.small, measure::Weight::Regular, left - 7.0);
         let y = top + step * (index as f64 + 0.5) + theme.small * 0.36;

@@ -49,7 +49,14 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let top = heading.height(theme);
     if top > 0.0 && canvas.width >= 150.0 {
         let ends = (typographic(heat.format.short(low)), typographic(heat.format.short(most)));
-        legend::ramp(&mut canvas.svg, canvas.width, 0.0, (&ends.0, &ends.1), |share| theme.heat(low + (most - low) * share, low, most), theme);
+        legend::ramp(
+            &mut canvas.svg,
+            canvas.width,
+            0.0,
+            (&ends.0, &ends.1),
+            |share| theme.heat(low + (most - low) * share, low, most),
+            theme,
+        );
     }
     let names = rows.labels.iter().take(shown_high);
     let left = names.map(|name| measure::width(name, theme.small, Weight::Regular)).fold(0.0, f64::max).min(canvas.width * 0.34) + 6.0;
@@ -83,7 +90,12 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let extreme = |wanted: f64| {
         let index = cells.iter().position(|cell| cell.is_some_and(|cell| (cell - wanted).abs() <= 0.0)).unwrap_or(0);
         let at = |labels: &[String], index: usize| labels.get(index).cloned().unwrap_or_default();
-        format!("{} ({}, {})", heat.format.display_f64(wanted), at(&rows.labels, index / shown_wide), at(&shown_columns.labels, index % shown_wide))
+        format!(
+            "{} ({}, {})",
+            heat.format.display_f64(wanted),
+            at(&rows.labels, index / shown_wide),
+            at(&shown_columns.labels, index % shown_wide)
+        )
     };
     let alt = format!(
         "Heatmap of {} by {} and {}; highest {}, lowest {}.",

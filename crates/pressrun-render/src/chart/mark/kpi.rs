@@ -57,10 +57,12 @@ fn read(input: &ChartInput<'_>) -> Result<Kpi, ChartError> {
             let row = numbers.len().checked_sub(2);
             let before = row.and_then(|row| numbers[row]);
             let when = match (&chart.x, row) {
-                (Some(x), Some(row)) => Column::find(input, x).map(|x| super::super::data::Places::read(&x, false)).ok().and_then(|places| {
-                    let place = places.of_row.get(row).copied().flatten()?;
-                    places.labels.get(place).cloned()
-                }),
+                (Some(x), Some(row)) => {
+                    Column::find(input, x).map(|x| super::super::data::Places::read(&x, false)).ok().and_then(|places| {
+                        let place = places.of_row.get(row).copied().flatten()?;
+                        places.labels.get(place).cloned()
+                    })
+                }
                 _ => None,
             };
             (before, Some(when.map_or_else(|| "before".to_owned(), |when| format!("in {when}"))))
@@ -162,7 +164,8 @@ fn draw_comparison(kpi: &Kpi, baseline: f64, room: f64, size: f64, canvas: &mut 
             // An arrow as a path: the font has none.
             let (half, middle) = (size * 0.36, baseline - size * 0.36);
             let (tip, foot) = if rising { (middle - half, middle + half * 0.8) } else { (middle + half, middle - half * 0.8) };
-            let path = format!("M0 {f}L{r} {f}L{m} {t}Z", f = number(foot), r = number(half * 2.2), m = number(half * 1.1), t = number(tip));
+            let path =
+                format!("M0 {f}L{r} {f}L{m} {t}Z", f = number(foot), r = number(half * 2.2), m = number(half * 1.1), t = number(tip));
             canvas.svg.fill(&path, color, 1.0);
             x = half * 2.2 + 3.0;
         }

@@ -40,7 +40,13 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let thin_lines = table.series.len() > 12;
     // Grey context first, so that the named lines lie above it; the first series on top.
     for series in table.series.iter().rev() {
-        let width = if series.color.is_none() { theme.line * 0.5 } else if thin_lines { theme.line * 0.75 } else { theme.line };
+        let width = if series.color.is_none() {
+            theme.line * 0.5
+        } else if thin_lines {
+            theme.line * 0.75
+        } else {
+            theme.line
+        };
         draw_series(series, &plot, canvas, (width, table.series.len()), input.chart.point);
     }
     if margin > 0.0 {
@@ -65,7 +71,8 @@ fn heading(table: &Table, canvas: &Canvas<'_>) -> (Heading, f64) {
     let named = table.series.len();
     let ends = table.series.iter().all(|series| series.color.is_some() && series.values.last().copied().flatten().is_some());
     if (2..=4).contains(&named) && ends && canvas.width >= 190.0 && canvas.height >= 90.0 {
-        let widest = table.series.iter().map(|series| measure::width(&series.name, canvas.theme.small, measure::Weight::Bold)).fold(0.0, f64::max);
+        let widest =
+            table.series.iter().map(|series| measure::width(&series.name, canvas.theme.small, measure::Weight::Bold)).fold(0.0, f64::max);
         if widest <= canvas.width * 0.26 {
             let caption = table.format.label.clone();
             // The caption names the measure only when the lines are its parts, not measures of their own.
@@ -93,7 +100,13 @@ fn draw_series(series: &Series, plot: &Plot, canvas: &mut Canvas<'_>, (width, co
         let after = shown.get(index + 1).copied().flatten().is_some();
         let alone = !before && !after;
         if alone || (points && series.color.is_some() && spacing >= 5.0) {
-            let radius = if alone && drawn > 60 { width * 0.6 } else if drawn == 1 { 3.2 } else { width * 1.25 };
+            let radius = if alone && drawn > 60 {
+                width * 0.6
+            } else if drawn == 1 {
+                3.2
+            } else {
+                width * 1.25
+            };
             canvas.svg.disc(x, y, radius, color, 1.0, (drawn <= 60).then_some((canvas.theme.background, 0.9)));
         }
     }
@@ -199,7 +212,9 @@ mod tests {
 
     #[test]
     fn zero_belongs_to_an_axis_that_is_near_it() {
-        for (low, high, expected) in [(1.0, 10.0, (0.0, 10.0)), (980.0, 1000.0, (980.0, 1000.0)), (-5.0, 5.0, (-5.0, 5.0)), (-10.0, -1.0, (-10.0, 0.0))] {
+        for (low, high, expected) in
+            [(1.0, 10.0, (0.0, 10.0)), (980.0, 1000.0, (980.0, 1000.0)), (-5.0, 5.0, (-5.0, 5.0)), (-10.0, -1.0, (-10.0, 0.0))]
+        {
             assert_eq!(with_zero(low, high), expected);
         }
     }

@@ -135,7 +135,14 @@ fn beside(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
         let anchor = if side == 0 { Anchor::Start } else { Anchor::End };
         for (y, index, angle) in labels {
             let (from, bend) = ((cx + angle.cos() * (radius + 2.0), cy + angle.sin() * (radius + 2.0)), cx + sign * (radius + gap * 0.55));
-            let leader = format!("M{} {}L{} {}H{}", number(from.0), number(from.1), number(bend), number(*y), number(cx + sign * (radius + gap - 3.0)));
+            let leader = format!(
+                "M{} {}L{} {}H{}",
+                number(from.0),
+                number(from.1),
+                number(bend),
+                number(*y),
+                number(cx + sign * (radius + gap - 3.0))
+            );
             canvas.svg.stroke(&leader, theme.axis, 0.7, 1.0);
             let x = cx + sign * (radius + gap);
             let style = TextStyle { size: theme.small, weight: Weight::Bold, color: theme.text, anchor };
@@ -227,7 +234,11 @@ fn ring((cx, cy): (f64, f64), outer: f64, inner: f64) -> String {
 }
 
 fn alt(slices: &[Slice], format: &FieldFormat) -> String {
-    let shown: Vec<String> = slices.iter().take(4).map(|slice| format!("{} {} ({})", slice.name, percent(slice.share), format.display_f64(slice.value))).collect();
+    let shown: Vec<String> = slices
+        .iter()
+        .take(4)
+        .map(|slice| format!("{} {} ({})", slice.name, percent(slice.share), format.display_f64(slice.value)))
+        .collect();
     let more = if slices.len() > 4 { " and others" } else { "" };
     let total: f64 = slices.iter().map(|slice| slice.value).sum();
     format!("Pie chart of {}, total {}: {}{more}.", format.label, format.display_f64(total), shown.join(", "))

@@ -42,7 +42,7 @@ enum Colors {
     /// One colour a name.
     Named(Vec<(String, Color)>),
     /// A ramp over numbers.
-    Ramp { low: f64, high: f64, values: Vec<f64>, format: FieldFormat },
+    Ramp { low: f64, high: f64, values: Vec<f64>, format: Box<FieldFormat> },
 }
 
 /// Draws points.
@@ -68,7 +68,14 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     };
     if let (Colors::Ramp { low, high, format, .. }, true) = (&cloud.colors, canvas.height >= 110.0 && canvas.width >= 190.0) {
         let ends = (format.short(*low), format.short(*high));
-        legend::ramp(&mut canvas.svg, canvas.width, 0.0, (&ends.0, &ends.1), |share| theme.heat(low + (high - low) * share, *low, *high), theme);
+        legend::ramp(
+            &mut canvas.svg,
+            canvas.width,
+            0.0,
+            (&ends.0, &ends.1),
+            |share| theme.heat(low + (high - low) * share, *low, *high),
+            theme,
+        );
     }
     let named_axis = canvas.height >= 110.0 && cloud.places.kind == PlaceKind::Number;
     let full = canvas.height;
@@ -103,7 +110,14 @@ fn read(input: &ChartInput<'_>, canvas: &Canvas<'_>) -> Result<Cloud, ChartError
         Some(name) => Some(Column::find(input, name)?),
         None => None,
     };
-    let mut cloud = Cloud { places, format: Column::find(input, names[0])?.format, dots: Vec::new(), colors: Colors::Named(Vec::new()), sized: sizes.is_some(), notes: Vec::new() };
+    let mut cloud = Cloud {
+        places,
+        format: Column::find(input, names[0])?.format,
+        dots: Vec::new(),
+        colors: Colors::Named(Vec::new()),
+        sized: sizes.is_some(),
+        notes: Vec::new(),
+    };
     let (groups, colors) = match &color {
         Some(column) => groups(column, input, canvas, &mut cloud.notes)?,
         None => (Vec::new(), Colors::Named(Vec::new())),
@@ -136,7 +150,12 @@ fn read(input: &ChartInput<'_>, canvas: &Canvas<'_>) -> Result<Cloud, ChartError
 }
 
 /// The group of each row, and the groups' colours: a ramp for many numbers, else names with the rarest as "Other".
-fn groups(column: &Column<'_>, input: &ChartInput<'_>, canvas: &Canvas<'_>, notes: &mut Vec<String>) -> Result<(Vec<usize>, Colors), ChartError> {
+fn groups(
+    column: &Column<'_>,
+    input: &ChartInput<'_>,
+    canvas: &Canvas<'_>,
+    notes: &mut Vec<String>,
+) -> Result<(Vec<usize>, Colors), ChartError> {
     let most = usize::from(input.chart.max_series.max(1));
     let names = column.names();
     let mut frequency: indexmap::IndexMap<&str, usize> = indexmap::IndexMap::new();
@@ -147,7 +166,7 @@ fn groups(column: &Column<'_>, input: &ChartInput<'_>, canvas: &Canvas<'_>, note
         let numbers = column.numbers("color")?;
         let (low, high) = range(numbers.iter().flatten().copied());
         let values: Vec<f64> = numbers.into_iter().map(|n| n.unwrap_or(low)).collect();
-        let colors = Colors::Ramp { low, high, values, format: column.format.clone() };
+        let colors = Colors::Ramp { low, high, values, format: Box::new(column.format.clone()) };
         return Ok(((0..names.len()).collect(), colors));
     }
     let mut ranked: Vec<(usize, usize)> = frequency.values().copied().enumerate().collect();
@@ -174,7 +193,15 @@ fn draw_dots(cloud: &Cloud, plot: &Plot, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let largest = range(cloud.dots.iter().map(|dot| dot.size)).1.max(f64::MIN_POSITIVE);
     let widest = (canvas.width.min(canvas.height) / 14.0).clamp(4.0, 13.0);
-    let radius = |dot: &Dot| if cloud.sized { (widest * (dot.size / largest).sqrt()).max(1.6) } else if cloud.dots.len() > 150 { 2.2 } else { 3.0 };
+    let radius = |dot: &Dot| {
+        if cloud.sized {
+            (widest * (dot.size / largest).sqrt()).max(1.6)
+        } else if cloud.dots.len() > 150 {
+            2.2
+        } else {
+            3.0
+        }
+    };
     let color = |dot: &Dot| match &cloud.colors {
         Colors::Named(named) => named.get(dot.group).map_or(theme.series[0], |(_, color)| *color),
         Colors::Ramp { low, high, values, .. } => theme.heat(values.get(dot.group).copied().unwrap_or(*low), *low, *high),
@@ -221,12 +248,8 @@ fn quantized(Color(r, g, b): Color) -> Color {
 
 fn alt(cloud: &Cloud) -> String {
     let (low, high) = range(cloud.dots.iter().map(|dot| dot.value));
-    let mut sentence = format!(
-        "Scatter plot of {} against {}, {}",
-        cloud.format.label,
-        cloud.places.format.label,
-        count(cloud.dots.len(), "point")
-    );
+    let mut sentence =
+        format!("Scatter plot of {} against {}, {}", cloud.format.label, cloud.places.format.label, count(cloud.dots.len(), "point"));
     if let Colors::Named(named) = &cloud.colors
         && named.len() > 1
     {

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn extreme_ranges_end_and_are_finite() {
-        for (low, high) in [(f64::MIN, f64::MAX), (1e16, 1e16 + 2.0), (-1e-310, 1e-310), (1e300, 1e300), (0.0, 5e-324), (1e15, 1e15 + 1.0)] {
+        for (low, high) in [(f64::MIN, f64::MAX), (1e16, 1e16 + 2.0), (-1e-310, 1e-310), (1e300, 1e300), (0.0, 5e-324), (1e15, 1e15 + 1.0)]
+        {
             let scale = scale(low, high, 5);
             assert!(scale.ticks.len() <= 201 && scale.ticks.iter().all(|t| t.is_finite()), "{low} to {high}: {scale:?}");
             assert!(scale.share(low).is_finite() && scale.high > scale.low, "{low} to {high}");

@@ -16,7 +16,11 @@ pub(super) fn scale(low: f64, high: f64, count: usize) -> ValueScale {
     let every = decades.div_ceil(count.max(1)).max(1);
     let leads: &[f64] = if decades <= 2 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let within = |tick: &f64| *tick >= first * (1.0 - 1e-9) && *tick <= last * (1.0 + 1e-9);
-    let ticks = (0..=decades).step_by(every).flat_map(|i| leads.iter().map(move |lead| lead * 10f64.powi(from + i as i32))).filter(within).collect();
+    let ticks = (0..=decades)
+        .step_by(every)
+        .flat_map(|i| leads.iter().map(move |lead| lead * 10f64.powi(from + i as i32)))
+        .filter(within)
+        .collect();
     ValueScale { low: first, high: last, ticks, step: 0.0, log: true }
 }
 
@@ -25,7 +29,8 @@ fn round(value: f64, up: bool) -> f64 {
     let power = 10f64.powi((value.log10() + 1e-12).floor() as i32);
     let lead = value / power;
     let leads = [1.0, 2.0, 5.0, 10.0];
-    let found = if up { leads.into_iter().find(|l| lead <= l * (1.0 + 1e-9)) } else { leads.into_iter().rev().find(|l| *l <= lead * (1.0 + 1e-9)) };
+    let found =
+        if up { leads.into_iter().find(|l| lead <= l * (1.0 + 1e-9)) } else { leads.into_iter().rev().find(|l| *l <= lead * (1.0 + 1e-9)) };
     found.unwrap_or(if up { 10.0 } else { 1.0 }) * power
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> (Unit,
 /// The last boundary at or before `at`.
 fn floor(at: DateTime, unit: Unit, count: i64) -> DateTime {
     let down = |value: i64| value - value.rem_euclid(count);
-    let time = |hour: i64, minute: i64, second: i64| Time::new(hour as i8, minute as i8, second as i8, 0).unwrap_or(Time::midnight());
+    let time = |hour: i64, minute: i64, second: i64| Time::new(hour as i8, minute as i8, second as i8, 0).unwrap_or_default();
     let (hour, minute, second) = (i64::from(at.hour()), i64::from(at.minute()), i64::from(at.second()));
     let date = at.date();
     match unit {
@@ -214,7 +214,13 @@ mod tests {
     fn ticks_lie_on_calendar_boundaries_of_the_zone() {
         let zone = TimeZone::get("America/New_York").unwrap();
         for (low, high, most, unit, expected) in [
-            ("2024-01-01T00:00:00", "2024-01-01T00:00:04", 5, Unit::Second, vec!["00:00:00", "00:00:01", "00:00:02", "00:00:03", "00:00:04"]),
+            (
+                "2024-01-01T00:00:00",
+                "2024-01-01T00:00:04",
+                5,
+                Unit::Second,
+                vec!["00:00:00", "00:00:01", "00:00:02", "00:00:03", "00:00:04"],
+            ),
             ("2024-01-01T00:03", "2024-01-01T01:00", 4, Unit::Minute, vec!["00:15", "00:30", "00:45", "01:00"]),
             ("2024-03-09T22:00", "2024-03-10T12:00", 5, Unit::Hour, vec!["00:00", "03:00", "06:00", "09:00", "12:00"]),
             ("2024-01-03T05:00", "2024-01-07T00:00", 6, Unit::Day, vec!["4", "5", "6", "7"]),
