@@ -1,1 +1,25 @@
 //! What a person causes: use cases and the HTTP contract.
+//!
+//! - `app`: the use cases (create, update, trigger, …) over the store and the catalog; they know no status code.
+//! - `http`: the wire. [`router`] holds the routes, `extract` the caller and bodies, `problem` is the only place that turns an
+//!   error into a response, `v1` has one file a verb.
+//!
+//! To add an endpoint: a use case in `app`, a handler with its `#[utoipa::path]` in `http::v1`, and a line in `http::router`.
+//! The OpenAPI document at `/openapi.json` is made from those annotations.
+
+mod app;
+mod http;
+mod serve;
+mod state;
+mod token;
+
+pub use http::router;
+pub use serve::{ServerLimits, serve};
+pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CatalogSource, NoArtifacts, UrlPolicy};
+pub use token::{hash, mint};
+
+/// The OpenAPI 3.1 document of every endpoint, made from the handlers' own types.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    http::openapi()
+}

@@ -1,0 +1,112 @@
+//! Every reason for which a use case refuses, in the exact words of the contract.
+
+use std::borrow::Cow;
+
+use pressrun_store::StoreError;
+
+/// A refused or failed use case. `Display` is the `detail` of the answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppError {
+    /// The body is not JSON (§5.1.7 row 1).
+    #[error("Invalid JSON")]
+    InvalidJson,
+    /// One field is at fault; `prefix` is `Bad Request: ` at some endpoints and empty at others (§1.3).
+    #[error("{prefix}{field}: {fault}")]
+    Field {
+        /// What comes first.
+        prefix: &'static str,
+        /// First path element only.
+        field: Cow<'static, str>,
+        /// What is wrong.
+        fault: Cow<'static, str>,
+    },
+    /// Fields that do not go together, in the contract's words.
+    #[error("{0}")]
+    Invalid(Cow<'static, str>),
+    /// No token, or one that opens nothing.
+    #[error("Unauthorized: Missing or invalid API key")]
+    Unauthorized,
+    /// The caller may not do this.
+    #[error("Permission denied")]
+    Denied,
+    /// A personal token used for somebody else (§1.2).
+    #[error("User-scoped API keys can only be used to act on behalf of the authenticated user.")]
+    ForOthers,
+    /// The new owner may not see the dashboard (§5.11).
+    #[error("New owner does not have permission to view the dashboard")]
+    NewOwnerDenied,
+    /// No such document (§5.1.7 row 10).
+    #[error("Document with identifier \"{0}\" not found")]
+    NoDocument(String),
+    /// No such member.
+    #[error("User with id {0} does not exist")]
+    NoUser(String),
+    /// No such schedule; the id as given.
+    #[error("Scheduled task with id {0} does not exist")]
+    NoSchedule(String),
+    /// No such run; the id as given.
+    #[error("Run with id {0} does not exist")]
+    NoRun(String),
+    /// No such key; the id as given.
+    #[error("API key with id {0} does not exist")]
+    NoKey(String),
+    /// The run has no such file, or it was kept long enough.
+    #[error("Artifact {0} does not exist or is no longer kept")]
+    NoArtifact(String),
+    /// A run is under way (I3).
+    #[error("Another execution of this schedule is in progress")]
+    RunInProgress,
+    /// The run is over.
+    #[error("Run has already ended")]
+    RunEnded,
+    /// System disabled (Q4).
+    #[error("Cannot trigger an inactive schedule")]
+    Inactive,
+    /// Somebody else changed the schedule again and again.
+    #[error("The schedule was changed by somebody else at the same time; try again")]
+    Busy,
+    /// `If-Match` names an older version (X10).
+    #[error("The schedule was changed since it was read; read it again and repeat the change")]
+    Stale,
+    /// The store failed; never shown.
+    #[error("the store failed")]
+    Store(#[source] StoreError),
+    /// The system gave no randomness; never shown.
+    #[error("the system gave no randomness: {0}")]
+    Randomness(getrandom::Error),
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Busy,
+            StoreError::RunInProgress => Self::RunInProgress,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl AppError {
+    /// `<field>: <fault>`.
+    pub(crate) fn field(field: impl Into<Cow<'static, str>>, fault: impl Into<Cow<'static, str>>) -> Self {
+        Self::Field { prefix: "", field: field.into(), fault: fault.into() }
+    }
+
+    /// `<field>: Required`.
+    pub(crate) fn required(field: &'static str) -> Self {
+        Self::field(field, "Required")
+    }
+
+    /// A sentence of its own.
+    pub(crate) fn invalid(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(text.into())
+    }
+
+    /// The same fault behind another prefix.
+    pub(crate) fn prefixed(self, prefix: &'static str) -> Self {
+        match self {
+            Self::Field { field, fault, .. } => Self::Field { prefix, field, fault },
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Use cases: what a person may cause, and every reason why not.
+
+pub(crate) mod access;
+pub(crate) mod attributes;
+pub(crate) mod destination;
+pub(crate) mod edit;
+pub(crate) mod error;
+pub(crate) mod filters;
+pub(crate) mod given;
+pub(crate) mod keys;
+pub(crate) mod list;
+pub(crate) mod options;
+pub(crate) mod recipients;
+pub(crate) mod runs;
+pub(crate) mod schedules;
+pub(crate) mod update;
+pub(crate) mod users;
+pub(crate) mod validate;

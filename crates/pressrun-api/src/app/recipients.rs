@@ -1,0 +1,199 @@
+//! Recipients of mail: resolving, adding, removing (contract §5.4, §5.5, P8).
+
+use std::collections::BTreeSet;
+
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{GroupId, RecipientId, UserId};
+use pressrun_domain::schedule::Schedule;
+use serde_json::{Map, Value};
+
+use super::access::Caller;
+use super::error::AppError;
+use super::given::Fields;
+use super::{schedules, validate};
+use crate::state::ApiState;
+
+/// Makes people of addresses: members by address, else email-only users, created when unknown (P8). Addresses that are
+/// already in `kept` keep their place; doubles count once.
+pub(crate) async fn resolve(
+    state: &ApiState,
+    catalog: &Catalog,
+    emails: &[EmailAddress],
+    kept: &[Recipient],
+) -> Result<Vec<Recipient>, AppError> {
+    let mut seen = BTreeSet::new();
+    let emails: Vec<&EmailAddress> = emails.iter().filter(|email| seen.insert(email.folded())).collect();
+    let strangers: Vec<EmailAddress> =
+        emails.iter().filter(|email| catalog.member_by_email(email).is_none()).map(|email| (*email).clone()).collect();
+    let users = if strangers.is_empty() {
+        Vec::new()
+    } else {
+        let wanted: Vec<_> = strangers.iter().map(|email| (email.clone(), Vec::new())).collect();
+        state.store.upsert_users(&wanted, state.clock.now()).await?
+    };
+    let mut resolved = Vec::with_capacity(emails.len());
+    for email in emails {
+        if let Some(place) = kept.iter().find(|place| place.email.same_as(email)) {
+            resolved.push(place.clone());
+            continue;
+        }
+        let person = match catalog.member_by_email(email) {
+            Some(member) => Some(Person::Member(member.id)),
+            None => users.iter().find(|user| user.email.same_as(email)).map(|user| Person::EmailOnly(user.id)),
+        };
+        if let Some(person) = person {
+            resolved.push(Recipient { id: RecipientId::generate(), email: email.clone(), person });
+        }
+    }
+    Ok(resolved)
+}
+
+/// Whom a body names.
+#[derive(Debug)]
+pub(crate) struct Named {
+    emails: Vec<EmailAddress>,
+    users: Vec<(String, uuid::Uuid)>,
+    groups: Vec<(String, uuid::Uuid)>,
+}
+
+/// Reads the body of add- and remove-recipients; `None` is an empty body. `prefix` stands before faults of elements.
+pub(crate) fn read(body: Option<&Map<String, Value>>, prefix: &'static str) -> Result<Named, AppError> {
+    let nothing = Map::new();
+    let fields = Fields(body.unwrap_or(&nothing));
+    let names = ["emails", "userIds", "userGroupIds"];
+    let given: Vec<&str> = names.into_iter().filter(|name| fields.raw(name).as_ref().is_some()).collect();
+    if given.is_empty() {
+        return Err(AppError::invalid("Please provide either valid email addresses, valid user IDs, or both"));
+    }
+    let empty = |name: &&str| fields.raw(name).as_ref().and_then(|value| value.as_array()).is_some_and(Vec::is_empty);
+    let empties: Vec<&str> = given.iter().copied().filter(|name| empty(name)).collect();
+    if given.len() > 1 && empties.len() == given.len() {
+        return Err(AppError::invalid("At least one recipient must be provided"));
+    }
+    if let Some(name) = empties.first() {
+        return Err(AppError::field((*name).to_owned(), "Array must contain at least 1 element(s)"));
+    }
+    let elements = || {
+        Ok(Named {
+            users: fields.ids("userIds")?.value().unwrap_or_default(),
+            emails: fields.emails("emails")?.value().unwrap_or_default(),
+            groups: fields.ids("userGroupIds")?.value().unwrap_or_default(),
+        })
+    };
+    elements().map_err(|error: AppError| error.prefixed(prefix))
+}
+
+/// How many single and group recipients a call changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Changed {
+    pub(crate) recipients: usize,
+    pub(crate) groups: usize,
+}
+
+/// Adds recipients; all or nothing, and somebody who is on the list is not counted.
+pub(crate) async fn add(state: &ApiState, caller: &Caller, id: &str, named: Named) -> Result<Changed, AppError> {
+    let catalog = state.catalog.current();
+    for _ in 0..schedules::TRIES {
+        let mut schedule = schedules::managed(state, caller, &catalog, id).await?;
+        let kind = schedule.definition.destination.kind();
+        let Destination::Email(email) = &mut schedule.definition.destination else {
+            return Err(AppError::invalid(format!("Cannot add recipients to destination type {}", kind.as_str())));
+        };
+        let people = people(state, &catalog, &named, true).await?;
+        let groups = groups(&catalog, &named)?;
+        let addresses: Vec<EmailAddress> = named.emails.iter().cloned().chain(people).collect();
+        validate::allowed_domains(&catalog, "emails", &addresses)?;
+        let news: Vec<EmailAddress> =
+            addresses.into_iter().filter(|address| !email.recipients.iter().any(|place| place.email.same_as(address))).collect();
+        let news = resolve(state, &catalog, &news, &[]).await?;
+        let new_groups: BTreeSet<GroupId> = groups.into_iter().filter(|group| !email.groups.contains(group)).collect();
+        let changed = Changed { recipients: news.len(), groups: new_groups.len() };
+        email.recipients.extend(news);
+        email.groups.extend(new_groups);
+        if save(state, &catalog, schedule, changed).await? {
+            return Ok(changed);
+        }
+    }
+    Err(AppError::Busy)
+}
+
+/// Removes recipients; somebody who is not on the list is not counted, and the last one may go.
+pub(crate) async fn remove(state: &ApiState, caller: &Caller, id: &str, named: Named) -> Result<Changed, AppError> {
+    let catalog = state.catalog.current();
+    for _ in 0..schedules::TRIES {
+        let mut schedule = schedules::managed(state, caller, &catalog, id).await?;
+        let kind = schedule.definition.destination.kind();
+        let Destination::Email(email) = &mut schedule.definition.destination else {
+            return Err(AppError::invalid(format!("Cannot change recipients on a scheduled task destination of type {}", kind.as_str())));
+        };
+        let gone: Vec<EmailAddress> =
+            people(state, &catalog, &named, false).await?.into_iter().chain(named.emails.iter().cloned()).collect();
+        let ids: Vec<uuid::Uuid> = named.users.iter().map(|(_, id)| *id).collect();
+        let groups = groups(&catalog, &named)?;
+        let before = Changed { recipients: email.recipients.len(), groups: email.groups.len() };
+        let named_here = |place: &Recipient| gone.iter().any(|address| address.same_as(&place.email)) || ids.contains(&person_id(place));
+        email.recipients.retain(|place| !named_here(place));
+        email.groups.retain(|group| !groups.contains(group));
+        let changed = removed(&before, email);
+        if save(state, &catalog, schedule, changed).await? {
+            return Ok(changed);
+        }
+    }
+    Err(AppError::Busy)
+}
+
+fn removed(before: &Changed, email: &EmailSettings) -> Changed {
+    Changed { recipients: before.recipients - email.recipients.len(), groups: before.groups - email.groups.len() }
+}
+
+/// The id of the person behind a recipient.
+pub(crate) fn person_id(place: &Recipient) -> uuid::Uuid {
+    match place.person {
+        Person::Member(id) => id.0,
+        Person::EmailOnly(id) => id.0,
+    }
+}
+
+async fn save(state: &ApiState, catalog: &Catalog, mut schedule: Schedule, changed: Changed) -> Result<bool, AppError> {
+    if changed.recipients == 0 && changed.groups == 0 {
+        return Ok(true);
+    }
+    schedule.updated_at = state.clock.now();
+    schedules::replace(state, catalog, &schedule).await
+}
+
+/// Addresses of the members and email-only users named by id. To be added, a member has to have access still.
+async fn people(state: &ApiState, catalog: &Catalog, named: &Named, adding: bool) -> Result<Vec<EmailAddress>, AppError> {
+    let member = |id| catalog.member(id).filter(|member| member.active || !adding);
+    let others: Vec<UserId> = named.users.iter().filter(|(_, id)| member(*id).is_none()).map(|(_, id)| UserId(*id)).collect();
+    let users = if others.is_empty() { Vec::new() } else { state.store.users_by_id(&others).await? };
+    let mut addresses = Vec::new();
+    let mut unknown: Vec<&str> = Vec::new();
+    for (text, id) in &named.users {
+        if let Some(member) = member(*id) {
+            addresses.push(member.email.clone());
+        } else if let Some(user) = users.iter().find(|user| user.id.0 == *id) {
+            addresses.push(user.email.clone());
+        } else if !unknown.contains(&text.as_str()) {
+            unknown.push(text);
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(addresses);
+    }
+    Err(AppError::invalid(format!(
+        "Invalid recipient(s): The following members do not exist or do not have access to this organization: {}",
+        unknown.join(", ")
+    )))
+}
+
+fn groups(catalog: &Catalog, named: &Named) -> Result<Vec<GroupId>, AppError> {
+    let (known, unknown): (Vec<_>, Vec<_>) = named.groups.iter().partition(|(_, id)| catalog.group(GroupId(*id)).is_some());
+    if unknown.is_empty() {
+        return Ok(known.into_iter().map(|(_, id)| GroupId(*id)).collect());
+    }
+    let unknown: Vec<&str> = unknown.into_iter().map(|(text, _)| text.as_str()).collect();
+    Err(AppError::invalid(format!("Invalid recipient(s): The following user groups do not exist: {}", unknown.join(", "))))
+}

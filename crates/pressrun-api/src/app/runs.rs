@@ -1,0 +1,74 @@
+//! Run history: what was promised, what happened, and stopping it (S12).
+
+use std::path::PathBuf;
+
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::delivery::Delivery;
+use pressrun_domain::run::{ArtifactRecord, Run, RunState};
+
+use super::access::Caller;
+use super::error::AppError;
+use super::list::{Listed, Parameters};
+use super::schedules;
+use crate::state::ApiState;
+
+/// Runs of a schedule, newest occurrence first.
+pub(crate) async fn list(state: &ApiState, caller: &Caller, id: &str, parameters: &Parameters) -> Result<Listed<Run>, AppError> {
+    let page_size = parameters.page_size(100)?;
+    let schedule = schedules::readable(state, caller, &state.catalog.current(), id).await?;
+    let asked = parameters.page();
+    let page = state.store.list_runs(Some(schedule.id), asked.unwrap_or(1), page_size).await?;
+    Listed::new(page, asked, page_size)
+}
+
+async fn find(state: &ApiState, id: &str) -> Result<Run, AppError> {
+    let missing = || AppError::NoRun(id.to_owned());
+    let parsed = id.parse().map_err(|_| missing())?;
+    state.store.run(parsed).await?.ok_or_else(missing)
+}
+
+/// One run with every piece it promised.
+pub(crate) async fn get(state: &ApiState, caller: &Caller, id: &str) -> Result<(Run, Vec<Delivery>), AppError> {
+    let catalog = state.catalog.current();
+    let run = find(state, id).await?;
+    caller.may_read(&catalog, &run.definition)?;
+    let deliveries = state.store.deliveries(run.id).await?;
+    Ok((run, deliveries))
+}
+
+async fn managed(state: &ApiState, caller: &Caller, catalog: &Catalog, id: &str) -> Result<Run, AppError> {
+    let run = find(state, id).await?;
+    caller.may_manage(catalog, run.definition.owner)?;
+    Ok(run)
+}
+
+/// Asks for a run to be stopped (S5).
+pub(crate) async fn cancel(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
+    let run = managed(state, caller, &state.catalog.current(), id).await?;
+    let over = matches!(run.state, RunState::Ended { .. } | RunState::Skipped { .. });
+    if over || !state.store.cancel(run.id, state.clock.now()).await? {
+        return Err(AppError::RunEnded);
+    }
+    state.wake.notify_one();
+    Ok(())
+}
+
+/// A file that a run rendered. Only for those who may manage the schedule: a file holds what its audience may see, which can be
+/// more than what the caller may.
+pub(crate) async fn artifact(state: &ApiState, caller: &Caller, id: &str, sha256: &str) -> Result<(ArtifactRecord, PathBuf), AppError> {
+    let missing = || AppError::NoArtifact(sha256.to_owned());
+    let run = managed(state, caller, &state.catalog.current(), id).await?;
+    let hash = sha256.to_ascii_lowercase();
+    if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(missing());
+    }
+    let record = match run.record.artifacts.iter().find(|artifact| artifact.sha256 == hash) {
+        Some(record) => record.clone(),
+        None => {
+            let deliveries = state.store.deliveries(run.id).await?;
+            deliveries.into_iter().filter_map(|delivery| delivery.artifact).find(|artifact| artifact.sha256 == hash).ok_or_else(missing)?
+        }
+    };
+    let path = state.artifacts.path(&hash).ok_or_else(missing)?;
+    Ok((record, path))
+}

@@ -1,0 +1,251 @@
+//! Create, read, delete, trigger, pause, resume and transfer.
+
+use jiff::Timestamp;
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::destination::{Destination, DestinationKind, Person};
+use pressrun_domain::id::{OrganizationId, RunId, ScheduleId};
+use pressrun_domain::run::{Run, RunKind, RunRecord, RunState};
+use pressrun_domain::schedule::{self, Definition, Schedule};
+use pressrun_store::{Enqueue, StoreError};
+use serde_json::{Map, Value};
+
+use super::access::{self, Caller};
+use super::edit::{self, Asks};
+use super::error::AppError;
+use super::{recipients, validate};
+use crate::state::ApiState;
+
+/// How often a change is tried again when somebody else changes the same schedule at the same time.
+pub(crate) const TRIES: usize = 8;
+
+/// What creating came to.
+#[derive(Debug)]
+pub(crate) struct Created {
+    /// Id of the schedule, or of the one run of a test delivery (Q5).
+    pub(crate) id: uuid::Uuid,
+    /// What of the body does nothing, and what to know.
+    pub(crate) warnings: Vec<String>,
+    /// For S3: what its role has to trust.
+    pub(crate) external_id: Option<OrganizationId>,
+}
+
+/// Creates a schedule, or delivers a test once (§5.1, S8).
+pub(crate) async fn create(
+    state: &ApiState,
+    caller: &Caller,
+    user_id: Option<&str>,
+    body: &Map<String, Value>,
+) -> Result<Created, AppError> {
+    let catalog = state.catalog.current();
+    let named = access::acting_for(caller, &catalog, user_id)?;
+    let owner = named.or_else(|| caller.person(&catalog));
+    let owner_id = owner.map_or(caller.member, |owner| owner.id);
+    let edit::Draft { mut definition, recipients, test_now, mut warnings, .. } = edit::draft(body, None, owner_id)?;
+    let everything = Asks { document: true, tile: true, condition: true, filters: true };
+    validate::against_catalog(&definition, &catalog, owner, everything)?;
+    let kind = definition.destination.kind();
+    if test_now && kind == DestinationKind::S3 && !state.config.allow_s3_test {
+        return Err(AppError::invalid("Test delivery not supported for destination type s3"));
+    }
+    validate::against_policy(state, &definition).await?;
+    if let (Destination::Email(email), Some(addresses)) = (&mut definition.destination, &recipients) {
+        validate::allowed_domains(&catalog, "recipients", addresses)?;
+        email.recipients = recipients::resolve(state, &catalog, addresses, &[]).await?;
+    }
+    warnings.extend(outsiders(&definition));
+    let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);
+    let now = state.clock.now();
+    let id = if test_now {
+        enqueue(state, ScheduleId::generate(), definition, RunKind::Test, now).await?.0
+    } else {
+        let names = validate::names(&catalog, &definition);
+        let schedule = Schedule {
+            id: ScheduleId::generate(),
+            next_at: next_at(&definition, now)?,
+            definition,
+            disabled_at: None,
+            system_disabled: None,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+            last_run: None,
+        };
+        state.store.insert_schedule(&schedule, &names).await?;
+        state.wake.notify_one();
+        schedule.id.0
+    };
+    Ok(Created { id, warnings, external_id })
+}
+
+/// Says that people outside receive what the owner may see (Q1).
+fn outsiders(definition: &Definition) -> Option<String> {
+    let email = definition.destination.email().filter(|email| !email.fan_out)?;
+    let outside = email.recipients.iter().filter(|place| matches!(place.person, Person::EmailOnly(_))).count();
+    (outside > 0)
+        .then(|| format!("{outside} recipient(s) without a login will receive what the owner may see; fanOut sends each their own data"))
+}
+
+/// The next occurrence after `now` (T12).
+pub(crate) fn next_at(definition: &Definition, now: Timestamp) -> Result<Option<Timestamp>, AppError> {
+    let cron = edit::cron(&definition.cron)?;
+    let zone = pressrun_cron::zone(&definition.timezone).map_err(|_| AppError::field("timezone", "Time zone must be IANA valid."))?;
+    Ok(cron.next_after(now, &zone).map(|occurrence| occurrence.at))
+}
+
+async fn enqueue(
+    state: &ApiState,
+    schedule_id: ScheduleId,
+    definition: Definition,
+    kind: RunKind,
+    now: Timestamp,
+) -> Result<RunId, AppError> {
+    let mut record = RunRecord::default();
+    record.note(now, "planned", Some(kind.as_str().to_owned()));
+    let run = Run {
+        id: RunId::generate(),
+        schedule_id,
+        kind,
+        scheduled_for: now,
+        dst: None,
+        definition,
+        state: RunState::Queued { available_at: now },
+        created_at: now,
+        started_at: None,
+        fence: 0,
+        record,
+    };
+    let id = run.id;
+    state.store.enqueue(&Enqueue { run }, now).await?;
+    state.wake.notify_one();
+    Ok(id)
+}
+
+/// The schedule of this id; `id` is known to be a UUID.
+pub(crate) async fn find(state: &ApiState, id: &str) -> Result<Schedule, AppError> {
+    let missing = || AppError::NoSchedule(id.to_owned());
+    let parsed = id.parse().map_err(|_| missing())?;
+    state.store.schedule(parsed).await?.ok_or_else(missing)
+}
+
+/// The schedule, when the caller may read it.
+pub(crate) async fn readable(state: &ApiState, caller: &Caller, catalog: &Catalog, id: &str) -> Result<Schedule, AppError> {
+    let schedule = find(state, id).await?;
+    caller.may_read(catalog, &schedule.definition)?;
+    Ok(schedule)
+}
+
+/// The schedule, when the caller may change it.
+pub(crate) async fn managed(state: &ApiState, caller: &Caller, catalog: &Catalog, id: &str) -> Result<Schedule, AppError> {
+    let schedule = find(state, id).await?;
+    caller.may_manage(catalog, schedule.definition.owner)?;
+    Ok(schedule)
+}
+
+/// Saves a changed schedule; false when somebody else was faster and the change has to be made again.
+pub(crate) async fn replace(state: &ApiState, catalog: &Catalog, schedule: &Schedule) -> Result<bool, AppError> {
+    let names = validate::names(catalog, &schedule.definition);
+    match state.store.replace_schedule(schedule, &names).await {
+        Ok(_) => {
+            state.wake.notify_one();
+            Ok(true)
+        }
+        Err(StoreError::Conflict) => Ok(false),
+        Err(StoreError::NotFound(_)) => Err(AppError::NoSchedule(schedule.id.to_string())),
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// Deletes a schedule; its history stays (X9).
+pub(crate) async fn delete(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
+    let schedule = managed(state, caller, &state.catalog.current(), id).await?;
+    if state.store.delete_schedule(schedule.id, state.clock.now()).await? {
+        state.wake.notify_one();
+        Ok(())
+    } else {
+        Err(AppError::NoSchedule(id.to_owned()))
+    }
+}
+
+/// Queues a manual run (I3 to I5).
+pub(crate) async fn trigger(state: &ApiState, caller: &Caller, id: &str) -> Result<RunId, AppError> {
+    let schedule = managed(state, caller, &state.catalog.current(), id).await?;
+    if schedule.system_disabled.is_some() {
+        return Err(AppError::Inactive);
+    }
+    enqueue(state, schedule.id, schedule.definition, RunKind::Manual, state.clock.now()).await
+}
+
+/// Pauses a schedule: until it is resumed, no occurrence becomes a run.
+pub(crate) async fn pause(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
+    switch(state, caller, id, true).await
+}
+
+/// Resumes a schedule from now; what was missed is not made up (T15).
+pub(crate) async fn resume(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
+    switch(state, caller, id, false).await
+}
+
+async fn switch(state: &ApiState, caller: &Caller, id: &str, pausing: bool) -> Result<(), AppError> {
+    let catalog = state.catalog.current();
+    for _ in 0..TRIES {
+        let mut schedule = managed(state, caller, &catalog, id).await?;
+        if schedule.system_disabled.is_some() {
+            return Err(AppError::invalid("Schedule is system disabled"));
+        }
+        match (pausing, schedule.disabled_at.is_some()) {
+            (true, true) => return Err(AppError::invalid("Schedule is already paused")),
+            (false, false) => return Err(AppError::invalid("Schedule is already resumed")),
+            (true, false) => {
+                schedule.disabled_at = Some(state.clock.now());
+                schedule.next_at = None;
+            }
+            (false, true) => {
+                schedule.disabled_at = None;
+                schedule.next_at = next_at(&schedule.definition, state.clock.now())?;
+            }
+        }
+        if replace(state, &catalog, &schedule).await? {
+            return Ok(());
+        }
+    }
+    Err(AppError::Busy)
+}
+
+/// Gives a schedule to another member (X7): the baseline goes (A13), and a system disabling whose cause is gone ends (X4).
+pub(crate) async fn transfer(state: &ApiState, caller: &Caller, id: &str, user_id: &str) -> Result<(), AppError> {
+    let catalog = state.catalog.current();
+    let uuid = pressrun_domain::id::parse_uuid(user_id).map_err(|_| AppError::field("userId", "Invalid uuid"))?;
+    for _ in 0..TRIES {
+        let mut schedule = managed(state, caller, &catalog, id).await?;
+        let owner = catalog.member(uuid).ok_or_else(|| AppError::NoUser(user_id.to_owned()))?;
+        if owner.id == schedule.definition.owner {
+            return Err(AppError::field("userId", "User is already the owner of this schedule"));
+        }
+        let document = catalog.documents.get(&schedule.definition.identifier);
+        if !owner.active || document.is_some_and(|document| !catalog.may_view(owner, document)) {
+            return Err(AppError::NewOwnerDenied);
+        }
+        schedule.definition.owner = owner.id;
+        let now = state.clock.now();
+        schedule.updated_at = now;
+        revalidate(&mut schedule, &catalog, now, false)?;
+        if replace(state, &catalog, &schedule).await? {
+            state.store.reset_baselines(schedule.id).await?;
+            return Ok(());
+        }
+    }
+    Err(AppError::Busy)
+}
+
+/// Ends a system disabling whose cause is gone (X4). The next occurrence is found anew from `now` only after that or when the
+/// schedule was `retimed` (T12): another edit must not lose an occurrence that is due and not yet planned.
+pub(crate) fn revalidate(schedule: &mut Schedule, catalog: &Catalog, now: Timestamp, retimed: bool) -> Result<(), AppError> {
+    let revived = schedule.system_disabled.is_some() && schedule::fault(&schedule.definition, catalog).is_none();
+    if revived {
+        schedule.system_disabled = None;
+    }
+    if revived || retimed {
+        schedule.next_at = if schedule.is_active() { next_at(&schedule.definition, now)? } else { None };
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Update: partial, `null` clears, and an older version is refused when the caller asks for it (design §12, X10).
+
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::destination::Destination;
+use pressrun_domain::schedule::{Definition, Schedule};
+use serde_json::{Map, Value};
+
+use super::access::Caller;
+use super::edit;
+use super::error::AppError;
+use super::{recipients, schedules, validate};
+use crate::state::ApiState;
+
+/// What an update came to.
+#[derive(Debug)]
+pub(crate) struct Updated {
+    /// The version it has now; the `ETag`.
+    pub(crate) version: u64,
+    /// What of the body does nothing, and what was dropped.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Changes a schedule. `expected` is the version the caller read; an empty body changes nothing but re-validates (X4).
+pub(crate) async fn update(
+    state: &ApiState,
+    caller: &Caller,
+    id: &str,
+    body: Option<&Map<String, Value>>,
+    expected: Option<&[u64]>,
+) -> Result<Updated, AppError> {
+    let catalog = state.catalog.current();
+    for _ in 0..schedules::TRIES {
+        let stored = schedules::managed(state, caller, &catalog, id).await?;
+        if expected.is_some_and(|versions| !versions.contains(&stored.version)) {
+            return Err(AppError::Stale);
+        }
+        let (mut changed, warnings) = merged(state, &catalog, &stored, body).await?;
+        let now = state.clock.now();
+        let retimed = changed.definition.cron != stored.definition.cron || changed.definition.timezone != stored.definition.timezone;
+        schedules::revalidate(&mut changed, &catalog, now, retimed)?;
+        if changed.definition == stored.definition && changed.system_disabled == stored.system_disabled {
+            return Ok(Updated { version: stored.version, warnings });
+        }
+        changed.updated_at = now;
+        if schedules::replace(state, &catalog, &changed).await? {
+            if judges_otherwise(&stored.definition, &changed.definition) {
+                state.store.reset_baselines(stored.id).await?;
+            }
+            let version = state.store.schedule(stored.id).await?.map_or(stored.version + 1, |schedule| schedule.version);
+            return Ok(Updated { version, warnings });
+        }
+    }
+    Err(if expected.is_some() { AppError::Stale } else { AppError::Busy })
+}
+
+async fn merged(
+    state: &ApiState,
+    catalog: &Catalog,
+    stored: &Schedule,
+    body: Option<&Map<String, Value>>,
+) -> Result<(Schedule, Vec<String>), AppError> {
+    let Some(body) = body else { return Ok((stored.clone(), Vec::new())) };
+    let owner = stored.definition.owner;
+    let mut draft = edit::draft(body, Some(&stored.definition), owner)?;
+    validate::against_catalog(&draft.definition, catalog, catalog.member(owner.0), draft.asks)?;
+    if draft.definition.destination != stored.definition.destination || draft.definition.cron != stored.definition.cron {
+        validate::against_policy(state, &draft.definition).await?;
+    }
+    if let (Destination::Email(email), Some(addresses)) = (&mut draft.definition.destination, &draft.recipients) {
+        validate::allowed_domains(catalog, "recipients", addresses)?;
+        email.recipients = recipients::resolve(state, catalog, addresses, &email.recipients).await?;
+    }
+    let mut changed = stored.clone();
+    changed.definition = draft.definition;
+    Ok((changed, draft.warnings))
+}
+
+/// Whether the next evaluation cannot be compared with the last one (A12).
+fn judges_otherwise(before: &Definition, after: &Definition) -> bool {
+    before.condition != after.condition
+        || before.identifier != after.identifier
+        || before.filters != after.filters
+        || before.timezone_override != after.timezone_override
+}

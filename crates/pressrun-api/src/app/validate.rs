@@ -1,0 +1,99 @@
+//! What the catalog and the operator's policy say of a definition (contract §5.1.7 rows 10 to 14 and 18, D5, P13, T7).
+
+use pressrun_domain::catalog::{Catalog, Dashboard, Member};
+use pressrun_domain::destination::Destination;
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::TileKey;
+use pressrun_domain::schedule::Definition;
+use pressrun_store::Names;
+use url::Url;
+
+use super::destination::sftp_host;
+use super::edit::{self, Asks};
+use super::error::AppError;
+use super::filters;
+use crate::state::ApiState;
+
+/// Asks the catalog, in the contract's order: 10, 11, 12, 18, 14, 13.
+pub(crate) fn against_catalog(definition: &Definition, catalog: &Catalog, owner: Option<&Member>, asks: Asks) -> Result<(), AppError> {
+    let document = catalog.documents.get(&definition.identifier);
+    let dashboard = document.and_then(|document| document.dashboard.as_ref());
+    if asks.document {
+        let document = document.ok_or_else(|| AppError::NoDocument(definition.identifier.0.clone()))?;
+        if !document.saved {
+            return Err(AppError::invalid("Analyses do not support dashboards."));
+        }
+        if dashboard.is_none() {
+            return Err(AppError::invalid("Document does not have a dashboard"));
+        }
+        if !owner.is_some_and(|owner| catalog.may_view(owner, document)) {
+            return Err(AppError::Denied);
+        }
+    }
+    let Some(dashboard) = dashboard else { return Ok(()) };
+    if asks.tile {
+        known(dashboard, definition.tile.as_ref())?;
+    }
+    if asks.condition {
+        known(dashboard, definition.condition.as_ref().map(|condition| &condition.tile))?;
+    }
+    if asks.filters { filters::check(&definition.filters, dashboard) } else { Ok(()) }
+}
+
+fn known(dashboard: &Dashboard, key: Option<&TileKey>) -> Result<(), AppError> {
+    match key {
+        Some(key) if dashboard.query(key).is_none() => Err(AppError::invalid(format!("Couldn't find query presentation for key: {key}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Asks the operator's policy: cadence floor, and where deliveries may go.
+pub(crate) async fn against_policy(state: &ApiState, definition: &Definition) -> Result<(), AppError> {
+    if let Some(floor) = state.config.cadence_floor {
+        let cron = edit::cron(&definition.cron)?;
+        let zone = pressrun_cron::zone(&definition.timezone).map_err(|_| AppError::field("timezone", "Time zone must be IANA valid."))?;
+        if cron.shortest_interval_after(state.clock.now(), &zone).is_some_and(|shortest| shortest < floor) {
+            return Err(AppError::field(
+                "schedule",
+                format!("Schedule fires more often than once in {floor:#}, the shortest distance this server allows"),
+            ));
+        }
+    }
+    match &definition.destination {
+        Destination::Webhook(webhook) => {
+            let url = Url::parse(&webhook.url).map_err(|_| AppError::field("url", "Invalid url"))?;
+            state.urls.check_url(&url).await.map_err(|reason| AppError::field("url", reason))
+        }
+        Destination::Sftp(sftp) => {
+            let host = sftp_host(&sftp.address).ok_or_else(|| AppError::field("address", "Invalid SFTP address"))?;
+            state.urls.check_host(&host, sftp.port).await.map_err(|reason| AppError::field("address", reason))
+        }
+        Destination::Email(_) | Destination::Slack(_) | Destination::S3(_) => Ok(()),
+    }
+}
+
+/// Refuses addresses outside the organization's mail domains (P13).
+pub(crate) fn allowed_domains(catalog: &Catalog, field: &'static str, emails: &[EmailAddress]) -> Result<(), AppError> {
+    let allowed = &catalog.organization.allowed_domains;
+    let outside: Vec<&str> =
+        emails.iter().filter(|email| !allowed.is_empty() && !allowed.contains(&email.domain())).map(EmailAddress::as_str).collect();
+    if outside.is_empty() {
+        return Ok(());
+    }
+    Err(AppError::field(
+        field,
+        format!("{} may not receive deliveries; addresses have to be in {}", outside.join(", "), allowed.join(", ")),
+    ))
+}
+
+/// What the list shows of the catalog; ids stand in for what is gone.
+pub(crate) fn names(catalog: &Catalog, definition: &Definition) -> Names {
+    let document = catalog.documents.get(&definition.identifier);
+    let dashboard = document.and_then(|document| document.dashboard.as_ref());
+    let watched = definition.condition.as_ref().and_then(|condition| dashboard?.tiles.get(&condition.tile));
+    Names {
+        dashboard: document.map_or_else(|| definition.identifier.0.clone(), |document| document.name.clone()),
+        owner: catalog.member(definition.owner.0).map_or_else(|| definition.owner.to_string(), |member| member.name.clone()),
+        condition_query: watched.map(|tile| tile.title.clone()),
+    }
+}

@@ -1,0 +1,125 @@
+//! Caller, ids and JSON of a request, refused in the contract's shape.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::header;
+use axum::http::request::Parts;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use crate::app::access::Caller;
+use crate::app::error::AppError;
+use crate::app::given::type_name;
+use crate::app::list::Parameters;
+use crate::state::ApiState;
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // The guard put it there; a handler outside its reach has no caller.
+        parts.extensions.get::<Self>().copied().ok_or_else(|| AppError::Unauthorized.into())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Parameters {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::read(parts.uri.query()))
+    }
+}
+
+/// Path segments by name, as text: what is no UUID is refused by each endpoint in its own words.
+#[derive(Debug)]
+pub(crate) struct Segments(Vec<(String, String)>);
+
+impl Segments {
+    /// The segment of this name; empty when it was no UTF-8.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// A UUID as given.
+    ///
+    /// # Errors
+    /// `<prefix><name>: Invalid uuid`.
+    pub(crate) fn id(&self, name: &'static str, prefix: &'static str) -> Result<&str, AppError> {
+        let text = self.get(name);
+        match pressrun_domain::id::parse_uuid(text) {
+            Ok(_) => Ok(text),
+            Err(_) => Err(AppError::field(name, "Invalid uuid").prefixed(prefix)),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Segments {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let owned = |params: RawPathParams| params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Ok(Self(params.map(owned).unwrap_or_default()))
+    }
+}
+
+/// A body of any content type, up to the configured size.
+#[derive(Debug)]
+pub(crate) struct JsonBody(Bytes);
+
+impl FromRequest<Arc<ApiState>> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<ApiState>) -> Result<Self, Problem> {
+        let limit = state.config.body_limit;
+        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(Problem::too_large(limit));
+        }
+        let mut body = BytesMut::new();
+        let mut chunks = request.into_body().into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Problem::bad_request("Request body could not be read"))?;
+            if body.len() + chunk.len() > limit {
+                return Err(Problem::too_large(limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Self(body.freeze()))
+    }
+}
+
+impl JsonBody {
+    /// The object that the body has to be.
+    pub(crate) fn object(&self) -> Result<Map<String, Value>, AppError> {
+        // serde_json refuses more than 128 levels, so what recurses over a value is bounded.
+        let value: Value = serde_json::from_slice(&self.0).map_err(|_| AppError::InvalidJson)?;
+        if holds_nul(&value) {
+            return Err(AppError::invalid("Invalid JSON: text must not contain the character U+0000"));
+        }
+        match value {
+            Value::Object(object) => Ok(object),
+            other => Err(AppError::invalid(format!("Expected object, received {}", type_name(&other)))),
+        }
+    }
+
+    /// The object, or `None` when there is no body or it is `null`.
+    pub(crate) fn optional(&self) -> Result<Option<Map<String, Value>>, AppError> {
+        let text = self.0.trim_ascii();
+        if text.is_empty() || text == b"null" { Ok(None) } else { self.object().map(Some) }
+    }
+}
+
+/// Some databases cannot store U+0000 in text; refusing it here keeps every store alike.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -1,0 +1,84 @@
+//! The wire: routes, extractors, problems, and one file a verb.
+
+mod docs;
+mod extract;
+mod guard;
+mod health;
+mod openapi;
+mod problem;
+mod v1;
+mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::normalize_path::NormalizePath;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::state::ApiState;
+use problem::Problem;
+
+pub(crate) use openapi::openapi;
+
+/// Every documented route, with its OpenAPI description.
+fn routes() -> OpenApiRouter<Arc<ApiState>> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(v1::schedules::create::create, v1::schedules::list::list))
+        .routes(routes!(v1::schedules::get::get, v1::schedules::update::update, v1::schedules::delete::delete))
+        .routes(routes!(v1::schedules::trigger::trigger))
+        .routes(routes!(v1::schedules::pause::pause))
+        .routes(routes!(v1::schedules::resume::resume))
+        .routes(routes!(v1::schedules::add_recipients::add))
+        .routes(routes!(v1::schedules::remove_recipients::remove))
+        .routes(routes!(v1::schedules::recipients::recipients))
+        .routes(routes!(v1::schedules::transfer_ownership::transfer))
+        .routes(routes!(v1::schedules::runs::runs))
+        .routes(routes!(v1::users::upsert::upsert, v1::users::list::list))
+        .routes(routes!(v1::users::bulk::upsert_many, v1::users::delete::delete))
+        .routes(routes!(v1::runs::get))
+        .routes(routes!(v1::runs::cancel))
+        .routes(routes!(v1::runs::artifact))
+        .routes(routes!(v1::catalog::dashboards))
+        .routes(routes!(v1::catalog::filters))
+        .routes(routes!(v1::catalog::documents))
+        .routes(routes!(v1::catalog::user_attributes))
+        .routes(routes!(v1::keys::list, v1::keys::create))
+        .routes(routes!(v1::keys::revoke))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+}
+
+/// The whole API as a service: `/api/v1`, `/healthz`, `/readyz`, `/openapi.json`, `/docs`.
+///
+/// It answers every path, unknown ones with 404 in the contract's shape. To put pages beside it, make it the fallback:
+/// `pages.fallback_service(pressrun_api::router(state))`.
+pub fn router(state: ApiState) -> Router {
+    let state = Arc::new(state);
+    let guard = guard::Guard::new(Arc::clone(&state));
+    let (routes, _) = routes().split_for_parts();
+    let inner = routes
+        .route("/openapi.json", get(docs::document))
+        .route("/docs", get(docs::page))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(async || Problem::not_found())
+        .with_state(state)
+        .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
+        .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
+        .layer(axum::middleware::map_response(guard::security_headers));
+    // Routes are matched before a router's own layers run; a trailing slash has to go before that (Q23).
+    Router::new().fallback_service(NormalizePath::trim_trailing_slash(inner))
+}
+
+/// 400, not 405, and in two wordings (contract §1.7).
+async fn wrong_method(request: Request) -> Problem {
+    let parts: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
+    match parts.as_slice() {
+        ["api", "v1", "schedules" | "runs", _, _, ..] => Problem::bad_request("Invalid method"),
+        _ => Problem::bad_request("Invalid request method"),
+    }
+}

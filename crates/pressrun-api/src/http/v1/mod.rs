@@ -1,0 +1,8 @@
+//! Version 1 of the API: one file a verb for schedules and users.
+
+pub(super) mod catalog;
+pub(super) mod keys;
+pub(super) mod run_view;
+pub(super) mod runs;
+pub(super) mod schedules;
+pub(super) mod users;

@@ -1,0 +1,100 @@
+//! Run history (S12): one run, stopping it, its files.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use tokio_util::io::ReaderStream;
+
+use super::run_view::RunView;
+use super::schedules::BAD_REQUEST;
+use crate::app::access::Caller;
+use crate::app::error::AppError;
+use crate::app::runs;
+use crate::http::extract::Segments;
+use crate::http::problem::{Problem, ProblemBody};
+use crate::http::wire::Success;
+use crate::state::ApiState;
+
+/// Reads a run: when, why and how it ran, and every piece it promised with each try.
+#[utoipa::path(get, path = "/api/v1/runs/{runId}", tag = "Runs",
+    params(("runId" = uuid::Uuid, Path, description = "Id of the run.")),
+    responses((status = 200, description = "The run.", body = RunView, example = json!({
+        "id": "0192f0c1-2b7e-7c1d-9a55-1f0c5e6d7a8b", "scheduleId": "2abba91d-9bec-41a0-8a8d-6f133b4ff0b7", "name": "My Webhook schedule",
+        "identifier": "12db1a0a", "format": "json", "destinationType": "webhook", "kind": "scheduled", "state": "ended", "status": "COMPLETE",
+        "reason": null, "scheduledFor": "2025-07-24T09:00:00.000Z", "createdAt": "2025-07-24T09:00:00.012Z", "startedAt": "2025-07-24T09:00:00.020Z",
+        "endedAt": "2025-07-24T09:00:01.400Z", "dst": null, "warnings": [], "error": null, "timeline": [], "tiles": [], "conditions": [],
+        "artifacts": [], "deliveries": []
+    }))))]
+pub(crate) async fn get(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<RunView>, Problem> {
+    let (run, deliveries) = runs::get(&state, &caller, segments.id("runId", BAD_REQUEST)?).await?;
+    Ok(Json(RunView::new(run, deliveries)))
+}
+
+/// Stops a run: a queued one at once, a running one when its worker next looks.
+#[utoipa::path(post, path = "/api/v1/runs/{runId}/cancel", tag = "Runs",
+    params(("runId" = uuid::Uuid, Path, description = "Id of the run.")),
+    responses(
+        (status = 200, description = "It will stop.", body = Success, example = json!({"success": true})),
+        (status = 409, description = "It was over.", body = ProblemBody, example = json!({"detail": "Run has already ended", "status": 409})),
+    ))]
+pub(crate) async fn cancel(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
+    runs::cancel(&state, &caller, segments.id("runId", BAD_REQUEST)?).await?;
+    Ok(Json(Success::YES))
+}
+
+/// Fetches a file that a run rendered, while it is kept. Only who may manage the schedule gets it.
+#[utoipa::path(get, path = "/api/v1/runs/{runId}/artifacts/{sha256}", tag = "Runs",
+    params(
+        ("runId" = uuid::Uuid, Path, description = "Id of the run."),
+        ("sha256" = String, Path, description = "SHA-256 of the file, in hex."),
+    ),
+    responses((status = 200, description = "The bytes, under the media type they were rendered as.", body = Vec<u8>, content_type = "application/octet-stream", example = json!("%PDF-1.7 …"))))]
+pub(crate) async fn artifact(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Response, Problem> {
+    let id = segments.id("runId", BAD_REQUEST)?;
+    let sha256 = segments.get("sha256");
+    let (record, path) = runs::artifact(&state, &caller, id, sha256).await?;
+    let gone = |error: std::io::Error| {
+        tracing::warn!(%error, sha256, "an artifact cannot be read");
+        AppError::NoArtifact(sha256.to_owned())
+    };
+    let file = tokio::fs::File::open(&path).await.map_err(gone)?;
+    let media_type = HeaderValue::from_str(&record.media_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let mut response = Body::from_stream(ReaderStream::new(file)).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(record.bytes));
+    if let Ok(disposition) = HeaderValue::from_str(&disposition(&record.name)) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
+/// Always a download, never shown by a browser; names beyond ASCII as RFC 6266 says.
+fn disposition(name: &str) -> String {
+    let plain: String = name.chars().map(|c| if c.is_ascii_graphic() && c != '"' && c != '\\' || c == ' ' { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_cannot_break_out_of_the_header() {
+        assert_eq!(
+            disposition("Umsätze \"Q1\"\r\n.pdf"),
+            "attachment; filename=\"Ums_tze _Q1___.pdf\"; filename*=UTF-8''Ums%C3%A4tze%20%22Q1%22%0D%0A.pdf"
+        );
+    }
+}

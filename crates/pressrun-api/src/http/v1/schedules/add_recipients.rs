@@ -1,0 +1,44 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::body::RecipientsBody;
+use crate::app::access::Caller;
+use crate::app::recipients;
+use crate::http::extract::{JsonBody, Segments};
+use crate::http::problem::Problem;
+use crate::state::ApiState;
+
+/// How many recipients were really added.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AddedRecipients {
+    /// Single recipients.
+    added_recipients_count: usize,
+    /// Groups.
+    added_group_recipients_count: usize,
+    /// Always true.
+    success: bool,
+}
+
+/// Adds recipients to a schedule that mails; all or nothing.
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/add-recipients", tag = "Schedules", request_body = RecipientsBody,
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses(
+        (status = 200, description = "Done.", body = AddedRecipients, example = json!({"addedRecipientsCount": 1, "addedGroupRecipientsCount": 0, "success": true})),
+        (status = 409, description = "Somebody else changed the schedule at the same time.", body = crate::http::problem::ProblemBody, example = json!({"detail": "The schedule was changed by somebody else at the same time; try again", "status": 409})),
+    ))]
+pub(crate) async fn add(
+    caller: Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+    body: JsonBody,
+) -> Result<Json<AddedRecipients>, Problem> {
+    let id = segments.id("scheduleId", "")?;
+    let named = recipients::read(body.optional()?.as_ref(), "")?;
+    let changed = recipients::add(&state, &caller, id, named).await?;
+    Ok(Json(AddedRecipients { added_recipients_count: changed.recipients, added_group_recipients_count: changed.groups, success: true }))
+}

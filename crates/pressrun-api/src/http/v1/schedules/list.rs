@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pressrun_domain::schedule::Schedule;
+use pressrun_store::ListRow;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::access::Caller;
+use crate::app::list::{self, Parameters};
+use crate::http::problem::Problem;
+use crate::http::wire::{PageOf, stamp};
+use crate::state::ApiState;
+
+/// One row of the list (contract §5.2.2).
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ScheduleRow {
+    id: uuid::Uuid,
+    /// Cron expression exactly as given.
+    schedule: String,
+    /// When it was paused.
+    disabled_at: Option<String>,
+    name: String,
+    timezone: String,
+    /// The document.
+    identifier: String,
+    dashboard_name: String,
+    owner_name: String,
+    /// When the last run ended.
+    last_completed_at: Option<String>,
+    /// How the last run ended: COMPLETE, ERROR, ERROR_DELIVERED, KILLED or CONDITION_UNMET; null when it never ran.
+    last_status: Option<&'static str>,
+    destination_type: &'static str,
+    /// Single recipients of mail; -1 for other destinations.
+    recipient_count: i64,
+    /// `dashboard` or `single tile`.
+    content: &'static str,
+    slack_recipient_type: Option<&'static str>,
+    /// When Pressrun switched it off.
+    system_disabled_at: Option<String>,
+    /// Why Pressrun switched it off: missingQuery, noAccess or orphanedFilterConfigKeys.
+    system_disabled_reason: Option<&'static str>,
+    /// The condition of an alert; null for plain schedules.
+    alert: Option<AlertView>,
+    /// Membership of the owner.
+    owner_id: uuid::Uuid,
+    format: &'static str,
+}
+
+/// The condition of an alert.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AlertView {
+    /// Title of the watched query.
+    condition_query_name: Option<String>,
+    /// What has to hold.
+    #[schema(example = "RESULTS_PRESENT")]
+    condition_type: &'static str,
+}
+
+impl From<ListRow> for ScheduleRow {
+    fn from(row: ListRow) -> Self {
+        let ListRow { schedule, names, recipient_count, slack_recipient_type } = row;
+        let Schedule { id, definition, disabled_at, system_disabled, last_run, .. } = schedule;
+        let alert = definition
+            .condition
+            .map(|condition| AlertView { condition_query_name: names.condition_query, condition_type: condition.kind.as_str() });
+        Self {
+            id: id.0,
+            schedule: definition.cron,
+            disabled_at: disabled_at.map(stamp),
+            name: definition.name,
+            timezone: definition.timezone,
+            identifier: definition.identifier.0,
+            dashboard_name: names.dashboard,
+            owner_name: names.owner,
+            last_completed_at: last_run.map(|run| stamp(run.completed_at)),
+            last_status: last_run.map(|run| run.status.as_str()),
+            destination_type: definition.destination.kind().as_str(),
+            recipient_count,
+            content: if definition.tile.is_some() { "single tile" } else { "dashboard" },
+            slack_recipient_type: slack_recipient_type.map(|kind| kind.as_str()),
+            system_disabled_at: system_disabled.map(|disabled| stamp(disabled.at)),
+            system_disabled_reason: system_disabled.map(|disabled| disabled.reason.as_str()),
+            alert,
+            owner_id: definition.owner.0,
+            format: definition.format.as_str(),
+        }
+    }
+}
+
+/// Lists the schedules that the caller may see.
+#[utoipa::path(get, path = "/api/v1/schedules", tag = "Schedules",
+    params(
+        ("q" = Option<String>, Query, description = "Substring of schedule, dashboard or owner name, in any case."),
+        ("status" = Option<String>, Query, description = "How the last run ended: success, error, canceled or none."),
+        ("destination" = Option<String>, Query, description = "email, slack, webhook, sftp, s3 or google_sheets."),
+        ("scheduleType" = Option<String>, Query, description = "alert or schedule."),
+        ("contentType" = Option<String>, Query, description = "dashboard or single tile."),
+        ("ownerId" = Option<String>, Query, description = "Membership of the owner."),
+        ("identifier" = Option<String>, Query, description = "Exact document."),
+        ("embedEntity" = Option<String>, Query, description = "Accepted; matches nothing."),
+        ("sortField" = Option<String>, Query, description = "scheduleName (default), dashboardName, ownerName, lastRun or lastRunStatus."),
+        ("sortDirection" = Option<String>, Query, description = "desc (default) or asc."),
+        ("cursor" = Option<String>, Query, description = "Page number from 1."),
+        ("pageSize" = Option<String>, Query, description = "1 to 100; 20 when left out."),
+    ),
+    responses((status = 200, description = "One page.", body = PageOf<ScheduleRow>, example = json!({
+        "pageInfo": {"hasNextPage": false, "nextCursor": null, "pageSize": 20, "totalRecords": 1},
+        "records": [{
+            "id": "60d386ca-6f48-4143-9bfc-fd7a6f942c2c", "schedule": "00 09 ? * 2,3,4,5,6 *", "disabledAt": "2024-03-01T15:32:20.996Z",
+            "name": "Web Traffic Analysis", "timezone": "America/Los_Angeles", "identifier": "1169b547",
+            "dashboardName": "Web Traffic Analysis", "ownerName": "Blob Ross", "lastCompletedAt": "2024-02-29T17:00:56.107Z",
+            "lastStatus": "COMPLETE", "destinationType": "email", "recipientCount": 5, "content": "dashboard",
+            "slackRecipientType": null, "systemDisabledAt": null, "systemDisabledReason": null, "alert": null,
+            "ownerId": "9e8719d9-276a-4964-9395-a493189a247c", "format": "pdf"
+        }]
+    }))))]
+pub(crate) async fn list(
+    caller: Caller,
+    parameters: Parameters,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<PageOf<ScheduleRow>>, Problem> {
+    let listed = list::list(&state, &caller, &parameters).await?;
+    Ok(Json(PageOf::of(listed, ScheduleRow::from)))
+}

@@ -1,0 +1,21 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::BAD_REQUEST;
+use crate::app::access::Caller;
+use crate::app::schedules;
+use crate::http::extract::Segments;
+use crate::http::problem::Problem;
+use crate::http::wire::Success;
+use crate::state::ApiState;
+
+/// Pauses a schedule: until it is resumed, no occurrence becomes a run.
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/pause", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses((status = 200, description = "Paused.", body = Success, example = json!({"success": true}))))]
+pub(crate) async fn pause(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
+    schedules::pause(&state, &caller, segments.id("scheduleId", BAD_REQUEST)?).await?;
+    Ok(Json(Success::YES))
+}

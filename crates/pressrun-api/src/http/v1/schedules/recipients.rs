@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::destination::{Destination, Person, Recipient};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::BAD_REQUEST;
+use crate::app::access::Caller;
+use crate::app::recipients::person_id;
+use crate::app::schedules;
+use crate::http::extract::Segments;
+use crate::http::problem::Problem;
+use crate::state::ApiState;
+
+/// Where a schedule delivers to, by kind of destination.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
+pub(crate) enum RecipientsView {
+    /// Mail.
+    Email {
+        /// Single recipients.
+        recipients: Vec<PersonView>,
+        /// Groups with the members they have now.
+        user_group_recipients: Vec<GroupView>,
+    },
+    /// SFTP, without its secrets.
+    Sftp { address: String, port: u16, username: String, path: Option<String> },
+    /// Slack.
+    Slack { recipients: Vec<SlackView> },
+    /// Webhook.
+    Webhook { url: String },
+    /// S3.
+    S3 {
+        bucket_name: String,
+        region: String,
+        role_arn: String,
+        external_id: uuid::Uuid,
+        key_prefix: Option<String>,
+        filename: Option<String>,
+    },
+}
+
+/// A person who is mailed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PersonView {
+    email: String,
+    /// Without a login.
+    email_only: bool,
+    /// Membership, or id of the email-only user.
+    id: uuid::Uuid,
+    /// Display name, or the address.
+    name: String,
+}
+
+/// A group that is mailed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GroupView {
+    id: uuid::Uuid,
+    name: String,
+    recipients: Vec<PersonView>,
+}
+
+/// A channel or person of Slack.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SlackView {
+    /// `channel` or `users`.
+    recipient_type: &'static str,
+    slack_id: String,
+}
+
+fn person(place: &Recipient, catalog: &Catalog) -> PersonView {
+    let name = match place.person {
+        Person::Member(id) => catalog.member(id.0).map(|member| member.name.clone()).filter(|name| !name.is_empty()),
+        Person::EmailOnly(_) => None,
+    };
+    PersonView {
+        email: place.email.to_string(),
+        email_only: matches!(place.person, Person::EmailOnly(_)),
+        id: person_id(place),
+        name: name.unwrap_or_else(|| place.email.to_string()),
+    }
+}
+
+fn group(id: pressrun_domain::id::GroupId, catalog: &Catalog) -> GroupView {
+    let found = catalog.group(id);
+    let members = found.into_iter().flat_map(|group| &group.members).filter_map(|id| catalog.member(id.0));
+    GroupView {
+        id: id.0,
+        name: found.map_or_else(|| id.to_string(), |group| group.name.clone()),
+        recipients: members
+            .map(|member| PersonView { email: member.email.to_string(), email_only: false, id: member.id.0, name: member.name.clone() })
+            .collect(),
+    }
+}
+
+fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
+    match destination {
+        Destination::Email(email) => RecipientsView::Email {
+            recipients: email.recipients.iter().map(|place| person(place, catalog)).collect(),
+            user_group_recipients: email.groups.into_iter().map(|id| group(id, catalog)).collect(),
+        },
+        Destination::Sftp(sftp) => {
+            RecipientsView::Sftp { address: sftp.address, port: sftp.port, username: sftp.username, path: sftp.path }
+        }
+        Destination::Webhook(webhook) => RecipientsView::Webhook { url: webhook.url },
+        Destination::Slack(slack) => {
+            let recipient_type = slack.recipient_type.as_str();
+            RecipientsView::Slack {
+                recipients: slack.recipients.into_iter().map(|slack_id| SlackView { recipient_type, slack_id }).collect(),
+            }
+        }
+        Destination::S3(s3) => RecipientsView::S3 {
+            bucket_name: s3.bucket_name,
+            region: s3.region,
+            role_arn: s3.role_arn,
+            external_id: catalog.organization.id.0,
+            key_prefix: s3.key_prefix,
+            filename: s3.filename,
+        },
+    }
+}
+
+/// Says where a schedule delivers to.
+#[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}/recipients", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses((status = 200, description = "By kind of destination.", body = RecipientsView, example = json!({
+        "type": "email", "recipients": [{"email": "blobby@blobsrus.com", "emailOnly": false, "id": "9e8719d9-276a-4964-9395-a493189a247c", "name": "blobby@blobsrus.com"}],
+        "userGroupRecipients": []
+    }))))]
+pub(crate) async fn recipients(
+    caller: Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<RecipientsView>, Problem> {
+    let catalog = state.catalog.current();
+    let schedule = schedules::readable(&state, &caller, &catalog, segments.id("scheduleId", BAD_REQUEST)?).await?;
+    Ok(Json(view(schedule.definition.destination, &catalog)))
+}

@@ -1,0 +1,41 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::BAD_REQUEST;
+use crate::app::access::Caller;
+use crate::app::error::AppError;
+use crate::app::given::{Fields, Given};
+use crate::app::schedules;
+use crate::http::extract::{JsonBody, Segments};
+use crate::http::problem::Problem;
+use crate::http::wire::Success;
+use crate::state::ApiState;
+
+/// Who gets the schedule.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TransferBody {
+    /// Membership of the new owner.
+    user_id: uuid::Uuid,
+}
+
+/// Gives a schedule to another member, with whose rights and attributes it runs from now on.
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/transfer-ownership", tag = "Schedules", request_body = TransferBody,
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses((status = 200, description = "Given.", body = Success, example = json!({"success": true}))))]
+pub(crate) async fn transfer(
+    caller: Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+    body: JsonBody,
+) -> Result<Json<Success>, Problem> {
+    let id = segments.id("scheduleId", BAD_REQUEST)?;
+    let body = body.optional()?.unwrap_or_default();
+    let Given::Value(user_id) = Fields(&body).text("userId")? else { return Err(AppError::required("userId").into()) };
+    schedules::transfer(&state, &caller, id, &user_id).await?;
+    Ok(Json(Success::YES))
+}

@@ -1,0 +1,22 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::BAD_REQUEST;
+use crate::app::access::Caller;
+use crate::app::schedules;
+use crate::http::extract::Segments;
+use crate::http::problem::Problem;
+use crate::http::wire::Success;
+use crate::state::ApiState;
+
+/// Runs a schedule now, apart from its cron. The answer comes when the run is queued.
+#[utoipa::path(post, path = "/api/v1/schedules/{scheduleId}/trigger", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses((status = 200, description = "Queued.", body = Success, example = json!({"success": true})),
+    (status = 409, description = "A run of it is under way, or Pressrun switched it off.", body = crate::http::problem::ProblemBody, example = json!({"detail": "Cannot trigger an inactive schedule", "status": 409}))))]
+pub(crate) async fn trigger(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
+    schedules::trigger(&state, &caller, segments.id("scheduleId", BAD_REQUEST)?).await?;
+    Ok(Json(Success::YES))
+}

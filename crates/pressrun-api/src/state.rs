@@ -1,0 +1,132 @@
+//! What the API is handed: store, catalog, clock, policies. No globals.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::clock::Clock;
+use pressrun_store::Store;
+use tokio::sync::Notify;
+use url::Url;
+
+/// The present catalog.
+pub trait CatalogSource: Send + Sync {
+    /// The last good state.
+    fn current(&self) -> Arc<Catalog>;
+
+    /// Why the files as they are now were refused; `None` while they are what [`CatalogSource::current`] returns.
+    fn last_error(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<F: Fn() -> Arc<Catalog> + Send + Sync> CatalogSource for F {
+    fn current(&self) -> Arc<Catalog> {
+        self()
+    }
+}
+
+/// Where deliveries may go, asked when a schedule is saved (D5). The same is asked again when it is sent.
+#[async_trait]
+pub trait UrlPolicy: Send + Sync {
+    /// Checks the address of a webhook; its scheme is http or https. A name that does not resolve now is not refused.
+    ///
+    /// # Errors
+    /// The reason, in words that say what to change.
+    async fn check_url(&self, url: &Url) -> Result<(), String>;
+
+    /// Checks the host of an SFTP server.
+    ///
+    /// # Errors
+    /// The reason, in words that say what to change.
+    async fn check_host(&self, host: &str, port: u16) -> Result<(), String>;
+}
+
+/// A policy that refuses nothing, for tests and closed networks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AllowAll;
+
+#[async_trait]
+impl UrlPolicy for AllowAll {
+    async fn check_url(&self, _url: &Url) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn check_host(&self, _host: &str, _port: u16) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Where rendered files are kept.
+pub trait ArtifactSource: Send + Sync {
+    /// The local file with these bytes, or `None` when it is gone. `sha256` is 64 lower-case hex digits.
+    fn path(&self, sha256: &str) -> Option<PathBuf>;
+}
+
+/// Keeps nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoArtifacts;
+
+impl ArtifactSource for NoArtifacts {
+    fn path(&self, _sha256: &str) -> Option<PathBuf> {
+        None
+    }
+}
+
+/// Settings of the API.
+#[derive(Debug, Clone)]
+pub struct ApiConfig {
+    /// Requests a key may make in a minute; 0 switches the limit off (contract §1.4).
+    pub requests_per_minute: u32,
+    /// Where people reach this server, without a trailing slash.
+    pub public_url: String,
+    /// The role that assumes S3 schedules' roles (contract §5.1.6).
+    pub deliverer_role_arn: Option<String>,
+    /// Whether `testNow` may deliver to S3 (S8).
+    pub allow_s3_test: bool,
+    /// Shortest time between two firings that may be saved (T7); `None` is one minute, the grain.
+    pub cadence_floor: Option<SignedDuration>,
+    /// Largest request body in bytes.
+    pub body_limit: usize,
+    /// Longest path and query in bytes.
+    pub url_limit: usize,
+    /// How long a request may take until its answer begins.
+    pub request_timeout: Duration,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            requests_per_minute: 60,
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            deliverer_role_arn: None,
+            allow_s3_test: false,
+            cadence_floor: None,
+            body_limit: 1024 * 1024,
+            url_limit: 8 * 1024,
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Everything the handlers need.
+#[derive(Clone)]
+pub struct ApiState {
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// What data teams write in files.
+    pub catalog: Arc<dyn CatalogSource>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where deliveries may go.
+    pub urls: Arc<dyn UrlPolicy>,
+    /// Rendered files.
+    pub artifacts: Arc<dyn ArtifactSource>,
+    /// Wakes the engine when a run was queued or a schedule changed.
+    pub wake: Arc<Notify>,
+    /// Settings.
+    pub config: ApiConfig,
+}
