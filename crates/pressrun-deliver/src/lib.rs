@@ -30,7 +30,7 @@ mod webhook;
 
 pub use carriers::Carriers;
 pub use config::{
-    CarrierConfig, ConfigError, Deadlines, MailConfig, S3Config, S3Credentials, SlackConfig, SmtpTls, DEFAULT_MAX_ATTACHMENT_BYTES,
+    CarrierConfig, ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, MailConfig, S3Config, S3Credentials, SlackConfig, SmtpTls,
 };
 pub use egress::{AllowRule, EgressPolicy, EgressRefused, Resolve, SystemResolver};
 pub use email::INLINE_PNG_BYTES_MAX;

@@ -151,7 +151,9 @@ impl Slack {
     fn judge(&self, method: &str, error: &str, not_before: Option<Timestamp>) -> Outcome {
         let hint = match error {
             "not_in_channel" | "channel_not_found" => "; invite the Pressrun bot to the channel, and check the channel id",
-            "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => "; the operator renews the Slack token",
+            "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
+                "; the operator renews the Slack token"
+            }
             "missing_scope" => "; the Slack app lacks a permission (files:write, chat:write, im:write)",
             "is_archived" => "; the channel is archived",
             "user_not_found" | "users_not_found" => "; check the user id",
@@ -159,8 +161,14 @@ impl Slack {
         };
         let reason = self.shown(&format!("slack: {method}: {error}{hint}"));
         match error {
-            "ratelimited" | "rate_limited" | "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout"
-            | "team_added_to_org" | "unknown error" => Outcome::Retry { reason, not_before },
+            "ratelimited"
+            | "rate_limited"
+            | "internal_error"
+            | "fatal_error"
+            | "service_unavailable"
+            | "request_timeout"
+            | "team_added_to_org"
+            | "unknown error" => Outcome::Retry { reason, not_before },
             _ => Outcome::Rejected { reason },
         }
     }

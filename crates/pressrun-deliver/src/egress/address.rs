@@ -24,10 +24,10 @@ const V4_CLOSED: [(Ipv4Addr, u8); 16] = [
 
 /// Networks inside 2000::/3 that are not the public internet, or that carry an IPv4 address inside.
 const V6_CLOSED: [(Ipv6Addr, u8); 4] = [
-    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),      // Teredo, ORCHID, benchmarks
-    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),  // documentation
-    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),      // 6to4
-    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),      // documentation
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),     // Teredo, ORCHID, benchmarks
+    (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
+    (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),     // 6to4
+    (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),     // documentation
 ];
 
 /// Whether `address` lies on the public internet; IPv4-mapped and NAT64 addresses are judged by the address inside.
@@ -39,8 +39,7 @@ pub fn is_public(address: IpAddr) -> bool {
             if let Some(inner) = embedded(v6) {
                 return is_public(IpAddr::V4(inner));
             }
-            v6.segments()[0] & 0xe000 == 0x2000
-                && !V6_CLOSED.iter().any(|&(net, bits)| within(u128::from(v6), u128::from(net), bits, 128))
+            v6.segments()[0] & 0xe000 == 0x2000 && !V6_CLOSED.iter().any(|&(net, bits)| within(u128::from(v6), u128::from(net), bits, 128))
         }
     }
 }

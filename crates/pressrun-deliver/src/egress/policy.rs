@@ -158,8 +158,7 @@ impl EgressPolicy {
             Host::Ipv6(address) => return Ok(vec![SocketAddr::new((*address).into(), port)]),
             Host::Domain(name) => name,
         };
-        let found =
-            resolver.resolve(name).await.map_err(|source| ResolveError::Lookup { host: name.clone(), source })?;
+        let found = resolver.resolve(name).await.map_err(|source| ResolveError::Lookup { host: name.clone(), source })?;
         if found.is_empty() {
             return Err(ResolveError::Empty(name.clone()));
         }

@@ -112,8 +112,10 @@ async fn gather(parcel: &Parcel, max_attachment_bytes: u64) -> Result<Pieces, Co
     let mut budget = max_attachment_bytes;
     let is_png = parcel.format == Format::Png;
     let artifact_png = parcel.artifact.as_ref().filter(|_| is_png).map(|artifact| artifact.path.clone());
-    let mut rest: Option<(PathBuf, String, String, u64)> =
-        parcel.artifact.as_ref().map(|ParcelFile { path, name, media_type, bytes, .. }| (path.clone(), name.clone(), media_type.clone(), *bytes));
+    let mut rest: Option<(PathBuf, String, String, u64)> = parcel
+        .artifact
+        .as_ref()
+        .map(|ParcelFile { path, name, media_type, bytes, .. }| (path.clone(), name.clone(), media_type.clone(), *bytes));
 
     if let Some(path) = parcel.inline_png.clone().or(artifact_png) {
         let bytes = size(&path, "the picture").await?;
@@ -149,8 +151,7 @@ async fn read(path: &Path, name: &str) -> Result<Vec<u8>, ComposeError> {
 }
 
 fn base64(bytes: Vec<u8>) -> Result<Body, ComposeError> {
-    Body::new_with_encoding(bytes, ContentTransferEncoding::Base64)
-        .map_err(|_| ComposeError::Message(lettre::error::Error::MissingTo))
+    Body::new_with_encoding(bytes, ContentTransferEncoding::Base64).map_err(|_| ComposeError::Message(lettre::error::Error::MissingTo))
 }
 
 fn picture(png: Vec<u8>) -> Result<SinglePart, ComposeError> {

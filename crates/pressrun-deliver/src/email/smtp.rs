@@ -152,11 +152,8 @@ impl Relay {
                 .await
                 .map_err(|error| self.judge("connect with TLS", &error));
         }
-        let stream = self
-            .http
-            .open(&self.host, self.port, Owner::Operator)
-            .await
-            .map_err(|error| retry(self.shown(&format!("mail: {error}"))))?;
+        let stream =
+            self.http.open(&self.host, self.port, Owner::Operator).await.map_err(|error| retry(self.shown(&format!("mail: {error}"))))?;
         AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello()).await.map_err(|error| self.judge("greeting", &error))
     }
 

@@ -78,7 +78,8 @@ impl Bucket<'_> {
             let place = self.object(key, &format!("partNumber={number}&uploadId={id}"));
             let body = (part.len() as u64, bytes_body(part));
             let answer = self.send("part", "PUT", &place, &sha256, None, body).await?;
-            let tag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).ok_or_else(|| retry("s3: part: the answer has no ETag"))?;
+            let tag =
+                answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).ok_or_else(|| retry("s3: part: the answer has no ETag"))?;
             list.push_str(&format!("<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", escaped(tag)));
         }
         if sent != file.bytes {
@@ -131,7 +132,8 @@ impl Bucket<'_> {
         let code = text_of(&answer.text, "Code").unwrap_or_default();
         let said = text_of(&answer.text, "Message").unwrap_or_default();
         let reason = self.shown(&format!("s3: {phase}: HTTP {} {code} {said}", answer.status.as_u16()));
-        let passes = is_transient(answer.status) || matches!(code.as_str(), "RequestTimeout" | "SlowDown" | "OperationAborted" | "ExpiredToken");
+        let passes =
+            is_transient(answer.status) || matches!(code.as_str(), "RequestTimeout" | "SlowDown" | "OperationAborted" | "ExpiredToken");
         Err(if passes { retry(reason) } else { rejected(reason) })
     }
 

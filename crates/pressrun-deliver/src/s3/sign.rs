@@ -28,7 +28,8 @@ pub(super) struct Unsigned<'a> {
 pub(super) fn sign(request: &Unsigned<'_>, credentials: &S3Credentials, now: Timestamp) -> Vec<(String, String)> {
     let moment = now.to_zoned_datetime(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
     let date = &moment[..8];
-    let mut headers: BTreeMap<String, String> = request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.trim().to_owned())).collect();
+    let mut headers: BTreeMap<String, String> =
+        request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.trim().to_owned())).collect();
     headers.insert("host".to_owned(), authority(request.url));
     headers.insert("x-amz-date".to_owned(), moment.clone());
     if request.service == "s3" {
@@ -76,8 +77,7 @@ pub(super) fn encode(text: &str, keep_slash: bool) -> String {
 
 /// Names and values encoded, sorted by name, then by value.
 fn canonical_query(url: &Url) -> String {
-    let mut pairs: Vec<(String, String)> =
-        url.query_pairs().map(|(name, value)| (encode(&name, false), encode(&value, false))).collect();
+    let mut pairs: Vec<(String, String)> = url.query_pairs().map(|(name, value)| (encode(&name, false), encode(&value, false))).collect();
     pairs.sort();
     pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }

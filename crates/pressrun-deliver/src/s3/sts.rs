@@ -73,7 +73,8 @@ async fn ask(
         builder = builder.header(name, value);
     }
     let request = builder.body(bytes_body(body)).map_err(|error| rejected(format!("s3: assume role: {error}")))?;
-    let secrets: Vec<&Secret> = [Some(&config.credentials.secret_access_key), config.credentials.session_token.as_ref()].into_iter().flatten().collect();
+    let secrets: Vec<&Secret> =
+        [Some(&config.credentials.secret_access_key), config.credentials.session_token.as_ref()].into_iter().flatten().collect();
     let answer = http
         .exchange(&url, Owner::Operator, request, deadlines.command, API_ANSWER_BYTES_READ)
         .await

@@ -141,9 +141,7 @@ impl Session {
 fn preferred(pinned: Option<&PublicKey>) -> Preferred {
     let mut preferred = Preferred::default();
     if let Some(pinned) = pinned {
-        let same = |algorithm: &Algorithm| {
-            *algorithm == pinned.algorithm() || (algorithm.clone().is_rsa() && pinned.algorithm().is_rsa())
-        };
+        let same = |algorithm: &Algorithm| *algorithm == pinned.algorithm() || (algorithm.clone().is_rsa() && pinned.algorithm().is_rsa());
         let (first, rest): (Vec<_>, Vec<_>) = preferred.key.iter().cloned().partition(same);
         preferred.key = Cow::Owned(first.into_iter().chain(rest).collect());
     }

@@ -18,11 +18,13 @@ pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Out
     }
     if status.is_redirection() {
         let to = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("no address");
-        return rejected(presentable(&format!("webhook: HTTP {} redirects to {to}; redirects (3xx) are not followed", status.as_u16()), secrets));
+        return rejected(presentable(
+            &format!("webhook: HTTP {} redirects to {to}; redirects (3xx) are not followed", status.as_u16()),
+            secrets,
+        ));
     }
     if is_transient(status) {
-        let not_before =
-            answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now));
+        let not_before = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now));
         return Outcome::Retry { reason: format!("webhook: {said}"), not_before };
     }
     rejected(format!("webhook: {said}"))

@@ -20,8 +20,8 @@ use url::Url;
 use crate::http::{ANSWER_BYTES_READ, Http, Owner, target};
 use crate::outcome::{presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-use body::Payload;
 pub(crate) use answer::is_transient;
+use body::Payload;
 pub use sign::signature;
 
 /// Posts to one address.
@@ -77,10 +77,7 @@ impl WebhookDeliverer<'_> {
         }
         if !self.settings.secrets.is_empty() {
             let signature = sign::sign_payload(&self.settings.secrets, &id, timestamp, payload).await.map_err(unreadable)?;
-            request = request
-                .header("webhook-id", &id)
-                .header("webhook-timestamp", timestamp)
-                .header("webhook-signature", signature);
+            request = request.header("webhook-id", &id).header("webhook-timestamp", timestamp).header("webhook-signature", signature);
         }
         let body = payload.body().await.map_err(unreadable)?;
         request.body(body).map_err(|error| rejected(format!("webhook: {error}")))

@@ -25,13 +25,7 @@ fn finish(macs: Vec<Hmac<Sha256>>) -> String {
 /// The `webhook-signature` of a body in memory: one signature for each secret, so that secrets can be replaced without a gap.
 #[must_use]
 pub fn signature(secrets: &[Secret], id: &str, timestamp: i64, body: &[u8]) -> String {
-    finish(
-        secrets
-            .iter()
-            .filter_map(mac)
-            .map(|mac| mac.chain_update(format!("{id}.{timestamp}.")).chain_update(body))
-            .collect(),
-    )
+    finish(secrets.iter().filter_map(mac).map(|mac| mac.chain_update(format!("{id}.{timestamp}.")).chain_update(body)).collect())
 }
 
 /// The same over a body that is partly a file; reads the file once.

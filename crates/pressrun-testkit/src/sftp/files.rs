@@ -1,0 +1,162 @@
+//! SFTP version 3 over a folder, as much of it as an upload needs.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use russh::Disconnect;
+use russh_sftp::protocol::{Attrs, ExtendedReply, FileAttributes, Handle, Name, OpenFlags, Packet, Status, StatusCode, Version};
+use russh_sftp::server::Handler;
+
+use super::scripted::{State, lock};
+
+pub(super) struct Files {
+    state: Arc<State>,
+    session: russh::server::Handle,
+    open: HashMap<String, File>,
+    opened: u32,
+}
+
+impl Files {
+    pub(super) fn new(state: Arc<State>, session: russh::server::Handle) -> Self {
+        Self { state, session, open: HashMap::new(), opened: 0 }
+    }
+
+    /// The path inside the folder; `..` goes nowhere.
+    fn path(&self, text: &str) -> PathBuf {
+        text.split('/')
+            .filter(|part| !part.is_empty() && *part != "." && *part != "..")
+            .fold(self.state.root.clone(), |path, part| path.join(part))
+    }
+
+    fn rename_over(&self, data: &[u8]) -> Option<(PathBuf, PathBuf)> {
+        let (from, rest) = text(data)?;
+        let (to, _) = text(rest)?;
+        Some((self.path(&from), self.path(&to)))
+    }
+}
+
+fn text(data: &[u8]) -> Option<(String, &[u8])> {
+    let (length, rest) = data.split_at_checked(4)?;
+    let length = u32::from_be_bytes(length.try_into().ok()?) as usize;
+    let (text, rest) = rest.split_at_checked(length)?;
+    Some((String::from_utf8(text.to_vec()).ok()?, rest))
+}
+
+fn ok(id: u32) -> Status {
+    Status { id, status_code: StatusCode::Ok, error_message: "Ok".to_owned(), language_tag: "en-US".to_owned() }
+}
+
+fn code(error: &io::Error) -> StatusCode {
+    match error.kind() {
+        io::ErrorKind::NotFound => StatusCode::NoSuchFile,
+        io::ErrorKind::PermissionDenied => StatusCode::PermissionDenied,
+        _ => StatusCode::Failure,
+    }
+}
+
+impl Handler for Files {
+    type Error = StatusCode;
+
+    fn unimplemented(&self) -> StatusCode {
+        StatusCode::OpUnsupported
+    }
+
+    async fn init(&mut self, _version: u32, _extensions: HashMap<String, String>) -> Result<Version, StatusCode> {
+        let mut version = Version::new();
+        if !self.state.script().plain_version_3 {
+            for name in ["posix-rename@openssh.com", "fsync@openssh.com"] {
+                version.extensions.insert(name.to_owned(), "1".to_owned());
+            }
+        }
+        Ok(version)
+    }
+
+    async fn open(&mut self, id: u32, filename: String, flags: OpenFlags, _attrs: FileAttributes) -> Result<Handle, StatusCode> {
+        if self.state.script().read_only {
+            return Err(StatusCode::PermissionDenied);
+        }
+        let file = OpenOptions::new()
+            .read(flags.contains(OpenFlags::READ))
+            .write(flags.contains(OpenFlags::WRITE))
+            .create(flags.contains(OpenFlags::CREATE))
+            .truncate(flags.contains(OpenFlags::TRUNCATE))
+            .open(self.path(&filename))
+            .map_err(|error| code(&error))?;
+        self.opened += 1;
+        let handle = self.opened.to_string();
+        self.open.insert(handle.clone(), file);
+        Ok(Handle { id, handle })
+    }
+
+    async fn close(&mut self, id: u32, handle: String) -> Result<Status, StatusCode> {
+        self.open.remove(&handle).map(|_| ok(id)).ok_or(StatusCode::Failure)
+    }
+
+    async fn write(&mut self, id: u32, handle: String, offset: u64, data: Vec<u8>) -> Result<Status, StatusCode> {
+        let script = self.state.script();
+        if script.hang_at_write {
+            self.state.hang.forever().await;
+        }
+        if script.disk_full {
+            return Err(StatusCode::Failure);
+        }
+        self.open.get(&handle).ok_or(StatusCode::Failure)?.write_all_at(&data, offset).map_err(|error| code(&error))?;
+        let written = {
+            let mut written = lock(&self.state.written);
+            *written += data.len() as u64;
+            *written
+        };
+        if script.cut_after_bytes.is_some_and(|limit| written >= limit) {
+            let _ = self.session.disconnect(Disconnect::ByApplication, "cut".to_owned(), String::new()).await;
+            std::future::pending::<()>().await;
+        }
+        Ok(ok(id))
+    }
+
+    async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, StatusCode> {
+        let found = std::fs::metadata(self.path(&path)).map_err(|error| code(&error))?;
+        Ok(Attrs { id, attrs: FileAttributes::from(&found) })
+    }
+
+    async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, StatusCode> {
+        self.stat(id, path).await
+    }
+
+    async fn realpath(&mut self, id: u32, path: String) -> Result<Name, StatusCode> {
+        Ok(Name { id, files: vec![russh_sftp::protocol::File::dummy(path)] })
+    }
+
+    async fn remove(&mut self, id: u32, filename: String) -> Result<Status, StatusCode> {
+        std::fs::remove_file(self.path(&filename)).map(|()| ok(id)).map_err(|error| code(&error))
+    }
+
+    /// As version 3 says: never onto an existing file.
+    async fn rename(&mut self, id: u32, oldpath: String, newpath: String) -> Result<Status, StatusCode> {
+        let (from, to) = (self.path(&oldpath), self.path(&newpath));
+        if to.exists() {
+            return Err(StatusCode::Failure);
+        }
+        std::fs::rename(from, to).map(|()| ok(id)).map_err(|error| code(&error))
+    }
+
+    async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Result<Packet, StatusCode> {
+        match request.as_str() {
+            "posix-rename@openssh.com" => {
+                let (from, to) = self.rename_over(&data).ok_or(StatusCode::BadMessage)?;
+                std::fs::rename(from, to).map_err(|error| code(&error))?;
+                Ok(Packet::Status(ok(id)))
+            }
+            "fsync@openssh.com" => {
+                let (handle, _) = text(&data).ok_or(StatusCode::BadMessage)?;
+                self.open.get(&handle).ok_or(StatusCode::Failure)?.sync_all().map_err(|error| code(&error))?;
+                Ok(Packet::Status(ok(id)))
+            }
+            "limits@openssh.com" => Ok(Packet::ExtendedReply(ExtendedReply { id, data: Vec::new() })),
+            _ => Err(StatusCode::OpUnsupported),
+        }
+    }
+}

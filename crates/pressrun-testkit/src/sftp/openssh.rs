@@ -1,0 +1,165 @@
+//! The OpenSSH server of this machine, in a folder of its own.
+
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::{Algorithm, PrivateKey};
+use tempfile::TempDir;
+
+use crate::sample::temp_dir;
+
+/// An Ed25519 key for one test.
+#[derive(Clone)]
+pub struct SshKey(PrivateKey);
+
+impl SshKey {
+    /// Makes a new one.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(PrivateKey::random(&mut rand::rng(), Algorithm::Ed25519).expect("a key"))
+    }
+
+    /// The private key in OpenSSH form.
+    #[must_use]
+    pub fn private_text(&self) -> String {
+        self.0.to_openssh(LineEnding::LF).expect("a key").to_string()
+    }
+
+    /// The private key in OpenSSH form, encrypted.
+    #[must_use]
+    pub fn encrypted_text(&self, passphrase: &str) -> String {
+        let sealed = self.0.encrypt(&mut rand::rng(), passphrase).expect("a key");
+        sealed.to_openssh(LineEnding::LF).expect("a key").to_string()
+    }
+
+    /// The public key in OpenSSH form.
+    #[must_use]
+    pub fn public_text(&self) -> String {
+        self.0.public_key().to_openssh().expect("a key")
+    }
+
+    pub(super) fn private(&self) -> PrivateKey {
+        self.0.clone()
+    }
+}
+
+/// `sshd` on a free port of 127.0.0.1, SFTP only, for one authorized key; stops when dropped.
+pub struct OpenSshServer {
+    child: Child,
+    address: SocketAddr,
+    user: String,
+    host_key: SshKey,
+    folder: TempDir,
+}
+
+impl Drop for OpenSshServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl OpenSshServer {
+    /// Starts it; `authorized` may log in as [`OpenSshServer::user`].
+    ///
+    /// # Panics
+    /// When OpenSSH's server is not installed: the message names the package.
+    #[must_use]
+    pub fn start(authorized: &SshKey) -> Self {
+        Self::start_with(authorized, SshKey::generate())
+    }
+
+    /// Starts it with this host key.
+    #[must_use]
+    pub fn start_with(authorized: &SshKey, host_key: SshKey) -> Self {
+        let sshd = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"]
+            .into_iter()
+            .map(Path::new)
+            .find(|path| path.exists())
+            .expect("OpenSSH's server is needed for this test: install the package openssh-server");
+        let folder = temp_dir();
+        let at = |name: &str| folder.path().join(name);
+        write_private(&at("host_key"), &host_key.private_text());
+        write_private(&at("authorized_keys"), &authorized.public_text());
+        std::fs::create_dir(at("files")).expect("a folder");
+        // As root, sshd wants the folder that its package makes at boot.
+        if !Path::new("/run/sshd").exists() {
+            let _ = std::fs::create_dir("/run/sshd");
+        }
+        // A port is free when chosen, but may be taken before sshd binds it: then choose again.
+        for _ in 0..20 {
+            let port = free_port();
+            let config = format!(
+                "Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile {keys}\nPidFile none\nStrictModes no\nUsePAM no\n\
+                 PasswordAuthentication no\nKbdInteractiveAuthentication no\nPubkeyAuthentication yes\nPermitRootLogin prohibit-password\n\
+                 Subsystem sftp internal-sftp\nForceCommand internal-sftp -d {files}\nLogLevel ERROR\n",
+                host = at("host_key").display(),
+                keys = at("authorized_keys").display(),
+                files = at("files").display(),
+            );
+            std::fs::write(at("sshd_config"), config).expect("a writable folder");
+            let mut child = Command::new(sshd)
+                .arg("-D")
+                .arg("-e")
+                .arg("-f")
+                .arg(at("sshd_config"))
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("sshd starts");
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            while child.try_wait().expect("sshd can be asked").is_none() {
+                if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+                    return Self { child, address, user: login(), host_key, folder };
+                }
+                std::thread::yield_now();
+            }
+            let said = child.wait_with_output().map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
+            assert!(said.contains("Bind to port") || said.contains("Address already in use"), "sshd did not start: {said}");
+        }
+        panic!("no free port for sshd");
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Who may log in.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The host key in OpenSSH form.
+    #[must_use]
+    pub fn host_key(&self) -> String {
+        self.host_key.public_text()
+    }
+
+    /// The folder that a login starts in.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
+    }
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+fn login() -> String {
+    let output = Command::new("id").arg("-un").output().expect("id runs");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn write_private(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).expect("a writable folder");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("permissions");
+}

@@ -1,0 +1,221 @@
+//! An SSH server in this process: a user with a password, files in a folder, and faults as told.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session};
+use russh::{Channel, ChannelId, MethodKind, MethodSet};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::files::Files;
+use super::openssh::SshKey;
+use crate::Hang;
+use crate::sample::temp_dir;
+
+/// What the server does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SftpScript {
+    /// Never sends its SSH greeting.
+    pub hang_at_connect: bool,
+    /// Never answers a password.
+    pub hang_at_login: bool,
+    /// Never answers a write.
+    pub hang_at_write: bool,
+    /// Closes the connection instead of answering a password.
+    pub drop_at_login: bool,
+    /// Closes the connection when this many bytes were written.
+    pub cut_after_bytes: Option<u64>,
+    /// Answers writes with the failure that a full disk gives.
+    pub disk_full: bool,
+    /// Answers the creation of a file with `permission denied`.
+    pub read_only: bool,
+    /// Does not offer `posix-rename@openssh.com` and `fsync@openssh.com`.
+    pub plain_version_3: bool,
+    /// Takes passwords only as answers to a question.
+    pub asks_questions: bool,
+}
+
+pub(super) struct State {
+    script: Mutex<SftpScript>,
+    user: String,
+    password: String,
+    passwords_seen: watch::Sender<Vec<String>>,
+    pub(super) root: PathBuf,
+    pub(super) hang: Hang,
+    pub(super) written: Mutex<u64>,
+}
+
+impl State {
+    pub(super) fn script(&self) -> SftpScript {
+        lock(&self.script).clone()
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The server; stops when dropped.
+pub struct SftpServer {
+    address: SocketAddr,
+    host_key: SshKey,
+    state: Arc<State>,
+    accepting: JoinHandle<()>,
+    folder: TempDir,
+}
+
+impl Drop for SftpServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl SftpServer {
+    /// Starts it; this user may log in with this password.
+    pub async fn start(user: &str, password: &str, script: SftpScript) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (folder, host_key) = (temp_dir(), SshKey::generate());
+        let methods: &[MethodKind] =
+            if script.asks_questions { &[MethodKind::KeyboardInteractive] } else { &[MethodKind::Password, MethodKind::PublicKey] };
+        let config = Arc::new(Config {
+            methods: MethodSet::from(methods),
+            keys: vec![host_key.private()],
+            auth_rejection_time: Duration::ZERO,
+            auth_rejection_time_initial: Some(Duration::ZERO),
+            ..Config::default()
+        });
+        let state = Arc::new(State {
+            script: Mutex::new(script),
+            user: user.to_owned(),
+            password: password.to_owned(),
+            passwords_seen: watch::Sender::new(Vec::new()),
+            root: folder.path().to_owned(),
+            hang: Hang::default(),
+            written: Mutex::default(),
+        });
+        let shared = Arc::clone(&state);
+        let accepting = tokio::spawn(async move {
+            let mut open = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let (state, config) = (Arc::clone(&shared), Arc::clone(&config));
+                open.spawn(async move {
+                    if state.script().hang_at_connect {
+                        state.hang.forever().await;
+                    }
+                    let connection = Connection { state, channel: None };
+                    if let Ok(session) = russh::server::run_stream(config, stream, connection).await {
+                        let _ = session.await;
+                    }
+                });
+            }
+        });
+        Self { address, host_key, state, accepting, folder }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The host key in OpenSSH form.
+    #[must_use]
+    pub fn host_key(&self) -> String {
+        self.host_key.public_text()
+    }
+
+    /// The folder that a login starts in.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Changes what happens from now on.
+    pub fn follow(&self, change: impl FnOnce(&mut SftpScript)) {
+        change(&mut lock(&self.state.script));
+    }
+
+    /// Every password that was tried.
+    #[must_use]
+    pub fn passwords_seen(&self) -> Vec<String> {
+        self.state.passwords_seen.borrow().clone()
+    }
+
+    /// Announces silence that the script asked for.
+    #[must_use]
+    pub fn hang(&self) -> Hang {
+        self.state.hang.clone()
+    }
+}
+
+struct Connection {
+    state: Arc<State>,
+    channel: Option<Channel<Msg>>,
+}
+
+impl Connection {
+    fn judge(&self, user: &str, password: &str) -> Auth {
+        self.state.passwords_seen.send_modify(|seen| seen.push(password.to_owned()));
+        if user == self.state.user && password == self.state.password { Auth::Accept } else { Auth::reject() }
+    }
+}
+
+impl Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        let script = self.state.script();
+        let auth = self.judge(user, password);
+        if script.hang_at_login {
+            self.state.hang.forever().await;
+        }
+        if script.drop_at_login {
+            return Err(russh::Error::Disconnect);
+        }
+        Ok(if script.asks_questions { Auth::reject() } else { auth })
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _submethods: &str,
+        response: Option<russh::server::Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        match response {
+            None => Ok(Auth::Partial { name: "".into(), instructions: "".into(), prompts: vec![("Password: ".into(), false)].into() }),
+            Some(mut answers) => {
+                let password = answers.next().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+                Ok(self.judge(user, &password))
+            }
+        }
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        self.channel = Some(channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn subsystem_request(&mut self, id: ChannelId, name: &str, session: &mut Session) -> Result<(), russh::Error> {
+        match self.channel.take() {
+            Some(channel) if name == "sftp" => {
+                session.channel_success(id)?;
+                let files = Files::new(Arc::clone(&self.state), session.handle());
+                russh_sftp::server::run(channel.into_stream(), files).await;
+                Ok(())
+            }
+            _ => session.channel_failure(id),
+        }
+    }
+}
