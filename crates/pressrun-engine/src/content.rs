@@ -304,6 +304,14 @@ impl Producer {
         Ok(Made { path, rendered, ms: started.elapsed().as_millis() as u64 })
     }
 
+    /// Draws the tiles of `report` for a browser.
+    ///
+    /// # Errors
+    /// The renderer refused, was stopped, or died.
+    pub async fn page(&self, report: Report) -> Result<Vec<pressrun_render::html::PageTiles>, ContentError> {
+        Ok(self.executors.page(report, self.config.render_deadline).await??)
+    }
+
     fn gate(&self, connection: &Connection) -> Arc<Semaphore> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = gates.entry(connection.name.clone()).or_insert_with(|| Arc::new(Semaphore::new(connection.max_concurrency.max(1))));

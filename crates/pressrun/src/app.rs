@@ -22,8 +22,7 @@ use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::spool::Spool;
 use pressrun_engine::{Engine, EngineConfig};
-use pressrun_store::sqlite::SqliteStore;
-use pressrun_store::{Sealer, Store};
+use pressrun_store::{Sealer, SqliteStore, Store};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -210,7 +209,7 @@ fn sealing_keys(settings: &Settings, database: &Path) -> anyhow::Result<Vec<Secr
     }
     let file = settings.secrets.keys_file.clone().unwrap_or_else(|| database.with_extension("key"));
     if !file.exists() && settings.secrets.keys_file.is_none() {
-        write_private(&file, Sealer::generate_key().expose())?;
+        write_private(&file, Sealer::generate_key()?.expose())?;
         info!(file = %file.display(), "made a key that seals secrets; keep it with your backups, but apart from the database");
     }
     let text = std::fs::read_to_string(&file).with_context(|| format!("secrets.keys_file: could not read {}", file.display()))?;

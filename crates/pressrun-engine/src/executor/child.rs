@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use pressrun_render::chart::{ChartInput, kpi_text};
-use pressrun_render::{TileContent, email};
+use pressrun_render::{TileContent, email, html};
 
 use super::job::{Job, JobResult, MAX_FRAME_BYTES, MailJob, Reply};
 
@@ -21,6 +21,7 @@ pub fn serve(mut input: impl Read, mut output: impl Write, memory_bytes: u64, te
             Job::Query(job) => JobResult::Queried(runtime.block_on(pressrun_query::run_job(&job, temp_dir))),
             Job::Render { job, out } => JobResult::Rendered(pressrun_render::render(&job, &out)),
             Job::Mail(job) => JobResult::Mail(mail(*job)),
+            Job::Page(report) => JobResult::Page(html::dashboard_html(&report, report.theme)),
         };
         write_frame(&mut output, &serde_json::to_vec(&Reply { result, resident_bytes: resident_bytes() })?)?;
     }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use pressrun_query::{QueryError, QueryJob, QueryOutcome};
 use pressrun_render::email::{MailBody, MailView};
-use pressrun_render::{RenderError, RenderJob, Rendered, TileView};
+use pressrun_render::html::PageTiles;
+use pressrun_render::{RenderError, RenderJob, Rendered, Report, TileView};
 use serde::{Deserialize, Serialize};
 
 /// Longest frame: a job or a reply holds names and settings, never rows.
@@ -25,6 +26,8 @@ pub enum Job {
     },
     /// Write the words of a mail.
     Mail(Box<MailJob>),
+    /// Draw the tiles of a page for a browser.
+    Page(Box<Report>),
 }
 
 /// The words of a mail.
@@ -64,4 +67,6 @@ pub enum JobResult {
     Rendered(Result<Rendered, RenderError>),
     /// The words.
     Mail(MailBody),
+    /// The tiles.
+    Page(Result<Vec<PageTiles>, RenderError>),
 }

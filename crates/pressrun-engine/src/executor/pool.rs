@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use pressrun_query::{QueryError, QueryErrorKind, QueryJob, QueryOutcome};
 use pressrun_render::email::MailBody;
-use pressrun_render::{RenderError, RenderJob, Rendered};
+use pressrun_render::html::PageTiles;
+use pressrun_render::{RenderError, RenderJob, Rendered, Report};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::Semaphore;
@@ -162,6 +163,17 @@ impl ExecutorPool {
         }
     }
 
+    /// Draws the tiles of a report for a browser within `deadline`.
+    ///
+    /// # Errors
+    /// Outside, that the process was killed or died; inside, the renderer's own failure.
+    pub async fn page(&self, report: Report, deadline: Duration) -> Result<Result<Vec<PageTiles>, RenderError>, ExecutorError> {
+        match self.call(Job::Page(Box::new(report)), deadline).await? {
+            JobResult::Page(result) => Ok(result),
+            other => Err(ExecutorError::Died(format!("answered {}", kind(&other)))),
+        }
+    }
+
     /// Stops children that have been idle for long; call it now and then.
     pub fn reap(&self) {
         let idle_for = self.shared.config.idle;
@@ -287,6 +299,7 @@ fn kind(result: &JobResult) -> &'static str {
         JobResult::Queried(_) => "rows",
         JobResult::Rendered(_) => "an artifact",
         JobResult::Mail(_) => "a mail",
+        JobResult::Page(_) => "a page",
     }
 }
 

@@ -117,7 +117,7 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
 pub fn write_sample(folder: &Path) -> anyhow::Result<PathBuf> {
     let progress = show::progress(Some(100), "writing the sample data");
     sample::write(folder).with_context(|| format!("could not write the sample catalog to {}", folder.display()))?;
-    sample::generate_data(folder, &mut |done, total| {
+    sample::generate_data(&folder.join("data"), &mut |done, total| {
         progress.set_length(total.max(1));
         progress.set_position(done);
     })?;

@@ -1,0 +1,105 @@
+//! Who gets what.
+
+use pressrun_domain::catalog::{AttributeValue, Scalar};
+use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::id::{GroupId, RecipientId};
+use pressrun_domain::output::Format;
+use pressrun_domain::run::RunStatus;
+use pressrun_domain::schedule::Definition;
+
+use crate::world::{START, World, ended};
+
+/// A personal csv of tile 1 to email-only users with these regions; `None` has none set.
+async fn personal(world: &World, people: &[(&str, Option<&[&str]>)]) -> Definition {
+    let upserts: Vec<_> = people
+        .iter()
+        .map(|(email, regions)| {
+            let many = |regions: &[&str]| AttributeValue::Many(regions.iter().map(|text| Scalar::Text((*text).into())).collect());
+            let set = regions.map(|regions| ("region".to_owned(), Some(many(regions))));
+            (email.parse().unwrap(), set.into_iter().collect())
+        })
+        .collect();
+    let users = world.store.upsert_users(&upserts, START.parse().unwrap()).await.unwrap();
+    let mut definition = world.email(Format::Csv, &[]);
+    definition.tile = Some("1".into());
+    if let Destination::Email(email) = &mut definition.destination {
+        email.fan_out = true;
+        let recipient = |user: &pressrun_domain::users::EmailOnlyUser| Recipient {
+            id: RecipientId::generate(),
+            email: user.email.clone(),
+            person: Person::EmailOnly(user.id),
+        };
+        email.recipients = users.iter().map(recipient).collect();
+    }
+    definition
+}
+
+#[tokio::test]
+async fn p1_each_sees_their_rows_and_nobody_without_a_value_sees_any() {
+    let world = World::new().await;
+    let people: [(&str, Option<&[&str]>); 3] = [("us@x.example", Some(&["US"])), ("eu@x.example", Some(&["EU"])), ("none@x.example", None)];
+    let (run, deliveries) = world.run_now(personal(&world, &people).await).await;
+    assert_eq!(ended(&run).0, RunStatus::Complete, "{:?}", run.record);
+    let rows = |target: &str| {
+        let audience = &deliveries.iter().find(|delivery| delivery.target == target).unwrap().audience;
+        run.record.tiles.iter().find(|tile| tile.audience == *audience).unwrap().rows
+    };
+    assert_eq!((rows("us@x.example"), rows("eu@x.example"), rows("none@x.example")), (1, 1, 0));
+    assert_eq!(world.smtp.mails().len(), 3);
+}
+
+#[tokio::test]
+async fn p3_people_who_see_the_same_share_one_query_and_one_render() {
+    let world = World::new().await;
+    let emails: Vec<String> = (0..30).map(|number| format!("p{number}@x.example")).collect();
+    let regions: [&[&str]; 3] = [&["US"], &["EU"], &["EU", "US"]];
+    let people: Vec<_> = emails.iter().enumerate().map(|(index, email)| (email.as_str(), Some(regions[index % 3]))).collect();
+    let (run, deliveries) = world.run_now(personal(&world, &people).await).await;
+    assert_eq!(ended(&run).0, RunStatus::Complete);
+    assert_eq!((deliveries.len(), run.record.artifacts.len(), run.record.tiles.len()), (30, 3, 3));
+    assert_eq!(world.smtp.mails().len(), 30);
+}
+
+#[tokio::test]
+async fn p7_a_group_is_expanded_and_each_address_gets_one_mail() {
+    let world = World::new().await;
+    let mut definition = world.email(Format::LinkOnly, &["Blob.Ross@myorg.co"]);
+    if let Destination::Email(email) = &mut definition.destination {
+        email.groups = vec![GroupId("0b10b0a1-1c2d-4e3f-8a4b-5c6d7e8f9a01".parse().unwrap())];
+    }
+    let (run, deliveries) = world.run_now(definition).await;
+    assert_eq!(ended(&run).0, RunStatus::Complete);
+    assert_eq!(deliveries.len(), 1);
+}
+
+#[tokio::test]
+async fn p9_nobody_left_is_an_error_with_that_reason() {
+    let world = World::new().await;
+    let (run, _) = world.run_now(world.email(Format::Pdf, &[])).await;
+    assert_eq!(ended(&run), (RunStatus::Error, Some("noRecipients")));
+}
+
+#[tokio::test]
+async fn p10_a_deactivated_member_is_skipped_with_a_warning() {
+    let world = World::new().await;
+    let (run, deliveries) = world.run_now(world.email(Format::LinkOnly, &["blob.ross@myorg.co", "gone@myorg.co"])).await;
+    assert_eq!(ended(&run).0, RunStatus::Complete);
+    assert!(run.record.warnings.iter().any(|warning| warning.contains("gone@myorg.co (deactivated)")), "{:?}", run.record.warnings);
+    assert!(deliveries.iter().any(|delivery| delivery.target == "gone@myorg.co" && delivery.state.as_str() == "skipped"));
+    assert_eq!(world.smtp.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn p11_a_member_who_may_not_see_the_dashboard_gets_nothing() {
+    let world = World::new().await;
+    let mut definition = world.email(Format::LinkOnly, &["blob.ross@myorg.co", "blobby.hill@myorg.co"]);
+    definition.identifier = "secret".into();
+    if let Destination::Email(email) = &mut definition.destination {
+        email.fan_out = true;
+    }
+    let (run, deliveries) = world.run_now(definition).await;
+    assert_eq!(ended(&run).0, RunStatus::Complete);
+    let hill = deliveries.iter().find(|delivery| delivery.target == "blobby.hill@myorg.co").unwrap();
+    assert_eq!(hill.state, pressrun_domain::delivery::DeliveryState::Skipped { reason: "noAccess".to_owned() });
+    assert_eq!(world.smtp.mails().len(), 1);
+}

@@ -1,0 +1,56 @@
+//! The commands as a user types them.
+
+use std::process::{Command, Output};
+
+fn pressrun(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pressrun")).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn cron_next_prints_utc_instants_as_json() {
+    let from = "2025-07-23T21:43:39Z";
+    for (expression, zone, expected) in [
+        ("0 9 ? * * *", "UTC", r#"["2025-07-24T09:00:00Z","2025-07-25T09:00:00Z","2025-07-26T09:00:00Z"]"#),
+        ("00 09 ? * 2,3,4,5,6 *", "America/New_York", r#"["2025-07-24T13:00:00Z","2025-07-25T13:00:00Z","2025-07-28T13:00:00Z"]"#),
+        ("0 0 1 1 ? 2099", "UTC", r#"["2099-01-01T00:00:00Z"]"#),
+    ] {
+        let output = pressrun(&["cron", "next", expression, "--timezone", zone, "-n", "3", "--from", from, "--json"]);
+        assert_eq!(stdout(&output).trim(), expected, "{expression}");
+    }
+}
+
+#[test]
+fn cron_next_marks_what_daylight_saving_moved() {
+    let output = pressrun(&["cron", "next", "30 2 ? * * *", "--timezone", "America/New_York", "-n", "2", "--from", "2026-03-07T12:00:00Z"]);
+    let text = stdout(&output);
+    assert!(text.contains("2026-03-08T07:00:00Z  Sun 2026-03-08 03:00 EDT  dst_gap"), "{text}");
+}
+
+#[test]
+fn an_invalid_expression_is_an_error_that_says_what_to_change() {
+    let output = pressrun(&["cron", "next", "0 9 * * *"]);
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.starts_with("error: ") && text.contains("six"), "{text}");
+}
+
+#[test]
+fn check_names_file_line_and_what_would_be_right() {
+    let dir = tempfile::tempdir().unwrap();
+    pressrun_catalog::sample::write(dir.path()).unwrap();
+
+    let folder = dir.path().display().to_string();
+    assert!(stdout(&pressrun(&["check", &folder])).contains("no problems"));
+    let file = dir.path().join("dashboards/orders.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("connection: warehouse", "connection: warehuose", 1)).unwrap();
+    let output = pressrun(&["check", &folder]);
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("dashboards/orders.yaml:4:13:") && text.contains("warehuose") && text.contains("hint: "), "{text}");
+}

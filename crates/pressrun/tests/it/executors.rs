@@ -1,0 +1,64 @@
+//! Child processes: what cannot be stopped from inside is stopped from outside.
+
+use std::path::Path;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use pressrun_domain::catalog::QueryTile;
+use pressrun_domain::chart::{Chart, Mark};
+use pressrun_query::{ConnectionSpec, EffectiveFilters, QueryClock, QueryErrorKind, QueryJob, QueryLimits, compile};
+
+use crate::world::{START, executors};
+
+fn job(dir: &Path, sql: &str) -> QueryJob {
+    let tile = QueryTile { sql: sql.to_owned(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) };
+    let connection = ConnectionSpec::Files { folder: dir.to_owned(), tables: IndexMap::new() };
+    let clock = QueryClock::new(START.parse().unwrap(), "UTC");
+    let compiled = compile(&tile, &EffectiveFilters::default(), &Default::default(), &clock, connection.dialect()).unwrap();
+    QueryJob { connection, compiled, limits: QueryLimits::default(), out: dir.join("out.arrow"), fingerprint: false }
+}
+
+#[tokio::test]
+async fn a_query_that_never_yields_is_killed_at_its_deadline_and_the_next_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    let endless = "select count(*) as n from range(3000000) a join range(3000000) b on a.value * b.value % 7 = a.value + b.value";
+    let error = pool.query(job(dir.path(), endless), Duration::from_millis(700)).await.unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Timeout);
+    assert!(error.to_string().starts_with("killed: deadline"), "{error}");
+    assert!(!dir.path().join("out.arrow").exists(), "half a result is no result");
+    let outcome = pool.query(job(dir.path(), "select 1 as one"), Duration::from_secs(30)).await.unwrap();
+    assert_eq!(outcome.rows, 1);
+}
+
+#[tokio::test]
+async fn a_query_that_escapes_the_memory_pool_is_killed_by_its_process_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    let error = pool.query(job(dir.path(), "select repeat('x', 4000000000) as x"), Duration::from_secs(30)).await.unwrap_err();
+    assert!(matches!(error.kind, QueryErrorKind::Memory | QueryErrorKind::TooLarge | QueryErrorKind::Value), "{error:?}");
+    assert_eq!(pool.query(job(dir.path(), "select 1 as one"), Duration::from_secs(30)).await.unwrap().rows, 1);
+}
+
+#[tokio::test]
+async fn a_stack_breaking_expression_is_a_named_failure() {
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    let deep = format!("select {}1{} as x", "(".repeat(20_000), ")".repeat(20_000));
+    let long = format!("select {} as x", vec!["1"; 20_000].join("+"));
+    for sql in [deep, long] {
+        let error = pool.query(job(dir.path(), &sql), Duration::from_secs(30)).await.unwrap_err();
+        assert!(!error.to_string().is_empty());
+    }
+    assert_eq!(pool.query(job(dir.path(), "select 1 as one"), Duration::from_secs(30)).await.unwrap().rows, 1);
+}
+
+#[tokio::test]
+async fn children_are_kept_warm() {
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    for _ in 0..5 {
+        pool.query(job(dir.path(), "select 1 as one"), Duration::from_secs(30)).await.unwrap();
+    }
+    assert_eq!(pool.idle_children(), 1, "one job at a time needs one child");
+}

@@ -1,0 +1,91 @@
+//! When runs happen.
+
+use jiff::SignedDuration;
+use pressrun_domain::output::Format;
+use pressrun_domain::run::{RunState, RunStatus, SkipReason};
+
+use crate::world::{World, at, ended};
+
+#[tokio::test]
+async fn t13_a_due_run_happens_at_its_instant_and_the_next_is_planned() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::Json)).await;
+    world.go_to("2025-07-24T08:59:59Z").await;
+    assert!(world.runs(schedule).await.is_empty(), "nothing happens before its time");
+    world.go_to("2025-07-24T09:00:02Z").await;
+    let runs = world.runs(schedule).await;
+    assert_eq!(at(&runs[0]).to_string(), "2025-07-24T09:00:00Z");
+    assert_eq!(ended(&runs[0]), (RunStatus::Complete, None), "{:?}", runs[0].record);
+    let saved = world.store.schedule(schedule).await.unwrap().unwrap();
+    assert_eq!(saved.next_at.unwrap().to_string(), "2025-07-25T09:00:00Z");
+    assert_eq!(saved.last_run.unwrap().status, RunStatus::Complete);
+    assert_eq!(world.http.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn t13_days_of_schedule_time_pass_in_a_moment() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::LinkOnly)).await;
+    for _ in 0..72 {
+        world.pass(SignedDuration::from_hours(1)).await;
+    }
+    let instants: Vec<_> = world.runs(schedule).await.iter().map(|run| at(run).to_string()).collect();
+    assert_eq!(instants, ["2025-07-24T09:00:00Z", "2025-07-25T09:00:00Z", "2025-07-26T09:00:00Z"]);
+    assert_eq!(world.http.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn t14_after_an_outage_only_the_latest_instant_runs_and_the_others_say_missed() {
+    let world = World::new().await;
+    let mut hourly = world.webhook(Format::LinkOnly);
+    hourly.cron = "0 * * * ? *".to_owned();
+    let schedule = world.save(hourly).await;
+    world.go_to("2025-07-24T11:30:00Z").await;
+    let runs = world.runs(schedule).await;
+    let missed = RunState::Skipped { reason: SkipReason::Missed };
+    assert_eq!((&runs[0].state, &runs[1].state), (&missed, &missed));
+    assert_eq!(ended(&runs[2]).0, RunStatus::Complete);
+    assert_eq!(world.http.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn i1_two_engines_at_one_instant_make_one_run() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::LinkOnly)).await;
+    let other = world.another_engine(world.carriers());
+    world.clock.set("2025-07-24T09:00:00Z".parse().unwrap());
+    let (a, b) = tokio::join!(world.engine.tick(), other.tick());
+    assert_eq!(a.unwrap() + b.unwrap(), 1);
+    let (a, b) = tokio::join!(world.engine.drain(), other.drain());
+    assert_eq!(a.unwrap() + b.unwrap(), 1);
+    assert_eq!(world.runs(schedule).await.len(), 1);
+    assert_eq!(world.http.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn i2_while_a_run_waits_for_a_retry_the_next_instant_is_skipped() {
+    let world = World::new().await;
+    let mut often = world.webhook(Format::LinkOnly);
+    often.cron = "* * * * ? *".to_owned();
+    let schedule = world.save(often).await;
+    world.http.always(pressrun_testkit::HttpAnswer::new(503, "busy"));
+    world.go_to("2025-07-24T08:31:00Z").await;
+    world.clock.set("2025-07-24T08:32:00Z".parse().unwrap());
+    world.engine.tick().await.unwrap();
+    let runs = world.runs(schedule).await;
+    assert_eq!(runs[1].state, RunState::Skipped { reason: SkipReason::Overlap });
+    assert_eq!(world.store.schedule(schedule).await.unwrap().unwrap().last_run, None, "a skip does not move the last status");
+}
+
+#[tokio::test]
+async fn t9_a_time_in_the_gap_runs_once_and_the_history_says_so() {
+    let world = World::new().await;
+    world.clock.set("2026-03-07T12:00:00Z".parse().unwrap());
+    let mut nightly = world.webhook(Format::LinkOnly);
+    nightly.cron = "30 2 ? * * *".to_owned();
+    nightly.timezone = "America/New_York".to_owned();
+    let schedule = world.save(nightly).await;
+    world.go_to("2026-03-08T07:00:00Z").await;
+    let runs = world.runs(schedule).await;
+    assert_eq!((at(&runs[0]).to_string().as_str(), runs[0].dst.as_deref()), ("2026-03-08T07:00:00Z", Some("dst_gap")));
+}
