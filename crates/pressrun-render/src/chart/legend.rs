@@ -112,3 +112,33 @@ pub(crate) fn ramp(svg: &mut Svg, right: f64, top: f64, ends: (&str, &str), colo
     }
     svg.text(end - LENGTH - 5.0, baseline, ends.0, style);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_never_touch_nor_leave_the_width_and_the_rest_is_counted() {
+        let theme = Theme::light();
+        for (case, count, name, width, height) in [
+            ("two", 2, "EMEA", 272.0, 46.0),
+            ("many", 40, "A rather long series name", 272.0, 46.0),
+            ("narrow", 9, "東京 very long name indeed", 90.0, 30.0),
+            ("exactly one row", 5, "Region", 272.0, 12.0),
+        ] {
+            let names: Vec<(String, Color)> = (0..count).map(|i| (format!("{name} {i}"), theme.series[0])).collect();
+            let legend = Legend::new(&names, Swatch::Square, width, height, &theme);
+            let mut end = (f64::NEG_INFINITY, -1.0);
+            for entry in &legend.entries {
+                let swatch = if entry.color.is_some() { SWATCH + GAP } else { 0.0 };
+                let right = entry.x + swatch + measure::width(&entry.name, theme.small, Weight::Regular);
+                assert!(entry.y > end.1 || entry.x >= end.0, "{case}: {} overlaps", entry.name);
+                assert!(right <= width + 0.01 || entry.x <= 0.0, "{case}: {} ends at {right}", entry.name);
+                end = (right, entry.y);
+            }
+            let shown = legend.entries.iter().filter(|entry| entry.color.is_some()).count();
+            let said = legend.entries.last().is_some_and(|entry| entry.name == format!("+{} more", count - shown));
+            assert!(shown == count || said, "{case}");
+        }
+    }
+}

@@ -60,9 +60,9 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         |left, right, most| places::continuous(&table.places, left, right - 2.0, most, theme),
     );
     if stacked {
-        draw_stack(&table, &pieces, &plot, canvas)
+        draw_stack(&table, &pieces, &plot, canvas);
     } else {
-        draw_overlaid(&table, &plot, canvas)
+        draw_overlaid(&table, &plot, canvas);
     }
     plot.draw_base(canvas);
     Ok(Told { alt: told, notes: table.notes, empty: false })

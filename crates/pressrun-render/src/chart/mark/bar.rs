@@ -67,9 +67,9 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let kind = if lying { "Horizontal bar chart" } else { "Bar chart" };
     let told = Told { alt: alt::table(kind, &table), notes: std::mem::take(&mut table.notes), empty: false };
     if lying {
-        lie(&table, &bars, canvas)
+        lie(&table, &bars, canvas);
     } else {
-        stand(&table, &bars, canvas)
+        stand(&table, &bars, canvas);
     }
     Ok(told)
 }

@@ -43,3 +43,37 @@ pub(super) fn stacked(table: &Table, share: bool) -> Vec<Vec<Piece>> {
 pub(super) fn range(pieces: &[Vec<Piece>]) -> (f64, f64) {
     pieces.iter().flatten().flatten().fold((0.0, 0.0), |(low, high): (f64, f64), (a, b)| (low.min(*a).min(*b), high.max(*a).max(*b)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+    use indexmap::IndexMap;
+    use pressrun_domain::chart::{Chart, Mark};
+
+    use super::super::super::ChartInput;
+    use super::super::super::data::Rest;
+    use super::*;
+
+    #[test]
+    fn pieces_grow_from_zero_on_their_own_side_and_missing_ones_take_no_room() {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("place", Arc::new(StringArray::from(vec!["a", "a", "a", "b"]))),
+            ("series", Arc::new(StringArray::from(vec!["x", "y", "z", "y"]))),
+            ("value", Arc::new(Float64Array::from(vec![3.0, -1.0, 4.0, 2.0]))),
+        ];
+        let batches = [RecordBatch::try_from_iter(columns).unwrap()];
+        let mut chart = Chart::new(Mark::Bar);
+        chart.color = Some("series".to_owned());
+        let fields = IndexMap::new();
+        let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "UTC" };
+        let table = Table::read(&input, "place", &["value"], false, Rest::Sum).unwrap();
+        let pieces = stacked(&table, false);
+        assert_eq!(pieces, [[Some((0.0, 3.0)), None], [Some((0.0, -1.0)), Some((0.0, 2.0))], [Some((3.0, 7.0)), None]]);
+        assert_eq!(range(&pieces), (-1.0, 7.0));
+        let shares = stacked(&table, true);
+        assert_eq!(shares[0][0], Some((0.0, 0.375)));
+        assert_eq!(shares[1], [Some((0.0, -0.125)), Some((0.0, 1.0))]);
+    }
+}
