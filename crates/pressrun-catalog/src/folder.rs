@@ -52,36 +52,16 @@ pub(crate) fn read(dir: &Path, problems: &mut Vec<Problem>) -> Option<Texts> {
             return None;
         }
     };
-    let mut folder = Folder {
-        root: &root,
-        problems,
-        bytes: 0,
-        full: false,
-    };
-    let connections = folder.required(
-        CONNECTIONS,
-        "it says where data lives; an empty list is `connections: {}`",
-    );
-    let people = folder.required(
-        PEOPLE,
-        "it holds organization, members, groups and user attributes",
-    );
+    let mut folder = Folder { root: &root, problems, bytes: 0, full: false };
+    let connections = folder.required(CONNECTIONS, "it says where data lives; an empty list is `connections: {}`");
+    let people = folder.required(PEOPLE, "it holds organization, members, groups and user attributes");
     let mut dashboards = BTreeMap::new();
     if root.join(DASHBOARDS).is_dir() {
         folder.walk(DASHBOARDS, 0, &mut dashboards);
     } else {
-        folder.problem(
-            DASHBOARDS,
-            "there is no such folder",
-            "create it and put one file for each dashboard into it",
-        );
+        folder.problem(DASHBOARDS, "there is no such folder", "create it and put one file for each dashboard into it");
     }
-    Some(Texts {
-        root,
-        connections,
-        people,
-        dashboards,
-    })
+    Some(Texts { root, connections, people, dashboards })
 }
 
 /// Paths, lengths and times of the catalog's files: differs whenever one of them may have changed. Nothing is read.
@@ -104,9 +84,7 @@ pub(crate) fn fingerprint(dir: &Path) -> Vec<(PathBuf, u64, Option<std::time::Sy
             }
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() && depth < DEPTH_MAX && !hidden => {
-                    folders.push((entry.path(), depth + 1))
-                }
+                Ok(kind) if kind.is_dir() && depth < DEPTH_MAX && !hidden => folders.push((entry.path(), depth + 1)),
                 Ok(kind) if !kind.is_dir() && !hidden => note(entry.path()),
                 _ => {}
             }
@@ -137,16 +115,11 @@ impl Folder<'_> {
     }
 
     fn walk(&mut self, folder: &str, depth: usize, texts: &mut BTreeMap<String, String>) {
-        let listed = fs::read_dir(self.root.join(folder))
-            .and_then(|entries| entries.take(4 * FILES_MAX).collect::<Result<Vec<_>, _>>());
+        let listed = fs::read_dir(self.root.join(folder)).and_then(|entries| entries.take(4 * FILES_MAX).collect::<Result<Vec<_>, _>>());
         let mut entries = match listed {
             Ok(entries) => entries,
             Err(error) => {
-                self.problem(
-                    folder,
-                    format!("the folder cannot be read: {error}"),
-                    "give the server's user the right to read it",
-                );
+                self.problem(folder, format!("the folder cannot be read: {error}"), "give the server's user the right to read it");
                 return;
             }
         };
@@ -154,11 +127,7 @@ impl Folder<'_> {
         for entry in entries {
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
-                self.problem(
-                    folder,
-                    format!("a file name is not UTF-8: {}", name.to_string_lossy()),
-                    "rename the file",
-                );
+                self.problem(folder, format!("a file name is not UTF-8: {}", name.to_string_lossy()), "rename the file");
                 continue;
             };
             if name.starts_with('.') || self.full {
@@ -166,28 +135,13 @@ impl Folder<'_> {
             }
             let path = format!("{folder}/{name}");
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            let extension = Path::new(name)
-                .extension()
-                .and_then(|e| e.to_str())
-                .unwrap_or_default();
+            let extension = Path::new(name).extension().and_then(|e| e.to_str()).unwrap_or_default();
             match (is_folder, extension) {
-                (true, "yaml") => self.problem(
-                    &path,
-                    "a folder with the name of a file",
-                    "rename the folder",
-                ),
+                (true, "yaml") => self.problem(&path, "a folder with the name of a file", "rename the folder"),
                 (true, _) if depth < DEPTH_MAX => self.walk(&path, depth + 1, texts),
-                (true, _) => self.problem(
-                    &path,
-                    format!("folders nested deeper than {DEPTH_MAX} levels"),
-                    "move the files up",
-                ),
+                (true, _) => self.problem(&path, format!("folders nested deeper than {DEPTH_MAX} levels"), "move the files up"),
                 (false, "yaml") if texts.len() >= FILES_MAX => {
-                    self.problem(
-                        &path,
-                        format!("more than {FILES_MAX} dashboard files"),
-                        "split the catalog",
-                    );
+                    self.problem(&path, format!("more than {FILES_MAX} dashboard files"), "split the catalog");
                     self.full = true;
                 }
                 (false, "yaml") => {
@@ -195,18 +149,12 @@ impl Folder<'_> {
                         texts.insert(path, text);
                     }
                 }
-                (false, "yml" | "YAML" | "YML") => self.problem(
-                    &path,
-                    "files are read only when their name ends in `.yaml`",
-                    "rename the file",
-                ),
+                (false, "yml" | "YAML" | "YML") => {
+                    self.problem(&path, "files are read only when their name ends in `.yaml`", "rename the file");
+                }
                 (false, _) => {
                     if self.root.join(&path).is_dir() {
-                        self.problem(
-                            &path,
-                            "a link to a folder is not followed",
-                            "move the folder here",
-                        );
+                        self.problem(&path, "a link to a folder is not followed", "move the folder here");
                     }
                 }
             }
@@ -217,30 +165,18 @@ impl Folder<'_> {
         let full = match self.root.join(path).canonicalize() {
             Ok(full) => full,
             Err(error) => {
-                self.problem(
-                    path,
-                    format!("the file cannot be opened: {error}"),
-                    "check the link and its rights",
-                );
+                self.problem(path, format!("the file cannot be opened: {error}"), "check the link and its rights");
                 return None;
             }
         };
         if !full.starts_with(self.root) {
-            self.problem(
-                path,
-                "a link that leads out of the catalog folder",
-                "copy the file into the folder",
-            );
+            self.problem(path, "a link that leads out of the catalog folder", "copy the file into the folder");
             return None;
         }
         // The kind is looked at before opening: opening a pipe would wait for its other end.
         match fs::metadata(&full) {
             Ok(data) if data.is_dir() => {
-                self.problem(
-                    path,
-                    "a folder with the name of a file",
-                    "rename the folder",
-                );
+                self.problem(path, "a folder with the name of a file", "rename the folder");
                 return None;
             }
             Ok(data) if !data.is_file() => {
@@ -250,53 +186,28 @@ impl Folder<'_> {
             _ => {}
         }
         let mut bytes = Vec::new();
-        let read = fs::File::open(&full)
-            .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+        let read = fs::File::open(&full).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
         if let Err(error) = read {
-            self.problem(
-                path,
-                format!("the file cannot be read: {error}"),
-                "give the server's user the right to read it",
-            );
+            self.problem(path, format!("the file cannot be read: {error}"), "give the server's user the right to read it");
             return None;
         }
         if bytes.len() as u64 > FILE_BYTES_MAX {
-            self.problem(
-                path,
-                "larger than 1 MiB",
-                "a definition is text of some kilobytes; data belongs into the data folder",
-            );
+            self.problem(path, "larger than 1 MiB", "a definition is text of some kilobytes; data belongs into the data folder");
             return None;
         }
         self.bytes += bytes.len() as u64;
         if self.bytes > TOTAL_BYTES_MAX {
             if !self.full {
-                self.problem(
-                    path,
-                    "all files together are larger than 64 MiB",
-                    "split the catalog",
-                );
+                self.problem(path, "all files together are larger than 64 MiB", "split the catalog");
             }
             self.full = true;
             return None;
         }
         match String::from_utf8(bytes) {
-            Ok(text) => Some(
-                text.strip_prefix('\u{feff}')
-                    .map(str::to_owned)
-                    .unwrap_or(text),
-            ),
+            Ok(text) => Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
             Err(error) => {
-                let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-                    .iter()
-                    .filter(|b| **b == b'\n')
-                    .count()
-                    + 1;
-                self.problem(
-                    path,
-                    format!("line {line} is not UTF-8"),
-                    "save the file as UTF-8",
-                );
+                let line = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).matches('\n').count() + 1;
+                self.problem(path, format!("line {line} is not UTF-8"), "save the file as UTF-8");
                 None
             }
         }

@@ -25,15 +25,8 @@ pub struct CatalogError {
 impl fmt::Display for CatalogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.problems.len();
-        write!(
-            f,
-            "the catalog {} has {count} problem{}",
-            self.dir.display(),
-            if count == 1 { "" } else { "s" }
-        )?;
-        self.problems
-            .iter()
-            .try_for_each(|problem| write!(f, "\n{problem}"))
+        write!(f, "the catalog {} has {count} problem{}", self.dir.display(), if count == 1 { "" } else { "s" })?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
     }
 }
 
@@ -79,10 +72,7 @@ struct State {
 
 impl fmt::Debug for CatalogHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CatalogHandle")
-            .field("dir", &self.dir())
-            .field("version", &self.current().version)
-            .finish_non_exhaustive()
+        f.debug_struct("CatalogHandle").field("dir", &self.dir()).field("version", &self.current().version).finish_non_exhaustive()
     }
 }
 
@@ -95,11 +85,7 @@ impl CatalogHandle {
         let dir = dir.into();
         let loaded_at = clock.now();
         match load(&dir) {
-            Ok(catalog) => Ok(Arc::new(Self::new(
-                catalog,
-                loaded_at,
-                Some(Folder { dir, clock }),
-            ))),
+            Ok(catalog) => Ok(Arc::new(Self::new(catalog, loaded_at, Some(Folder { dir, clock })))),
             Err(problems) => Err(CatalogError { dir, problems }),
         }
     }
@@ -116,10 +102,7 @@ impl CatalogHandle {
             folder,
             current: ArcSwap::new(Arc::clone(&catalog)),
             sender: watch::Sender::new(catalog),
-            state: Mutex::new(State {
-                loaded_at,
-                last_error: None,
-            }),
+            state: Mutex::new(State { loaded_at, last_error: None }),
             reloading: Mutex::new(()),
         }
     }
@@ -140,11 +123,7 @@ impl CatalogHandle {
     #[must_use]
     pub fn status(&self) -> Status {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Status {
-            version: self.current.load().version.clone(),
-            loaded_at: state.loaded_at,
-            last_error: state.last_error.clone(),
-        }
+        Status { version: self.current.load().version.clone(), loaded_at: state.loaded_at, last_error: state.last_error.clone() }
     }
 
     /// Tells of each new version. A receiver starts with the one in force.
@@ -153,7 +132,9 @@ impl CatalogHandle {
         self.sender.subscribe()
     }
 
-    /// Reads the folder again. Blocks on the file system: call it where blocking is allowed.
+    /// Reads the folder again, secrets included. Blocks on the file system: call it where blocking is allowed.
+    ///
+    /// A secret that changed in the environment or in its own file is taken over here, but wakes nobody by itself.
     ///
     /// # Errors
     /// [`CatalogError`]: the files have problems, and the last good state stays in force.
@@ -161,20 +142,14 @@ impl CatalogHandle {
         let Some(folder) = &self.folder else {
             return Ok(Reload::Unchanged);
         };
-        let _one_at_a_time = self
-            .reloading
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = load(&folder.dir);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let catalog = match loaded {
             Ok(catalog) => catalog,
             Err(problems) => {
                 state.last_error = Some(problems.clone());
-                return Err(CatalogError {
-                    dir: folder.dir.clone(),
-                    problems,
-                });
+                return Err(CatalogError { dir: folder.dir.clone(), problems });
             }
         };
         state.last_error = None;

@@ -33,18 +33,13 @@ pub struct LoadOptions<'a> {
 impl Default for LoadOptions<'_> {
     /// The environment of the process; secrets must be there.
     fn default() -> Self {
-        Self {
-            environment: &|name| std::env::var(name).ok(),
-            require_secrets: true,
-        }
+        Self { environment: &|name| std::env::var(name).ok(), require_secrets: true }
     }
 }
 
 impl std::fmt::Debug for LoadOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LoadOptions")
-            .field("require_secrets", &self.require_secrets)
-            .finish_non_exhaustive()
+        f.debug_struct("LoadOptions").field("require_secrets", &self.require_secrets).finish_non_exhaustive()
     }
 }
 
@@ -61,13 +56,7 @@ pub fn load(dir: &Path) -> Result<Catalog, Vec<Problem>> {
 /// # Errors
 /// Every problem of every file.
 pub fn check(dir: &Path) -> Result<Catalog, Vec<Problem>> {
-    load_with(
-        dir,
-        LoadOptions {
-            require_secrets: false,
-            ..LoadOptions::default()
-        },
-    )
+    load_with(dir, LoadOptions { require_secrets: false, ..LoadOptions::default() })
 }
 
 /// As [`load`], with its own environment.
@@ -76,8 +65,7 @@ pub fn check(dir: &Path) -> Result<Catalog, Vec<Problem>> {
 /// Every problem of every file.
 pub fn load_with(dir: &Path, options: LoadOptions<'_>) -> Result<Catalog, Vec<Problem>> {
     let mut problems = Vec::new();
-    let catalog =
-        folder::read(dir, &mut problems).and_then(|texts| assemble(&texts, options, &mut problems));
+    let catalog = folder::read(dir, &mut problems).and_then(|texts| assemble(&texts, options, &mut problems));
     match catalog {
         Some(catalog) if problems.is_empty() => Ok(catalog),
         _ => Err(sorted(problems)),
@@ -90,20 +78,12 @@ fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     if problems.len() > PROBLEMS_MAX {
         let more = problems.len() - PROBLEMS_MAX;
         problems.truncate(PROBLEMS_MAX);
-        problems.push(Problem::of_file(
-            "",
-            format!("and {more} more problems"),
-            "correct these first",
-        ));
+        problems.push(Problem::of_file("", format!("and {more} more problems"), "correct these first"));
     }
     problems
 }
 
-fn assemble(
-    texts: &Texts,
-    options: LoadOptions<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<Catalog> {
+fn assemble(texts: &Texts, options: LoadOptions<'_>, problems: &mut Vec<Problem>) -> Option<Catalog> {
     let mut total = Sha256::new();
     let mut add_version = |file: &str, version: &str| {
         total.update((file.len() as u64).to_be_bytes());
@@ -130,10 +110,7 @@ fn assemble(
         read
     });
 
-    let known = convert::Known {
-        connections: connections.as_ref(),
-        people: people.as_ref(),
-    };
+    let known = convert::Known { connections: connections.as_ref(), people: people.as_ref() };
     let mut documents: IndexMap<DocumentIdentifier, Document> = IndexMap::new();
     let mut written: IndexMap<String, (String, u32)> = IndexMap::new();
     for (file, text) in &texts.dashboards {
@@ -143,8 +120,7 @@ fn assemble(
             if let Some((identifier, place)) = read.content.identifier.placed() {
                 note_identifier(identifier, place, &mut written, &report);
             }
-            if let Some(document) = convert::document(&read.content, &read.version, known, &report)
-            {
+            if let Some(document) = convert::document(&read.content, &read.version, known, &report) {
                 documents.insert(document.identifier.clone(), document);
             }
         }
@@ -152,46 +128,18 @@ fn assemble(
     }
 
     let version = hex::encode(total.finalize());
-    let People {
-        organization,
-        attributes,
-        members,
-        groups,
-        dev_keys,
-        ..
-    } = people?;
-    Some(Catalog {
-        version,
-        organization,
-        connections: connections?.connections,
-        members,
-        groups,
-        attributes,
-        dev_keys,
-        documents,
-    })
+    let People { organization, attributes, members, groups, dev_keys, .. } = people?;
+    Some(Catalog { version, organization, connections: connections?.connections, members, groups, attributes, dev_keys, documents })
 }
 
-fn note_identifier(
-    identifier: &str,
-    place: Place,
-    written: &mut IndexMap<String, (String, u32)>,
-    report: &Report<'_>,
-) {
+fn note_identifier(identifier: &str, place: Place, written: &mut IndexMap<String, (String, u32)>, report: &Report<'_>) {
     if let Some((file, line)) = written.get(identifier) {
         report.add(
             place,
-            format!(
-                "identifier `{}` is taken by {}:{line}",
-                printable(identifier),
-                printable(file)
-            ),
+            format!("identifier `{}` is taken by {}:{line}", printable(identifier), printable(file)),
             "give one of the two documents another identifier",
         );
     } else {
-        written.insert(
-            identifier.to_owned(),
-            (report.file().to_owned(), place.line),
-        );
+        written.insert(identifier.to_owned(), (report.file().to_owned(), place.line));
     }
 }

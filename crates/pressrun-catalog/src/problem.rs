@@ -22,13 +22,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of a whole file.
     pub(crate) fn of_file(file: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line: 0,
-            column: 0,
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), hint: hint.into() }
     }
 }
 
@@ -66,11 +60,7 @@ impl Place {
     #[must_use]
     pub fn of_inner_line(self, line: u32) -> Self {
         let indented = self.block || line <= 1;
-        Self {
-            line: self.line.saturating_add(line.saturating_sub(1)),
-            column: if indented { self.column } else { 1 },
-            block: false,
-        }
+        Self { line: self.line.saturating_add(line.saturating_sub(1)), column: if indented { self.column } else { 1 }, block: false }
     }
 }
 
@@ -83,10 +73,7 @@ pub(crate) struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub(crate) fn new(file: &'a str) -> Self {
-        Self {
-            file,
-            problems: std::cell::RefCell::default(),
-        }
+        Self { file, problems: std::cell::RefCell::default() }
     }
 
     pub(crate) fn file(&self) -> &'a str {
@@ -133,10 +120,7 @@ fn is_direction_mark(character: char) -> bool {
 }
 
 /// The known word nearest to `given`, when it is near enough to be meant.
-pub(crate) fn nearest<'a>(
-    given: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 64;
     let length = given.chars().count();
     if length > LONGEST {
@@ -154,24 +138,12 @@ pub(crate) fn nearest<'a>(
 }
 
 /// "did you mean" when a known word is near, else the list of known words.
-pub(crate) fn suggest<'a>(
-    given: &str,
-    known: impl IntoIterator<Item = &'a str> + Clone,
-    what: &str,
-) -> String {
+pub(crate) fn suggest<'a>(given: &str, known: impl IntoIterator<Item = &'a str> + Clone, what: &str) -> String {
     if let Some(word) = nearest(given, known.clone()) {
         return format!("did you mean `{}`?", printable(word));
     }
-    let words: Vec<String> = known
-        .into_iter()
-        .take(24)
-        .map(|word| format!("`{}`", printable(word)))
-        .collect();
-    if words.is_empty() {
-        format!("there are no {what}")
-    } else {
-        format!("{what}: {}", words.join(", "))
-    }
+    let words: Vec<String> = known.into_iter().take(24).map(|word| format!("`{}`", printable(word))).collect();
+    if words.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", words.join(", ")) }
 }
 
 /// Edits between two texts, a swap of neighbours counting as one.
@@ -183,9 +155,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut row = vec![i];
         for j in 1..=b.len() {
             let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (above[j] + 1)
-                .min(row[j - 1] + 1)
-                .min(above[j - 1] + change);
+            let mut best = (above[j] + 1).min(row[j - 1] + 1).min(above[j - 1] + change);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 best = best.min(before[j - 2] + 1);
             }
@@ -217,16 +187,8 @@ mod tests {
 
     #[test]
     fn a_problem_prints_place_and_hint_and_no_control_characters() {
-        let problem = Problem {
-            file: "dashboards/o\u{1b}[31m.yaml".into(),
-            line: 12,
-            column: 5,
-            message: "wrong".into(),
-            hint: "right".into(),
-        };
-        assert_eq!(
-            problem.to_string(),
-            "dashboards/o\\u{1b}[31m.yaml:12:5: wrong\nhint: right"
-        );
+        let problem =
+            Problem { file: "dashboards/o\u{1b}[31m.yaml".into(), line: 12, column: 5, message: "wrong".into(), hint: "right".into() };
+        assert_eq!(problem.to_string(), "dashboards/o\\u{1b}[31m.yaml:12:5: wrong\nhint: right");
     }
 }

@@ -21,18 +21,11 @@ mod tests {
     #[test]
     fn schemas_describe_keys_and_refuse_others() {
         let schema = schema();
-        for (kind, key) in [
-            ("connections", "connections"),
-            ("people", "members"),
-            ("dashboard", "tiles"),
-        ] {
+        for (kind, key) in [("connections", "connections"), ("people", "members"), ("dashboard", "tiles")] {
             assert!(schema[kind]["properties"][key].is_object(), "{kind}.{key}");
             assert_eq!(schema[kind]["additionalProperties"], json!(false), "{kind}");
         }
-        assert_eq!(
-            schema["dashboard"]["required"],
-            json!(["identifier", "name"])
-        );
+        assert_eq!(schema["dashboard"]["required"], json!(["identifier", "name"]));
         assert!(schema["dashboard"]["$defs"]["ChartFile"]["properties"]["mark"].is_object());
     }
 }

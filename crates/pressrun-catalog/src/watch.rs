@@ -59,7 +59,7 @@ impl CatalogHandle {
         let handle = Arc::clone(self);
         match tokio::task::spawn_blocking(move || handle.reload()).await {
             Ok(Ok(Reload::Changed)) => {
-                tracing::info!(version = %self.current().version, "catalog reloaded")
+                tracing::info!(version = %self.current().version, "catalog reloaded");
             }
             Ok(Ok(Reload::Unchanged)) => tracing::debug!("catalog unchanged"),
             Ok(Err(CatalogError { problems, .. })) => {
@@ -76,35 +76,23 @@ type Look = Vec<(std::path::PathBuf, u64, Option<std::time::SystemTime>)>;
 
 async fn look(dir: &Path) -> Look {
     let dir = dir.to_owned();
-    tokio::task::spawn_blocking(move || fingerprint(&dir))
-        .await
-        .unwrap_or_default()
+    tokio::task::spawn_blocking(move || fingerprint(&dir)).await.unwrap_or_default()
 }
 
 /// Ends once no notification came for [`QUIET`], at the latest after [`PATIENCE`].
 async fn until_quiet(woken: &mut mpsc::Receiver<()>) {
-    let settle =
-        async { while let Ok(Some(())) = tokio::time::timeout(QUIET, woken.recv()).await {} };
+    let settle = async { while let Ok(Some(())) = tokio::time::timeout(QUIET, woken.recv()).await {} };
     let _ = tokio::time::timeout(PATIENCE, settle).await;
 }
 
 fn watcher(dir: &Path, wake: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
     let notice = move |event: notify::Result<notify::Event>| {
         // Reading is no change; noticing our own reads would never end.
-        if !matches!(
-            event,
-            Ok(notify::Event {
-                kind: EventKind::Access(_),
-                ..
-            })
-        ) {
+        if !matches!(event, Ok(notify::Event { kind: EventKind::Access(_), .. })) {
             let _ = wake.try_send(());
         }
     };
-    let started = notify::recommended_watcher(notice).and_then(|mut watcher| {
-        watcher
-            .watch(dir, RecursiveMode::Recursive)
-            .map(|()| watcher)
-    });
+    let started =
+        notify::recommended_watcher(notice).and_then(|mut watcher| watcher.watch(dir, RecursiveMode::Recursive).map(|()| watcher));
     started.inspect_err(|error| tracing::warn!(%error, "no notifications of file changes; the catalog is polled")).ok()
 }

@@ -1,9 +1,7 @@
 //! User attributes: definitions and values (contract §7).
 
 use pressrun_domain::audience::{SYSTEM_ATTRIBUTES, TIMEZONE_ATTRIBUTE};
-use pressrun_domain::catalog::{
-    AttributeDefinition, AttributeKind, AttributeValue, AttributeValues, Scalar,
-};
+use pressrun_domain::catalog::{AttributeDefinition, AttributeKind, AttributeValue, AttributeValues, Scalar};
 use serde_json::Value;
 
 use indexmap::IndexMap;
@@ -13,19 +11,12 @@ use crate::files::{AttributeFile, AttributeKindWord, Entries, Field};
 use crate::problem::{Place, Report, printable, suggest};
 
 /// Converts the definitions.
-pub(super) fn definitions(
-    entries: &Entries<AttributeFile>,
-    report: &Report<'_>,
-) -> IndexMap<String, AttributeDefinition> {
+pub(super) fn definitions(entries: &Entries<AttributeFile>, report: &Report<'_>) -> IndexMap<String, AttributeDefinition> {
     let mut found = IndexMap::new();
     for entry in entries {
         let Some(file) = entry.value.get() else {
             if entry.value.is_absent() {
-                report.add(
-                    entry.place,
-                    format!("attribute `{}` is empty", printable(&entry.key)),
-                    "write its `type`",
-                );
+                report.add(entry.place, format!("attribute `{}` is empty", printable(&entry.key)), "write its `type`");
             }
             continue;
         };
@@ -45,18 +36,13 @@ pub(super) fn definitions(
             Field::Given(AttributeKindWord::Number, _) => AttributeKind::Number,
             Field::Invalid(_) => continue,
             Field::Absent => {
-                report.add(
-                    entry.place,
-                    "`type` is missing",
-                    "write `type: String` or `type: Number`",
-                );
+                report.add(entry.place, "`type` is missing", "write `type: String` or `type: Number`");
                 continue;
             }
         };
         let mut definition = AttributeDefinition {
             name: entry.key.clone(),
-            label: text::optional(&file.label, "label", report)
-                .unwrap_or_else(|| text::in_words(&entry.key)),
+            label: text::optional(&file.label, "label", report).unwrap_or_else(|| text::in_words(&entry.key)),
             description: file.description.get().cloned().unwrap_or_default(),
             kind,
             multiple_values: file.multiple_values.or(false),
@@ -97,10 +83,7 @@ pub(super) fn values(
                 format!("of the system attributes only `{TIMEZONE_ATTRIBUTE}` can"),
             );
         } else {
-            let names = definitions
-                .keys()
-                .map(String::as_str)
-                .chain([TIMEZONE_ATTRIBUTE]);
+            let names = definitions.keys().map(String::as_str).chain([TIMEZONE_ATTRIBUTE]);
             report.add(
                 entry.place,
                 format!("there is no user attribute `{}`", printable(&entry.key)),
@@ -129,28 +112,17 @@ fn timezone(written: &Value, place: Place, report: &Report<'_>) -> Option<String
     Some(name.clone())
 }
 
-fn value(
-    definition: &AttributeDefinition,
-    written: &Value,
-    place: Place,
-    report: &Report<'_>,
-) -> Option<AttributeValue> {
+fn value(definition: &AttributeDefinition, written: &Value, place: Place, report: &Report<'_>) -> Option<AttributeValue> {
     match (definition.multiple_values, written) {
         (true, Value::Array(items)) => {
-            let values: Vec<Scalar> = items
-                .iter()
-                .filter_map(|item| scalar(definition, item, place, report))
-                .collect();
+            let values: Vec<Scalar> = items.iter().filter_map(|item| scalar(definition, item, place, report)).collect();
             // An empty list unsets, as in the API.
             (!values.is_empty()).then_some(AttributeValue::Many(values))
         }
         (true, _) => {
             report.add(
                 place,
-                format!(
-                    "`{}` has several values, so its value is a list",
-                    printable(&definition.name)
-                ),
+                format!("`{}` has several values, so its value is a list", printable(&definition.name)),
                 "wrap the value in a list: `[x]`",
             );
             None
@@ -160,28 +132,17 @@ fn value(
     }
 }
 
-fn scalar(
-    definition: &AttributeDefinition,
-    written: &Value,
-    place: Place,
-    report: &Report<'_>,
-) -> Option<Scalar> {
+fn scalar(definition: &AttributeDefinition, written: &Value, place: Place, report: &Report<'_>) -> Option<Scalar> {
     let name = printable(&definition.name);
     match (definition.kind, written) {
         (AttributeKind::String, Value::String(text)) => return Some(Scalar::Text(text.clone())),
         (AttributeKind::Number, Value::Number(number)) => {
             return Some(Scalar::Number(number.clone()));
         }
-        (AttributeKind::String, _) => report.add(
-            place,
-            format!("`{name}` is of type String"),
-            "put the value in quotes",
-        ),
-        (AttributeKind::Number, _) => report.add(
-            place,
-            format!("`{name}` is of type Number"),
-            "write digits without quotes; flags are 0 and 1",
-        ),
+        (AttributeKind::String, _) => report.add(place, format!("`{name}` is of type String"), "put the value in quotes"),
+        (AttributeKind::Number, _) => {
+            report.add(place, format!("`{name}` is of type Number"), "write digits without quotes; flags are 0 and 1");
+        }
     }
     None
 }

@@ -15,15 +15,9 @@ fn channels(mark: MarkWord) -> Channels {
     let (needs, takes): (&[_], &[_]) = match mark {
         MarkWord::Kpi => (&["value"], &["compare", "sparkline", "lower_is_better"]),
         MarkWord::Table => (&[], &["bars", "heat", "totals"]),
-        MarkWord::Bar | MarkWord::Column => (
-            &["x", "y"],
-            &["color", "stack", "orient", "scale", "max_series"],
-        ),
+        MarkWord::Bar | MarkWord::Column => (&["x", "y"], &["color", "stack", "orient", "scale", "max_series"]),
         MarkWord::Line => (&["x", "y"], &["color", "scale", "max_series", "point"]),
-        MarkWord::Area => (
-            &["x", "y"],
-            &["color", "stack", "scale", "max_series", "point"],
-        ),
+        MarkWord::Area => (&["x", "y"], &["color", "stack", "scale", "max_series", "point"]),
         MarkWord::Point => (&["x", "y"], &["color", "size", "scale", "max_series"]),
         MarkWord::Pie | MarkWord::Donut => (&["y"], &["x", "color", "inner_radius", "max_series"]),
         MarkWord::Heatmap => (&["x", "y", "color"], &["scale"]),
@@ -57,11 +51,7 @@ pub(super) fn chart(field: &Field<ChartFile>, report: &Report<'_>) -> Option<Cha
         Field::Given(mark, _) => *mark,
         Field::Invalid(_) => return None,
         Field::Absent => {
-            report.add(
-                place,
-                "`mark` is missing",
-                "write `mark: bar`, `line`, `kpi`, `table` …",
-            );
+            report.add(place, "`mark` is missing", "write `mark: bar`, `line`, `kpi`, `table` …");
             return None;
         }
     };
@@ -86,22 +76,16 @@ pub(super) fn chart(field: &Field<ChartFile>, report: &Report<'_>) -> Option<Cha
         ScaleWord::Log => Scale::Log,
     };
     chart.value = column(&file.value, "value", report);
-    chart.compare = column(&file.compare, "compare", report).map(|text| {
-        if text == "previous" {
-            Compare::Previous
-        } else {
-            Compare::Column(text)
-        }
-    });
+    chart.compare =
+        column(&file.compare, "compare", report).map(|text| if text == "previous" { Compare::Previous } else { Compare::Column(text) });
     chart.sparkline = column(&file.sparkline, "sparkline", report);
     chart.lower_is_better = file.lower_is_better.or(false);
     chart.bars = columns(&file.bars, "bars", report);
     chart.heat = columns(&file.heat, "heat", report);
     chart.totals = file.totals.or(false);
-    chart.inner_radius = bounded(&file.inner_radius, (0, 90), "inner_radius", report)
-        .unwrap_or(if mark == MarkWord::Donut { 60 } else { 0 });
-    chart.max_series =
-        bounded(&file.max_series, (1, 20), "max_series", report).unwrap_or(chart.max_series);
+    chart.inner_radius =
+        bounded(&file.inner_radius, (0, 90), "inner_radius", report).unwrap_or(if mark == MarkWord::Donut { 60 } else { 0 });
+    chart.max_series = bounded(&file.max_series, (1, 20), "max_series", report).unwrap_or(chart.max_series);
     chart.point = file.point.or(false);
     check_combinations(file, mark, &chart, report);
     Some(chart)
@@ -126,23 +110,11 @@ fn check_channels(file: &ChartFile, mark: MarkWord, place: Place, report: &Repor
     for (key, written) in written(file) {
         match written {
             None if needs.contains(&key) => {
-                report.add(
-                    place,
-                    format!("mark `{name}` needs `{key}`"),
-                    format!("write `{key}: ` and the name of a result column"),
-                );
+                report.add(place, format!("mark `{name}` needs `{key}`"), format!("write `{key}: ` and the name of a result column"));
             }
             Some(place) if !needs.contains(&key) && !takes.contains(&key) => {
-                let known: Vec<String> = needs
-                    .iter()
-                    .chain(takes)
-                    .map(|key| format!("`{key}`"))
-                    .collect();
-                report.add(
-                    place,
-                    format!("mark `{name}` does not use `{key}`"),
-                    format!("mark `{name}` uses {}", known.join(", ")),
-                );
+                let known: Vec<String> = needs.iter().chain(takes).map(|key| format!("`{key}`")).collect();
+                report.add(place, format!("mark `{name}` does not use `{key}`"), format!("mark `{name}` uses {}", known.join(", ")));
             }
             _ => {}
         }
@@ -178,17 +150,9 @@ fn check_combinations(file: &ChartFile, mark: MarkWord, chart: &Chart, report: &
     if chart.y.len() > 1 {
         let place = place_of(file.y.place());
         if matches!(mark, MarkWord::Pie | MarkWord::Donut | MarkWord::Heatmap) {
-            report.add(
-                place,
-                format!("mark `{name}` takes one `y`"),
-                "name one column",
-            );
+            report.add(place, format!("mark `{name}` takes one `y`"), "name one column");
         } else if chart.color.is_some() {
-            report.add(
-                place,
-                "several columns of `y` make the series already",
-                "name one column, or remove `color`",
-            );
+            report.add(place, "several columns of `y` make the series already", "name one column, or remove `color`");
         }
     }
     if matches!(mark, MarkWord::Pie | MarkWord::Donut) {
@@ -200,27 +164,15 @@ fn check_combinations(file: &ChartFile, mark: MarkWord, chart: &Chart, report: &
                     "write `color: ` and the name of a result column",
                 );
             }
-            (Some(_), Some(_)) => report.add(
-                place_of(file.color.place()),
-                "both `x` and `color` name the slices",
-                "keep one of them",
-            ),
+            (Some(_), Some(_)) => report.add(place_of(file.color.place()), "both `x` and `color` name the slices", "keep one of them"),
             _ => {}
         }
     }
     if chart.scale == Scale::Log && chart.stack != Stack::None {
-        report.add(
-            place_of(file.scale.place()),
-            "stacked values have no meaning on a logarithmic scale",
-            "remove `stack` or `scale`",
-        );
+        report.add(place_of(file.scale.place()), "stacked values have no meaning on a logarithmic scale", "remove `stack` or `scale`");
     }
     if mark == MarkWord::Column && chart.orient == Some(Orient::Horizontal) {
-        report.add(
-            place_of(file.orient.place()),
-            "columns stand",
-            "write `mark: bar` for lying bars",
-        );
+        report.add(place_of(file.orient.place()), "columns stand", "write `mark: bar` for lying bars");
     }
 }
 
@@ -240,39 +192,22 @@ fn columns(field: &Field<OneOrMany>, key: &str, report: &Report<'_>) -> Vec<Stri
     let mut seen = Vec::new();
     for name in names {
         if name.trim().is_empty() || seen.contains(name) {
-            report.add(
-                place,
-                format!("a column of `{key}` is blank or named twice"),
-                "name each result column once",
-            );
+            report.add(place, format!("a column of `{key}` is blank or named twice"), "name each result column once");
         } else {
             seen.push(name.clone());
         }
     }
     if names.is_empty() {
-        report.add(
-            place,
-            format!("`{key}` names no column"),
-            "name a result column",
-        );
+        report.add(place, format!("`{key}` names no column"), "name a result column");
     }
     seen
 }
 
-fn bounded(
-    field: &Field<u8>,
-    (least, most): (u8, u8),
-    key: &str,
-    report: &Report<'_>,
-) -> Option<u8> {
+fn bounded(field: &Field<u8>, (least, most): (u8, u8), key: &str, report: &Report<'_>) -> Option<u8> {
     let (value, place) = field.placed()?;
     if (least..=most).contains(value) {
         return Some(*value);
     }
-    report.add(
-        place,
-        format!("`{key}` is {value}"),
-        format!("write a number from {least} to {most}"),
-    );
+    report.add(place, format!("`{key}` is {value}"), format!("write a number from {least} to {most}"));
     None
 }

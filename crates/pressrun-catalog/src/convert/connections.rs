@@ -22,21 +22,12 @@ pub(crate) struct Connections {
 }
 
 /// Converts all connections, noting what is wrong.
-pub(crate) fn connections(
-    file: &ConnectionsFile,
-    root: &Path,
-    options: LoadOptions<'_>,
-    report: &Report<'_>,
-) -> Connections {
+pub(crate) fn connections(file: &ConnectionsFile, root: &Path, options: LoadOptions<'_>, report: &Report<'_>) -> Connections {
     let mut found = Connections::default();
     let Some(entries) = file.connections.get() else {
         if file.connections.is_absent() {
             report.add(
-                Place {
-                    line: 1,
-                    column: 1,
-                    block: false,
-                },
+                Place { line: 1, column: 1, block: false },
                 "`connections` is missing",
                 "write `connections:` and one entry for each place where data lives",
             );
@@ -50,51 +41,29 @@ pub(crate) fn connections(
             Field::Given(written, _) => written,
             Field::Invalid(_) => continue,
             Field::Absent => {
-                report.add(
-                    entry.place,
-                    format!("connection `{}` is empty", printable(&entry.key)),
-                    "write its `kind` and settings",
-                );
+                report.add(entry.place, format!("connection `{}` is empty", printable(&entry.key)), "write its `kind` and settings");
                 continue;
             }
         };
-        if let Some(connection) =
-            connection(&entry.key, written, entry.place, (root, options, report))
+        if let Some(connection) = connection(&entry.key, written, entry.place, (root, options, report))
             && named
         {
-            found
-                .connections
-                .insert(connection.name.clone(), connection);
+            found.connections.insert(connection.name.clone(), connection);
         }
     }
     found
 }
 
-fn connection(
-    name: &str,
-    file: &ConnectionFile,
-    place: Place,
-    context: (&Path, LoadOptions<'_>, &Report<'_>),
-) -> Option<Connection> {
+fn connection(name: &str, file: &ConnectionFile, place: Place, context: (&Path, LoadOptions<'_>, &Report<'_>)) -> Option<Connection> {
     let report = context.2;
-    let timezone = if file.timezone.is_absent() {
-        Some("UTC".to_owned())
-    } else {
-        text::zone(&file.timezone, report)
-    };
-    let max_concurrency =
-        bounded(&file.max_concurrency, 1, 1_000, "max_concurrency", report).unwrap_or(CONCURRENCY);
-    let timeout_seconds = bounded(&file.timeout_seconds, 1, 86_400, "timeout_seconds", report)
-        .unwrap_or(TIMEOUT_SECONDS);
+    let timezone = if file.timezone.is_absent() { Some("UTC".to_owned()) } else { text::zone(&file.timezone, report) };
+    let max_concurrency = bounded(&file.max_concurrency, 1, 1_000, "max_concurrency", report).unwrap_or(CONCURRENCY);
+    let timeout_seconds = bounded(&file.timeout_seconds, 1, 86_400, "timeout_seconds", report).unwrap_or(TIMEOUT_SECONDS);
     let kind = match &file.kind {
         Field::Given(kind, _) => *kind,
         Field::Invalid(_) => return None,
         Field::Absent => {
-            report.add(
-                place,
-                "`kind` is missing",
-                "write `kind: files` or `kind: postgres`",
-            );
+            report.add(place, "`kind` is missing", "write `kind: files` or `kind: postgres`");
             return None;
         }
     };
@@ -111,34 +80,17 @@ fn connection(
     })
 }
 
-fn files(
-    file: &ConnectionFile,
-    (root, _, report): (&Path, LoadOptions<'_>, &Report<'_>),
-) -> Option<SourceSettings> {
-    for (key, place) in [
-        ("url", file.url.place()),
-        ("url_file", file.url_file.place()),
-    ] {
+fn files(file: &ConnectionFile, (root, _, report): (&Path, LoadOptions<'_>, &Report<'_>)) -> Option<SourceSettings> {
+    for (key, place) in [("url", file.url.place()), ("url_file", file.url_file.place())] {
         if let Some(place) = place {
-            report.add(
-                place,
-                format!("`{key}` does not belong to kind `files`"),
-                "remove it, or write `kind: postgres`",
-            );
+            report.add(place, format!("`{key}` does not belong to kind `files`"), "remove it, or write `kind: postgres`");
         }
     }
-    let written = file
-        .folder
-        .placed()
-        .map_or("data", |(folder, _)| folder.as_str());
+    let written = file.folder.placed().map_or("data", |(folder, _)| folder.as_str());
     let folder = match root.join(written).canonicalize() {
         Ok(folder) if folder.is_dir() => Some(folder),
         _ => {
-            let place = file
-                .folder
-                .place()
-                .or(file.kind.place())
-                .unwrap_or_default();
+            let place = file.folder.place().or(file.kind.place()).unwrap_or_default();
             report.add(
                 place,
                 format!("there is no folder `{}`", printable(written)),
@@ -155,42 +107,22 @@ fn files(
         if !text::key(&entry.key, "a table's name", entry.place, report) {
             continue;
         }
-        let inside = !path.trim().is_empty()
-            && Path::new(path)
-                .components()
-                .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let inside =
+            !path.trim().is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         if inside {
             tables.insert(entry.key.clone(), path.clone());
         } else {
-            report.add(
-                place,
-                format!("`{}` is not below the connection's folder", printable(path)),
-                "write a relative path without `..`",
-            );
+            report.add(place, format!("`{}` is not below the connection's folder", printable(path)), "write a relative path without `..`");
         }
     }
-    Some(SourceSettings::Files {
-        folder: folder?,
-        tables,
-    })
+    Some(SourceSettings::Files { folder: folder?, tables })
 }
 
-fn postgres(
-    file: &ConnectionFile,
-    place: Place,
-    context: (&Path, LoadOptions<'_>, &Report<'_>),
-) -> Option<SourceSettings> {
+fn postgres(file: &ConnectionFile, place: Place, context: (&Path, LoadOptions<'_>, &Report<'_>)) -> Option<SourceSettings> {
     let (_, options, report) = context;
-    for (key, place) in [
-        ("folder", file.folder.place()),
-        ("tables", file.tables.place()),
-    ] {
+    for (key, place) in [("folder", file.folder.place()), ("tables", file.tables.place())] {
         if let Some(place) = place {
-            report.add(
-                place,
-                format!("`{key}` does not belong to kind `postgres`"),
-                "remove it, or write `kind: files`",
-            );
+            report.add(place, format!("`{key}` does not belong to kind `postgres`"), "remove it, or write `kind: files`");
         }
     }
     let found = secret::secret("url", (&file.url, &file.url_file), place, context)?;
@@ -199,9 +131,7 @@ fn postgres(
         return Some(SourceSettings::Postgres { url: found.secret });
     }
     // The parser's message may quote the address, so it is not passed on.
-    let parsed = url::Url::parse(address)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    let parsed = url::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
     match parsed {
         // A check away from the server may miss a part of the address.
         None if options.require_secrets || found.literal => {
@@ -225,20 +155,10 @@ fn postgres(
 }
 
 /// A number within bounds; `None` when it is not written or out of them.
-fn bounded<T: Copy + PartialOrd + std::fmt::Display>(
-    field: &Field<T>,
-    least: T,
-    most: T,
-    key: &str,
-    report: &Report<'_>,
-) -> Option<T> {
+fn bounded<T: Copy + PartialOrd + std::fmt::Display>(field: &Field<T>, least: T, most: T, key: &str, report: &Report<'_>) -> Option<T> {
     let (value, place) = field.placed()?;
     if *value < least || *value > most {
-        report.add(
-            place,
-            format!("`{key}` is {value}"),
-            format!("write a number from {least} to {most}"),
-        );
+        report.add(place, format!("`{key}` is {value}"), format!("write a number from {least} to {most}"));
         return None;
     }
     Some(*value)

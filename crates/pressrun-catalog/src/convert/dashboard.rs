@@ -3,17 +3,14 @@
 use indexmap::IndexMap;
 use pressrun_domain::audience::SYSTEM_ATTRIBUTES;
 use pressrun_domain::catalog::{
-    DEFAULT_ROW_LIMIT, Dashboard, FieldSpec, FilterDefinition, FilterKind, GridPosition, QueryTile,
-    Tile, TileBody,
+    DEFAULT_ROW_LIMIT, Dashboard, FieldSpec, FilterDefinition, FilterKind, GridPosition, QueryTile, Tile, TileBody,
 };
 use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
 use serde_json::Value;
 
 use super::text::{self, Unique};
 use super::{Known, chart, grid, template};
-use crate::files::{
-    DashboardFile, Entries, Entry, Field, FieldFile, FilterFile, FilterKindWord, TileFile,
-};
+use crate::files::{DashboardFile, Entries, Entry, Field, FieldFile, FilterFile, FilterKindWord, TileFile};
 use crate::problem::{Place, Report, printable, suggest};
 
 const TILES_MAX: usize = 200;
@@ -23,47 +20,22 @@ const LIMIT_MAX: u32 = 1_000_000;
 const SQL_BYTES_MAX: usize = 100 * 1024;
 
 /// Converts the dashboard of a file, noting what is wrong.
-pub(super) fn dashboard(
-    file: &DashboardFile,
-    known: Known<'_>,
-    report: &Report<'_>,
-) -> Option<Dashboard> {
-    let start = Place {
-        line: 1,
-        column: 1,
-        block: false,
-    };
+pub(super) fn dashboard(file: &DashboardFile, known: Known<'_>, report: &Report<'_>) -> Option<Dashboard> {
+    let start = Place { line: 1, column: 1, block: false };
     let connection = connection(file, known, start, report);
     let timezone = text::zone(&file.timezone, report);
     let filters = filters(file.filters.get(), report);
     let pages = pages(file, report);
     let names = Names {
-        filters: file
-            .filters
-            .get()
-            .into_iter()
-            .flatten()
-            .map(|entry| entry.key.as_str())
-            .collect(),
-        attributes: known.people.map(|people| {
-            people
-                .attribute_names
-                .iter()
-                .map(String::as_str)
-                .chain(SYSTEM_ATTRIBUTES)
-                .collect()
-        }),
+        filters: file.filters.get().into_iter().flatten().map(|entry| entry.key.as_str()).collect(),
+        attributes: known.people.map(|people| people.attribute_names.iter().map(String::as_str).chain(SYSTEM_ATTRIBUTES).collect()),
         pages: &pages,
     };
     let mut tiles = IndexMap::new();
     let mut placed = Vec::new();
     match file.tiles.placed() {
         Some((entries, place)) if entries.0.len() > TILES_MAX => {
-            report.add(
-                place,
-                format!("more than {TILES_MAX} tiles"),
-                "make two dashboards of it",
-            );
+            report.add(place, format!("more than {TILES_MAX} tiles"), "make two dashboards of it");
         }
         Some((entries, _)) => {
             for entry in entries {
@@ -75,30 +47,20 @@ pub(super) fn dashboard(
                         key: entry.key.as_str(),
                         page: tile.page,
                         at: tile.at,
-                        place: entry
-                            .value
-                            .get()
-                            .and_then(|t| t.at.place())
-                            .unwrap_or(entry.place),
+                        place: entry.value.get().and_then(|t| t.at.place()).unwrap_or(entry.place),
                     });
                 }
                 tiles.insert(tile.key.clone(), tile);
             }
         }
-        None if file.tiles.is_absent() => report.add(
-            start,
-            "`tiles` is missing",
-            "write at least one tile, or `dashboard: false` for a document without a dashboard",
-        ),
+        None if file.tiles.is_absent() => {
+            report.add(start, "`tiles` is missing", "write at least one tile, or `dashboard: false` for a document without a dashboard");
+        }
         None => {}
     }
     grid::check_overlaps(&placed, report);
     Some(Dashboard {
-        description: file
-            .description
-            .get()
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty()),
+        description: file.description.get().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
         connection: connection?,
         timezone,
         filters,
@@ -115,36 +77,17 @@ struct Names<'a> {
     pages: &'a [String],
 }
 
-fn connection(
-    file: &DashboardFile,
-    known: Known<'_>,
-    start: Place,
-    report: &Report<'_>,
-) -> Option<ConnectionName> {
+fn connection(file: &DashboardFile, known: Known<'_>, start: Place, report: &Report<'_>) -> Option<ConnectionName> {
     match (&file.connection, known.connections) {
         (Field::Given(name, place), Some(connections)) if !connections.names.contains(name) => {
-            let hint = suggest(
-                name,
-                connections.names.iter().map(String::as_str),
-                "connections in connections.yaml",
-            );
-            report.add(
-                *place,
-                format!("there is no connection `{}`", printable(name)),
-                hint,
-            );
+            let hint = suggest(name, connections.names.iter().map(String::as_str), "connections in connections.yaml");
+            report.add(*place, format!("there is no connection `{}`", printable(name)), hint);
             None
         }
         (Field::Given(name, _), _) => Some(ConnectionName(name.clone())),
-        (Field::Absent, Some(connections)) if connections.names.len() == 1 => {
-            connections.names.first().cloned().map(ConnectionName)
-        }
+        (Field::Absent, Some(connections)) if connections.names.len() == 1 => connections.names.first().cloned().map(ConnectionName),
         (Field::Absent, Some(connections)) => {
-            let hint = suggest(
-                "",
-                connections.names.iter().map(String::as_str),
-                "connections in connections.yaml",
-            );
+            let hint = suggest("", connections.names.iter().map(String::as_str), "connections in connections.yaml");
             report.add(start, "`connection` is missing", hint);
             None
         }
@@ -152,18 +95,11 @@ fn connection(
     }
 }
 
-fn filters(
-    entries: Option<&Entries<FilterFile>>,
-    report: &Report<'_>,
-) -> IndexMap<FilterKey, FilterDefinition> {
+fn filters(entries: Option<&Entries<FilterFile>>, report: &Report<'_>) -> IndexMap<FilterKey, FilterDefinition> {
     let mut found = IndexMap::new();
     for (at, entry) in entries.into_iter().flatten().enumerate() {
         if at == FILTERS_MAX {
-            report.add(
-                entry.place,
-                format!("more than {FILTERS_MAX} filters"),
-                "make two dashboards of it",
-            );
+            report.add(entry.place, format!("more than {FILTERS_MAX} filters"), "make two dashboards of it");
             break;
         }
         if !text::key(&entry.key, "a filter's key", entry.place, report) {
@@ -171,11 +107,7 @@ fn filters(
         }
         let Some(file) = entry.value.get() else {
             if entry.value.is_absent() {
-                report.add(
-                    entry.place,
-                    format!("filter `{}` is empty", printable(&entry.key)),
-                    "write its `type`",
-                );
+                report.add(entry.place, format!("filter `{}` is empty", printable(&entry.key)), "write its `type`");
             }
             continue;
         };
@@ -186,12 +118,7 @@ fn filters(
     found
 }
 
-fn filter(
-    key: &str,
-    file: &FilterFile,
-    place: Place,
-    report: &Report<'_>,
-) -> Option<FilterDefinition> {
+fn filter(key: &str, file: &FilterFile, place: Place, report: &Report<'_>) -> Option<FilterDefinition> {
     let kind = match &file.kind {
         Field::Given(FilterKindWord::String, _) => FilterKind::String,
         Field::Given(FilterKindWord::Number, _) => FilterKind::Number,
@@ -199,11 +126,7 @@ fn filter(
         Field::Given(FilterKindWord::Boolean, _) => FilterKind::Boolean,
         Field::Invalid(_) => return None,
         Field::Absent => {
-            report.add(
-                place,
-                "`type` is missing",
-                "write `type: string`, `number`, `date` or `boolean`",
-            );
+            report.add(place, "`type` is missing", "write `type: string`, `number`, `date` or `boolean`");
             return None;
         }
     };
@@ -211,47 +134,24 @@ fn filter(
         None => None,
         Some((expression @ (Value::Object(_) | Value::Array(_)), _)) => Some(expression.clone()),
         Some((_, place)) => {
-            report.add(
-                place,
-                "a filter expression is an object or a list",
-                "write `{ kind: EQUALS, values: [x] }` or `[x]`",
-            );
+            report.add(place, "a filter expression is an object or a list", "write `{ kind: EQUALS, values: [x] }` or `[x]`");
             None
         }
     };
     let label = text::optional(&file.label, "label", report).unwrap_or_else(|| text::in_words(key));
-    Some(FilterDefinition {
-        label,
-        kind,
-        default,
-        hidden: file.hidden.or(false),
-    })
+    Some(FilterDefinition { label, kind, default, hidden: file.hidden.or(false) })
 }
 
 fn pages(file: &DashboardFile, report: &Report<'_>) -> Vec<String> {
     let mut unique = Unique::new("page");
     let mut pages = Vec::new();
-    for (name, place) in file
-        .pages
-        .get()
-        .into_iter()
-        .flatten()
-        .filter_map(Field::placed)
-    {
+    for (name, place) in file.pages.get().into_iter().flatten().filter_map(Field::placed) {
         if pages.len() == PAGES_MAX {
-            report.add(
-                place,
-                format!("more than {PAGES_MAX} pages"),
-                "make two dashboards of it",
-            );
+            report.add(place, format!("more than {PAGES_MAX} pages"), "make two dashboards of it");
             break;
         }
         if name.trim().is_empty() || name.chars().count() > text::NAME_MAX {
-            report.add(
-                place,
-                "a page's name is blank or too long",
-                "write a short name",
-            );
+            report.add(place, "a page's name is blank or too long", "write a short name");
         } else if unique.add(name.clone(), place, report) {
             pages.push(name.clone());
         }
@@ -263,11 +163,7 @@ fn tile(entry: &Entry<TileFile>, names: &Names<'_>, report: &Report<'_>) -> Opti
     let named = text::key(&entry.key, "a tile's key", entry.place, report);
     let Some(file) = entry.value.get() else {
         if entry.value.is_absent() {
-            report.add(
-                entry.place,
-                format!("tile `{}` is empty", printable(&entry.key)),
-                "write its `sql` or `markdown`, and `at`",
-            );
+            report.add(entry.place, format!("tile `{}` is empty", printable(&entry.key)), "write its `sql` or `markdown`, and `at`");
         }
         return None;
     };
@@ -276,12 +172,7 @@ fn tile(entry: &Entry<TileFile>, names: &Names<'_>, report: &Report<'_>) -> Opti
         Field::Given(written, place) => grid::position(written, *place, report),
         Field::Invalid(_) => None,
         // A hidden tile stands nowhere.
-        Field::Absent if hidden => Some(GridPosition {
-            x: 0,
-            y: 0,
-            w: 24,
-            h: 8,
-        }),
+        Field::Absent if hidden => Some(GridPosition { x: 0, y: 0, w: 24, h: 8 }),
         Field::Absent => {
             report.add(
                 entry.place,
@@ -296,23 +187,9 @@ fn tile(entry: &Entry<TileFile>, names: &Names<'_>, report: &Report<'_>) -> Opti
     let title = text::optional(&file.title, "title", report);
     let subtitle = text::optional(&file.subtitle, "subtitle", report);
     let body = body?;
-    let title = title.unwrap_or_else(|| {
-        if matches!(body, TileBody::Query(_)) {
-            text::in_words(&entry.key)
-        } else {
-            String::new()
-        }
-    });
+    let title = title.unwrap_or_else(|| if matches!(body, TileBody::Query(_)) { text::in_words(&entry.key) } else { String::new() });
     named.then_some(())?;
-    Some(Tile {
-        key: TileKey(entry.key.clone()),
-        title,
-        subtitle,
-        at: at?,
-        page: page?,
-        hidden,
-        body,
-    })
+    Some(Tile { key: TileKey(entry.key.clone()), title, subtitle, at: at?, page: page?, hidden, body })
 }
 
 fn page(file: &TileFile, pages: &[String], report: &Report<'_>) -> Option<usize> {
@@ -333,90 +210,43 @@ fn page(file: &TileFile, pages: &[String], report: &Report<'_>) -> Option<usize>
 fn body(file: &TileFile, place: Place, names: &Names<'_>, report: &Report<'_>) -> Option<TileBody> {
     match (&file.sql, &file.markdown) {
         (Field::Absent, Field::Absent) => {
-            report.add(
-                place,
-                "the tile has neither `sql` nor `markdown`",
-                "write one of them",
-            );
+            report.add(place, "the tile has neither `sql` nor `markdown`", "write one of them");
             None
         }
         (Field::Invalid(_), _) | (Field::Absent, Field::Invalid(_)) => None,
         (Field::Given(..), Field::Given(_, markdown) | Field::Invalid(markdown)) => {
-            report.add(
-                *markdown,
-                "the tile has both `sql` and `markdown`",
-                "make two tiles of it",
-            );
+            report.add(*markdown, "the tile has both `sql` and `markdown`", "make two tiles of it");
             None
         }
         (Field::Absent, Field::Given(text, _)) => {
-            for (key, place) in [
-                ("chart", file.chart.place()),
-                ("fields", file.fields.place()),
-                ("limit", file.limit.place()),
-            ] {
+            for (key, place) in [("chart", file.chart.place()), ("fields", file.fields.place()), ("limit", file.limit.place())] {
                 if let Some(place) = place {
-                    report.add(
-                        place,
-                        format!("`{key}` in a text tile"),
-                        "remove it; it belongs to tiles with `sql`",
-                    );
+                    report.add(place, format!("`{key}` in a text tile"), "remove it; it belongs to tiles with `sql`");
                 }
             }
             Some(TileBody::Markdown(text.clone()))
         }
-        (Field::Given(sql, place), Field::Absent) => {
-            query(file, sql, *place, names, report).map(TileBody::Query)
-        }
+        (Field::Given(sql, place), Field::Absent) => query(file, sql, *place, names, report).map(TileBody::Query),
     }
 }
 
-fn query(
-    file: &TileFile,
-    sql: &str,
-    place: Place,
-    names: &Names<'_>,
-    report: &Report<'_>,
-) -> Option<QueryTile> {
+fn query(file: &TileFile, sql: &str, place: Place, names: &Names<'_>, report: &Report<'_>) -> Option<QueryTile> {
     if sql.trim().is_empty() || sql.len() > SQL_BYTES_MAX {
-        report.add(
-            place,
-            "`sql` is blank or longer than 100 KiB",
-            "write one SELECT statement",
-        );
+        report.add(place, "`sql` is blank or longer than 100 KiB", "write one SELECT statement");
         return None;
     }
-    template::check(
-        sql,
-        place,
-        &names.filters,
-        names.attributes.as_deref(),
-        report,
-    );
+    template::check(sql, place, &names.filters, names.attributes.as_deref(), report);
     let limit = match file.limit.placed() {
         Some((limit, place)) if !(1..=LIMIT_MAX).contains(limit) => {
-            report.add(
-                place,
-                format!("`limit` is {limit}"),
-                format!("write a number from 1 to {LIMIT_MAX}"),
-            );
+            report.add(place, format!("`limit` is {limit}"), format!("write a number from 1 to {LIMIT_MAX}"));
             DEFAULT_ROW_LIMIT
         }
         Some((limit, _)) => *limit,
         None => DEFAULT_ROW_LIMIT,
     };
-    let fields = file
-        .fields
-        .get()
-        .map(|entries| fields(entries, report))
-        .unwrap_or_default();
+    let fields = file.fields.get().map(|entries| fields(entries, report)).unwrap_or_default();
     let chart = chart::chart(&file.chart, report)?;
-    Some(QueryTile {
-        sql: sql.to_owned(),
-        limit,
-        fields,
-        chart,
-    })
+    Some(QueryTile { sql: sql.to_owned(), limit, fields, chart })
 }
 
 fn fields(entries: &Entries<FieldFile>, report: &Report<'_>) -> IndexMap<String, FieldSpec> {

@@ -9,52 +9,27 @@ use crate::files::{AccessFile, DashboardFile, Field};
 use crate::problem::{Place, Report, printable, suggest};
 
 /// Converts one file, noting what is wrong. `version` is the file's.
-pub(crate) fn document(
-    file: &DashboardFile,
-    version: &str,
-    known: Known<'_>,
-    report: &Report<'_>,
-) -> Option<Document> {
-    let start = Place {
-        line: 1,
-        column: 1,
-        block: false,
-    };
-    let identifier =
-        text::required(&file.identifier, "identifier", start, report).filter(|identifier| {
-            let right = identifier.len() <= 64
-                && identifier
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-            if !right {
-                report.add(
-                    file.identifier.place().unwrap_or(start),
-                    format!("`{}` cannot be an identifier", printable(identifier)),
-                    "use 1 to 64 letters, digits, `-` and `_`; it stands in addresses",
-                );
-            }
-            right
-        });
+pub(crate) fn document(file: &DashboardFile, version: &str, known: Known<'_>, report: &Report<'_>) -> Option<Document> {
+    let start = Place { line: 1, column: 1, block: false };
+    let identifier = text::required(&file.identifier, "identifier", start, report).filter(|identifier| {
+        let right = identifier.len() <= 64 && identifier.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        if !right {
+            report.add(
+                file.identifier.place().unwrap_or(start),
+                format!("`{}` cannot be an identifier", printable(identifier)),
+                "use 1 to 64 letters, digits, `-` and `_`; it stands in addresses",
+            );
+        }
+        right
+    });
     let name = text::required(&file.name, "name", start, report);
-    let access = file
-        .access
-        .get()
-        .map(|access| groups(access, known, report))
-        .unwrap_or_default();
+    let access = file.access.get().map(|access| groups(access, known, report)).unwrap_or_default();
     let dashboard = if file.dashboard.or(true) {
         Some(dashboard::dashboard(file, known, report))
     } else {
-        for (key, place) in [
-            ("tiles", file.tiles.place()),
-            ("filters", file.filters.place()),
-            ("pages", file.pages.place()),
-        ] {
+        for (key, place) in [("tiles", file.tiles.place()), ("filters", file.filters.place()), ("pages", file.pages.place())] {
             if let Some(place) = place {
-                report.add(
-                    place,
-                    format!("`{key}` in a document without a dashboard"),
-                    "remove it, or remove `dashboard: false`",
-                );
+                report.add(place, format!("`{key}` in a document without a dashboard"), "remove it, or remove `dashboard: false`");
             }
         }
         None
@@ -78,33 +53,15 @@ fn groups(file: &AccessFile, known: Known<'_>, report: &Report<'_>) -> Access {
     if let Field::Given(written, place) = &file.groups
         && written.is_empty()
     {
-        report.add(
-            *place,
-            "`groups` is empty, which would let everybody view the document",
-            "name a group, or remove `access`",
-        );
+        report.add(*place, "`groups` is empty, which would let everybody view the document", "name a group, or remove `access`");
     }
-    for (name, place) in file
-        .groups
-        .get()
-        .into_iter()
-        .flatten()
-        .filter_map(Field::placed)
-    {
+    for (name, place) in file.groups.get().into_iter().flatten().filter_map(Field::placed) {
         unique.add(name.clone(), place, report);
         if let Some(people) = known.people
             && !people.group_names.contains(name)
         {
-            let hint = suggest(
-                name,
-                people.group_names.iter().map(String::as_str),
-                "groups in people.yaml",
-            );
-            report.add(
-                place,
-                format!("there is no group `{}`", printable(name)),
-                hint,
-            );
+            let hint = suggest(name, people.group_names.iter().map(String::as_str), "groups in people.yaml");
+            report.add(place, format!("there is no group `{}`", printable(name)), hint);
         }
         groups.push(name.clone());
     }

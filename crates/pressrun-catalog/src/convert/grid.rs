@@ -18,54 +18,28 @@ pub(super) struct Placed<'a> {
 
 /// Reads `at`, which must lie inside the grid.
 pub(super) fn position(file: &GridFile, place: Place, report: &Report<'_>) -> Option<GridPosition> {
-    let parts = [
-        ("x", &file.x),
-        ("y", &file.y),
-        ("w", &file.w),
-        ("h", &file.h),
-    ];
+    let parts = [("x", &file.x), ("y", &file.y), ("w", &file.w), ("h", &file.h)];
     for (key, field) in parts {
         if field.is_absent() {
-            report.add(
-                place,
-                format!("`{key}` is missing in `at`"),
-                "write `at: { x: 0, y: 0, w: 12, h: 8 }`",
-            );
+            report.add(place, format!("`{key}` is missing in `at`"), "write `at: { x: 0, y: 0, w: 12, h: 8 }`");
         }
     }
     let [x, y, w, h] = parts.map(|(_, field): (_, &Field<u16>)| field.get().copied());
-    let at = GridPosition {
-        x: x?,
-        y: y?,
-        w: w?,
-        h: h?,
-    };
+    let at = GridPosition { x: x?, y: y?, w: w?, h: h? };
     if at.w == 0 || at.h == 0 {
-        report.add(
-            place,
-            "the tile has no width or no height",
-            "`w` and `h` are at least 1",
-        );
+        report.add(place, "the tile has no width or no height", "`w` and `h` are at least 1");
         return None;
     }
     if u32::from(at.x) + u32::from(at.w) > u32::from(COLUMNS) {
         report.add(
             place,
-            format!(
-                "columns {} to {} are outside of the grid",
-                at.x,
-                u32::from(at.x) + u32::from(at.w)
-            ),
+            format!("columns {} to {} are outside of the grid", at.x, u32::from(at.x) + u32::from(at.w)),
             "the grid has 24 columns: x + w is at most 24",
         );
         return None;
     }
     if u32::from(at.y) + u32::from(at.h) > u32::from(ROWS_MAX) {
-        report.add(
-            place,
-            format!("the tile ends below row {ROWS_MAX}"),
-            "move it up",
-        );
+        report.add(place, format!("the tile ends below row {ROWS_MAX}"), "move it up");
         return None;
     }
     Some(at)
@@ -78,17 +52,8 @@ pub(super) fn check_overlaps(tiles: &[Placed<'_>], report: &Report<'_>) {
         if let Some(other) = tiles[..at].iter().find(below) {
             report.add(
                 tile.place,
-                format!(
-                    "tile `{}` overlaps tile `{}`",
-                    printable(tile.key),
-                    printable(other.key)
-                ),
-                format!(
-                    "tile `{}` ends at x {} and y {}",
-                    printable(other.key),
-                    other.at.x + other.at.w,
-                    other.at.y + other.at.h
-                ),
+                format!("tile `{}` overlaps tile `{}`", printable(tile.key), printable(other.key)),
+                format!("tile `{}` ends at x {} and y {}", printable(other.key), other.at.x + other.at.w, other.at.y + other.at.h),
             );
         }
     }
@@ -107,12 +72,7 @@ mod tests {
         let at = |x, y, w, h| GridPosition { x, y, w, h };
         for (case, a, b, expected) in [
             ("side by side", at(0, 0, 12, 4), at(12, 0, 12, 4), false),
-            (
-                "one below the other",
-                at(0, 0, 24, 4),
-                at(0, 4, 24, 1),
-                false,
-            ),
+            ("one below the other", at(0, 0, 24, 4), at(0, 4, 24, 1), false),
             ("one column shared", at(0, 0, 13, 4), at(12, 0, 12, 4), true),
             ("inside", at(0, 0, 24, 24), at(3, 3, 1, 1), true),
             ("the same place", at(3, 3, 2, 2), at(3, 3, 2, 2), true),

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::IndexMap;
-use pressrun_domain::catalog::{
-    AttributeDefinition, DevKey, FanOutPolicy, Group, Member, Organization,
-};
+use pressrun_domain::catalog::{AttributeDefinition, DevKey, FanOutPolicy, Group, Member, Organization};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{GroupId, MembershipId, OrganizationId, UserId, parse_uuid};
 use pressrun_domain::key::KeyKind;
@@ -14,9 +12,7 @@ use uuid::Uuid;
 
 use super::text::Unique;
 use super::{attributes, secret, text};
-use crate::files::{
-    DevKeyFile, FanOutWord, Field, GroupFile, KeyKindWord, MemberFile, OrganizationFile, PeopleFile,
-};
+use crate::files::{DevKeyFile, FanOutWord, Field, GroupFile, KeyKindWord, MemberFile, OrganizationFile, PeopleFile};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable, suggest};
 
@@ -36,51 +32,22 @@ pub(crate) struct People {
 }
 
 /// Converts the file, noting what is wrong. `None` without an organization.
-pub(crate) fn people(
-    file: &PeopleFile,
-    root: &Path,
-    options: LoadOptions<'_>,
-    report: &Report<'_>,
-) -> Option<People> {
-    let start = Place {
-        line: 1,
-        column: 1,
-        block: false,
-    };
+pub(crate) fn people(file: &PeopleFile, root: &Path, options: LoadOptions<'_>, report: &Report<'_>) -> Option<People> {
+    let start = Place { line: 1, column: 1, block: false };
     let organization = match &file.organization {
         Field::Given(written, place) => organization(written, *place, report),
         Field::Invalid(_) => None,
         Field::Absent => {
-            report.add(
-                start,
-                "`organization` is missing",
-                "write `organization: { id: …, name: … }`",
-            );
+            report.add(start, "`organization` is missing", "write `organization: { id: …, name: … }`");
             None
         }
     };
     if file.members.is_absent() {
-        report.add(
-            start,
-            "`members` is missing",
-            "write at least one member: `- { name: …, email: … }`",
-        );
+        report.add(start, "`members` is missing", "write at least one member: `- { name: …, email: … }`");
     }
-    let definitions = file
-        .attributes
-        .get()
-        .map(|entries| attributes::definitions(entries, report))
-        .unwrap_or_default();
-    let attribute_names = file
-        .attributes
-        .get()
-        .into_iter()
-        .flatten()
-        .map(|entry| entry.key.clone())
-        .collect();
-    let namespace = organization
-        .as_ref()
-        .map_or(Uuid::NAMESPACE_OID, |organization| organization.id.0);
+    let definitions = file.attributes.get().map(|entries| attributes::definitions(entries, report)).unwrap_or_default();
+    let attribute_names = file.attributes.get().into_iter().flatten().map(|entry| entry.key.clone()).collect();
+    let namespace = organization.as_ref().map_or(Uuid::NAMESPACE_OID, |organization| organization.id.0);
 
     let mut directory = Directory::default();
     let members = members(file, namespace, &definitions, &mut directory, report);
@@ -93,41 +60,18 @@ pub(crate) fn people(
         .filter_map(|key| key.placed())
         .filter_map(|(key, place)| dev_key(key, place, &directory, (root, options, report)))
         .collect();
-    Some(People {
-        organization: organization?,
-        attributes: definitions,
-        members,
-        groups,
-        dev_keys,
-        attribute_names,
-        group_names,
-    })
+    Some(People { organization: organization?, attributes: definitions, members, groups, dev_keys, attribute_names, group_names })
 }
 
-fn organization(
-    file: &OrganizationFile,
-    place: Place,
-    report: &Report<'_>,
-) -> Option<Organization> {
-    let id = text::required(&file.id, "id", place, report)
-        .and_then(|id| uuid(&id, file.id.place().unwrap_or(place), report));
+fn organization(file: &OrganizationFile, place: Place, report: &Report<'_>) -> Option<Organization> {
+    let id = text::required(&file.id, "id", place, report).and_then(|id| uuid(&id, file.id.place().unwrap_or(place), report));
     let name = text::required(&file.name, "name", place, report);
     let mut allowed_domains = Vec::new();
-    for (domain, place) in file
-        .allowed_domains
-        .get()
-        .into_iter()
-        .flatten()
-        .filter_map(Field::placed)
-    {
+    for (domain, place) in file.allowed_domains.get().into_iter().flatten().filter_map(Field::placed) {
         if format!("name@{domain}").parse::<EmailAddress>().is_ok() {
             allowed_domains.push(domain.to_lowercase());
         } else {
-            report.add(
-                place,
-                format!("`{}` is no mail domain", printable(domain)),
-                "write it as `example.com`",
-            );
+            report.add(place, format!("`{}` is no mail domain", printable(domain)), "write it as `example.com`");
         }
     }
     Some(Organization {
@@ -144,30 +88,13 @@ fn organization(
 }
 
 fn uuid(text: &str, place: Place, report: &Report<'_>) -> Option<Uuid> {
-    parse_uuid(text)
-        .map_err(|_| {
-            report.add(
-                place,
-                format!("`{}` is no UUID", printable(text)),
-                UUID_HINT,
-            )
-        })
-        .ok()
+    parse_uuid(text).map_err(|_| report.add(place, format!("`{}` is no UUID", printable(text)), UUID_HINT)).ok()
 }
 
 /// The written id, or one made from the organization and what identifies the thing. `None` when the written one is wrong.
-fn id_or_made(
-    field: &Field<String>,
-    namespace: Uuid,
-    kind: &str,
-    name: &str,
-    report: &Report<'_>,
-) -> Option<Uuid> {
+fn id_or_made(field: &Field<String>, namespace: Uuid, kind: &str, name: &str, report: &Report<'_>) -> Option<Uuid> {
     match field {
-        Field::Absent => Some(Uuid::new_v5(
-            &namespace,
-            format!("{kind}:{name}").as_bytes(),
-        )),
+        Field::Absent => Some(Uuid::new_v5(&namespace, format!("{kind}:{name}").as_bytes())),
         Field::Invalid(_) => None,
         Field::Given(text, place) => uuid(text, *place, report),
     }
@@ -180,18 +107,11 @@ struct Directory(BTreeMap<String, Option<MembershipId>>);
 impl Directory {
     /// The member with this address; an unknown one is noted.
     fn find(&self, address: &str, place: Place, report: &Report<'_>) -> Option<MembershipId> {
-        self.0
-            .get(&address.to_lowercase())
-            .copied()
-            .unwrap_or_else(|| {
-                let hint = suggest(address, self.0.keys().map(String::as_str), "members");
-                report.add(
-                    place,
-                    format!("no member has the mail address `{}`", printable(address)),
-                    hint,
-                );
-                None
-            })
+        self.0.get(&address.to_lowercase()).copied().unwrap_or_else(|| {
+            let hint = suggest(address, self.0.keys().map(String::as_str), "members");
+            report.add(place, format!("no member has the mail address `{}`", printable(address)), hint);
+            None
+        })
     }
 }
 
@@ -203,49 +123,21 @@ fn members(
     report: &Report<'_>,
 ) -> Vec<Member> {
     let mut found = Vec::new();
-    let (mut ids, mut user_ids, mut emails) = (
-        Unique::new("membership id"),
-        Unique::new("user id"),
-        Unique::new("mail address"),
-    );
-    for (written, place) in file
-        .members
-        .get()
-        .into_iter()
-        .flatten()
-        .filter_map(Field::placed)
-    {
+    let (mut ids, mut user_ids, mut emails) = (Unique::new("membership id"), Unique::new("user id"), Unique::new("mail address"));
+    for (written, place) in file.members.get().into_iter().flatten().filter_map(Field::placed) {
         let member = member(written, place, namespace, definitions, report);
-        let folded = member
-            .as_ref()
-            .map(|member| member.email.folded())
-            .or_else(|| written.email.get().map(|email| email.to_lowercase()));
+        let folded = member.as_ref().map(|member| member.email.folded()).or_else(|| written.email.get().map(|email| email.to_lowercase()));
         if let Some(folded) = folded {
-            let unique = emails.add(
-                folded.clone(),
-                written.email.place().unwrap_or(place),
-                report,
-            );
+            let unique = emails.add(folded.clone(), written.email.place().unwrap_or(place), report);
             // An address that is written twice gives the same made ids twice: that is said once.
             if !unique {
                 continue;
             }
-            directory
-                .0
-                .entry(folded)
-                .or_insert(member.as_ref().map(|member| member.id));
+            directory.0.entry(folded).or_insert(member.as_ref().map(|member| member.id));
         }
         if let Some(member) = member {
-            ids.add(
-                member.id.to_string(),
-                written.id.place().unwrap_or(place),
-                report,
-            );
-            user_ids.add(
-                member.user_id.to_string(),
-                written.user_id.place().unwrap_or(place),
-                report,
-            );
+            ids.add(member.id.to_string(), written.id.place().unwrap_or(place), report);
+            user_ids.add(member.user_id.to_string(), written.user_id.place().unwrap_or(place), report);
             found.push(member);
         }
     }
@@ -264,23 +156,13 @@ fn member(
         let place = file.email.place().unwrap_or(place);
         email
             .parse::<EmailAddress>()
-            .map_err(|_| {
-                report.add(
-                    place,
-                    format!("`{}` is no mail address", printable(&email)),
-                    "write it as name@example.com",
-                )
-            })
+            .map_err(|_| report.add(place, format!("`{}` is no mail address", printable(&email)), "write it as name@example.com"))
             .ok()
     });
     let key = email.as_ref().map(EmailAddress::folded).unwrap_or_default();
     let id = id_or_made(&file.id, namespace, "member", &key, report);
     let user_id = id_or_made(&file.user_id, namespace, "user", &key, report);
-    let attributes = file
-        .attributes
-        .get()
-        .map(|values| attributes::values(values, definitions, report))
-        .unwrap_or_default();
+    let attributes = file.attributes.get().map(|values| attributes::values(values, definitions, report)).unwrap_or_default();
     Some(Member {
         id: MembershipId(id?),
         user_id: UserId(user_id?),
@@ -292,21 +174,10 @@ fn member(
     })
 }
 
-fn groups(
-    file: &PeopleFile,
-    namespace: Uuid,
-    directory: &Directory,
-    report: &Report<'_>,
-) -> (Vec<Group>, Vec<String>) {
+fn groups(file: &PeopleFile, namespace: Uuid, directory: &Directory, report: &Report<'_>) -> (Vec<Group>, Vec<String>) {
     let (mut found, mut written) = (Vec::new(), Vec::new());
     let (mut ids, mut names) = (Unique::new("group id"), Unique::new("group"));
-    for (file, place) in file
-        .groups
-        .get()
-        .into_iter()
-        .flatten()
-        .filter_map(Field::placed)
-    {
+    for (file, place) in file.groups.get().into_iter().flatten().filter_map(Field::placed) {
         let Some(name) = text::required(&file.name, "name", place, report) else {
             continue;
         };
@@ -317,29 +188,16 @@ fn groups(
         let members = group_members(file, place, directory, report);
         if let Some(id) = id_or_made(&file.id, namespace, "group", &name, report) {
             ids.add(id.to_string(), file.id.place().unwrap_or(place), report);
-            found.push(Group {
-                id: GroupId(id),
-                name,
-                members,
-            });
+            found.push(Group { id: GroupId(id), name, members });
         }
     }
     (found, written)
 }
 
-fn group_members(
-    file: &GroupFile,
-    place: Place,
-    directory: &Directory,
-    report: &Report<'_>,
-) -> Vec<MembershipId> {
+fn group_members(file: &GroupFile, place: Place, directory: &Directory, report: &Report<'_>) -> Vec<MembershipId> {
     let mut unique = Unique::new("mail address");
     if file.members.is_absent() {
-        report.add(
-            place,
-            "`members` is missing",
-            "write the mail addresses of its members: `members: [a@example.com]`",
-        );
+        report.add(place, "`members` is missing", "write the mail addresses of its members: `members: [a@example.com]`");
     }
     file.members
         .get()
@@ -351,47 +209,32 @@ fn group_members(
         .collect()
 }
 
-fn dev_key(
-    file: &DevKeyFile,
-    place: Place,
-    directory: &Directory,
-    context: (&Path, LoadOptions<'_>, &Report<'_>),
-) -> Option<DevKey> {
+fn dev_key(file: &DevKeyFile, place: Place, directory: &Directory, context: (&Path, LoadOptions<'_>, &Report<'_>)) -> Option<DevKey> {
     const LENGTH_MIN: usize = 16;
     let (_, options, report) = context;
-    let token =
-        secret::secret("token", (&file.token, &file.token_file), place, context).filter(|found| {
-            let token = found.secret.expose();
-            let missing = token.is_empty() && !options.require_secrets && !found.literal;
-            let right = missing
-                || (token.len() >= LENGTH_MIN && token.bytes().all(|b| b.is_ascii_graphic()));
-            if !right {
-                report.add(
-                    found.place,
-                    "the token is short or has other than visible ASCII characters",
-                    format!("use at least {LENGTH_MIN} letters and digits"),
-                );
-            }
-            right && !missing
-        });
+    let token = secret::secret("token", (&file.token, &file.token_file), place, context).filter(|found| {
+        let token = found.secret.expose();
+        let missing = token.is_empty() && !options.require_secrets && !found.literal;
+        let right = missing || (token.len() >= LENGTH_MIN && token.bytes().all(|b| b.is_ascii_graphic()));
+        if !right {
+            report.add(
+                found.place,
+                "the token is short or has other than visible ASCII characters",
+                format!("use at least {LENGTH_MIN} letters and digits"),
+            );
+        }
+        right && !missing
+    });
     let kind = match &file.kind {
         Field::Given(KeyKindWord::Organization, _) => Some(KeyKind::Organization),
         Field::Given(KeyKindWord::Personal, _) => Some(KeyKind::Personal),
         Field::Invalid(_) => None,
         Field::Absent => {
-            report.add(
-                place,
-                "`kind` is missing",
-                "write `kind: organization` or `kind: personal`",
-            );
+            report.add(place, "`kind` is missing", "write `kind: organization` or `kind: personal`");
             None
         }
     };
     let member = text::required(&file.member, "member", place, report)
         .and_then(|address| directory.find(&address, file.member.place().unwrap_or(place), report));
-    Some(DevKey {
-        token: token?.secret,
-        kind: kind?,
-        member: member?,
-    })
+    Some(DevKey { token: token?.secret, kind: kind?, member: member? })
 }

@@ -27,47 +27,27 @@ pub(super) fn secret(
             report.add(
                 parent,
                 format!("`{key}` is missing"),
-                format!(
-                    "write `{key}: ${{NAME}}` for an environment variable, or `{key}_file: path`"
-                ),
+                format!("write `{key}: ${{NAME}}` for an environment variable, or `{key}_file: path`"),
             );
             None
         }
         (Field::Given(_, place), Field::Given(..)) => {
-            report.add(
-                *place,
-                format!("both `{key}` and `{key}_file` are written"),
-                "keep one of them",
-            );
+            report.add(*place, format!("both `{key}` and `{key}_file` are written"), "keep one of them");
             None
         }
         (Field::Given(text, place), _) => {
             let (value, literal) = interpolate(text, *place, options, report)?;
-            Some(Found {
-                secret: Secret::new(value),
-                literal,
-                place: *place,
-            })
+            Some(Found { secret: Secret::new(value), literal, place: *place })
         }
         (_, Field::Given(path, place)) => {
             let value = read(&root.join(path), path, *place, options, report)?;
-            Some(Found {
-                secret: Secret::new(value),
-                literal: false,
-                place: *place,
-            })
+            Some(Found { secret: Secret::new(value), literal: false, place: *place })
         }
         (Field::Invalid(_), _) | (_, Field::Invalid(_)) => None,
     }
 }
 
-fn read(
-    full: &Path,
-    written: &str,
-    place: Place,
-    options: LoadOptions<'_>,
-    report: &Report<'_>,
-) -> Option<String> {
+fn read(full: &Path, written: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<String> {
     use std::io::Read as _;
 
     const BYTES_MAX: u64 = 64 * 1024;
@@ -75,37 +55,19 @@ fn read(
         return Some(String::new());
     }
     let mut text = String::new();
-    let plain = std::fs::metadata(full).and_then(|data| {
-        if data.is_file() {
-            Ok(())
-        } else {
-            Err(std::io::Error::other("not a plain file"))
-        }
-    });
-    match plain.and_then(|()| {
-        std::fs::File::open(full)?
-            .take(BYTES_MAX)
-            .read_to_string(&mut text)
-    }) {
+    let plain =
+        std::fs::metadata(full).and_then(|data| if data.is_file() { Ok(()) } else { Err(std::io::Error::other("not a plain file")) });
+    match plain.and_then(|()| std::fs::File::open(full)?.take(BYTES_MAX).read_to_string(&mut text)) {
         Ok(_) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
         Err(error) => {
-            report.add(
-                place,
-                format!("the file `{}` cannot be read: {error}", printable(written)),
-                "check its path and rights",
-            );
+            report.add(place, format!("the file `{}` cannot be read: {error}", printable(written)), "check its path and rights");
             None
         }
     }
 }
 
 /// Replaces each `${NAME}`; the flag says that there was none.
-fn interpolate(
-    text: &str,
-    place: Place,
-    options: LoadOptions<'_>,
-    report: &Report<'_>,
-) -> Option<(String, bool)> {
+fn interpolate(text: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<(String, bool)> {
     let mut out = String::new();
     let mut rest = text;
     let mut literal = true;
@@ -113,13 +75,8 @@ fn interpolate(
     while let Some((before, after)) = rest.split_once("${") {
         literal = false;
         out.push_str(before);
-        let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_variable(name))
-        else {
-            report.add(
-                place,
-                "`${` is not followed by a variable's name and `}`",
-                "write `${NAME}` with capital letters, digits and `_`",
-            );
+        let Some((name, after)) = after.split_once('}').filter(|(name, _)| is_variable(name)) else {
+            report.add(place, "`${` is not followed by a variable's name and `}`", "write `${NAME}` with capital letters, digits and `_`");
             return None;
         };
         match (options.environment)(name) {

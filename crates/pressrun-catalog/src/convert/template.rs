@@ -20,13 +20,7 @@ const FAULTS_MAX: usize = 20;
 /// Notes every fault of the template `sql`, which stands at `place`.
 ///
 /// `attributes` is `None` when they are not known; then they are not judged.
-pub(super) fn check(
-    sql: &str,
-    place: Place,
-    filters: &[&str],
-    attributes: Option<&[&str]>,
-    report: &Report<'_>,
-) {
+pub(super) fn check(sql: &str, place: Place, filters: &[&str], attributes: Option<&[&str]>, report: &Report<'_>) {
     let names = Arc::new(Names {
         filters: filters.iter().map(|&name| name.to_owned()).collect(),
         attributes: attributes.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
@@ -39,41 +33,16 @@ pub(super) fn check(
         };
         let line = error.line().unwrap_or(1) as u32;
         let place = place.of_inner_line(line);
-        let reported = names
-            .reported
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .last()
-            .cloned();
-        match reported.filter(|_| error.detail() == Some(UNKNOWN)) {
-            Some(Unknown { what, name }) => {
-                let hint = match what {
-                    "filter" => suggest(
-                        &name,
-                        names.filters.iter().map(String::as_str),
-                        "filters on this dashboard",
-                    ),
-                    _ => suggest(
-                        &name,
-                        names.attributes.iter().flatten().map(String::as_str),
-                        "user attributes",
-                    ),
-                };
-                report.add(
-                    place,
-                    format!("there is no {what} `{}`", printable(&name)),
-                    hint,
-                );
-            }
-            None => {
-                report.add(
-                    place,
-                    format!("in the template: {}", printable(&describe(&error))),
-                    hint_for(&error),
-                );
-                return;
-            }
-        }
+        let reported = names.reported.lock().unwrap_or_else(PoisonError::into_inner).last().cloned();
+        let Some(Unknown { what, name }) = reported.filter(|_| error.detail() == Some(UNKNOWN)) else {
+            report.add(place, format!("in the template: {}", printable(&describe(&error))), hint_for(&error));
+            return;
+        };
+        let hint = match what {
+            "filter" => suggest(&name, names.filters.iter().map(String::as_str), "filters on this dashboard"),
+            _ => suggest(&name, names.attributes.iter().flatten().map(String::as_str), "user attributes"),
+        };
+        report.add(place, format!("there is no {what} `{}`", printable(&name)), hint);
     }
 }
 
@@ -93,18 +62,10 @@ struct Names {
 
 impl Names {
     fn judge(&self, what: &'static str, name: &str) -> Result<Value, Error> {
-        let known = if what == "filter" {
-            Some(&self.filters)
-        } else {
-            self.attributes.as_ref()
-        };
-        let unknown = Unknown {
-            what,
-            name: name.to_owned(),
-        };
+        let known = if what == "filter" { Some(&self.filters) } else { self.attributes.as_ref() };
+        let unknown = Unknown { what, name: name.to_owned() };
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.is_none_or(|known| known.iter().any(|k| k == name)) || reported.contains(&unknown)
-        {
+        if known.is_none_or(|known| known.iter().any(|k| k == name)) || reported.contains(&unknown) {
             return Ok(Value::from("true"));
         }
         reported.push(unknown);
@@ -138,12 +99,7 @@ fn render(sql: &str, names: &Arc<Names>) -> Result<String, Error> {
 
 fn require_text(value: &Value) -> Result<&str, Error> {
     let text = value.as_str().filter(|text| !text.trim().is_empty());
-    text.ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidOperation,
-            "an argument is no text, or blank",
-        )
-    })
+    text.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "an argument is no text, or blank"))
 }
 
 fn describe(error: &Error) -> String {
@@ -159,15 +115,10 @@ fn hint_for(error: &Error) -> &'static str {
         ErrorKind::MissingArgument | ErrorKind::TooManyArguments | ErrorKind::InvalidOperation => {
             "write `{{ filter('key', 'expression') }}` or `{{ user_attribute('name', 'expression') }}`, with both in quotes"
         }
-        ErrorKind::UnknownFunction
-        | ErrorKind::UndefinedError
-        | ErrorKind::UnknownFilter
-        | ErrorKind::UnknownTest => {
+        ErrorKind::UnknownFunction | ErrorKind::UndefinedError | ErrorKind::UnknownFilter | ErrorKind::UnknownTest => {
             "only `filter('key', 'expression')` and `user_attribute('name', 'expression')` are known here"
         }
-        _ => {
-            "close each `{{` with `}}` and each `{%` with `%}`; names and expressions stand in quotes"
-        }
+        _ => "close each `{{` with `}}` and each `{%` with `%}`; names and expressions stand in quotes",
     }
 }
 
@@ -177,28 +128,15 @@ mod tests {
 
     fn faults(sql: &str) -> Vec<String> {
         let report = Report::new("d.yaml");
-        let place = Place {
-            line: 10,
-            column: 5,
-            block: true,
-        };
-        check(
-            sql,
-            place,
-            &["region", "period"],
-            Some(&["region"]),
-            &report,
-        );
-        report
-            .into_problems()
-            .into_iter()
-            .map(|p| format!("{}: {} / {}", p.line, p.message, p.hint))
-            .collect()
+        let place = Place { line: 10, column: 5, block: true };
+        check(sql, place, &["region", "period"], Some(&["region"]), &report);
+        report.into_problems().into_iter().map(|p| format!("{}: {} / {}", p.line, p.message, p.hint)).collect()
     }
 
     #[test]
     fn every_unknown_name_is_found_in_its_line() {
-        let sql = "select 1\nwhere {{ filter('regoin', 'a') }}\n and {{ filter('period', 'b') }}\n and {{ user_attribute('regiom', 'c') }}\n";
+        let sql =
+            "select 1\nwhere {{ filter('regoin', 'a') }}\n and {{ filter('period', 'b') }}\n and {{ user_attribute('regiom', 'c') }}\n";
         assert_eq!(
             faults(sql),
             [
@@ -211,47 +149,25 @@ mod tests {
     #[test]
     fn faults_of_syntax_and_use_are_found_in_their_line() {
         for (case, sql, line) in [
-            (
-                "not closed",
-                "select 1\nwhere {{ filter('region', 'a') ",
-                "11",
-            ),
+            ("not closed", "select 1\nwhere {{ filter('region', 'a') ", "11"),
             ("an unknown function", "select {{ range(3) }}", "10"),
             ("an unknown variable", "select 1\n\n, {{ region }}", "12"),
             ("one argument", "where {{ filter('region') }}", "10"),
-            (
-                "a list with a number",
-                "where {{ filter(['region', 2], 'r') }}",
-                "10",
-            ),
-            (
-                "a blank expression",
-                "where {{ filter('region', ' ') }}",
-                "10",
-            ),
+            ("a list with a number", "where {{ filter(['region', 2], 'r') }}", "10"),
+            ("a blank expression", "where {{ filter('region', ' ') }}", "10"),
             ("no text", "where {{ filter(1, 2) }}", "10"),
             ("a block that is not closed", "{% if true %} select 1", "10"),
-            (
-                "deep nesting",
-                &"(".repeat(5_000).replacen('(', "{{ (", 1),
-                "10",
-            ),
+            ("deep nesting", &"(".repeat(5_000).replacen('(', "{{ (", 1), "10"),
         ] {
             let found = faults(sql);
             assert_eq!(found.len(), 1, "{case}: {found:?}");
-            assert!(
-                found[0].starts_with(&format!("{line}: ")),
-                "{case}: {found:?}"
-            );
+            assert!(found[0].starts_with(&format!("{line}: ")), "{case}: {found:?}");
         }
     }
 
     #[test]
     fn a_right_template_has_no_faults() {
-        assert!(
-            faults("select 1 where {{ filter(['region', 'period'], 'r') }}").is_empty(),
-            "F8"
-        );
+        assert!(faults("select 1 where {{ filter(['region', 'period'], 'r') }}").is_empty(), "F8");
         assert!(faults("select '{', '}' from t where {{ filter('region', 'r') }} and {{ user_attribute('region', 'r') }}").is_empty());
     }
 }

@@ -9,19 +9,10 @@ use crate::problem::{Place, Report, printable};
 pub(super) const NAME_MAX: usize = 500;
 
 /// A required text that is not blank. A missing one is noted at `parent`.
-pub(super) fn required(
-    field: &Field<String>,
-    key: &str,
-    parent: Place,
-    report: &Report<'_>,
-) -> Option<String> {
+pub(super) fn required(field: &Field<String>, key: &str, parent: Place, report: &Report<'_>) -> Option<String> {
     match field {
         Field::Absent => {
-            report.add(
-                parent,
-                format!("`{key}` is missing"),
-                format!("add `{key}: …`"),
-            );
+            report.add(parent, format!("`{key}` is missing"), format!("add `{key}: …`"));
             None
         }
         Field::Invalid(_) => None,
@@ -31,25 +22,15 @@ pub(super) fn required(
 
 /// A text that may be left out.
 pub(super) fn optional(field: &Field<String>, key: &str, report: &Report<'_>) -> Option<String> {
-    field
-        .placed()
-        .and_then(|(text, place)| checked(text, key, place, report))
+    field.placed().and_then(|(text, place)| checked(text, key, place, report))
 }
 
 fn checked(text: &str, key: &str, place: Place, report: &Report<'_>) -> Option<String> {
     if text.trim().is_empty() {
-        report.add(
-            place,
-            format!("`{key}` is blank"),
-            "write a text, or remove the key",
-        );
+        report.add(place, format!("`{key}` is blank"), "write a text, or remove the key");
         None
     } else if text.chars().count() > NAME_MAX {
-        report.add(
-            place,
-            format!("`{key}` is longer than {NAME_MAX} characters"),
-            "shorten it",
-        );
+        report.add(place, format!("`{key}` is longer than {NAME_MAX} characters"), "shorten it");
         None
     } else {
         Some(text.to_owned())
@@ -58,10 +39,7 @@ fn checked(text: &str, key: &str, place: Place, report: &Report<'_>) -> Option<S
 
 /// A key that clients send back and SQL templates name: 1 to 64 characters, none of them white space at the ends or control.
 pub(super) fn key(text: &str, what: &str, place: Place, report: &Report<'_>) -> bool {
-    let right = !text.is_empty()
-        && text.chars().count() <= 64
-        && text.trim() == text
-        && !text.chars().any(char::is_control);
+    let right = !text.is_empty() && text.chars().count() <= 64 && text.trim() == text && !text.chars().any(char::is_control);
     if !right {
         report.add(
             place,
@@ -76,11 +54,7 @@ pub(super) fn key(text: &str, what: &str, place: Place, report: &Report<'_>) -> 
 pub(super) fn zone(field: &Field<String>, report: &Report<'_>) -> Option<String> {
     let (name, place) = field.placed()?;
     if let Some(message) = zone_fault(name) {
-        report.add(
-            place,
-            message,
-            "write an IANA name such as `Europe/Berlin`, `America/New_York` or `UTC`",
-        );
+        report.add(place, message, "write an IANA name such as `Europe/Berlin`, `America/New_York` or `UTC`");
         return None;
     }
     Some(name.clone())
@@ -90,11 +64,7 @@ pub(super) fn zone(field: &Field<String>, report: &Report<'_>) -> Option<String>
 pub(super) fn zone_fault(name: &str) -> Option<String> {
     match jiff::tz::TimeZone::get(name) {
         Ok(zone) if zone.iana_name() == Some(name) || name == "UTC" => None,
-        Ok(zone) => Some(format!(
-            "`{}` is written `{}`",
-            printable(name),
-            zone.iana_name().unwrap_or("UTC")
-        )),
+        Ok(zone) => Some(format!("`{}` is written `{}`", printable(name), zone.iana_name().unwrap_or("UTC"))),
         Err(_) => Some(format!("`{}` is no IANA time zone", printable(name))),
     }
 }
@@ -103,9 +73,7 @@ pub(super) fn zone_fault(name: &str) -> Option<String> {
 pub(super) fn in_words(key: &str) -> String {
     let words = key.replace(['_', '-'], " ");
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Notes a second use of something that must be unique.
@@ -116,28 +84,16 @@ pub(super) struct Unique {
 
 impl Unique {
     pub(super) fn new(what: &'static str) -> Self {
-        Self {
-            what,
-            seen: BTreeMap::new(),
-        }
+        Self { what, seen: BTreeMap::new() }
     }
 
     /// Whether `value` was not there yet.
-    pub(super) fn add(
-        &mut self,
-        value: impl Into<String>,
-        place: Place,
-        report: &Report<'_>,
-    ) -> bool {
+    pub(super) fn add(&mut self, value: impl Into<String>, place: Place, report: &Report<'_>) -> bool {
         let value = value.into();
         if let Some(line) = self.seen.get(&value) {
             report.add(
                 place,
-                format!(
-                    "{} `{}` is written twice, first in line {line}",
-                    self.what,
-                    printable(&value)
-                ),
+                format!("{} `{}` is written twice, first in line {line}", self.what, printable(&value)),
                 "each must be unique",
             );
             return false;

@@ -11,13 +11,10 @@ mod people;
 
 pub use chart::{ChartFile, MarkWord, OrientWord, ScaleWord, StackWord};
 pub use connections::{ConnectionFile, ConnectionsFile, SourceKind};
-pub use dashboard::{
-    AccessFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, TileFile,
-};
+pub use dashboard::{AccessFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, TileFile};
 pub use one_or_many::OneOrMany;
 pub use people::{
-    AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile,
-    OrganizationFile, PeopleFile,
+    AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, OrganizationFile, PeopleFile,
 };
 
 pub use crate::yaml::{Entries, Entry, Field};

@@ -6,10 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BooleanBuilder, Decimal128Builder, Int32Builder, Int64Builder, StringBuilder,
-    TimestampMicrosecondBuilder,
-};
+use arrow_array::builder::{BooleanBuilder, Decimal128Builder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use jiff::ToSpan as _;
@@ -61,30 +58,18 @@ pub enum SampleError {
 /// # Errors
 /// [`SampleError`] names the file.
 pub fn generate_data(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(), SampleError> {
-    std::fs::create_dir_all(dir).map_err(|source| SampleError::Io {
-        path: dir.to_owned(),
-        source,
-    })?;
+    std::fs::create_dir_all(dir).map_err(|source| SampleError::Io { path: dir.to_owned(), source })?;
     let orders = dir.join("orders.parquet");
     if orders.exists() {
         progress(ORDERS, ORDERS);
     } else {
         generate_orders(&orders, ORDERS, progress)?;
     }
-    for (name, content) in [
-        ("targets.csv", targets as fn() -> String),
-        ("traffic.json", traffic),
-    ] {
+    for (name, content) in [("targets.csv", targets as fn() -> String), ("traffic.json", traffic)] {
         let path = dir.join(name);
         if !path.exists() {
             let content = content();
-            whole(&path, |mut file| {
-                file.write_all(content.as_bytes())
-                    .map_err(|source| SampleError::Io {
-                        path: path.clone(),
-                        source,
-                    })
-            })?;
+            whole(&path, |mut file| file.write_all(content.as_bytes()).map_err(|source| SampleError::Io { path: path.clone(), source }))?;
         }
     }
     Ok(())
@@ -94,15 +79,8 @@ pub fn generate_data(dir: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<(
 ///
 /// # Errors
 /// [`SampleError`] names the file.
-pub fn generate_orders(
-    path: &Path,
-    count: u64,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), SampleError> {
-    let failed = |source| SampleError::Parquet {
-        path: path.to_owned(),
-        source,
-    };
+pub fn generate_orders(path: &Path, count: u64, progress: &mut dyn FnMut(u64, u64)) -> Result<(), SampleError> {
+    let failed = |source| SampleError::Parquet { path: path.to_owned(), source };
     whole(path, |file| {
         let schema = schema();
         let properties = WriterProperties::builder()
@@ -111,9 +89,7 @@ pub fn generate_orders(
             // The name and version of the writing library would make the bytes differ between builds.
             .set_created_by("pressrun".to_owned())
             .build();
-        let mut writer =
-            ArrowWriter::try_new(BufWriter::new(file), Arc::clone(&schema), Some(properties))
-                .map_err(failed)?;
+        let mut writer = ArrowWriter::try_new(BufWriter::new(file), Arc::clone(&schema), Some(properties)).map_err(failed)?;
         let mut shop = Shop::new(Random::new(SEED));
         let mut rows = Rows::default();
         let mut id = 0;
@@ -130,28 +106,15 @@ pub fn generate_orders(
         if rows.len() > 0 {
             writer.write(&rows.take(&schema)?).map_err(failed)?;
         }
-        writer
-            .into_inner()
-            .map_err(failed)?
-            .flush()
-            .map_err(|source| SampleError::Io {
-                path: path.to_owned(),
-                source,
-            })?;
+        writer.into_inner().map_err(failed)?.flush().map_err(|source| SampleError::Io { path: path.to_owned(), source })?;
         progress(count, count);
         Ok(())
     })
 }
 
 /// Lets `fill` write a temporary file beside `path`, and renames it once it is complete.
-fn whole(
-    path: &Path,
-    fill: impl FnOnce(File) -> Result<(), SampleError>,
-) -> Result<(), SampleError> {
-    let failed = |source| SampleError::Io {
-        path: path.to_owned(),
-        source,
-    };
+fn whole(path: &Path, fill: impl FnOnce(File) -> Result<(), SampleError>) -> Result<(), SampleError> {
+    let failed = |source| SampleError::Io { path: path.to_owned(), source };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.partial", std::process::id()));
     let filled = File::create(&temporary).map_err(failed).and_then(fill);
@@ -166,11 +129,7 @@ fn schema() -> SchemaRef {
     let money = || DataType::Decimal128(12, 2);
     Arc::new(Schema::new(vec![
         Field::new("order_id", DataType::Int64, false),
-        Field::new(
-            "ordered_at",
-            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            false,
-        ),
+        Field::new("ordered_at", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
         Field::new("customer", DataType::Utf8, false),
         Field::new("country", DataType::Utf8, false),
         Field::new("region", DataType::Utf8, false),
@@ -199,7 +158,7 @@ struct Rows {
     /// price, cost, discount, refunded_amount.
     money: [Decimal128Builder; 4],
     rating: Int32Builder,
-    first_order: BooleanBuilder,
+    is_first: BooleanBuilder,
 }
 
 impl Rows {
@@ -211,49 +170,29 @@ impl Rows {
         self.count += 1;
         self.id.append_value(id);
         self.ordered_at.append_value(order.second * 1_000_000);
-        let texts = [
-            order.customer.as_str(),
-            order.country,
-            order.region,
-            order.category,
-            order.product,
-            order.channel,
-            order.status,
-        ];
+        let texts = [order.customer.as_str(), order.country, order.region, order.category, order.product, order.channel, order.status];
         for (builder, text) in self.texts.iter_mut().zip(texts) {
             builder.append_value(text);
         }
         self.quantity.append_value(order.quantity);
-        let money = [
-            Some(order.price_cents),
-            Some(order.cost_cents),
-            order.discount_cents,
-            order.refunded_cents,
-        ];
+        let money = [Some(order.price_cents), Some(order.cost_cents), order.discount_cents, order.refunded_cents];
         for (builder, cents) in self.money.iter_mut().zip(money) {
             builder.append_option(cents.map(i128::from));
         }
         self.rating.append_option(order.rating);
-        self.first_order.append_value(order.first_order);
+        self.is_first.append_value(order.is_first);
     }
 
     fn take(&mut self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
         self.count = 0;
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(self.id.finish()),
-            Arc::new(self.ordered_at.finish().with_timezone("UTC")),
-        ];
-        columns.extend(
-            self.texts
-                .iter_mut()
-                .map(|builder| Arc::new(builder.finish()) as ArrayRef),
-        );
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(self.id.finish()), Arc::new(self.ordered_at.finish().with_timezone("UTC"))];
+        columns.extend(self.texts.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
         columns.push(Arc::new(self.quantity.finish()));
         for builder in &mut self.money {
             columns.push(Arc::new(builder.finish().with_precision_and_scale(12, 2)?));
         }
         columns.push(Arc::new(self.rating.finish()));
-        columns.push(Arc::new(self.first_order.finish()));
+        columns.push(Arc::new(self.is_first.finish()));
         RecordBatch::try_new(Arc::clone(schema), columns)
     }
 }
@@ -270,11 +209,7 @@ fn targets() -> String {
                 7 | 8 => 0.9,
                 _ => 1.0,
             };
-            let target = 560_000.0
-                * share
-                * season
-                * (1.0 + 0.024 * f64::from(at))
-                * (0.96 + 0.08 * random.unit());
+            let target = 560_000.0 * share * season * (1.0 + 0.024 * f64::from(at)) * (0.96 + 0.08 * random.unit());
             let _ = writeln!(out, "{month},{region},{}", (target / 500.0).round() * 500.0);
         }
         month = month.saturating_add(1.month());
@@ -287,20 +222,11 @@ fn traffic() -> String {
     let mut random = Random::new(SEED ^ 2);
     let mut out = String::new();
     for (at, (day, _)) in Calendar::new(0).enumerate() {
-        for (source, share, conversion) in [
-            ("Search", 0.41, 0.021),
-            ("Direct", 0.24, 0.034),
-            ("Social", 0.16, 0.011),
-            ("E-mail", 0.12, 0.046),
-            ("Partners", 0.07, 0.027),
-        ] {
-            let drift = if source == "Social" {
-                1.0 + at as f64 / 1_100.0
-            } else {
-                1.0
-            };
-            let visits =
-                9_000.0 * share * drift * Calendar::weight(day, at) * (0.9 + 0.2 * random.unit());
+        for (source, share, conversion) in
+            [("Search", 0.41, 0.021), ("Direct", 0.24, 0.034), ("Social", 0.16, 0.011), ("E-mail", 0.12, 0.046), ("Partners", 0.07, 0.027)]
+        {
+            let drift = if source == "Social" { 1.0 + at as f64 / 1_100.0 } else { 1.0 };
+            let visits = 9_000.0 * share * drift * Calendar::weight(day, at) * (0.9 + 0.2 * random.unit());
             let signups = visits * conversion * (0.85 + 0.3 * random.unit());
             let bounced = visits * (0.34 + 0.12 * random.unit());
             let _ = writeln!(
@@ -317,8 +243,6 @@ fn traffic() -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
@@ -331,19 +255,11 @@ mod tests {
         for path in &paths {
             generate_orders(path, 20_000, &mut |done, total| heard.push((done, total))).unwrap();
         }
-        assert_eq!(
-            std::fs::read(&paths[0]).unwrap(),
-            std::fs::read(&paths[1]).unwrap()
-        );
+        assert_eq!(std::fs::read(&paths[0]).unwrap(), std::fs::read(&paths[1]).unwrap());
         assert_eq!(heard.last(), Some(&(20_000, 20_000)));
-        let reader =
-            ParquetRecordBatchReaderBuilder::try_new(File::open(&paths[0]).unwrap()).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&paths[0]).unwrap()).unwrap();
         assert_eq!(reader.metadata().file_metadata().num_rows(), 20_000);
-        assert_eq!(
-            std::fs::read_dir(dir.path()).unwrap().count(),
-            2,
-            "no temporary file is left"
-        );
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "no temporary file is left");
     }
 
     #[test]
@@ -353,10 +269,6 @@ mod tests {
         assert_eq!(traffic.lines().count(), 1096 * 5);
         assert!(traffic.lines().next().unwrap().contains("2023-11-24"));
         assert!(traffic.lines().last().unwrap().contains("2026-11-23"));
-        assert!(
-            traffic
-                .lines()
-                .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
-        );
+        assert!(traffic.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
     }
 }

@@ -14,47 +14,17 @@ pub use data::{ORDERS, SampleError, generate_data, generate_orders};
 
 /// Every file of the sample catalog: relative path and content.
 pub const FILES: [(&str, &str); 11] = [
-    (
-        "connections.yaml",
-        include_str!("../../sample/connections.yaml"),
-    ),
+    ("connections.yaml", include_str!("../../sample/connections.yaml")),
     ("people.yaml", include_str!("../../sample/people.yaml")),
-    (
-        "dashboards/daily-slack-update.yaml",
-        include_str!("../../sample/dashboards/daily-slack-update.yaml"),
-    ),
-    (
-        "dashboards/external-users.yaml",
-        include_str!("../../sample/dashboards/external-users.yaml"),
-    ),
-    (
-        "dashboards/orders-2.yaml",
-        include_str!("../../sample/dashboards/orders-2.yaml"),
-    ),
-    (
-        "dashboards/orders.yaml",
-        include_str!("../../sample/dashboards/orders.yaml"),
-    ),
-    (
-        "dashboards/pricing-study.yaml",
-        include_str!("../../sample/dashboards/pricing-study.yaml"),
-    ),
-    (
-        "dashboards/query.yaml",
-        include_str!("../../sample/dashboards/query.yaml"),
-    ),
-    (
-        "dashboards/scratchpad.yaml",
-        include_str!("../../sample/dashboards/scratchpad.yaml"),
-    ),
-    (
-        "dashboards/web-traffic.yaml",
-        include_str!("../../sample/dashboards/web-traffic.yaml"),
-    ),
-    (
-        "dashboards/weekly-regional-report.yaml",
-        include_str!("../../sample/dashboards/weekly-regional-report.yaml"),
-    ),
+    ("dashboards/daily-slack-update.yaml", include_str!("../../sample/dashboards/daily-slack-update.yaml")),
+    ("dashboards/external-users.yaml", include_str!("../../sample/dashboards/external-users.yaml")),
+    ("dashboards/orders-2.yaml", include_str!("../../sample/dashboards/orders-2.yaml")),
+    ("dashboards/orders.yaml", include_str!("../../sample/dashboards/orders.yaml")),
+    ("dashboards/pricing-study.yaml", include_str!("../../sample/dashboards/pricing-study.yaml")),
+    ("dashboards/query.yaml", include_str!("../../sample/dashboards/query.yaml")),
+    ("dashboards/scratchpad.yaml", include_str!("../../sample/dashboards/scratchpad.yaml")),
+    ("dashboards/web-traffic.yaml", include_str!("../../sample/dashboards/web-traffic.yaml")),
+    ("dashboards/weekly-regional-report.yaml", include_str!("../../sample/dashboards/weekly-regional-report.yaml")),
 ];
 
 /// Writes the files of the sample catalog into `dir`, which is created, beside an empty `data` folder. What exists stays as it is.

@@ -1,5 +1,4 @@
 //! Whole catalogs: what loads, what is refused and what the refusals say.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod follow;
 mod hostile;
@@ -58,35 +57,18 @@ fn write(dir: &Path, path: &str, text: impl AsRef<[u8]>) {
 
 /// A folder that loads.
 fn good() -> TempDir {
-    folder(&[
-        ("connections.yaml", CONNECTIONS),
-        ("people.yaml", PEOPLE),
-        ("dashboards/orders.yaml", DASHBOARD),
-    ])
+    folder(&[("connections.yaml", CONNECTIONS), ("people.yaml", PEOPLE), ("dashboards/orders.yaml", DASHBOARD)])
 }
 
 /// Loads with one secret in the environment.
 fn loaded(dir: &TempDir) -> Result<Catalog, Vec<Problem>> {
-    let environment = |name: &str| {
-        (name == "WAREHOUSE_URL").then(|| "postgres://blob:s3cret@db.example.com/shop".to_owned())
-    };
-    load_with(
-        dir.path(),
-        LoadOptions {
-            environment: &environment,
-            require_secrets: true,
-        },
-    )
+    let environment = |name: &str| (name == "WAREHOUSE_URL").then(|| "postgres://blob:s3cret@db.example.com/shop".to_owned());
+    load_with(dir.path(), LoadOptions { environment: &environment, require_secrets: true })
 }
 
 /// The good catalog with one file replaced, and what is said about it.
 fn refused(path: &str, text: &str) -> Vec<String> {
     let dir = good();
     write(dir.path(), path, text);
-    loaded(&dir)
-        .err()
-        .unwrap_or_default()
-        .iter()
-        .map(|problem| problem.to_string().replace("\nhint: ", " | "))
-        .collect()
+    loaded(&dir).err().unwrap_or_default().iter().map(|problem| problem.to_string().replace("\nhint: ", " | ")).collect()
 }

@@ -7,27 +7,14 @@ fn a_good_catalog_loads_with_its_defaults() {
     let catalog = loaded(&good()).unwrap();
     assert_eq!(catalog.version.len(), 64);
     let member = &catalog.members[0];
-    assert_eq!(
-        member.attributes["region"],
-        AttributeValue::Many(vec![Scalar::Text("US".into())])
-    );
-    assert_eq!(
-        catalog.groups[0].members,
-        [member.id],
-        "addresses are compared without case"
-    );
+    assert_eq!(member.attributes["region"], AttributeValue::Many(vec![Scalar::Text("US".into())]));
+    assert_eq!(catalog.groups[0].members, [member.id], "addresses are compared without case");
     let document = &catalog.documents["12db1a0a"];
     let dashboard = document.dashboard.as_ref().unwrap();
-    assert_eq!(
-        dashboard.connection.as_str(),
-        "warehouse",
-        "the only connection may be left out"
-    );
+    assert_eq!(dashboard.connection.as_str(), "warehouse", "the only connection may be left out");
     let tile = &dashboard.tiles["1"];
     assert_eq!(tile.title, "1");
-    let TileBody::Query(query) = &tile.body else {
-        unreachable!()
-    };
+    let TileBody::Query(query) = &tile.body else { unreachable!() };
     assert_eq!((query.limit, query.chart.mark), (1000, Mark::Bar));
     assert_eq!(dashboard.filters["region"].label, "Region");
 }
@@ -35,24 +22,14 @@ fn a_good_catalog_loads_with_its_defaults() {
 #[test]
 fn all_problems_of_all_files_are_reported_at_once() {
     let dir = folder(&[
-        (
-            "connections.yaml",
-            "connections:\n  warehouse: { kind: fils }\n",
-        ),
-        (
-            "people.yaml",
-            "organization: { id: 12, name: Blobs }\nmembers: []\n",
-        ),
+        ("connections.yaml", "connections:\n  warehouse: { kind: fils }\n"),
+        ("people.yaml", "organization: { id: 12, name: Blobs }\nmembers: []\n"),
         (
             "dashboards/a.yaml",
             "identifer: a\nname: A\ntiles:\n  one: { sql: 'select {{ filter(\"x\", \"y\") }}', at: { x: 20, y: 0, w: 8, h: 2 } }\n  two: { markdown: hi, at: { x: a, y: 0, w: 8, h: 2 }, colour: red }\n",
         ),
     ]);
-    let said: Vec<String> = loaded(&dir)
-        .unwrap_err()
-        .iter()
-        .map(|p| p.to_string().replace("\nhint: ", " | "))
-        .collect();
+    let said: Vec<String> = loaded(&dir).unwrap_err().iter().map(|p| p.to_string().replace("\nhint: ", " | ")).collect();
     insta::assert_snapshot!(said.join("\n"), @r"
 connections.yaml:2:22: `fils` is not known here | did you mean `files`?
 dashboards/a.yaml:1:1: `identifier` is missing | add `identifier: …`
@@ -68,60 +45,19 @@ people.yaml:1:21: `12` is no UUID | write the hyphenated form, such as 7f1c0e52-
 #[test]
 fn one_fault_gives_one_problem_with_its_place() {
     let mut wrong = Vec::new();
-    let after =
-        |text: &str| DASHBOARD.replace("name: Orders\n", &format!("name: Orders\n{text}\n"));
+    let after = |text: &str| DASHBOARD.replace("name: Orders\n", &format!("name: Orders\n{text}\n"));
     let chart = |text: &str| DASHBOARD.replace("mark: bar, x: region, y: n", text);
     for (case, text, expected) in [
-        (
-            "unknown key",
-            after("timezon: UTC"),
-            "3:1: unknown key `timezon` | did you mean `timezone`?",
-        ),
-        (
-            "key twice",
-            after("name: Again"),
-            "3:1: key `name` is written twice | keep one of them",
-        ),
-        (
-            "zone",
-            after("timezone: Mars/Olympus"),
-            "3:11: `Mars/Olympus` is no IANA time zone",
-        ),
-        (
-            "group",
-            after("access: { groups: [sale] }"),
-            "3:20: there is no group `sale` | did you mean `sales`?",
-        ),
-        (
-            "no groups",
-            after("access: { groups: [] }"),
-            "3:19: `groups` is empty",
-        ),
-        (
-            "connection",
-            after("connection: warehose"),
-            "3:13: there is no connection `warehose` | did you mean `warehouse`?",
-        ),
-        (
-            "identifier",
-            DASHBOARD.replace("12db1a0a", "a/b"),
-            "1:13: `a/b` cannot be an identifier",
-        ),
-        (
-            "missing name",
-            DASHBOARD.replace("name: Orders\n", ""),
-            "1:1: `name` is missing",
-        ),
-        (
-            "filter type",
-            DASHBOARD.replace("type: string", "type: strin"),
-            "4:19: `strin` is not known here | did you mean `string`?",
-        ),
-        (
-            "filter default",
-            DASHBOARD.replace("default: [US]", "default: US"),
-            "4:36: a filter expression is an object or a list",
-        ),
+        ("unknown key", after("timezon: UTC"), "3:1: unknown key `timezon` | did you mean `timezone`?"),
+        ("key twice", after("name: Again"), "3:1: key `name` is written twice | keep one of them"),
+        ("zone", after("timezone: Mars/Olympus"), "3:11: `Mars/Olympus` is no IANA time zone"),
+        ("group", after("access: { groups: [sale] }"), "3:20: there is no group `sale` | did you mean `sales`?"),
+        ("no groups", after("access: { groups: [] }"), "3:19: `groups` is empty"),
+        ("connection", after("connection: warehose"), "3:13: there is no connection `warehose` | did you mean `warehouse`?"),
+        ("identifier", DASHBOARD.replace("12db1a0a", "a/b"), "1:13: `a/b` cannot be an identifier"),
+        ("missing name", DASHBOARD.replace("name: Orders\n", ""), "1:1: `name` is missing"),
+        ("filter type", DASHBOARD.replace("type: string", "type: strin"), "4:19: `strin` is not known here | did you mean `string`?"),
+        ("filter default", DASHBOARD.replace("default: [US]", "default: US"), "4:36: a filter expression is an object or a list"),
         (
             "unknown filter",
             DASHBOARD.replace("filter('region'", "filter('Region'"),
@@ -132,109 +68,39 @@ fn one_fault_gives_one_problem_with_its_place() {
             DASHBOARD.replace("filter('region'", "user_attribute('regions'"),
             "9:7: there is no user attribute `regions` | did you mean `region`?",
         ),
-        (
-            "template",
-            DASHBOARD.replace(") }}", ")"),
-            "9:7: in the template: syntax error",
-        ),
-        (
-            "outside",
-            DASHBOARD.replace("w: 12", "w: 25"),
-            "11:9: columns 0 to 25 are outside of the grid",
-        ),
-        (
-            "no width",
-            DASHBOARD.replace("w: 12, ", ""),
-            "11:9: `w` is missing in `at`",
-        ),
-        (
-            "negative",
-            DASHBOARD.replace("x: 0", "x: -1"),
-            "11:14: `-1` where a number from 0 to 65535 is expected",
-        ),
-        (
-            "limit",
-            DASHBOARD.replace("    sql:", "    limit: 0\n    sql:"),
-            "7:12: `limit` is 0",
-        ),
-        (
-            "page",
-            DASHBOARD.replace("    sql:", "    page: Two\n    sql:"),
-            "7:11: there is no page `Two` | there are no pages in `pages`",
-        ),
-        (
-            "both bodies",
-            DASHBOARD.replace("    sql:", "    markdown: hi\n    sql:"),
-            "7:15: the tile has both `sql` and `markdown`",
-        ),
-        (
-            "mark",
-            chart("mark: bars, x: region, y: n"),
-            "10:20: `bars` is not known here | did you mean `bar`?",
-        ),
-        (
-            "kpi without value",
-            chart("mark: kpi"),
-            "10:12: mark `kpi` needs `value`",
-        ),
-        (
-            "bar without y",
-            chart("mark: bar, x: region"),
-            "10:12: mark `bar` needs `y`",
-        ),
-        (
-            "channel of another mark",
-            chart("mark: line, x: a, y: b, value: c"),
-            "10:45: mark `line` does not use `value`",
-        ),
+        ("template", DASHBOARD.replace(") }}", ")"), "9:7: in the template: syntax error"),
+        ("outside", DASHBOARD.replace("w: 12", "w: 25"), "11:9: columns 0 to 25 are outside of the grid"),
+        ("no width", DASHBOARD.replace("w: 12, ", ""), "11:9: `w` is missing in `at`"),
+        ("negative", DASHBOARD.replace("x: 0", "x: -1"), "11:14: `-1` where a number from 0 to 65535 is expected"),
+        ("limit", DASHBOARD.replace("    sql:", "    limit: 0\n    sql:"), "7:12: `limit` is 0"),
+        ("page", DASHBOARD.replace("    sql:", "    page: Two\n    sql:"), "7:11: there is no page `Two` | there are no pages in `pages`"),
+        ("both bodies", DASHBOARD.replace("    sql:", "    markdown: hi\n    sql:"), "7:15: the tile has both `sql` and `markdown`"),
+        ("mark", chart("mark: bars, x: region, y: n"), "10:20: `bars` is not known here | did you mean `bar`?"),
+        ("kpi without value", chart("mark: kpi"), "10:12: mark `kpi` needs `value`"),
+        ("bar without y", chart("mark: bar, x: region"), "10:12: mark `bar` needs `y`"),
+        ("channel of another mark", chart("mark: line, x: a, y: b, value: c"), "10:45: mark `line` does not use `value`"),
         (
             "two ways to make series",
             chart("mark: line, x: a, y: [b, c], color: d"),
             "10:35: several columns of `y` make the series already",
         ),
-        (
-            "slices",
-            chart("mark: donut, y: n"),
-            "10:20: mark `donut` needs `x` or `color` for its slices",
-        ),
+        ("slices", chart("mark: donut, y: n"), "10:20: mark `donut` needs `x` or `color` for its slices"),
         (
             "stacked logarithms",
             chart("mark: bar, x: a, y: b, stack: true, scale: log"),
             "10:57: stacked values have no meaning on a logarithmic scale",
         ),
-        (
-            "boolean",
-            chart("mark: table, totals: yes"),
-            "10:35: `yes` where true or false is expected | write `true` or `false`",
-        ),
-        (
-            "no dashboard",
-            after("dashboard: false"),
-            "5:3: `filters` in a document without a dashboard",
-        ),
+        ("boolean", chart("mark: table, totals: yes"), "10:35: `yes` where true or false is expected | write `true` or `false`"),
+        ("no dashboard", after("dashboard: false"), "5:3: `filters` in a document without a dashboard"),
         ("not YAML", DASHBOARD.replace("{ type", "{{ type"), "4:"),
-        (
-            "two documents",
-            format!("{DASHBOARD}---\nname: x\n"),
-            "12:1: a second YAML document in one file",
-        ),
-        (
-            "a list",
-            "- a\n".to_owned(),
-            "1:1: a list where a mapping is expected",
-        ),
-        (
-            "a text",
-            "hello".to_owned(),
-            "1:1: `hello` where a mapping is expected",
-        ),
+        ("two documents", format!("{DASHBOARD}---\nname: x\n"), "12:1: a second YAML document in one file"),
+        ("a list", "- a\n".to_owned(), "1:1: a list where a mapping is expected"),
+        ("a text", "hello".to_owned(), "1:1: `hello` where a mapping is expected"),
         ("empty", String::new(), "1:1: the file is empty"),
     ] {
         let said = refused("dashboards/orders.yaml", &text);
         let expected = format!("dashboards/orders.yaml:{expected}");
-        let right = said
-            .first()
-            .is_some_and(|first| first.starts_with(&expected))
+        let right = said.first().is_some_and(|first| first.starts_with(&expected))
             && (said.len() == 1 || case == "no dashboard")
             && said.iter().all(|line| line.contains(" | "));
         if !right {
@@ -246,33 +112,12 @@ fn one_fault_gives_one_problem_with_its_place() {
 
 #[test]
 fn tiles_may_touch_but_not_overlap_on_one_page() {
-    let second =
-        |text: &str| format!("pages: [A, B]\n{DASHBOARD}  two: {{ markdown: hi, {text} }}\n");
-    assert!(
-        refused(
-            "dashboards/orders.yaml",
-            &second("at: { x: 12, y: 0, w: 12, h: 8 }")
-        )
-        .is_empty()
-    );
-    assert!(
-        refused(
-            "dashboards/orders.yaml",
-            &second("at: { x: 0, y: 0, w: 12, h: 8 }, page: B")
-        )
-        .is_empty()
-    );
+    let second = |text: &str| format!("pages: [A, B]\n{DASHBOARD}  two: {{ markdown: hi, {text} }}\n");
+    assert!(refused("dashboards/orders.yaml", &second("at: { x: 12, y: 0, w: 12, h: 8 }")).is_empty());
+    assert!(refused("dashboards/orders.yaml", &second("at: { x: 0, y: 0, w: 12, h: 8 }, page: B")).is_empty());
     assert!(refused("dashboards/orders.yaml", &second("hidden: true")).is_empty());
-    let said = refused(
-        "dashboards/orders.yaml",
-        &second("at: { x: 11, y: 7, w: 12, h: 8 }"),
-    );
-    assert_eq!(
-        said,
-        [
-            "dashboards/orders.yaml:13:28: tile `two` overlaps tile `1` | tile `1` ends at x 12 and y 8"
-        ]
-    );
+    let said = refused("dashboards/orders.yaml", &second("at: { x: 11, y: 7, w: 12, h: 8 }"));
+    assert_eq!(said, ["dashboards/orders.yaml:13:28: tile `two` overlaps tile `1` | tile `1` ends at x 12 and y 8"]);
 }
 
 #[test]
@@ -285,18 +130,8 @@ fn people_are_checked_among_one_another() {
             "Blob@MYORG.co",
             "people.yaml:7:33: mail address `blob@myorg.co` is written twice, first in line 6",
         ),
-        (
-            "no address",
-            "blobby@myorg.co",
-            "blobby",
-            "people.yaml:7:33: `blobby` is no mail address",
-        ),
-        (
-            "id",
-            "name: Blobby Hill",
-            "id: x, name: Blobby Hill",
-            "people.yaml:7:11: `x` is no UUID",
-        ),
+        ("no address", "blobby@myorg.co", "blobby", "people.yaml:7:33: `blobby` is no mail address"),
+        ("id", "name: Blobby Hill", "id: x, name: Blobby Hill", "people.yaml:7:11: `x` is no UUID"),
         (
             "unknown member",
             "BLOB@myorg.co",
@@ -309,36 +144,11 @@ fn people_are_checked_among_one_another() {
             "{ regio: [US] }",
             "people.yaml:6:73: there is no user attribute `regio` | did you mean `region`?",
         ),
-        (
-            "no list",
-            "{ region: [US] }",
-            "{ region: US }",
-            "people.yaml:6:81: `region` has several values, so its value is a list",
-        ),
-        (
-            "no number",
-            "{ region: [US] }",
-            "{ is_admin: x }",
-            "people.yaml:6:83: `is_admin` is of type Number",
-        ),
-        (
-            "abbreviation",
-            "{ region: [US] }",
-            "{ omni_user_timezone: EST }",
-            "people.yaml:6:93: `EST` is an abbreviation",
-        ),
-        (
-            "read-only attribute",
-            "{ region: [US] }",
-            "{ omni_user_name: x }",
-            "people.yaml:6:73: `omni_user_name` cannot be set",
-        ),
-        (
-            "defined system attribute",
-            "is_admin: {",
-            "omni_user_id: {",
-            "people.yaml:4:3: `omni_user_id` is a system attribute",
-        ),
+        ("no list", "{ region: [US] }", "{ region: US }", "people.yaml:6:81: `region` has several values, so its value is a list"),
+        ("no number", "{ region: [US] }", "{ is_admin: x }", "people.yaml:6:83: `is_admin` is of type Number"),
+        ("abbreviation", "{ region: [US] }", "{ omni_user_timezone: EST }", "people.yaml:6:93: `EST` is an abbreviation"),
+        ("read-only attribute", "{ region: [US] }", "{ omni_user_name: x }", "people.yaml:6:73: `omni_user_name` cannot be set"),
+        ("defined system attribute", "is_admin: {", "omni_user_id: {", "people.yaml:4:3: `omni_user_id` is a system attribute"),
         (
             "group twice",
             "groups:\n",
@@ -377,119 +187,42 @@ fn member_ids_are_made_once_and_stay() {
 #[test]
 fn secrets_come_from_the_environment_or_a_file_and_are_never_printed() {
     let dir = good();
-    write(
-        dir.path(),
-        "secret",
-        "postgres://blob:s3cret@db.example.com/shop\n",
-    );
+    write(dir.path(), "secret", "postgres://blob:s3cret@db.example.com/shop\n");
     for settings in ["url: '${WAREHOUSE_URL}'", "url_file: secret"] {
-        write(
-            dir.path(),
-            "connections.yaml",
-            format!("connections: {{ warehouse: {{ kind: postgres, {settings} }} }}"),
-        );
+        write(dir.path(), "connections.yaml", format!("connections: {{ warehouse: {{ kind: postgres, {settings} }} }}"));
         let catalog = loaded(&dir).unwrap();
-        let SourceSettings::Postgres { url } = &catalog.connections["warehouse"].source else {
-            unreachable!()
-        };
-        assert_eq!(
-            url.expose(),
-            "postgres://blob:s3cret@db.example.com/shop",
-            "{settings}"
-        );
+        let SourceSettings::Postgres { url } = &catalog.connections["warehouse"].source else { unreachable!() };
+        assert_eq!(url.expose(), "postgres://blob:s3cret@db.example.com/shop", "{settings}");
         assert!(!format!("{catalog:?}").contains("s3cret"));
     }
     for (case, settings, expected) in [
-        (
-            "not set",
-            "url: '${OTHER}'",
-            "environment variable `OTHER` is not set",
-        ),
-        (
-            "password in the file",
-            "url: 'postgres://blob:s3cret@db.example.com/shop'",
-            "the address holds a password in plain text",
-        ),
-        (
-            "no address",
-            "url: 'mysql://db.example.com'",
-            "the address of the server cannot be read",
-        ),
+        ("not set", "url: '${OTHER}'", "environment variable `OTHER` is not set"),
+        ("password in the file", "url: 'postgres://blob:s3cret@db.example.com/shop'", "the address holds a password in plain text"),
+        ("no address", "url: 'mysql://db.example.com'", "the address of the server cannot be read"),
         ("nothing", "timezone: UTC", "`url` is missing"),
-        (
-            "no file",
-            "url_file: nowhere",
-            "the file `nowhere` cannot be read",
-        ),
-        (
-            "both",
-            "url: '${WAREHOUSE_URL}', url_file: secret",
-            "both `url` and `url_file` are written",
-        ),
-        (
-            "open brace",
-            "url: '${OTHER'",
-            "`${` is not followed by a variable's name and `}`",
-        ),
+        ("no file", "url_file: nowhere", "the file `nowhere` cannot be read"),
+        ("both", "url: '${WAREHOUSE_URL}', url_file: secret", "both `url` and `url_file` are written"),
+        ("open brace", "url: '${OTHER'", "`${` is not followed by a variable's name and `}`"),
     ] {
-        let said = refused(
-            "connections.yaml",
-            &format!("connections: {{ warehouse: {{ kind: postgres, {settings} }} }}"),
-        );
-        assert!(
-            said.len() == 1 && said[0].contains(expected),
-            "{case}: {said:#?}"
-        );
+        let said = refused("connections.yaml", &format!("connections: {{ warehouse: {{ kind: postgres, {settings} }} }}"));
+        assert!(said.len() == 1 && said[0].contains(expected), "{case}: {said:#?}");
         assert!(!said[0].contains("s3cret"), "{case}");
     }
-    write(
-        dir.path(),
-        "connections.yaml",
-        "connections: { warehouse: { kind: postgres, url: '${OTHER}' } }",
-    );
-    assert!(
-        crate::check(dir.path()).is_ok(),
-        "a check away from the server needs no secrets"
-    );
+    write(dir.path(), "connections.yaml", "connections: { warehouse: { kind: postgres, url: '${OTHER}' } }");
+    assert!(crate::check(dir.path()).is_ok(), "a check away from the server needs no secrets");
 }
 
 #[test]
 fn connections_stay_in_their_folder() {
     for (case, settings, expected) in [
-        (
-            "up",
-            "tables: { a: ../a.csv }",
-            "`../a.csv` is not below the connection's folder",
-        ),
-        (
-            "absolute",
-            "tables: { a: /etc/passwd }",
-            "`/etc/passwd` is not below the connection's folder",
-        ),
-        (
-            "no folder",
-            "folder: nowhere",
-            "there is no folder `nowhere`",
-        ),
-        (
-            "concurrency",
-            "max_concurrency: 0",
-            "`max_concurrency` is 0",
-        ),
-        (
-            "url",
-            "url: '${WAREHOUSE_URL}'",
-            "`url` does not belong to kind `files`",
-        ),
+        ("up", "tables: { a: ../a.csv }", "`../a.csv` is not below the connection's folder"),
+        ("absolute", "tables: { a: /etc/passwd }", "`/etc/passwd` is not below the connection's folder"),
+        ("no folder", "folder: nowhere", "there is no folder `nowhere`"),
+        ("concurrency", "max_concurrency: 0", "`max_concurrency` is 0"),
+        ("url", "url: '${WAREHOUSE_URL}'", "`url` does not belong to kind `files`"),
     ] {
-        let said = refused(
-            "connections.yaml",
-            &format!("connections: {{ warehouse: {{ kind: files, {settings} }} }}"),
-        );
-        assert!(
-            said.len() == 1 && said[0].contains(expected),
-            "{case}: {said:#?}"
-        );
+        let said = refused("connections.yaml", &format!("connections: {{ warehouse: {{ kind: files, {settings} }} }}"));
+        assert!(said.len() == 1 && said[0].contains(expected), "{case}: {said:#?}");
     }
 }
 
@@ -508,37 +241,20 @@ fn identifiers_are_unique_across_files() {
 fn chart_words_become_the_domain_s() {
     let chart = |text: &str| {
         let dir = good();
-        write(
-            dir.path(),
-            "dashboards/orders.yaml",
-            DASHBOARD.replace("mark: bar, x: region, y: n", text),
-        );
+        write(dir.path(), "dashboards/orders.yaml", DASHBOARD.replace("mark: bar, x: region, y: n", text));
         let catalog = loaded(&dir).unwrap();
-        let TileBody::Query(query) = catalog.documents["12db1a0a"]
-            .dashboard
-            .as_ref()
-            .unwrap()
-            .tiles["1"]
-            .body
-            .clone()
-        else {
+        let TileBody::Query(query) = catalog.documents["12db1a0a"].dashboard.as_ref().unwrap().tiles["1"].body.clone() else {
             unreachable!()
         };
         query.chart
     };
     let column = chart("mark: column, x: a, y: [b, c], stack: true");
-    assert_eq!(
-        (column.mark, column.orient, column.stack, column.y.len()),
-        (Mark::Bar, Some(Orient::Vertical), Stack::Zero, 2)
-    );
+    assert_eq!((column.mark, column.orient, column.stack, column.y.len()), (Mark::Bar, Some(Orient::Vertical), Stack::Zero, 2));
     let donut = chart("mark: donut, x: a, y: b");
     assert_eq!((donut.mark, donut.inner_radius), (Mark::Pie, 60));
     let area = chart("mark: area, x: a, y: b, stack: normalize");
     assert_eq!((area.mark, area.stack), (Mark::Area, Stack::Normalize));
-    assert_eq!(
-        chart("mark: bar, x: a, y: b, stack: none").stack,
-        Stack::None
-    );
+    assert_eq!(chart("mark: bar, x: a, y: b, stack: none").stack, Stack::None);
 }
 
 #[test]
@@ -547,19 +263,10 @@ fn versions_follow_meaning_not_form() {
         let dir = good();
         write(dir.path(), "dashboards/orders.yaml", text);
         let catalog = loaded(&dir).unwrap();
-        (
-            catalog.documents["12db1a0a"].version.clone(),
-            catalog.version,
-        )
+        (catalog.documents["12db1a0a"].version.clone(), catalog.version)
     };
     let before = version(DASHBOARD);
-    assert_eq!(
-        version(&format!(
-            "# a comment\n\n{}",
-            DASHBOARD.replace('\n', "\r\n")
-        )),
-        before
-    );
+    assert_eq!(version(&format!("# a comment\n\n{}", DASHBOARD.replace('\n', "\r\n"))), before);
     let after = version(&DASHBOARD.replace("name: Orders", "name: Order"));
     assert_ne!(after.0, before.0);
     assert_ne!(after.1, before.1);

@@ -13,20 +13,15 @@ use crate::problem::Place;
 pub(super) const PLACED: &str = "pressrun::Field";
 
 /// A value of a file, with its place.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Field<T> {
     /// Not written, or written as null.
+    #[default]
     Absent,
     /// Written, but wrong; the problem has been noted.
     Invalid(Place),
     /// Written and readable.
     Given(T, Place),
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T> Field<T> {
@@ -91,14 +86,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PlacedVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Field<T>, A::Error> {
-        let (line, column, block) = access
-            .next_element::<(u32, u32, bool)>()?
-            .unwrap_or_default();
-        let place = Place {
-            line,
-            column,
-            block,
-        };
+        let (line, column, block) = access.next_element::<(u32, u32, bool)>()?.unwrap_or_default();
+        let place = Place { line, column, block };
         // The reader has noted why; here the fault ends, so that what follows is read as well.
         match access.next_element::<T>() {
             Ok(Some(value)) => Ok(Field::Given(value, place)),
@@ -106,10 +95,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for PlacedVisitor<T> {
         }
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> Result<Field<T>, D::Error> {
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Field<T>, D::Error> {
         T::deserialize(deserializer).map(|value| Field::Given(value, Place::default()))
     }
 }

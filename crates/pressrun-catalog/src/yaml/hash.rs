@@ -20,7 +20,9 @@ fn feed(node: &Node, hasher: &mut Sha256) {
         Value::List(items) => {
             hasher.update(b"l");
             hasher.update((items.len() as u64).to_be_bytes());
-            items.iter().for_each(|item| feed(item, hasher));
+            for item in items {
+                feed(item, hasher);
+            }
         }
         Value::Map(entries) => {
             hasher.update(b"m");

@@ -15,10 +15,7 @@ impl<'a> Deserializer<'a> for PlaceReader {
     type Error = Unread;
 
     fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
-        visitor.visit_seq(PlaceParts {
-            place: self.0,
-            at: 0,
-        })
+        visitor.visit_seq(PlaceParts { place: self.0, at: 0 })
     }
 
     serde::forward_to_deserialize_any! {
@@ -36,20 +33,13 @@ struct PlaceParts {
 impl<'a> SeqAccess<'a> for PlaceParts {
     type Error = Unread;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Unread> {
+    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
         self.at += 1;
         let number = |number: u32| -> U32Deserializer<Unread> { number.into_deserializer() };
         match self.at {
             1 => seed.deserialize(number(self.place.line)).map(Some),
             2 => seed.deserialize(number(self.place.column)).map(Some),
-            3 => seed
-                .deserialize(IntoDeserializer::<Unread>::into_deserializer(
-                    self.place.block,
-                ))
-                .map(Some),
+            3 => seed.deserialize(IntoDeserializer::<Unread>::into_deserializer(self.place.block)).map(Some),
             _ => Ok(None),
         }
     }
@@ -65,19 +55,8 @@ impl<'a> Deserializer<'a> for KeyReader<'a> {
         visitor.visit_str(&self.0.text)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
-        if name == PLACED {
-            visitor.visit_seq(PlacedKey {
-                key: self.0,
-                place_given: false,
-            })
-        } else {
-            visitor.visit_newtype_struct(self)
-        }
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
+        if name == PLACED { visitor.visit_seq(PlacedKey { key: self.0, place_given: false }) } else { visitor.visit_newtype_struct(self) }
     }
 
     serde::forward_to_deserialize_any! {
@@ -95,10 +74,7 @@ struct PlacedKey<'a> {
 impl<'a> SeqAccess<'a> for PlacedKey<'a> {
     type Error = Unread;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Unread> {
+    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
         if self.place_given {
             let text: StrDeserializer<'_, Unread> = self.key.text.as_str().into_deserializer();
             return seed.deserialize(text).map(Some);

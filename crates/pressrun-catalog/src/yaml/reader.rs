@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{
-    self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
 use super::field::PLACED;
 use super::place::{KeyReader, PlaceReader};
@@ -58,11 +56,7 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong(&self, expected: &str, hint: &str) -> Unread {
-        self.report.add(
-            self.node.place,
-            format!("{} where {expected} is expected", self.found()),
-            hint,
-        );
+        self.report.add(self.node.place, format!("{} where {expected} is expected", self.found()), hint);
         Unread::Noted
     }
 
@@ -88,44 +82,26 @@ impl<'a> Reader<'a> {
         let (text, plain) = self.scalar("a whole number", HINT)?;
         let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
         if plain && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-            text.parse::<i64>()
-                .map(i128::from)
-                .map_err(|_| self.wrong("a smaller number", HINT))
+            text.parse::<i64>().map(i128::from).map_err(|_| self.wrong("a smaller number", HINT))
         } else {
             Err(self.wrong("a whole number", HINT))
         }
     }
 
-    fn map<V: Visitor<'a>>(
-        &self,
-        known: Option<&'static [&'static str]>,
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
-        match &self.node.value {
-            Value::Map(entries) => visitor.visit_map(Pairs {
-                entries: entries.iter(),
-                value: None,
-                known,
-                seen: HashSet::new(),
-                report: self.report,
-            }),
-            _ => {
-                let hint = known.map_or_else(
-                    || "write `key: value` lines".to_owned(),
-                    |known| format!("write `key: value` lines with the keys {}", list(known)),
-                );
-                Err(self.wrong("a mapping", &hint))
-            }
+    fn map<V: Visitor<'a>>(&self, known: Option<&'static [&'static str]>, visitor: V) -> Result<V::Value, Unread> {
+        if let Value::Map(entries) = &self.node.value {
+            return visitor.visit_map(Pairs { entries: entries.iter(), value: None, known, seen: HashSet::new(), report: self.report });
         }
+        let hint = known.map_or_else(
+            || "write `key: value` lines".to_owned(),
+            |known| format!("write `key: value` lines with the keys {}", list(known)),
+        );
+        Err(self.wrong("a mapping", &hint))
     }
 }
 
 fn list(words: &[&str]) -> String {
-    words
-        .iter()
-        .map(|word| format!("`{word}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// What a plain scalar means (YAML 1.2 core schema, without octal and hexadecimal numbers).
@@ -145,9 +121,7 @@ fn plain(text: &str) -> Plain<'_> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         // A leading zero is kept as text: `0958` is an identifier, not nine hundred and fifty-eight.
-        let padded = digits.len() > 1
-            && digits.starts_with('0')
-            && digits.bytes().nth(1).is_some_and(|b| b.is_ascii_digit());
+        let padded = digits.starts_with('0') && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
         if !padded && let Ok(number) = text.parse::<i64>() {
             return Plain::Integer(number);
         }
@@ -223,10 +197,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     }
 
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
-        let (text, _) = self.scalar(
-            "a text",
-            "write the text on the same line, in quotes when it has special characters",
-        )?;
+        let (text, _) = self.scalar("a text", "write the text on the same line, in quotes when it has special characters")?;
         visitor.visit_str(text)
     }
 
@@ -243,53 +214,27 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     }
 
     fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
-        if self.node.is_null() {
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
+        if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_unit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
-        if self.node.is_null() {
-            visitor.visit_unit()
-        } else {
-            Err(self.wrong("nothing", "remove the value"))
-        }
+        if self.node.is_null() { visitor.visit_unit() } else { Err(self.wrong("nothing", "remove the value")) }
     }
 
-    fn deserialize_unit_struct<V: Visitor<'a>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
+    fn deserialize_unit_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Unread> {
         self.deserialize_unit(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
         if name != PLACED {
             return visitor.visit_newtype_struct(self);
         }
-        if self.node.is_null() {
-            visitor.visit_unit()
-        } else {
-            visitor.visit_seq(Placed {
-                reader: self,
-                place_given: false,
-            })
-        }
+        if self.node.is_null() { visitor.visit_unit() } else { visitor.visit_seq(Placed { reader: self, place_given: false }) }
     }
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
         match &self.node.value {
-            Value::List(items) => visitor.visit_seq(Items {
-                items: items.iter(),
-                report: self.report,
-            }),
+            Value::List(items) => visitor.visit_seq(Items { items: items.iter(), report: self.report }),
             _ => Err(self.wrong("a list", "write `[a, b]`, or one `- item` a line")),
         }
     }
@@ -298,12 +243,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         self.deserialize_seq(visitor)
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'a>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
+    fn deserialize_tuple_struct<V: Visitor<'a>>(self, _: &'static str, _: usize, visitor: V) -> Result<V::Value, Unread> {
         self.deserialize_seq(visitor)
     }
 
@@ -311,21 +251,11 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         self.map(None, visitor)
     }
 
-    fn deserialize_struct<V: Visitor<'a>>(
-        self,
-        _: &'static str,
-        known: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
+    fn deserialize_struct<V: Visitor<'a>>(self, _: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Unread> {
         self.map(Some(known), visitor)
     }
 
-    fn deserialize_enum<V: Visitor<'a>>(
-        self,
-        _: &'static str,
-        known: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Unread> {
+    fn deserialize_enum<V: Visitor<'a>>(self, _: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Unread> {
         let hint = format!("write one of {}", list(known));
         let (text, _) = self.scalar("a word", &hint)?;
         if known.contains(&text) {
@@ -349,11 +279,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
 }
 
 /// Reads `seed` from `node`; a message without a place gets the node's.
-fn read_noting<'a, S: DeserializeSeed<'a>>(
-    seed: S,
-    node: &'a Node,
-    report: &'a Report<'a>,
-) -> Result<S::Value, Unread> {
+fn read_noting<'a, S: DeserializeSeed<'a>>(seed: S, node: &'a Node, report: &'a Report<'a>) -> Result<S::Value, Unread> {
     seed.deserialize(Reader { node, report }).map_err(|error| {
         error.note(node, report);
         Unread::Noted
@@ -368,14 +294,8 @@ struct Items<'a> {
 impl<'a> SeqAccess<'a> for Items<'a> {
     type Error = Unread;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Unread> {
-        self.items
-            .next()
-            .map(|node| read_noting(seed, node, self.report))
-            .transpose()
+    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
+        self.items.next().map(|node| read_noting(seed, node, self.report)).transpose()
     }
 }
 
@@ -388,16 +308,12 @@ struct Placed<'a> {
 impl<'a> SeqAccess<'a> for Placed<'a> {
     type Error = Unread;
 
-    fn next_element_seed<S: DeserializeSeed<'a>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Unread> {
+    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
         if self.place_given {
             return read_noting(seed, self.reader.node, self.reader.report).map(Some);
         }
         self.place_given = true;
-        seed.deserialize(PlaceReader(self.reader.node.place))
-            .map(Some)
+        seed.deserialize(PlaceReader(self.reader.node.place)).map(Some)
     }
 }
 
@@ -412,17 +328,10 @@ struct Pairs<'a> {
 impl<'a> MapAccess<'a> for Pairs<'a> {
     type Error = Unread;
 
-    fn next_key_seed<S: DeserializeSeed<'a>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Unread> {
+    fn next_key_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
         for (key, value) in self.entries.by_ref() {
             if !self.seen.insert(&key.text) {
-                self.report.add(
-                    key.place,
-                    format!("key `{}` is written twice", printable(&key.text)),
-                    "keep one of them",
-                );
+                self.report.add(key.place, format!("key `{}` is written twice", printable(&key.text)), "keep one of them");
                 continue;
             }
             if let Some(known) = self.known
@@ -433,11 +342,7 @@ impl<'a> MapAccess<'a> for Pairs<'a> {
                 } else {
                     suggest(&key.text, known.iter().copied(), "known keys")
                 };
-                self.report.add(
-                    key.place,
-                    format!("unknown key `{}`", printable(&key.text)),
-                    hint,
-                );
+                self.report.add(key.place, format!("unknown key `{}`", printable(&key.text)), hint);
                 continue;
             }
             self.value = Some(value);

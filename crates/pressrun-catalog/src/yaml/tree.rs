@@ -46,28 +46,14 @@ impl Node {
         match &self.value {
             Value::Scalar { .. } => 1,
             Value::List(items) => 1 + items.iter().map(Self::size).sum::<usize>(),
-            Value::Map(entries) => {
-                1 + entries
-                    .iter()
-                    .map(|(_, node)| 1 + node.size())
-                    .sum::<usize>()
-            }
+            Value::Map(entries) => 1 + entries.iter().map(|(_, node)| 1 + node.size()).sum::<usize>(),
         }
     }
 }
 
 enum Open {
-    List {
-        place: Place,
-        anchor: usize,
-        items: Vec<Node>,
-    },
-    Map {
-        place: Place,
-        anchor: usize,
-        entries: Vec<(Key, Node)>,
-        key: Option<Key>,
-    },
+    List { place: Place, anchor: usize, items: Vec<Node> },
+    Map { place: Place, anchor: usize, entries: Vec<(Key, Node)>, key: Option<Key> },
 }
 
 /// Parses one document. What cannot be parsed is noted, and nothing is returned.
@@ -78,43 +64,20 @@ pub(super) fn parse(text: &str, report: &Report<'_>) -> Option<Node> {
     options.flow_nesting_limit = DEPTH_MAX + 8;
     options.block_nesting_limit = DEPTH_MAX + 8;
     options.disallow_directives = true;
-    let mut builder = Builder {
-        report,
-        stack: Vec::new(),
-        anchors: HashMap::new(),
-        nodes: 0,
-        root: None,
-        documents: 0,
-    };
+    let mut builder = Builder { report, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None, documents: 0 };
     for next in Parser::new_from_str_with_options(text, options) {
         match next {
             Ok((event, span)) => builder.take(event, span)?,
             Err(error) => {
                 let marker = error.marker();
-                let place = Place {
-                    line: marker.line() as u32,
-                    column: marker.col() as u32 + 1,
-                    block: false,
-                };
-                report.add(
-                    place,
-                    format!("not valid YAML: {}", printable(&error.info())),
-                    yaml_hint(text, marker.line()),
-                );
+                let place = Place { line: marker.line() as u32, column: marker.col() as u32 + 1, block: false };
+                report.add(place, format!("not valid YAML: {}", printable(&error.info())), yaml_hint(text, marker.line()));
                 return None;
             }
         }
     }
     if builder.root.is_none() {
-        report.add(
-            Place {
-                line: 1,
-                column: 1,
-                block: false,
-            },
-            "the file is empty",
-            "write `key: value` lines, or delete the file",
-        );
+        report.add(Place { line: 1, column: 1, block: false }, "the file is empty", "write `key: value` lines, or delete the file");
     }
     builder.root
 }
@@ -131,15 +94,8 @@ fn yaml_hint(text: &str, line: usize) -> &'static str {
 
 fn check_characters(text: &str, report: &Report<'_>) -> Option<()> {
     for (at, line) in text.split('\n').enumerate() {
-        if let Some(column) = line
-            .chars()
-            .position(|c| c == '\0' || (c.is_control() && !matches!(c, '\t' | '\r' | '\u{85}')))
-        {
-            let place = Place {
-                line: at as u32 + 1,
-                column: column as u32 + 1,
-                block: false,
-            };
+        if let Some(column) = line.chars().position(|c| c == '\0' || (c.is_control() && !matches!(c, '\t' | '\r' | '\u{85}'))) {
+            let place = Place { line: at as u32 + 1, column: column as u32 + 1, block: false };
             report.add(
                 place,
                 "a control character, which YAML does not allow",
@@ -163,72 +119,36 @@ struct Builder<'r, 'f> {
 impl Builder<'_, '_> {
     /// `None` ends the parse; the reason has been noted.
     fn take(&mut self, event: Event<'_>, span: Span) -> Option<()> {
-        let place = Place {
-            line: span.start.line() as u32,
-            column: span.start.col() as u32 + 1,
-            block: false,
-        };
+        let place = Place { line: span.start.line() as u32, column: span.start.col() as u32 + 1, block: false };
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    self.report.add(
-                        place,
-                        "a second YAML document in one file",
-                        "split the file where `---` stands",
-                    );
+                    self.report.add(place, "a second YAML document in one file", "split the file where `---` stands");
                     return None;
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && !is_text_tag(tag.as_deref());
                 self.check_tag(tag.as_deref(), place);
-                let place = Place {
-                    block: matches!(style, ScalarStyle::Literal | ScalarStyle::Folded),
-                    ..place
-                };
-                let node = Node {
-                    place,
-                    value: Value::Scalar {
-                        text: text.into_owned(),
-                        plain,
-                    },
-                };
+                let place = Place { block: matches!(style, ScalarStyle::Literal | ScalarStyle::Folded), ..place };
+                let node = Node { place, value: Value::Scalar { text: text.into_owned(), plain } };
                 self.count(1, place)?;
                 self.remember(anchor, &node);
                 self.place_node(node)?;
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.check_tag(tag.as_deref(), place);
-                self.open(
-                    Open::List {
-                        place,
-                        anchor,
-                        items: Vec::new(),
-                    },
-                    place,
-                )?;
+                self.open(Open::List { place, anchor, items: Vec::new() }, place)?;
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.check_tag(tag.as_deref(), place);
-                self.open(
-                    Open::Map {
-                        place,
-                        anchor,
-                        entries: Vec::new(),
-                        key: None,
-                    },
-                    place,
-                )?;
+                self.open(Open::Map { place, anchor, entries: Vec::new(), key: None }, place)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close()?,
             Event::Alias(id) => {
                 let Some(target) = self.anchors.get(&id) else {
-                    self.report.add(
-                        place,
-                        "an alias inside the value that it names",
-                        "write the value out",
-                    );
+                    self.report.add(place, "an alias inside the value that it names", "write the value out");
                     return None;
                 };
                 // The count comes before the copy, so that a bomb of aliases costs nothing.
@@ -246,22 +166,14 @@ impl Builder<'_, '_> {
         if let Some(tag) = tag
             && !tag.is_yaml_core_schema()
         {
-            self.report.add(
-                place,
-                format!("tag `{}` means nothing here", printable(&tag.original())),
-                "remove the tag",
-            );
+            self.report.add(place, format!("tag `{}` means nothing here", printable(&tag.original())), "remove the tag");
         }
     }
 
     fn count(&mut self, more: usize, place: Place) -> Option<()> {
         self.nodes += more;
         if self.nodes > NODES_MAX {
-            self.report.add(
-                place,
-                format!("more than {NODES_MAX} values in one file"),
-                "split the file, or use fewer aliases",
-            );
+            self.report.add(place, format!("more than {NODES_MAX} values in one file"), "split the file, or use fewer aliases");
             return None;
         }
         Some(())
@@ -283,29 +195,8 @@ impl Builder<'_, '_> {
 
     fn close(&mut self) -> Option<()> {
         let (node, anchor) = match self.stack.pop()? {
-            Open::List {
-                place,
-                anchor,
-                items,
-            } => (
-                Node {
-                    place,
-                    value: Value::List(items),
-                },
-                anchor,
-            ),
-            Open::Map {
-                place,
-                anchor,
-                entries,
-                ..
-            } => (
-                Node {
-                    place,
-                    value: Value::Map(entries),
-                },
-                anchor,
-            ),
+            Open::List { place, anchor, items } => (Node { place, value: Value::List(items) }, anchor),
+            Open::Map { place, anchor, entries, .. } => (Node { place, value: Value::Map(entries) }, anchor),
         };
         self.remember(anchor, &node);
         self.place_node(node)
@@ -321,20 +212,16 @@ impl Builder<'_, '_> {
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { entries, key, .. }) => match key.take() {
-                Some(key) => entries.push((key, node)),
-                None => {
-                    let Value::Scalar { text, .. } = node.value else {
-                        self.report
-                            .add(node.place, "a list or mapping as a key", "keys are texts");
-                        return None;
-                    };
-                    *key = Some(Key {
-                        text,
-                        place: node.place,
-                    });
+            Some(Open::Map { entries, key, .. }) => {
+                if let Some(key) = key.take() {
+                    entries.push((key, node));
+                } else if let Value::Scalar { text, .. } = node.value {
+                    *key = Some(Key { text, place: node.place });
+                } else {
+                    self.report.add(node.place, "a list or mapping as a key", "keys are texts");
+                    return None;
                 }
-            },
+            }
         }
         Some(())
     }
