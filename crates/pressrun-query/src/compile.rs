@@ -30,11 +30,7 @@ pub struct QueryClock {
 impl QueryClock {
     /// A clock at `at` in `zone`, with fiscal years that begin in January.
     pub fn new(at: Timestamp, zone: impl Into<String>) -> Self {
-        Self {
-            at,
-            zone: zone.into(),
-            fiscal_start: 1,
-        }
+        Self { at, zone: zone.into(), fiscal_start: 1 }
     }
 
     /// The same with the zone looked up.
@@ -42,13 +38,8 @@ impl QueryClock {
     /// # Errors
     /// [`CompileError::UnknownZone`].
     pub fn resolve(&self) -> Result<ResolvedClock, CompileError> {
-        let zone =
-            TimeZone::get(&self.zone).map_err(|_| CompileError::UnknownZone(self.zone.clone()))?;
-        Ok(ResolvedClock {
-            at: self.at,
-            zone,
-            fiscal_start: self.fiscal_start.clamp(1, 12),
-        })
+        let zone = TimeZone::get(&self.zone).map_err(|_| CompileError::UnknownZone(self.zone.clone()))?;
+        Ok(ResolvedClock { at: self.at, zone, fiscal_start: self.fiscal_start.clamp(1, 12) })
     }
 }
 
@@ -97,29 +88,16 @@ impl EffectiveFilters {
         definitions: &IndexMap<FilterKey, FilterDefinition>,
         overrides: &IndexMap<FilterKey, serde_json::Value>,
     ) -> Result<Self, OrphanedFilters> {
-        let unknown: Vec<_> = overrides
-            .keys()
-            .filter(|key| !definitions.contains_key(*key))
-            .cloned()
-            .collect();
+        let unknown: Vec<_> = overrides.keys().filter(|key| !definitions.contains_key(*key)).cloned().collect();
         if !unknown.is_empty() {
             return Err(OrphanedFilters { unknown });
         }
         let entries = definitions.iter().map(|(key, definition)| {
             let given = overrides.get(key);
             let expression = given.or(definition.default.as_ref()).cloned();
-            (
-                key.clone(),
-                EffectiveFilter {
-                    definition: definition.clone(),
-                    expression,
-                    overridden: given.is_some(),
-                },
-            )
+            (key.clone(), EffectiveFilter { definition: definition.clone(), expression, overridden: given.is_some() })
         });
-        Ok(Self {
-            entries: entries.collect(),
-        })
+        Ok(Self { entries: entries.collect() })
     }
 
     /// The filter of this key.
@@ -222,9 +200,7 @@ pub enum CompileError {
     #[error("\"{0}\" is no time zone; use an IANA name such as America/New_York")]
     UnknownZone(String),
     /// The SQL has a placeholder of its own.
-    #[error(
-        "the SQL contains the placeholder {0}; write filter(…) or user_attribute(…), which bind their own"
-    )]
+    #[error("the SQL contains the placeholder {0}; write filter(…) or user_attribute(…), which bind their own")]
     Placeholder(String),
     /// The SQL cannot be split into tokens.
     #[error("the SQL cannot be read: {0}")]
@@ -252,14 +228,7 @@ pub fn compile(
 ) -> Result<CompiledQuery, CompileError> {
     let resolved = clock.resolve()?;
     let (sql, params) = template::render(&tile.sql, filters, identity, &resolved, dialect)?;
-    Ok(CompiledQuery {
-        sql,
-        params,
-        limit: u64::from(tile.limit),
-        zone: clock.zone.clone(),
-        at: clock.at,
-        dialect,
-    })
+    Ok(CompiledQuery { sql, params, limit: u64::from(tile.limit), zone: clock.zone.clone(), at: clock.at, dialect })
 }
 
 /// What a tile's SQL asks for.

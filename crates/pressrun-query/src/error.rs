@@ -56,11 +56,7 @@ pub struct QueryError {
 impl QueryError {
     /// A failure of `kind`.
     pub fn new(kind: QueryErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hint: None,
-        }
+        Self { kind, message: message.into(), hint: None }
     }
 
     /// The same with advice.

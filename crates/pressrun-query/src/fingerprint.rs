@@ -6,8 +6,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, Time64MicrosecondType,
-    TimestampMicrosecondType, UInt64Type,
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType, UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, SchemaRef};
@@ -48,25 +47,13 @@ impl Fingerprint {
     #[must_use]
     pub fn difference(&self, baseline: &Self) -> Option<Difference> {
         if self.columns != baseline.columns {
-            return Some(Difference {
-                columns: true,
-                added: None,
-                removed: None,
-            });
+            return Some(Difference { columns: true, added: None, removed: None });
         }
         if self.rows == baseline.rows && self.multiset == baseline.multiset {
             return None;
         }
-        let counts = self
-            .row_hashes
-            .as_deref()
-            .zip(baseline.row_hashes.as_deref())
-            .map(|(now, then)| unmatched(now, then));
-        Some(Difference {
-            columns: false,
-            added: counts.map(|c| c.0),
-            removed: counts.map(|c| c.1),
-        })
+        let counts = self.row_hashes.as_deref().zip(baseline.row_hashes.as_deref()).map(|(now, then)| unmatched(now, then));
+        Some(Difference { columns: false, added: counts.map(|c| c.0), removed: counts.map(|c| c.1) })
     }
 }
 
@@ -107,12 +94,7 @@ pub struct Fingerprinter {
 impl Fingerprinter {
     /// Takes the columns; call it once, before any row.
     pub fn begin(&mut self, schema: &SchemaRef) {
-        let name = |at: &usize| {
-            (
-                schema.field(*at).name().as_str(),
-                class(schema.field(*at).data_type()),
-            )
-        };
+        let name = |at: &usize| (schema.field(*at).name().as_str(), class(schema.field(*at).data_type()));
         let mut order: Vec<usize> = (0..schema.fields().len()).collect();
         order.sort_by(|a, b| name(a).cmp(&name(b)));
         let mut hasher = Sha256::new();
@@ -148,9 +130,7 @@ impl Fingerprinter {
         let mut carry = false;
         let mut first = 0;
         for (at, (sum, chunk)) in self.sum.iter_mut().zip(hash.chunks_exact(8)).enumerate() {
-            let word = chunk
-                .iter()
-                .fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+            let word = chunk.iter().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
             if at == 0 {
                 first = word;
             }
@@ -168,22 +148,12 @@ impl Fingerprinter {
     /// The fingerprint of everything taken.
     #[must_use]
     pub fn finish(self) -> Fingerprint {
-        let multiset = self
-            .sum
-            .iter()
-            .rev()
-            .map(|word| format!("{word:016x}"))
-            .collect();
+        let multiset = self.sum.iter().rev().map(|word| format!("{word:016x}")).collect();
         let row_hashes = self.hashes.map(|mut hashes| {
             hashes.sort_unstable();
             hashes.iter().map(|hash| format!("{hash:016x}")).collect()
         });
-        Fingerprint {
-            columns: hex::encode(self.columns),
-            multiset,
-            rows: self.rows,
-            row_hashes,
-        }
+        Fingerprint { columns: hex::encode(self.columns), multiset, rows: self.rows, row_hashes }
     }
 }
 
@@ -213,26 +183,17 @@ fn write(array: &dyn Array, row: usize, out: &mut Vec<u8>) -> Result<(), QueryEr
         DataType::Boolean => array.as_boolean().value(row).to_string(),
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).to_string(),
-        DataType::Decimal128(_, scale) => {
-            decimal(array.as_primitive::<Decimal128Type>().value(row), *scale)
-        }
+        DataType::Decimal128(_, scale) => decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
         DataType::Float32 => float(f64::from(array.as_primitive::<Float32Type>().value(row))),
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Date32 => array.as_primitive::<Date32Type>().value(row).to_string(),
-        DataType::Time64(_) => array
-            .as_primitive::<Time64MicrosecondType>()
-            .value(row)
-            .to_string(),
-        DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, _) => array
-            .as_primitive::<TimestampMicrosecondType>()
-            .value(row)
-            .to_string(),
+        DataType::Time64(_) => array.as_primitive::<Time64MicrosecondType>().value(row).to_string(),
+        DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, _) => {
+            array.as_primitive::<TimestampMicrosecondType>().value(row).to_string()
+        }
         DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
         other => {
-            return Err(QueryError::new(
-                QueryErrorKind::Internal,
-                format!("no fingerprint of {other}"),
-            ));
+            return Err(QueryError::new(QueryErrorKind::Internal, format!("no fingerprint of {other}")));
         }
     };
     out.push(1);
@@ -264,3 +225,6 @@ fn float(value: f64) -> String {
         format!("{value:.11e}")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,10 +38,7 @@ pub enum ConnectionSpec {
 impl std::fmt::Debug for ConnectionSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Files { folder, .. } => f
-                .debug_struct("Files")
-                .field("folder", folder)
-                .finish_non_exhaustive(),
+            Self::Files { folder, .. } => f.debug_struct("Files").field("folder", folder).finish_non_exhaustive(),
             Self::Postgres { .. } => f.write_str("Postgres { url: [redacted] }"),
         }
     }
@@ -50,13 +47,8 @@ impl std::fmt::Debug for ConnectionSpec {
 impl From<&Connection> for ConnectionSpec {
     fn from(connection: &Connection) -> Self {
         match &connection.source {
-            SourceSettings::Files { folder, tables } => Self::Files {
-                folder: folder.clone(),
-                tables: tables.clone(),
-            },
-            SourceSettings::Postgres { url } => Self::Postgres {
-                url: url.expose().to_owned(),
-            },
+            SourceSettings::Files { folder, tables } => Self::Files { folder: folder.clone(), tables: tables.clone() },
+            SourceSettings::Postgres { url } => Self::Postgres { url: url.expose().to_owned() },
         }
     }
 }
@@ -81,11 +73,7 @@ impl ConnectionSpec {
     #[must_use]
     pub fn source(&self, temp_dir: &Path) -> Box<dyn Source> {
         match self {
-            Self::Files { folder, tables } => Box::new(FilesSource::new(
-                folder.clone(),
-                tables.clone(),
-                temp_dir.to_owned(),
-            )),
+            Self::Files { folder, tables } => Box::new(FilesSource::new(folder.clone(), tables.clone(), temp_dir.to_owned())),
             Self::Postgres { url } => Box::new(PostgresSource::new(url.clone())),
         }
     }
@@ -148,11 +136,8 @@ pub async fn run_job(job: &QueryJob, temp_dir: &Path) -> Result<QueryOutcome, Qu
 async fn execute(job: &QueryJob, temp_dir: &Path) -> Result<QueryOutcome, QueryError> {
     let started = Instant::now();
     let source = job.connection.source(temp_dir);
-    let mut sink = Tee {
-        file: IpcSink::create(&job.out, [])?,
-        fingerprinter: job.fingerprint.then(Fingerprinter::default),
-        columns: Vec::new(),
-    };
+    let mut sink =
+        Tee { file: IpcSink::create(&job.out, [])?, fingerprinter: job.fingerprint.then(Fingerprinter::default), columns: Vec::new() };
     let stats = source.run(&job.compiled, &job.limits, &mut sink).await?;
     let bytes = sink.file.finish()?;
     Ok(QueryOutcome {
@@ -174,15 +159,9 @@ struct Tee {
 impl BatchSink for Tee {
     fn begin(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
         if schema.fields().is_empty() {
-            return Err(QueryError::new(
-                QueryErrorKind::Syntax,
-                "the query has no columns",
-            ));
+            return Err(QueryError::new(QueryErrorKind::Syntax, "the query has no columns"));
         }
-        let info = |field: &arrow_schema::FieldRef| ColumnInfo {
-            name: field.name().clone(),
-            data_type: field.data_type().to_string(),
-        };
+        let info = |field: &arrow_schema::FieldRef| ColumnInfo { name: field.name().clone(), data_type: field.data_type().to_string() };
         self.columns = schema.fields().iter().map(info).collect();
         if let Some(fingerprinter) = &mut self.fingerprinter {
             fingerprinter.begin(schema);
@@ -197,3 +176,6 @@ impl BatchSink for Tee {
         self.file.push(batch)
     }
 }
+
+#[cfg(test)]
+mod tests;

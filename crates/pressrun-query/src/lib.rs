@@ -22,8 +22,7 @@ pub mod template;
 mod testing;
 
 pub use compile::{
-    CompileError, CompiledQuery, EffectiveFilter, EffectiveFilters, OrphanedFilters, QueryClock,
-    References, ResolvedClock, compile,
+    CompileError, CompiledQuery, EffectiveFilter, EffectiveFilters, OrphanedFilters, QueryClock, References, ResolvedClock, compile,
 };
 pub use error::{QueryError, QueryErrorKind};
 pub use job::{ConnectionSpec, QueryJob, QueryOutcome, run_job};

@@ -25,11 +25,6 @@ pub struct QueryLimits {
 
 impl Default for QueryLimits {
     fn default() -> Self {
-        Self {
-            timeout_ms: 300_000,
-            memory_bytes: 512 << 20,
-            spill_bytes: 8 << 30,
-            result_bytes: 4 << 30,
-        }
+        Self { timeout_ms: 300_000, memory_bytes: 512 << 20, spill_bytes: 8 << 30, result_bytes: 4 << 30 }
     }
 }

@@ -70,11 +70,7 @@ impl Decimal {
     /// The number as a whole number of 64 bits, if it is one.
     #[must_use]
     pub fn as_i64(self) -> Option<i64> {
-        if self.scale == 0 {
-            i64::try_from(self.unscaled).ok()
-        } else {
-            None
-        }
+        if self.scale == 0 { i64::try_from(self.unscaled).ok() } else { None }
     }
 
     /// The parameter that carries it: an integer when it is whole and small enough.
@@ -103,35 +99,21 @@ impl FromStr for Decimal {
             _ => (false, text),
         };
         let (mantissa, exponent) = match rest.find(['e', 'E']) {
-            Some(at) => (
-                &rest[..at],
-                rest[at + 1..].parse::<i32>().map_err(|_| InvalidDecimal)?,
-            ),
+            Some(at) => (&rest[..at], rest[at + 1..].parse::<i32>().map_err(|_| InvalidDecimal)?),
             None => (rest, 0),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        if (whole.is_empty() && fraction.is_empty())
-            || !whole
-                .bytes()
-                .chain(fraction.bytes())
-                .all(|b| b.is_ascii_digit())
-        {
+        if (whole.is_empty() && fraction.is_empty()) || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
             return Err(InvalidDecimal);
         }
-        let mut digits: String = format!("{whole}{fraction}")
-            .trim_start_matches('0')
-            .to_owned();
-        let mut scale =
-            i64::try_from(fraction.len()).map_err(|_| InvalidDecimal)? - i64::from(exponent);
+        let mut digits: String = format!("{whole}{fraction}").trim_start_matches('0').to_owned();
+        let mut scale = i64::try_from(fraction.len()).map_err(|_| InvalidDecimal)? - i64::from(exponent);
         while scale > 0 && digits.ends_with('0') {
             digits.pop();
             scale -= 1;
         }
         if digits.is_empty() {
-            return Ok(Self {
-                unscaled: 0,
-                scale: 0,
-            });
+            return Ok(Self { unscaled: 0, scale: 0 });
         }
         if scale < 0 {
             let zeros = usize::try_from(-scale).map_err(|_| InvalidDecimal)?;
@@ -145,10 +127,7 @@ impl FromStr for Decimal {
             return Err(InvalidDecimal);
         }
         let unscaled: i128 = digits.parse().map_err(|_| InvalidDecimal)?;
-        Ok(Self {
-            unscaled: if negative { -unscaled } else { unscaled },
-            scale: scale as u8,
-        })
+        Ok(Self { unscaled: if negative { -unscaled } else { unscaled }, scale: scale as u8 })
     }
 }
 
@@ -158,17 +137,9 @@ impl fmt::Display for Decimal {
         if scale == 0 {
             return self.unscaled.fmt(f);
         }
-        let digits = format!(
-            "{:0>width$}",
-            self.unscaled.unsigned_abs(),
-            width = scale + 1
-        );
+        let digits = format!("{:0>width$}", self.unscaled.unsigned_abs(), width = scale + 1);
         let (whole, fraction) = digits.split_at(digits.len() - scale);
-        write!(
-            f,
-            "{}{whole}.{fraction}",
-            if self.unscaled < 0 { "-" } else { "" }
-        )
+        write!(f, "{}{whole}.{fraction}", if self.unscaled < 0 { "-" } else { "" })
     }
 }
 
@@ -201,10 +172,7 @@ mod tests {
             ("0.000", Some("0")),
             ("-0", Some("0")),
             ("+7", Some("7")),
-            (
-                "99999999999999999999999999999999999999",
-                Some("99999999999999999999999999999999999999"),
-            ),
+            ("99999999999999999999999999999999999999", Some("99999999999999999999999999999999999999")),
             ("999999999999999999999999999999999999999", None),
             ("1e400000000", None),
             ("abc", None),
@@ -215,14 +183,7 @@ mod tests {
             ("NaN", None),
             ("٣", None),
         ] {
-            assert_eq!(
-                text.parse::<Decimal>()
-                    .ok()
-                    .map(|d| d.to_string())
-                    .as_deref(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(text.parse::<Decimal>().ok().map(|d| d.to_string()).as_deref(), expected, "{text}");
         }
     }
 }

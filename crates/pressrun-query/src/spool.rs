@@ -28,16 +28,9 @@ impl IpcSink {
     ///
     /// # Errors
     /// [`QueryErrorKind::Spool`].
-    pub fn create(
-        path: &Path,
-        metadata: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, QueryError> {
+    pub fn create(path: &Path, metadata: impl IntoIterator<Item = (String, String)>) -> Result<Self, QueryError> {
         let file = File::create(path).map_err(spool)?;
-        Ok(Self {
-            file: Some(file),
-            writer: None,
-            metadata: metadata.into_iter().collect(),
-        })
+        Ok(Self { file: Some(file), writer: None, metadata: metadata.into_iter().collect() })
     }
 
     /// Finishes the file and returns its bytes. Without this the file cannot be read.
@@ -46,17 +39,10 @@ impl IpcSink {
     /// [`QueryErrorKind::Spool`].
     pub fn finish(mut self) -> Result<u64, QueryError> {
         let Some(mut writer) = self.writer.take() else {
-            return Err(QueryError::new(
-                QueryErrorKind::Spool,
-                "the result has no columns",
-            ));
+            return Err(QueryError::new(QueryErrorKind::Spool, "the result has no columns"));
         };
         writer.finish().map_err(spool)?;
-        let file = writer
-            .into_inner()
-            .map_err(spool)?
-            .into_inner()
-            .map_err(spool)?;
+        let file = writer.into_inner().map_err(spool)?.into_inner().map_err(spool)?;
         Ok(file.metadata().map_err(spool)?.len())
     }
 }
@@ -75,10 +61,7 @@ impl BatchSink for IpcSink {
     fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
         match &mut self.writer {
             Some(writer) => writer.write(batch).map_err(spool),
-            None => Err(QueryError::new(
-                QueryErrorKind::Spool,
-                "rows came before their columns",
-            )),
+            None => Err(QueryError::new(QueryErrorKind::Spool, "rows came before their columns")),
         }
     }
 }
@@ -87,11 +70,7 @@ impl BatchSink for IpcSink {
 ///
 /// # Errors
 /// [`QueryErrorKind::Spool`].
-pub fn write_ipc<'a>(
-    path: &Path,
-    schema: &SchemaRef,
-    batches: impl IntoIterator<Item = &'a RecordBatch>,
-) -> Result<u64, QueryError> {
+pub fn write_ipc<'a>(path: &Path, schema: &SchemaRef, batches: impl IntoIterator<Item = &'a RecordBatch>) -> Result<u64, QueryError> {
     let mut sink = IpcSink::create(path, [])?;
     sink.begin(schema)?;
     for batch in batches {
@@ -129,8 +108,5 @@ pub fn read_ipc(path: &Path) -> Result<IpcBatches, ArrowError> {
 }
 
 fn spool(error: impl std::fmt::Display) -> QueryError {
-    QueryError::new(
-        QueryErrorKind::Spool,
-        format!("the result could not be written: {error}"),
-    )
+    QueryError::new(QueryErrorKind::Spool, format!("the result could not be written: {error}"))
 }

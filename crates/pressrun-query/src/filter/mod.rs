@@ -16,6 +16,9 @@
 //! of the *query zone*, which is what PostgreSQL does too and what keeps a filter's edges on those of `date_trunc` over the
 //! same column; text is read as ISO 8601, with the query zone unless it carries an offset.
 //!
+//! **NaN** is no number: no order holds for it on files, and the complement keeps it. (Statistics of Parquet files leave it
+//! out, so any other rule would depend on how rows are grouped.) PostgreSQL puts it above all numbers.
+//!
 //! **Weeks** begin on Monday. **Fiscal years** begin in [`crate::QueryClock::fiscal_start`] and are named after the calendar
 //! year in which they end.
 
@@ -32,7 +35,7 @@ mod tests;
 pub use date::{DateLiteral, DatePart, Length, Period, Unit};
 pub use parse::parse;
 pub use predicate::Predicate;
-pub(crate) use predicate::{IN_PERIOD, LOCAL_PART, NUMBER};
+pub(crate) use predicate::{COMPARE, IN_PERIOD, LOCAL_PART, NUMBER};
 pub(crate) use resolve::attribute;
 pub use resolve::resolve;
 pub use summary::summary;
@@ -99,15 +102,8 @@ impl Filter {
             Self::UserAttribute { name, .. } => {
                 names.insert(name.clone());
             }
-            Self::All(filters) | Self::Either(filters) => {
-                filters.iter().for_each(|filter| filter.attributes(names))
-            }
-            Self::Any
-            | Self::Text { .. }
-            | Self::Number { .. }
-            | Self::Date { .. }
-            | Self::Boolean { .. }
-            | Self::Null { .. } => {}
+            Self::All(filters) | Self::Either(filters) => filters.iter().for_each(|filter| filter.attributes(names)),
+            Self::Any | Self::Text { .. } | Self::Number { .. } | Self::Date { .. } | Self::Boolean { .. } | Self::Null { .. } => {}
         }
     }
 }
@@ -211,15 +207,7 @@ pub struct FilterError {
 }
 
 impl FilterError {
-    pub(crate) fn new(
-        path: impl Into<String>,
-        problem: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
-        Self {
-            path: path.into(),
-            problem: problem.into(),
-            hint: hint.into(),
-        }
+    pub(crate) fn new(path: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { path: path.into(), problem: problem.into(), hint: hint.into() }
     }
 }

@@ -3,14 +3,14 @@
 use pressrun_domain::catalog::FilterKind;
 use serde_json::{Map, Value};
 
-use super::date::{DatePart, Unit};
+use self::value::{date, item, numbers, part_value, short, texts, wrong};
+use super::date::DatePart;
 use super::{DateLiteral, DateTest, Filter, FilterError, Length, NumberTest, TextTest};
-use crate::param::Decimal;
+
+mod value;
 
 /// Composites inside composites.
 const MAX_DEPTH: usize = 16;
-/// Values in one list; a longer list belongs in a table.
-const MAX_VALUES: usize = 10_000;
 
 /// Reads a filter expression in any of the shapes of contract §4.1; `kind` is what a shape without a `type` means.
 ///
@@ -22,36 +22,15 @@ pub fn parse(kind: FilterKind, expression: &Value) -> Result<Filter, FilterError
     read(kind, expression, "", 0)
 }
 
-fn read(
-    kind: FilterKind,
-    expression: &Value,
-    path: &str,
-    depth: usize,
-) -> Result<Filter, FilterError> {
+fn read(kind: FilterKind, expression: &Value, path: &str, depth: usize) -> Result<Filter, FilterError> {
     if depth > MAX_DEPTH {
-        return Err(FilterError::new(
-            path,
-            "filters are nested too deeply",
-            format!("nest at most {MAX_DEPTH} composites"),
-        ));
+        return Err(FilterError::new(path, "filters are nested too deeply", format!("nest at most {MAX_DEPTH} composites")));
     }
     match expression {
         Value::Array(values) => list(kind, values, path),
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => {
-            list(kind, std::slice::from_ref(expression), path)
-        }
-        Value::Null => Err(FilterError::new(
-            path,
-            "the filter is null",
-            "write [] to restrict nothing, or leave the key out",
-        )),
-        Value::Object(object) => Expression {
-            kind,
-            object,
-            path,
-            depth,
-        }
-        .read(),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => list(kind, std::slice::from_ref(expression), path),
+        Value::Null => Err(FilterError::new(path, "the filter is null", "write [] to restrict nothing, or leave the key out")),
+        Value::Object(object) => Expression { kind, object, path, depth }.read(),
     }
 }
 
@@ -63,29 +42,15 @@ fn list(kind: FilterKind, values: &[Value], path: &str) -> Result<Filter, Filter
     Ok(match kind {
         FilterKind::String => {
             let (values, or_null) = texts(values, path)?;
-            Filter::Text {
-                test: TextTest::OneOf { values, or_null },
-                negated: false,
-                ignore_case: false,
-            }
+            Filter::Text { test: TextTest::OneOf { values, or_null }, negated: false, ignore_case: false }
         }
         FilterKind::Number => {
             let (values, or_null) = numbers(values, path)?;
-            Filter::Number {
-                test: NumberTest::OneOf { values, or_null },
-                negated: false,
-            }
+            Filter::Number { test: NumberTest::OneOf { values, or_null }, negated: false }
         }
         FilterKind::Date => {
-            let literals = values
-                .iter()
-                .enumerate()
-                .map(|(at, value)| date(value, &item(path, at)))
-                .collect::<Result<_, _>>()?;
-            Filter::Date {
-                test: DateTest::In(literals),
-                negated: false,
-            }
+            let literals = values.iter().enumerate().map(|(at, value)| date(value, &item(path, at))).collect::<Result<_, _>>()?;
+            Filter::Date { test: DateTest::In(literals), negated: false }
         }
         FilterKind::Boolean => Filter::Either(
             values
@@ -99,10 +64,7 @@ fn list(kind: FilterKind, values: &[Value], path: &str) -> Result<Filter, Filter
                         Value::Null => return Ok(Filter::Null { negated: false }),
                         other => return Err(wrong(&item(path, at), other, "true or false")),
                     };
-                    Ok(Filter::Boolean {
-                        is,
-                        nulls_as_false: false,
-                    })
+                    Ok(Filter::Boolean { is, nulls_as_false: false })
                 })
                 .collect::<Result<_, _>>()?,
         ),
@@ -134,20 +96,13 @@ impl Expression<'_> {
             "number" => self.number(),
             "date" => self.date(),
             "boolean" => self.boolean(),
-            "null" => Ok(Filter::Null {
-                negated: self.flag("is_negative", false)?,
-            }),
+            "null" => Ok(Filter::Null { negated: self.flag("is_negative", false)? }),
             "composite" => self.composite(),
             "user_attribute" => match self.object.get("user_attribute_name") {
-                Some(Value::String(name)) if !name.is_empty() => Ok(Filter::UserAttribute {
-                    name: name.clone(),
-                    negated: self.flag("is_negative", false)?,
-                }),
-                _ => Err(self.error(
-                    "user_attribute_name",
-                    "the name of the attribute is missing",
-                    "name a user attribute",
-                )),
+                Some(Value::String(name)) if !name.is_empty() => {
+                    Ok(Filter::UserAttribute { name: name.clone(), negated: self.flag("is_negative", false)? })
+                }
+                _ => Err(self.error("user_attribute_name", "the name of the attribute is missing", "name a user attribute")),
             },
             "query" | "by_query" => Err(self.error(
                 "type",
@@ -163,75 +118,43 @@ impl Expression<'_> {
     }
 
     fn text(&self) -> Result<Filter, FilterError> {
-        let (negated, ignore_case) = (
-            self.flag("is_negative", false)?,
-            self.flag("case_insensitive", false)?,
-        );
-        let of = |test| {
-            Ok(Filter::Text {
-                test,
-                negated,
-                ignore_case,
-            })
-        };
+        let (negated, ignore_case) = (self.flag("is_negative", false)?, self.flag("case_insensitive", false)?);
+        let of = |test| Ok(Filter::Text { test, negated, ignore_case });
         let some = |wrap: fn(Vec<String>) -> TextTest| {
             let (key, values) = self.operands()?;
             let (values, or_null) = texts(&values, &self.at(key))?;
             if or_null {
                 return Err(self.error(key, "a null is no pattern", "leave it out"));
             }
-            if values.is_empty() {
-                Ok(Filter::Any)
-            } else {
-                of(wrap(values))
-            }
+            if values.is_empty() { Ok(Filter::Any) } else { of(wrap(values)) }
         };
         match self.word("EQUALS")? {
             "EQUALS" | "EQ" => {
                 let (key, values) = self.operands()?;
                 let (values, or_null) = texts(&values, &self.at(key))?;
-                if values.is_empty() && !or_null {
-                    Ok(Filter::Any)
-                } else {
-                    of(TextTest::OneOf { values, or_null })
-                }
+                if values.is_empty() && !or_null { Ok(Filter::Any) } else { of(TextTest::OneOf { values, or_null }) }
             }
             "CONTAINS" => some(TextTest::Contains),
             "STARTS_WITH" => some(TextTest::StartsWith),
             "ENDS_WITH" => some(TextTest::EndsWith),
             "SQL_LIKE" => {
                 let filter = some(TextTest::Like)?;
-                if let Filter::Text {
-                    test: TextTest::Like(patterns),
-                    ..
-                } = &filter
-                    && patterns.iter().any(|pattern| {
-                        pattern.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1
-                    })
+                if let Filter::Text { test: TextTest::Like(patterns), .. } = &filter
+                    && patterns.iter().any(|pattern| pattern.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1)
                 {
-                    return Err(self.error(
-                        "values",
-                        "a pattern ends with a lone backslash",
-                        "write two to mean one",
-                    ));
+                    return Err(self.error("values", "a pattern ends with a lone backslash", "write two to mean one"));
                 }
                 Ok(filter)
             }
             "IS_EMPTY" => of(TextTest::Empty),
-            other => Err(self.unknown_kind(
-                other,
-                "EQUALS, CONTAINS, STARTS_WITH, ENDS_WITH, SQL_LIKE or IS_EMPTY",
-            )),
+            other => Err(self.unknown_kind(other, "EQUALS, CONTAINS, STARTS_WITH, ENDS_WITH, SQL_LIKE or IS_EMPTY")),
         }
     }
 
     fn number(&self) -> Result<Filter, FilterError> {
         let negated = self.flag("is_negative", false)?;
         let kind = self.word("EQUALS")?;
-        if !matches!(
-            kind,
-            "EQUALS" | "EQ" | "LESS_THAN" | "GREATER_THAN" | "BETWEEN"
-        ) {
+        if !matches!(kind, "EQUALS" | "EQ" | "LESS_THAN" | "GREATER_THAN" | "BETWEEN") {
             return Err(self.unknown_kind(kind, "EQUALS, LESS_THAN, GREATER_THAN or BETWEEN"));
         }
         let (key, values) = self.operands()?;
@@ -244,33 +167,15 @@ impl Expression<'_> {
         }
         let one = || match values.as_slice() {
             [value] => Ok(*value),
-            _ => Err(self.error(
-                key,
-                format!("{kind} takes one number, not {}", values.len()),
-                "give one number",
-            )),
+            _ => Err(self.error(key, format!("{kind} takes one number, not {}", values.len()), "give one number")),
         };
         let test = match kind {
-            "LESS_THAN" => NumberTest::LessThan {
-                value: one()?,
-                inclusive: self.flag("is_inclusive", false)?,
-            },
-            "GREATER_THAN" => NumberTest::GreaterThan {
-                value: one()?,
-                inclusive: self.flag("is_inclusive", false)?,
-            },
+            "LESS_THAN" => NumberTest::LessThan { value: one()?, inclusive: self.flag("is_inclusive", false)? },
+            "GREATER_THAN" => NumberTest::GreaterThan { value: one()?, inclusive: self.flag("is_inclusive", false)? },
             "BETWEEN" => match values.as_slice() {
-                [low, high] => NumberTest::Between {
-                    low: *low,
-                    high: *high,
-                    inclusive: self.flag("is_inclusive", true)?,
-                },
+                [low, high] => NumberTest::Between { low: *low, high: *high, inclusive: self.flag("is_inclusive", true)? },
                 _ => {
-                    return Err(self.error(
-                        key,
-                        format!("BETWEEN takes two numbers, not {}", values.len()),
-                        "give [low, high]",
-                    ));
+                    return Err(self.error(key, format!("BETWEEN takes two numbers, not {}", values.len()), "give [low, high]"));
                 }
             },
             _ => NumberTest::OneOf { values, or_null },
@@ -284,11 +189,7 @@ impl Expression<'_> {
         self.no_offset()?;
         let has = |key: &str| self.object.get(key).is_some_and(|value| !value.is_null());
         if !has("left_side") && !has("right_side") {
-            let empty = self
-                .object
-                .get("values")
-                .and_then(Value::as_array)
-                .is_some_and(Vec::is_empty);
+            let empty = self.object.get("values").and_then(Value::as_array).is_some_and(Vec::is_empty);
             if empty || self.object.get("ui_type").and_then(Value::as_str) == Some("ANY_TIME") {
                 return Ok(Filter::Any);
             }
@@ -304,17 +205,9 @@ impl Expression<'_> {
         match self.word("EQUALS")? {
             "EQUALS" | "EQ" => {
                 let (key, values) = self.operands()?;
-                let literal = |(at, value)| {
-                    date(value, &item(&self.at(key), at))
-                        .map(|literal| if fiscal { literal.fiscal() } else { literal })
-                };
-                of(DateTest::In(
-                    values
-                        .iter()
-                        .enumerate()
-                        .map(literal)
-                        .collect::<Result<_, _>>()?,
-                ))
+                let literal =
+                    |(at, value)| date(value, &item(&self.at(key), at)).map(|literal| if fiscal { literal.fiscal() } else { literal });
+                of(DateTest::In(values.iter().enumerate().map(literal).collect::<Result<_, _>>()?))
             }
             "TIME_FOR_UNIT_DURATION" => of(DateTest::In(vec![left()?])),
             "ON_OR_AFTER" => of(DateTest::OnOrAfter(left()?)),
@@ -324,20 +217,11 @@ impl Expression<'_> {
             "TIME_FOR_INTERVAL_DURATION" => {
                 let (path, value) = self.side("right_side", 1)?;
                 let hint = "write a length such as \"6 months\"";
-                let text = value
-                    .as_str()
-                    .ok_or_else(|| wrong(&path, value, "a length such as \"6 months\""))?;
-                let length = text.parse::<Length>().map_err(|_| {
-                    FilterError::new(
-                        path,
-                        format!("\"{}\" is no length of time", short(text)),
-                        hint,
-                    )
-                })?;
-                of(DateTest::Interval {
-                    start: left()?,
-                    length,
-                })
+                let text = value.as_str().ok_or_else(|| wrong(&path, value, "a length such as \"6 months\""))?;
+                let length = text
+                    .parse::<Length>()
+                    .map_err(|_| FilterError::new(path, format!("\"{}\" is no length of time", short(text)), hint))?;
+                of(DateTest::Interval { start: left()?, length })
             }
             "QUERY_OFFSET" => Err(self.error(
                 "kind",
@@ -369,14 +253,7 @@ impl Expression<'_> {
                     return Ok(Filter::Any);
                 }
                 let value = |(at, value)| part_value(part, value, &item(&self.at(key), at));
-                of(DateTest::Part {
-                    part,
-                    values: values
-                        .iter()
-                        .enumerate()
-                        .map(value)
-                        .collect::<Result<_, _>>()?,
-                })
+                of(DateTest::Part { part, values: values.iter().enumerate().map(value).collect::<Result<_, _>>()? })
             }
         }
     }
@@ -384,14 +261,8 @@ impl Expression<'_> {
     fn boolean(&self) -> Result<Filter, FilterError> {
         let nulls_as_false = self.flag("treat_nulls_as_false", false)?;
         match self.object.get("is_negative") {
-            None | Some(Value::Bool(false)) => Ok(Filter::Boolean {
-                is: true,
-                nulls_as_false,
-            }),
-            Some(Value::Bool(true)) => Ok(Filter::Boolean {
-                is: false,
-                nulls_as_false,
-            }),
+            None | Some(Value::Bool(false)) => Ok(Filter::Boolean { is: true, nulls_as_false }),
+            Some(Value::Bool(true)) => Ok(Filter::Boolean { is: false, nulls_as_false }),
             Some(Value::Null) => Ok(Filter::Any),
             Some(other) => Err(wrong(&self.at("is_negative"), other, "true, false or null")),
         }
@@ -399,11 +270,7 @@ impl Expression<'_> {
 
     fn composite(&self) -> Result<Filter, FilterError> {
         let Some(Value::Array(filters)) = self.object.get("filters") else {
-            return Err(self.error(
-                "filters",
-                "a composite has no list of filters",
-                "give \"filters\": [ … ]",
-            ));
+            return Err(self.error("filters", "a composite has no list of filters", "give \"filters\": [ … ]"));
         };
         let path = self.at("filters");
         let filters = filters
@@ -411,21 +278,13 @@ impl Expression<'_> {
             .enumerate()
             .map(|(at, filter)| read(self.kind, filter, &item(&path, at), self.depth + 1))
             .collect::<Result<Vec<_>, _>>()?;
-        let conjunction = self
-            .object
-            .get("conjunction")
-            .and_then(Value::as_str)
-            .unwrap_or("AND");
+        let conjunction = self.object.get("conjunction").and_then(Value::as_str).unwrap_or("AND");
         let filter = match conjunction {
             "AND" | "and" => Filter::All(filters),
             "OR" | "or" if filters.is_empty() => Filter::Any,
             "OR" | "or" => Filter::Either(filters),
             other => {
-                return Err(self.error(
-                    "conjunction",
-                    format!("\"{}\" joins nothing", short(other)),
-                    "write AND or OR",
-                ));
+                return Err(self.error("conjunction", format!("\"{}\" joins nothing", short(other)), "write AND or OR"));
             }
         };
         Ok(filter)
@@ -435,20 +294,13 @@ impl Expression<'_> {
     fn no_offset(&self) -> Result<(), FilterError> {
         let zero = match self.object.get("offset_interval_string") {
             None | Some(Value::Null) => true,
-            Some(Value::String(text)) => {
-                text.trim().is_empty()
-                    || text.parse::<Length>().is_ok_and(|length| length.count == 0)
-            }
+            Some(Value::String(text)) => text.trim().is_empty() || text.parse::<Length>().is_ok_and(|length| length.count == 0),
             Some(_) => false,
         };
         if zero {
             Ok(())
         } else {
-            Err(self.error(
-                "offset_interval_string",
-                "shifted periods are not supported",
-                "write \"0 days\" or leave it out",
-            ))
+            Err(self.error("offset_interval_string", "shifted periods are not supported", "write \"0 days\" or leave it out"))
         }
     }
 
@@ -472,15 +324,11 @@ impl Expression<'_> {
     fn operands(&self) -> Result<(&'static str, Vec<Value>), FilterError> {
         match (self.object.get("values"), self.object.get("left_side")) {
             (Some(Value::Array(values)), _) => Ok(("values", values.clone())),
-            (Some(Value::Null) | None, Some(Value::Array(values))) => {
-                Ok(("left_side", values.clone()))
-            }
+            (Some(Value::Null) | None, Some(Value::Array(values))) => Ok(("left_side", values.clone())),
             (Some(Value::Null) | None, Some(value)) => Ok(("left_side", vec![value.clone()])),
-            (Some(Value::Null) | None, None) => Err(self.error(
-                "values",
-                "no values are given",
-                "give \"values\": [ … ]; an empty list restricts nothing",
-            )),
+            (Some(Value::Null) | None, None) => {
+                Err(self.error("values", "no values are given", "give \"values\": [ … ]; an empty list restricts nothing"))
+            }
             (Some(value), _) => Ok(("values", vec![value.clone()])),
         }
     }
@@ -490,23 +338,14 @@ impl Expression<'_> {
         if let Some(value) = self.object.get(key).filter(|value| !value.is_null()) {
             return Ok((self.at(key), value));
         }
-        match self
-            .object
-            .get("values")
-            .and_then(Value::as_array)
-            .and_then(|values| values.get(at))
-        {
+        match self.object.get("values").and_then(Value::as_array).and_then(|values| values.get(at)) {
             Some(value) => Ok((item(&self.at("values"), at), value)),
             None => Err(self.error(key, "the date is missing", format!("give \"{key}\""))),
         }
     }
 
     fn unknown_kind(&self, kind: &str, known: &str) -> FilterError {
-        self.error(
-            "kind",
-            format!("\"{}\" is no kind of this type of filter", short(kind)),
-            format!("use {known}"),
-        )
+        self.error("kind", format!("\"{}\" is no kind of this type of filter", short(kind)), format!("use {known}"))
     }
 
     fn error(&self, key: &str, problem: impl Into<String>, hint: impl Into<String>) -> FilterError {
@@ -514,202 +353,6 @@ impl Expression<'_> {
     }
 
     fn at(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
-    }
-}
-
-fn item(path: &str, at: usize) -> String {
-    format!("{path}[{at}]")
-}
-
-fn bounded(values: &[Value], path: &str) -> Result<(), FilterError> {
-    if values.len() > MAX_VALUES {
-        let hint = format!("give at most {MAX_VALUES}, or join with a table");
-        return Err(FilterError::new(
-            path,
-            format!("{} values are too many", values.len()),
-            hint,
-        ));
-    }
-    Ok(())
-}
-
-fn texts(values: &[Value], path: &str) -> Result<(Vec<String>, bool), FilterError> {
-    bounded(values, path)?;
-    let (mut texts, mut or_null) = (Vec::with_capacity(values.len()), false);
-    for (at, value) in values.iter().enumerate() {
-        match value {
-            // A NUL can be in no text column of PostgreSQL, and no person means one.
-            Value::String(text) if text.contains('\0') => {
-                return Err(FilterError::new(
-                    item(path, at),
-                    "the text contains a NUL",
-                    "leave it out",
-                ));
-            }
-            Value::String(text) => texts.push(text.clone()),
-            Value::Number(number) => texts.push(number.to_string()),
-            Value::Bool(flag) => texts.push(flag.to_string()),
-            Value::Null => or_null = true,
-            other => return Err(wrong(&item(path, at), other, "text")),
-        }
-    }
-    Ok((texts, or_null))
-}
-
-fn numbers(values: &[Value], path: &str) -> Result<(Vec<Decimal>, bool), FilterError> {
-    bounded(values, path)?;
-    let (mut numbers, mut or_null) = (Vec::with_capacity(values.len()), false);
-    for (at, value) in values.iter().enumerate() {
-        let text = match value {
-            Value::Number(number) => number.to_string(),
-            Value::String(text) => text.clone(),
-            Value::Null => {
-                or_null = true;
-                continue;
-            }
-            other => return Err(wrong(&item(path, at), other, "a number")),
-        };
-        numbers.push(text.parse().map_err(|_| {
-            let problem = format!("\"{}\" is no number", short(&text));
-            FilterError::new(
-                item(path, at),
-                problem,
-                "write a number such as 10 or \"12.50\", of at most 38 digits",
-            )
-        })?);
-    }
-    Ok((numbers, or_null))
-}
-
-fn date(value: &Value, path: &str) -> Result<DateLiteral, FilterError> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        other => return Err(wrong(path, other, "a date such as \"2025-03-31\"")),
-    };
-    text.parse().map_err(|_| {
-        let problem = format!("\"{}\" is no date", short(&text));
-        FilterError::new(path, problem, "write for example 2025, 2025-03-31, 2025-03-31 09:30, 2025 Q3, 6 months ago, today or last week")
-    })
-}
-
-fn part_value(part: DatePart, value: &Value, path: &str) -> Result<i64, FilterError> {
-    let range = part.range();
-    let number = match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => text
-            .trim()
-            .parse()
-            .ok()
-            .or_else(|| part_name(part, text.trim())),
-        _ => None,
-    };
-    // Sunday is 0 for some and 7 for others; both are common.
-    let number = if part == DatePart::DayOfWeek && number == Some(0) {
-        Some(7)
-    } else {
-        number
-    };
-    number
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            let hint = match part {
-                DatePart::DayOfWeek => "write a name, or 1 (Monday) to 7 (Sunday)".to_owned(),
-                DatePart::MonthOfYear => "write a name, or 1 to 12".to_owned(),
-                _ => format!("write {} to {}", range.start(), range.end()),
-            };
-            FilterError::new(
-                path,
-                format!("{} is no {}", short(&value.to_string()), part.word()),
-                hint,
-            )
-        })
-}
-
-fn part_name(part: DatePart, text: &str) -> Option<i64> {
-    const DAYS: [&str; 7] = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-    ];
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
-    let lower = text.to_ascii_lowercase();
-    let among = |names: &[&str]| {
-        names
-            .iter()
-            .position(|name| *name == lower || name[..3] == lower)
-            .map(|at| at as i64 + 1)
-    };
-    match part {
-        DatePart::DayOfWeek => among(&DAYS),
-        DatePart::MonthOfYear => among(&MONTHS),
-        DatePart::QuarterOfYear | DatePart::FiscalQuarterOfYear { .. } => {
-            lower.strip_prefix('q')?.parse().ok()
-        }
-        _ => None,
-    }
-}
-
-fn wrong(path: &str, value: &Value, wanted: &str) -> FilterError {
-    let is = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    };
-    FilterError::new(path, format!("this is {is}"), format!("write {wanted}"))
-}
-
-/// At most 60 characters of what somebody wrote, for a message.
-fn short(text: &str) -> String {
-    let mut chars = text.chars();
-    let head: String = chars.by_ref().take(60).collect();
-    if chars.next().is_some() {
-        format!("{head}…")
-    } else {
-        head
-    }
-}
-
-/// Units are read through [`Unit::parse`]; re-stated here so that a new unit is offered in messages too.
-#[cfg(test)]
-#[test]
-fn every_unit_word_is_read_in_singular_and_plural() {
-    for unit in [
-        Unit::Second,
-        Unit::Minute,
-        Unit::Hour,
-        Unit::Day,
-        Unit::Week,
-        Unit::Month,
-        Unit::Quarter,
-        Unit::Year,
-    ] {
-        assert_eq!(Unit::parse(&unit.word(1)), Some(unit));
-        assert_eq!(Unit::parse(&unit.word(2).to_uppercase()), Some(unit));
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 }

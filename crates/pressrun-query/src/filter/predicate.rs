@@ -11,6 +11,8 @@ pub(crate) const IN_PERIOD: &str = "pressrun_in_period";
 pub(crate) const LOCAL_PART: &str = "pressrun_local_part";
 /// Name of the embedded engine's `number(expression, value)`: the value in the expression's kind of number.
 pub(crate) const NUMBER: &str = "pressrun_number";
+/// Name of the embedded engine's `compare(expression, operator, value)`; NaN compares with nothing.
+pub(crate) const COMPARE: &str = "pressrun_compare";
 
 /// A condition that depends on nothing but the value it is asked of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,10 +99,7 @@ impl Predicate {
     /// All of `parts`; those that hold anyway are left out.
     #[must_use]
     pub fn all(parts: Vec<Self>) -> Self {
-        let mut parts: Vec<_> = parts
-            .into_iter()
-            .filter(|part| *part != Self::True)
-            .collect();
+        let mut parts: Vec<_> = parts.into_iter().filter(|part| *part != Self::True).collect();
         match parts.len() {
             0 => Self::True,
             1 => parts.remove(0),
@@ -136,12 +135,7 @@ impl Predicate {
 
     /// The condition on `expression` in SQL, its values bound to `params`.
     pub(crate) fn sql(&self, expression: &str, dialect: Dialect, params: &mut Params) -> String {
-        Writer {
-            expression,
-            dialect,
-            params,
-        }
-        .write(self)
+        Writer { expression, dialect, params }.write(self)
     }
 }
 
@@ -166,20 +160,11 @@ impl Writer<'_> {
             Predicate::Present => format!("({e}) is not null"),
             Predicate::Empty => format!("coalesce(cast(({e}) as varchar), '') = ''"),
             Predicate::Boolean(is) => format!("({e}) is {is}"),
-            Predicate::TextIn {
-                values,
-                ignore_case,
-            } => {
-                let values: Vec<_> = values
-                    .iter()
-                    .map(|value| self.text(value, *ignore_case))
-                    .collect();
+            Predicate::TextIn { values, ignore_case } => {
+                let values: Vec<_> = values.iter().map(|value| self.text(value, *ignore_case)).collect();
                 self.one_of(&self.folded(*ignore_case), &values)
             }
-            Predicate::Like {
-                pattern,
-                ignore_case,
-            } => {
+            Predicate::Like { pattern, ignore_case } => {
                 let pattern = self.text(pattern, *ignore_case);
                 format!("{} like {pattern}", self.folded(*ignore_case))
             }
@@ -187,9 +172,13 @@ impl Writer<'_> {
                 let values: Vec<_> = values.iter().map(|value| self.number(*value)).collect();
                 self.one_of(&format!("({e})"), &values)
             }
-            Predicate::Compare(order, value) => {
-                format!("({e}) {} {}", order.operator(), self.number(*value))
-            }
+            Predicate::Compare(order, value) => match self.dialect {
+                Dialect::Embedded => {
+                    let marker = self.params.bind(value.into_param());
+                    format!("{COMPARE}(({e}), '{}', {marker})", order.operator())
+                }
+                Dialect::Postgres => format!("({e}) {} {}", order.operator(), self.number(*value)),
+            },
             Predicate::Period { start, end } => self.period(*start, *end),
             Predicate::Part { part, values } => {
                 let values: Vec<_> = values.iter().map(|value| self.integer(*value)).collect();
@@ -211,20 +200,12 @@ impl Writer<'_> {
     }
 
     fn folded(&self, ignore_case: bool) -> String {
-        if ignore_case {
-            format!("lower({})", self.expression)
-        } else {
-            format!("({})", self.expression)
-        }
+        if ignore_case { format!("lower({})", self.expression) } else { format!("({})", self.expression) }
     }
 
     fn text(&mut self, value: &str, ignore_case: bool) -> String {
         let value = self.params.bind(Param::Text(value.to_owned()));
-        if ignore_case {
-            format!("lower({value})")
-        } else {
-            value
-        }
+        if ignore_case { format!("lower({value})") } else { value }
     }
 
     /// Both engines would take the value for something it is not: PostgreSQL infers a bare placeholder's type from the
@@ -263,14 +244,8 @@ impl Writer<'_> {
             }
             Dialect::Postgres => {
                 let bounds = [(">=", start), ("<", end)].into_iter();
-                let parts: Vec<_> = bounds
-                    .filter_map(|(op, at)| Some(format!("({e}) {op} {}::timestamptz", at?)))
-                    .collect();
-                if parts.is_empty() {
-                    format!("({e}) is not null")
-                } else {
-                    format!("({})", parts.join(" and "))
-                }
+                let parts: Vec<_> = bounds.filter_map(|(op, at)| Some(format!("({e}) {op} {}::timestamptz", at?))).collect();
+                if parts.is_empty() { format!("({e}) is not null") } else { format!("({})", parts.join(" and ")) }
             }
         }
     }
@@ -296,16 +271,12 @@ impl Writer<'_> {
             DatePart::DayOfWeek => format!("extract(isodow from ({e}))"),
             DatePart::DayOfMonth => format!("extract(day from ({e}))"),
             DatePart::DayOfQuarter => {
-                format!(
-                    "(extract(doy from ({e})) - extract(doy from date_trunc('quarter', ({e}))) + 1)"
-                )
+                format!("(extract(doy from ({e})) - extract(doy from date_trunc('quarter', ({e}))) + 1)")
             }
             DatePart::DayOfYear => format!("extract(doy from ({e}))"),
             DatePart::MonthOfYear => format!("extract(month from ({e}))"),
             DatePart::QuarterOfYear => format!("extract(quarter from ({e}))"),
-            DatePart::FiscalQuarterOfYear { start } => {
-                fiscal_quarter(&format!("extract(month from ({e}))::int"), start)
-            }
+            DatePart::FiscalQuarterOfYear { start } => fiscal_quarter(&format!("extract(month from ({e}))::int"), start),
             DatePart::WeekOfYear => format!("extract(week from ({e}))"),
             DatePart::HourOfDay => format!("extract(hour from ({e}))"),
         }

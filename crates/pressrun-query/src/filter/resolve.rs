@@ -6,40 +6,21 @@ use pressrun_domain::catalog::Scalar;
 
 use super::date::{length_end, period};
 use super::predicate::{Order, escape_like};
-use super::{
-    DateLiteral, DatePart, DateTest, Filter, FilterError, NumberTest, Period, Predicate, TextTest,
-};
+use super::{DateLiteral, DatePart, DateTest, Filter, FilterError, NumberTest, Period, Predicate, TextTest};
 use crate::compile::ResolvedClock;
 
 /// Fixes relative dates to `clock` and user attributes to `identity`.
 ///
 /// # Errors
 /// [`FilterError`] when a date leaves the calendar (years −9999 to 9999).
-pub fn resolve(
-    filter: &Filter,
-    clock: &ResolvedClock,
-    identity: &Identity,
-) -> Result<Predicate, FilterError> {
-    let many = |filters: &[Filter]| {
-        filters
-            .iter()
-            .map(|filter| resolve(filter, clock, identity))
-            .collect::<Result<Vec<_>, _>>()
-    };
+pub fn resolve(filter: &Filter, clock: &ResolvedClock, identity: &Identity) -> Result<Predicate, FilterError> {
+    let many = |filters: &[Filter]| filters.iter().map(|filter| resolve(filter, clock, identity)).collect::<Result<Vec<_>, _>>();
     let complement = |predicate: Predicate, negated: bool| {
-        if negated {
-            predicate.negate()
-        } else {
-            predicate
-        }
+        if negated { predicate.negate() } else { predicate }
     };
     Ok(match filter {
         Filter::Any => Predicate::True,
-        Filter::Text {
-            test,
-            negated,
-            ignore_case,
-        } => complement(text(test, *ignore_case), *negated),
+        Filter::Text { test, negated, ignore_case } => complement(text(test, *ignore_case), *negated),
         Filter::Number { test, negated } => complement(number(test), *negated),
         Filter::Date { test, negated } => complement(date(test, clock)?, *negated),
         Filter::Boolean { is, nulls_as_false } => match (is, nulls_as_false) {
@@ -47,9 +28,7 @@ pub fn resolve(
             (is, _) => Predicate::Boolean(*is),
         },
         Filter::Null { negated } => complement(Predicate::Null, *negated),
-        Filter::UserAttribute { name, negated } => {
-            complement(attribute(identity.values(name)), *negated)
-        }
+        Filter::UserAttribute { name, negated } => complement(attribute(identity.values(name)), *negated),
         Filter::All(filters) => Predicate::all(many(filters)?),
         Filter::Either(filters) => Predicate::either(many(filters)?),
     })
@@ -62,60 +41,27 @@ pub(crate) fn attribute(values: &[Scalar]) -> Predicate {
         match value {
             Scalar::Text(text) => texts.push(text.clone()),
             // More than 38 digits compare as nothing that a column holds.
-            Scalar::Number(number) => {
-                numbers.extend(number.to_string().parse::<crate::param::Decimal>().ok())
-            }
+            Scalar::Number(number) => numbers.extend(number.to_string().parse::<crate::param::Decimal>().ok()),
         }
     }
     match (texts.is_empty(), numbers.is_empty()) {
         (true, true) => Predicate::Closed,
-        (false, true) => Predicate::TextIn {
-            values: texts,
-            ignore_case: false,
-        },
+        (false, true) => Predicate::TextIn { values: texts, ignore_case: false },
         (true, false) => Predicate::NumberIn(numbers),
-        (false, false) => Predicate::Either(vec![
-            Predicate::TextIn {
-                values: texts,
-                ignore_case: false,
-            },
-            Predicate::NumberIn(numbers),
-        ]),
+        (false, false) => Predicate::Either(vec![Predicate::TextIn { values: texts, ignore_case: false }, Predicate::NumberIn(numbers)]),
     }
 }
 
 fn text(test: &TextTest, ignore_case: bool) -> Predicate {
-    let like = |patterns: Vec<String>| {
-        Predicate::either(
-            patterns
-                .into_iter()
-                .map(|pattern| Predicate::Like {
-                    pattern,
-                    ignore_case,
-                })
-                .collect(),
-        )
-    };
+    let like =
+        |patterns: Vec<String>| Predicate::either(patterns.into_iter().map(|pattern| Predicate::Like { pattern, ignore_case }).collect());
     let escaped = |values: &[String], before: &str, after: &str| {
-        like(
-            values
-                .iter()
-                .map(|value| format!("{before}{}{after}", escape_like(value)))
-                .collect(),
-        )
+        like(values.iter().map(|value| format!("{before}{}{after}", escape_like(value))).collect())
     };
     match test {
         TextTest::OneOf { values, or_null } => {
-            let listed = (!values.is_empty()).then(|| Predicate::TextIn {
-                values: values.clone(),
-                ignore_case,
-            });
-            Predicate::either(
-                listed
-                    .into_iter()
-                    .chain(or_null.then_some(Predicate::Null))
-                    .collect(),
-            )
+            let listed = (!values.is_empty()).then(|| Predicate::TextIn { values: values.clone(), ignore_case });
+            Predicate::either(listed.into_iter().chain(or_null.then_some(Predicate::Null)).collect())
         }
         TextTest::Contains(values) => escaped(values, "%", "%"),
         TextTest::StartsWith(values) => escaped(values, "", "%"),
@@ -127,56 +73,31 @@ fn text(test: &TextTest, ignore_case: bool) -> Predicate {
 
 fn number(test: &NumberTest) -> Predicate {
     let less = |inclusive| {
-        if inclusive {
-            Order::LessOrEqual
-        } else {
-            Order::Less
-        }
+        if inclusive { Order::LessOrEqual } else { Order::Less }
     };
     let greater = |inclusive| {
-        if inclusive {
-            Order::GreaterOrEqual
-        } else {
-            Order::Greater
-        }
+        if inclusive { Order::GreaterOrEqual } else { Order::Greater }
     };
     match test {
         NumberTest::OneOf { values, or_null } => {
             let listed = (!values.is_empty()).then(|| Predicate::NumberIn(values.clone()));
-            Predicate::either(
-                listed
-                    .into_iter()
-                    .chain(or_null.then_some(Predicate::Null))
-                    .collect(),
-            )
+            Predicate::either(listed.into_iter().chain(or_null.then_some(Predicate::Null)).collect())
         }
         NumberTest::LessThan { value, inclusive } => Predicate::Compare(less(*inclusive), *value),
-        NumberTest::GreaterThan { value, inclusive } => {
-            Predicate::Compare(greater(*inclusive), *value)
+        NumberTest::GreaterThan { value, inclusive } => Predicate::Compare(greater(*inclusive), *value),
+        NumberTest::Between { low, high, inclusive } => {
+            Predicate::All(vec![Predicate::Compare(greater(*inclusive), *low), Predicate::Compare(less(*inclusive), *high)])
         }
-        NumberTest::Between {
-            low,
-            high,
-            inclusive,
-        } => Predicate::All(vec![
-            Predicate::Compare(greater(*inclusive), *low),
-            Predicate::Compare(less(*inclusive), *high),
-        ]),
     }
 }
 
 fn date(test: &DateTest, clock: &ResolvedClock) -> Result<Predicate, FilterError> {
     if let DateTest::Part { part, values } = test {
         let part = match part {
-            DatePart::FiscalQuarterOfYear { .. } => DatePart::FiscalQuarterOfYear {
-                start: clock.fiscal_start,
-            },
+            DatePart::FiscalQuarterOfYear { .. } => DatePart::FiscalQuarterOfYear { start: clock.fiscal_start },
             other => *other,
         };
-        return Ok(Predicate::Part {
-            part,
-            values: values.clone(),
-        });
+        return Ok(Predicate::Part { part, values: values.clone() });
     }
     let bounds = bounds(test, clock)?;
     Ok(Predicate::either(
@@ -197,32 +118,18 @@ pub(crate) type Bounds = (Option<Timestamp>, Option<Timestamp>);
 /// The stretches of time that `test` accepts; none for parts of dates.
 pub(crate) fn bounds(test: &DateTest, clock: &ResolvedClock) -> Result<Vec<Bounds>, FilterError> {
     let of = |literal: &DateLiteral| -> Result<Period, FilterError> {
-        period(*literal, clock).map_err(|_| {
-            FilterError::new(
-                "",
-                "the date lies outside the calendar",
-                "use years −9999 to 9999",
-            )
-        })
+        period(*literal, clock).map_err(|_| FilterError::new("", "the date lies outside the calendar", "use years −9999 to 9999"))
     };
     Ok(match test {
-        DateTest::In(literals) => literals
-            .iter()
-            .map(|l| of(l).map(|p| (Some(p.start), Some(p.end))))
-            .collect::<Result<_, _>>()?,
+        DateTest::In(literals) => literals.iter().map(|l| of(l).map(|p| (Some(p.start), Some(p.end)))).collect::<Result<_, _>>()?,
         DateTest::OnOrAfter(literal) => vec![(Some(of(literal)?.start), None)],
         DateTest::Before(literal) => vec![(None, Some(of(literal)?.start))],
         DateTest::Between(left, right) => vec![(Some(of(left)?.start), Some(of(right)?.start))],
         DateTest::Within(left, right) => vec![(Some(of(left)?.start), Some(of(right)?.end))],
         DateTest::Interval { start, length } => {
             let start = of(start)?.start;
-            let end = length_end(start, *length, &clock.zone).map_err(|_| {
-                FilterError::new(
-                    "right_side",
-                    "the length leaves the calendar",
-                    "use a shorter one",
-                )
-            })?;
+            let end = length_end(start, *length, &clock.zone)
+                .map_err(|_| FilterError::new("right_side", "the length leaves the calendar", "use a shorter one"))?;
             vec![(Some(start), Some(end))]
         }
         DateTest::Part { .. } => Vec::new(),

@@ -17,12 +17,7 @@ const SHOWN: usize = 5;
 ///
 /// Never fails: what cannot be understood says so, and the tile that uses it reports the error (F6).
 #[must_use]
-pub fn summary(
-    definition: &FilterDefinition,
-    expression: Option<&Value>,
-    clock: &QueryClock,
-    identity: &Identity,
-) -> String {
+pub fn summary(definition: &FilterDefinition, expression: Option<&Value>, clock: &QueryClock, identity: &Identity) -> String {
     let Some(expression) = expression else {
         return "any".to_owned();
     };
@@ -35,10 +30,7 @@ pub fn summary(
 fn words(filter: &Filter, clock: &ResolvedClock, identity: &Identity, nested: bool) -> String {
     let not = |negated: bool, text: String| if negated { format!("not {text}") } else { text };
     let join = |filters: &[Filter], word: &str| {
-        let parts: Vec<_> = filters
-            .iter()
-            .map(|filter| words(filter, clock, identity, filters.len() > 1))
-            .collect();
+        let parts: Vec<_> = filters.iter().map(|filter| words(filter, clock, identity, filters.len() > 1)).collect();
         let text = parts.join(word);
         if parts.is_empty() {
             "any".to_owned()
@@ -58,10 +50,7 @@ fn words(filter: &Filter, clock: &ResolvedClock, identity: &Identity, nested: bo
         Filter::Null { negated } => not(*negated, "empty".to_owned()),
         Filter::UserAttribute { name, negated } => match identity.values(name) {
             [] => "nothing".to_owned(),
-            values => not(
-                *negated,
-                list(values.iter().map(ToString::to_string).collect()),
-            ),
+            values => not(*negated, list(values.iter().map(ToString::to_string).collect())),
         },
         Filter::All(filters) => join(filters, " and "),
         Filter::Either(filters) => join(filters, " or "),
@@ -70,36 +59,17 @@ fn words(filter: &Filter, clock: &ResolvedClock, identity: &Identity, nested: bo
 
 fn list(values: Vec<String>) -> String {
     let more = values.len().saturating_sub(SHOWN);
-    let shown = values
-        .into_iter()
-        .take(SHOWN)
-        .collect::<Vec<_>>()
-        .join(", ");
-    if more == 0 {
-        shown
-    } else {
-        format!("{shown} and {more} more")
-    }
+    let shown = values.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 fn text(test: &TextTest) -> String {
     let shown = |value: &String| {
-        if value.is_empty() {
-            "\"\"".to_owned()
-        } else {
-            value.clone()
-        }
+        if value.is_empty() { "\"\"".to_owned() } else { value.clone() }
     };
-    let quoted =
-        |values: &[String]| list(values.iter().map(|value| format!("\"{value}\"")).collect());
+    let quoted = |values: &[String]| list(values.iter().map(|value| format!("\"{value}\"")).collect());
     match test {
-        TextTest::OneOf { values, or_null } => list(
-            values
-                .iter()
-                .map(shown)
-                .chain(or_null.then(|| "(none)".to_owned()))
-                .collect(),
-        ),
+        TextTest::OneOf { values, or_null } => list(values.iter().map(shown).chain(or_null.then(|| "(none)".to_owned())).collect()),
         TextTest::Contains(values) => format!("contains {}", quoted(values)),
         TextTest::StartsWith(values) => format!("starts with {}", quoted(values)),
         TextTest::EndsWith(values) => format!("ends with {}", quoted(values)),
@@ -110,29 +80,17 @@ fn text(test: &TextTest) -> String {
 
 fn number(test: &NumberTest) -> String {
     match test {
-        NumberTest::OneOf { values, or_null } => list(
-            values
-                .iter()
-                .map(ToString::to_string)
-                .chain(or_null.then(|| "(none)".to_owned()))
-                .collect(),
-        ),
+        NumberTest::OneOf { values, or_null } => {
+            list(values.iter().map(ToString::to_string).chain(or_null.then(|| "(none)".to_owned())).collect())
+        }
         NumberTest::LessThan { value, inclusive } => {
             format!("{} {value}", if *inclusive { "≤" } else { "<" })
         }
         NumberTest::GreaterThan { value, inclusive } => {
             format!("{} {value}", if *inclusive { "≥" } else { ">" })
         }
-        NumberTest::Between {
-            low,
-            high,
-            inclusive: true,
-        } => format!("{low} – {high}"),
-        NumberTest::Between {
-            low,
-            high,
-            inclusive: false,
-        } => format!("> {low} and < {high}"),
+        NumberTest::Between { low, high, inclusive: true } => format!("{low} – {high}"),
+        NumberTest::Between { low, high, inclusive: false } => format!("> {low} and < {high}"),
     }
 }
 
@@ -140,21 +98,15 @@ fn date(test: &DateTest, clock: &ResolvedClock) -> String {
     let Ok(bounds) = bounds(test, clock) else {
         return "not understood".to_owned();
     };
-    let dates = list(
-        bounds
-            .iter()
-            .map(|bounds| range(*bounds, &clock.zone))
-            .collect(),
-    );
+    let dates = list(bounds.iter().map(|bounds| range(*bounds, &clock.zone)).collect());
     let phrase = match test {
         DateTest::In(literals) => match literals.as_slice() {
             [literal] => relative(*literal),
             _ => None,
         },
-        DateTest::Interval {
-            start: DateLiteral::Relative { unit, offset },
-            length,
-        } if *unit == length.unit && *offset < 0 && -*offset == length.count => {
+        DateTest::Interval { start: DateLiteral::Relative { unit, offset }, length }
+            if *unit == length.unit && *offset < 0 && -*offset == length.count =>
+        {
             Some(match length.count {
                 1 => format!("last {}", unit.word(1)),
                 count => format!("last {count} {}", unit.word(count)),
@@ -163,12 +115,7 @@ fn date(test: &DateTest, clock: &ResolvedClock) -> String {
         DateTest::OnOrAfter(literal) => relative(*literal).map(|phrase| format!("since {phrase}")),
         DateTest::Before(literal) => relative(*literal).map(|phrase| format!("before {phrase}")),
         DateTest::Part { part, values } => {
-            return list(
-                values
-                    .iter()
-                    .map(|value| part_word(*part, *value))
-                    .collect(),
-            );
+            return list(values.iter().map(|value| part_word(*part, *value)).collect());
         }
         DateTest::Between(..) | DateTest::Within(..) | DateTest::Interval { .. } => None,
     };
@@ -199,20 +146,14 @@ fn relative(literal: DateLiteral) -> Option<String> {
 fn range((start, end): Bounds, zone: &TimeZone) -> String {
     let local = |at: jiff::Timestamp| at.to_zoned_datetime(zone.clone()).datetime();
     let point = |at: DateTime| {
-        if at.time() == Time::midnight() {
-            day(at)
-        } else {
-            format!("{} {}", day(at), clock(at))
-        }
+        if at.time() == Time::midnight() { day(at) } else { format!("{} {}", day(at), clock(at)) }
     };
     match (start.map(local), end.map(local)) {
         (None, None) => "any".to_owned(),
         (Some(start), None) => format!("from {}", point(start)),
         (None, Some(end)) => format!("before {}", point(end)),
         (Some(start), Some(end)) if end <= start => "nothing".to_owned(),
-        (Some(start), Some(end))
-            if start.time() == Time::midnight() && end.time() == Time::midnight() =>
-        {
+        (Some(start), Some(end)) if start.time() == Time::midnight() && end.time() == Time::midnight() => {
             let last = end.yesterday().unwrap_or(end);
             if start.date() == last.date() {
                 day(start)
@@ -227,13 +168,7 @@ fn range((start, end): Bounds, zone: &TimeZone) -> String {
         (Some(start), Some(end)) if start.date() == end.date() => {
             format!("{} {} – {}", day(start), clock(start), clock(end))
         }
-        (Some(start), Some(end)) => format!(
-            "{} {} – {} {}",
-            day(start),
-            clock(start),
-            day(end),
-            clock(end)
-        ),
+        (Some(start), Some(end)) => format!("{} {} – {} {}", day(start), clock(start), day(end), clock(end)),
     }
 }
 
@@ -242,38 +177,13 @@ fn day(at: DateTime) -> String {
 }
 
 fn clock(at: DateTime) -> String {
-    at.strftime(if at.second() == 0 {
-        "%H:%M"
-    } else {
-        "%H:%M:%S"
-    })
-    .to_string()
+    at.strftime(if at.second() == 0 { "%H:%M" } else { "%H:%M:%S" }).to_string()
 }
 
 fn part_word(part: DatePart, value: i64) -> String {
-    const DAYS: [&str; 7] = [
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-    ];
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
+    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    const MONTHS: [&str; 12] =
+        ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
     let at = usize::try_from(value - 1).unwrap_or(usize::MAX);
     match part {
         DatePart::DayOfWeek => DAYS.get(at).map_or_else(String::new, ToString::to_string),
@@ -281,10 +191,7 @@ fn part_word(part: DatePart, value: i64) -> String {
         DatePart::QuarterOfYear => format!("Q{value}"),
         DatePart::FiscalQuarterOfYear { .. } => format!("fiscal Q{value}"),
         DatePart::HourOfDay => format!("{value:02}:00"),
-        DatePart::DayOfMonth
-        | DatePart::DayOfQuarter
-        | DatePart::DayOfYear
-        | DatePart::WeekOfYear => {
+        DatePart::DayOfMonth | DatePart::DayOfQuarter | DatePart::DayOfYear | DatePart::WeekOfYear => {
             format!("{} {value}", part.word())
         }
     }

@@ -46,19 +46,49 @@ fn f6_what_is_malformed_says_where_and_what_would_be_right() {
     for (expression, message) in [
         (json!(null), "the filter is null; write [] to restrict nothing, or leave the key out"),
         (json!({"type": "string"}), "values: no values are given; give \"values\": [ … ]; an empty list restricts nothing"),
-        (json!({"type": "strnig", "values": []}), "type: \"strnig\" is no type of filter; use string, number, date, boolean, null, composite or user_attribute"),
-        (json!({"type": "string", "kind": "IS", "values": ["x"]}), "kind: \"IS\" is no kind of this type of filter; use EQUALS, CONTAINS, STARTS_WITH, ENDS_WITH, SQL_LIKE or IS_EMPTY"),
+        (
+            json!({"type": "strnig", "values": []}),
+            "type: \"strnig\" is no type of filter; use string, number, date, boolean, null, composite or user_attribute",
+        ),
+        (
+            json!({"type": "string", "kind": "IS", "values": ["x"]}),
+            "kind: \"IS\" is no kind of this type of filter; use EQUALS, CONTAINS, STARTS_WITH, ENDS_WITH, SQL_LIKE or IS_EMPTY",
+        ),
         (json!([{"a": 1}]), "[0]: this is an object; write text"),
         (json!({"type": "number", "kind": "LESS_THAN", "values": [1, 2]}), "values: LESS_THAN takes one number, not 2; give one number"),
-        (json!({"type": "number", "values": ["ten"]}), "values[0]: \"ten\" is no number; write a number such as 10 or \"12.50\", of at most 38 digits"),
-        (json!({"type": "date", "kind": "BEFORE", "left_side": "soon"}), "left_side: \"soon\" is no date; write for example 2025, 2025-03-31, 2025-03-31 09:30, 2025 Q3, 6 months ago, today or last week"),
-        (json!({"type": "date", "kind": "TIME_FOR_INTERVAL_DURATION", "left_side": "today", "right_side": "a while"}), "right_side: \"a while\" is no length of time; write a length such as \"6 months\""),
-        (json!({"type": "date", "kind": "IS_ON_DAY_OF_WEEK", "values": [8]}), "values[0]: 8 is no day of week; write a name, or 1 (Monday) to 7 (Sunday)"),
-        (json!({"type": "date", "kind": "QUERY_OFFSET", "left_side": "today"}), "kind: QUERY_OFFSET, a shift against another query, is not supported; use TIME_FOR_INTERVAL_DURATION or BETWEEN with the dates themselves"),
-        (json!({"type": "query", "query_id": "1"}), "type: filters by the result of another query are not supported; write the condition into the tile's SQL"),
-        (json!({"type": "composite", "conjunction": "OR", "filters": [{"type": "string", "values": ["a"]}, {"type": "number", "values": [true]}]}), "filters[1].values[0]: this is true or false; write a number"),
+        (
+            json!({"type": "number", "values": ["ten"]}),
+            "values[0]: \"ten\" is no number; write a number such as 10 or \"12.50\", of at most 38 digits",
+        ),
+        (
+            json!({"type": "date", "kind": "BEFORE", "left_side": "soon"}),
+            "left_side: \"soon\" is no date; write for example 2025, 2025-03-31, 2025-03-31 09:30, 2025 Q3, 6 months ago, today or last week",
+        ),
+        (
+            json!({"type": "date", "kind": "TIME_FOR_INTERVAL_DURATION", "left_side": "today", "right_side": "a while"}),
+            "right_side: \"a while\" is no length of time; write a length such as \"6 months\"",
+        ),
+        (
+            json!({"type": "date", "kind": "IS_ON_DAY_OF_WEEK", "values": [8]}),
+            "values[0]: 8 is no day of week; write a name, or 1 (Monday) to 7 (Sunday)",
+        ),
+        (
+            json!({"type": "date", "kind": "QUERY_OFFSET", "left_side": "today"}),
+            "kind: QUERY_OFFSET, a shift against another query, is not supported; use TIME_FOR_INTERVAL_DURATION or BETWEEN with the dates themselves",
+        ),
+        (
+            json!({"type": "query", "query_id": "1"}),
+            "type: filters by the result of another query are not supported; write the condition into the tile's SQL",
+        ),
+        (
+            json!({"type": "composite", "conjunction": "OR", "filters": [{"type": "string", "values": ["a"]}, {"type": "number", "values": [true]}]}),
+            "filters[1].values[0]: this is true or false; write a number",
+        ),
         (json!({"type": "composite", "conjunction": "XOR", "filters": []}), "conjunction: \"XOR\" joins nothing; write AND or OR"),
-        (json!({"type": "string", "kind": "SQL_LIKE", "values": ["a\\"]}), "values: a pattern ends with a lone backslash; write two to mean one"),
+        (
+            json!({"type": "string", "kind": "SQL_LIKE", "values": ["a\\"]}),
+            "values: a pattern ends with a lone backslash; write two to mean one",
+        ),
         (json!({"type": "string", "values": ["a"], "is_negative": "yes"}), "is_negative: this is text; write true or false"),
         (json!({"type": "user_attribute"}), "user_attribute_name: the name of the attribute is missing; name a user attribute"),
     ] {
@@ -84,18 +114,36 @@ fn f4_predicates_in_both_dialects() {
         (json!({"kind": "CONTAINS", "values": ["5%"]}), both("(c) like $pressrun_1")),
         (json!({"kind": "IS_EMPTY"}), both("coalesce(cast((c) as varchar), '') = ''")),
         (json!({"type": "number", "values": [1]}), ("(c) = pressrun_number((c), $pressrun_1)", "(c) = $pressrun_1::bigint")),
-        (json!({"type": "number", "kind": "GREATER_THAN", "values": ["1.5"], "is_inclusive": true}), ("(c) >= pressrun_number((c), $pressrun_1)", "(c) >= $pressrun_1::numeric")),
-        (json!({"type": "number", "kind": "BETWEEN", "values": [1, 2]}), ("((c) >= pressrun_number((c), $pressrun_1) and (c) <= pressrun_number((c), $pressrun_2))", "((c) >= $pressrun_1::bigint and (c) <= $pressrun_2::bigint)")),
+        (
+            json!({"type": "number", "kind": "GREATER_THAN", "values": ["1.5"], "is_inclusive": true}),
+            ("pressrun_compare((c), '>=', $pressrun_1)", "(c) >= $pressrun_1::numeric"),
+        ),
+        (
+            json!({"type": "number", "kind": "BETWEEN", "values": [1, 2]}),
+            (
+                "(pressrun_compare((c), '>=', $pressrun_1) and pressrun_compare((c), '<=', $pressrun_2))",
+                "((c) >= $pressrun_1::bigint and (c) <= $pressrun_2::bigint)",
+            ),
+        ),
         (json!({"type": "boolean", "is_negative": true}), both("(c) is false")),
         (json!({"type": "boolean", "is_negative": true, "treat_nulls_as_false": true}), both("((c) is true) is not true")),
         (json!({"type": "null", "is_negative": true}), both("(c) is not null")),
-        (json!({"type": "date", "kind": "BEFORE", "left_side": "2026"}), ("pressrun_in_period((c), null, $pressrun_1)", "((c) < $pressrun_1::timestamptz)")),
+        (
+            json!({"type": "date", "kind": "BEFORE", "left_side": "2026"}),
+            ("pressrun_in_period((c), null, $pressrun_1)", "((c) < $pressrun_1::timestamptz)"),
+        ),
         (json!({"type": "date", "kind": "BETWEEN", "left_side": "2026", "right_side": "2025"}), both("false")),
-        (json!({"type": "date", "kind": "IS_ON_DAY_OF_WEEK", "values": ["mon"]}), ("pressrun_local_part('day_of_week', (c)) = $pressrun_1", "extract(isodow from (c)) = $pressrun_1::bigint")),
+        (
+            json!({"type": "date", "kind": "IS_ON_DAY_OF_WEEK", "values": ["mon"]}),
+            ("pressrun_local_part('day_of_week', (c)) = $pressrun_1", "extract(isodow from (c)) = $pressrun_1::bigint"),
+        ),
         (json!({"type": "user_attribute", "user_attribute_name": "region"}), both("(c) in ($pressrun_1, $pressrun_2)")),
         (json!({"type": "user_attribute", "user_attribute_name": "unset"}), both("cast(null as boolean)")),
         (json!({"type": "user_attribute", "user_attribute_name": "unset", "is_negative": true}), both("cast(null as boolean)")),
-        (json!({"type": "composite", "conjunction": "OR", "filters": [["a"], {"type": "null"}]}), both("((c) = $pressrun_1 or (c) is null)")),
+        (
+            json!({"type": "composite", "conjunction": "OR", "filters": [["a"], {"type": "null"}]}),
+            both("((c) = $pressrun_1 or (c) is null)"),
+        ),
         (json!({"type": "composite", "conjunction": "OR", "filters": [["a"], []]}), both("true")),
         (json!({"type": "composite", "conjunction": "AND", "filters": [["a"], []]}), both("(c) = $pressrun_1")),
     ] {
@@ -155,8 +203,26 @@ fn q5_every_literal_means_a_period_at_the_runs_instant() {
         assert_eq!([found.start, found.end], expected, "{literal}");
     }
     for literal in [
-        "", "soon", "20", "2025-", "2025-3", "2025-13", "2025-02-30", "2025 Q5", "2025-03-04 25", "25-03-04", "days ago", "x days ago",
-        "-3 days ago", "3 fortnights ago", "this", "last", "this months", "2025-03-04 09:", "2025-03-04 09:30:15:20", "２０２５",
+        "",
+        "soon",
+        "20",
+        "2025-",
+        "2025-3",
+        "2025-13",
+        "2025-02-30",
+        "2025 Q5",
+        "2025-03-04 25",
+        "25-03-04",
+        "days ago",
+        "x days ago",
+        "-3 days ago",
+        "3 fortnights ago",
+        "this",
+        "last",
+        "this months",
+        "2025-03-04 09:",
+        "2025-03-04 09:30:15:20",
+        "２０２５",
         "9999999999999 days ago",
     ] {
         assert!(literal.parse::<DateLiteral>().is_err(), "{literal}");
@@ -186,8 +252,16 @@ fn v8_summaries_are_what_a_person_would_say() {
         (FilterKind::Date, Some(json!("this month")), "this month (1 – 31 Jan 2027)"),
         (FilterKind::Date, Some(json!("yesterday")), "yesterday (3 Jan 2027)"),
         (FilterKind::Date, Some(json!("2 hours ago")), "2 hours ago (4 Jan 2027 07:00 – 08:00)"),
-        (FilterKind::Date, Some(json!({"kind": "WITHIN_RANGE", "left_side": "2025-01-01", "right_side": "2025-03-31"})), "1 Jan – 31 Mar 2025"),
-        (FilterKind::Date, Some(json!({"kind": "BETWEEN", "left_side": "2025-12-01", "right_side": "2026-03-01"})), "1 Dec 2025 – 28 Feb 2026"),
+        (
+            FilterKind::Date,
+            Some(json!({"kind": "WITHIN_RANGE", "left_side": "2025-01-01", "right_side": "2025-03-31"})),
+            "1 Jan – 31 Mar 2025",
+        ),
+        (
+            FilterKind::Date,
+            Some(json!({"kind": "BETWEEN", "left_side": "2025-12-01", "right_side": "2026-03-01"})),
+            "1 Dec 2025 – 28 Feb 2026",
+        ),
         (FilterKind::Date, Some(json!({"kind": "ON_OR_AFTER", "left_side": "7 days ago"})), "since 7 days ago (from 28 Dec 2026)"),
         (FilterKind::Date, Some(json!({"kind": "IS_ON_DAY_OF_WEEK", "values": [1, "Fri"]})), "Monday, Friday"),
         (FilterKind::String, Some(json!({"type": "user_attribute", "user_attribute_name": "region"})), "US, EU"),
@@ -195,5 +269,13 @@ fn v8_summaries_are_what_a_person_would_say() {
     ] {
         let identity = identity(&[("region", &["US", "EU"])]);
         assert_eq!(summary(&definition(kind), expression.as_ref(), &november, &identity), expected, "{expression:?}");
+    }
+}
+
+#[test]
+fn every_unit_word_is_read_in_singular_and_plural() {
+    for unit in [Unit::Second, Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year] {
+        assert_eq!(Unit::parse(&unit.word(1)), Some(unit));
+        assert_eq!(Unit::parse(&unit.word(2).to_uppercase()), Some(unit));
     }
 }

@@ -36,12 +36,7 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// [`QueryError`]; rows that were pushed before are to be thrown away.
-    async fn run(
-        &self,
-        query: &CompiledQuery,
-        limits: &QueryLimits,
-        sink: &mut dyn BatchSink,
-    ) -> Result<QueryStats, QueryError>;
+    async fn run(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError>;
 }
 
 /// What a query returned.

@@ -24,26 +24,11 @@ impl<'a> Shape<'a> {
     ///
     /// # Errors
     /// Those of the sink.
-    pub fn new(
-        columns: &Schema,
-        zone: &str,
-        limit: u64,
-        bytes: u64,
-        sink: &'a mut dyn BatchSink,
-    ) -> Result<Self, QueryError> {
-        let field =
-            |field: &Arc<Field>| Field::new(field.name(), target(field.data_type(), zone), true);
-        let schema = Arc::new(Schema::new(
-            columns.fields().iter().map(field).collect::<Vec<_>>(),
-        ));
+    pub fn new(columns: &Schema, zone: &str, limit: u64, bytes: u64, sink: &'a mut dyn BatchSink) -> Result<Self, QueryError> {
+        let field = |field: &Arc<Field>| Field::new(field.name(), target(field.data_type(), zone), true);
+        let schema = Arc::new(Schema::new(columns.fields().iter().map(field).collect::<Vec<_>>()));
         sink.begin(&schema)?;
-        Ok(Self {
-            schema,
-            limit,
-            bytes_left: bytes,
-            stats: QueryStats::default(),
-            sink,
-        })
+        Ok(Self { schema, limit, bytes_left: bytes, stats: QueryStats::default(), sink })
     }
 
     /// Passes on what the limit allows of `batch`; false when no more rows are wanted.
@@ -60,24 +45,13 @@ impl<'a> Shape<'a> {
             batch.clone()
         };
         if batch.num_rows() > 0 {
-            let columns: Result<Vec<_>, _> = batch
-                .columns()
-                .iter()
-                .zip(self.schema.fields())
-                .map(|(array, field)| convert(array, field.data_type()))
-                .collect();
-            let batch =
-                RecordBatch::try_new(Arc::clone(&self.schema), columns?).map_err(internal)?;
-            self.bytes_left = self
-                .bytes_left
-                .checked_sub(batch.get_array_memory_size() as u64)
-                .ok_or_else(|| {
-                    QueryError::new(
-                        QueryErrorKind::TooLarge,
-                        "the result is larger than allowed",
-                    )
+            let columns: Result<Vec<_>, _> =
+                batch.columns().iter().zip(self.schema.fields()).map(|(array, field)| convert(array, field.data_type())).collect();
+            let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns?).map_err(internal)?;
+            self.bytes_left = self.bytes_left.checked_sub(batch.get_array_memory_size() as u64).ok_or_else(|| {
+                QueryError::new(QueryErrorKind::TooLarge, "the result is larger than allowed")
                     .hint("return fewer rows or columns, or raise the limit")
-                })?;
+            })?;
             self.stats.rows += batch.num_rows() as u64;
             self.sink.push(&batch)?;
         }
@@ -94,29 +68,18 @@ impl<'a> Shape<'a> {
 /// The type in which values of `engine` travel.
 fn target(engine: &DataType, zone: &str) -> DataType {
     match engine {
-        DataType::Boolean
-        | DataType::UInt64
-        | DataType::Float32
-        | DataType::Float64
-        | DataType::Decimal128(..)
-        | DataType::Date32 => engine.clone(),
-        DataType::Int8
-        | DataType::Int16
-        | DataType::Int32
-        | DataType::Int64
-        | DataType::UInt8
-        | DataType::UInt16
-        | DataType::UInt32 => DataType::Int64,
-        DataType::Float16 => DataType::Float32,
-        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
-            DataType::Decimal128(*precision, *scale)
+        DataType::Boolean | DataType::UInt64 | DataType::Float32 | DataType::Float64 | DataType::Decimal128(..) | DataType::Date32 => {
+            engine.clone()
         }
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
+            DataType::Int64
+        }
+        DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => DataType::Decimal128(*precision, *scale),
         DataType::Date64 => DataType::Timestamp(TimeUnit::Microsecond, None),
         DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
         DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
-        DataType::Timestamp(_, Some(_)) => {
-            DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))
-        }
+        DataType::Timestamp(_, Some(_)) => DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
         DataType::Dictionary(_, values) => target(values, zone),
         _ => DataType::Utf8,
     }
@@ -126,28 +89,17 @@ fn convert(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, QueryError> 
     if array.data_type() == target {
         return Ok(Arc::clone(array));
     }
-    let texts = matches!(
-        array.data_type(),
-        DataType::Utf8View | DataType::LargeUtf8 | DataType::Dictionary(..) | DataType::Null
-    );
+    let texts = matches!(array.data_type(), DataType::Utf8View | DataType::LargeUtf8 | DataType::Dictionary(..) | DataType::Null);
     if *target == DataType::Utf8 && !texts {
         // Lists, structures, intervals, bytes: as they print.
         let options = FormatOptions::default().with_null("");
         let format = ArrayFormatter::try_new(array.as_ref(), &options).map_err(internal)?;
-        let shown =
-            (0..array.len()).map(|row| array.is_valid(row).then(|| format.value(row).to_string()));
+        let shown = (0..array.len()).map(|row| array.is_valid(row).then(|| format.value(row).to_string()));
         return Ok(Arc::new(StringArray::from_iter(shown)));
     }
-    let options = CastOptions {
-        safe: false,
-        format_options: FormatOptions::default(),
-    };
-    cast_with_options(array, target, &options).map_err(|error| {
-        QueryError::new(
-            QueryErrorKind::Value,
-            format!("a value of the result does not fit: {error}"),
-        )
-    })
+    let options = CastOptions { safe: false, format_options: FormatOptions::default() };
+    cast_with_options(array, target, &options)
+        .map_err(|error| QueryError::new(QueryErrorKind::Value, format!("a value of the result does not fit: {error}")))
 }
 
 fn internal(error: arrow_schema::ArrowError) -> QueryError {

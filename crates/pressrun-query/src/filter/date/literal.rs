@@ -68,21 +68,9 @@ impl DateLiteral {
     #[must_use]
     pub fn fiscal(self) -> Self {
         match self {
-            Self::Civil {
-                start,
-                unit: Unit::Year,
-            } => Self::FiscalYear(start.year()),
-            Self::Civil {
-                start,
-                unit: Unit::Quarter,
-            } => Self::FiscalQuarter {
-                year: start.year(),
-                quarter: (start.month() - 1) / 3 + 1,
-            },
-            Self::Relative { unit, offset } => Self::Relative {
-                unit: unit.fiscal(),
-                offset,
-            },
+            Self::Civil { start, unit: Unit::Year } => Self::FiscalYear(start.year()),
+            Self::Civil { start, unit: Unit::Quarter } => Self::FiscalQuarter { year: start.year(), quarter: (start.month() - 1) / 3 + 1 },
+            Self::Relative { unit, offset } => Self::Relative { unit: unit.fiscal(), offset },
             other => other,
         }
     }
@@ -94,17 +82,12 @@ impl FromStr for Length {
     /// Reads `6 months`, `1 day`, `28 complete days`.
     fn from_str(text: &str) -> Result<Self, InvalidDate> {
         let lower = text.trim().to_ascii_lowercase();
-        let mut words = lower
-            .split_ascii_whitespace()
-            .filter(|word| *word != "complete");
+        let mut words = lower.split_ascii_whitespace().filter(|word| *word != "complete");
         let (Some(count), Some(unit), None) = (words.next(), words.next(), words.next()) else {
             return Err(InvalidDate);
         };
         let unit = Unit::parse(unit).ok_or(InvalidDate)?;
-        Ok(Self {
-            count: count_of(count).ok_or(InvalidDate)?,
-            unit,
-        })
+        Ok(Self { count: count_of(count).ok_or(InvalidDate)?, unit })
     }
 }
 
@@ -126,9 +109,7 @@ fn words(text: &str) -> Option<DateLiteral> {
         ["today"] => relative(Unit::Day, 0),
         ["yesterday"] => relative(Unit::Day, -1),
         ["tomorrow"] => relative(Unit::Day, 1),
-        [count, unit, "ago"] | [count, "complete", unit, "ago"] => {
-            relative(Unit::parse(unit)?, -count_of(count)?)
-        }
+        [count, unit, "ago"] | [count, "complete", unit, "ago"] => relative(Unit::parse(unit)?, -count_of(count)?),
         [count, unit, "from", "now"] => relative(Unit::parse(unit)?, count_of(count)?),
         [which @ ("this" | "last" | "next"), rest @ ..] => {
             let (fiscal, unit) = match rest {
@@ -158,10 +139,7 @@ fn absolute(text: &str) -> Option<DateLiteral> {
         let rest = rest.trim_start();
         return match rest.split_once([' ', '-']) {
             None => Some(DateLiteral::FiscalYear(year(rest)?)),
-            Some((name, quarter)) => Some(DateLiteral::FiscalQuarter {
-                year: year(name)?,
-                quarter: quarter_of(quarter)?,
-            }),
+            Some((name, quarter)) => Some(DateLiteral::FiscalQuarter { year: year(name)?, quarter: quarter_of(quarter)? }),
         };
     }
     if upper.len() > 4
@@ -169,20 +147,13 @@ fn absolute(text: &str) -> Option<DateLiteral> {
         && let Some(quarter) = quarter_of(quarter)
     {
         let start = Date::new(year(name)?, (quarter - 1) * 3 + 1, 1).ok()?;
-        return Some(DateLiteral::Civil {
-            start: start.to_datetime(Time::midnight()),
-            unit: Unit::Quarter,
-        });
+        return Some(DateLiteral::Civil { start: start.to_datetime(Time::midnight()), unit: Unit::Quarter });
     }
     civil(text).or_else(|| text.parse::<Timestamp>().ok().map(DateLiteral::Instant))
 }
 
 fn year(text: &str) -> Option<i16> {
-    if text.len() == 4 {
-        digits(text).and_then(|y| i16::try_from(y).ok())
-    } else {
-        None
-    }
+    if text.len() == 4 { digits(text).and_then(|y| i16::try_from(y).ok()) } else { None }
 }
 
 fn quarter_of(text: &str) -> Option<i8> {
@@ -196,11 +167,7 @@ fn quarter_of(text: &str) -> Option<i8> {
 }
 
 fn digits(text: &str) -> Option<u32> {
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 /// `YYYY-MM-DD HH:MM:SS`, cut after any field.
@@ -227,11 +194,7 @@ fn civil(text: &str) -> Option<DateLiteral> {
         None => (Time::midnight(), Unit::Year),
         Some(clock) => {
             let mut fields = clock.split(':');
-            let (hour, minute, second) = (
-                two(fields.next())??,
-                two(fields.next())?,
-                two(fields.next())?,
-            );
+            let (hour, minute, second) = (two(fields.next())??, two(fields.next())?, two(fields.next())?);
             if fields.next().is_some() {
                 return None;
             }
@@ -240,14 +203,8 @@ fn civil(text: &str) -> Option<DateLiteral> {
                 (Some(_), None) => Unit::Minute,
                 (None, None) => Unit::Hour,
             };
-            (
-                Time::new(hour, minute.unwrap_or(0), second.unwrap_or(0), 0).ok()?,
-                unit,
-            )
+            (Time::new(hour, minute.unwrap_or(0), second.unwrap_or(0), 0).ok()?, unit)
         }
     };
-    Some(DateLiteral::Civil {
-        start: date.to_datetime(time),
-        unit,
-    })
+    Some(DateLiteral::Civil { start: date.to_datetime(time), unit })
 }

@@ -77,11 +77,7 @@ impl Unit {
             Self::FiscalQuarter => "fiscal quarter",
             Self::FiscalYear => "fiscal year",
         };
-        if count == 1 {
-            word.to_owned()
-        } else {
-            format!("{word}s")
-        }
+        if count == 1 { word.to_owned() } else { format!("{word}s") }
     }
 }
 

@@ -28,23 +28,16 @@ pub fn period(literal: DateLiteral, clock: &ResolvedClock) -> Result<Period, jif
     let zone = &clock.zone;
     match literal {
         DateLiteral::Civil { start, unit } => civil(start, unit, zone),
-        DateLiteral::Instant(start) => Ok(Period {
-            start,
-            end: start.checked_add(1.second())?,
-        }),
+        DateLiteral::Instant(start) => Ok(Period { start, end: start.checked_add(1.second())? }),
         DateLiteral::FiscalYear(year) => {
             let first = fiscal_year_start(year, clock.fiscal_start)?;
             civil(first.to_datetime(Time::midnight()), Unit::Year, zone)
         }
         DateLiteral::FiscalQuarter { year, quarter } => {
-            let first = fiscal_year_start(year, clock.fiscal_start)?
-                .checked_add(Span::new().months((quarter - 1) * 3))?;
+            let first = fiscal_year_start(year, clock.fiscal_start)?.checked_add(Span::new().months((quarter - 1) * 3))?;
             civil(first.to_datetime(Time::midnight()), Unit::Quarter, zone)
         }
-        DateLiteral::Relative {
-            unit: unit @ (Unit::Second | Unit::Minute | Unit::Hour),
-            offset,
-        } => {
+        DateLiteral::Relative { unit: unit @ (Unit::Second | Unit::Minute | Unit::Hour), offset } => {
             let local = clock.at.to_zoned_datetime(zone.clone());
             let past = match unit {
                 Unit::Hour => i64::from(local.minute()) * 60 + i64::from(local.second()),
@@ -53,19 +46,12 @@ pub fn period(literal: DateLiteral, clock: &ResolvedClock) -> Result<Period, jif
             };
             let length = seconds(unit);
             let back = SignedDuration::new(past, local.subsec_nanosecond());
-            let start = clock
-                .at
-                .checked_sub(back)?
-                .checked_add(SignedDuration::from_secs(offset * length))?;
-            Ok(Period {
-                start,
-                end: start.checked_add(SignedDuration::from_secs(length))?,
-            })
+            let start = clock.at.checked_sub(back)?.checked_add(SignedDuration::from_secs(offset * length))?;
+            Ok(Period { start, end: start.checked_add(SignedDuration::from_secs(length))? })
         }
         DateLiteral::Relative { unit, offset } => {
             let today = clock.at.to_zoned_datetime(zone.clone()).date();
-            let first =
-                unit_start(today, unit, clock.fiscal_start)?.checked_add(span(unit, offset)?)?;
+            let first = unit_start(today, unit, clock.fiscal_start)?.checked_add(span(unit, offset)?)?;
             civil(first.to_datetime(Time::midnight()), unit, zone)
         }
     }
@@ -75,20 +61,11 @@ pub fn period(literal: DateLiteral, clock: &ResolvedClock) -> Result<Period, jif
 ///
 /// # Errors
 /// When it leaves the calendar.
-pub fn length_end(
-    start: Timestamp,
-    length: Length,
-    zone: &TimeZone,
-) -> Result<Timestamp, jiff::Error> {
+pub fn length_end(start: Timestamp, length: Length, zone: &TimeZone) -> Result<Timestamp, jiff::Error> {
     match length.unit {
-        Unit::Second | Unit::Minute | Unit::Hour => start.checked_add(SignedDuration::from_secs(
-            length.count * seconds(length.unit),
-        )),
+        Unit::Second | Unit::Minute | Unit::Hour => start.checked_add(SignedDuration::from_secs(length.count * seconds(length.unit))),
         unit => {
-            let local = start
-                .to_zoned_datetime(zone.clone())
-                .datetime()
-                .checked_add(span(unit, length.count)?)?;
+            let local = start.to_zoned_datetime(zone.clone()).datetime().checked_add(span(unit, length.count)?)?;
             Ok(local.to_zoned_datetime(zone.clone())?.timestamp())
         }
     }
@@ -97,10 +74,7 @@ pub fn length_end(
 fn civil(start: DateTime, unit: Unit, zone: &TimeZone) -> Result<Period, jiff::Error> {
     let end = start.checked_add(span(unit, 1)?)?;
     let instant = |local: DateTime| local.to_zoned_datetime(zone.clone()).map(|z| z.timestamp());
-    Ok(Period {
-        start: instant(start)?,
-        end: instant(end)?,
-    })
+    Ok(Period { start: instant(start)?, end: instant(end)? })
 }
 
 fn seconds(unit: Unit) -> i64 {
@@ -141,9 +115,5 @@ fn unit_start(day: Date, unit: Unit, fiscal_start: i8) -> Result<Date, jiff::Err
 
 /// The fiscal year named `year` ends in calendar year `year`; it begins there too when it begins in January.
 fn fiscal_year_start(year: i16, fiscal_start: i8) -> Result<Date, jiff::Error> {
-    Date::new(
-        if fiscal_start == 1 { year } else { year - 1 },
-        fiscal_start,
-        1,
-    )
+    Date::new(if fiscal_start == 1 { year } else { year - 1 }, fiscal_start, 1)
 }

@@ -18,31 +18,24 @@ pub(super) fn explain(error: &DataFusionError, tables: &[String]) -> QueryError 
     let of = |kind| QueryError::new(kind, text(root));
     match root {
         DataFusionError::SQL(..) => of(QueryErrorKind::Syntax),
-        DataFusionError::SchemaError(schema, _) => {
-            unknown_column(schema).unwrap_or_else(|| of(QueryErrorKind::Syntax))
-        }
-        DataFusionError::Plan(message) => {
-            plan(message, tables).unwrap_or_else(|| of(QueryErrorKind::Syntax))
-        }
+        DataFusionError::SchemaError(schema, _) => unknown_column(schema).unwrap_or_else(|| of(QueryErrorKind::Syntax)),
+        DataFusionError::Plan(message) => plan(message, tables).unwrap_or_else(|| of(QueryErrorKind::Syntax)),
         DataFusionError::NotImplemented(_) => of(QueryErrorKind::Unsupported),
         DataFusionError::ResourcesExhausted(_) => memory(),
         // The engine has no kind of its own for a full quota of temporary files.
         DataFusionError::IoError(cause) if cause.to_string().contains("max_temp_directory_size") => memory(),
         DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
             ArrowError::IoError(message, _) if message.contains("max_temp_directory_size") => memory(),
-            ArrowError::DivideByZero => {
-                QueryError::new(QueryErrorKind::Value, "division by zero").hint("use nullif(…, 0)")
+            ArrowError::DivideByZero => QueryError::new(QueryErrorKind::Value, "division by zero").hint("use nullif(…, 0)"),
+            ArrowError::IoError(..) | ArrowError::CsvError(_) | ArrowError::JsonError(_) | ArrowError::ParquetError(_) => {
+                unreadable(text(root))
             }
-            ArrowError::IoError(..)
-            | ArrowError::CsvError(_)
-            | ArrowError::JsonError(_)
-            | ArrowError::ParquetError(_) => unreadable(text(root)),
             _ => of(QueryErrorKind::Value),
         },
+        // Values that do not fit reach us from inside the file reader too, when it filters.
+        _ if text(root).contains("CastError") || text(root).contains("Error evaluating filter predicate") => of(QueryErrorKind::Value),
         DataFusionError::Execution(_) => of(QueryErrorKind::Value),
-        DataFusionError::ObjectStore(_)
-        | DataFusionError::IoError(_)
-        | DataFusionError::ParquetError(_) => unreadable(text(root)),
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) | DataFusionError::ParquetError(_) => unreadable(text(root)),
         _ => of(QueryErrorKind::Internal),
     }
 }
@@ -53,12 +46,7 @@ fn memory() -> QueryError {
 }
 
 fn unreadable(message: String) -> QueryError {
-    QueryError::new(
-        QueryErrorKind::Unreadable {
-            file: String::new(),
-        },
-        format!("a data file cannot be read: {message}"),
-    )
+    QueryError::new(QueryErrorKind::Unreadable { file: String::new() }, format!("a data file cannot be read: {message}"))
 }
 
 fn own(error: &DataFusionError) -> Option<&QueryError> {
@@ -70,28 +58,16 @@ fn own(error: &DataFusionError) -> Option<&QueryError> {
         },
         _ => return None,
     };
-    cause
-        .downcast_ref::<QueryError>()
-        .or_else(|| own(cause.downcast_ref::<DataFusionError>()?.find_root()))
+    cause.downcast_ref::<QueryError>().or_else(|| own(cause.downcast_ref::<DataFusionError>()?.find_root()))
 }
 
 fn unknown_column(error: &SchemaError) -> Option<QueryError> {
-    let SchemaError::FieldNotFound {
-        field,
-        valid_fields,
-    } = error
-    else {
+    let SchemaError::FieldNotFound { field, valid_fields } = error else {
         return None;
     };
-    let mut valid: Vec<String> = valid_fields
-        .iter()
-        .map(|column| column.name.clone())
-        .collect();
+    let mut valid: Vec<String> = valid_fields.iter().map(|column| column.name.clone()).collect();
     valid.dedup();
-    let error = QueryError::new(
-        QueryErrorKind::UnknownColumn,
-        format!("there is no column \"{}\"", field.name),
-    );
+    let error = QueryError::new(QueryErrorKind::UnknownColumn, format!("there is no column \"{}\"", field.name));
     Some(match suggest(&field.name, &valid) {
         Some(hint) => error.hint(hint),
         None => error,
@@ -99,62 +75,34 @@ fn unknown_column(error: &SchemaError) -> Option<QueryError> {
 }
 
 fn plan(message: &str, tables: &[String]) -> Option<QueryError> {
-    if let Some(name) = message
-        .strip_prefix("table '")
-        .and_then(|rest| rest.split_once("' not found"))
-        .map(|(name, _)| name)
-    {
+    if let Some(name) = message.strip_prefix("table '").and_then(|rest| rest.split_once("' not found")).map(|(name, _)| name) {
         let name = name.strip_prefix("pressrun.public.").unwrap_or(name);
-        let error = QueryError::new(
-            QueryErrorKind::UnknownTable,
-            format!("there is no table \"{name}\""),
-        );
+        let error = QueryError::new(QueryErrorKind::UnknownTable, format!("there is no table \"{name}\""));
         return Some(match suggest(name, tables) {
             Some(hint) => error.hint(hint),
             None => error.hint("the connection's folder has no data files"),
         });
     }
-    if message.starts_with("Invalid function")
-        || message.contains("not found") && message.starts_with("table function")
-    {
-        return Some(QueryError::new(
-            QueryErrorKind::UnknownFunction,
-            shorten(message),
-        ));
+    if message.starts_with("Invalid function") || message.contains("not found") && message.starts_with("table function") {
+        return Some(QueryError::new(QueryErrorKind::UnknownFunction, shorten(message)));
     }
     None
 }
 
 /// `did you mean …` for a near miss, else what there is.
 fn suggest(name: &str, known: &[String]) -> Option<String> {
-    let near = known
-        .iter()
-        .map(|other| (distance(&name.to_lowercase(), &other.to_lowercase()), other))
-        .min();
+    let near = known.iter().map(|other| (distance(&name.to_lowercase(), &other.to_lowercase()), other)).min();
     match near {
         None => None,
         Some((distance, other)) if distance <= 2 && distance < name.chars().count() => {
             // An exact match but for case needs quotes.
-            let quoted = if *other == other.to_lowercase() {
-                other.clone()
-            } else {
-                format!("\"{other}\"")
-            };
+            let quoted = if *other == other.to_lowercase() { other.clone() } else { format!("\"{other}\"") };
             Some(format!("did you mean {quoted}?"))
         }
         Some(_) => {
-            let shown = known
-                .iter()
-                .take(12)
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ");
+            let shown = known.iter().take(12).cloned().collect::<Vec<_>>().join(", ");
             let more = known.len().saturating_sub(12);
-            Some(if more > 0 {
-                format!("there are {shown} and {more} more")
-            } else {
-                format!("there are {shown}")
-            })
+            Some(if more > 0 { format!("there are {shown} and {more} more") } else { format!("there are {shown}") })
         }
     }
 }
@@ -168,9 +116,7 @@ fn distance(a: &str, b: &str) -> usize {
             *first = i + 1;
         }
         for (j, right) in b.iter().enumerate() {
-            let next = (corner + usize::from(left != *right))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
+            let next = (corner + usize::from(left != *right)).min(row[j] + 1).min(row[j + 1] + 1);
             corner = row[j + 1];
             row[j + 1] = next;
         }
@@ -184,10 +130,7 @@ pub(super) fn text(error: &DataFusionError) -> String {
 }
 
 fn shorten(message: &str) -> String {
-    let head = message
-        .split(DataFusionError::BACK_TRACE_SEP)
-        .next()
-        .unwrap_or(message);
+    let head = message.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or(message);
     let line = head.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut line = line.replace("pressrun.public.", "");
     for prefix in ["ParserError(\"", "TokenizerError(\"", "sql parser error: "] {
@@ -195,9 +138,5 @@ fn shorten(message: &str) -> String {
             line = rest.trim_end_matches("\")").to_owned();
         }
     }
-    if line.chars().count() > LONGEST {
-        line.chars().take(LONGEST).chain(['…']).collect()
-    } else {
-        line
-    }
+    if line.chars().count() > LONGEST { line.chars().take(LONGEST).chain(['…']).collect() } else { line }
 }

@@ -13,9 +13,7 @@ use datafusion::datasource::file_format::FileFormat;
 use datafusion::datasource::file_format::csv::CsvFormat;
 use datafusion::datasource::file_format::json::JsonFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::datasource::listing::{
-    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
-};
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::session_state::SessionState;
@@ -45,15 +43,13 @@ enum Kind {
 
 impl Kind {
     fn of(path: &Path) -> Option<Self> {
-        Some(
-            match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-                "parquet" => Self::Parquet,
-                "csv" => Self::Csv,
-                "tsv" => Self::Tsv,
-                "json" | "ndjson" | "jsonl" => Self::Json,
-                _ => return None,
-            },
-        )
+        Some(match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "parquet" => Self::Parquet,
+            "csv" => Self::Csv,
+            "tsv" => Self::Tsv,
+            "json" | "ndjson" | "jsonl" => Self::Json,
+            _ => return None,
+        })
     }
 }
 
@@ -73,18 +69,10 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Lists `folder`. Files that a link leads out of it are not there.
-    pub(super) fn open(
-        folder: &Path,
-        named: &IndexMap<String, String>,
-    ) -> Result<Self, QueryError> {
+    pub(super) fn open(folder: &Path, named: &IndexMap<String, String>) -> Result<Self, QueryError> {
         let unreadable = |error: std::io::Error| {
-            let kind = QueryErrorKind::Unreadable {
-                file: String::new(),
-            };
-            QueryError::new(
-                kind,
-                format!("the connection's folder cannot be read: {error}"),
-            )
+            let kind = QueryErrorKind::Unreadable { file: String::new() };
+            QueryError::new(kind, format!("the connection's folder cannot be read: {error}"))
         };
         let root = folder.canonicalize().map_err(unreadable)?;
         let mut files = Vec::new();
@@ -92,21 +80,13 @@ impl Folder {
         files.sort();
         let mut tables: BTreeMap<String, Result<Files, QueryError>> = BTreeMap::new();
         for path in files.iter().filter(|path| path.components().count() == 1) {
-            let (Some(kind), Some(stem)) = (
-                Kind::of(path),
-                path.file_stem().and_then(|stem| stem.to_str()),
-            ) else {
+            let (Some(kind), Some(stem)) = (Kind::of(path), path.file_stem().and_then(|stem| stem.to_str())) else {
                 continue;
             };
             tables
                 .entry(stem.to_owned())
                 .and_modify(|entry| *entry = Err(ambiguous(stem)))
-                .or_insert_with(|| {
-                    Ok(Files {
-                        kind,
-                        paths: vec![path.clone()],
-                    })
-                });
+                .or_insert_with(|| Ok(Files { kind, paths: vec![path.clone()] }));
         }
         for (name, pattern) in named {
             tables.insert(name.clone(), select(name, pattern, &files));
@@ -117,10 +97,7 @@ impl Folder {
     /// The table of this name; when there is none, the only one whose name differs in case alone.
     fn table(&self, name: &str) -> Option<&Result<Files, QueryError>> {
         self.tables.get(name).or_else(|| {
-            let mut alike = self
-                .tables
-                .iter()
-                .filter(|(other, _)| other.eq_ignore_ascii_case(name));
+            let mut alike = self.tables.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
             match (alike.next(), alike.next()) {
                 (Some((_, table)), None) => Some(table),
                 _ => None,
@@ -130,11 +107,8 @@ impl Folder {
 }
 
 fn ambiguous(stem: &str) -> QueryError {
-    QueryError::new(
-        QueryErrorKind::UnknownTable,
-        format!("more than one file is called \"{stem}\""),
-    )
-    .hint("name the one you mean under the connection's tables")
+    QueryError::new(QueryErrorKind::UnknownTable, format!("more than one file is called \"{stem}\""))
+        .hint("name the one you mean under the connection's tables")
 }
 
 /// Files under `folder` that really are under `root`, relative to it.
@@ -154,9 +128,7 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result
             && let Ok(relative) = entry.path().strip_prefix(root)
         {
             if found.len() >= MAX_FILES {
-                return Err(std::io::Error::other(format!(
-                    "it holds more than {MAX_FILES} files"
-                )));
+                return Err(std::io::Error::other(format!("it holds more than {MAX_FILES} files")));
             }
             found.push(relative.to_owned());
         }
@@ -167,34 +139,19 @@ fn walk(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result
 /// The files that `pattern` names: one file, a sub-folder, or a glob.
 fn select(name: &str, pattern: &str, files: &[PathBuf]) -> Result<Files, QueryError> {
     let unreadable = |problem: &str| {
-        let kind = QueryErrorKind::Unreadable {
-            file: pattern.to_owned(),
-        };
-        Err(QueryError::new(
-            kind,
-            format!("table \"{name}\": \"{pattern}\" {problem}"),
-        ))
+        let kind = QueryErrorKind::Unreadable { file: pattern.to_owned() };
+        Err(QueryError::new(kind, format!("table \"{name}\": \"{pattern}\" {problem}")))
     };
     let path = Path::new(pattern);
-    if !path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-    {
+    if !path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         return unreadable("leads out of the connection's folder");
     }
-    let plain: PathBuf = path
-        .components()
-        .filter(|part| matches!(part, Component::Normal(_)))
-        .collect();
+    let plain: PathBuf = path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
     let glob = plain.to_string_lossy().into_owned();
     let paths: Vec<PathBuf> = files
         .iter()
         .filter(|file| Kind::of(file).is_some())
-        .filter(|file| {
-            **file == plain
-                || file.starts_with(&plain)
-                || matches(glob.as_bytes(), file.to_string_lossy().as_bytes())
-        })
+        .filter(|file| **file == plain || file.starts_with(&plain) || matches(glob.as_bytes(), file.to_string_lossy().as_bytes()))
         .cloned()
         .collect();
     let Some(kind) = paths.first().and_then(|path| Kind::of(path)) else {
@@ -211,11 +168,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     match pattern {
         [] => text.is_empty(),
         [b'*', b'*', b'/', rest @ ..] => {
-            matches(rest, text)
-                || text
-                    .iter()
-                    .position(|c| *c == b'/')
-                    .is_some_and(|at| matches(pattern, &text[at + 1..]))
+            matches(rest, text) || text.iter().position(|c| *c == b'/').is_some_and(|at| matches(pattern, &text[at + 1..]))
         }
         [b'*', b'*', rest @ ..] => (0..=text.len()).any(|at| matches(rest, &text[at..])),
         [b'*', rest @ ..] => {
@@ -237,11 +190,7 @@ pub(super) struct FolderSchema {
 
 impl FolderSchema {
     pub(super) fn new(folder: Folder, zone: String) -> Self {
-        Self {
-            folder,
-            zone,
-            state: OnceLock::new(),
-        }
+        Self { folder, zone, state: OnceLock::new() }
     }
 
     /// Gives it the session in which files are read to learn their columns.
@@ -255,41 +204,22 @@ impl FolderSchema {
     }
 
     async fn open(&self, files: &Files) -> EngineResult<Arc<dyn TableProvider>> {
-        let state = self
-            .state
-            .get()
-            .ok_or_else(|| DataFusionError::Internal("no session".to_owned()))?;
-        let urls = files
-            .paths
-            .iter()
-            .map(|path| address(path))
-            .collect::<EngineResult<Vec<_>>>()?;
-        let head = files
-            .paths
-            .first()
-            .map(|path| head(&self.folder.root.join(path)))
-            .unwrap_or_default();
+        let state = self.state.get().ok_or_else(|| DataFusionError::Internal("no session".to_owned()))?;
+        let urls = files.paths.iter().map(|path| address(path)).collect::<EngineResult<Vec<_>>>()?;
+        let head = files.paths.first().map(|path| head(&self.folder.root.join(path))).unwrap_or_default();
         let options = ListingOptions::new(format(files.kind, &head)).with_file_extension("");
         let mut schemas = Vec::with_capacity(urls.len());
         for (url, path) in urls.iter().zip(&files.paths) {
-            let schema = options
-                .infer_schema(state, url)
-                .await
-                .map_err(|error| unreadable(path, &error))?;
+            let schema = options.infer_schema(state, url).await.map_err(|error| unreadable(path, &error))?;
             schemas.push(schema.as_ref().clone());
         }
         let merged = Schema::try_merge(schemas).map_err(|error| {
-            let path = files
-                .paths
-                .first()
-                .map(PathBuf::as_path)
-                .unwrap_or(Path::new(""));
+            let path = files.paths.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
             unreadable(path, &DataFusionError::from(error))
         })?;
         let offsets = matches!(files.kind, Kind::Csv | Kind::Tsv) && carries_offsets(&head);
-        let config = ListingTableConfig::new_with_multi_paths(urls)
-            .with_listing_options(options)
-            .with_schema(in_zone(&merged, &self.zone, offsets));
+        let config =
+            ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(in_zone(&merged, &self.zone, offsets));
         Ok(Arc::new(ListingTable::try_new(config)?))
     }
 }
@@ -316,21 +246,15 @@ impl SchemaProvider for FolderSchema {
 /// Instants are presented in the query zone, so that truncation and output follow it.
 fn in_zone(schema: &Schema, zone: &str, offsets: bool) -> SchemaRef {
     let field = |field: &Arc<Field>| match field.data_type() {
-        DataType::Timestamp(unit, Some(_)) => Arc::new(
-            field
-                .as_ref()
-                .clone()
-                .with_data_type(DataType::Timestamp(*unit, Some(zone.into()))),
-        ),
-        DataType::Timestamp(_, None) if offsets => Arc::new(field.as_ref().clone().with_data_type(
-            DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
-        )),
+        DataType::Timestamp(unit, Some(_)) => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Timestamp(*unit, Some(zone.into()))))
+        }
+        DataType::Timestamp(_, None) if offsets => {
+            Arc::new(field.as_ref().clone().with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))))
+        }
         _ => Arc::clone(field),
     };
-    Arc::new(Schema::new_with_metadata(
-        schema.fields().iter().map(field).collect::<Vec<_>>(),
-        schema.metadata().clone(),
-    ))
+    Arc::new(Schema::new_with_metadata(schema.fields().iter().map(field).collect::<Vec<_>>(), schema.metadata().clone()))
 }
 
 fn format(kind: Kind, head: &[u8]) -> Arc<dyn FileFormat> {
@@ -345,11 +269,7 @@ fn format(kind: Kind, head: &[u8]) -> Arc<dyn FileFormat> {
         ),
         Kind::Json => {
             let list = head.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-            Arc::new(
-                JsonFormat::default()
-                    .with_newline_delimited(!list)
-                    .with_schema_infer_max_rec(SAMPLED_ROWS),
-            )
+            Arc::new(JsonFormat::default().with_newline_delimited(!list).with_schema_infer_max_rec(SAMPLED_ROWS))
         }
     }
 }
@@ -367,13 +287,7 @@ fn head(path: &Path) -> Vec<u8> {
 fn carries_offsets(text: &[u8]) -> bool {
     let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
     (0..text.len()).any(|at| {
-        if text[at] != b':'
-            || at < 2
-            || !digit(at - 1)
-            || !digit(at - 2)
-            || !digit(at + 1)
-            || !digit(at + 2)
-        {
+        if text[at] != b':' || at < 2 || !digit(at - 1) || !digit(at - 2) || !digit(at + 1) || !digit(at + 2) {
             return false;
         }
         let mut end = at + 3;
@@ -395,10 +309,7 @@ fn unreadable(path: &Path, error: &DataFusionError) -> DataFusionError {
     let file = path.to_string_lossy().into_owned();
     let cause = explain(error, &[]).message;
     let message = format!("the file {file} cannot be read: {cause}");
-    DataFusionError::External(Box::new(QueryError::new(
-        QueryErrorKind::Unreadable { file },
-        message,
-    )))
+    DataFusionError::External(Box::new(QueryError::new(QueryErrorKind::Unreadable { file }, message)))
 }
 
 const SCHEME: &str = "pressrun://files/";
@@ -406,14 +317,9 @@ const SCHEME: &str = "pressrun://files/";
 fn address(path: &Path) -> EngineResult<ListingTableUrl> {
     let wrong = || DataFusionError::Internal("a file name is no address".to_owned());
     let mut url = Url::parse(SCHEME).map_err(|_| wrong())?;
-    let names = path
-        .components()
-        .map(|part| part.as_os_str().to_str().map(ToOwned::to_owned));
+    let names = path.components().map(|part| part.as_os_str().to_str().map(ToOwned::to_owned));
     let names = names.collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
-    url.path_segments_mut()
-        .map_err(|()| wrong())?
-        .pop_if_empty()
-        .extend(names);
+    url.path_segments_mut().map_err(|()| wrong())?.pop_if_empty().extend(names);
     ListingTableUrl::try_new(url, None)
 }
 
@@ -424,13 +330,8 @@ pub(super) struct OneStore(Arc<dyn ObjectStore>);
 impl OneStore {
     pub(super) fn new(folder: &Folder) -> Result<Self, QueryError> {
         let store = LocalFileSystem::new_with_prefix(&folder.root).map_err(|error| {
-            let kind = QueryErrorKind::Unreadable {
-                file: String::new(),
-            };
-            QueryError::new(
-                kind,
-                format!("the connection's folder cannot be read: {error}"),
-            )
+            let kind = QueryErrorKind::Unreadable { file: String::new() };
+            QueryError::new(kind, format!("the connection's folder cannot be read: {error}"))
         })?;
         Ok(Self(Arc::new(store)))
     }
@@ -445,9 +346,7 @@ impl ObjectStoreRegistry for OneStore {
         if url.as_str().starts_with(SCHEME) {
             Ok(Arc::clone(&self.0))
         } else {
-            Err(DataFusionError::Configuration(
-                "only the connection's folder can be read".to_owned(),
-            ))
+            Err(DataFusionError::Configuration("only the connection's folder can be read".to_owned()))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Functions that the engine lacks, and those that our own predicates are written with.
 //!
-//! `pressrun_in_period`, `pressrun_local_part`, `pressrun_number`, `strftime` and `date_diff` are never executed: a rewrite replaces
+//! `pressrun_in_period`, `pressrun_local_part`, `pressrun_number`, `pressrun_compare`, `strftime` and `date_diff` are never executed: a rewrite replaces
 //! them, once the types of their arguments are known, by comparisons and functions that the engine can push down to files.
 //! Comparing a timestamp without a zone with one that has one goes wrong in the engine, so the bounds are converted here to
 //! exactly the type of the column.
@@ -18,18 +18,18 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::{date_part, date_trunc, to_char};
+use datafusion::functions::math::expr_fn::isnan;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility, cast, lit,
+    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit,
 };
 use jiff::Timestamp;
 use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
 
 use crate::error::{QueryError, QueryErrorKind};
-use crate::filter::{IN_PERIOD, LOCAL_PART, NUMBER};
+use crate::filter::{COMPARE, IN_PERIOD, LOCAL_PART, NUMBER};
 
 const INSTANT: &str = "pressrun_instant";
 const DATE_DIFF: &str = "date_diff";
@@ -42,6 +42,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
         (IN_PERIOD, 3, DataType::Boolean),
         (LOCAL_PART, 2, DataType::Int32),
         (NUMBER, 2, DataType::Float64),
+        (COMPARE, 3, DataType::Boolean),
         (STRFTIME, 2, DataType::Utf8),
     ];
     for (name, arguments, returns) in placeholders {
@@ -51,12 +52,8 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
             signature: Signature::any(arguments, Volatility::Immutable),
         })))?;
     }
-    state.register_udf(Arc::new(ScalarUDF::from(ToInstant {
-        signature: Signature::any(2, Volatility::Immutable),
-    })))?;
-    state.register_udf(Arc::new(ScalarUDF::from(DateDiff {
-        signature: Signature::any(4, Volatility::Immutable),
-    })))?;
+    state.register_udf(Arc::new(ScalarUDF::from(ToInstant { signature: Signature::any(2, Volatility::Immutable) })))?;
+    state.register_udf(Arc::new(ScalarUDF::from(DateDiff { signature: Signature::any(4, Volatility::Immutable) })))?;
     state.register_udf(Arc::new(ScalarUDF::from(Rewritten {
         name: DATE_DIFF,
         returns: DataType::Int64,
@@ -87,10 +84,7 @@ impl ScalarUDFImpl for Rewritten {
     }
 
     fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Err(DataFusionError::Internal(format!(
-            "{} was not rewritten",
-            self.name
-        )))
+        Err(DataFusionError::Internal(format!("{} was not rewritten", self.name)))
     }
 }
 
@@ -103,24 +97,16 @@ impl FunctionRewrite for ByType {
         "pressrun"
     }
 
-    fn rewrite(
-        &self,
-        expr: Expr,
-        schema: &DFSchema,
-        config: &ConfigOptions,
-    ) -> Result<Transformed<Expr>> {
+    fn rewrite(&self, expr: Expr, schema: &DFSchema, config: &ConfigOptions) -> Result<Transformed<Expr>> {
         let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else {
             return Ok(Transformed::no(expr));
         };
         let zone = config.execution.time_zone.as_deref().unwrap_or("UTC");
         let rewritten = match (func.name(), args.as_slice()) {
-            (IN_PERIOD, [value, start, end]) => {
-                in_period(value, bound(start)?, bound(end)?, schema, zone)?
-            }
-            (LOCAL_PART, [part, value]) => {
-                local_part(&text(part, LOCAL_PART)?, value, schema, zone)?
-            }
+            (IN_PERIOD, [value, start, end]) => in_period(value, bound(start)?, bound(end)?, schema, zone)?,
+            (LOCAL_PART, [part, value]) => local_part(&text(part, LOCAL_PART)?, value, schema, zone)?,
             (NUMBER, [value, number]) => like_column(number, &plain(value.get_type(schema)?))?,
+            (COMPARE, [value, operator, number]) => compare(value, &text(operator, COMPARE)?, number, schema)?,
             (STRFTIME, [a, b]) => {
                 let swapped = matches!(a, Expr::Literal(ScalarValue::Utf8(Some(text)), _) if text.contains('%'));
                 let (value, format) = if swapped { (b, a) } else { (a, b) };
@@ -129,20 +115,12 @@ impl FunctionRewrite for ByType {
             (DATE_DIFF, [unit, start, end]) => {
                 let unit = text(unit, DATE_DIFF)?;
                 let unit = unit_word(&unit).ok_or_else(|| {
-                    wrong(
-                        format!("date_diff knows no unit \"{unit}\""),
-                        "use second, minute, hour, day, week, month, quarter or year",
-                    )
+                    wrong(format!("date_diff knows no unit \"{unit}\""), "use second, minute, hour, day, week, month, quarter or year")
                 })?;
                 let start = instant(start, schema, zone, DATE_DIFF)?;
                 let end = instant(end, schema, zone, DATE_DIFF)?;
-                let func = Arc::new(ScalarUDF::from(DateDiff {
-                    signature: Signature::any(4, Volatility::Immutable),
-                }));
-                Expr::ScalarFunction(ScalarFunction::new_udf(
-                    func,
-                    vec![lit(unit), start, end, lit(zone)],
-                ))
+                let func = Arc::new(ScalarUDF::from(DateDiff { signature: Signature::any(4, Volatility::Immutable) }));
+                Expr::ScalarFunction(ScalarFunction::new_udf(func, vec![lit(unit), start, end, lit(zone)]))
             }
             _ => return Ok(Transformed::no(expr)),
         };
@@ -151,87 +129,51 @@ impl FunctionRewrite for ByType {
 }
 
 fn wrong(message: String, hint: &str) -> DataFusionError {
-    DataFusionError::External(Box::new(
-        QueryError::new(QueryErrorKind::Syntax, message).hint(hint),
-    ))
+    DataFusionError::External(Box::new(QueryError::new(QueryErrorKind::Syntax, message).hint(hint)))
 }
 
 fn text(expr: &Expr, function: &str) -> Result<String> {
     match expr {
-        Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) => {
-            Ok(text.to_lowercase())
-        }
-        _ => Err(wrong(
-            format!("the first argument of {function} is no text"),
-            "write it in single quotes",
-        )),
+        Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) => Ok(text.to_lowercase()),
+        _ => Err(wrong(format!("the first argument of {function} is no text"), "write it in single quotes")),
     }
 }
 
 fn bound(expr: &Expr) -> Result<Option<Timestamp>> {
     match expr {
         Expr::Literal(ScalarValue::TimestampMicrosecond(Some(at), _), _) => {
-            Timestamp::from_microsecond(*at)
-                .map(Some)
-                .map_err(|_| DataFusionError::Internal("a bound outside the calendar".to_owned()))
+            Timestamp::from_microsecond(*at).map(Some).map_err(|_| DataFusionError::Internal("a bound outside the calendar".to_owned()))
         }
         Expr::Literal(value, _) if value.is_null() => Ok(None),
-        _ => Err(DataFusionError::Internal(
-            "a bound that is no instant".to_owned(),
-        )),
+        _ => Err(DataFusionError::Internal("a bound that is no instant".to_owned())),
     }
 }
 
 fn time_zone(name: &str) -> Result<TimeZone> {
-    TimeZone::get(name)
-        .map_err(|_| DataFusionError::Configuration(format!("\"{name}\" is no time zone")))
+    TimeZone::get(name).map_err(|_| DataFusionError::Configuration(format!("\"{name}\" is no time zone")))
 }
 
 /// `start <= value < end`, each bound in exactly the type of `value`.
-fn in_period(
-    value: &Expr,
-    start: Option<Timestamp>,
-    end: Option<Timestamp>,
-    schema: &DFSchema,
-    zone: &str,
-) -> Result<Expr> {
+fn in_period(value: &Expr, start: Option<Timestamp>, end: Option<Timestamp>, schema: &DFSchema, zone: &str) -> Result<Expr> {
     let tz = time_zone(zone)?;
     let data_type = plain(value.get_type(schema)?);
     let (value, bound): (Expr, Box<dyn Fn(Timestamp) -> ScalarValue>) = match &data_type {
         DataType::Timestamp(unit, Some(name)) => {
             let (unit, name) = (*unit, Arc::clone(name));
-            (
-                value.clone(),
-                Box::new(move |at| stamp(at.as_microsecond(), unit, Some(Arc::clone(&name)))),
-            )
+            (value.clone(), Box::new(move |at| stamp(at.as_microsecond(), unit, Some(Arc::clone(&name)))))
         }
         DataType::Timestamp(unit, None) => {
             let unit = *unit;
-            (
-                value.clone(),
-                Box::new(move |at| stamp(wall(at, &tz), unit, None)),
-            )
+            (value.clone(), Box::new(move |at| stamp(wall(at, &tz), unit, None)))
         }
         DataType::Date64 => (
-            cast(
-                value.clone(),
-                DataType::Timestamp(TimeUnit::Millisecond, None),
-            ),
+            cast(value.clone(), DataType::Timestamp(TimeUnit::Millisecond, None)),
             Box::new(move |at| stamp(wall(at, &tz), TimeUnit::Millisecond, None)),
         ),
-        DataType::Date32 => (
-            value.clone(),
-            Box::new(move |at| ScalarValue::Date32(Some(first_day(at, &tz)))),
-        ),
+        DataType::Date32 => (value.clone(), Box::new(move |at| ScalarValue::Date32(Some(first_day(at, &tz))))),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => (
             instant(value, schema, zone, "a date filter")?,
-            Box::new(|at| {
-                stamp(
-                    at.as_microsecond(),
-                    TimeUnit::Microsecond,
-                    Some("UTC".into()),
-                )
-            }),
+            Box::new(|at| stamp(at.as_microsecond(), TimeUnit::Microsecond, Some("UTC".into()))),
         ),
         DataType::Null => return Ok(lit(ScalarValue::Boolean(None))),
         other => return Err(no_date(other, "a date filter")),
@@ -248,18 +190,26 @@ fn in_period(
 /// A number as a float where the column holds floats, else exactly.
 fn like_column(number: &Expr, column: &DataType) -> Result<Expr> {
     match (number, column) {
-        (Expr::Literal(value, _), DataType::Float16 | DataType::Float32 | DataType::Float64) => {
-            Ok(lit(value.cast_to(&DataType::Float64)?))
-        }
+        (Expr::Literal(value, _), DataType::Float16 | DataType::Float32 | DataType::Float64) => Ok(lit(value.cast_to(&DataType::Float64)?)),
         _ => Ok(number.clone()),
     }
 }
 
+/// `value operator number`; never for NaN, which the statistics of files leave out.
+fn compare(value: &Expr, operator: &str, number: &Expr, schema: &DFSchema) -> Result<Expr> {
+    let column = plain(value.get_type(schema)?);
+    let number = like_column(number, &column)?;
+    let holds = match operator {
+        "<" => value.clone().lt(number),
+        "<=" => value.clone().lt_eq(number),
+        ">" => value.clone().gt(number),
+        _ => value.clone().gt_eq(number),
+    };
+    Ok(if column.is_floating() { holds.and(isnan(value.clone()).is_not_true()) } else { holds })
+}
+
 fn no_date(data_type: &DataType, what: &str) -> DataFusionError {
-    wrong(
-        format!("{what} is used on a column of type {data_type}"),
-        "use a date or timestamp, or convert it with to_timestamp(…)",
-    )
+    wrong(format!("{what} is used on a column of type {data_type}"), "use a date or timestamp, or convert it with to_timestamp(…)")
 }
 
 /// The type behind a dictionary.
@@ -278,29 +228,21 @@ fn stamp(micros: i64, unit: TimeUnit, zone: Option<Arc<str>>) -> ScalarValue {
         TimeUnit::Millisecond => ScalarValue::TimestampMillisecond(Some(up(1000)), zone),
         TimeUnit::Microsecond => ScalarValue::TimestampMicrosecond(Some(micros), zone),
         // Beyond the years 1677 to 2262 nothing can lie: the bound becomes the edge.
-        TimeUnit::Nanosecond => {
-            ScalarValue::TimestampNanosecond(Some(micros.saturating_mul(1000)), zone)
-        }
+        TimeUnit::Nanosecond => ScalarValue::TimestampNanosecond(Some(micros.saturating_mul(1000)), zone),
     }
 }
 
 /// What the wall clock of `zone` shows, as microseconds since 1970 on that clock.
 fn wall(at: Timestamp, zone: &TimeZone) -> i64 {
     let offset = zone.to_offset(at);
-    at.as_microsecond()
-        .saturating_add(i64::from(offset.seconds()) * 1_000_000)
+    at.as_microsecond().saturating_add(i64::from(offset.seconds()) * 1_000_000)
 }
 
 /// The first day, counted from 1970, whose beginning in `zone` is not before `at`.
 fn first_day(at: Timestamp, zone: &TimeZone) -> i32 {
     let local = at.to_zoned_datetime(zone.clone());
-    let begins = local
-        .start_of_day()
-        .is_ok_and(|start| start.timestamp() == at);
-    let days = local
-        .date()
-        .since(date(1970, 1, 1))
-        .map_or(0, |span| span.get_days());
+    let begins = local.start_of_day().is_ok_and(|start| start.timestamp() == at);
+    let days = local.date().since(date(1970, 1, 1)).map_or(0, |span| span.get_days());
     if begins { days } else { days.saturating_add(1) }
 }
 
@@ -311,46 +253,28 @@ fn instant(value: &Expr, schema: &DFSchema, zone: &str, what: &str) -> Result<Ex
         DataType::Timestamp(_, Some(_)) => {
             return Ok(cast(value.clone(), micros(Some("UTC".into()))));
         }
-        DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 | DataType::Null => {
-            cast(value.clone(), micros(None))
-        }
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            cast(value.clone(), DataType::Utf8)
-        }
+        DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 | DataType::Null => cast(value.clone(), micros(None)),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(value.clone(), DataType::Utf8),
         other => return Err(no_date(&other, what)),
     };
-    let func = Arc::new(ScalarUDF::from(ToInstant {
-        signature: Signature::any(2, Volatility::Immutable),
-    }));
-    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(
-        func,
-        vec![argument, lit(zone)],
-    )))
+    let func = Arc::new(ScalarUDF::from(ToInstant { signature: Signature::any(2, Volatility::Immutable) }));
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, vec![argument, lit(zone)])))
 }
 
 /// A part of the local date or time of `value`.
 fn local_part(part: &str, value: &Expr, schema: &DFSchema, zone: &str) -> Result<Expr> {
     let local = match plain(value.get_type(schema)?) {
         DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 | DataType::Null => {
-            cast(
-                value.clone(),
-                DataType::Timestamp(TimeUnit::Microsecond, None),
-            )
+            cast(value.clone(), DataType::Timestamp(TimeUnit::Microsecond, None))
         }
-        _ => cast(
-            instant(value, schema, zone, "a date filter")?,
-            DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
-        ),
+        _ => cast(instant(value, schema, zone, "a date filter")?, DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))),
     };
     let number = |name: &str, of: Expr| date_part(lit(name), of);
     Ok(match part {
         "day_of_week" => number("isodow", local),
         "day_of_month" => number("day", local),
         "day_of_year" => number("doy", local),
-        "day_of_quarter" => {
-            number("doy", local.clone()) - number("doy", date_trunc(lit("quarter"), local))
-                + lit(1i32)
-        }
+        "day_of_quarter" => number("doy", local.clone()) - number("doy", date_trunc(lit("quarter"), local)) + lit(1i32),
         other => number(other, local),
     })
 }
@@ -371,59 +295,38 @@ impl ScalarUDFImpl for ToInstant {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Timestamp(
-            TimeUnit::Microsecond,
-            Some("UTC".into()),
-        ))
+        Ok(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let zone = zone_of(args.args.get(1))?;
         let values = column(&args, 0)?;
         let found: TimestampMicrosecondArray = if *values.data_type() == DataType::Utf8 {
-            values
-                .as_string::<i32>()
-                .iter()
-                .map(|text| text.map_or(Ok(None), |text| read(text, &zone)))
-                .collect::<Result<_>>()?
+            values.as_string::<i32>().iter().map(|text| text.map_or(Ok(None), |text| read(text, &zone))).collect::<Result<_>>()?
         } else {
             let walls = values.as_primitive::<TimestampMicrosecondType>();
-            walls
-                .iter()
-                .map(|micros| micros.and_then(|micros| from_wall(micros, &zone)))
-                .collect()
+            walls.iter().map(|micros| micros.and_then(|micros| from_wall(micros, &zone))).collect()
         };
         Ok(ColumnarValue::Array(Arc::new(found.with_timezone("UTC"))))
     }
 }
 
 fn column(args: &ScalarFunctionArgs, at: usize) -> Result<ArrayRef> {
-    let value = args
-        .args
-        .get(at)
-        .ok_or_else(|| DataFusionError::Internal("an argument is missing".to_owned()))?;
+    let value = args.args.get(at).ok_or_else(|| DataFusionError::Internal("an argument is missing".to_owned()))?;
     value.to_array(args.number_rows)
 }
 
 fn zone_of(value: Option<&ColumnarValue>) -> Result<TimeZone> {
     match value {
         Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(name)))) => time_zone(name),
-        _ => Err(DataFusionError::Internal(
-            "the zone is no constant".to_owned(),
-        )),
+        _ => Err(DataFusionError::Internal("the zone is no constant".to_owned())),
     }
 }
 
 /// The instant at which the wall clock of `zone` shows `micros`; the first of two, the end of a gap.
 fn from_wall(micros: i64, zone: &TimeZone) -> Option<i64> {
-    let shown = Timestamp::from_microsecond(micros)
-        .ok()?
-        .to_zoned_datetime(TimeZone::UTC)
-        .datetime();
-    shown
-        .to_zoned_datetime(zone.clone())
-        .ok()
-        .map(|zoned| zoned.timestamp().as_microsecond())
+    let shown = Timestamp::from_microsecond(micros).ok()?.to_zoned_datetime(TimeZone::UTC).datetime();
+    shown.to_zoned_datetime(zone.clone()).ok().map(|zoned| zoned.timestamp().as_microsecond())
 }
 
 /// ISO 8601 text as an instant; empty text is no value.
@@ -435,32 +338,20 @@ fn read(text: &str, zone: &TimeZone) -> Result<Option<i64>> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(Some(at.as_microsecond()));
     }
-    let local = text
-        .parse::<DateTime>()
-        .ok()
-        .and_then(|local| local.to_zoned_datetime(zone.clone()).ok());
+    let local = text.parse::<DateTime>().ok().and_then(|local| local.to_zoned_datetime(zone.clone()).ok());
     match local {
         Some(local) => Ok(Some(local.timestamp().as_microsecond())),
         None => {
             let shown: String = text.chars().take(60).collect();
-            let error = QueryError::new(
-                QueryErrorKind::Value,
-                format!("\"{shown}\" cannot be read as a date"),
-            );
-            Err(DataFusionError::External(Box::new(
-                error.hint("write dates as 2025-03-31 or 2025-03-31T09:30:00Z"),
-            )))
+            let error = QueryError::new(QueryErrorKind::Value, format!("\"{shown}\" cannot be read as a date"));
+            Err(DataFusionError::External(Box::new(error.hint("write dates as 2025-03-31 or 2025-03-31T09:30:00Z"))))
         }
     }
 }
 
 fn unit_word(word: &str) -> Option<&'static str> {
     let word = word.strip_suffix('s').unwrap_or(word);
-    [
-        "second", "minute", "hour", "day", "week", "month", "quarter", "year",
-    ]
-    .into_iter()
-    .find(|unit| *unit == word)
+    ["second", "minute", "hour", "day", "week", "month", "quarter", "year"].into_iter().find(|unit| *unit == word)
 }
 
 /// `date_diff(unit, start, end, zone)`: boundaries of the unit between two instants, on the clock of the zone.
@@ -484,26 +375,13 @@ impl ScalarUDFImpl for DateDiff {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(unit)))) = args.args.first() else {
-            return Err(DataFusionError::Internal(
-                "the unit is no constant".to_owned(),
-            ));
+            return Err(DataFusionError::Internal("the unit is no constant".to_owned()));
         };
         let zone = zone_of(args.args.get(3))?;
         let (start, end) = (column(&args, 1)?, column(&args, 2)?);
-        let (start, end) = (
-            start.as_primitive::<TimestampMicrosecondType>(),
-            end.as_primitive::<TimestampMicrosecondType>(),
-        );
-        let count = |micros: i64| {
-            Timestamp::from_microsecond(micros)
-                .ok()
-                .map(|at| unit_number(at, unit, &zone))
-        };
-        let found: Int64Array = start
-            .iter()
-            .zip(end.iter())
-            .map(|(start, end)| Some(count(end?)? - count(start?)?))
-            .collect();
+        let (start, end) = (start.as_primitive::<TimestampMicrosecondType>(), end.as_primitive::<TimestampMicrosecondType>());
+        let count = |micros: i64| Timestamp::from_microsecond(micros).ok().map(|at| unit_number(at, unit, &zone));
+        let found: Int64Array = start.iter().zip(end.iter()).map(|(start, end)| Some(count(end?)? - count(start?)?)).collect();
         Ok(ColumnarValue::Array(Arc::new(found)))
     }
 }

@@ -24,9 +24,7 @@ use std::time::Duration;
 use arrow_schema::Schema;
 use async_trait::async_trait;
 use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
-use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
-};
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
@@ -65,18 +63,10 @@ impl FilesSource {
     /// `temp_dir` takes what does not fit into memory.
     #[must_use]
     pub fn new(folder: PathBuf, tables: IndexMap<String, String>, temp_dir: PathBuf) -> Self {
-        Self {
-            folder,
-            tables,
-            temp_dir,
-        }
+        Self { folder, tables, temp_dir }
     }
 
-    fn session(
-        &self,
-        query: &CompiledQuery,
-        limits: &QueryLimits,
-    ) -> Result<(SessionState, Arc<FolderSchema>), QueryError> {
+    fn session(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(SessionState, Arc<FolderSchema>), QueryError> {
         let folder = Folder::open(&self.folder, &self.tables)?;
         let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
         let runtime: RuntimeEnv = RuntimeEnvBuilder::new()
@@ -100,18 +90,12 @@ impl FilesSource {
         options.execution.collect_statistics = false;
         options.execution.parquet.pushdown_filters = true;
         options.sql_parser.parse_float_as_decimal = false;
-        let now = timestamp_us_to_datetime(query.at.as_microsecond()).ok_or_else(|| {
-            QueryError::new(
-                QueryErrorKind::Internal,
-                "the run's instant is outside the engine's calendar",
-            )
-        })?;
+        let now = timestamp_us_to_datetime(query.at.as_microsecond())
+            .ok_or_else(|| QueryError::new(QueryErrorKind::Internal, "the run's instant is outside the engine's calendar"))?;
         let schema = Arc::new(FolderSchema::new(folder, query.zone.clone()));
         let catalog = Arc::new(MemoryCatalogProvider::new());
         let failed = |error: DataFusionError| explain(&error, &[]);
-        catalog
-            .register_schema(SCHEMA, Arc::clone(&schema) as _)
-            .map_err(failed)?;
+        catalog.register_schema(SCHEMA, Arc::clone(&schema) as _).map_err(failed)?;
         let catalogs = Arc::new(MemoryCatalogProviderList::new());
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
         let mut state = SessionStateBuilder::new()
@@ -119,53 +103,30 @@ impl FilesSource {
             .with_config(config)
             .with_runtime_env(Arc::new(runtime))
             .with_catalog_list(catalogs)
-            .with_execution_props(
-                ExecutionProps::new().with_query_execution_start_time(now.and_utc()),
-            )
+            .with_execution_props(ExecutionProps::new().with_query_execution_start_time(now.and_utc()))
             .build();
         functions::register(&mut state).map_err(failed)?;
         schema.attach(state.clone());
         Ok((state, schema))
     }
 
-    async fn answer(
-        &self,
-        query: &CompiledQuery,
-        limits: &QueryLimits,
-        sink: &mut dyn BatchSink,
-    ) -> Result<QueryStats, QueryError> {
+    async fn answer(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
         let statement = screen::screen(&query.sql)?;
         let (state, schema) = self.session(query, limits)?;
         let names = schema.names();
         let failed = |error: DataFusionError| explain(&error, &names);
         let plan = state.statement_to_plan(statement).await.map_err(failed)?;
-        let read_only = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
+        let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         read_only.verify_plan(&plan).map_err(|_| screen::denied())?;
         let params: Vec<ScalarValue> = query.params.iter().map(scalar).collect();
-        let plan = plan
-            .with_param_values(ParamValues::from(params))
-            .map_err(failed)?;
+        let plan = plan.with_param_values(ParamValues::from(params)).map_err(failed)?;
         // One row more than wanted tells whether there were more.
-        let fetch = usize::try_from(query.limit)
-            .unwrap_or(usize::MAX)
-            .saturating_add(1);
-        let plan = LogicalPlanBuilder::from(plan)
-            .limit(0, Some(fetch))
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(failed)?;
+        let fetch = usize::try_from(query.limit).unwrap_or(usize::MAX).saturating_add(1);
+        let plan = LogicalPlanBuilder::from(plan).limit(0, Some(fetch)).and_then(LogicalPlanBuilder::build).map_err(failed)?;
         let plan = state.create_physical_plan(&plan).await.map_err(failed)?;
         let mut stream = execute_stream(plan, state.task_ctx()).map_err(failed)?;
         let columns: Arc<Schema> = stream.schema();
-        let mut shape = Shape::new(
-            &columns,
-            &query.zone,
-            query.limit,
-            limits.result_bytes,
-            sink,
-        )?;
+        let mut shape = Shape::new(&columns, &query.zone, query.limit, limits.result_bytes, sink)?;
         while let Some(batch) = stream.next().await {
             if !shape.push(&batch.map_err(failed)?)? {
                 break;
@@ -177,20 +138,12 @@ impl FilesSource {
 
 #[async_trait]
 impl Source for FilesSource {
-    async fn run(
-        &self,
-        query: &CompiledQuery,
-        limits: &QueryLimits,
-        sink: &mut dyn BatchSink,
-    ) -> Result<QueryStats, QueryError> {
+    async fn run(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
         let deadline = Duration::from_millis(limits.timeout_ms);
         match tokio::time::timeout(deadline, self.answer(query, limits, sink)).await {
             Ok(result) => result,
-            Err(_) => Err(QueryError::new(
-                QueryErrorKind::Timeout,
-                format!("the query ran longer than {} ms", limits.timeout_ms),
-            )
-            .hint("narrow its filters, aggregate earlier, or raise the connection's timeout")),
+            Err(_) => Err(QueryError::new(QueryErrorKind::Timeout, format!("the query ran longer than {} ms", limits.timeout_ms))
+                .hint("narrow its filters, aggregate earlier, or raise the connection's timeout")),
         }
     }
 }
@@ -199,15 +152,11 @@ fn scalar(param: &Param) -> ScalarValue {
     match param {
         Param::Text(text) => ScalarValue::Utf8(Some(text.clone())),
         Param::Integer(number) => ScalarValue::Int64(Some(*number)),
-        Param::Decimal(number) => ScalarValue::Decimal128(
-            Some(number.unscaled),
-            number.precision(),
-            i8::try_from(number.scale).unwrap_or(0),
-        ),
-        Param::Boolean(flag) => ScalarValue::Boolean(Some(*flag)),
-        Param::Instant(at) => {
-            ScalarValue::TimestampMicrosecond(Some(at.as_microsecond()), Some("UTC".into()))
+        Param::Decimal(number) => {
+            ScalarValue::Decimal128(Some(number.unscaled), number.precision(), i8::try_from(number.scale).unwrap_or(0))
         }
+        Param::Boolean(flag) => ScalarValue::Boolean(Some(*flag)),
+        Param::Instant(at) => ScalarValue::TimestampMicrosecond(Some(at.as_microsecond()), Some("UTC".into())),
         Param::Date(day) => {
             let epoch = jiff::civil::date(1970, 1, 1);
             ScalarValue::Date32(Some(day.since(epoch).map_or(0, |span| span.get_days())))

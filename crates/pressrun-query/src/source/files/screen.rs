@@ -12,21 +12,11 @@ use crate::limits::{MAX_SQL_BYTES, MAX_SQL_DEPTH, MAX_SQL_TOKENS};
 /// One `SELECT`, parsed; everything else is refused.
 pub(super) fn screen(sql: &str) -> Result<Statement, QueryError> {
     if sql.len() > MAX_SQL_BYTES {
-        return Err(too_large(format!(
-            "the SQL has {} bytes; at most {MAX_SQL_BYTES} are run",
-            sql.len()
-        )));
+        return Err(too_large(format!("the SQL has {} bytes; at most {MAX_SQL_BYTES} are run", sql.len())));
     }
     let dialect = GenericDialect {};
-    let syntax = |text: String| {
-        QueryError::new(
-            QueryErrorKind::Syntax,
-            format!("the SQL does not parse: {text}"),
-        )
-    };
-    let tokens = Tokenizer::new(&dialect, sql)
-        .tokenize()
-        .map_err(|error| syntax(error.to_string()))?;
+    let syntax = |text: String| QueryError::new(QueryErrorKind::Syntax, format!("the SQL does not parse: {text}"));
+    let tokens = Tokenizer::new(&dialect, sql).tokenize().map_err(|error| syntax(error.to_string()))?;
     measure(&tokens)?;
     missing_words(&tokens)?;
     let mut statements = DFParserBuilder::new(sql)
@@ -43,10 +33,7 @@ pub(super) fn screen(sql: &str) -> Result<Statement, QueryError> {
     let SqlStatement::Query(query) = inner.as_ref() else {
         return Err(denied());
     };
-    if matches!(
-        *query.body,
-        SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)
-    ) {
+    if matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)) {
         return Err(denied());
     }
     Ok(statement)
@@ -54,23 +41,14 @@ pub(super) fn screen(sql: &str) -> Result<Statement, QueryError> {
 
 /// The refusal of everything but one `SELECT`.
 pub(super) fn denied() -> QueryError {
-    QueryError::new(
-        QueryErrorKind::Denied,
-        "a tile runs one SELECT and nothing else",
-    )
-    .hint("remove the other statements")
+    QueryError::new(QueryErrorKind::Denied, "a tile runs one SELECT and nothing else").hint("remove the other statements")
 }
 
 /// How deep an expression could become: nesting, and chains such as `a + b + c`, which nest to the left.
 fn measure(tokens: &[Token]) -> Result<(), QueryError> {
-    let count = tokens
-        .iter()
-        .filter(|token| !matches!(token, Token::Whitespace(_)))
-        .count();
+    let count = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).count();
     if count > MAX_SQL_TOKENS {
-        return Err(too_large(format!(
-            "the SQL has {count} words and signs; at most {MAX_SQL_TOKENS} are planned"
-        )));
+        return Err(too_large(format!("the SQL has {count} words and signs; at most {MAX_SQL_TOKENS} are planned")));
     }
     let mut chains: Vec<usize> = vec![0];
     let mut depth = 0;
@@ -130,10 +108,9 @@ fn measure(tokens: &[Token]) -> Result<(), QueryError> {
             _ => deeper(&mut chains, &mut depth),
         }
         if depth > MAX_SQL_DEPTH {
-            return Err(too_large(format!(
-                "the SQL nests more than {MAX_SQL_DEPTH} levels deep"
-            ))
-            .hint("use IN (…) for long lists of alternatives"));
+            return Err(
+                too_large(format!("the SQL nests more than {MAX_SQL_DEPTH} levels deep")).hint("use IN (…) for long lists of alternatives")
+            );
         }
     }
     Ok(())
@@ -148,33 +125,18 @@ fn deeper(chains: &mut [usize], depth: &mut usize) {
 
 /// Words of other engines that people try, with what to write here.
 fn missing_words(tokens: &[Token]) -> Result<(), QueryError> {
-    let mut words = tokens
-        .iter()
-        .filter(|token| !matches!(token, Token::Whitespace(_)))
-        .peekable();
+    let mut words = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
     while let Some(token) = words.next() {
         let Token::Word(word) = token else { continue };
         let next = words.peek();
-        let unsupported = |what: &str, hint: &str| {
-            QueryError::new(
-                QueryErrorKind::Unsupported,
-                format!("{what} is not available on files"),
-            )
-            .hint(hint)
-        };
+        let unsupported =
+            |what: &str, hint: &str| QueryError::new(QueryErrorKind::Unsupported, format!("{what} is not available on files")).hint(hint);
         match word.keyword {
             Keyword::PIVOT | Keyword::UNPIVOT if matches!(next, Some(Token::LParen)) => {
-                return Err(unsupported(
-                    &word.value.to_uppercase(),
-                    "write sum(…) filter (where …) for each column",
-                ));
+                return Err(unsupported(&word.value.to_uppercase(), "write sum(…) filter (where …) for each column"));
             }
-            Keyword::ASOF if matches!(next, Some(Token::Word(join)) if join.keyword == Keyword::JOIN) =>
-            {
-                return Err(unsupported(
-                    "ASOF JOIN",
-                    "join on the latest row with row_number() over (…)",
-                ));
+            Keyword::ASOF if matches!(next, Some(Token::Word(join)) if join.keyword == Keyword::JOIN) => {
+                return Err(unsupported("ASOF JOIN", "join on the latest row with row_number() over (…)"));
             }
             _ => {}
         }

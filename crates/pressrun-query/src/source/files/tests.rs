@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{
-    Date32Array, Int64Array, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
-};
+use arrow_array::{Date32Array, Int64Array, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray};
 use pressrun_domain::catalog::FilterKind;
 use serde_json::json;
 use tempfile::TempDir;
@@ -78,7 +76,8 @@ async fn q5_a_period_means_the_same_for_every_type_of_column() {
 async fn q5_now_is_the_occurrence_and_days_are_those_of_the_query_zone() {
     let folder = events();
     // 2026-11-25T03:00Z is still the 24th in New York.
-    let mut query = plain("select now() as n, current_date as d, current_timestamp as t, date_trunc('day', aware_us) as day from events where id = 1");
+    let mut query =
+        plain("select now() as n, current_date as d, current_timestamp as t, date_trunc('day', aware_us) as day from events where id = 1");
     query.at = "2026-11-25T03:00:00Z".parse().unwrap();
     assert_eq!(
         answer(folder.path(), &query).await.unwrap(),
@@ -270,8 +269,17 @@ async fn results_have_types_of_the_closed_set() {
     assert_eq!(
         types,
         [
-            "Int64", "Utf8", "Utf8", "Utf8", "Utf8", "Utf8", "Time64(µs)", "Timestamp(µs, \"America/New_York\")", "Timestamp(µs)",
-            "Float64", "Decimal128(5, 2)"
+            "Int64",
+            "Utf8",
+            "Utf8",
+            "Utf8",
+            "Utf8",
+            "Utf8",
+            "Time64(µs)",
+            "Timestamp(µs, \"America/New_York\")",
+            "Timestamp(µs)",
+            "Float64",
+            "Decimal128(5, 2)"
         ]
     );
 }
@@ -279,14 +287,7 @@ async fn results_have_types_of_the_closed_set() {
 #[tokio::test]
 async fn q5_period_filters_reach_the_parquet_reader() {
     let folder = events();
-    let query = compile(
-        &tile("explain_me"),
-        &EffectiveFilters::default(),
-        &identity(&[]),
-        &new_york(),
-        Dialect::Embedded,
-    )
-    .unwrap();
+    let query = compile(&tile("explain_me"), &EffectiveFilters::default(), &identity(&[]), &new_york(), Dialect::Embedded).unwrap();
     let source = FilesSource::new(folder.path().to_owned(), IndexMap::new(), folder.path().to_owned());
     let (state, _) = source.session(&query, &QueryLimits::default()).unwrap();
     let sql = format!("select id from events where {}((aware_us), $1, $2)", crate::filter::IN_PERIOD);

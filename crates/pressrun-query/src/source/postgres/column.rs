@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int64Builder, StringBuilder,
-    Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+    BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int64Builder, StringBuilder, Time64MicrosecondBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow_array::{ArrayRef, Decimal128Array};
 use tokio_postgres::types::{FromSql, Kind, Type};
@@ -98,10 +98,7 @@ impl Column {
             Type::TIME => Self::Time(Time64MicrosecondBuilder::new()),
             Type::TIMESTAMP => Self::Timestamp(TimestampMicrosecondBuilder::new()),
             Type::TIMESTAMPTZ => {
-                let data_type = arrow_schema::DataType::Timestamp(
-                    arrow_schema::TimeUnit::Microsecond,
-                    Some(zone.into()),
-                );
+                let data_type = arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, Some(zone.into()));
                 Self::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(data_type))
             }
             _ => Self::Text(StringBuilder::new()),
@@ -113,32 +110,19 @@ impl Column {
         match self {
             Self::Boolean(builder) => builder.append_option(raw.map(|raw| raw.first() == Some(&1))),
             Self::Integer(builder) => builder.append_option(raw.map(integer).transpose()?),
-            Self::Float32(builder) => {
-                builder.append_option(raw.map(fixed).transpose()?.map(f32::from_be_bytes))
-            }
-            Self::Float64(builder) => {
-                builder.append_option(raw.map(fixed).transpose()?.map(f64::from_be_bytes))
-            }
+            Self::Float32(builder) => builder.append_option(raw.map(fixed).transpose()?.map(f32::from_be_bytes)),
+            Self::Float64(builder) => builder.append_option(raw.map(fixed).transpose()?.map(f64::from_be_bytes)),
             Self::Decimal(decimals) => decimals.values.push(raw.map(numeric).transpose()?),
             Self::Text(builder) => builder.append_option(raw.map(text).transpose()?),
-            Self::Jsonb(builder) => builder.append_option(
-                raw.map(|raw| text(raw.get(1..).unwrap_or_default()))
-                    .transpose()?,
-            ),
+            Self::Jsonb(builder) => builder.append_option(raw.map(|raw| text(raw.get(1..).unwrap_or_default())).transpose()?),
             Self::Uuid(builder) => builder.append_option(raw.map(uuid)),
-            Self::Bytes(builder) => {
-                builder.append_option(raw.map(|raw| format!("\\x{}", hex::encode(raw))))
-            }
+            Self::Bytes(builder) => builder.append_option(raw.map(|raw| format!("\\x{}", hex::encode(raw)))),
             Self::Date(builder) => {
                 let days = raw.map(fixed).transpose()?.map(i32::from_be_bytes);
-                builder.append_option(
-                    days.filter(|days| !matches!(*days, i32::MIN | i32::MAX))
-                        .map(|days| days.saturating_add(EPOCH_DAYS)),
-                );
+                builder
+                    .append_option(days.filter(|days| !matches!(*days, i32::MIN | i32::MAX)).map(|days| days.saturating_add(EPOCH_DAYS)));
             }
-            Self::Time(builder) => {
-                builder.append_option(raw.map(fixed).transpose()?.map(i64::from_be_bytes))
-            }
+            Self::Time(builder) => builder.append_option(raw.map(fixed).transpose()?.map(i64::from_be_bytes)),
             Self::Timestamp(builder) => {
                 let micros = raw.map(fixed).transpose()?.map(i64::from_be_bytes);
                 let finite = micros.filter(|micros| !matches!(*micros, i64::MIN | i64::MAX));
@@ -156,10 +140,7 @@ impl Column {
             Self::Float32(builder) => Arc::new(builder.finish()),
             Self::Float64(builder) => Arc::new(builder.finish()),
             Self::Decimal(decimals) => decimals.finish()?,
-            Self::Text(builder)
-            | Self::Jsonb(builder)
-            | Self::Uuid(builder)
-            | Self::Bytes(builder) => Arc::new(builder.finish()),
+            Self::Text(builder) | Self::Jsonb(builder) | Self::Uuid(builder) | Self::Bytes(builder) => Arc::new(builder.finish()),
             Self::Date(builder) => Arc::new(builder.finish()),
             Self::Time(builder) => Arc::new(builder.finish()),
             Self::Timestamp(builder) => Arc::new(builder.finish()),
@@ -170,19 +151,8 @@ impl Column {
 impl Decimals {
     fn finish(&mut self) -> Result<ArrayRef, QueryError> {
         let values = std::mem::take(&mut self.values);
-        let scale = *self.scale.get_or_insert_with(|| {
-            values
-                .iter()
-                .flatten()
-                .map(|(_, scale)| *scale)
-                .max()
-                .unwrap_or(0)
-        });
-        let scaled = values.into_iter().map(|value| {
-            value
-                .map(|(unscaled, own)| rescale(unscaled, own, scale))
-                .transpose()
-        });
+        let scale = *self.scale.get_or_insert_with(|| values.iter().flatten().map(|(_, scale)| *scale).max().unwrap_or(0));
+        let scaled = values.into_iter().map(|value| value.map(|(unscaled, own)| rescale(unscaled, own, scale)).transpose());
         let array: Decimal128Array = scaled.collect::<Result<_, _>>()?;
         let array = array
             .with_precision_and_scale(DIGITS, i8::try_from(scale).unwrap_or(0))
@@ -192,32 +162,21 @@ impl Decimals {
 }
 
 fn rescale(unscaled: i128, own: u8, scale: u8) -> Result<i128, QueryError> {
-    let by = 10i128
-        .checked_pow(u32::from(own.abs_diff(scale)))
-        .ok_or_else(too_long)?;
+    let by = 10i128.checked_pow(u32::from(own.abs_diff(scale))).ok_or_else(too_long)?;
     if own <= scale {
-        return unscaled
-            .checked_mul(by)
-            .filter(|value| value.unsigned_abs() < 10u128.pow(u32::from(DIGITS)))
-            .ok_or_else(too_long);
+        return unscaled.checked_mul(by).filter(|value| value.unsigned_abs() < 10u128.pow(u32::from(DIGITS))).ok_or_else(too_long);
     }
     let half = by / 2 * unscaled.signum();
     Ok((unscaled + half) / by)
 }
 
 fn too_long() -> QueryError {
-    QueryError::new(
-        QueryErrorKind::Value,
-        format!("a numeric value has more than {DIGITS} digits"),
-    )
-    .hint("round it, or cast it to double precision or text")
+    QueryError::new(QueryErrorKind::Value, format!("a numeric value has more than {DIGITS} digits"))
+        .hint("round it, or cast it to double precision or text")
 }
 
 fn broken() -> QueryError {
-    QueryError::new(
-        QueryErrorKind::Internal,
-        "the database sent a value that is not of its type",
-    )
+    QueryError::new(QueryErrorKind::Internal, "the database sent a value that is not of its type")
 }
 
 fn fixed<const N: usize>(raw: &[u8]) -> Result<[u8; N], QueryError> {
@@ -239,55 +198,28 @@ fn text(raw: &[u8]) -> Result<&str, QueryError> {
 fn uuid(raw: &[u8]) -> String {
     let hex = hex::encode(raw);
     let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-    [
-        part(0..8),
-        part(8..12),
-        part(12..16),
-        part(16..20),
-        part(20..32),
-    ]
-    .join("-")
+    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
 }
 
 /// A numeric of the wire: groups of four digits, the weight of the first, a sign, and the digits to show behind the point.
 fn numeric(raw: &[u8]) -> Result<(i128, u8), QueryError> {
-    let word = |at: usize| {
-        raw.get(at * 2..at * 2 + 2)
-            .and_then(|two| two.try_into().ok())
-            .map(i16::from_be_bytes)
-            .ok_or_else(broken)
-    };
+    let word = |at: usize| raw.get(at * 2..at * 2 + 2).and_then(|two| two.try_into().ok()).map(i16::from_be_bytes).ok_or_else(broken);
     let (groups, weight, sign, shown) = (word(0)?, word(1)?, word(2)? as u16, word(3)?);
     if !matches!(sign, 0x0000 | 0x4000) {
-        return Err(
-            QueryError::new(QueryErrorKind::Value, "a numeric value is NaN or infinite")
-                .hint("cast it to double precision"),
-        );
+        return Err(QueryError::new(QueryErrorKind::Value, "a numeric value is NaN or infinite").hint("cast it to double precision"));
     }
     let mut unscaled: i128 = 0;
     // The scale of what has been read: four for each group behind the point.
     let scale = (i32::from(groups) - 1 - i32::from(weight)) * 4;
     for at in 0..groups {
         let group = word(4 + usize::try_from(at).map_err(|_| broken())?)?;
-        unscaled = unscaled
-            .checked_mul(10_000)
-            .and_then(|value| value.checked_add(i128::from(group)))
-            .ok_or_else(too_long)?;
+        unscaled = unscaled.checked_mul(10_000).and_then(|value| value.checked_add(i128::from(group))).ok_or_else(too_long)?;
     }
-    let shown = u8::try_from(shown)
-        .ok()
-        .filter(|shown| *shown <= DIGITS)
-        .ok_or_else(too_long)?;
+    let shown = u8::try_from(shown).ok().filter(|shown| *shown <= DIGITS).ok_or_else(too_long)?;
     let shift = i32::from(shown) - scale;
-    let by = 10i128
-        .checked_pow(shift.unsigned_abs())
-        .ok_or_else(too_long)?;
+    let by = 10i128.checked_pow(shift.unsigned_abs()).ok_or_else(too_long)?;
     // Trailing zeros of the last group lie beyond the digits shown.
-    let unscaled = if shift >= 0 {
-        unscaled.checked_mul(by).ok_or_else(too_long)?
-    } else {
-        unscaled / by
-    };
+    let unscaled = if shift >= 0 { unscaled.checked_mul(by).ok_or_else(too_long)? } else { unscaled / by };
     if unscaled.unsigned_abs() >= 10u128.pow(u32::from(DIGITS)) {
         return Err(too_long());
     }

@@ -8,22 +8,15 @@ use crate::error::{QueryError, QueryErrorKind};
 pub(super) fn connection(error: &tokio_postgres::Error) -> QueryError {
     let reason = match error.as_db_error() {
         Some(server) => server.message().to_owned(),
-        None => {
-            std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-        }
+        None => std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string),
     };
-    QueryError::new(
-        QueryErrorKind::Connection,
-        format!("the database cannot be reached: {reason}"),
-    )
+    QueryError::new(QueryErrorKind::Connection, format!("the database cannot be reached: {reason}"))
 }
 
 /// A failure after the connection was opened.
 pub(super) fn explain(error: &tokio_postgres::Error) -> QueryError {
     let Some(server) = error.as_db_error() else {
-        if error.is_closed()
-            || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>())
-        {
+        if error.is_closed() || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>()) {
             return connection(error);
         }
         return QueryError::new(QueryErrorKind::Internal, error.to_string());

@@ -5,12 +5,15 @@
 //! small here. When the future is dropped a cancel request is sent. What a read-only transaction still allows (functions
 //! with effects of their own) is for the connection's role to forbid.
 //!
+//! `sslmode` is `prefer` unless the address says otherwise; whenever TLS is spoken the certificate is verified.
+//!
 //! `now()`, `current_date` and the like are the occurrence's instant (Q5): the server's clock cannot be set, so
 //! [`crate::compile`] replaces them by parameters before the SQL gets here. Clocks inside views and functions are the
 //! server's own.
 
 mod column;
 mod failure;
+mod tls;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -22,10 +25,11 @@ use async_trait::async_trait;
 use bytes::BytesMut;
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
-use tokio_postgres::{CancelToken, Config, NoTls, Row, Transaction};
+use tokio_postgres::{CancelToken, Config, Row, Transaction};
 
 use self::column::{Column, Raw, is_native};
 use self::failure::{connection, explain};
+use self::tls::Tls;
 use super::{BatchSink, QueryStats, Shape, Source};
 use crate::compile::CompiledQuery;
 use crate::error::{QueryError, QueryErrorKind};
@@ -53,42 +57,18 @@ impl PostgresSource {
         Self { url }
     }
 
-    async fn answer(
-        &self,
-        query: &CompiledQuery,
-        limits: &QueryLimits,
-        sink: &mut dyn BatchSink,
-    ) -> Result<QueryStats, QueryError> {
-        let mut config = Config::from_str(&self.url).map_err(|_| {
-            QueryError::new(
-                QueryErrorKind::Connection,
-                "the connection's url is no postgres:// address",
-            )
-        })?;
-        config
-            .application_name("pressrun")
-            .connect_timeout(Duration::from_secs(10));
-        let (mut client, wire) = config
-            .connect(NoTls)
-            .await
-            .map_err(|error| connection(&error))?;
+    async fn answer(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
+        let (url, tls) = tls::address(&self.url)?;
+        let mut config = Config::from_str(&url)
+            .map_err(|_| QueryError::new(QueryErrorKind::Connection, "the connection's url is no postgres:// address"))?;
+        config.application_name("pressrun").connect_timeout(Duration::from_secs(10));
+        let (mut client, wire) = config.connect(tls.clone()).await.map_err(|error| connection(&error))?;
         let wire = AbortOnDrop(tokio::spawn(wire));
-        let mut cancel = CancelOnDrop {
-            token: Some(client.cancel_token()),
-            wire,
-        };
-        let transaction = client
-            .build_transaction()
-            .read_only(true)
-            .start()
-            .await
-            .map_err(|error| explain(&error))?;
+        let mut cancel = CancelOnDrop { token: Some((client.cancel_token(), tls)), wire };
+        let transaction = client.build_transaction().read_only(true).start().await.map_err(|error| explain(&error))?;
         let timeout = format!("{}ms", limits.timeout_ms.max(1));
         transaction
-            .execute(
-                "select set_config('TimeZone', $1, true), set_config('statement_timeout', $2, true)",
-                &[&query.zone, &timeout],
-            )
+            .execute("select set_config('TimeZone', $1, true), set_config('statement_timeout', $2, true)", &[&query.zone, &timeout])
             .await
             .map_err(|error| explain(&error))?;
         let stats = fetch(&transaction, query, limits, sink).await;
@@ -106,89 +86,44 @@ async fn fetch(
     let failed = |error: tokio_postgres::Error| explain(&error);
     let sql = query.sql.trim().trim_end_matches(';');
     let mut statement = transaction.prepare(sql).await.map_err(failed)?;
-    let names: Vec<String> = statement
-        .columns()
-        .iter()
-        .map(|column| column.name().to_owned())
-        .collect();
+    let names: Vec<String> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
     if names.is_empty() {
-        return Err(QueryError::new(
-            QueryErrorKind::Denied,
-            "a tile runs one SELECT and nothing else",
-        ));
+        return Err(QueryError::new(QueryErrorKind::Denied, "a tile runs one SELECT and nothing else"));
     }
-    if !statement
-        .columns()
-        .iter()
-        .all(|column| is_native(column.type_()))
-    {
+    if !statement.columns().iter().all(|column| is_native(column.type_())) {
         // The server knows how to write its own types.
         let list = |item: &dyn Fn(usize, &Type) -> String| {
-            let items = statement
-                .columns()
-                .iter()
-                .enumerate()
-                .map(|(at, column)| item(at, column.type_()));
+            let items = statement.columns().iter().enumerate().map(|(at, column)| item(at, column.type_()));
             items.collect::<Vec<_>>().join(", ")
         };
         let shown = list(&|at, data_type| {
-            if is_native(data_type) {
-                format!("q.c{at}")
-            } else {
-                format!("q.c{at}::text")
-            }
+            if is_native(data_type) { format!("q.c{at}") } else { format!("q.c{at}::text") }
         });
-        let wrapped = format!(
-            "select {shown} from ({sql}\n) as q({})",
-            list(&|at, _| format!("c{at}"))
-        );
+        let wrapped = format!("select {shown} from ({sql}\n) as q({})", list(&|at, _| format!("c{at}")));
         statement = transaction.prepare(&wrapped).await.map_err(failed)?;
     }
     let params: Vec<Text> = query.params.iter().map(Text::from).collect();
     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
-    let portal = transaction
-        .bind(&statement, &params)
-        .await
-        .map_err(failed)?;
-    let mut columns: Vec<Column> = statement
-        .columns()
-        .iter()
-        .map(|column| Column::new(column.type_(), &query.zone))
-        .collect();
+    let portal = transaction.bind(&statement, &params).await.map_err(failed)?;
+    let mut columns: Vec<Column> = statement.columns().iter().map(|column| Column::new(column.type_(), &query.zone)).collect();
     let mut sink = Some(sink);
     let mut shape: Option<Shape<'_>> = None;
     loop {
-        let rows = transaction
-            .query_portal_raw(&portal, BATCH)
-            .await
-            .map_err(failed)?;
+        let rows = transaction.query_portal_raw(&portal, BATCH).await.map_err(failed)?;
         pin_mut!(rows);
         let mut count = 0;
         while let Some(row) = rows.next().await {
             append(&mut columns, &row.map_err(failed)?)?;
             count += 1;
         }
-        let arrays = columns
-            .iter_mut()
-            .map(Column::finish)
-            .collect::<Result<Vec<_>, _>>()?;
-        let fields = names
-            .iter()
-            .zip(&arrays)
-            .map(|(name, array)| Field::new(name, array.data_type().clone(), true));
+        let arrays = columns.iter_mut().map(Column::finish).collect::<Result<Vec<_>, _>>()?;
+        let fields = names.iter().zip(&arrays).map(|(name, array)| Field::new(name, array.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         if let Some(sink) = sink.take() {
-            shape = Some(Shape::new(
-                &schema,
-                &query.zone,
-                query.limit,
-                limits.result_bytes,
-                sink,
-            )?);
+            shape = Some(Shape::new(&schema, &query.zone, query.limit, limits.result_bytes, sink)?);
         }
         let Some(shape) = &mut shape else { break };
-        let batch = RecordBatch::try_new(schema, arrays)
-            .map_err(|error| QueryError::new(QueryErrorKind::Internal, error.to_string()))?;
+        let batch = RecordBatch::try_new(schema, arrays).map_err(|error| QueryError::new(QueryErrorKind::Internal, error.to_string()))?;
         if !shape.push(&batch)? || count < BATCH {
             break;
         }
@@ -206,20 +141,12 @@ fn append(columns: &mut [Column], row: &Row) -> Result<(), QueryError> {
 
 #[async_trait]
 impl Source for PostgresSource {
-    async fn run(
-        &self,
-        query: &CompiledQuery,
-        limits: &QueryLimits,
-        sink: &mut dyn BatchSink,
-    ) -> Result<QueryStats, QueryError> {
+    async fn run(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
         // The server's own timeout comes first and says more; this one is for a server that has stopped answering.
         let deadline = Duration::from_millis(limits.timeout_ms) + Duration::from_secs(15);
         match tokio::time::timeout(deadline, self.answer(query, limits, sink)).await {
             Ok(result) => result,
-            Err(_) => Err(QueryError::new(
-                QueryErrorKind::Timeout,
-                "the database stopped answering",
-            )),
+            Err(_) => Err(QueryError::new(QueryErrorKind::Timeout, "the database stopped answering")),
         }
     }
 }
@@ -235,22 +162,17 @@ impl Drop for AbortOnDrop {
 
 /// Asks the server to stop when the query is given up; a closed connection alone it would notice only when it writes.
 struct CancelOnDrop {
-    token: Option<CancelToken>,
+    token: Option<(CancelToken, Tls)>,
     #[expect(dead_code, reason = "dropped after the token was sent")]
     wire: AbortOnDrop,
 }
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        if let (Some(token), Ok(runtime)) =
-            (self.token.take(), tokio::runtime::Handle::try_current())
-        {
+        if let (Some((token, tls)), Ok(runtime)) = (self.token.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move {
-                if let Err(error) = token.cancel_query(NoTls).await {
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "a query could not be cancelled"
-                    );
+                if let Err(error) = token.cancel_query(tls).await {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a query could not be cancelled");
                 }
             });
         }
@@ -275,11 +197,7 @@ impl From<&Param> for Text {
 }
 
 impl ToSql for Text {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         out.extend_from_slice(self.0.as_bytes());
         Ok(IsNull::No)
     }
@@ -292,11 +210,7 @@ impl ToSql for Text {
         Format::Text
     }
 
-    fn to_sql_checked(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql_checked(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         self.to_sql(ty, out)
     }
 }

@@ -1,1 +1,350 @@
+//! Against a real server, started for the test in a temporary folder.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pressrun_domain::catalog::FilterKind;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use tokio_postgres::NoTls;
+
+use super::*;
+use crate::source::Collected;
+use crate::testing::{filters, identity, new_york, rows, tile};
+use crate::{Dialect, EffectiveFilters, compile};
+
+/// A server of its own; stopped when dropped.
+struct Server {
+    binaries: PathBuf,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Server {
+    /// `None`, with the reason on stderr, where PostgreSQL is not installed.
+    fn start() -> Option<Self> {
+        let Some(binaries) = std::fs::read_dir("/usr/lib/postgresql")
+            .ok()
+            .and_then(|versions| versions.flatten().map(|version| version.path().join("bin")).max())
+            .filter(|bin| bin.join("initdb").exists())
+        else {
+            eprintln!("skipped: PostgreSQL's initdb is not under /usr/lib/postgresql");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Self { binaries, folder, port };
+        if is_root() {
+            // The server refuses to run as root.
+            run(Command::new("chown").arg("postgres").arg(server.folder.path()));
+        }
+        let data = server.data();
+        run(server.command("initdb").args(["-U", "tester", "--auth=trust", "-E", "UTF8", "--no-sync", "-D"]).arg(&data));
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        std::fs::write(server.certificate(), made.cert.pem()).unwrap();
+        let key = folder_key(server.folder.path());
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&key).arg(server.certificate()));
+        }
+        let tls = format!("-c ssl=on -c ssl_cert_file={} -c ssl_key_file={}", server.certificate().display(), key.display());
+        let options = format!(
+            "{tls} -c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync=off",
+            server.folder.path().display()
+        );
+        run(server
+            .command("pg_ctl")
+            .arg("-D")
+            .arg(&data)
+            .arg("-l")
+            .arg(server.folder.path().join("log"))
+            .args(["-w", "-o", &options, "start"]));
+        Some(server)
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.folder.path().join("server.crt")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let program = self.binaries.join(name);
+        if is_root() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://tester@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    async fn admin(&self, sql: &str) {
+        let (client, wire) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
+        let wire = tokio::spawn(wire);
+        client.batch_execute(sql).await.unwrap();
+        drop(client);
+        wire.await.unwrap().unwrap();
+    }
+
+    async fn ask(&self, sql: &str, filter: (FilterKind, Value)) -> Result<(Collected, QueryStats), QueryError> {
+        self.ask_limited(sql, filter, 1000, &QueryLimits::default()).await
+    }
+
+    async fn ask_limited(
+        &self,
+        sql: &str,
+        (kind, expression): (FilterKind, Value),
+        limit: u64,
+        limits: &QueryLimits,
+    ) -> Result<(Collected, QueryStats), QueryError> {
+        let mut query = compile(&tile(sql), &filters([("f", kind, expression)]), &identity(&[]), &new_york(), Dialect::Postgres).unwrap();
+        query.limit = limit;
+        let mut sink = Collected::default();
+        let stats = PostgresSource::new(self.url()).run(&query, limits, &mut sink).await?;
+        Ok((sink, stats))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.command("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "stop"]).stdout(Stdio::null()).status();
+    }
+}
+
+fn folder_key(folder: &Path) -> PathBuf {
+    folder.join("server.key")
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+fn run(command: &mut Command) {
+    let output = command.current_dir(Path::new("/")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let output = output.unwrap().wait_with_output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn any() -> (FilterKind, Value) {
+    (FilterKind::String, json!([]))
+}
+
+/// One server for all claims: starting one takes seconds.
+#[tokio::test]
+async fn the_wire_of_postgres() {
+    let Some(server) = Server::start() else { return };
+    server
+        .admin(
+            "create type mood as enum ('sad', 'ok');
+             create table orders (id int primary key, region text, mood mood, price numeric(10, 2), rate float8, aware timestamptz, wall timestamp, day date, key uuid);
+             insert into orders values
+               (1, 'US', 'ok', 10.50, 0.5, '2026-11-01T03:59:59Z', '2026-10-31 23:59:59', '2026-10-31', '00000000-0000-0000-0000-000000000001'),
+               (2, 'CA', 'sad', 20.00, 'NaN', '2026-11-01T04:00:00Z', '2026-11-01 00:00:00', '2026-11-01', null),
+               (3, null, null, null, null, null, null, null, null),
+               (4, '50%_\\', 'ok', 0.10, 1e300, '2026-11-02T00:00:00Z', '2026-11-01 19:00:00', '2026-11-01', null);",
+        )
+        .await;
+    f4_filters_mean_the_same_as_on_files(&server).await;
+    q5_q6_clock_and_zone(&server).await;
+    every_type_arrives(&server).await;
+    only_reads(&server).await;
+    r11_limits_and_batches(&server).await;
+    failures(&server).await;
+    certificates_are_verified(&server).await;
+    dropped_queries_are_cancelled(&server).await;
+}
+
+async fn f4_filters_mean_the_same_as_on_files(server: &Server) {
+    let date = |kind: &str, left: &str| json!({"type": "date", "kind": kind, "left_side": left});
+    for (column, kind, expression, expected) in [
+        ("region", FilterKind::String, json!(["US", "CA"]), "1 2"),
+        ("region", FilterKind::String, json!({"values": ["US"], "is_negative": true}), "2 3 4"),
+        ("region", FilterKind::String, json!({"values": ["us"], "case_insensitive": true}), "1"),
+        ("region", FilterKind::String, json!({"kind": "CONTAINS", "values": ["%_\\"]}), "4"),
+        ("region", FilterKind::String, json!({"kind": "IS_EMPTY"}), "3"),
+        ("region", FilterKind::String, json!(["US", null]), "1 3"),
+        ("region", FilterKind::String, json!(["'; drop table orders; --"]), ""),
+        ("mood", FilterKind::String, json!(["ok"]), "1 4"),
+        ("key", FilterKind::String, json!(["00000000-0000-0000-0000-000000000001"]), "1"),
+        ("id", FilterKind::Number, json!(["1", 2]), "1 2"),
+        ("id", FilterKind::Number, json!({"kind": "GREATER_THAN", "values": ["1.5"]}), "2 3 4"),
+        ("price", FilterKind::Number, json!(["10.5"]), "1"),
+        ("price", FilterKind::Number, json!({"kind": "BETWEEN", "values": ["0.1", 15]}), "1 4"),
+        ("rate", FilterKind::Number, json!({"kind": "GREATER_THAN", "values": [1]}), "2 4"),
+        ("rate", FilterKind::Number, json!({"values": [0.5], "is_negative": true}), "2 3 4"),
+        ("id = 1", FilterKind::Boolean, json!({"type": "boolean", "is_negative": true}), "2 3 4"),
+        ("aware", FilterKind::Date, date("TIME_FOR_UNIT_DURATION", "2026-11-01"), "2 4"),
+        ("wall", FilterKind::Date, date("TIME_FOR_UNIT_DURATION", "2026-11-01"), "2 4"),
+        ("day", FilterKind::Date, date("TIME_FOR_UNIT_DURATION", "2026-11-01"), "2 4"),
+        ("aware", FilterKind::Date, date("BEFORE", "this month"), "1"),
+        ("aware", FilterKind::Date, json!({"type": "date", "kind": "IS_IN_MONTH_OF_YEAR", "values": ["oct"]}), "1"),
+        ("wall", FilterKind::Date, json!({"type": "date", "kind": "IS_ON_DAY_OF_QUARTER", "values": [31]}), "1"),
+        ("day", FilterKind::Date, json!({"type": "date", "kind": "IS_ON_DAY_OF_WEEK", "values": [7]}), "2 4"),
+        ("aware", FilterKind::Date, json!({"type": "date", "kind": "IS_IN_QUARTER_OF_YEAR", "isFiscal": true, "values": [4]}), "1 2 4"),
+        ("aware", FilterKind::Date, json!({"type": "date", "kind": "IS_AT_HOUR_OF_DAY", "values": [23]}), "1"),
+    ] {
+        let sql = format!("select id from orders where {{{{ filter('f', '{column}') }}}} order by id");
+        let (found, _) = server.ask(&sql, (kind, expression.clone())).await.unwrap_or_else(|e| panic!("{column} {expression}: {e:?}"));
+        assert_eq!(rows(&found).join(" "), expected, "{column} {expression}");
+    }
+}
+
+async fn q5_q6_clock_and_zone(server: &Server) {
+    let sql =
+        "select now() as n, current_date as d, current_setting('TimeZone') as z, date_trunc('day', aware) as t from orders where id = 1";
+    let (found, _) = server.ask(sql, any()).await.unwrap();
+    assert_eq!(rows(&found), ["2026-11-24T09:00:00-05:00|2026-11-24|America/New_York|2026-10-31T00:00:00-04:00"]);
+}
+
+async fn every_type_arrives(server: &Server) {
+    for (sql, data_type, expected) in [
+        ("true", "Boolean", "true"),
+        ("1::smallint", "Int64", "1"),
+        ("-2::int", "Int64", "-2"),
+        ("9223372036854775807", "Int64", "9223372036854775807"),
+        ("1.5::float4", "Float32", "1.5"),
+        ("0.1::float8", "Float64", "0.1"),
+        ("12345678901234567890.123456789", "Decimal128(38, 9)", "12345678901234567890.123456789"),
+        ("-0.00012::numeric", "Decimal128(38, 5)", "-0.00012"),
+        ("10000::numeric", "Decimal128(38, 0)", "10000"),
+        ("1000.00::numeric(10,2)", "Decimal128(38, 2)", "1000.00"),
+        ("0::numeric", "Decimal128(38, 0)", "0"),
+        ("'é'::text", "Utf8", "é"),
+        ("'x'", "Utf8", "x"),
+        ("'a'::char(3)", "Utf8", "a  "),
+        ("'ok'::mood", "Utf8", "ok"),
+        ("'2026-11-24'::date", "Date32", "2026-11-24"),
+        ("'infinity'::date", "Date32", "∅"),
+        ("'12:30:01.5'::time", "Time64(µs)", "12:30:01.500"),
+        ("'2026-11-24 12:00'::timestamp", "Timestamp(µs)", "2026-11-24T12:00:00"),
+        ("'2026-11-24T12:00Z'::timestamptz", "Timestamp(µs, \"America/New_York\")", "2026-11-24T07:00:00-05:00"),
+        ("'00000000-0000-0000-0000-0000000000ff'::uuid", "Utf8", "00000000-0000-0000-0000-0000000000ff"),
+        ("'{\"a\":1}'::json", "Utf8", "{\"a\":1}"),
+        ("'{\"a\":1}'::jsonb", "Utf8", "{\"a\": 1}"),
+        ("'\\xdead'::bytea", "Utf8", "\\xdead"),
+        ("array[1,2]", "Utf8", "{1,2}"),
+        ("interval '1 month 2 days'", "Utf8", "1 mon 2 days"),
+        ("'10.0.0.1'::inet", "Utf8", "10.0.0.1/32"),
+        ("null::int[]", "Utf8", "∅"),
+    ] {
+        let (found, _) = server.ask(&format!("select {sql} as v;"), any()).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        let schema = found.schema.clone().unwrap();
+        assert_eq!((schema.field(0).name().as_str(), schema.field(0).data_type().to_string().as_str()), ("v", data_type), "{sql}");
+        assert_eq!(rows(&found), [expected], "{sql}");
+    }
+    let (found, _) = server.ask("select array[n] as a, n as a from generate_series(3, 1, -1) n order by n -- end", any()).await.unwrap();
+    assert_eq!(rows(&found), ["{1}|1", "{2}|2", "{3}|3"], "order and double names survive");
+    let (found, _) = server.ask("select 1.5 as v union all select null union all select 10.25", any()).await.unwrap();
+    assert_eq!(rows(&found), ["1.50", "∅", "10.25"], "one scale a column");
+    let (found, _) = server.ask("select id, price from orders where false", any()).await.unwrap();
+    assert_eq!(found.schema.unwrap().fields().len(), 2, "no rows still have columns");
+}
+
+async fn only_reads(server: &Server) {
+    for sql in [
+        "delete from orders",
+        "delete from orders returning id",
+        "with x as (delete from orders returning id) select * from x",
+        "insert into orders (id) values (9) returning id",
+        "create table x as select 1",
+        "select 1 into x",
+        "select 1; select 2",
+        "commit",
+        "set transaction read write",
+        "copy orders to stdout",
+        "select nextval('s')",
+    ] {
+        let error = server.ask(sql, any()).await.expect_err(sql);
+        assert!(error.kind != QueryErrorKind::Internal, "{sql}: {error:?}");
+    }
+    let (found, _) = server.ask("select count(*) from orders", any()).await.unwrap();
+    assert_eq!(rows(&found), ["4"]);
+}
+
+async fn r11_limits_and_batches(server: &Server) {
+    let sql = "select n, repeat('x', 10) as t from generate_series(1, 50000) n";
+    for (limit, expected, truncated) in [(20_000, 20_000, true), (50_000, 50_000, false), (8192, 8192, true), (1, 1, true)] {
+        let (_, stats) = server.ask_limited(sql, any(), limit, &QueryLimits::default()).await.unwrap();
+        assert_eq!(stats, QueryStats { rows: expected, truncated }, "limit {limit}");
+    }
+}
+
+async fn failures(server: &Server) {
+    let limits = QueryLimits { timeout_ms: 50, ..QueryLimits::default() };
+    let error = server.ask_limited("select pg_sleep(60)", any(), 10, &limits).await.unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::Timeout, "{error:?}");
+    for (sql, kind, text) in [
+        ("selec 1", QueryErrorKind::Syntax, "at character 1"),
+        ("select * from nope", QueryErrorKind::UnknownTable, "nope"),
+        ("select nope from orders", QueryErrorKind::UnknownColumn, "nope"),
+        ("select frob(1)", QueryErrorKind::UnknownFunction, "frob"),
+        ("select 1 / 0", QueryErrorKind::Value, "division by zero"),
+        ("select 'NaN'::numeric", QueryErrorKind::Value, "cast it to double precision"),
+        ("select pg_read_file('/etc/passwd') from nope", QueryErrorKind::UnknownTable, "nope"),
+    ] {
+        let error = server.ask(sql, any()).await.expect_err(sql);
+        assert_eq!(error.kind, kind, "{sql}: {error:?}");
+        assert!(error.to_string().contains(text), "{sql}: {error}");
+    }
+    for url in ["postgres://u:hunter2@127.0.0.1:1/x", "nonsense hunter2"] {
+        let query = compile(&tile("select 1"), &EffectiveFilters::default(), &identity(&[]), &new_york(), Dialect::Postgres).unwrap();
+        let source = PostgresSource::new(url.to_owned());
+        let error = source.run(&query, &QueryLimits::default(), &mut Collected::default()).await.unwrap_err();
+        assert_eq!(error.kind, QueryErrorKind::Connection);
+        assert!(!format!("{error:?}{source:?}").contains("hunter2"), "{error:?}");
+    }
+}
+
+/// The server is asked until it says that nothing of the dropped query is left.
+async fn dropped_queries_are_cancelled(server: &Server) {
+    let running =
+        "select count(*) from pg_stat_activity where query like '%pg_sleep(3600)%' and pid <> pg_backend_pid() and state = 'active'";
+    let count = || async {
+        let (client, wire) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
+        let wire = tokio::spawn(wire);
+        let count: i64 = client.query_one(running, &[]).await.unwrap().get(0);
+        wire.abort();
+        count
+    };
+    let query =
+        compile(&tile("select pg_sleep(3600)"), &EffectiveFilters::default(), &identity(&[]), &new_york(), Dialect::Postgres).unwrap();
+    let source = PostgresSource::new(server.url());
+    let task = tokio::spawn(async move { source.run(&query, &QueryLimits::default(), &mut Collected::default()).await });
+    while count().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    task.abort();
+    while count().await > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn certificates_are_verified(server: &Server) {
+    let plain = server.url();
+    let base = plain.split('?').next().unwrap();
+    let trusted = format!("{base}?sslmode=verify-full&sslrootcert={}", server.certificate().display());
+    let sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+    let query = compile(&tile(sql), &EffectiveFilters::default(), &identity(&[]), &new_york(), Dialect::Postgres).unwrap();
+    for (url, expected) in [(trusted, Some("true")), (plain.clone(), Some("false")), (format!("{base}?sslmode=require"), None)] {
+        let mut sink = Collected::default();
+        let result = PostgresSource::new(url.clone()).run(&query, &QueryLimits::default(), &mut sink).await;
+        match expected {
+            Some(expected) => {
+                result.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+                assert_eq!(rows(&sink), [expected], "{url}");
+            }
+            None => assert_eq!(result.unwrap_err().kind, QueryErrorKind::Connection, "{url}"),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The single values of a filter expression.
+
+use serde_json::Value;
+
+use crate::filter::date::DatePart;
+use crate::filter::{DateLiteral, FilterError};
+use crate::param::Decimal;
+
+/// Values in one list; a longer list belongs in a table.
+const MAX_VALUES: usize = 10_000;
+
+pub(super) fn item(path: &str, at: usize) -> String {
+    format!("{path}[{at}]")
+}
+
+fn bounded(values: &[Value], path: &str) -> Result<(), FilterError> {
+    if values.len() > MAX_VALUES {
+        let hint = format!("give at most {MAX_VALUES}, or join with a table");
+        return Err(FilterError::new(path, format!("{} values are too many", values.len()), hint));
+    }
+    Ok(())
+}
+
+pub(super) fn texts(values: &[Value], path: &str) -> Result<(Vec<String>, bool), FilterError> {
+    bounded(values, path)?;
+    let (mut texts, mut or_null) = (Vec::with_capacity(values.len()), false);
+    for (at, value) in values.iter().enumerate() {
+        match value {
+            // A NUL can be in no text column of PostgreSQL, and no person means one.
+            Value::String(text) if text.contains('\0') => {
+                return Err(FilterError::new(item(path, at), "the text contains a NUL", "leave it out"));
+            }
+            Value::String(text) => texts.push(text.clone()),
+            Value::Number(number) => texts.push(number.to_string()),
+            Value::Bool(flag) => texts.push(flag.to_string()),
+            Value::Null => or_null = true,
+            other => return Err(wrong(&item(path, at), other, "text")),
+        }
+    }
+    Ok((texts, or_null))
+}
+
+pub(super) fn numbers(values: &[Value], path: &str) -> Result<(Vec<Decimal>, bool), FilterError> {
+    bounded(values, path)?;
+    let (mut numbers, mut or_null) = (Vec::with_capacity(values.len()), false);
+    for (at, value) in values.iter().enumerate() {
+        let text = match value {
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text.clone(),
+            Value::Null => {
+                or_null = true;
+                continue;
+            }
+            other => return Err(wrong(&item(path, at), other, "a number")),
+        };
+        numbers.push(text.parse().map_err(|_| {
+            let problem = format!("\"{}\" is no number", short(&text));
+            FilterError::new(item(path, at), problem, "write a number such as 10 or \"12.50\", of at most 38 digits")
+        })?);
+    }
+    Ok((numbers, or_null))
+}
+
+pub(super) fn date(value: &Value, path: &str) -> Result<DateLiteral, FilterError> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        other => return Err(wrong(path, other, "a date such as \"2025-03-31\"")),
+    };
+    text.parse().map_err(|_| {
+        let problem = format!("\"{}\" is no date", short(&text));
+        FilterError::new(path, problem, "write for example 2025, 2025-03-31, 2025-03-31 09:30, 2025 Q3, 6 months ago, today or last week")
+    })
+}
+
+pub(super) fn part_value(part: DatePart, value: &Value, path: &str) -> Result<i64, FilterError> {
+    let range = part.range();
+    let number = match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok().or_else(|| part_name(part, text.trim())),
+        _ => None,
+    };
+    // Sunday is 0 for some and 7 for others; both are common.
+    let number = if part == DatePart::DayOfWeek && number == Some(0) { Some(7) } else { number };
+    number.filter(|number| range.contains(number)).ok_or_else(|| {
+        let hint = match part {
+            DatePart::DayOfWeek => "write a name, or 1 (Monday) to 7 (Sunday)".to_owned(),
+            DatePart::MonthOfYear => "write a name, or 1 to 12".to_owned(),
+            _ => format!("write {} to {}", range.start(), range.end()),
+        };
+        FilterError::new(path, format!("{} is no {}", short(&value.to_string()), part.word()), hint)
+    })
+}
+
+fn part_name(part: DatePart, text: &str) -> Option<i64> {
+    const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    const MONTHS: [&str; 12] =
+        ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+    let lower = text.to_ascii_lowercase();
+    let among = |names: &[&str]| names.iter().position(|name| *name == lower || name[..3] == lower).map(|at| at as i64 + 1);
+    match part {
+        DatePart::DayOfWeek => among(&DAYS),
+        DatePart::MonthOfYear => among(&MONTHS),
+        DatePart::QuarterOfYear | DatePart::FiscalQuarterOfYear { .. } => lower.strip_prefix('q')?.parse().ok(),
+        _ => None,
+    }
+}
+
+pub(super) fn wrong(path: &str, value: &Value, wanted: &str) -> FilterError {
+    let is = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    FilterError::new(path, format!("this is {is}"), format!("write {wanted}"))
+}
+
+/// At most 60 characters of what somebody wrote, for a message.
+pub(super) fn short(text: &str) -> String {
+    let mut chars = text.chars();
+    let head: String = chars.by_ref().take(60).collect();
+    if chars.next().is_some() { format!("{head}…") } else { head }
+}
