@@ -271,3 +271,19 @@ fn versions_follow_meaning_not_form() {
     assert_ne!(after.0, before.0);
     assert_ne!(after.1, before.1);
 }
+
+#[test]
+fn lines_inside_sql_are_lines_of_the_file() {
+    for (case, sql, line) in [
+        ("a block", "|\n      select 1\n      {{ nope }}", 9),
+        ("a block that begins with empty lines", "|\n\n\n      select 1\n      {{ nope }}", 11),
+        ("a block with its indentation written", "|2\n      select 1\n      {{ nope }}", 9),
+        ("a comment behind the bar", "|- # why\n      select 1\n      {{ nope }}", 9),
+        ("one line", "select 1 {{ nope }}", 7),
+        ("quotes", "\"select 1 {{ nope }}\"", 7),
+    ] {
+        let sql = DASHBOARD.replace("|\n      select region, 1 as n\n      from orders where {{ filter('region', 'region') }}", sql);
+        let said = refused("dashboards/orders.yaml", &sql);
+        assert!(said.len() == 1 && said[0].starts_with(&format!("dashboards/orders.yaml:{line}:")), "{case}: {said:#?}");
+    }
+}

@@ -131,7 +131,10 @@ impl Builder<'_, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && !is_text_tag(tag.as_deref());
                 self.check_tag(tag.as_deref(), place);
-                let place = Place { block: matches!(style, ScalarStyle::Literal | ScalarStyle::Folded), ..place };
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                // The parser names the first line that is not empty, but the empty ones before it belong to the text.
+                let empty = if block { text.bytes().take_while(|b| *b == b'\n').count() as u32 } else { 0 };
+                let place = Place { line: place.line.saturating_sub(empty), block, ..place };
                 let node = Node { place, value: Value::Scalar { text: text.into_owned(), plain } };
                 self.count(1, place)?;
                 self.remember(anchor, &node);
