@@ -154,14 +154,14 @@ impl Plot {
     fn draw_grid(&self, canvas: &mut Canvas<'_>) {
         let style = canvas.small(Anchor::End);
         let height = self.bottom - self.top;
-        let ticks = self.axis.ticks().count();
-        // Labels closer than their height would touch: every other then.
-        let every = ((canvas.theme.small * 1.15 * (ticks.max(2) - 1) as f64) / height.max(1.0)).ceil().max(1.0) as usize;
-        for (nth, (tick, share, label)) in self.axis.ticks().enumerate() {
-            if !nth.is_multiple_of(every) {
+        let mut last = f64::INFINITY;
+        for (tick, share, label) in self.axis.ticks() {
+            let y = self.bottom - share * height;
+            // Labels closer than their height would touch.
+            if last - y < canvas.theme.small * 1.15 {
                 continue;
             }
-            let y = self.bottom - share * height;
+            last = y;
             if (tick - self.axis.scale.base()).abs() > f64::EPSILON * tick.abs() || self.axis.scale.base().abs() > 0.0 {
                 canvas.svg.line((self.left, y), (self.right, y), canvas.theme.grid, 0.6);
             }

@@ -12,7 +12,7 @@ use super::{line, needed};
 use crate::format::Value;
 
 /// A KPI in words, for mails and alternative text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct KpiText {
     /// The number in its display format; `–` when there is none.
     pub value: String,

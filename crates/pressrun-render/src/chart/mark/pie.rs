@@ -160,13 +160,21 @@ fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
     let line = theme.small + 5.0;
     let rows = ((height / line).floor() as usize).min(slices.len());
     let numbers: Vec<String> = slices.iter().map(|slice| percent(slice.share)).collect();
-    let number_width = numbers.iter().map(|text| measure::width(text, theme.small, Weight::Regular)).fold(0.0, f64::max);
+    let mut number_width = numbers.iter().map(|text| measure::width(text, theme.small, Weight::Regular)).fold(0.0, f64::max);
     let widest = slices.iter().map(|slice| measure::width(&slice.name, theme.small, Weight::Regular)).fold(0.0, f64::max);
     let radius = (height / 2.0 - 2.0).min(width * 0.27).max(4.0);
     // A smaller pie rather than names cut short.
-    let radius = ((width - 18.0 - 21.0 - widest - number_width) / 2.0).clamp(radius * 0.66, radius);
+    let smaller = |beside: f64| ((width - 18.0 - beside) / 2.0).clamp(radius * 0.66, radius);
+    let tight = width - 2.0 * radius * 0.66 - 18.0 - 21.0 - number_width < widest.min(30.0);
+    let radius = smaller(if tight { 11.0 + widest } else { 21.0 + widest + number_width });
     let left = radius * 2.0 + 18.0;
-    let names = widest.min(width - left - 11.0 - number_width - 10.0);
+    let mut names = widest.min(width - left - 11.0 - number_width - 10.0);
+    let with_numbers = names >= widest.min(30.0);
+    if !with_numbers {
+        // Names matter more than numbers, which the slices show.
+        number_width = -10.0;
+        names = widest.min(width - left - 11.0);
+    }
     if names < 24.0 || rows == 0 {
         let radius = (width.min(height) / 2.0 - 2.0).max(3.0);
         draw_slices(slices, (width / 2.0, height / 2.0), radius, hole, format, canvas);
@@ -187,6 +195,9 @@ fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
         canvas.svg.rect(left, middle - 3.5, 7.0, 7.0, 1.8, slice.color);
         let name = measure::ellipsize(&slice.name, theme.small, Weight::Regular, names);
         canvas.svg.text(left + 11.0, baseline, &name, canvas.small(Anchor::Start));
+        if !with_numbers {
+            continue;
+        }
         canvas.svg.text(left + 11.0 + names + 10.0 + number_width, baseline, &numbers[nth], canvas.label(Anchor::End, theme.text));
     }
 }
