@@ -1,0 +1,304 @@
+//! R1, R2, D11, D12, P2, P12, I6 and S9 for mail.
+
+use std::collections::HashMap;
+
+use pressrun_deliver::{Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, INLINE_PNG_BYTES_MAX, MailConfig, SmtpTls};
+use pressrun_domain::output::Format;
+use pressrun_domain::secret::Secret;
+use pressrun_testkit::{SmtpPhase, SmtpScript, SmtpSink, SmtpSinkTls, TestCertificate, spool_file, temp_dir};
+
+use crate::bench::{Bench, LINK, accepted, carriers, email, noise, now, rejected, retry};
+
+fn relay(sink: &SmtpSink, change: impl FnOnce(&mut MailConfig)) -> MailConfig {
+    let mut mail = MailConfig::Smtp {
+        host: "localhost".into(),
+        port: sink.port(),
+        tls: SmtpTls::None,
+        credentials: None,
+        from: "Pressrun <reports@myorg.co>".into(),
+        reply_to: Some("owner@myorg.co".into()),
+        max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
+    };
+    change(&mut mail);
+    mail
+}
+
+fn mailing(sink: &SmtpSink) -> Carriers {
+    let mail = relay(sink, |_| {});
+    carriers(|config| config.mail = mail)
+}
+
+#[tokio::test]
+async fn d11_a_mail_has_text_html_and_the_file_for_exactly_one_recipient() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let mut parcel = bench.csv();
+    parcel.message.subject = "Umsätze 東京 täglich".into();
+    parcel.message.text = "Line <one> & two\nline 2".into();
+    parcel.message.unsubscribe = Some("https://pressrun.example/u/abc".into());
+    parcel.artifact.as_mut().expect("a file").name = "Umsätze 東京.csv".into();
+    assert_eq!(accepted(&mailing(&sink).deliver(&email(), &parcel, now()).await), "250 2.0.0 queued as TEST1");
+    let mail = sink.mails().remove(0);
+    assert_eq!((mail.from.as_str(), mail.to.as_slice()), ("reports@myorg.co", ["iamagoodblob@myorg.co".to_owned()].as_slice()), "P2");
+    for (name, value) in [
+        ("From", "Pressrun <reports@myorg.co>"),
+        ("To", "iamagoodblob@myorg.co"),
+        ("Reply-To", "owner@myorg.co"),
+        ("Message-ID", "<run-7.delivery-1@myorg.co>"),
+        ("Date", "Tue, 24 Nov 2026 09:00:05 +0000"),
+        ("Auto-Submitted", "auto-generated"),
+        ("List-Unsubscribe", "<https://pressrun.example/u/abc>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        ("MIME-Version", "1.0"),
+    ] {
+        assert_eq!(mail.header(name).as_deref(), Some(value), "{name}");
+    }
+    assert!(mail.header("Subject").expect("subject").starts_with("=?utf-8?b?"));
+    let text = mail.text();
+    assert!(text.is_ascii(), "nothing outside ASCII on the wire");
+    assert!(text.contains("Content-Type: text/plain") && text.contains("Line &lt;one&gt; &amp; two<br>"), "{text}");
+    assert!(text.contains("filename*0*=utf-8''Ums%C3%A4tze%20%E6%9D%B1%E4%BA%AC.csv"), "RFC 2231: {text}");
+}
+
+#[tokio::test]
+async fn d11_no_text_can_add_a_header() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let mut parcel = bench.csv();
+    parcel.message.subject = "Sales\r\nBcc: evil@myorg.co\r\n\r\nbody".into();
+    parcel.message.text = "x\r\n.\r\nMAIL FROM:<evil@myorg.co>".into();
+    parcel.message.unsubscribe = Some("https://a.example/\r\nX-Evil: 1".into());
+    parcel.artifact.as_mut().expect("a file").name = "a\"\r\nX-Evil: 1\r\n.csv".into();
+    accepted(&mailing(&sink).deliver(&email(), &parcel, now()).await);
+    let [mail] = sink.mails().try_into().expect("one mail");
+    assert!(mail.header("Bcc").is_none() && !mail.text().lines().any(|line| line.starts_with("X-Evil")), "{}", mail.text());
+
+    parcel.target = "a@myorg.co>\r\nRCPT TO:<evil@myorg.co".into();
+    rejected(&mailing(&sink).deliver(&email(), &parcel, now()).await);
+    assert_eq!(sink.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn r2_a_picture_of_two_mebibytes_is_inline_and_one_byte_more_is_attached() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let mailing = mailing(&sink);
+    for (bytes, inline) in [(INLINE_PNG_BYTES_MAX, true), (INLINE_PNG_BYTES_MAX + 1, false)] {
+        let picture = noise(usize::try_from(bytes).expect("fits"));
+        let mut parcel = bench.parcel(Format::Png, Some(bench.file("Orders.png", "image/png", &picture)));
+        parcel.inline_png = Some(spool_file(&bench.spool, "inline", &picture));
+        parcel.message.html = Some("<html><body><img src=\"cid:dashboard\" alt=\"x\"></body></html>".into());
+        accepted(&mailing.deliver(&email(), &parcel, now()).await);
+        let text = sink.mails().pop().expect("a mail").text();
+        assert_eq!(text.contains("multipart/related") && text.contains("Content-ID: <dashboard>"), inline, "{bytes}");
+        assert_eq!(text.contains("cid:dashboard"), inline, "{bytes}");
+        assert_eq!(text.contains("attachment; filename=\"Orders.png\""), !inline, "{bytes}");
+        assert_eq!(text.matches("Content-Type: image/png").count(), 1, "once, not twice: {bytes}");
+    }
+    assert_eq!(sink.connections(), 1, "the pool keeps the connection");
+}
+
+#[tokio::test]
+async fn d12_an_attachment_above_the_limit_is_left_out_with_reason_and_link() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let mail = relay(&sink, |mail| {
+        if let MailConfig::Smtp { max_attachment_bytes, .. } = mail {
+            *max_attachment_bytes = 1000;
+        }
+    });
+    let carriers = carriers(|config| config.mail = mail);
+    let delivered = carriers.deliver(&email(), &bench.pdf(1000), now()).await;
+    assert!(delivered.warnings.is_empty() && accepted(&delivered).starts_with("250"));
+    let delivered = carriers.deliver(&email(), &bench.pdf(1001), now()).await;
+    assert_eq!(delivered.warnings, ["attachmentTooLarge"]);
+    accepted(&delivered);
+    let text = sink.mails().pop().expect("a mail").text();
+    assert!(!text.contains("application/pdf") && text.contains("Orders.pdf is not attached") && text.contains(LINK), "{text}");
+}
+
+#[tokio::test]
+async fn i6_a_repeated_mail_has_equal_bytes_and_the_same_message_id() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let (carriers, parcel) = (mailing(&sink), bench.pdf(5000));
+    sink.follow(|script| script.drop_at = Some(SmtpPhase::Message));
+    assert!(retry(&carriers.deliver(&email(), &parcel, now()).await).starts_with("mail: message: "));
+    sink.follow(|script| script.drop_at = None);
+    accepted(&carriers.deliver(&email(), &parcel, now()).await);
+    let mails = sink.mails();
+    assert_eq!(mails.len(), 2, "the first was taken before the answer was lost");
+    assert_eq!(mails[0].data, mails[1].data);
+}
+
+#[tokio::test]
+async fn s9_4xx_is_retried_and_5xx_is_rejected_at_every_phase() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let parcel = bench.link_only();
+    for (phase, name) in [
+        (SmtpPhase::Connect, "greeting"),
+        (SmtpPhase::Ehlo, "greeting"),
+        (SmtpPhase::Mail, "MAIL FROM"),
+        (SmtpPhase::Rcpt, "RCPT TO"),
+        (SmtpPhase::Data, "DATA"),
+        (SmtpPhase::Message, "message"),
+    ] {
+        for (code, final_) in [(421, false), (451, false), (550, true), (554, true)] {
+            sink.follow(|script| script.answer = HashMap::from([(phase, (code, "scripted".to_owned()))]));
+            let delivered = mailing(&sink).deliver(&email(), &parcel, now()).await;
+            let reason = if final_ { rejected(&delivered) } else { retry(&delivered) };
+            assert!(reason.starts_with(&format!("mail: {name}: ")) && reason.contains(&code.to_string()), "{phase:?} {code}: {reason}");
+        }
+    }
+    assert!(sink.mails().is_empty());
+}
+
+#[tokio::test]
+async fn p4_a_refused_or_greylisted_recipient_does_not_disturb_the_next_one() {
+    let refuse = HashMap::from([("gone@myorg.co".to_owned(), (550, "5.1.1 no such user".to_owned()))]);
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript { refuse, greylist: 1, ..SmtpScript::default() }).await);
+    let carriers = mailing(&sink);
+    let mut parcel = bench.link_only();
+    assert!(retry(&carriers.deliver(&email(), &parcel, now()).await).contains("greylisted"));
+    accepted(&carriers.deliver(&email(), &parcel, now()).await);
+    parcel.target = "gone@myorg.co".into();
+    assert!(rejected(&carriers.deliver(&email(), &parcel, now()).await).contains("no such user"));
+    parcel.target = "next@myorg.co".into();
+    accepted(&carriers.deliver(&email(), &parcel, now()).await);
+    assert_eq!(sink.connections(), 1);
+    assert_eq!(sink.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn s9_silence_is_retried_with_the_phase_named() {
+    let bench = Bench::new();
+    for (phase, name) in [
+        (SmtpPhase::Connect, "connect"),
+        (SmtpPhase::Mail, "MAIL FROM"),
+        (SmtpPhase::Rcpt, "RCPT TO"),
+        (SmtpPhase::Data, "DATA"),
+        (SmtpPhase::Message, "message"),
+    ] {
+        // Its own runtime, as time can be paused once in each.
+        let reason = {
+            let sink = SmtpSink::start(SmtpScript { hang_at: Some(phase), ..SmtpScript::default() }).await;
+            let (carriers, destination, parcel, hang) = (mailing(&sink), email(), bench.link_only(), sink.hang());
+            let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
+            tokio::time::resume();
+            retry(&delivered).to_owned()
+        };
+        assert_eq!(reason, format!("mail: {name}: timed out"));
+    }
+}
+
+#[tokio::test]
+async fn s9_a_refused_or_cut_connection_is_retried() {
+    let bench = Bench::new();
+    let gone = SmtpSink::start(SmtpScript::default()).await;
+    let carriers = mailing(&gone);
+    drop(gone);
+    tokio::task::yield_now().await;
+    assert!(retry(&carriers.deliver(&email(), &bench.link_only(), now()).await).starts_with("mail: "));
+    for phase in [SmtpPhase::Connect, SmtpPhase::Ehlo, SmtpPhase::Mail, SmtpPhase::Rcpt, SmtpPhase::Data] {
+        let sink = SmtpSink::start(SmtpScript { drop_at: Some(phase), ..SmtpScript::default() }).await;
+        retry(&mailing(&sink).deliver(&email(), &bench.link_only(), now()).await);
+    }
+}
+
+#[tokio::test]
+async fn a_stale_connection_of_the_pool_is_replaced() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let carriers = mailing(&sink);
+    accepted(&carriers.deliver(&email(), &bench.link_only(), now()).await);
+    sink.follow(|script| script.drop_at = Some(SmtpPhase::Mail));
+    retry(&carriers.deliver(&email(), &bench.link_only(), now()).await);
+    sink.follow(|script| script.drop_at = None);
+    accepted(&carriers.deliver(&email(), &bench.link_only(), now()).await);
+    assert_eq!((sink.mails().len(), sink.connections()), (2, 2));
+}
+
+#[tokio::test]
+async fn mail_is_encrypted_and_authenticated_as_configured() {
+    let (bench, certificate) = (Bench::new(), TestCertificate::generate());
+    for (tls, offered, only_login) in [
+        (SmtpTls::StartTls, SmtpSinkTls::StartTls(certificate.clone()), false),
+        (SmtpTls::Implicit, SmtpSinkTls::Implicit(certificate.clone()), true),
+    ] {
+        let script = SmtpScript {
+            tls: offered,
+            credentials: Some(("blob".into(), "1am@g00dBL0b".into())),
+            only_login,
+            ..SmtpScript::default()
+        };
+        let sink = SmtpSink::start(script).await;
+        let configured = |password: &str| {
+            relay(&sink, |mail| {
+                if let MailConfig::Smtp { tls: wanted, credentials, .. } = mail {
+                    *wanted = tls;
+                    *credentials = Some(("blob".into(), Secret::new(password)));
+                }
+            })
+        };
+        let good = configured("1am@g00dBL0b");
+        let trusting = carriers(|config| (config.mail, config.extra_roots) = (good.clone(), vec![certificate.authority_der.clone()]));
+        accepted(&trusting.deliver(&email(), &bench.link_only(), now()).await);
+        let mail = sink.mails().remove(0);
+        assert!(mail.encrypted && mail.user.as_deref() == Some("blob"), "{tls:?}");
+
+        let untrusting = carriers(|config| config.mail = good.clone());
+        retry(&untrusting.deliver(&email(), &bench.link_only(), now()).await);
+
+        let bad = configured("wr0ng-p4ss");
+        let refused = carriers(|config| (config.mail, config.extra_roots) = (bad, vec![certificate.authority_der.clone()]));
+        let delivered = refused.deliver(&email(), &bench.link_only(), now()).await;
+        assert!(rejected(&delivered).starts_with("mail: AUTH: ") && !rejected(&delivered).contains("wr0ng-p4ss"), "D13: {delivered:?}");
+        assert_eq!(sink.mails().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn starttls_is_never_skipped() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let mail = relay(&sink, |mail| {
+        if let MailConfig::Smtp { tls, .. } = mail {
+            *tls = SmtpTls::StartTls;
+        }
+    });
+    let delivered = carriers(|config| config.mail = mail).deliver(&email(), &bench.link_only(), now()).await;
+    assert!(rejected(&delivered).starts_with("mail: STARTTLS: "), "{delivered:?}");
+}
+
+#[tokio::test]
+async fn internationalised_addresses_are_sent_or_clearly_refused() {
+    let bench = Bench::new();
+    for (smtputf8, target, taken) in [
+        (false, "blob@exämple.org", Some("blob@xn--exmple-cua.org")),
+        (false, "blöb@myorg.co", None),
+        (true, "blöb@myorg.co", Some("blöb@myorg.co")),
+    ] {
+        let sink = SmtpSink::start(SmtpScript { smtputf8, ..SmtpScript::default() }).await;
+        let mut parcel = bench.link_only();
+        parcel.target = target.into();
+        let delivered = mailing(&sink).deliver(&email(), &parcel, now()).await;
+        match taken {
+            Some(address) => {
+                accepted(&delivered);
+                assert_eq!(sink.mails()[0].to, [address]);
+                assert_eq!(sink.mails()[0].options.contains("SMTPUTF8"), smtputf8);
+            }
+            None => assert!(rejected(&delivered).contains("SMTPUTF8"), "{delivered:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn i6_the_folder_holds_one_file_for_a_key_however_often_it_is_sent() {
+    let (bench, folder) = (Bench::new(), temp_dir());
+    let mail = MailConfig::File { folder: folder.path().join("mails"), from: "reports@myorg.co".into() };
+    let carriers = carriers(|config| config.mail = mail);
+    let mut parcel = bench.csv();
+    for _ in 0..2 {
+        assert_eq!(accepted(&carriers.deliver(&email(), &parcel, now()).await), "written to run-7.delivery-1.eml");
+    }
+    parcel.idempotency_key = "../../etc/cron.d/x".into();
+    accepted(&carriers.deliver(&email(), &parcel, now()).await);
+    let names: Vec<_> = std::fs::read_dir(folder.path().join("mails")).expect("folder").map(|entry| entry.expect("entry").file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let mail = std::fs::read_to_string(folder.path().join("mails/run-7.delivery-1.eml")).expect("mail");
+    assert!(mail.contains("Subject: Daily Sales report\r\n") && mail.contains("filename=\"Orders.csv\""), "{mail}");
+}

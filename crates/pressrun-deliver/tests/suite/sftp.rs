@@ -1,0 +1,204 @@
+//! D6 and D7, against OpenSSH and against a server that misbehaves.
+
+use pressrun_domain::destination::{Destination, SftpSettings};
+use pressrun_domain::secret::Secret;
+use pressrun_testkit::{OpenSshServer, SftpScript, SftpServer, SshKey};
+
+use crate::bench::{Bench, LINK, accepted, carriers, noise, now, rejected, retry, sftp, with_password};
+
+const PASSWORD: &str = "1am@g00dBL0b";
+
+fn names(folder: &std::path::Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+async fn server(script: SftpScript) -> SftpServer {
+    SftpServer::start("blobby", PASSWORD, script).await
+}
+
+fn with_key(server: &OpenSshServer, key: &SshKey) -> SftpSettings {
+    SftpSettings { private_key: Some(Secret::new(key.private_text())), ..sftp(server.address().port(), server.user()) }
+}
+
+#[tokio::test]
+async fn d6_openssh_gets_the_whole_file_under_its_final_name_and_a_repeat_replaces_it() {
+    let (bench, key) = (Bench::new(), SshKey::generate());
+    let server = OpenSshServer::start(&key);
+    std::fs::create_dir(server.files().join("in")).expect("folder");
+    let path = server.files().join("in").to_string_lossy().into_owned();
+    let destination = Destination::Sftp(SftpSettings { path: Some(path), ..with_key(&server, &key) });
+    let mut parcel = bench.pdf(3_000_001);
+    parcel.artifact.as_mut().expect("a file").name = "Umsätze 2026.pdf".into();
+    let carriers = carriers(|_| {});
+    let first = carriers.deliver(&destination, &parcel, now()).await;
+    assert!(accepted(&first).ends_with("/in/Umsätze 2026.pdf written, 3000001 bytes"), "{first:?}");
+    assert_eq!(first.learnt_host_key.as_deref(), Some(server.host_key().as_str()), "D7: learnt at first success");
+    assert_eq!(std::fs::read(server.files().join("in/Umsätze 2026.pdf")).expect("file"), noise(3_000_001));
+
+    accepted(&carriers.deliver(&destination, &parcel, now()).await);
+    assert_eq!(names(&server.files().join("in")), ["Umsätze 2026.pdf"], "I6: one file, nothing unfinished");
+}
+
+#[tokio::test]
+async fn d7_openssh_takes_the_key_with_and_without_passphrase_and_refuses_another() {
+    let (bench, key) = (Bench::new(), SshKey::generate());
+    let server = OpenSshServer::start(&key);
+    let carriers = carriers(|_| {});
+    let sealed = |passphrase: Option<&str>| {
+        Destination::Sftp(SftpSettings {
+            private_key: Some(Secret::new(key.encrypted_text("pa55phrase"))),
+            passphrase: passphrase.map(Secret::new),
+            ..with_key(&server, &key)
+        })
+    };
+    accepted(&carriers.deliver(&sealed(Some("pa55phrase")), &bench.csv(), now()).await);
+    assert_eq!(names(&server.files()), ["Orders.csv"], "the login folder when there is no path");
+    assert!(rejected(&carriers.deliver(&sealed(None), &bench.csv(), now()).await).contains("passphrase"));
+    let wrong = carriers.deliver(&sealed(Some("wr0ng-phrase")), &bench.csv(), now()).await;
+    assert!(rejected(&wrong).contains("passphrase") && !format!("{wrong:?}").contains("wr0ng-phrase"), "{wrong:?}");
+    let stranger = Destination::Sftp(with_key(&server, &SshKey::generate()));
+    let refused = carriers.deliver(&stranger, &bench.csv(), now()).await;
+    assert_eq!(rejected(&refused), "sftp: login: the server refused the user name or the private key");
+    assert_eq!(refused.learnt_host_key, None, "nothing is learnt from a failure");
+}
+
+#[tokio::test]
+async fn d7_a_pinned_key_is_checked_before_any_credential_leaves() {
+    let (bench, server) = (Bench::new(), server(SftpScript::default()).await);
+    let carriers = carriers(|_| {});
+    let pinned = |key: String| Destination::Sftp(SftpSettings { host_key: Some(key), ..with_password(&server, PASSWORD) });
+
+    let changed = carriers.deliver(&pinned(SshKey::generate().public_text()), &bench.csv(), now()).await;
+    assert!(rejected(&changed).contains("host key is not the pinned one"), "{changed:?}");
+    assert!(server.passwords_seen().is_empty(), "the password was not sent");
+    assert!(names(&server.files()).is_empty());
+
+    let known = carriers.deliver(&pinned(format!("{} a comment", server.host_key())), &bench.csv(), now()).await;
+    accepted(&known);
+    assert_eq!(known.learnt_host_key, None, "nothing new to learn");
+    rejected(&carriers.deliver(&pinned("ssh-ed25519 nonsense".into()), &bench.csv(), now()).await);
+}
+
+#[tokio::test]
+async fn d7_passwords_are_taken_directly_or_as_an_answer() {
+    let bench = Bench::new();
+    for asks_questions in [false, true] {
+        let server = server(SftpScript { asks_questions, ..SftpScript::default() }).await;
+        let delivered = carriers(|_| {}).deliver(&Destination::Sftp(with_password(&server, PASSWORD)), &bench.csv(), now()).await;
+        accepted(&delivered);
+        assert_eq!(delivered.learnt_host_key, Some(server.host_key()));
+        let wrong = carriers(|_| {}).deliver(&Destination::Sftp(with_password(&server, "wr0ng-p4ss")), &bench.csv(), now()).await;
+        assert_eq!(rejected(&wrong), "sftp: login: wrong user name or password");
+    }
+}
+
+#[tokio::test]
+async fn d6_without_posix_rename_an_existing_file_is_still_replaced() {
+    let (bench, server) = (Bench::new(), server(SftpScript { plain_version_3: true, ..SftpScript::default() }).await);
+    let destination = Destination::Sftp(with_password(&server, PASSWORD));
+    std::fs::write(server.files().join("Orders.csv"), "old").expect("file");
+    let parcel = bench.csv();
+    for _ in 0..2 {
+        accepted(&carriers(|_| {}).deliver(&destination, &parcel, now()).await);
+    }
+    assert_eq!(names(&server.files()), ["Orders.csv"]);
+    let found = std::fs::read(server.files().join("Orders.csv")).expect("file");
+    assert_eq!(found, std::fs::read(&parcel.artifact.expect("a file").path).expect("spool"));
+}
+
+#[tokio::test]
+async fn d6_a_missing_directory_is_named_and_not_made() {
+    let (bench, key) = (Bench::new(), SshKey::generate());
+    let open_ssh = OpenSshServer::start(&key);
+    let scripted = server(SftpScript::default()).await;
+    for settings in [with_key(&open_ssh, &key), with_password(&scripted, PASSWORD)] {
+        let destination = Destination::Sftp(SftpSettings { path: Some("no/such".into()), ..settings });
+        let delivered = carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await;
+        assert!(rejected(&delivered).contains("directory no/such does not exist"), "{delivered:?}");
+    }
+    std::fs::write(scripted.files().join("file"), "x").expect("file");
+    let destination = Destination::Sftp(SftpSettings { path: Some("file".into()), ..with_password(&scripted, PASSWORD) });
+    assert_eq!(rejected(&carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await), "sftp: file is not a directory");
+}
+
+#[tokio::test]
+async fn d6_an_interrupted_upload_leaves_no_final_file() {
+    let (bench, server) = (Bench::new(), server(SftpScript { cut_after_bytes: Some(300_000), ..SftpScript::default() }).await);
+    let destination = Destination::Sftp(with_password(&server, PASSWORD));
+    let parcel = bench.pdf(2_000_000);
+    retry(&carriers(|_| {}).deliver(&destination, &parcel, now()).await);
+    let left = names(&server.files());
+    assert!(left.iter().all(|name| name.starts_with(".Orders.pdf.") && name.ends_with(".part")), "{left:?}");
+    server.follow(|script| script.cut_after_bytes = None);
+    accepted(&carriers(|_| {}).deliver(&destination, &parcel, now()).await);
+    assert_eq!(names(&server.files()), ["Orders.pdf"], "the next attempt used the same temporary name");
+}
+
+#[tokio::test]
+async fn a_full_disk_may_pass_and_a_forbidden_folder_does_not() {
+    let (bench, server) = (Bench::new(), server(SftpScript { disk_full: true, ..SftpScript::default() }).await);
+    let destination = Destination::Sftp(with_password(&server, PASSWORD));
+    assert!(retry(&carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await).contains("disk full"));
+    assert!(names(&server.files()).is_empty(), "the unfinished file was removed");
+    server.follow(|script| (script.disk_full, script.read_only) = (false, true));
+    assert!(rejected(&carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await).contains("permission denied"));
+}
+
+#[tokio::test]
+async fn s9_silence_and_cuts_are_retried_with_the_phase_named() {
+    let bench = Bench::new();
+    for (script, phase) in [
+        (SftpScript { hang_at_connect: true, ..SftpScript::default() }, "SSH handshake"),
+        (SftpScript { hang_at_login: true, ..SftpScript::default() }, "login"),
+        (SftpScript { hang_at_write: true, ..SftpScript::default() }, "write"),
+    ] {
+        let server = server(script).await;
+        let (carriers, destination, parcel) = (carriers(|_| {}), Destination::Sftp(with_password(&server, PASSWORD)), bench.csv());
+        let hang = server.hang();
+        let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
+        tokio::time::resume();
+        assert_eq!(retry(&delivered), format!("sftp: {phase}: timed out"));
+    }
+    let server = server(SftpScript { drop_at_login: true, ..SftpScript::default() }).await;
+    let delivered = carriers(|_| {}).deliver(&Destination::Sftp(with_password(&server, PASSWORD)), &bench.csv(), now()).await;
+    assert!(retry(&delivered).starts_with("sftp: login: "), "{delivered:?}");
+    let port = server.address().port();
+    drop(server);
+    tokio::task::yield_now().await;
+    let gone = Destination::Sftp(SftpSettings { password: Some(Secret::new(PASSWORD)), ..sftp(port, "blobby") });
+    assert!(retry(&carriers(|_| {}).deliver(&gone, &bench.csv(), now()).await).starts_with("sftp: "));
+}
+
+#[tokio::test]
+async fn r1_link_only_is_a_small_json_file() {
+    let (bench, server) = (Bench::new(), server(SftpScript::default()).await);
+    accepted(&carriers(|_| {}).deliver(&Destination::Sftp(with_password(&server, PASSWORD)), &bench.link_only(), now()).await);
+    let [name] = names(&server.files()).try_into().expect("one file");
+    assert_eq!(name, "Daily Orders_2026-11-24_090000.json");
+    assert_eq!(std::fs::read_to_string(server.files().join(name)).expect("file"), format!("{{\"url\":\"{LINK}\"}}\n"));
+}
+
+#[tokio::test]
+async fn d5_the_egress_policy_holds_for_sftp_and_addresses_are_checked() {
+    let (bench, server) = (Bench::new(), server(SftpScript::default()).await);
+    let closed = carriers(|config| config.egress = pressrun_deliver::EgressPolicy::default());
+    let delivered = closed.deliver(&Destination::Sftp(with_password(&server, PASSWORD)), &bench.csv(), now()).await;
+    assert!(rejected(&delivered).contains("private or local address"), "{delivered:?}");
+    assert!(server.passwords_seen().is_empty());
+    for address in ["sftp://127.0.0.1:22", "blobby@127.0.0.1", "ftp://127.0.0.1"] {
+        let destination = Destination::Sftp(SftpSettings { address: address.into(), ..with_password(&server, PASSWORD) });
+        assert_eq!(rejected(&carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await), "Invalid SFTP address");
+    }
+}
+
+#[tokio::test]
+async fn d9_a_file_name_cannot_leave_the_folder() {
+    let (bench, server) = (Bench::new(), server(SftpScript::default()).await);
+    let mut parcel = bench.csv();
+    parcel.artifact.as_mut().expect("a file").name = "../../x/y.csv".into();
+    accepted(&carriers(|_| {}).deliver(&Destination::Sftp(with_password(&server, PASSWORD)), &parcel, now()).await);
+    assert_eq!(names(&server.files()), [".._.._x_y.csv"]);
+}

@@ -1,0 +1,95 @@
+//! D10 against a stand-in for Slack's API.
+
+use pressrun_deliver::{Carriers, SlackConfig};
+use pressrun_domain::delivery::Outcome;
+use pressrun_domain::destination::{Destination, SlackRecipientType, SlackSettings};
+use pressrun_domain::secret::Secret;
+use pressrun_testkit::{HttpAnswer, HttpReceiver, instant};
+
+use crate::bench::{Bench, LINK, accepted, carriers, now, rejected};
+
+const TOKEN: &str = "xoxb-1am-a-t0ken";
+
+fn connected(receiver: &HttpReceiver) -> Carriers {
+    let slack = SlackConfig { token: Secret::new(TOKEN), base_url: receiver.url("/api/") };
+    carriers(|config| config.slack = Some(slack))
+}
+
+fn channel() -> Destination {
+    Destination::Slack(SlackSettings { recipient_type: SlackRecipientType::Channel, recipients: vec!["C0123".into()], text_body: None })
+}
+
+fn direct() -> Destination {
+    Destination::Slack(SlackSettings { recipient_type: SlackRecipientType::Users, recipients: vec!["U0456".into()], text_body: None })
+}
+
+#[tokio::test]
+async fn d10_a_file_goes_up_in_three_calls_with_its_text() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
+    let place = format!("{{\"ok\":true,\"file_id\":\"F1\",\"upload_url\":\"{}\"}}", receiver.url("/upload/v1/x?y=z"));
+    receiver.push([HttpAnswer::new(200, place), HttpAnswer::new(200, "OK - 1"), HttpAnswer::new(200, "{\"ok\":true}")]);
+    let mut parcel = bench.pdf(70_000);
+    parcel.target = "C0123".into();
+    assert_eq!(accepted(&connected(&receiver).deliver(&channel(), &parcel, now()).await), "file F1 in C0123");
+    let requests = receiver.requests();
+    let paths: Vec<_> = requests.iter().map(|request| request.path.as_str()).collect();
+    assert_eq!(paths, ["/api/files.getUploadURLExternal", "/upload/v1/x?y=z", "/api/files.completeUploadExternal"]);
+    assert_eq!(requests[0].text(), "filename=Orders.pdf&length=70000");
+    assert_eq!(requests[1].body, crate::bench::noise(70_000));
+    assert_eq!(requests[1].header("authorization"), None, "the token goes to the API only");
+    assert_eq!(
+        requests[2].text(),
+        format!("{{\"files\":[{{\"id\":\"F1\",\"title\":\"Orders.pdf\"}}],\"channel_id\":\"C0123\",\"initial_comment\":\"Here are the daily sales!\\n{LINK}\"}}")
+    );
+    assert_eq!(requests[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+}
+
+#[tokio::test]
+async fn d10_a_person_gets_a_direct_message_and_i6_the_same_id_on_every_attempt() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
+    let carriers = connected(&receiver);
+    let mut parcel = bench.link_only();
+    parcel.target = "U0456".into();
+    for _ in 0..2 {
+        receiver.push([HttpAnswer::new(200, "{\"ok\":true,\"channel\":{\"id\":\"D9\"}}"), HttpAnswer::new(200, "{\"ok\":true,\"ts\":\"1.2\"}")]);
+        assert_eq!(accepted(&carriers.deliver(&direct(), &parcel, now()).await), "message 1.2 in D9");
+    }
+    let requests = receiver.requests();
+    assert_eq!(requests[0].text(), "{\"users\":\"U0456\"}");
+    assert_eq!(requests[1].text(), requests[3].text());
+    assert!(requests[1].text().contains("client_msg_id") && requests[1].text().contains(LINK));
+}
+
+#[tokio::test]
+async fn d10_slack_errors_are_classified_with_what_to_do() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
+    let carriers = connected(&receiver);
+    for (error, passes, hint) in [
+        ("not_in_channel", false, "invite the Pressrun bot"),
+        ("channel_not_found", false, "invite the Pressrun bot"),
+        ("invalid_auth", false, "Slack token"),
+        ("missing_scope", false, "permission"),
+        ("ratelimited", true, ""),
+        ("internal_error", true, ""),
+    ] {
+        receiver.push([HttpAnswer::new(200, format!("{{\"ok\":false,\"error\":\"{error}\"}}"))]);
+        let delivered = carriers.deliver(&channel(), &bench.link_only(), now()).await;
+        let (found, reason) = match &delivered.outcome {
+            Outcome::Retry { reason, .. } => (true, reason),
+            Outcome::Rejected { reason } => (false, reason),
+            other @ Outcome::Accepted { .. } => panic!("{other:?}"),
+        };
+        assert_eq!(found, passes, "{error}");
+        assert!(reason.contains(error) && reason.contains(hint), "{reason}");
+    }
+    receiver.push([HttpAnswer::new(429, "").header("Retry-After", "30")]);
+    let delivered = carriers.deliver(&channel(), &bench.link_only(), now()).await;
+    let Outcome::Retry { not_before, .. } = delivered.outcome else { panic!("{delivered:?}") };
+    assert_eq!(not_before, Some(instant("2026-11-24T09:00:35Z")));
+}
+
+#[tokio::test]
+async fn d10_without_a_workspace_the_reason_says_so() {
+    let delivered = carriers(|_| {}).deliver(&channel(), &Bench::new().link_only(), now()).await;
+    assert!(rejected(&delivered).contains("Slack is not connected"));
+}
