@@ -434,8 +434,8 @@ fn odd() -> Vec<Case> {
         Case::new("One bar", Mark::Bar, vec![("region", texts(["EMEA"])), ("revenue", numbers([1_234_567.0]))])
             .xy("region", &["revenue"])
             .format("revenue", "Revenue", "$#,##0"),
-        Case::new("All zero", Mark::Bar, vec![("region", texts(["EMEA", "APAC", "LATAM"])), ("revenue", numbers([0.0, 0.0, 0.0]))])
-            .xy("region", &["revenue"]),
+        Case::new("All zero", Mark::Bar, vec![("region", texts(["EMEA", "APAC", "LATAM"])), ("orders", integers([0, 0, 0]))])
+            .xy("region", &["orders"]),
         Case::new("Tiny tile", Mark::Line, revenue(12, &REGIONS[..2])).xy("month", &["revenue"]).color("region").sized(90.0, 50.0),
         Case::new(
             "Very small and very large",

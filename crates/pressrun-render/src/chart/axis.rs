@@ -21,7 +21,11 @@ impl ValueAxis {
     /// An axis over `low..=high` for `pixels` of length with a tick about every `every` points.
     pub(crate) fn new(low: f64, high: f64, log: bool, pixels: f64, every: f64, format: &FieldFormat) -> Self {
         let count = ((pixels / every).round() as usize).clamp(1, 7);
-        let scale = if log { ValueScale::log(low, high, count) } else { ValueScale::linear(low, high, count) };
+        let mut scale = if log { ValueScale::log(low, high, count) } else { ValueScale::linear(low, high, count) };
+        if format.is_whole() && !log && scale.step < 1.0 {
+            // Counts have no halves.
+            scale = ValueScale::linear(low.floor(), high.ceil().max(low.floor() + 1.0), 1);
+        }
         let largest = scale.low.abs().max(scale.high.abs());
         let text = |tick: &f64| if scale.is_log() { format.short(*tick) } else { format.short_step(*tick, scale.step, largest) };
         let labels = scale.ticks.iter().map(text).map(typographic).collect();
@@ -217,6 +221,17 @@ mod tests {
 
     fn ticks(texts: &[&str], step: f64) -> Vec<Tick> {
         texts.iter().enumerate().map(|(i, text)| Tick { x: step * (i as f64 + 0.5), text: (*text).to_owned(), context: None }).collect()
+    }
+
+    #[test]
+    fn counts_have_no_ticks_between_whole_numbers() {
+        let counts = FieldFormat::parse(&pressrun_domain::catalog::FieldSpec::default(), &arrow_schema::DataType::Int64, "orders", "UTC");
+        for (low, high, expected) in
+            [(0.0, 0.0, vec!["0", "1"]), (0.0, 1.0, vec!["0", "1"]), (0.0, 40.0, vec!["0", "10", "20", "30", "40"])]
+        {
+            let axis = ValueAxis::new(low, high, false, 120.0, 32.0, &counts);
+            assert_eq!(axis.labels, expected);
+        }
     }
 
     #[test]

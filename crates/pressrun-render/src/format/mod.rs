@@ -89,6 +89,8 @@ pub struct FieldFormat {
     date: Option<DatePattern>,
     /// Years and identifiers are numbers that nobody groups.
     grouped: bool,
+    /// Cells are integers.
+    whole: bool,
     separators: Separators,
 }
 
@@ -110,6 +112,7 @@ impl FieldFormat {
             number,
             date: if takes_date { DatePattern::parse(text) } else { None },
             grouped: !is_label_number(name),
+            whole: data_type.is_integer(),
             separators: Separators::EN,
         }
     }
@@ -204,6 +207,11 @@ impl FieldFormat {
     #[must_use]
     pub fn is_percent(&self) -> bool {
         self.number.as_ref().is_some_and(|number| number.positive().suffix.contains('%'))
+    }
+
+    /// Whether cells are integers, so that ticks between them would name what cannot be.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole && !self.is_percent()
     }
 
     /// The moment in the author's date pattern; `None` without one.
