@@ -34,7 +34,7 @@ use crate::config::Settings;
 use crate::web;
 
 /// A wired server that has not started yet.
-pub struct App {
+pub(crate) struct App {
     /// Rows.
     pub store: Arc<dyn Store>,
     /// Dashboards and people.
@@ -48,7 +48,7 @@ pub struct App {
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Role {
+pub(crate) enum Role {
     /// API, pages, scheduler and workers.
     All,
     /// API and pages.
@@ -62,7 +62,7 @@ impl App {
     ///
     /// # Errors
     /// Something cannot be opened or is not valid; the message says what to change.
-    pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let catalog = CatalogHandle::open(&settings.catalog.path, Arc::clone(&clock))?;
         let (store, key) = open_store(settings).await?;
@@ -98,7 +98,7 @@ impl App {
     ///
     /// # Errors
     /// The server failed.
-    pub async fn serve(self, listener: TcpListener, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
+    pub(crate) async fn serve(self, listener: TcpListener, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
         let hand_back = CancellationToken::new();
         let mut tasks = tokio::task::JoinSet::new();
         {
@@ -133,7 +133,7 @@ impl App {
 }
 
 /// Cancelled by Ctrl-C or, on Unix, SIGTERM.
-pub fn stop_signal() -> anyhow::Result<CancellationToken> {
+pub(crate) fn stop_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let token = stop.clone();
     #[cfg(unix)]
@@ -155,7 +155,7 @@ pub fn stop_signal() -> anyhow::Result<CancellationToken> {
 ///
 /// # Errors
 /// The program cannot find itself.
-pub fn executors(settings: &Settings) -> anyhow::Result<ExecutorPool> {
+pub(crate) fn executors(settings: &Settings) -> anyhow::Result<ExecutorPool> {
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let temp_dir = settings.spool.path.join("tmp");
     let memory = (settings.render.memory_mb << 20).to_string();
@@ -168,7 +168,7 @@ pub fn executors(settings: &Settings) -> anyhow::Result<ExecutorPool> {
 }
 
 /// Bounds and habits of the engine.
-pub fn engine_config(settings: &Settings) -> EngineConfig {
+pub(crate) fn engine_config(settings: &Settings) -> EngineConfig {
     let scheduler = &settings.scheduler;
     EngineConfig {
         workers: scheduler.workers.max(1),
@@ -190,7 +190,7 @@ pub fn engine_config(settings: &Settings) -> EngineConfig {
 }
 
 /// Opens the database and the keys that seal its secrets; returns the newest key too.
-pub async fn open_store(settings: &Settings) -> anyhow::Result<(Arc<dyn Store>, Secret)> {
+pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<(Arc<dyn Store>, Secret)> {
     let path = settings.sqlite_path()?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
@@ -217,7 +217,7 @@ fn sealing_keys(settings: &Settings, database: &Path) -> anyhow::Result<Vec<Secr
 }
 
 /// Writes a file that only its owner may read.
-pub fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -9,7 +9,7 @@ use pressrun_domain::clock::Clock;
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy)]
-pub struct WallClock;
+pub(crate) struct WallClock;
 
 /// The wall clock may be set while somebody sleeps, so nobody sleeps longer than this without looking again.
 const LONGEST_NAP: Duration = Duration::from_secs(30);

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// The configuration as typed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `[server]`
     pub server: Server,
     /// `[store]`
@@ -73,7 +73,7 @@ impl Default for Settings {
 /// Where the server listens and how people reach it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Server {
+pub(crate) struct Server {
     /// Address and port.
     pub listen: String,
     /// Address in links, such as `https://reports.example.com`; made from `listen` when absent.
@@ -84,7 +84,7 @@ pub struct Server {
 /// Where rows are kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Store {
+pub(crate) struct Store {
     /// `sqlite://path`.
     pub url: String,
 }
@@ -92,7 +92,7 @@ pub struct Store {
 /// Where dashboards are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Catalog {
+pub(crate) struct Catalog {
     /// The folder.
     pub path: PathBuf,
 }
@@ -100,7 +100,7 @@ pub struct Catalog {
 /// Where artifacts are kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spool {
+pub(crate) struct Spool {
     /// The folder.
     pub path: PathBuf,
 }
@@ -108,7 +108,7 @@ pub struct Spool {
 /// How mail leaves.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Mail {
+pub(crate) struct Mail {
     /// `smtp://host:587` (STARTTLS), `smtps://host:465` (TLS), `smtp+plain://host:25` (no encryption), `file:folder`. No mail when absent.
     pub url: Option<String>,
     /// Sender: `Reports <reports@example.com>`.
@@ -130,7 +130,7 @@ pub struct Mail {
 /// The Slack workspace.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Slack {
+pub(crate) struct Slack {
     /// Bot token.
     pub token: Option<String>,
     /// File that holds it.
@@ -142,7 +142,7 @@ pub struct Slack {
 /// Object storage.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct S3 {
+pub(crate) struct S3 {
     /// Access key.
     pub access_key_id: Option<String>,
     /// Its secret part.
@@ -162,7 +162,7 @@ pub struct S3 {
 /// Limits on callers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Requests a minute for each key; 0 is no limit.
     pub requests_per_minute: u32,
 }
@@ -176,7 +176,7 @@ impl Default for Limits {
 /// Where deliveries may go.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Egress {
+pub(crate) struct Egress {
     /// Exceptions from the rule that only public addresses are connected to: `host`, `host:port`, `10.0.0.0/8`.
     pub allow: Vec<String>,
 }
@@ -184,7 +184,7 @@ pub struct Egress {
 /// How failed deliveries are repeated (S9).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Retry {
+pub(crate) struct Retry {
     /// Most attempts; 1 is no retry.
     pub max_attempts: u32,
     /// Wait before the second attempt.
@@ -202,7 +202,7 @@ impl Default for Retry {
 /// How runs are worked on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Scheduler {
+pub(crate) struct Scheduler {
     /// Runs at once.
     pub workers: u32,
     /// How long a claim holds without a heartbeat.
@@ -226,7 +226,7 @@ impl Default for Scheduler {
 /// How artifacts are made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Render {
+pub(crate) struct Render {
     /// Folders of more fonts.
     pub fonts: Vec<PathBuf>,
     /// Time one render has.
@@ -246,7 +246,7 @@ impl Default for Render {
 /// Keys that seal secrets at rest.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Secrets {
+pub(crate) struct Secrets {
     /// 64 hex digits each, newest first; one is made beside the database when none is given.
     pub keys: Vec<String>,
     /// File with one key a line, newest first.
@@ -258,7 +258,7 @@ impl Settings {
     ///
     /// # Errors
     /// The file is missing or a key is unknown or of a wrong type; the message names it.
-    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+    pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
         if let Some(file) = file {
             if !file.is_file() {
@@ -273,7 +273,7 @@ impl Settings {
     ///
     /// # Errors
     /// The address is of another kind.
-    pub fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn sqlite_path(&self) -> anyhow::Result<PathBuf> {
         let url = &self.store.url;
         match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
             Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
@@ -284,7 +284,7 @@ impl Settings {
 
     /// Address in links, without a trailing slash.
     #[must_use]
-    pub fn public_url(&self) -> String {
+    pub(crate) fn public_url(&self) -> String {
         let url = self.server.public_url.clone().unwrap_or_else(|| format!("http://{}", self.server.listen));
         url.trim_end_matches('/').to_owned()
     }
@@ -293,7 +293,7 @@ impl Settings {
     ///
     /// # Errors
     /// An address is not understood, or a password cannot be read.
-    pub fn mail(&self) -> anyhow::Result<MailConfig> {
+    pub(crate) fn mail(&self) -> anyhow::Result<MailConfig> {
         let from = self.mail.from.clone().unwrap_or_else(|| "Pressrun <pressrun@localhost.localdomain>".to_owned());
         let Some(url) = &self.mail.url else {
             // Without a relay mail goes where it can be found.
@@ -332,7 +332,7 @@ impl Settings {
     ///
     /// # Errors
     /// The token file cannot be read.
-    pub fn slack(&self) -> anyhow::Result<Option<SlackConfig>> {
+    pub(crate) fn slack(&self) -> anyhow::Result<Option<SlackConfig>> {
         let token = secret("slack.token", self.slack.token.as_ref(), self.slack.token_file.as_deref())?;
         let base_url = self.slack.base_url.clone().unwrap_or_else(|| "https://slack.com/api".to_owned());
         Ok(token.map(|token| SlackConfig { token, base_url }))
@@ -342,7 +342,7 @@ impl Settings {
     ///
     /// # Errors
     /// The key file cannot be read, or only half of a key is given.
-    pub fn s3(&self, external_id: &str) -> anyhow::Result<Option<S3Config>> {
+    pub(crate) fn s3(&self, external_id: &str) -> anyhow::Result<Option<S3Config>> {
         let secret_key = secret("s3.secret_access_key", self.s3.secret_access_key.as_ref(), self.s3.secret_access_key_file.as_deref())?;
         let (Some(access_key_id), Some(secret_access_key)) = (self.s3.access_key_id.clone(), secret_key) else {
             return Ok(None);
@@ -359,7 +359,7 @@ impl Settings {
     ///
     /// # Errors
     /// A rule is not understood.
-    pub fn egress(&self) -> anyhow::Result<EgressPolicy> {
+    pub(crate) fn egress(&self) -> anyhow::Result<EgressPolicy> {
         let rules: Result<Vec<AllowRule>, _> = self.egress.allow.iter().map(|rule| rule.parse::<AllowRule>()).collect();
         Ok(EgressPolicy { allow: rules.context("egress.allow")? })
     }

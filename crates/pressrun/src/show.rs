@@ -3,24 +3,24 @@
 use std::io::{IsTerminal, Write};
 
 /// Prints a line of results; a closed pipe ends the output, not the program.
-pub fn line(text: impl std::fmt::Display) {
+pub(crate) fn line(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Prints an error with its causes, then its hints.
-pub fn error(error: &anyhow::Error) {
+pub(crate) fn error(error: &anyhow::Error) {
     let mut stderr = std::io::stderr();
     let text = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     let _ = writeln!(stderr, "error: {text}");
 }
 
 /// Prints a hint after an error.
-pub fn hint(text: impl std::fmt::Display) {
+pub(crate) fn hint(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "hint: {text}");
 }
 
 /// Progress of long work: on a terminal, and nothing on a pipe.
-pub fn progress(total: Option<u64>, message: &'static str) -> indicatif::ProgressBar {
+pub(crate) fn progress(total: Option<u64>, message: &'static str) -> indicatif::ProgressBar {
     if !std::io::stderr().is_terminal() {
         return indicatif::ProgressBar::hidden();
     }

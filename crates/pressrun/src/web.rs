@@ -5,6 +5,6 @@ use pressrun_domain::secret::Secret;
 use pressrun_engine::pipeline::Context;
 
 /// Pages under `public_url`.
-pub fn router(_context: &Context, _public_url: &str, _session_key: Secret) -> Router {
+pub(crate) fn router(_context: &Context, _public_url: &str, _session_key: Secret) -> Router {
     Router::new()
 }

@@ -4,9 +4,13 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use pressrun_render::chart::{ChartInput, kpi_text};
+use pressrun_render::rows::Batches;
 use pressrun_render::{TileContent, email, html};
 
 use super::job::{Job, JobResult, MAX_FRAME_BYTES, MailJob, Reply};
+
+/// Most rows read for a number; a KPI over more than this is a mistake in its query.
+const KPI_ROWS: u64 = 10_000;
 
 /// Serves jobs from `input` to `output` until `input` ends, with at most `memory_bytes` of memory of its own.
 ///
@@ -41,8 +45,9 @@ fn limit_memory(bytes: u64) -> io::Result<()> {
 fn mail(mut job: MailJob) -> email::MailBody {
     for kpi in &job.kpis {
         let TileContent::Data(data) = &kpi.tile.content else { continue };
-        let Ok(batches) = data.rows.read_all() else { continue };
-        let input = ChartInput { chart: &data.chart, batches: &batches, fields: &data.fields, zone: &job.zone };
+        let taken = Batches::open(&kpi.tile, &data.rows).and_then(|batches| batches.take_rows(KPI_ROWS));
+        let Ok(taken) = taken else { continue };
+        let input = ChartInput { chart: &data.chart, batches: &taken.batches, fields: &data.fields, zone: &job.zone };
         if let Ok(text) = kpi_text(&input) {
             job.view.kpis.push((kpi.tile.title.clone(), text));
         }

@@ -13,7 +13,7 @@ pub(super) const MAX_FRAME_BYTES: u32 = 64 << 20;
 
 /// What a child is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "job", rename_all = "snake_case")]
+#[serde(tag = "kind", content = "value", rename_all = "snake_case")]
 pub enum Job {
     /// Run one query into a file.
     Query(Box<QueryJob>),

@@ -7,11 +7,11 @@ use pressrun_domain::naming::{Variables, fill};
 use pressrun_domain::run::{ConditionRecord, Run, TileRecord};
 
 /// Stands in an audience's HTML where each recipient's own address goes.
-pub const UNSUBSCRIBE_PLACEHOLDER: &str = "https://unsubscribe.invalid/this-recipient";
+pub(super) const UNSUBSCRIBE_PLACEHOLDER: &str = "https://unsubscribe.invalid/this-recipient";
 
 /// Variables of a run's templates (D9).
 #[must_use]
-pub fn variables<'a>(run: &'a Run, zone: &'a TimeZone, entity: &'a str) -> Variables<'a> {
+pub(super) fn variables<'a>(run: &'a Run, zone: &'a TimeZone, entity: &'a str) -> Variables<'a> {
     Variables {
         at: run.scheduled_for,
         zone,
@@ -24,7 +24,7 @@ pub fn variables<'a>(run: &'a Run, zone: &'a TimeZone, entity: &'a str) -> Varia
 
 /// Subject and text as the author wrote them, templates filled in. Data never appears in a subject (A21).
 #[must_use]
-pub fn subject_and_text(destination: &Destination, variables: &Variables<'_>) -> (String, String) {
+pub(super) fn subject_and_text(destination: &Destination, variables: &Variables<'_>) -> (String, String) {
     let (subject, text) = match destination {
         Destination::Email(email) => (email.subject.as_str(), email.text_body.as_deref()),
         Destination::Slack(slack) => ("", slack.text_body.as_deref()),
@@ -35,7 +35,7 @@ pub fn subject_and_text(destination: &Destination, variables: &Variables<'_>) ->
 
 /// What a reader must know beyond the data: why the alert fired (A21), what failed (S2), what was cut (R11).
 #[must_use]
-pub fn notes(condition: Option<(&ConditionRecord, ConditionKind, &str)>, tiles: &[&TileRecord]) -> Vec<String> {
+pub(super) fn notes(condition: Option<(&ConditionRecord, ConditionKind, &str)>, tiles: &[&TileRecord]) -> Vec<String> {
     let alert = condition.map(|(record, kind, title)| alert_line(record, kind, title));
     let tiles = tiles.iter().filter_map(|tile| match (&tile.error, tile.truncated) {
         (Some(_), _) => Some(format!("\u{201c}{}\u{201d} could not be computed; its place shows why.", tile.title)),

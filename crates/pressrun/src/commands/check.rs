@@ -10,7 +10,7 @@ use crate::show;
 
 /// Arguments of `pressrun check`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Folder with connections.yaml, people.yaml and dashboards/.
     #[arg(required_unless_present = "schema")]
     catalog: Option<PathBuf>,
@@ -23,7 +23,7 @@ pub struct Arguments {
 }
 
 /// Prints every problem; exits 1 when there is one.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.schema {
         show::line(serde_json::to_string_pretty(&pressrun_catalog::schema())?);
         return Ok(ExitCode::SUCCESS);

@@ -13,14 +13,14 @@ use crate::show;
 
 /// What to look into.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Print the next instants of an expression; those that daylight saving moved are marked.
     Next(Next),
 }
 
 /// Arguments of `pressrun cron next`.
 #[derive(Debug, Args)]
-pub struct Next {
+pub(crate) struct Next {
     /// Six fields: minute hour day-of-month month day-of-week year.
     expression: String,
     /// IANA time zone.
@@ -38,7 +38,7 @@ pub struct Next {
 }
 
 /// Runs `pressrun cron …`.
-pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Next(next) => next_instants(&next),
     }

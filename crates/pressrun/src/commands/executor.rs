@@ -7,7 +7,7 @@ use clap::Args;
 
 /// Arguments that the parent gives.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Most bytes of memory.
     #[arg(long)]
     memory_bytes: u64,
@@ -17,7 +17,7 @@ pub struct Arguments {
 }
 
 /// Serves until standard input closes.
-pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
     pressrun_engine::executor::serve(input, output, arguments.memory_bytes, &arguments.temp_dir)?;
     Ok(ExitCode::SUCCESS)

@@ -17,7 +17,7 @@ use crate::show;
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make a key and print its token, once.
     Create(Create),
     /// List keys, without their tokens.
@@ -28,7 +28,7 @@ pub enum Command {
 
 /// Where keys are.
 #[derive(Debug, Args)]
-pub struct Place {
+pub(crate) struct Place {
     /// Configuration file.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Place {
 
 /// Arguments of `pressrun key create`.
 #[derive(Debug, Args)]
-pub struct Create {
+pub(crate) struct Create {
     /// What the key may do.
     #[arg(long, value_enum)]
     kind: Kind,
@@ -55,7 +55,7 @@ pub struct Create {
 
 /// Arguments of `pressrun key revoke`.
 #[derive(Debug, Args)]
-pub struct Revoke {
+pub(crate) struct Revoke {
     /// Id of the key, as `key list` prints it.
     id: String,
     #[command(flatten)]
@@ -72,7 +72,7 @@ enum Kind {
 }
 
 /// Runs `pressrun key …`.
-pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     super::serve::runtime()?.block_on(async {
         match command {
             Command::Create(create) => create_key(create).await,

@@ -1,9 +1,9 @@
 //! One module a command.
 
-pub mod check;
-pub mod cron;
-pub mod demo;
-pub mod executor;
-pub mod key;
-pub mod render;
-pub mod serve;
+pub(crate) mod check;
+pub(crate) mod cron;
+pub(crate) mod demo;
+pub(crate) mod executor;
+pub(crate) mod key;
+pub(crate) mod render;
+pub(crate) mod serve;

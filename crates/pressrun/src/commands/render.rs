@@ -29,7 +29,7 @@ use crate::show;
 
 /// Arguments of `pressrun render`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Identifier of the document.
     identifier: String,
     /// Catalog folder; the sample catalog when absent.
@@ -77,7 +77,7 @@ pub struct Arguments {
 }
 
 /// Renders one file and prints where it is.
-pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     super::serve::init_logs("warn", false);
     super::serve::runtime()?.block_on(render(arguments))
 }

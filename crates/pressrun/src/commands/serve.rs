@@ -13,7 +13,7 @@ use crate::config::Settings;
 
 /// Arguments of `pressrun serve`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Configuration file; every key can be overridden by environment, such as PRESSRUN_SERVER__LISTEN.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Arguments {
 }
 
 /// Serves until Ctrl-C or SIGTERM.
-pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     init_logs("info", arguments.log_json);
     let settings = Settings::load(arguments.config.as_deref())?;
     runtime()?.block_on(async {
@@ -40,12 +40,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The runtime of servers.
-pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?)
 }
 
 /// Logs to standard error; `PRESSRUN_LOG` sets the level.
-pub fn init_logs(level: &str, json: bool) {
+pub(crate) fn init_logs(level: &str, json: bool) {
     let filter = EnvFilter::try_from_env("PRESSRUN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second initialization, in tests, keeps the first.

@@ -24,7 +24,7 @@ use crate::show;
 
 /// Arguments of `pressrun demo`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: String,
@@ -43,7 +43,7 @@ pub struct Arguments {
 }
 
 /// Runs the demo until Ctrl-C.
-pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     super::serve::init_logs("warn", false);
     super::serve::runtime()?.block_on(demo(arguments))
 }
@@ -114,7 +114,7 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Writes the sample catalog and its data, as far as they are not there yet; returns the folder.
-pub fn write_sample(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn write_sample(folder: &Path) -> anyhow::Result<PathBuf> {
     let progress = show::progress(Some(100), "writing the sample data");
     sample::write(folder).with_context(|| format!("could not write the sample catalog to {}", folder.display()))?;
     sample::generate_data(&folder.join("data"), &mut |done, total| {

@@ -14,13 +14,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// A receiver that is running.
-pub struct Receiver {
+pub(crate) struct Receiver {
     address: SocketAddr,
 }
 
 impl Receiver {
     /// Starts on the port of the last start, or on a free one; keeps what it receives in `data/received`.
-    pub async fn start(data: &Path, stop: CancellationToken) -> anyhow::Result<Self> {
+    pub(crate) async fn start(data: &Path, stop: CancellationToken) -> anyhow::Result<Self> {
         let folder = data.join("received");
         std::fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
         let kept = data.join("receiver-port");
@@ -37,12 +37,12 @@ impl Receiver {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The address that webhooks post to.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/orders", self.address)
     }
 }

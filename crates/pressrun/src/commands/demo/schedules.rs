@@ -18,13 +18,13 @@ use crate::clock::WallClock;
 
 /// An SFTP server to upload to as well.
 #[derive(Debug)]
-pub struct Sftp {
+pub(crate) struct Sftp {
     url: url::Url,
 }
 
 impl Sftp {
     /// Reads `sftp://user:password@host:port/folder`.
-    pub fn parse(text: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
         let form = "--sftp: write it as sftp://user:password@host:port/folder";
         let url = url::Url::parse(text).context(form)?;
         if url.scheme() != "sftp" || url.host_str().is_none() || url.username().is_empty() || url.password().is_none() {
@@ -34,7 +34,7 @@ impl Sftp {
     }
 
     /// Host and port, for the egress policy.
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.url.host_str().unwrap_or_default(), self.url.port().unwrap_or(22))
     }
 
@@ -49,7 +49,7 @@ impl Sftp {
 }
 
 /// What became of one schedule.
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Its name.
     pub name: String,
     /// Its zone.
@@ -63,7 +63,7 @@ pub struct Outcome {
 }
 
 /// A schedule that is there now.
-pub struct Created {
+pub(crate) struct Created {
     id: ScheduleId,
     name: String,
     cron: String,
@@ -72,7 +72,7 @@ pub struct Created {
 }
 
 /// The demo as a client of its own API.
-pub struct Demo {
+pub(crate) struct Demo {
     url: String,
     token: Secret,
     http: reqwest::Client,
@@ -81,12 +81,12 @@ pub struct Demo {
 
 impl Demo {
     /// A client of the server at `url`.
-    pub fn new(url: &str, token: Secret, store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(url: &str, token: Secret, store: Arc<dyn Store>) -> Self {
         Self { url: url.to_owned(), token, http: reqwest::Client::new(), store }
     }
 
     /// Creates the schedules that are not there yet.
-    pub async fn create(&self, receiver: &str, sftp: Option<&Sftp>) -> anyhow::Result<Vec<Created>> {
+    pub(crate) async fn create(&self, receiver: &str, sftp: Option<&Sftp>) -> anyhow::Result<Vec<Created>> {
         let region = |values: Value| json!({ "region": values });
         let users = json!({ "users": [
             { "email": "emea@partner.example", "userAttributes": region(json!(["EU"])) },
@@ -120,7 +120,7 @@ impl Demo {
     }
 
     /// Triggers the new ones and waits until they have ended.
-    pub async fn deliver(&self, created: Vec<Created>, mut say: impl FnMut(String)) -> anyhow::Result<Vec<Outcome>> {
+    pub(crate) async fn deliver(&self, created: Vec<Created>, mut say: impl FnMut(String)) -> anyhow::Result<Vec<Outcome>> {
         for schedule in created.iter().filter(|schedule| schedule.is_new) {
             self.call(reqwest::Method::POST, &format!("/api/v1/schedules/{}/trigger", schedule.id), None).await?;
         }
