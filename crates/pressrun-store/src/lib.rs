@@ -25,7 +25,7 @@ pub use keys::Keys;
 pub use page::Page;
 pub use people::{People, Upserted};
 pub use runs::{BaselineChange, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs};
-pub use schedules::{Schedules, ListQuery, ListRow, Names, ScheduleKind, ContentKind, SortDirection, SortField, StatusFilter};
+pub use schedules::{ContentKind, ListQuery, ListRow, Names, ScheduleKind, Schedules, SortDirection, SortField, StatusFilter};
 pub use seal::{Place, Sealer, SealingKey};
 pub use sqlite::SqliteStore;
 

@@ -16,6 +16,7 @@ use crate::{Page, StoreError};
 #[async_trait]
 pub trait Runs: Send + Sync {
     /// Active schedules whose `next_at` is at or before `now`, most overdue first, found by index.
+    /// A row that does not parse is logged and left out of planning until it is saved again.
     async fn due_schedules(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError>;
 
     /// The earliest `next_at` of any active schedule: when the ticker has to wake.
@@ -23,7 +24,8 @@ pub trait Runs: Send + Sync {
 
     /// Inserts the occurrences of each schedule and moves its `next_at`, in one transaction. A schedule whose version or
     /// `next_at` is no longer the planned one is left alone (another node was faster, or it was edited); so is an
-    /// occurrence that exists (I1). Started occurrences become queued runs with a copy of the definition.
+    /// occurrence that exists (I1). Started occurrences become queued runs with a copy of the definition;
+    /// beside a run that is under way by now they are skipped as overlap (I2).
     /// Returns how many runs were queued.
     async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<u32, StoreError>;
 
@@ -31,10 +33,12 @@ pub trait Runs: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::RunInProgress`] when a run of that schedule is queued or running (I3); tests never conflict.
+    /// [`StoreError::NotFound`] when a manual run's schedule is deleted.
     async fn enqueue(&self, run: &Enqueue, now: Timestamp) -> Result<(), StoreError>;
 
     /// Claims up to `limit` queued runs that are available, and running ones whose lease has lapsed, oldest first; each claim
     /// counts the run's fence up. Runs of one owner or connection do not crowd out others: claims go round by owner.
+    /// A run that cannot be read ends with `ERROR` and the reason, and is not returned.
     async fn claim(&self, worker: WorkerId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<ClaimedRun>, StoreError>;
 
     /// When the earliest queued run becomes available or the earliest lease lapses.
@@ -43,7 +47,8 @@ pub trait Runs: Send + Sync {
     /// Prolongs a lease.
     async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError>;
 
-    /// Hands a run back, to be claimed not before `available_at` (waiting for a retry, or shutting down).
+    /// Hands a run back, to be claimed not before `available_at` (waiting for a retry, or shutting down); at once when somebody asked
+    /// for it to be stopped.
     async fn release(&self, lease: &Lease, available_at: Timestamp, record: &RunRecord) -> Result<(), StoreError>;
 
     /// Saves what happened so far.
@@ -56,25 +61,34 @@ pub trait Runs: Send + Sync {
     async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError>;
 
     /// Records that an attempt begins; returns its number (from 1).
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the piece is accepted (I7), failed or skipped; [`StoreError::NotFound`] when it is not of this run.
     async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError>;
 
     /// Records what an attempt came to and where the delivery stands now.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the piece is accepted and would no longer be; [`StoreError::NotFound`] when no such attempt began.
     async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState) -> Result<(), StoreError>;
 
     /// Ends a run. In the same transaction: the schedule's `last_run` (not for tests, S8; not when the schedule is gone), baselines, system
-    /// disabling, and a pinned SFTP host key when one was learnt.
+    /// disabling, and a pinned SFTP host key when one was learnt; each only as far as the schedule still is what ran (an edit that reset a
+    /// baseline is not undone). Pieces still owed become failed, or skipped when never tried, with the run's reason.
     async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError>;
 
     /// Asks for a run to be stopped: a queued one ends `KILLED` at once, a running one when its worker next looks. False when it had ended.
+    /// A queued run ends with the reason `cancelled`.
     async fn cancel(&self, run: RunId, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Whether somebody asked for the run to be stopped, or its schedule was deleted.
+    /// Whether somebody asked for the run to be stopped, or its schedule was deleted before anything was accepted (X9). Tests have no
+    /// schedule to lose.
     async fn is_cancelled(&self, run: RunId) -> Result<bool, StoreError>;
 
-    /// One run.
+    /// One run, without the secrets of its definition.
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
-    /// Runs of a schedule (all schedules when `None`), newest occurrence first; `page` counts from 1.
+    /// Runs of a schedule (all schedules when `None`), newest occurrence first, without secrets; `page` counts from 1.
     async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError>;
 
     /// The stored baseline of an audience of a schedule (A5, A18).

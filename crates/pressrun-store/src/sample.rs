@@ -1,5 +1,5 @@
 //! Sample entities for tests, this crate's and others'. Every id is new, every other field is fixed.
-#![expect(clippy::expect_used, reason = "fixed texts that are known to parse; tests only")]
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "fixed texts that are known to parse; tests only")]
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use pressrun_domain::schedule::{Definition, Schedule};
 use pressrun_domain::secret::Secret;
 use uuid::Uuid;
 
-use crate::{Enqueue, ListQuery, Names, NewOccurrence, PlannedSchedule, RunEnd, SealingKey, Sealer, SortDirection, SortField};
+use crate::{Enqueue, ListQuery, Names, NewOccurrence, PlannedSchedule, RunEnd, Sealer, SealingKey, SortDirection, SortField};
 
 /// 2025-07-24T09:00:00Z: when samples are due.
 pub const NINE: &str = "2025-07-24T09:00:00Z";
@@ -266,13 +266,5 @@ pub fn list() -> ListQuery {
 /// A key of `member(1)`.
 #[must_use]
 pub fn api_key(kind: KeyKind, created_at: Timestamp) -> ApiKey {
-    ApiKey {
-        id: ApiKeyId::generate(),
-        kind,
-        member: member(1),
-        name: "ci".into(),
-        prefix: "prk_1234".into(),
-        created_at,
-        revoked_at: None,
-    }
+    ApiKey { id: ApiKeyId::generate(), kind, member: member(1), name: "ci".into(), prefix: "prk_1234".into(), created_at, revoked_at: None }
 }

@@ -12,6 +12,9 @@ use crate::{Page, StoreError};
 #[async_trait]
 pub trait Schedules: Send + Sync {
     /// Saves a new schedule.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its id exists or an address is on its list twice (P7).
     async fn insert_schedule(&self, schedule: &Schedule, names: &Names) -> Result<(), StoreError>;
 
     /// The schedule of this id, secrets included.
@@ -25,6 +28,7 @@ pub trait Schedules: Send + Sync {
     async fn replace_schedule(&self, schedule: &Schedule, names: &Names) -> Result<u64, StoreError>;
 
     /// Deletes a schedule with its recipients and baselines; runs and their ledger stay (X9). False when there was none.
+    /// A queued run of it that has sent nothing ends `KILLED` with the reason `deleted`; a running one is told by `is_cancelled`.
     async fn delete_schedule(&self, id: ScheduleId, now: Timestamp) -> Result<bool, StoreError>;
 
     /// One page of the list (contract §5.2), in a constant number of statements.
@@ -34,11 +38,8 @@ pub trait Schedules: Send + Sync {
     async fn schedules_on(&self, identifier: Option<&DocumentIdentifier>) -> Result<Vec<Schedule>, StoreError>;
 
     /// Current names of documents and owners, after the catalog changed: what the list shows, searches and sorts by.
-    async fn refresh_names(
-        &self,
-        dashboards: &[(DocumentIdentifier, String)],
-        owners: &[(MembershipId, String)],
-    ) -> Result<(), StoreError>;
+    async fn refresh_names(&self, dashboards: &[(DocumentIdentifier, String)], owners: &[(MembershipId, String)])
+    -> Result<(), StoreError>;
 }
 
 /// Names that the list shows, searches and sorts by, but that live in the catalog.

@@ -1,0 +1,125 @@
+//! What every store has to do, as tests; each is named by the rule that it holds to.
+//!
+//! `conformance_suite!(name, make)` makes a module of tests, each with a store of its own from `make`, an `async fn() -> (S, G)` where `S`
+//! implements [`Store`](crate::Store) and `G` is kept until the test ends (a temporary folder, or `()`). Instants have whole microseconds,
+//! which is what stores keep.
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+pub mod claims;
+pub mod keys;
+pub mod ledger;
+pub mod lists;
+pub mod occurrences;
+pub mod people;
+pub mod saved;
+
+use pressrun_domain::id::WorkerId;
+use pressrun_domain::schedule::Schedule;
+
+use crate::{ClaimedRun, Store, sample};
+
+/// A saved schedule of this name.
+async fn saved(store: &impl Store, name: &str) -> Schedule {
+    insert(store, sample::schedule(name)).await
+}
+
+async fn insert(store: &impl Store, schedule: Schedule) -> Schedule {
+    store.insert_schedule(&schedule, &sample::names()).await.expect("saved");
+    schedule
+}
+
+/// The schedule as stored now.
+async fn stored(store: &impl Store, schedule: &Schedule) -> Schedule {
+    store.schedule(schedule.id).await.expect("readable").expect("there")
+}
+
+/// Claims one run at nine and a second, for five minutes.
+async fn claim(store: &impl Store) -> ClaimedRun {
+    let runs = store.claim(WorkerId::generate(), sample::after(1), sample::after(301), 1).await.expect("claimed");
+    runs.into_iter().next().expect("a run to claim")
+}
+
+/// A saved schedule whose occurrence at nine is under way.
+async fn started(store: &impl Store, schedule: Schedule) -> (Schedule, ClaimedRun) {
+    let schedule = insert(store, schedule).await;
+    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.expect("planned");
+    let run = claim(store).await;
+    (schedule, run)
+}
+
+/// Makes one `#[tokio::test]` of each claim; see the module.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($name:ident, $make:path) => {
+        mod $name {
+            use super::*;
+            $crate::conformance_suite! { @tests $make,
+                saved: a_schedule_is_read_as_it_was_saved
+                    d13_secrets_come_back_to_the_schedule_and_its_run_only
+                    x10_a_stale_version_conflicts
+                    replacing_keeps_the_last_run_and_the_day_it_was_made
+                    p7_an_address_is_on_a_list_once
+                    x9_runs_outlive_their_schedule
+                    x9_a_waiting_run_of_a_deleted_schedule_ends
+                    x9_a_deleted_schedule_stops_a_run_that_has_sent_nothing
+                    x1_schedules_are_found_by_their_document;
+                lists: the_list_has_the_contracts_order
+                    the_list_pages_without_loss_or_repetition
+                    nulls_stand_last_and_ties_go_by_id_in_both_directions
+                    filters_narrow_one_by_one_and_together
+                    the_search_finds_all_three_names_without_case
+                    renamed_documents_and_owners_are_found_and_sorted_by_their_new_names
+                    q6_the_list_counts_recipients_of_mail_only;
+                occurrences: i1_two_planners_make_one_run
+                    i1_an_occurrence_that_exists_is_not_made_again
+                    plan_leaves_an_edited_schedule_alone
+                    only_active_schedules_are_due_and_the_most_overdue_first
+                    i2_a_due_schedule_says_whether_it_runs
+                    i2_an_occurrence_beside_a_run_under_way_is_an_overlap
+                    t14_a_missed_occurrence_is_history_and_never_runs
+                    i3_a_manual_run_conflicts_with_one_under_way
+                    i4_a_manual_run_leaves_the_timeline_alone
+                    s8_tests_never_conflict
+                    history_is_newest_first_and_pages;
+                claims: claims_count_the_fence_and_keep_the_first_start
+                    eight_claimers_get_each_of_400_runs_once
+                    claims_go_round_by_owner
+                    a_run_is_not_claimed_before_it_is_available
+                    a_lapsed_lease_is_claimed_again
+                    a_renewed_lease_does_not_lapse
+                    a_worker_that_lost_its_lease_writes_nothing
+                    an_ended_run_takes_nothing_more
+                    the_next_wake_is_the_earliest_of_queue_and_leases
+                    s5_a_queued_run_is_cancelled_at_once
+                    s5_a_running_run_is_told;
+                ledger: pieces_are_promised_once_and_in_order
+                    i7_an_accepted_piece_is_never_tried_again
+                    attempts_are_counted_also_when_a_worker_died_in_one
+                    what_is_still_owed_is_closed_with_the_run
+                    s6_last_run_moves_only_at_the_end
+                    s8_a_test_leaves_no_trace_on_a_schedule
+                    s12_the_record_is_read_as_it_was_saved
+                    a10_baselines_move_with_the_run
+                    a12_a_run_does_not_bring_back_a_baseline_that_an_edit_reset
+                    a13_a_deleted_schedule_takes_its_baselines_along
+                    x1_a_run_can_disable_its_schedule
+                    x4_a_run_does_not_disable_what_was_edited_meanwhile
+                    d7_a_learnt_host_key_is_pinned_once
+                    the_spool_keeps_what_a_kept_run_names;
+                people: p8_addresses_are_one_user_whatever_their_case
+                    p8_attributes_are_merged_by_key
+                    users_are_listed_by_address
+                    p9_a_deleted_user_is_off_every_list
+                    p12_unsubscribing_takes_one_address_off_one_list;
+                keys: keys_are_found_by_their_hash_and_revoked_once;
+            }
+        }
+    };
+    (@tests $make:path, $($module:ident: $($claim:ident)+;)+) => {$($(
+        #[tokio::test]
+        async fn $claim() {
+            let (store, _kept) = $make().await;
+            $crate::conformance::$module::$claim(&store).await;
+        }
+    )+)+};
+}

@@ -51,10 +51,11 @@ impl SqliteStore {
     }
 
     async fn claimed_run(&self, tx: &mut Tx, id: &str) -> Result<ClaimedRun, StoreError> {
-        let row = sqlx::query(concat!("SELECT ", run_columns!(), " FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.id = $1"))
-            .bind(id)
-            .fetch_one(&mut **tx)
-            .await?;
+        let row =
+            sqlx::query(concat!("SELECT ", run_columns!(), " FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.id = $1"))
+                .bind(id)
+                .fetch_one(&mut **tx)
+                .await?;
         let mut run = read_run(&row)?;
         open_secrets(&self.sealer, run.schedule_id, &Reader::new("runs", &row), &mut run.definition)?;
         let lease = lease_of(&run.state).ok_or(StoreError::LeaseLost)?;

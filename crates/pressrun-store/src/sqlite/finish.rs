@@ -77,12 +77,10 @@ impl SqliteStore {
 
     pub(super) async fn cancel_run(&self, run: RunId, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query(
-            "UPDATE runs SET cancel_requested = 1 WHERE id = $1 AND state IN ('queued', 'running') RETURNING state",
-        )
-        .bind(run.to_string())
-        .fetch_optional(&mut *tx)
-        .await?;
+        let row = sqlx::query("UPDATE runs SET cancel_requested = 1 WHERE id = $1 AND state IN ('queued', 'running') RETURNING state")
+            .bind(run.to_string())
+            .fetch_optional(&mut *tx)
+            .await?;
         let Some(row) = row else { return Ok(false) };
         if row.try_get::<&str, _>("state")? == "queued" {
             let ending = Ending { status: RunStatus::Killed, reason: Some("cancelled"), record: None };

@@ -26,9 +26,9 @@ pub(super) fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
     let (id, fence) = (reader.parsed("id")?, reader.count("fence")?);
     let state = match reader.get("state")? {
         "queued" => RunState::Queued { available_at: reader.instant("available_at")? },
-        "running" => RunState::Running {
-            lease: Lease { run: id, worker: reader.parsed("worker")?, fence, until: reader.instant("lease_until")? },
-        },
+        "running" => {
+            RunState::Running { lease: Lease { run: id, worker: reader.parsed("worker")?, fence, until: reader.instant("lease_until")? } }
+        }
         "skipped" => RunState::Skipped { reason: reader.word("skip_reason", &SkipReason::ALL, SkipReason::as_str)? },
         "ended" => RunState::Ended {
             at: reader.instant("ended_at")?,
@@ -54,10 +54,11 @@ pub(super) fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
 
 impl SqliteStore {
     pub(super) async fn one_run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
-        let row = sqlx::query(concat!("SELECT ", run_columns!(), " FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.id = $1"))
-            .bind(id.to_string())
-            .fetch_optional(&self.read)
-            .await?;
+        let row =
+            sqlx::query(concat!("SELECT ", run_columns!(), " FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.id = $1"))
+                .bind(id.to_string())
+                .fetch_optional(&self.read)
+                .await?;
         row.map(|row| read_run(&row)).transpose()
     }
 

@@ -50,7 +50,7 @@ fn list_row(row: &SqliteRow) -> Result<ListRow, StoreError> {
 }
 
 /// Text of the order; each has an index of the same columns.
-fn order_by(sort: SortField, direction: SortDirection) -> &'static str {
+pub(super) fn order_by(sort: SortField, direction: SortDirection) -> &'static str {
     use SortDirection::{Ascending, Descending};
     match (sort, direction) {
         (SortField::ScheduleName, Ascending) => "s.name_key, s.id",

@@ -43,9 +43,7 @@ async fn version(tx: &mut Tx) -> Result<usize, StoreError> {
     let application = pragma(tx, "PRAGMA application_id").await?;
     let tables: i64 = sqlx::query("SELECT count(*) FROM sqlite_master").fetch_one(&mut **tx).await?.try_get(0)?;
     if application != APPLICATION_ID && (application != 0 || version != 0 || tables > 0) {
-        return Err(StoreError::Unavailable(
-            "the file is a database of another program; name another one in store.url".into(),
-        ));
+        return Err(StoreError::Unavailable("the file is a database of another program; name another one in store.url".into()));
     }
     let known = MIGRATIONS.len();
     usize::try_from(version).ok().filter(|version| *version <= known).ok_or_else(|| {

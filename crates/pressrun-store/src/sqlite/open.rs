@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Row as _};
 
 use super::fault::in_words;
 use super::{SqliteStore, Tx, migrate};
@@ -39,10 +39,10 @@ impl SqliteStore {
             .pragma("temp_store", "MEMORY")
             // A reader that stays open lets the log grow; this gives the space back afterwards.
             .pragma("journal_size_limit", "67108864");
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(named)?;
+        let write = pool_of(1).connect_with(options.clone()).await.map_err(named)?;
         migrate::migrate(&write).await?;
         let read_options = options.create_if_missing(false).pragma("query_only", "ON");
-        let read = SqlitePoolOptions::new().max_connections(READERS).connect_with(read_options).await.map_err(named)?;
+        let read = pool_of(READERS).connect_with(read_options).await.map_err(named)?;
         Self { write, read, sealer, collation: Collation::new()? }.prepared().await
     }
 
@@ -74,14 +74,8 @@ impl SqliteStore {
         let mut tx = self.begin().await?;
         let mut changed = 0;
         for (select, update) in [
-            (
-                "SELECT id, id AS place, sealed FROM schedules WHERE sealed IS NOT NULL",
-                "UPDATE schedules SET sealed = $2 WHERE id = $1",
-            ),
-            (
-                "SELECT id, schedule_id AS place, sealed FROM runs WHERE sealed IS NOT NULL",
-                "UPDATE runs SET sealed = $2 WHERE id = $1",
-            ),
+            ("SELECT id, id AS place, sealed FROM schedules WHERE sealed IS NOT NULL", "UPDATE schedules SET sealed = $2 WHERE id = $1"),
+            ("SELECT id, schedule_id AS place, sealed FROM runs WHERE sealed IS NOT NULL", "UPDATE runs SET sealed = $2 WHERE id = $1"),
         ] {
             for row in sqlx::query(select).fetch_all(&mut *tx).await? {
                 let (id, place, sealed): (String, String, Vec<u8>) = (row.try_get("id")?, row.try_get("place")?, row.try_get("sealed")?);
@@ -98,6 +92,16 @@ impl SqliteStore {
         tx.commit().await?;
         Ok(changed)
     }
+}
+
+/// A pool that drops connections whose transaction went wrong.
+///
+/// When the disk is full, SQLite ends the transaction by itself; sqlx counts it as open for ever, and the only writing connection would
+/// refuse every later call.
+fn pool_of(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }
 
 /// Fails when the keys are not those of this file.

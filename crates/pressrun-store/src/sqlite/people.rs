@@ -37,15 +37,13 @@ impl People for SqliteStore {
 
     async fn users_by_email(&self, emails: &[EmailAddress]) -> Result<Vec<EmailOnlyUser>, StoreError> {
         let folded: BTreeSet<String> = emails.iter().map(EmailAddress::folded).collect();
-        let rows = sqlx::query(
-            "SELECT * FROM users_email_only WHERE email_folded IN (SELECT value FROM json_each($1)) ORDER BY email_folded",
-        );
+        let rows =
+            sqlx::query("SELECT * FROM users_email_only WHERE email_folded IN (SELECT value FROM json_each($1)) ORDER BY email_folded");
         rows.bind(to_json(&folded)?).fetch_all(&self.read).await?.iter().map(read_user).collect()
     }
 
     async fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<EmailOnlyUser>, StoreError> {
-        let rows =
-            sqlx::query("SELECT * FROM users_email_only WHERE id IN (SELECT value FROM json_each($1)) ORDER BY email_folded");
+        let rows = sqlx::query("SELECT * FROM users_email_only WHERE id IN (SELECT value FROM json_each($1)) ORDER BY email_folded");
         rows.bind(to_json(&ids)?).fetch_all(&self.read).await?.iter().map(read_user).collect()
     }
 

@@ -75,19 +75,6 @@ impl<'r> Reader<'r> {
         let text = self.get::<&str>(column)?;
         all.iter().copied().find(|word| as_str(*word) == text).ok_or_else(|| self.corrupt(column, format_args!("unknown word `{text}`")))
     }
-
-    /// One word of a closed set, or nothing.
-    pub(super) fn word_opt<T: Copy>(
-        &self,
-        column: &'static str,
-        all: &[T],
-        as_str: fn(T) -> &'static str,
-    ) -> Result<Option<T>, StoreError> {
-        match self.get::<Option<&str>>(column)? {
-            None => Ok(None),
-            Some(_) => self.word(column, all, as_str).map(Some),
-        }
-    }
 }
 
 /// Writes a value as JSON.

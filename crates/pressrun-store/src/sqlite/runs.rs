@@ -64,13 +64,7 @@ impl Runs for SqliteStore {
         self.open_attempt(lease, delivery, now).await
     }
 
-    async fn end_attempt(
-        &self,
-        lease: &Lease,
-        delivery: DeliveryId,
-        attempt: &Attempt,
-        state: &DeliveryState,
-    ) -> Result<(), StoreError> {
+    async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState) -> Result<(), StoreError> {
         self.close_attempt(lease, delivery, attempt, state).await
     }
 

@@ -110,7 +110,11 @@ pub(super) fn seal_secrets(sealer: &Sealer, schedule: ScheduleId, definition: &D
 pub(super) async fn put_definition(tx: &mut Tx, definition: &Definition) -> Result<String, StoreError> {
     let json = to_json(definition)?;
     let id = hex::encode(Sha256::digest(&json));
-    sqlx::query("INSERT INTO definitions (id, json) VALUES ($1, $2) ON CONFLICT DO NOTHING").bind(&id).bind(json).execute(&mut **tx).await?;
+    sqlx::query("INSERT INTO definitions (id, json) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(&id)
+        .bind(json)
+        .execute(&mut **tx)
+        .await?;
     Ok(id)
 }
 
@@ -118,4 +122,3 @@ pub(super) async fn put_definition(tx: &mut Tx, definition: &Definition) -> Resu
 pub(super) fn recipient_count(definition: &Definition) -> i64 {
     definition.destination.email().map_or(-1, |email| email.recipients.len() as i64)
 }
-

@@ -1,0 +1,175 @@
+//! Claims, leases, fences, cancelling.
+
+use std::collections::BTreeSet;
+
+use pressrun_domain::delivery::{Attempt, DeliveryState};
+use pressrun_domain::id::{RunId, WorkerId};
+use pressrun_domain::run::{Lease, RunKind, RunRecord, RunState, RunStatus};
+
+use super::{claim, insert, saved, started, stored};
+use crate::{Store, StoreError, sample};
+
+pub async fn claims_count_the_fence_and_keep_the_first_start<S: Store>(store: &S) {
+    let (_, first) = started(store, sample::schedule("daily")).await;
+    assert_eq!((first.lease.fence, first.run.fence, first.run.started_at), (1, 1, Some(sample::after(1))));
+    assert_eq!(first.run.state, RunState::Running { lease: first.lease });
+    let mut record = RunRecord::default();
+    record.note(sample::after(2), "retrying", None);
+    store.release(&first.lease, sample::after(30), &record).await.unwrap();
+    let waiting = store.run(first.run.id).await.unwrap().unwrap();
+    assert_eq!((waiting.state, &waiting.record), (RunState::Queued { available_at: sample::after(30) }, &record));
+    let second = store.claim(WorkerId::generate(), sample::after(30), sample::after(60), 9).await.unwrap().remove(0);
+    assert_eq!((second.lease.fence, second.run.started_at), (2, Some(sample::after(1))));
+    assert_eq!(second.run.record, record);
+}
+
+pub async fn eight_claimers_get_each_of_400_runs_once<S: Store>(store: &S) {
+    let mut planned = Vec::new();
+    for number in 0..400 {
+        let mut schedule = sample::schedule(&format!("daily {number}"));
+        schedule.definition.owner = sample::member(number % 7);
+        planned.push(sample::planned(&insert(store, schedule).await));
+    }
+    assert_eq!(store.plan(&planned, sample::after(0)).await.unwrap(), 400);
+    let claimers = (0..8).map(|_| async {
+        let (worker, mut mine) = (WorkerId::generate(), Vec::new());
+        loop {
+            let runs = store.claim(worker, sample::after(1), sample::after(301), 7).await.unwrap();
+            if runs.is_empty() {
+                return mine;
+            }
+            mine.extend(runs.iter().map(|run| run.run.id));
+            for run in runs {
+                store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(2)).await.unwrap();
+            }
+        }
+    });
+    let claimed: Vec<RunId> = futures::future::join_all(claimers).await.concat();
+    assert_eq!(claimed.len(), 400);
+    assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), 400);
+    assert_eq!(store.next_available().await.unwrap(), None);
+}
+
+pub async fn claims_go_round_by_owner<S: Store>(store: &S) {
+    for (owner, number) in [(1, 0), (1, 1), (1, 2), (1, 3), (2, 4), (2, 5), (3, 6)] {
+        let mut schedule = sample::schedule(&format!("{owner}-{number}"));
+        schedule.definition.owner = sample::member(owner);
+        let schedule = insert(store, schedule).await;
+        store.enqueue(&sample::manual(&schedule, sample::after(0)), sample::after(0)).await.unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..7 {
+        order.push(claim(store).await.run.definition.name);
+    }
+    assert_eq!(order, ["1-0", "2-4", "3-6", "1-1", "2-5", "1-2", "1-3"]);
+}
+
+pub async fn a_run_is_not_claimed_before_it_is_available<S: Store>(store: &S) {
+    let schedule = saved(store, "daily").await;
+    let mut later = sample::manual(&schedule, sample::after(0));
+    later.run.state = RunState::Queued { available_at: sample::after(10) };
+    store.enqueue(&later, sample::after(0)).await.unwrap();
+    let worker = WorkerId::generate();
+    assert!(store.claim(worker, sample::after(9), sample::after(99), 5).await.unwrap().is_empty());
+    assert!(store.claim(worker, sample::after(10), sample::after(99), 0).await.unwrap().is_empty());
+    assert_eq!(store.claim(worker, sample::after(10), sample::after(99), 5).await.unwrap().len(), 1);
+}
+
+pub async fn a_lapsed_lease_is_claimed_again<S: Store>(store: &S) {
+    let (_, first) = started(store, sample::schedule("daily")).await;
+    let worker = WorkerId::generate();
+    assert!(store.claim(worker, sample::after(300), sample::after(999), 5).await.unwrap().is_empty());
+    let second = store.claim(worker, sample::after(301), sample::after(999), 5).await.unwrap().remove(0);
+    assert_eq!(second.run.id, first.run.id);
+    assert_eq!(second.lease, Lease { run: first.run.id, worker, fence: 2, until: sample::after(999) });
+    assert!(matches!(store.renew(&first.lease, sample::after(999)).await, Err(StoreError::LeaseLost)));
+    store.renew(&second.lease, sample::after(1999)).await.unwrap();
+}
+
+pub async fn a_renewed_lease_does_not_lapse<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let renewed = store.renew(&run.lease, sample::after(600)).await.unwrap();
+    assert_eq!(renewed, Lease { until: sample::after(600), ..run.lease });
+    assert!(store.claim(WorkerId::generate(), sample::after(599), sample::after(999), 5).await.unwrap().is_empty());
+    assert_eq!(store.next_available().await.unwrap(), Some(sample::after(600)));
+    // Late, but nobody else has it: it still holds.
+    store.renew(&renewed, sample::after(700)).await.unwrap();
+}
+
+pub async fn a_worker_that_lost_its_lease_writes_nothing<S: Store>(store: &S) {
+    let (schedule, first) = started(store, sample::schedule("daily")).await;
+    let piece = sample::piece(first.run.id, "blob@myorg.co");
+    store.promise(&first.lease, std::slice::from_ref(&piece)).await.unwrap();
+    store.begin_attempt(&first.lease, piece.id, sample::after(2)).await.unwrap();
+    let second = store.claim(first.lease.worker, sample::after(301), sample::after(999), 5).await.unwrap().remove(0);
+    let before = (store.run(first.run.id).await.unwrap(), store.deliveries(first.run.id).await.unwrap());
+
+    let strangers = [first.lease, Lease { worker: WorkerId::generate(), ..second.lease }, Lease { fence: 3, ..second.lease }];
+    for lease in &strangers {
+        let mut record = RunRecord::default();
+        record.warn("from the past");
+        let attempt = Attempt { number: 1, started_at: sample::after(2), ended_at: Some(sample::after(3)), outcome: None };
+        let results = [
+            store.renew(lease, sample::after(9999)).await.map(|_| ()),
+            store.save_record(lease, &record).await,
+            store.release(lease, sample::after(400), &record).await,
+            store.promise(lease, &[sample::piece(first.run.id, "other@myorg.co")]).await,
+            store.begin_attempt(lease, piece.id, sample::after(302)).await.map(|_| ()),
+            store.end_attempt(lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(3) }).await,
+            store.finish(lease, &sample::end(RunStatus::Complete), sample::after(303)).await,
+        ];
+        for (call, result) in results.iter().enumerate() {
+            assert!(matches!(result, Err(StoreError::LeaseLost)), "call {call}: {result:?}");
+        }
+    }
+    assert_eq!((store.run(first.run.id).await.unwrap(), store.deliveries(first.run.id).await.unwrap()), before);
+    assert_eq!(stored(store, &schedule).await.last_run, None);
+}
+
+pub async fn an_ended_run_takes_nothing_more<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(3)).await.unwrap();
+    assert!(matches!(store.finish(&run.lease, &sample::end(RunStatus::Error), sample::after(4)).await, Err(StoreError::LeaseLost)));
+    assert!(matches!(store.save_record(&run.lease, &RunRecord::default()).await, Err(StoreError::LeaseLost)));
+    assert!(!store.cancel(run.run.id, sample::after(4)).await.unwrap());
+    let expected = RunState::Ended { at: sample::after(3), status: RunStatus::Complete, reason: None };
+    assert_eq!(store.run(run.run.id).await.unwrap().unwrap().state, expected);
+    assert!(store.claim(WorkerId::generate(), sample::after(9999), sample::after(99999), 5).await.unwrap().is_empty());
+}
+
+pub async fn the_next_wake_is_the_earliest_of_queue_and_leases<S: Store>(store: &S) {
+    assert_eq!(store.next_available().await.unwrap(), None);
+    assert_eq!(store.next_due().await.unwrap(), None);
+    let (_, _running) = started(store, sample::schedule("running")).await;
+    assert_eq!(store.next_available().await.unwrap(), Some(sample::after(301)));
+    let queued = saved(store, "queued").await;
+    store.enqueue(&sample::manual(&queued, sample::after(5)), sample::after(5)).await.unwrap();
+    assert_eq!(store.next_available().await.unwrap(), Some(sample::after(5)));
+}
+
+pub async fn s5_a_queued_run_is_cancelled_at_once<S: Store>(store: &S) {
+    let schedule = saved(store, "daily").await;
+    let enqueue = sample::manual(&schedule, sample::after(0));
+    store.enqueue(&enqueue, sample::after(0)).await.unwrap();
+    assert!(store.cancel(enqueue.run.id, sample::after(1)).await.unwrap());
+    assert!(!store.cancel(enqueue.run.id, sample::after(2)).await.unwrap());
+    assert!(!store.cancel(RunId::generate(), sample::after(2)).await.unwrap());
+    let state = store.run(enqueue.run.id).await.unwrap().unwrap().state;
+    assert_eq!(state, RunState::Ended { at: sample::after(1), status: RunStatus::Killed, reason: Some("cancelled".into()) });
+    let last = stored(store, &schedule).await.last_run.unwrap();
+    assert_eq!((last.status, last.completed_at), (RunStatus::Killed, sample::after(1)));
+    assert!(store.claim(WorkerId::generate(), sample::after(9), sample::after(99), 5).await.unwrap().is_empty());
+}
+
+pub async fn s5_a_running_run_is_told<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    assert!(!store.is_cancelled(run.run.id).await.unwrap());
+    assert!(store.cancel(run.run.id, sample::after(2)).await.unwrap());
+    assert!(store.is_cancelled(run.run.id).await.unwrap());
+    assert!(matches!(store.run(run.run.id).await.unwrap().unwrap().state, RunState::Running { .. }));
+    // It was about to wait for a retry: it does not wait to be told.
+    store.release(&run.lease, sample::after(900), &run.run.record).await.unwrap();
+    let again = claim(store).await;
+    assert_eq!((again.run.id, again.run.kind), (run.run.id, RunKind::Scheduled));
+    assert!(store.is_cancelled(run.run.id).await.unwrap());
+}

@@ -1,0 +1,269 @@
+//! Deliveries, attempts, endings and what they leave behind.
+
+use pressrun_domain::condition::{ConditionKind, Judgement};
+use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
+use pressrun_domain::destination::Destination;
+use pressrun_domain::id::DeliveryId;
+use pressrun_domain::run::{ConditionRecord, RunRecord, RunState, RunStatus, TileRecord};
+use pressrun_domain::schedule::{LastRun, Schedule, SystemDisabled, SystemDisabledReason};
+
+use super::{claim, insert, started, stored};
+use crate::{BaselineChange, ClaimedRun, RunEnd, Store, StoreError, sample};
+
+fn attempt(number: u32, outcome: Outcome) -> Attempt {
+    Attempt { number, started_at: sample::after(2), ended_at: Some(sample::after(3)), outcome: Some(outcome) }
+}
+
+fn accepted() -> (Outcome, DeliveryState) {
+    (Outcome::Accepted { receipt: "250 OK".into() }, DeliveryState::Accepted { at: sample::after(3) })
+}
+
+fn baseline(audience: &str, fingerprint: &str) -> BaselineChange {
+    BaselineChange { audience: audience.into(), fingerprint: fingerprint.into() }
+}
+
+async fn run_again<S: Store>(store: &S, schedule: &Schedule) -> ClaimedRun {
+    let schedule = stored(store, schedule).await;
+    store.enqueue(&sample::manual(&schedule, sample::after(1)), sample::after(1)).await.expect("queued");
+    claim(store).await
+}
+
+pub async fn pieces_are_promised_once_and_in_order<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let mut pieces: Vec<_> = ["c@d.co", "a@b.co", "b@c.co"].iter().map(|target| sample::piece(run.run.id, target)).collect();
+    pieces[1].artifact = None;
+    pieces[1].state = DeliveryState::Skipped { reason: "noAccess".into() };
+    pieces[2].state = DeliveryState::Failed { at: sample::after(1), reason: "domain not allowed".into() };
+    store.promise(&run.lease, &pieces[..2]).await.unwrap();
+    // A resumed run promises everything again, and one more.
+    let mut again = pieces.clone();
+    again[0].message.subject = "rendered anew".into();
+    again[0].id = DeliveryId::generate();
+    store.promise(&run.lease, &again).await.unwrap();
+    assert_eq!(store.deliveries(run.run.id).await.unwrap(), pieces);
+}
+
+pub async fn i7_an_accepted_piece_is_never_tried_again<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let piece = sample::piece(run.run.id, "blob@myorg.co");
+    store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
+    let number = store.begin_attempt(&run.lease, piece.id, sample::after(2)).await.unwrap();
+    let (outcome, state) = accepted();
+    let made = attempt(number, outcome);
+    store.end_attempt(&run.lease, piece.id, &made, &state).await.unwrap();
+
+    store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
+    assert!(matches!(store.begin_attempt(&run.lease, piece.id, sample::after(4)).await, Err(StoreError::Conflict)));
+    let owed = DeliveryState::Pending { not_before: sample::after(9) };
+    assert!(matches!(store.end_attempt(&run.lease, piece.id, &made, &owed).await, Err(StoreError::Conflict)));
+    let read = store.deliveries(run.run.id).await.unwrap().remove(0);
+    assert_eq!((read.state, read.attempts), (state, vec![made]));
+    let unknown = DeliveryId::generate();
+    assert!(matches!(store.begin_attempt(&run.lease, unknown, sample::after(4)).await, Err(StoreError::NotFound(_))));
+}
+
+pub async fn attempts_are_counted_also_when_a_worker_died_in_one<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let pieces = ["a@b.co", "b@c.co"].map(|target| sample::piece(run.run.id, target));
+    store.promise(&run.lease, &pieces).await.unwrap();
+    assert_eq!(store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap(), 1);
+    // The worker dies here; the next one tries again.
+    let next = store.claim(run.lease.worker, sample::after(301), sample::after(999), 1).await.unwrap().remove(0);
+    assert_eq!(store.begin_attempt(&next.lease, pieces[0].id, sample::after(302)).await.unwrap(), 2);
+    let second = Attempt {
+        number: 2,
+        started_at: sample::after(302),
+        ended_at: Some(sample::after(303)),
+        outcome: Some(Outcome::Retry { reason: "421 try later".into(), not_before: Some(sample::after(400)) }),
+    };
+    let owed = DeliveryState::Pending { not_before: sample::after(400) };
+    store.end_attempt(&next.lease, pieces[0].id, &second, &owed).await.unwrap();
+    assert_eq!(store.begin_attempt(&next.lease, pieces[1].id, sample::after(304)).await.unwrap(), 1);
+    let read = store.deliveries(run.run.id).await.unwrap();
+    let died = Attempt { number: 1, started_at: sample::after(2), ended_at: None, outcome: None };
+    assert_eq!((&read[0].state, &read[0].attempts), (&owed, &vec![died, second]));
+    assert_eq!(read[1].attempts.len(), 1);
+    let unknown = attempt(9, accepted().0);
+    assert!(matches!(store.end_attempt(&next.lease, pieces[0].id, &unknown, &owed).await, Err(StoreError::NotFound(_))));
+}
+
+pub async fn what_is_still_owed_is_closed_with_the_run<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let pieces = ["a@b.co", "b@c.co", "c@d.co"].map(|target| sample::piece(run.run.id, target));
+    store.promise(&run.lease, &pieces).await.unwrap();
+    let (outcome, state) = accepted();
+    store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
+    store.end_attempt(&run.lease, pieces[0].id, &attempt(1, outcome), &state).await.unwrap();
+    store.begin_attempt(&run.lease, pieces[1].id, sample::after(2)).await.unwrap();
+    let end = RunEnd { reason: Some("killed: time".into()), ..sample::end(RunStatus::Killed) };
+    store.finish(&run.lease, &end, sample::after(9)).await.unwrap();
+    let states: Vec<_> = store.deliveries(run.run.id).await.unwrap().into_iter().map(|piece| piece.state).collect();
+    let reason = || "killed: time".to_owned();
+    assert_eq!(
+        states,
+        [state, DeliveryState::Failed { at: sample::after(9), reason: reason() }, DeliveryState::Skipped { reason: reason() }]
+    );
+}
+
+pub async fn s6_last_run_moves_only_at_the_end<S: Store>(store: &S) {
+    let (schedule, run) = started(store, sample::schedule("daily")).await;
+    assert_eq!(stored(store, &schedule).await.last_run, None);
+    store.finish(&run.lease, &sample::end(RunStatus::ErrorDelivered), sample::after(5)).await.unwrap();
+    let first = Some(LastRun { status: RunStatus::ErrorDelivered, completed_at: sample::after(5) });
+    let read = stored(store, &schedule).await;
+    assert_eq!((read.last_run, read.version), (first, 1), "a run is no edit");
+    let run = run_again(store, &schedule).await;
+    store.save_record(&run.lease, &RunRecord::default()).await.unwrap();
+    assert_eq!(stored(store, &schedule).await.last_run, first);
+    store.finish(&run.lease, &sample::end(RunStatus::ConditionUnmet), sample::after(9)).await.unwrap();
+    let second = LastRun { status: RunStatus::ConditionUnmet, completed_at: sample::after(9) };
+    assert_eq!(stored(store, &schedule).await.last_run, Some(second));
+}
+
+pub async fn s8_a_test_leaves_no_trace_on_a_schedule<S: Store>(store: &S) {
+    let schedule = insert(store, sample::schedule("daily")).await;
+    let mut test = sample::test_delivery(schedule.definition.clone(), sample::after(0));
+    // Even one that names a saved schedule.
+    test.run.schedule_id = schedule.id;
+    store.enqueue(&test, sample::after(0)).await.unwrap();
+    let run = claim(store).await;
+    let end =
+        RunEnd { baselines: vec![baseline("", "f1")], disable: Some(SystemDisabledReason::MissingQuery), ..sample::end(RunStatus::Error) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    assert_eq!(stored(store, &schedule).await, schedule);
+    assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
+    assert!(matches!(store.run(run.run.id).await.unwrap().unwrap().state, RunState::Ended { .. }));
+}
+
+pub async fn s12_the_record_is_read_as_it_was_saved<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let mut record = RunRecord::default();
+    record.note(sample::after(2), "rendered", Some("1 file".into()));
+    record.tiles.push(TileRecord {
+        key: "1".into(),
+        title: "Blobs".into(),
+        audience: String::new(),
+        rows: 7,
+        ms: 12,
+        truncated: true,
+        error: Some("timeout".into()),
+    });
+    record.conditions.push(ConditionRecord {
+        audience: "blob@myorg.co".into(),
+        tile: "2".into(),
+        rows: 3,
+        judgement: Judgement::Met,
+        added: Some(1),
+        removed: None,
+    });
+    record.artifacts.push(sample::artifact("bb22"));
+    record.warn("a tile was cut");
+    record.error = Some("the mail server refused".into());
+    store.save_record(&run.lease, &record).await.unwrap();
+    assert_eq!(store.run(run.run.id).await.unwrap().unwrap().record, record);
+    record.note(sample::after(5), "ended", None);
+    let end = RunEnd { reason: Some("noData".into()), record: record.clone(), ..sample::end(RunStatus::Error) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    let read = store.run(run.run.id).await.unwrap().unwrap();
+    assert_eq!(read.record, record);
+    assert_eq!(read.state, RunState::Ended { at: sample::after(5), status: RunStatus::Error, reason: Some("noData".into()) });
+}
+
+fn watching(name: &str) -> Schedule {
+    let mut schedule = sample::schedule(name);
+    schedule.definition.condition = Some(sample::condition(ConditionKind::ResultsChanged));
+    schedule
+}
+
+pub async fn a10_baselines_move_with_the_run<S: Store>(store: &S) {
+    let (schedule, run) = started(store, watching("alert")).await;
+    let end = RunEnd { baselines: vec![baseline("", "f1"), baseline("a@b.co", "f2")], ..sample::end(RunStatus::ConditionUnmet) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    assert_eq!(store.baseline(schedule.id, "").await.unwrap().as_deref(), Some("f1"));
+    assert_eq!(store.baseline(schedule.id, "a@b.co").await.unwrap().as_deref(), Some("f2"), "a18: each audience has its own");
+    assert_eq!(store.baseline(schedule.id, "c@d.co").await.unwrap(), None);
+    let run = run_again(store, &schedule).await;
+    let end = RunEnd { baselines: vec![baseline("", "f3")], ..sample::end(RunStatus::Complete) };
+    store.finish(&run.lease, &end, sample::after(6)).await.unwrap();
+    assert_eq!(store.baseline(schedule.id, "").await.unwrap().as_deref(), Some("f3"));
+    assert_eq!(store.baseline(schedule.id, "a@b.co").await.unwrap().as_deref(), Some("f2"));
+    let paused = Schedule { disabled_at: Some(sample::after(7)), ..stored(store, &schedule).await };
+    store.replace_schedule(&paused, &sample::names()).await.unwrap();
+    assert!(store.baseline(schedule.id, "").await.unwrap().is_some(), "a13: pausing keeps it");
+    store.reset_baselines(schedule.id).await.unwrap();
+    assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
+}
+
+pub async fn a12_a_run_does_not_bring_back_a_baseline_that_an_edit_reset<S: Store>(store: &S) {
+    let (schedule, run) = started(store, watching("alert")).await;
+    let mut edited = stored(store, &schedule).await;
+    edited.definition.condition = Some(sample::condition(ConditionKind::ResultsUnchanged));
+    store.replace_schedule(&edited, &sample::names()).await.unwrap();
+    store.reset_baselines(schedule.id).await.unwrap();
+    let end = RunEnd { baselines: vec![baseline("", "f1")], ..sample::end(RunStatus::Complete) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
+    assert!(stored(store, &schedule).await.last_run.is_some());
+}
+
+pub async fn a13_a_deleted_schedule_takes_its_baselines_along<S: Store>(store: &S) {
+    let (schedule, run) = started(store, watching("alert")).await;
+    let end = RunEnd { baselines: vec![baseline("", "f1")], ..sample::end(RunStatus::Complete) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    store.delete_schedule(schedule.id, sample::after(6)).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
+}
+
+pub async fn x1_a_run_can_disable_its_schedule<S: Store>(store: &S) {
+    let (schedule, run) = started(store, sample::schedule("daily")).await;
+    let end = RunEnd { disable: Some(SystemDisabledReason::MissingQuery), ..sample::end(RunStatus::Error) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    let read = stored(store, &schedule).await;
+    assert_eq!(read.system_disabled, Some(SystemDisabled { at: sample::after(5), reason: SystemDisabledReason::MissingQuery }));
+    assert_eq!((read.next_at, read.version), (None, 2), "somebody who edits what was read before must look again");
+    assert_eq!(store.next_due().await.unwrap(), None);
+}
+
+pub async fn x4_a_run_does_not_disable_what_was_edited_meanwhile<S: Store>(store: &S) {
+    let mut schedule = sample::schedule("daily");
+    schedule.definition.tile = Some("gone".into());
+    let (schedule, run) = started(store, schedule).await;
+    let mut edited = stored(store, &schedule).await;
+    edited.definition.tile = Some("there".into());
+    store.replace_schedule(&edited, &sample::names()).await.unwrap();
+    let end = RunEnd { disable: Some(SystemDisabledReason::MissingQuery), ..sample::end(RunStatus::Error) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    assert_eq!(stored(store, &schedule).await.system_disabled, None);
+}
+
+pub async fn d7_a_learnt_host_key_is_pinned_once<S: Store>(store: &S) {
+    let mut schedule = sample::schedule("sftp");
+    schedule.definition.destination = sample::sftp("1am@g00dBL0b");
+    let (schedule, run) = started(store, schedule).await;
+    let learnt = |key: &str| RunEnd { learnt_host_key: Some(key.into()), ..sample::end(RunStatus::Complete) };
+    store.finish(&run.lease, &learnt("ssh-ed25519 AAAA"), sample::after(5)).await.unwrap();
+    let run = run_again(store, &schedule).await;
+    store.finish(&run.lease, &learnt("ssh-ed25519 BBBB"), sample::after(6)).await.unwrap();
+    let read = stored(store, &schedule).await;
+    let Destination::Sftp(sftp) = &read.definition.destination else { unreachable!("it was saved as sftp") };
+    assert_eq!(sftp.host_key.as_deref(), Some("ssh-ed25519 AAAA"));
+    assert_eq!(read.definition.destination.secrets(), schedule.definition.destination.secrets(), "its secrets are kept");
+}
+
+pub async fn the_spool_keeps_what_a_kept_run_names<S: Store>(store: &S) {
+    let (schedule, run) = started(store, sample::schedule("daily")).await;
+    let mut record = RunRecord::default();
+    record.artifacts.push(sample::artifact("bb22"));
+    store.save_record(&run.lease, &record).await.unwrap();
+    let mut piece = sample::piece(run.run.id, "blob@myorg.co");
+    piece.message.inline_png = Some("cc33".into());
+    store.promise(&run.lease, &[piece]).await.unwrap();
+    assert_eq!(store.live_artifacts(sample::after(9999)).await.unwrap(), ["aa11", "bb22", "cc33"], "it is under way");
+    store.finish(&run.lease, &RunEnd { record, ..sample::end(RunStatus::Complete) }, sample::after(5)).await.unwrap();
+    assert_eq!(store.live_artifacts(sample::after(4)).await.unwrap().len(), 3);
+    assert!(store.live_artifacts(sample::after(5)).await.unwrap().is_empty());
+    let again = run_again(store, &schedule).await;
+    store.promise(&again.lease, &[sample::piece(again.run.id, "blob@myorg.co")]).await.unwrap();
+    assert_eq!(store.live_artifacts(sample::after(5)).await.unwrap(), ["aa11"], "equal bytes are one file");
+}

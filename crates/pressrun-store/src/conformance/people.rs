@@ -1,0 +1,115 @@
+//! Email-only users.
+
+use pressrun_domain::catalog::{AttributeValue, Scalar};
+use pressrun_domain::destination::Destination;
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{RecipientId, UserId};
+use pressrun_domain::schedule::Schedule;
+
+use super::{insert, saved, stored};
+use crate::{ListQuery, Store, Upserted, sample};
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::One(Scalar::Text(text.into()))
+}
+
+fn plain(address: &str) -> Upserted {
+    (sample::email(address), Vec::new())
+}
+
+fn addresses(schedule: &Schedule) -> Vec<String> {
+    match &schedule.definition.destination {
+        Destination::Email(email) => email.recipients.iter().map(|recipient| recipient.email.to_string()).collect(),
+        other => unreachable!("{other:?} is no mail"),
+    }
+}
+
+pub async fn p8_addresses_are_one_user_whatever_their_case<S: Store>(store: &S) {
+    let made =
+        store.upsert_users(&[plain("Blob@MyOrg.co"), plain("other@myorg.co"), plain("BLOB@myorg.CO")], sample::after(0)).await.unwrap();
+    assert_eq!((made.len(), made[0].id), (3, made[2].id));
+    assert_ne!(made[0].id, made[1].id);
+    assert_eq!((made[0].email.as_str(), made[0].created_at), ("Blob@MyOrg.co", sample::after(0)));
+    let again = store.upsert_users(&[plain("blob@myorg.co")], sample::after(9)).await.unwrap();
+    assert_eq!(again[0], made[0]);
+    let wanted: [EmailAddress; 2] = [sample::email("bLOB@myorg.co"), sample::email("nobody@myorg.co")];
+    assert_eq!(store.users_by_email(&wanted).await.unwrap(), [made[0].clone()]);
+    assert_eq!(store.users_by_id(&[UserId::generate(), made[1].id]).await.unwrap(), [made[1].clone()]);
+    assert!(store.users_by_id(&[]).await.unwrap().is_empty());
+}
+
+pub async fn p8_attributes_are_merged_by_key<S: Store>(store: &S) {
+    let blob = sample::email("blob@myorg.co");
+    let many = AttributeValue::Many(vec![Scalar::Text("US".into()), Scalar::Number(12.into())]);
+    let first = vec![("region".to_owned(), Some(many.clone())), ("team".to_owned(), Some(text("red")))];
+    store.upsert_users(&[(blob.clone(), first)], sample::after(0)).await.unwrap();
+    let second = vec![("team".to_owned(), None), ("level".to_owned(), Some(AttributeValue::One(Scalar::Number(3.into()))))];
+    let third = vec![("level".to_owned(), Some(text("high")))];
+    let both = store.upsert_users(&[(blob.clone(), second), (blob.clone(), third)], sample::after(1)).await.unwrap();
+    assert_eq!(both[0], both[1], "an address given twice is one user, changed in order");
+    let expected = [("level".to_owned(), text("high")), ("region".to_owned(), many)].into();
+    assert_eq!(both[0].attributes, expected);
+    assert_eq!(store.users_by_email(&[blob]).await.unwrap()[0].attributes, expected);
+}
+
+pub async fn users_are_listed_by_address<S: Store>(store: &S) {
+    let users = ["b@myorg.co", "A@myorg.co", "d@elsewhere.co", "C@myorg.co", "100%_@myorg.co"].map(plain);
+    store.upsert_users(&users, sample::after(0)).await.unwrap();
+    for (case, part, after, limit, descending, expected, total) in [
+        ("all", None, None, 9, false, &["100%_@myorg.co", "A@myorg.co", "b@myorg.co", "C@myorg.co", "d@elsewhere.co"][..], 5),
+        ("downwards", None, None, 2, true, &["d@elsewhere.co", "C@myorg.co"], 5),
+        ("downwards on", None, Some("C@myorg.co"), 2, true, &["b@myorg.co", "A@myorg.co"], 5),
+        ("upwards on", Some("MYORG"), Some("a@myorg.co"), 9, false, &["b@myorg.co", "C@myorg.co"], 4),
+        ("past the end", None, Some("z"), 9, false, &[], 5),
+        ("taken literally", Some("%"), None, 9, false, &["100%_@myorg.co"], 1),
+        ("an empty part is none", Some(""), None, 1, false, &["100%_@myorg.co"], 5),
+    ] {
+        let page = store.list_users(part, after, limit, descending).await.unwrap();
+        let found: Vec<&str> = page.rows.iter().map(|user| user.email.as_str()).collect();
+        assert_eq!((found.as_slice(), page.total), (expected, total), "{case}");
+    }
+}
+
+pub async fn p9_a_deleted_user_is_off_every_list<S: Store>(store: &S) {
+    let users = ["a@b.co", "c@d.co", "e@f.co"].map(plain);
+    let users = store.upsert_users(&users, sample::after(0)).await.unwrap();
+    let on = |name: &str, users: &[&pressrun_domain::users::EmailOnlyUser]| {
+        let mut schedule = sample::schedule(name);
+        schedule.definition.destination = sample::to_users(&users.iter().map(|user| (user.email.as_str(), user.id)).collect::<Vec<_>>());
+        schedule
+    };
+    let both = insert(store, on("both", &[&users[0], &users[2]])).await;
+    let alone = insert(store, on("alone", &[&users[0]])).await;
+    let mut member = sample::schedule("a member of the same address");
+    member.definition.destination = sample::to_members(&["a@b.co"]);
+    let member = insert(store, member).await;
+
+    let deleted =
+        store.delete_users(&[sample::email("A@B.co"), sample::email("x@y.co")], &[users[1].id, UserId::generate()]).await.unwrap();
+    assert_eq!(deleted, [users[0].clone(), users[1].clone()]);
+    assert!(store.users_by_id(&[users[0].id, users[1].id]).await.unwrap().is_empty());
+    let read = stored(store, &both).await;
+    assert_eq!((addresses(&read), read.version), (vec!["e@f.co".to_owned()], 2));
+    assert!(addresses(&stored(store, &alone).await).is_empty(), "it is kept, and its next run says noRecipients");
+    assert_eq!(stored(store, &member).await, member);
+    let listed = store.list_schedules(&ListQuery { search: Some("alone".into()), ..sample::list() }).await.unwrap();
+    assert_eq!(listed.rows[0].recipient_count, 0);
+    assert!(store.delete_users(&[sample::email("a@b.co")], &[]).await.unwrap().is_empty());
+    let again = store.upsert_users(&[plain("a@b.co")], sample::after(9)).await.unwrap();
+    assert_ne!(again[0].id, users[0].id);
+}
+
+pub async fn p12_unsubscribing_takes_one_address_off_one_list<S: Store>(store: &S) {
+    let mut schedule = sample::schedule("two");
+    schedule.definition.destination = sample::to_members(&["a@b.co", "c@d.co"]);
+    let (schedule, other) = (insert(store, schedule).await, saved(store, "other").await);
+    let Destination::Email(email) = &schedule.definition.destination else { unreachable!("it is mail") };
+    let place = email.recipients[0].id;
+    assert!(store.remove_recipient(schedule.id, place, sample::after(3)).await.unwrap());
+    assert!(!store.remove_recipient(schedule.id, place, sample::after(4)).await.unwrap());
+    assert!(!store.remove_recipient(other.id, RecipientId::generate(), sample::after(4)).await.unwrap());
+    assert!(!store.remove_recipient(sample::schedule("unsaved").id, place, sample::after(4)).await.unwrap());
+    let read = stored(store, &schedule).await;
+    assert_eq!((addresses(&read), read.updated_at, read.version), (vec!["c@d.co".to_owned()], sample::after(3), 2));
+    assert_eq!(stored(store, &other).await, other);
+}

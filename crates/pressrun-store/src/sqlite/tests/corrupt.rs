@@ -1,0 +1,100 @@
+//! Rows that do not parse: named, and no harm to the others.
+
+use pressrun_domain::id::WorkerId;
+use pressrun_domain::run::{RunState, RunStatus};
+
+use super::in_file;
+use crate::{Runs as _, Schedules as _, SqliteStore, StoreError, sample};
+
+async fn damage(store: &SqliteStore, sql: &'static str) {
+    // The files of other programs do not honour our constraints.
+    let sql = format!("PRAGMA ignore_check_constraints = ON; {sql}; PRAGMA ignore_check_constraints = OFF");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&store.write).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_corrupt_row_is_named_by_table_column_and_row() {
+    for (sql, table, column) in [
+        ("UPDATE definitions SET json = '{garbage'", "definitions", "json"),
+        ("UPDATE definitions SET json = '{}'", "definitions", "json"),
+        ("UPDATE schedules SET system_disabled_at = 0, system_disabled_reason = 'bored'", "schedules", "system_disabled_reason"),
+        ("UPDATE schedules SET last_completed_at = 0, last_status = 'FINE'", "schedules", "last_status"),
+        ("UPDATE schedules SET next_at = 9223372036854775807", "schedules", "next_at"),
+        ("UPDATE schedules SET version = -1", "schedules", "version"),
+    ] {
+        let (store, _folder) = in_file().await;
+        let schedule = sample::schedule("damaged");
+        store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+        damage(&store, sql).await;
+        match store.schedule(schedule.id).await {
+            Err(StoreError::Corrupt { table: t, column: c, row, .. }) => {
+                assert_eq!((t, c), (table, column), "{sql}");
+                assert!(row.contains(&schedule.id.to_string()), "{row}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_schedule_hides_no_other_one() {
+    let (store, _folder) = in_file().await;
+    let (damaged, whole) = (sample::schedule("damaged"), sample::schedule("whole"));
+    for schedule in [&damaged, &whole] {
+        store.insert_schedule(schedule, &sample::names()).await.unwrap();
+    }
+    damage(&store, "UPDATE definitions SET json = 'garbage' WHERE json LIKE '%damaged%'").await;
+    let listed = store.list_schedules(&sample::list()).await.unwrap();
+    assert_eq!((listed.rows.len(), listed.rows[0].schedule.id), (1, whole.id));
+    assert_eq!(store.schedules_on(None).await.unwrap(), [whole.clone()]);
+    // It stands before the whole one, and there is room for one only.
+    let due = store.due_schedules(sample::after(0), 1).await.unwrap();
+    assert_eq!(due.iter().map(|due| due.schedule.id).collect::<Vec<_>>(), [whole.id]);
+    store.plan(&[sample::planned(&whole)], sample::after(0)).await.unwrap();
+    assert!(store.due_schedules(sample::after(0), 1).await.unwrap().is_empty());
+    assert_eq!(store.next_due().await.unwrap(), sample::planned(&whole).next_at, "the ticker does not spin on it");
+    // Saving it again mends it.
+    store.replace_schedule(&damaged, &sample::names()).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), damaged.next_at);
+}
+
+#[tokio::test]
+async fn a_corrupt_run_ends_visibly_instead_of_blocking_the_queue() {
+    let (store, _folder) = in_file().await;
+    let (damaged, whole) = (sample::schedule("damaged"), sample::schedule("whole"));
+    for schedule in [&damaged, &whole] {
+        store.insert_schedule(schedule, &sample::names()).await.unwrap();
+        store.enqueue(&sample::manual(schedule, sample::after(0)), sample::after(0)).await.unwrap();
+    }
+    let id = damaged.id.to_string();
+    sqlx::query("UPDATE runs SET record = 'garbage' WHERE schedule_id = $1").bind(&id).execute(&store.write).await.unwrap();
+    let worker = WorkerId::generate();
+    let claimed = store.claim(worker, sample::after(1), sample::after(9), 10).await.unwrap();
+    assert_eq!(claimed.iter().map(|run| run.run.schedule_id).collect::<Vec<_>>(), [whole.id]);
+    let last = store.schedule(damaged.id).await.unwrap().unwrap().last_run.unwrap();
+    assert_eq!(last.status, RunStatus::Error);
+    assert!(
+        store.claim(worker, sample::after(99), sample::after(999), 10).await.unwrap().iter().all(|run| run.run.schedule_id == whole.id)
+    );
+    assert_eq!(store.list_runs(None, 1, 10).await.unwrap().rows.len(), 1, "the record is still damaged, the page is not");
+}
+
+#[tokio::test]
+async fn a_run_whose_secrets_do_not_open_ends_with_the_reason() {
+    let (store, _folder) = in_file().await;
+    let mut schedule = sample::schedule("sealed");
+    schedule.definition.destination = sample::sftp("1am@g00dBL0b");
+    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    sqlx::raw_sql("UPDATE schedules SET sealed = x'01020304'").execute(&store.write).await.unwrap();
+    assert!(matches!(store.schedule(schedule.id).await, Err(StoreError::Sealing(_))));
+    assert_eq!(store.due_schedules(sample::after(0), 10).await.unwrap().len(), 1, "it is due all the same");
+    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    assert!(store.claim(WorkerId::generate(), sample::after(1), sample::after(9), 10).await.unwrap().is_empty());
+    let run = store.list_runs(Some(schedule.id), 1, 1).await.unwrap().rows.remove(0);
+    match run.state {
+        RunState::Ended { status: RunStatus::Error, reason: Some(reason), .. } => {
+            assert!(reason.contains("secrets cannot be read"), "{reason}")
+        }
+        other => panic!("{other:?}"),
+    }
+}

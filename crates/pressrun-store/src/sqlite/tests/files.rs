@@ -1,0 +1,205 @@
+//! Files: what is in them, which are refused, how old ones are brought up to date.
+
+use std::path::Path;
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+use super::in_file;
+use crate::sqlite::{SqliteStore, migrate};
+use crate::{Keys as _, Runs as _, Schedules as _, Sealer, SealingKey, StoreError, sample};
+
+async fn raw(path: &Path) -> SqlitePool {
+    SqlitePool::connect_with(SqliteConnectOptions::new().filename(path).create_if_missing(true)).await.unwrap()
+}
+
+async fn refusal(path: &Path, sealer: Sealer) -> String {
+    SqliteStore::open(path, sealer).await.unwrap_err().to_string()
+}
+
+/// Every byte of the database, its log included.
+fn bytes_of(folder: &Path) -> Vec<u8> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    files.flatten().collect()
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|part| part == text.as_bytes())
+}
+
+#[tokio::test]
+async fn d13_secrets_are_sealed_in_the_file() {
+    let (store, folder) = in_file().await;
+    let mut schedule = sample::schedule("sealed");
+    schedule.definition.destination = sample::sftp("1am@g00dBL0b");
+    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    let mut test = sample::definition("test");
+    test.destination = sample::webhook(&["whsec_blobblobblob"]);
+    store.enqueue(&sample::test_delivery(test, sample::after(0)), sample::after(0)).await.unwrap();
+    store.close().await;
+    let bytes = bytes_of(folder.path());
+    assert!(contains(&bytes, "sftp.blobsrus.com"), "the file was read");
+    for secret in ["1am@g00dBL0b", "whsec_blobblobblob"] {
+        assert!(!contains(&bytes, secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn d13_keys_are_rotated_by_sealing_everything_anew() {
+    let (store, folder) = in_file().await;
+    let path = folder.path().join("pressrun.db");
+    let mut schedule = sample::schedule("sealed");
+    schedule.definition.destination = sample::sftp("1am@g00dBL0b");
+    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    store.insert_schedule(&sample::schedule("no secrets"), &sample::names()).await.unwrap();
+    store.close().await;
+
+    let key = |byte: u8| SealingKey::new(&[byte; 32]);
+    let store = SqliteStore::open(&path, Sealer::new(vec![key(8), key(7)]).unwrap()).await.unwrap();
+    assert_eq!(store.schedule(schedule.id).await.unwrap().unwrap().definition, schedule.definition);
+    assert_eq!(store.reseal_all().await.unwrap(), 2, "the schedule and its run");
+    assert_eq!(store.reseal_all().await.unwrap(), 0);
+    store.close().await;
+
+    let store = SqliteStore::open(&path, Sealer::new(vec![key(8)]).unwrap()).await.unwrap();
+    assert_eq!(store.schedule(schedule.id).await.unwrap().unwrap().definition, schedule.definition);
+    let run = store.claim(pressrun_domain::id::WorkerId::generate(), sample::after(1), sample::after(9), 1).await.unwrap().remove(0);
+    assert_eq!(run.run.definition, schedule.definition);
+    store.close().await;
+    let refused = SqliteStore::open(&path, sample::sealer()).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Sealing(text) if text.contains("not configured")), "{refused}");
+}
+
+#[tokio::test]
+async fn d13_the_secrets_of_a_run_end_with_it() {
+    let (store, _folder) = in_file().await;
+    let mut schedule = sample::schedule("sealed");
+    schedule.definition.destination = sample::sftp("1am@g00dBL0b");
+    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    let run = sample::manual(&schedule, sample::after(0));
+    store.enqueue(&run, sample::after(0)).await.unwrap();
+    store.cancel(run.run.id, sample::after(1)).await.unwrap();
+    let sealed: i64 = sqlx::query("SELECT count(sealed) FROM runs").fetch_one(&store.read).await.unwrap().get(0);
+    assert_eq!(sealed, 0);
+}
+
+#[tokio::test]
+async fn what_was_saved_is_there_after_a_restart() {
+    let (store, folder) = in_file().await;
+    let schedule = sample::schedule("kept");
+    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.close().await;
+    let store = SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
+    assert_eq!(store.schedule(schedule.id).await.unwrap(), Some(schedule));
+}
+
+#[tokio::test]
+async fn two_processes_may_use_one_file() {
+    let (store, folder) = in_file().await;
+    let other = SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
+    let keys: Vec<_> = (0..20).map(|second| sample::api_key(pressrun_domain::key::KeyKind::Personal, sample::after(second))).collect();
+    let writes = keys.iter().zip(0_u8..).map(|(key, number)| {
+        let store = if number % 2 == 0 { &store } else { &other };
+        store.insert_key(key, [number; 32])
+    });
+    for written in futures::future::join_all(writes).await {
+        written.unwrap();
+    }
+    assert_eq!(store.list_keys().await.unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_is_refused() {
+    let (store, folder) = in_file().await;
+    sqlx::raw_sql("PRAGMA user_version = 999").execute(&store.write).await.unwrap();
+    store.close().await;
+    let error = refusal(&folder.path().join("pressrun.db"), sample::sealer()).await;
+    assert!(error.contains("newer Pressrun (schema 999"), "{error}");
+}
+
+#[tokio::test]
+async fn files_that_are_not_ours_are_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    std::fs::write(&text, "this is no database, it is a text of more than one hundred bytes ".repeat(40)).unwrap();
+    let error = refusal(&text, sample::sealer()).await;
+    assert!(error.contains("not an SQLite database") && error.contains("notes.txt"), "{error}");
+
+    let foreign = folder.path().join("foreign.db");
+    let pool = raw(&foreign).await;
+    sqlx::raw_sql("CREATE TABLE cats (name TEXT)").execute(&pool).await.unwrap();
+    pool.close().await;
+    let error = refusal(&foreign, sample::sealer()).await;
+    assert!(error.contains("another program"), "{error}");
+    let tables: i64 = sqlx::query("SELECT count(*) FROM sqlite_master").fetch_one(&raw(&foreign).await).await.unwrap().get(0);
+    assert_eq!(tables, 1);
+
+    let error = refusal(&folder.path().join("missing/pressrun.db"), sample::sealer()).await;
+    assert!(error.contains("cannot be opened") && error.contains("missing"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_changes_nothing() {
+    let (store, _folder) = in_file().await;
+    let pages: i64 = sqlx::query("PRAGMA page_count").fetch_one(&store.write).await.unwrap().get(0);
+    let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+    sqlx::raw_sql(limit).execute(&store.write).await.unwrap();
+    let mut schedule = sample::schedule("too long");
+    schedule.definition.timezone = "x".repeat(100_000);
+    let error = store.insert_schedule(&schedule, &sample::names()).await.unwrap_err().to_string();
+    assert!(error.contains("the disk is full"), "{error}");
+    assert_eq!(store.schedule(schedule.id).await.unwrap(), None);
+    sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(&store.write).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+}
+
+async fn schema(pool: &SqlitePool) -> Vec<(String, String)> {
+    let rows = sqlx::query("SELECT name, coalesce(sql, '') FROM sqlite_master ORDER BY type, name").fetch_all(pool).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+#[tokio::test]
+async fn a_file_of_every_older_schema_becomes_a_new_one() {
+    let (new, _folder) = in_file().await;
+    let expected = schema(&new.read).await;
+    for version in 0..=migrate::MIGRATIONS.len() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        let pool = raw(&path).await;
+        migrate::migrate_to(&pool, version).await.unwrap();
+        pool.close().await;
+        let store = SqliteStore::open(&path, sample::sealer()).await.unwrap();
+        assert_eq!(schema(&store.read).await, expected, "from schema {version}");
+        let stamp: i64 = sqlx::query("PRAGMA application_id").fetch_one(&store.read).await.unwrap().get(0);
+        assert_eq!(stamp, migrate::APPLICATION_ID);
+    }
+}
+
+#[tokio::test]
+async fn commits_are_on_the_disk_when_a_call_returns() {
+    let (store, _folder) = in_file().await;
+    for (pragma, expected) in [("PRAGMA journal_mode", "wal"), ("PRAGMA synchronous", "2"), ("PRAGMA foreign_keys", "1")] {
+        let row = sqlx::query(pragma).fetch_one(&store.write).await.unwrap();
+        let value = row.try_get::<String, _>(0).or_else(|_| row.try_get::<i64, _>(0).map(|value| value.to_string())).unwrap();
+        assert_eq!(value, expected, "{pragma}");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_another_collation_are_made_again_at_start() {
+    let (store, folder) = in_file().await;
+    for name in ["⚡️🍣 Query", "Orders"] {
+        store.insert_schedule(&sample::schedule(name), &sample::names()).await.unwrap();
+    }
+    sqlx::raw_sql("UPDATE schedules SET name_key = x'00'; UPDATE meta SET value = x'00' WHERE key = 'collation'")
+        .execute(&store.write)
+        .await
+        .unwrap();
+    store.close().await;
+    let store = SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
+    let rows = store.list_schedules(&sample::list()).await.unwrap().rows;
+    let names: Vec<&str> = rows.iter().map(|row| row.schedule.definition.name.as_str()).collect();
+    assert_eq!(names, ["Orders", "⚡️🍣 Query"]);
+}

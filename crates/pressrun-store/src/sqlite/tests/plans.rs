@@ -1,0 +1,44 @@
+//! Statements that run often are answered by an index, not by reading or sorting a table.
+
+use sqlx::Row as _;
+
+use super::in_memory;
+use crate::sqlite::list;
+use crate::{SortDirection, SortField};
+
+async fn query_plan(sql: String) -> String {
+    let (store, ()) = in_memory().await;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&store.read).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>("detail")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn every_order_of_the_list_comes_from_an_index() {
+    for sort in [SortField::ScheduleName, SortField::DashboardName, SortField::OwnerName, SortField::LastRun, SortField::LastRunStatus] {
+        for direction in [SortDirection::Ascending, SortDirection::Descending] {
+            let order = list::order_by(sort, direction);
+            let plan = query_plan(format!("SELECT s.id FROM schedules s WHERE 1 = 1 ORDER BY {order} LIMIT 20 OFFSET 40")).await;
+            assert!(plan.contains("COVERING INDEX") && !plan.contains("TEMP B-TREE"), "{sort:?} {direction:?}: {plan}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn due_schedules_and_claims_are_found_by_index() {
+    for (sql, index) in [
+        (
+            "SELECT s.definition_id FROM schedules s WHERE s.next_at IS NOT NULL AND s.disabled_at IS NULL AND s.system_disabled_at IS NULL
+                 AND s.unreadable = 0 AND s.next_at <= $1 ORDER BY s.next_at, s.id LIMIT $2",
+            "schedules_due",
+        ),
+        ("SELECT id FROM runs WHERE state = 'queued' AND available_at <= $1 ORDER BY turn, available_at, id LIMIT $2", "runs_queue"),
+        ("SELECT id FROM runs WHERE state = 'running' AND lease_until <= $1 ORDER BY lease_until, id LIMIT $2", "runs_lease"),
+        ("SELECT 1 FROM runs WHERE schedule_id = $1 AND state IN ('queued', 'running') AND kind <> 'test'", "runs_under_way"),
+        ("SELECT max(q.turn) + 1 FROM runs q WHERE q.state = 'queued' AND q.owner = $1", "runs_owner_turn"),
+        ("SELECT min(q.turn) FROM runs q WHERE q.state = 'queued'", "runs_queue"),
+        ("SELECT min(available_at) FROM runs WHERE state = 'queued'", "runs_available"),
+    ] {
+        let plan = query_plan(sql.to_owned()).await;
+        assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+    }
+}
