@@ -16,7 +16,7 @@ mod token;
 pub use http::router;
 pub use serve::{ServerLimits, serve};
 pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CatalogSource, NoArtifacts, UrlPolicy};
-pub use token::{hash, mint};
+pub use token::{hash as token_hash, mint};
 
 /// The OpenAPI 3.1 document of every endpoint, made from the handlers' own types.
 #[must_use]

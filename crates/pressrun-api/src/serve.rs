@@ -12,6 +12,12 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+/// Failed accepts in a row after which the listener is given up: about a minute.
+const MAX_ACCEPT_FAILURES: u32 = 600;
+
+/// Wait after a failed accept; other connections close in the meantime.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// What one server takes on at a time.
 #[derive(Debug, Clone)]
 pub struct ServerLimits {
@@ -41,8 +47,11 @@ impl Default for ServerLimits {
 
 /// Serves `app` on `listener` until `shutdown` ends, then lets open requests finish within the grace period.
 ///
-/// A failed accept (out of file descriptors, say) is logged and tried again; it never ends the server.
-pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shutdown: impl Future<Output = ()>) {
+/// A failed accept (out of file descriptors, say) is logged and tried again.
+///
+/// # Errors
+/// Nothing could be accepted many times in a row.
+pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -60,6 +69,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
     let builder = Arc::new(builder);
     let slots = Arc::new(Semaphore::new(limits.max_connections.max(1)));
     let graceful = GracefulShutdown::new();
+    let mut failures = 0;
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let next = async {
@@ -74,11 +84,16 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                failures += 1;
+                if failures >= MAX_ACCEPT_FAILURES {
+                    return Err(error);
+                }
+                tracing::warn!(%error, failures, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        failures = 0;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection closed before it was served");
         }
@@ -96,4 +111,5 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
     if tokio::time::timeout(limits.grace, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests were still open after the grace period");
     }
+    Ok(())
 }

@@ -1,0 +1,443 @@
+//! §5.1.7, row by row.
+
+use serde_json::{Value, json};
+
+use crate::harness::{NOW, NOWHERE, mail, server, server_with, webhook};
+use crate::sample;
+
+#[track_caller]
+fn cases(rows: Vec<(Value, u16, &str)>) -> Vec<(Value, u16, String)> {
+    rows.into_iter().map(|(body, status, detail)| (body, status, detail.to_owned())).collect()
+}
+
+async fn refused(rows: Vec<(Value, u16, &str)>) {
+    let server = server().await;
+    for (body, status, detail) in cases(rows) {
+        server.create(&body).await.refuses(status, &detail);
+    }
+    assert_eq!(server.get("/api/v1/schedules").await.ok()["pageInfo"]["totalRecords"], 0, "nothing was saved");
+}
+
+#[tokio::test]
+async fn create_01_body_is_not_json() {
+    let server = server().await;
+    for body in ["", "{", "identifier=12db1a0a", "{\"name\": 1e999}"] {
+        let request = server.request(reqwest::Method::POST, "/api/v1/schedules").header("Authorization", "Bearer org").body(body);
+        server.send(request).await.refuses(400, "Invalid JSON");
+    }
+}
+
+#[tokio::test]
+async fn create_02_missing_wrong_type_bad_enum() {
+    refused(vec![
+        (json!({}), 400, "identifier: Required"),
+        (json!([]), 400, "Expected object, received array"),
+        (webhook(json!({"name": null})), 400, "name: Required"),
+        (webhook(json!({"name": 5})), 400, "name: Expected string, received number"),
+        (webhook(json!({"name": ""})), 400, "name: String must contain at least 1 character(s)"),
+        (webhook(json!({"schedule": null})), 400, "schedule: Required"),
+        (webhook(json!({"timezone": null})), 400, "timezone: Required"),
+        (webhook(json!({"format": null})), 400, "format: Required"),
+        (
+            webhook(json!({"format": "doc"})),
+            400,
+            "format: Invalid enum value. Expected 'csv' | 'json' | 'link_only' | 'pdf' | 'png' | 'xlsx', received 'doc'",
+        ),
+        (webhook(json!({"destinationType": null})), 400, "destinationType: Required"),
+        (
+            webhook(json!({"destinationType": "google_sheets"})),
+            400,
+            "destinationType: Invalid enum value. Expected 'email' | 'sftp' | 'webhook' | 'slack' | 's3', received 'google_sheets'",
+        ),
+        (webhook(json!({"filterConfig": []})), 400, "filterConfig: Expected object, received array"),
+        (webhook(json!({"url": null})), 400, "url: Required"),
+        (webhook(json!({"url": "ftp://x.com"})), 400, "url: Invalid url: the scheme must be http or https"),
+        (webhook(json!({"url": "nonsense"})), 400, "url: Invalid url"),
+        (mail(json!({"recipients": null})), 400, "recipients: Required"),
+        (mail(json!({"recipients": []})), 400, "recipients: Array must contain at least 1 element(s)"),
+        (mail(json!({"recipients": ["nobody"]})), 400, "recipients: Invalid email address"),
+        (mail(json!({"subject": null})), 400, "subject: Required"),
+        (mail(json!({"fanOut": "yes"})), 400, "fanOut: Expected boolean, received string"),
+        (webhook(json!({"hideTitle": "no"})), 400, "hideTitle: Expected boolean, received string"),
+        (webhook(json!({"maxRowLimit": 0})), 400, "maxRowLimit: Number must be greater than or equal to 1"),
+        (webhook(json!({"filename": "{{nonsense}}"})), 400, "filename: unknown variable {{nonsense}}; use one of currentDate, currentTime, currentYear, currentMonth, currentDay, yesterdayDate, timeZone, entityName, format, scheduledTaskName"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn create_02_sftp_slack_and_s3_fields() {
+    let sftp = |changes| {
+        crate::harness::changed(
+            webhook(
+                json!({"url": null, "format": "csv", "destinationType": "sftp", "address": "sftp.blobsrus.com", "port": "22", "username": "b", "passwordUnencrypted": "p"}),
+            ),
+            changes,
+        )
+    };
+    let slack = |changes| {
+        crate::harness::changed(
+            webhook(json!({"url": null, "format": "pdf", "destinationType": "slack", "slackRecipientType": "channel", "recipients": "C1"})),
+            changes,
+        )
+    };
+    let s3 = |changes| {
+        crate::harness::changed(
+            webhook(
+                json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "my-bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::1:role/x"}),
+            ),
+            changes,
+        )
+    };
+    refused(vec![
+        (sftp(json!({"address": null})), 400, "address: Required"),
+        (sftp(json!({"address": "sftp://u@h:22/x"})), 400, "address: Invalid SFTP address"),
+        (sftp(json!({"port": null})), 400, "port: Required"),
+        (sftp(json!({"port": 0})), 400, "port: Number must be between 1 and 65535"),
+        (sftp(json!({"port": "ssh"})), 400, "port: Expected number, received string"),
+        (sftp(json!({"username": null})), 400, "username: Required"),
+        (sftp(json!({"passwordUnencrypted": null})), 400, "passwordUnencrypted: Required"),
+        (slack(json!({"slackRecipientType": null})), 400, "slackRecipientType: Required"),
+        (slack(json!({"recipients": ["C1", "C2"]})), 400, "recipients: Array must contain at most 1 element(s) for a channel"),
+        (slack(json!({"recipients": []})), 400, "recipients: Array must contain at least 1 element(s)"),
+        (
+            s3(json!({"bucketName": "No_Bucket"})),
+            400,
+            "bucketName: Invalid bucket name: 3 to 63 lower-case letters, digits, hyphens and periods",
+        ),
+        (s3(json!({"region": null})), 400, "region: Required"),
+        (s3(json!({"roleArn": null})), 400, "roleArn: Required"),
+        (s3(json!({"keyPrefix": "a/../b"})), 400, "keyPrefix: Invalid key prefix: leave out the .. parts"),
+        (s3(json!({"testNow": true})), 400, "Test delivery not supported for destination type s3"),
+    ])
+    .await;
+    let server = server().await;
+    for body in [
+        sftp(json!({"address": "sftp://sftp.example.com"})),
+        slack(json!({"slackRecipientType": "users", "recipients": "U1, U2"})),
+        s3(json!({"keyPrefix": "/a//b/"})),
+    ] {
+        server.create(&body).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn create_03_bad_cron() {
+    let text = "schedule: Schedule is an invalid cron expression";
+    let rows = ["0 9 * * MON", "0 0 9 ? * * *", "0 9 * * * *", "nonsense", "", "@daily", "0 9 1 * MON *"];
+    refused(rows.map(|cron| (webhook(json!({"schedule": cron, "identifier": "unknown"})), 400, text)).into()).await;
+}
+
+#[tokio::test]
+async fn create_04_bad_timezone() {
+    let text = "timezone: Time zone must be IANA valid.";
+    refused(
+        ["", "PST", "UTC+2", "utc", "Mars/Base"]
+            .map(|zone| (webhook(json!({"timezone": zone, "identifier": "unknown"})), 400, text))
+            .into(),
+    )
+    .await;
+    refused(vec![(webhook(json!({"timezoneOverride": "PST"})), 400, "timezoneOverride: Time zone must be IANA valid.")]).await;
+}
+
+#[tokio::test]
+async fn create_05_hide_title_with_a_data_format() {
+    let text = "hideTitle can only be used with PDF or PNG formats";
+    refused(
+        ["csv", "json", "xlsx", "link_only"]
+            .map(|format| (webhook(json!({"format": format, "hideTitle": true, "paperFormat": "a4"})), 400, text))
+            .into(),
+    )
+    .await;
+    let server = server().await;
+    server.create(&webhook(json!({"hideTitle": "false"}))).await.ok();
+    server.create(&webhook(json!({"hideTitle": true, "format": "png"}))).await.ok();
+}
+
+#[tokio::test]
+async fn create_06_print_option_with_a_data_format() {
+    let text = "Print options are not supported for this format";
+    let options = [
+        json!({"paperFormat": "a4"}),
+        json!({"paperOrientation": "portrait"}),
+        json!({"singleColumnLayout": true}),
+        json!({"expandTablesToShowAllRows": "true"}),
+        json!({"pageFormat": "a4"}),
+    ];
+    let mut rows = vec![];
+    for format in ["csv", "json", "xlsx", "link_only"] {
+        for option in &options {
+            rows.push((crate::harness::changed(webhook(json!({"format": format})), option.clone()), 400, text));
+        }
+    }
+    refused(rows).await;
+    let server = server().await;
+    server.create(&webhook(json!({"singleColumnLayout": false, "expandTablesToShowAllRows": "false"}))).await.ok();
+    let png = server.create(&webhook(json!({"format": "png", "paperFormat": "a4"}))).await;
+    assert_eq!(png.ok()["warnings"], json!(["paperFormat is ignored: it has no effect with format png"]));
+}
+
+#[tokio::test]
+async fn create_07_fit_page_with_single_column() {
+    let text = "Single column layout and table expansion options are not supported for FIT_PAGE format.";
+    refused(vec![
+        (mail(json!({"paperFormat": "fit_page", "singleColumnLayout": true})), 400, text),
+        (mail(json!({"paperFormat": "fit_page", "expandTablesToShowAllRows": true})), 400, text),
+    ])
+    .await;
+    server().await.create(&mail(json!({"paperFormat": "fit_page", "singleColumnLayout": "false"}))).await.ok();
+}
+
+#[tokio::test]
+async fn create_08_test_of_a_comparing_condition_a20() {
+    refused(vec![
+        (
+            webhook(json!({"testNow": true, "conditionType": "RESULTS_CHANGED", "conditionQueryMapKey": "1"})),
+            400,
+            "Test delivery not supported for condition type RESULTS_CHANGED",
+        ),
+        (
+            webhook(json!({"testNow": true, "conditionType": "RESULTS_UNCHANGED", "conditionQueryMapKey": "1"})),
+            400,
+            "Test delivery not supported for condition type RESULTS_UNCHANGED",
+        ),
+    ])
+    .await;
+    server().await.create(&webhook(json!({"testNow": true, "conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1"}))).await.ok();
+}
+
+#[tokio::test]
+async fn create_09_half_a_condition() {
+    let text = "Alert conditions require a condition type and a condition query map key";
+    refused(vec![
+        (webhook(json!({"conditionType": "RESULTS_CHANGED", "testNow": true})), 400, text),
+        (webhook(json!({"conditionQueryMapKey": "1"})), 400, text),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn create_10_no_such_document() {
+    refused(vec![(
+        webhook(json!({"identifier": "nope\"", "filterConfig": {"x": 1}})),
+        404,
+        "Document with identifier \"nope\"\" not found",
+    )])
+    .await;
+}
+
+#[tokio::test]
+async fn create_11_unsaved_document() {
+    refused(vec![(webhook(json!({"identifier": "draft"})), 400, "Analyses do not support dashboards.")]).await;
+}
+
+#[tokio::test]
+async fn create_12_document_without_dashboard() {
+    refused(vec![(webhook(json!({"identifier": "workbook"})), 400, "Document does not have a dashboard")]).await;
+}
+
+#[tokio::test]
+async fn create_13_unknown_filter_keys_f1() {
+    refused(vec![
+        (
+            webhook(json!({"filterConfig": {"Region": 1, "region": 1, "other": 1}})),
+            400,
+            "Invalid filter keys found in schedule configuration: Region, other. Available dashboard filter keys are: region, status.",
+        ),
+        (
+            webhook(json!({"identifier": "plain", "filterConfig": {"region": 1}})),
+            400,
+            "Invalid filter keys found in schedule configuration: region. Available dashboard filter keys are: .",
+        ),
+    ])
+    .await;
+    server().await.create(&webhook(json!({"filterConfig": {"region": {"kind": "NEW_KIND"}}}))).await.ok();
+}
+
+#[tokio::test]
+async fn create_14_unknown_query_keys() {
+    refused(vec![
+        (webhook(json!({"queryIdentifierMapKey": "9", "filterConfig": {"x": 1}})), 400, "Couldn't find query presentation for key: 9"),
+        (webhook(json!({"queryIdentifierMapKey": "note"})), 400, "Couldn't find query presentation for key: note"),
+        (
+            webhook(json!({"conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "8"})),
+            400,
+            "Couldn't find query presentation for key: 8",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn create_15_user_id_with_a_personal_token() {
+    let server = server().await;
+    let path = format!("/api/v1/schedules?userId={}", sample::ROSS);
+    let text = "User-scoped API keys can only be used to act on behalf of the authenticated user.";
+    server.call("hill", "POST", &path, Some(&webhook(json!({})))).await.refuses(403, text);
+    let own = format!("/api/v1/schedules?userId={}", sample::HILL);
+    server.call("hill", "POST", &own, Some(&webhook(json!({})))).await.ok();
+}
+
+#[tokio::test]
+async fn create_16_user_id_is_no_uuid() {
+    let server = server().await;
+    server.post("/api/v1/schedules?userId=ross", &json!({})).await.refuses(400, "userId: Invalid uuid");
+}
+
+#[tokio::test]
+async fn create_17_user_id_unknown() {
+    let server = server().await;
+    let path = format!("/api/v1/schedules?userId={NOWHERE}");
+    server.post(&path, &webhook(json!({}))).await.refuses(404, &format!("User with id {NOWHERE} does not exist"));
+}
+
+#[tokio::test]
+async fn create_18_owner_may_not_view() {
+    let server = server().await;
+    let body = webhook(json!({"identifier": "secret", "queryIdentifierMapKey": "9"}));
+    let path = format!("/api/v1/schedules?userId={}", sample::OUTER);
+    server.post(&path, &body).await.refuses(403, "Permission denied");
+    server.call("outer", "POST", "/api/v1/schedules", Some(&body)).await.refuses(403, "Permission denied");
+    server.call("hill", "POST", "/api/v1/schedules", Some(&webhook(json!({"identifier": "secret"})))).await.ok();
+}
+
+#[tokio::test]
+async fn create_19_rate() {
+    let server = server_with(pressrun_api::ApiConfig { requests_per_minute: 2, ..Default::default() }).await;
+    server.create(&json!({})).await;
+    server.get("/api/v1/nothing").await.refuses(404, "Not Found");
+    let answer = server.create(&webhook(json!({}))).await;
+    answer.refuses(429, "Too Many Requests");
+    assert!(answer.header("Retry-After").unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(answer.header("X-Omni-Waf-Action"), Some("block"));
+    server.call("hill", "GET", "/api/v1/schedules", None).await.ok();
+    server.call("nobody", "GET", "/api/v1/schedules", None).await.refuses(401, "Unauthorized: Missing or invalid API key");
+}
+
+#[tokio::test]
+async fn create_r10_formatting_and_limits_of_json_need_a_tile() {
+    refused(vec![
+        (webhook(json!({"enableFormatting": true})), 400, "queryIdentifierMapKey: Required"),
+        (webhook(json!({"overrideRowLimit": true})), 400, "queryIdentifierMapKey: Required"),
+        (webhook(json!({"format": "xlsx", "overrideRowLimit": "true"})), 400, "queryIdentifierMapKey: Required"),
+    ])
+    .await;
+    let server = server().await;
+    server.create(&webhook(json!({"format": "xlsx", "enableFormatting": true}))).await.ok();
+    server.create(&webhook(json!({"format": "csv", "overrideRowLimit": true, "maxRowLimit": 5}))).await.ok();
+    server.create(&webhook(json!({"format": "pdf", "overrideRowLimit": true}))).await.ok();
+}
+
+#[tokio::test]
+async fn create_d5_addresses_inside_are_refused_at_save() {
+    refused(vec![
+        (webhook(json!({"url": "http://127.0.0.1/x"})), 400, "url: 127.0.0.1 is not a public address"),
+        (
+            webhook(json!({"url": null, "destinationType": "sftp", "address": "127.0.0.1", "port": 22, "username": "b", "passwordUnencrypted": "p"})),
+            400,
+            "address: 127.0.0.1 is not a public address",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn create_p13_only_allowed_domains() {
+    let server = server().await;
+    server.files.0.lock().unwrap().organization.allowed_domains = vec!["blobsrus.com".into()];
+    server
+        .create(&mail(json!({})))
+        .await
+        .refuses(400, "recipients: iamagoodblob@myorg.co may not receive deliveries; addresses have to be in blobsrus.com");
+    server.create(&mail(json!({"recipients": ["X@BlobsRus.com"]}))).await.ok();
+}
+
+#[tokio::test]
+async fn create_t7_the_operators_floor_is_named() {
+    let floor = jiff::SignedDuration::from_hours(1);
+    let server = server_with(pressrun_api::ApiConfig { requests_per_minute: 0, cadence_floor: Some(floor), ..Default::default() }).await;
+    let answer = server.create(&webhook(json!({"schedule": "*/15 * ? * * *"}))).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.body["detail"].as_str().unwrap().starts_with("schedule: Schedule fires more often than once in 1h"), "{}", answer.text);
+    server.create(&webhook(json!({"schedule": "0 * ? * * *"}))).await.ok();
+}
+
+#[tokio::test]
+async fn create_p8_strangers_become_email_only_users_once_and_members_stay_members() {
+    let server = server().await;
+    let body = mail(json!({"recipients": ["New@myorg.co", "new@MYORG.co", {"email": "Blobby@blobsrus.com"}]}));
+    let id = server.create(&body).await.id();
+    server.create(&body).await.ok();
+    let people = server.get(&format!("/api/v1/schedules/{id}/recipients")).await;
+    let people = people.ok()["recipients"].as_array().unwrap();
+    assert_eq!(people.len(), 2);
+    assert_eq!(
+        (&people[0]["email"], &people[0]["emailOnly"], &people[0]["name"]),
+        (&json!("New@myorg.co"), &json!(true), &json!("New@myorg.co"))
+    );
+    assert_eq!(
+        (&people[1]["id"], &people[1]["emailOnly"], &people[1]["name"]),
+        (&json!(sample::HILL), &json!(false), &json!("Blobby Hill"))
+    );
+    assert_eq!(server.get("/api/v1/users/email-only").await.ok()["pageInfo"]["totalRecords"], 1);
+}
+
+#[tokio::test]
+async fn create_ignores_unknown_keys_and_names_ignored_options() {
+    let server = server().await;
+    let answer = server
+        .create(&webhook(
+            json!({"content": "dashboard", "fanOut": true, "subject": "x", "showContentLink": false, "hideHiddenFields": true}),
+        ))
+        .await;
+    assert_eq!(answer.ok()["message"], "Successfully created schedule");
+    assert_eq!(
+        answer.body["warnings"],
+        json!([
+            "hideHiddenFields is ignored: it has no effect with format json",
+            "subject is ignored: it has no effect with destination type webhook",
+            "fanOut is ignored: it has no effect with destination type webhook"
+        ])
+    );
+    let plain = server.create(&webhook(json!({"fanOut": "false"}))).await;
+    assert_eq!(plain.ok().as_object().unwrap().keys().collect::<Vec<_>>(), ["id", "message"]);
+}
+
+#[tokio::test]
+async fn create_knows_its_next_occurrence_and_wakes_the_engine() {
+    let server = server().await;
+    let id = server.create(&webhook(json!({"timezone": "America/New_York", "schedule": "00 09 ? * 2,3,4,5,6 *"}))).await.id();
+    let stored = server.stored(&id).await;
+    assert_eq!(stored.next_at, Some("2025-07-24T13:00:00Z".parse().unwrap()));
+    assert_eq!(stored.definition.cron, "00 09 ? * 2,3,4,5,6 *");
+    assert_eq!(stored.created_at, NOW.parse().unwrap());
+    server.wake.notified().await;
+    let never = server.create(&webhook(json!({"schedule": "0 0 1 1 ? 2001"}))).await.id();
+    assert_eq!(server.stored(&never).await.next_at, None);
+}
+
+#[tokio::test]
+async fn create_s8_test_now_queues_one_run_and_saves_nothing() {
+    let server = server().await;
+    let answer = server.create(&mail(json!({"testNow": "true"}))).await;
+    let run = server.get(&format!("/api/v1/runs/{}", answer.id())).await;
+    assert_eq!((&run.ok()["kind"], &run.body["state"]), (&json!("test"), &json!("queued")));
+    assert_eq!(server.get("/api/v1/schedules").await.ok()["pageInfo"]["totalRecords"], 0);
+    server.wake.notified().await;
+}
+
+#[tokio::test]
+async fn create_s3_answers_what_the_role_has_to_trust() {
+    let config = pressrun_api::ApiConfig {
+        requests_per_minute: 0,
+        deliverer_role_arn: Some("arn:aws:iam::9:role/pressrun".into()),
+        ..Default::default()
+    };
+    let server = server_with(config).await;
+    let body = webhook(
+        json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "my-bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::1:role/x"}),
+    );
+    let answer = server.create(&body).await;
+    assert_eq!(answer.ok()["delivererRoleArn"], "arn:aws:iam::9:role/pressrun");
+    assert_eq!(answer.body["externalId"], json!(sample::ORGANIZATION));
+}

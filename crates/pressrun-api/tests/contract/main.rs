@@ -1,0 +1,24 @@
+//! The HTTP contract through a real socket: one test a row of its error tables, its documented examples as printed, and no
+//! body that makes a 5xx.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(missing_docs, unreachable_pub, reason = "a test binary")]
+
+mod access;
+mod catalog;
+mod create;
+mod delete;
+mod examples;
+mod fuzz;
+mod hardening;
+mod harness;
+mod list;
+mod pause;
+mod read;
+mod recipients;
+mod runs;
+mod sample;
+mod transfer;
+mod transport;
+mod trigger;
+mod update;
+mod users;

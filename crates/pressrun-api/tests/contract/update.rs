@@ -1,0 +1,214 @@
+//! §5.9, design §12, A12, D13, T12, X4, X10.
+
+use pressrun_domain::destination::Destination;
+use pressrun_domain::id::WorkerId;
+use pressrun_domain::run::RunStatus;
+use pressrun_store::{BaselineChange, sample as stored};
+use serde_json::{Value, json};
+
+use crate::harness::{NOW, NOWHERE, Server, changed, mail, server, webhook};
+use crate::sample;
+
+/// Stores a baseline by running the schedule once.
+pub async fn baseline(server: &Server, id: &str) {
+    server.call("org", "POST", &format!("/api/v1/schedules/{id}/trigger"), None).await.ok();
+    let now = stored::at(NOW);
+    let claimed = server.store.claim(WorkerId::generate(), now, stored::at("2025-07-24T00:00:00Z"), 9).await.unwrap();
+    let claim = claimed.iter().find(|claim| claim.run.schedule_id.to_string() == id).expect("claimed");
+    let mut end = stored::end(RunStatus::Complete);
+    end.baselines = vec![BaselineChange { audience: String::new(), fingerprint: "f".into() }];
+    server.store.finish(&claim.lease, &end, now).await.unwrap();
+    assert!(server.store.baseline(id.parse().unwrap(), "").await.unwrap().is_some());
+}
+
+async fn kept(server: &Server, id: &str) -> bool {
+    server.store.baseline(id.parse().unwrap(), "").await.unwrap().is_some()
+}
+
+#[tokio::test]
+async fn update_left_out_fields_keep_their_value_and_null_clears() {
+    let server = server().await;
+    let body = mail(json!({"paperFormat": "a4", "filterConfig": {"region": "US", "status": "x"}, "conditionType": "RESULTS_PRESENT",
+        "conditionQueryMapKey": "1", "queryIdentifierMapKey": "2", "textBody": "Hi", "fanOut": true, "hideTitle": true}));
+    let id = server.create(&body).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    let before = server.stored(&id).await;
+    let answer = server.put(&path, &json!({"name": "Renamed", "schedule": "0 10 ? * * *", "testNow": true})).await;
+    assert_eq!(answer.ok(), &json!({"success": true, "scheduledTaskId": id}));
+    let mut expected = before.definition.clone();
+    expected.name = "Renamed".into();
+    expected.cron = "0 10 ? * * *".into();
+    let after = server.stored(&id).await;
+    assert_eq!(after.definition, expected);
+    assert_eq!(after.next_at, Some(stored::at("2025-07-24T10:00:00Z")), "T12");
+    let cleared = json!({"paperFormat": null, "filterConfig": null, "conditionType": null, "conditionQueryMapKey": null, "queryIdentifierMapKey": null,
+        "textBody": null, "fanOut": null, "hideTitle": null, "timezoneOverride": null});
+    let answer = server.put(&path, &cleared).await;
+    assert_eq!(answer.ok()["warnings"].as_array().unwrap().len(), 2, "{}", answer.text);
+    let definition = server.stored(&id).await.definition;
+    let email = definition.destination.email().unwrap();
+    assert_eq!((email.text_body.as_deref(), email.fan_out, email.recipients.len()), (None, false, 1));
+    assert!(definition.condition.is_none() && definition.tile.is_none() && definition.filters.is_empty());
+    assert_eq!((definition.options.paper_format, definition.options.hide_title), (None, false));
+}
+
+#[tokio::test]
+async fn update_without_a_body_changes_nothing() {
+    let server = server().await;
+    let id = server.create(&mail(json!({}))).await.id();
+    let before = server.stored(&id).await;
+    assert_eq!(server.put_empty(&format!("/api/v1/schedules/{id}")).await.ok(), &json!({"success": true, "scheduledTaskId": id}));
+    assert_eq!(server.stored(&id).await, before);
+}
+
+#[tokio::test]
+async fn update_error_rows_are_those_of_create() {
+    let server = server().await;
+    let id = server.create(&webhook(json!({}))).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    for (body, status, detail) in [
+        (json!([]), 400, "Expected object, received array"),
+        (json!({"name": null}), 400, "name: Expected string, received null"),
+        (
+            json!({"format": "doc"}),
+            400,
+            "format: Invalid enum value. Expected 'csv' | 'json' | 'link_only' | 'pdf' | 'png' | 'xlsx', received 'doc'",
+        ),
+        (json!({"destinationType": "email"}), 400, "recipients: Required"),
+        (json!({"schedule": "0 9 * * MON"}), 400, "schedule: Schedule is an invalid cron expression"),
+        (json!({"timezone": "PST"}), 400, "timezone: Time zone must be IANA valid."),
+        (json!({"hideTitle": true}), 400, "hideTitle can only be used with PDF or PNG formats"),
+        (json!({"paperFormat": "a4"}), 400, "Print options are not supported for this format"),
+        (
+            json!({"format": "pdf", "paperFormat": "fit_page", "singleColumnLayout": true}),
+            400,
+            "Single column layout and table expansion options are not supported for FIT_PAGE format.",
+        ),
+        (json!({"conditionType": "RESULTS_PRESENT"}), 400, "Alert conditions require a condition type and a condition query map key"),
+        (json!({"identifier": "nope"}), 404, "Document with identifier \"nope\" not found"),
+        (json!({"identifier": "draft"}), 400, "Analyses do not support dashboards."),
+        (json!({"identifier": "workbook"}), 400, "Document does not have a dashboard"),
+        (json!({"queryIdentifierMapKey": "9"}), 400, "Couldn't find query presentation for key: 9"),
+        (
+            json!({"filterConfig": {"x": 1}}),
+            400,
+            "Invalid filter keys found in schedule configuration: x. Available dashboard filter keys are: region, status.",
+        ),
+        (json!({"url": "http://127.0.0.1/"}), 400, "url: 127.0.0.1 is not a public address"),
+    ] {
+        server.put(&path, &body).await.refuses(status, detail);
+    }
+    server.put("/api/v1/schedules/x", &json!({})).await.refuses(400, "Bad Request: scheduleId: Invalid uuid");
+    server
+        .put(&format!("/api/v1/schedules/{NOWHERE}"), &json!({}))
+        .await
+        .refuses(404, &format!("Scheduled task with id {NOWHERE} does not exist"));
+    server.call("hill", "PUT", &path, Some(&json!({"name": "mine"}))).await.refuses(403, "Permission denied");
+}
+
+#[tokio::test]
+async fn update_moves_from_pages_to_data_and_says_what_it_drops() {
+    let server = server().await;
+    let id = server.create(&mail(json!({"paperFormat": "a4"}))).await.id();
+    let answer = server.put(&format!("/api/v1/schedules/{id}"), &json!({"format": "csv"})).await;
+    assert_eq!(answer.ok()["warnings"], json!(["the stored print options were dropped: format csv does not take them"]));
+}
+
+#[tokio::test]
+async fn update_changes_the_destination_and_keeps_a_pause() {
+    let server = server().await;
+    let id = server.create(&mail(json!({}))).await.id();
+    server.put_empty(&format!("/api/v1/schedules/{id}/pause")).await.ok();
+    let path = format!("/api/v1/schedules/{id}");
+    server.put(&path, &json!({"destinationType": "webhook", "webhookUrl": "https://a.example.com/x"})).await.ok();
+    let schedule = server.stored(&id).await;
+    assert_eq!((schedule.disabled_at, schedule.next_at), (Some(stored::at(NOW)), None));
+    assert!(matches!(schedule.definition.destination, Destination::Webhook(webhook) if webhook.url == "https://a.example.com/x"));
+}
+
+#[tokio::test]
+async fn update_x10_an_older_version_is_refused() {
+    let server = server().await;
+    let id = server.create(&mail(json!({}))).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    let tag = server.get(&path).await.header("ETag").expect("an ETag").to_owned();
+    let put = |tag: String, name: &str| {
+        let body = json!({ "name": name }).to_string();
+        server.request(reqwest::Method::PUT, &path).header("Authorization", "Bearer org").header("If-Match", tag).body(body)
+    };
+    let first = server.send(put(tag.clone(), "one")).await;
+    first.ok();
+    let text = "The schedule was changed since it was read; read it again and repeat the change";
+    server.send(put(tag, "two")).await.refuses(412, text);
+    server.send(put("nonsense".into(), "two")).await.refuses(412, text);
+    let now = first.header("ETag").expect("an ETag").to_owned();
+    assert_eq!(Some(now.as_str()), server.get(&path).await.header("ETag"));
+    server.send(put(now, "two")).await.ok();
+    server.send(put("*".into(), "three")).await.ok();
+}
+
+#[tokio::test]
+async fn update_a12_what_is_judged_resets_the_baseline_and_nothing_else_does() {
+    let server = server().await;
+    let id = server.create(&mail(json!({"conditionType": "RESULTS_CHANGED", "conditionQueryMapKey": "1"}))).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    for (change, stays) in [
+        (json!({"name": "n", "recipients": ["x@y.co"], "format": "csv", "schedule": "0 7 ? * * *"}), true),
+        (json!({"conditionQueryMapKey": "2"}), false),
+        (json!({"conditionType": "RESULTS_UNCHANGED"}), false),
+        (json!({"filterConfig": {"region": "EU"}}), false),
+        (json!({"timezoneOverride": "Asia/Tokyo"}), false),
+    ] {
+        baseline(&server, &id).await;
+        server.put(&path, &change).await.ok();
+        assert_eq!(kept(&server, &id).await, stays, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn update_x4_ends_a_system_disabling_whose_cause_is_gone() {
+    let server = server().await;
+    let id = crate::pause::system_disabled(&server).await;
+    server.put_empty(&format!("/api/v1/schedules/{id}")).await.ok();
+    let schedule = server.stored(&id).await;
+    assert_eq!((schedule.system_disabled, schedule.next_at), (None, Some(stored::at("2025-07-24T09:00:00Z"))));
+}
+
+#[tokio::test]
+async fn update_d13_a_password_stays_only_where_it_was_meant_for() {
+    let server = server().await;
+    let sftp = changed(
+        webhook(json!({"url": null, "format": "csv"})),
+        json!({"destinationType": "sftp", "address": "sftp.blobsrus.com", "port": 22, "username": "blobby", "passwordUnencrypted": "1am@g00dBL0b"}),
+    );
+    let id = server.create(&sftp).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    let password = async || match server.stored(&id).await.definition.destination {
+        Destination::Sftp(sftp) => sftp.password.map(|password| password.expose().to_owned()),
+        _ => None,
+    };
+    server.put(&path, &json!({"path": "in", "port": "2222"})).await.ok();
+    assert_eq!(password().await.as_deref(), Some("1am@g00dBL0b"));
+    for other in [json!({"address": "evil.example.com"}), json!({"username": "root"}), json!({"passwordUnencrypted": null})] {
+        server.put(&path, &other).await.refuses(400, "passwordUnencrypted: Required");
+    }
+    server.put(&path, &json!({"address": "new.example.com", "passwordUnencrypted": "other"})).await.ok();
+    assert_eq!(password().await.as_deref(), Some("other"));
+    for answer in [server.get(&path).await, server.get("/api/v1/schedules").await, server.get(&format!("{path}/recipients")).await] {
+        assert!(!answer.text.contains("other") && !answer.text.contains("1am@g00dBL0b"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn update_keeps_a_recipients_place_and_takes_the_owners_rights_for_a_new_document() {
+    let server = server().await;
+    let path = format!("/api/v1/schedules?userId={}", sample::OUTER);
+    let id = server.post(&path, &mail(json!({}))).await.id();
+    let place = |schedule: pressrun_domain::schedule::Schedule| schedule.definition.destination.email().unwrap().recipients[0].id;
+    let before = place(server.stored(&id).await);
+    let path = format!("/api/v1/schedules/{id}");
+    server.put(&path, &json!({"recipients": ["IAMAGOODBLOB@myorg.co", "b@c.de"]})).await.ok();
+    assert_eq!(place(server.stored(&id).await), before);
+    server.put(&path, &json!({"identifier": "secret"})).await.refuses(403, "Permission denied");
+    assert_eq!(server.get(&path).await.ok()["identifier"], Value::from("dashboard-abc123"));
+}
