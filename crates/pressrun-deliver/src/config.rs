@@ -149,9 +149,9 @@ impl Default for Deadlines {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            command: Duration::from_secs(60),
+            command: Duration::from_mins(1),
             transfer: Duration::from_mins(10),
-            webhook: Duration::from_secs(60),
+            webhook: Duration::from_mins(1),
         }
     }
 }

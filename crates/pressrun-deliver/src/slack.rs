@@ -54,7 +54,7 @@ impl SlackDeliverer<'_> {
         };
         let mut words = parcel.message.text.clone();
         if let Some(link) = parcel.message.link.as_deref().filter(|link| !words.contains(*link)) {
-            words = format!("{words}\n{link}").trim_start().to_owned();
+            words = if words.is_empty() { link.to_owned() } else { format!("{words}\n{link}") };
         }
         match &parcel.artifact {
             None => {

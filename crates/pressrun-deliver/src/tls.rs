@@ -10,7 +10,7 @@ use crate::config::ConfigError;
 /// TLS for clients: `ring`, TLS 1.2 and up, host names checked.
 pub(crate) fn client(extra_roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, ConfigError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(system_roots());
     for root in extra_roots {
         roots.add(CertificateDer::from(root.clone())).map_err(ConfigError::Root)?;
     }
@@ -20,4 +20,10 @@ pub(crate) fn client(extra_roots: &[Vec<u8>]) -> Result<Arc<ClientConfig>, Confi
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// The system's authorities, without those that cannot be read: one odd certificate must not stop all mail.
+pub(crate) fn system_roots() -> impl Iterator<Item = CertificateDer<'static>> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    found.into_iter().filter(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok())
 }

@@ -2,6 +2,7 @@
 //! server framework cannot be made to hang, to drip or to cut an answer in the middle.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -223,7 +224,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, state: &State) {
     }
     let mut head = format!("HTTP/1.1 {} Scripted\r\nConnection: close\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(head, "{name}: {value}\r\n");
     }
     head.push_str("\r\n");
     let _ = stream.write_all(head.as_bytes()).await;

@@ -417,7 +417,8 @@ impl Dialogue {
 
     async fn say(&mut self, line: &str) -> Result<(), Over> {
         self.wire.write_all(format!("{line}\r\n").as_bytes()).await?;
-        Ok(self.wire.flush().await?)
+        self.wire.flush().await?;
+        Ok(())
     }
 
     async fn hear(&mut self) -> Result<String, Over> {

@@ -289,7 +289,7 @@ mod tests {
             ("http://hooks.internal", None),
             ("", None),
         ] {
-            assert_eq!(text.parse::<AllowRule>().ok().map(|rule| rule.to_string()).as_deref(), expected, "{text}");
+            assert_eq!(text.parse::<AllowRule>().ok().map(|found| format!("{found}")).as_deref(), expected, "{text}");
         }
     }
 

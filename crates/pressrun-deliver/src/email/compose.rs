@@ -61,8 +61,8 @@ pub(super) async fn compose(
     if let Some((name, bytes)) = &pieces.too_large {
         let note = format!(
             "{name} is not attached: it has {}, and at most {} may be sent by mail.",
-            mebibytes(*bytes),
-            mebibytes(max_attachment_bytes)
+            readable_size(*bytes),
+            readable_size(max_attachment_bytes)
         );
         rich = html::with_note(&rich, &note, parcel.message.link.as_deref());
         text = format!("{}\n\n{note}\n{}", text.trim_end(), parcel.message.link.as_deref().unwrap_or_default());
@@ -194,6 +194,6 @@ fn clean_body(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).collect()
 }
 
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / 1_048_576.0)
+fn readable_size(bytes: u64) -> String {
+    if bytes < 1_048_576 { format!("{bytes} bytes") } else { format!("{:.1} MiB", bytes as f64 / 1_048_576.0) }
 }

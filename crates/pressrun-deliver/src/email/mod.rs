@@ -120,7 +120,7 @@ mod tests {
             ("blob", None),
             ("", None),
         ] {
-            assert_eq!(recipient(text).map(|address| address.to_string()).as_deref(), expected, "{text:?}");
+            assert_eq!(recipient(text).map(|found| format!("{found}")).as_deref(), expected, "{text:?}");
         }
     }
 

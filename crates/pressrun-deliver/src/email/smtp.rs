@@ -22,6 +22,7 @@ use url::Host;
 use crate::config::{ConfigError, Deadlines, SmtpTls};
 use crate::http::{Http, Owner, chain};
 use crate::outcome::{accepted, presentable, rejected, retry};
+use crate::tls;
 
 /// Open connections kept for the next mail.
 const IDLE_MAX: usize = 8;
@@ -53,7 +54,7 @@ impl Relay {
     pub(super) fn new(
         host: String,
         port: u16,
-        tls: SmtpTls,
+        encryption: SmtpTls,
         credentials: Option<(String, Secret)>,
         extra_roots: &[Vec<u8>],
         http: Http,
@@ -61,11 +62,12 @@ impl Relay {
     ) -> Result<Self, ConfigError> {
         let parsed = Host::parse(&host).map_err(|_| ConfigError::MailHost(host.clone()))?;
         let mut builder = TlsParameters::builder(host);
-        for root in extra_roots.iter().cloned().chain(system_roots()) {
+        let system = tls::system_roots().map(|certificate| certificate.as_ref().to_vec());
+        for root in extra_roots.iter().cloned().chain(system) {
             builder = builder.add_root_certificate(Certificate::from_der(root).map_err(ConfigError::MailTls)?);
         }
         let parameters = builder.build_rustls().map_err(ConfigError::MailTls)?;
-        Ok(Self { host: parsed, port, tls, parameters, credentials, http, deadlines, idle: Mutex::new(Vec::new()) })
+        Ok(Self { host: parsed, port, tls: encryption, parameters, credentials, http, deadlines, idle: Mutex::new(Vec::new()) })
     }
 
     /// Sends one message to one recipient.
@@ -78,7 +80,7 @@ impl Relay {
 
     async fn attempt(&self, from: &Address, to: &Address, message: &[u8]) -> Result<String, Outcome> {
         let mut line = self.line().await?;
-        let options = self.mail_options(&line, from, to, message)?;
+        let options = Self::mail_options(&line, from, to, message)?;
         let command = self.deadlines.command;
         self.step("MAIL FROM", command, line.connection.command(Mail::new(Some(from.clone()), options))).await?;
         if let Err(refused) = self.step("RCPT TO", command, line.connection.command(Rcpt::new(to.clone(), vec![]))).await {
@@ -95,7 +97,7 @@ impl Relay {
     }
 
     /// 8BITMIME and SMTPUTF8 where the message or an address needs them (RFC 6152, 6531).
-    fn mail_options(&self, line: &Line, from: &Address, to: &Address, message: &[u8]) -> Result<Vec<MailParameter>, Outcome> {
+    fn mail_options(line: &Line, from: &Address, to: &Address, message: &[u8]) -> Result<Vec<MailParameter>, Outcome> {
         let server = line.connection.server_info();
         let mut options = Vec::new();
         let plain = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
@@ -201,8 +203,4 @@ fn hello() -> ClientId {
 fn spoken(answer: &Response) -> String {
     let lines: Vec<&str> = answer.message().collect();
     format!("{} {}", answer.code(), lines.join(" "))
-}
-
-fn system_roots() -> impl Iterator<Item = Vec<u8>> {
-    rustls_native_certs::load_native_certs().certs.into_iter().map(|certificate| certificate.as_ref().to_vec())
 }

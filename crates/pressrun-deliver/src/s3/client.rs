@@ -1,5 +1,7 @@
 //! Put, and put in parts.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use hyper::Request;
 use hyper::header::ETAG;
@@ -80,7 +82,7 @@ impl Bucket<'_> {
             let answer = self.send("part", "PUT", &place, &sha256, None, body).await?;
             let tag =
                 answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).ok_or_else(|| retry("s3: part: the answer has no ETag"))?;
-            list.push_str(&format!("<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", escaped(tag)));
+            let _ = write!(list, "<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", escaped(tag));
         }
         if sent != file.bytes {
             return Err(retry(format!("s3: the artifact has {sent} bytes instead of {}", file.bytes)));

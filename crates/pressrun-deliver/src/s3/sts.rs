@@ -36,10 +36,10 @@ impl Roles {
         now: Timestamp,
     ) -> Result<S3Credentials, Outcome> {
         let place = (role.to_owned(), region.to_owned());
-        if let Some((credentials, until)) = self.0.lock().await.get(&place) {
-            if now.checked_add(SPARE).is_ok_and(|soon| soon < *until) {
-                return Ok(credentials.clone());
-            }
+        if let Some((credentials, until)) = self.0.lock().await.get(&place)
+            && now.checked_add(SPARE).is_ok_and(|soon| soon < *until)
+        {
+            return Ok(credentials.clone());
         }
         let (credentials, until) = ask(config, role, region, http, deadlines, now).await?;
         let mut known = self.0.lock().await;

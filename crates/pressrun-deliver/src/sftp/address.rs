@@ -59,7 +59,7 @@ mod tests {
             ("sftp://", None),
             ("", None),
         ] {
-            assert_eq!(parse_sftp_address(text).ok().map(|host| host.to_string()).as_deref(), expected, "{text:?}");
+            assert_eq!(parse_sftp_address(text).ok().map(|found| format!("{found}")).as_deref(), expected, "{text:?}");
         }
     }
 }

@@ -74,7 +74,7 @@ pub(crate) fn final_name(parcel: &Parcel) -> String {
     };
     let mut safe: String = name.chars().map(|c| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c }).collect();
     if safe.trim_matches('.').is_empty() {
-        safe = "delivery".to_owned();
+        "delivery".clone_into(&mut safe);
     }
     safe
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::SftpSettings;
+use pressrun_domain::secret::Secret;
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
 use russh::keys::{Algorithm, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, decode_secret_key};
 use russh::{Disconnect, MethodKind, Preferred};
@@ -157,7 +158,7 @@ enum Credential {
 impl Credential {
     fn of(settings: &SftpSettings) -> Result<Self, Outcome> {
         if let Some(key) = &settings.private_key {
-            let passphrase = settings.passphrase.as_ref().map(|secret| secret.expose());
+            let passphrase = settings.passphrase.as_ref().map(Secret::expose);
             return match decode_secret_key(key.expose(), passphrase) {
                 Ok(key) => Ok(Self::Key(Arc::new(key))),
                 Err(russh::keys::Error::KeyIsEncrypted) => Err(rejected("sftp: the private key is encrypted; give its passphrase")),

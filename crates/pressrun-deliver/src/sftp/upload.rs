@@ -30,13 +30,11 @@ pub(crate) enum Content {
 impl Content {
     /// The artifact; for link_only a small JSON document with `url` (R1).
     pub(crate) fn of(parcel: &Parcel) -> Result<Self, String> {
-        match &parcel.artifact {
-            Some(artifact) => Ok(Self::File { path: artifact.path.clone(), bytes: artifact.bytes }),
-            None => {
-                let link = parcel.message.link.as_deref().ok_or("there is neither a file nor a link to send")?;
-                Ok(Self::Text(format!("{}\n", serde_json::json!({ "url": link }))))
-            }
+        if let Some(artifact) = &parcel.artifact {
+            return Ok(Self::File { path: artifact.path.clone(), bytes: artifact.bytes });
         }
+        let link = parcel.message.link.as_deref().ok_or("there is neither a file nor a link to send")?;
+        Ok(Self::Text(format!("{}\n", serde_json::json!({ "url": link }))))
     }
 
     fn len(&self) -> u64 {

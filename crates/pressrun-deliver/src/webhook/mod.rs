@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod sign;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -101,7 +102,7 @@ fn header_text(text: &str) -> String {
         if (byte.is_ascii_graphic() || byte == b' ') && byte != b'%' {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out.trim().to_owned()

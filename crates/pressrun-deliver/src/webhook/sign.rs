@@ -31,7 +31,13 @@ pub fn signature(secrets: &[Secret], id: &str, timestamp: i64, body: &[u8]) -> S
 /// The same over a body that is partly a file; reads the file once.
 pub(super) async fn sign_payload(secrets: &[Secret], id: &str, timestamp: i64, payload: &Payload) -> io::Result<String> {
     let mut macs: Vec<_> = secrets.iter().filter_map(mac).map(|mac| mac.chain_update(format!("{id}.{timestamp}."))).collect();
-    payload.for_each(|piece| macs.iter_mut().for_each(|mac| mac.update(piece))).await?;
+    payload
+        .for_each(|piece| {
+            for mac in &mut macs {
+                mac.update(piece);
+            }
+        })
+        .await?;
     Ok(finish(macs))
 }
 

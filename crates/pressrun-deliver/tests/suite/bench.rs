@@ -65,7 +65,7 @@ impl Bench {
 
     /// A csv of a few kilobytes.
     pub(crate) fn csv(&self) -> Parcel {
-        let rows: String = (0..400).map(|n| format!("{n},\"Umsätze {n}\"\r\n")).collect();
+        let rows = (0..400).fold(String::new(), |rows, n| rows + &format!("{n},\"Umsätze {n}\"\r\n"));
         let file = self.file("Orders.csv", "text/csv", format!("id,name\r\n{rows}").as_bytes());
         self.parcel(Format::Csv, Some(file))
     }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use pressrun_deliver::{Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, Delivered, MailConfig, Parcel, S3Config, S3Credentials, SlackConfig, SmtpTls};
+use pressrun_deliver::{
+    Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, Delivered, MailConfig, Parcel, S3Config, S3Credentials, SlackConfig, SmtpTls,
+};
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Destination, S3Settings, SlackRecipientType, SlackSettings};
 use pressrun_domain::secret::Secret;
@@ -89,7 +91,12 @@ async fn mail_case(bench: &Bench, mood: Mood) -> Case {
 
 async fn webhook_case(bench: &Bench, mood: Mood) -> Case {
     let receiver = http(mood, "ok").await;
-    Case { destination: webhook(receiver.url("/"), &[SECRET]), carriers: carriers(|_| {}), parcel: bench.csv(), remote: Remote::Http(receiver) }
+    Case {
+        destination: webhook(receiver.url("/"), &[SECRET]),
+        carriers: carriers(|_| {}),
+        parcel: bench.csv(),
+        remote: Remote::Http(receiver),
+    }
 }
 
 async fn sftp_case(bench: &Bench, mood: Mood) -> Case {

@@ -39,7 +39,9 @@ async fn d10_a_file_goes_up_in_three_calls_with_its_text() {
     assert_eq!(requests[1].header("authorization"), None, "the token goes to the API only");
     assert_eq!(
         requests[2].text(),
-        format!("{{\"files\":[{{\"id\":\"F1\",\"title\":\"Orders.pdf\"}}],\"channel_id\":\"C0123\",\"initial_comment\":\"Here are the daily sales!\\n{LINK}\"}}")
+        format!(
+            "{{\"files\":[{{\"id\":\"F1\",\"title\":\"Orders.pdf\"}}],\"channel_id\":\"C0123\",\"initial_comment\":\"Here are the daily sales!\\n{LINK}\"}}"
+        )
     );
     assert_eq!(requests[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
 }
@@ -51,7 +53,10 @@ async fn d10_a_person_gets_a_direct_message_and_i6_the_same_id_on_every_attempt(
     let mut parcel = bench.link_only();
     parcel.target = "U0456".into();
     for _ in 0..2 {
-        receiver.push([HttpAnswer::new(200, "{\"ok\":true,\"channel\":{\"id\":\"D9\"}}"), HttpAnswer::new(200, "{\"ok\":true,\"ts\":\"1.2\"}")]);
+        receiver.push([
+            HttpAnswer::new(200, "{\"ok\":true,\"channel\":{\"id\":\"D9\"}}"),
+            HttpAnswer::new(200, "{\"ok\":true,\"ts\":\"1.2\"}"),
+        ]);
         assert_eq!(accepted(&carriers.deliver(&direct(), &parcel, now()).await), "message 1.2 in D9");
     }
     let requests = receiver.requests();
