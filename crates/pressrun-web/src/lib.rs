@@ -1,1 +1,52 @@
-//! Server-rendered pages.
+//! Server-rendered pages: schedules, runs, dashboards, and the way off a mailing list.
+//!
+//! Every page is an askama template over a plain struct; there is no script, and nothing is loaded from elsewhere. Text is escaped
+//! by the templates; the only HTML taken as it is are the tile fragments that our own renderer made (V12).
+//!
+//! - `viewer`: who looks, and what that person may see; the session cookie is in `session`.
+//! - `pages`: one file a page: parse, ask the store, present.
+//! - `words`: instants, states and reasons in words; `place`: destinations without their secrets.
+//! - `secure`: headers of every answer, and where a form may come from.
+//!
+//! To add a page: a template, a struct that derives `Template`, a handler in `pages`, a line in [`router`].
+
+mod page;
+mod pages;
+mod place;
+mod secure;
+mod session;
+mod state;
+mod viewer;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
+use axum::routing::{get, post};
+
+pub use state::{DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine, WebState};
+
+/// Most bytes of a form.
+const FORM_LIMIT: usize = 16 * 1024;
+
+/// Every page, under the root. It has no fallback, so that it can be merged with the API's routes.
+pub fn router(state: WebState) -> Router {
+    use pages::{artifact, assets, dashboard, dashboards, run, schedule, schedules, sign_in, unsubscribe};
+    Router::new()
+        .route("/", get(schedules::home))
+        .route("/sign-in", get(sign_in::form).post(sign_in::enter))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/schedules", get(schedules::page))
+        .route("/schedules/{id}", get(schedule::page))
+        .route("/runs/{id}", get(run::page))
+        .route("/runs/{id}/artifacts/{sha256}", get(artifact::download))
+        .route("/dashboards", get(dashboards::page))
+        .route("/dashboards/{identifier}", get(dashboard::page))
+        .route("/unsubscribe/{schedule}/{recipient}/{signature}", get(unsubscribe::ask).post(unsubscribe::remove))
+        .route("/assets/style.css", get(assets::style))
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
+        .layer(map_response(secure::headers))
+        .with_state(Arc::new(state))
+}

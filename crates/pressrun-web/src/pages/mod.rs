@@ -1,0 +1,12 @@
+//! One file a page.
+
+pub(crate) mod artifact;
+pub(crate) mod assets;
+pub(crate) mod dashboard;
+pub(crate) mod dashboards;
+pub(crate) mod filters;
+pub(crate) mod run;
+pub(crate) mod schedule;
+pub(crate) mod schedules;
+pub(crate) mod sign_in;
+pub(crate) mod unsubscribe;

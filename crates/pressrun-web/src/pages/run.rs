@@ -1,0 +1,197 @@
+//! One run: what happened when, tile by tile and recipient by recipient (S12).
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
+use pressrun_domain::id::RunId;
+use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord};
+
+use crate::page::{Frame, PageError, show};
+use crate::state::WebState;
+use crate::viewer::Viewer;
+use crate::words::{self, Chip, When};
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct Page {
+    frame: Frame,
+    name: String,
+    schedule: Option<String>,
+    when: When,
+    kind: &'static str,
+    state: Chip,
+    why: String,
+    dst: &'static str,
+    took: Option<String>,
+    warnings: Vec<String>,
+    conditions: Vec<Condition>,
+    deliveries: Vec<Piece>,
+    tiles: Vec<Tile>,
+    artifacts: Vec<File>,
+    timeline: Vec<Event>,
+}
+
+struct Condition {
+    tile: String,
+    audience: String,
+    judgement: Chip,
+    detail: String,
+}
+
+struct Piece {
+    target: String,
+    state: Chip,
+    detail: String,
+    subject: String,
+    file: Option<File>,
+    attempts: Vec<Try>,
+}
+
+struct Try {
+    number: u32,
+    when: When,
+    took: String,
+    outcome: Chip,
+    answer: String,
+}
+
+struct Tile {
+    title: String,
+    audience: String,
+    rows: String,
+    took: String,
+    error: Option<String>,
+    truncated: bool,
+}
+
+struct File {
+    name: String,
+    audience: String,
+    facts: String,
+    sha256: String,
+    /// Where it can be had, for those who may.
+    href: Option<String>,
+}
+
+struct Event {
+    when: When,
+    event: String,
+    detail: Option<String>,
+}
+
+/// A run that `viewer` may read.
+pub(crate) async fn readable(state: &WebState, viewer: &Viewer, id: &str) -> Result<Run, PageError> {
+    const WHAT: &str = "run";
+    let id: RunId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
+    state.store.run(id).await?.filter(|run| viewer.may_read(&run.definition)).ok_or(PageError::NotFound(WHAT))
+}
+
+/// `GET /runs/{id}`.
+pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Path(id): Path<String>) -> Result<Response, PageError> {
+    let run = readable(&state, &viewer, &id).await?;
+    let deliveries = state.store.deliveries(run.id).await?;
+    let now = state.clock.now();
+    let zone = words::zone(&run.definition.timezone);
+    // A file holds what its audience may see, which can be more than what the viewer may.
+    let open = viewer.may_manage(run.definition.owner);
+    let title_of = |key: &pressrun_domain::id::TileKey| {
+        let dashboard = viewer.catalog.documents.get(&run.definition.identifier).and_then(|document| document.dashboard.as_ref());
+        dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| key.to_string(), |tile| tile.title.clone())
+    };
+    let file = |artifact: &ArtifactRecord| file(artifact, &run, open);
+    let took = match (&run.state, run.started_at) {
+        (RunState::Ended { at, .. }, Some(started)) => Some(words::length(at.duration_since(started))),
+        (RunState::Running { .. }, Some(started)) => Some(words::length(now.duration_since(started))),
+        _ => None,
+    };
+    Ok(show(StatusCode::OK, &Page {
+        frame: Frame::new(format!("Run of {}", run.definition.name), &viewer, "schedules"),
+        name: run.definition.name.clone(),
+        schedule: (run.kind != RunKind::Test).then(|| run.schedule_id.to_string()),
+        when: words::when(run.scheduled_for, &zone, now),
+        kind: words::kind(run.kind),
+        state: words::state(&run.state),
+        why: words::why(&run, &zone, now),
+        dst: run.dst.as_deref().map_or("", words::dst),
+        took,
+        warnings: run.record.warnings.clone(),
+        conditions: run.record.conditions.iter().map(|judged| condition(judged, title_of(&judged.tile))).collect(),
+        deliveries: deliveries.iter().map(|delivery| piece(delivery, file, &zone, now)).collect(),
+        tiles: run.record.tiles.iter().map(tile).collect(),
+        artifacts: run.record.artifacts.iter().map(file).collect(),
+        timeline: run
+            .record
+            .timeline
+            .iter()
+            .map(|entry| Event { when: words::when_exactly(entry.at, &zone, now), event: entry.event.clone(), detail: entry.detail.clone() })
+            .collect(),
+    }))
+}
+
+fn condition(judged: &ConditionRecord, tile: String) -> Condition {
+    let mut detail = words::count(judged.rows, "row");
+    if let (Some(added), Some(removed)) = (judged.added, judged.removed) {
+        detail = format!("{detail}; {added} new, {removed} gone");
+    }
+    Condition { tile, audience: judged.audience.clone(), judgement: words::judgement(judged.judgement), detail }
+}
+
+fn piece(delivery: &Delivery, file: impl Fn(&ArtifactRecord) -> File, zone: &TimeZone, now: Timestamp) -> Piece {
+    let detail = match &delivery.state {
+        DeliveryState::Pending { not_before } if *not_before > now => format!("next attempt {}", words::relative(*not_before, now)),
+        DeliveryState::Pending { .. } => "next attempt as soon as a worker is free".to_owned(),
+        DeliveryState::Accepted { at } => words::when_exactly(*at, zone, now).text,
+        DeliveryState::Failed { reason, .. } | DeliveryState::Skipped { reason } => words::reason(reason),
+    };
+    Piece {
+        target: delivery.target.clone(),
+        state: words::delivery(&delivery.state),
+        detail,
+        subject: delivery.message.subject.clone(),
+        file: delivery.artifact.as_ref().map(file),
+        attempts: delivery.attempts.iter().map(|attempt| attempted(attempt, zone, now)).collect(),
+    }
+}
+
+fn attempted(attempt: &Attempt, zone: &TimeZone, now: Timestamp) -> Try {
+    let (outcome, answer) = words::outcome(attempt.outcome.as_ref(), zone, now);
+    Try {
+        number: attempt.number,
+        when: words::when_exactly(attempt.started_at, zone, now),
+        took: attempt.ended_at.map_or_else(|| "–".to_owned(), |ended| words::length(ended.duration_since(attempt.started_at))),
+        outcome,
+        answer,
+    }
+}
+
+fn tile(record: &TileRecord) -> Tile {
+    Tile {
+        title: record.title.clone(),
+        audience: record.audience.clone(),
+        rows: words::count(record.rows, "row"),
+        took: words::milliseconds(record.ms),
+        error: record.error.clone(),
+        truncated: record.truncated,
+    }
+}
+
+fn file(artifact: &ArtifactRecord, run: &Run, open: bool) -> File {
+    let mut facts = vec![words::size(artifact.bytes)];
+    if artifact.pages > 0 {
+        facts.push(words::count(u64::from(artifact.pages), "page"));
+    }
+    facts.push(format!("made in {}", words::milliseconds(artifact.ms)));
+    File {
+        name: artifact.name.clone(),
+        audience: artifact.audience.clone(),
+        facts: facts.join(", "),
+        sha256: artifact.sha256.clone(),
+        href: open.then(|| format!("/runs/{}/artifacts/{}", run.id, artifact.sha256)),
+    }
+}

@@ -1,0 +1,207 @@
+//! One schedule: what it does, when it fires next, and what came of every occurrence.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pressrun_cron::{CronExpression, DstNote};
+use pressrun_domain::id::ScheduleId;
+use pressrun_domain::output::{Format, OutputOptions};
+use pressrun_domain::run::{Run, RunState};
+use pressrun_domain::schedule::{Definition, Schedule};
+use serde::Deserialize;
+
+use super::filters;
+use super::schedules::{Pager, page_number};
+use crate::page::{Frame, PageError, show};
+use crate::place::{self, Line};
+use crate::state::WebState;
+use crate::viewer::Viewer;
+use crate::words::{self, Chip, When};
+
+/// Runs a page.
+const PAGE_SIZE: u32 = 25;
+/// How many of the next instants are shown.
+const UPCOMING: usize = 5;
+
+/// What is asked for.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Asked {
+    page: String,
+}
+
+#[derive(Template)]
+#[template(path = "schedule.html")]
+struct Page {
+    frame: Frame,
+    name: String,
+    identifier: String,
+    dashboard: Option<String>,
+    activity: Chip,
+    switched_off: Option<String>,
+    active: bool,
+    rhythm: String,
+    lines: Vec<Line>,
+    upcoming: Vec<Upcoming>,
+    zone: String,
+    history: Vec<Past>,
+    total: String,
+    pager: Pager,
+}
+
+struct Upcoming {
+    when: When,
+    note: Option<String>,
+}
+
+struct Past {
+    id: String,
+    when: When,
+    kind: &'static str,
+    state: Chip,
+    why: String,
+    dst: &'static str,
+    took: Option<String>,
+    ran: bool,
+}
+
+/// `GET /schedules/{id}`.
+pub(crate) async fn page(
+    State(state): State<Arc<WebState>>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
+    const WHAT: &str = "schedule";
+    let id: ScheduleId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
+    let schedule = state.store.schedule(id).await?.filter(|schedule| viewer.may_read(&schedule.definition)).ok_or(PageError::NotFound(WHAT))?;
+    let page = page_number(&asked.page);
+    let runs = state.store.list_runs(Some(id), page, PAGE_SIZE).await?;
+    let now = state.clock.now();
+    let definition = &schedule.definition;
+    let zone = words::zone(&definition.timezone);
+    let cron = definition.cron.parse::<CronExpression>().ok();
+    let document = viewer.catalog.documents.get(&definition.identifier);
+    Ok(show(StatusCode::OK, &Page {
+        frame: Frame::new(&definition.name, &viewer, "schedules"),
+        name: definition.name.clone(),
+        identifier: definition.identifier.0.clone(),
+        dashboard: document.filter(|document| viewer.may_view(document)).map(|document| document.name.clone()),
+        activity: words::activity(&schedule),
+        switched_off: switched_off(&schedule, &zone, now),
+        active: schedule.is_active(),
+        rhythm: cron.as_ref().map_or_else(|| definition.cron.clone(), CronExpression::describe),
+        lines: lines(definition, &viewer),
+        upcoming: cron.map(|cron| upcoming(&cron, &zone, now)).unwrap_or_default(),
+        zone: definition.timezone.clone(),
+        total: words::count(runs.total, "occurrence"),
+        pager: Pager::new(page, runs.total, PAGE_SIZE, &[]),
+        history: runs.rows.iter().map(|run| past(run, &zone, now)).collect(),
+    }))
+}
+
+fn switched_off(schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Option<String> {
+    if let Some(off) = schedule.system_disabled {
+        let at = words::when(off.at, zone, now).text;
+        return Some(format!("Pressrun switched this schedule off on {at}: {}.", words::disabled_reason(off.reason)));
+    }
+    schedule.disabled_at.map(|at| format!("Paused since {}.", words::when(at, zone, now).text))
+}
+
+fn upcoming(cron: &CronExpression, zone: &TimeZone, now: Timestamp) -> Vec<Upcoming> {
+    let next = cron.occurrences(now, zone).take(UPCOMING);
+    next.map(|occurrence| Upcoming {
+        when: words::when(occurrence.at, zone, now),
+        note: occurrence.dst.map(|note| match note {
+            DstNote::Gap => format!("{} does not exist that day, because the clock goes forward; it fires when the gap ends", occurrence.local.strftime("%H:%M")),
+            DstNote::Fold => format!("{} happens twice that day, because the clock goes back", occurrence.local.strftime("%H:%M")),
+        }),
+    })
+    .collect()
+}
+
+/// The definition line by line, without secrets.
+fn lines(definition: &Definition, viewer: &Viewer) -> Vec<Line> {
+    let dashboard = viewer.catalog.documents.get(&definition.identifier).and_then(|document| document.dashboard.as_ref());
+    let tile = |key| dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| format!("{key}"), |tile| tile.title.clone());
+    let owner = viewer.catalog.member(definition.owner.0).map_or_else(|| "somebody who is gone".to_owned(), |member| member.name.clone());
+    let mut lines = vec![
+        Line::new("Owner", owner),
+        Line::new("Cron", definition.cron.clone()),
+        Line::new("Time zone", definition.timezone.clone()),
+        Line::new("Format", format_words(definition)),
+    ];
+    if let Some(zone) = &definition.timezone_override {
+        lines.push(Line::new("Query zone", zone.clone()));
+    }
+    if let Some(key) = &definition.tile {
+        lines.push(Line::new("Only the tile", tile(key)));
+    }
+    if let Some(condition) = &definition.condition {
+        lines.push(Line::new("Alert", format!("{} in “{}”", words::condition(condition.kind), tile(&condition.tile))));
+    }
+    for (key, expression) in &definition.filters {
+        let filter = dashboard.and_then(|dashboard| dashboard.filters.get(key));
+        if filter.is_some_and(|filter| filter.hidden) && !viewer.may_manage(definition.owner) {
+            continue;
+        }
+        let label = filter.map_or(key.as_str(), |filter| filter.label.as_str());
+        lines.push(Line::new("Filter", format!("{label} {}", filters::words(expression))));
+    }
+    if definition.kill_jobs_on_failure {
+        lines.push(Line::new("On failure", "stops when one query fails"));
+    }
+    lines.extend(place::lines(&definition.destination, &viewer.catalog, viewer.may_manage(definition.owner)));
+    lines
+}
+
+/// Format and the options that are not the default.
+fn format_words(definition: &Definition) -> String {
+    let options = &definition.options;
+    let default = OutputOptions::default();
+    let mut words = vec![definition.format.to_string()];
+    let mut say = |said: bool, text: &str| {
+        if said {
+            words.push(text.to_owned());
+        }
+    };
+    if definition.format.is_visual() {
+        say(options.hide_title, "no title");
+        say(options.single_column_layout, "single column");
+        say(options.expand_tables_to_show_all_rows, "expanded tables");
+    } else if definition.format != Format::LinkOnly {
+        say(options.hide_hidden_fields, "without hidden columns");
+        say(options.enable_formatting, "formatted values");
+        say(options.override_row_limit, &options.max_row_limit.map_or_else(|| "no row limit".to_owned(), |rows| format!("up to {rows} rows")));
+    }
+    say(options.show_filters != default.show_filters, "no filter line");
+    say(options.show_content_link != default.show_content_link, "no link");
+    if definition.format == Format::Pdf {
+        let paper = options.paper_format.map(|paper| paper.as_str().to_owned());
+        let turned = options.paper_orientation.map(|turned| turned.as_str().to_owned());
+        words.extend([paper, turned].into_iter().flatten());
+    }
+    words.join(", ")
+}
+
+fn past(run: &Run, zone: &TimeZone, now: Timestamp) -> Past {
+    let took = match (&run.state, run.started_at) {
+        (RunState::Ended { at, .. }, Some(started)) => Some(words::length(at.duration_since(started))),
+        _ => None,
+    };
+    Past {
+        id: run.id.to_string(),
+        when: words::when(run.scheduled_for, zone, now),
+        kind: words::kind(run.kind),
+        state: words::state(&run.state),
+        why: words::why(run, zone, now),
+        dst: run.dst.as_deref().map_or("", words::dst),
+        took,
+        ran: !matches!(run.state, RunState::Skipped { .. }),
+    }
+}

@@ -1,0 +1,150 @@
+//! Destinations for reading: what they are, never their secrets (D13).
+
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::destination::{Destination, SlackRecipientType};
+use pressrun_store::ListRow;
+use url::Url;
+
+/// One line of a definition.
+pub(crate) struct Line {
+    /// What it is.
+    pub(crate) label: &'static str,
+    /// Its value.
+    pub(crate) value: String,
+}
+
+impl Line {
+    pub(crate) fn new(label: &'static str, value: impl Into<String>) -> Self {
+        Self { label, value: value.into() }
+    }
+}
+
+/// The destination in a few words, for the list.
+pub(crate) fn summary(row: &ListRow) -> String {
+    match &row.schedule.definition.destination {
+        Destination::Email(mail) => {
+            let people = u64::try_from(row.recipient_count).unwrap_or(0);
+            let people = crate::words::count(people, "recipient");
+            match mail.groups.len() as u64 {
+                0 => format!("Email · {people}"),
+                groups => format!("Email · {people}, {}", crate::words::count(groups, "group")),
+            }
+        }
+        Destination::Sftp(sftp) => format!("SFTP · {}", bare_host(&sftp.address)),
+        Destination::Webhook(hook) => format!("Webhook · {}", host(&hook.url)),
+        Destination::Slack(slack) => match slack.recipient_type {
+            SlackRecipientType::Channel => "Slack · channel".to_owned(),
+            SlackRecipientType::Users => format!("Slack · {}", crate::words::count(slack.recipients.len() as u64, "person")),
+        },
+        Destination::S3(s3) => format!("S3 · {}", s3.bucket_name),
+    }
+}
+
+/// The destination line by line. The path of a webhook is shown to those who may manage the schedule only: it may be what opens it.
+pub(crate) fn lines(destination: &Destination, catalog: &Catalog, manages: bool) -> Vec<Line> {
+    match destination {
+        Destination::Email(mail) => {
+            let mut lines = vec![Line::new("Destination", "Email"), Line::new("Subject", mail.subject.clone())];
+            if !mail.recipients.is_empty() {
+                let people: Vec<&str> = mail.recipients.iter().map(|recipient| recipient.email.as_str()).collect();
+                lines.push(Line::new("Recipients", people.join(", ")));
+            }
+            if !mail.groups.is_empty() {
+                let name = |id| catalog.group(id).map_or_else(|| "a group that is gone".to_owned(), |group| group.name.clone());
+                let names: Vec<String> = mail.groups.iter().map(|id| name(*id)).collect();
+                lines.push(Line::new("Groups", names.join(", ")));
+            }
+            if mail.fan_out {
+                lines.push(Line::new("Personal copies", "each recipient gets their own data"));
+            }
+            if let Some(body) = &mail.text_body {
+                lines.push(Line::new("Text", body.clone()));
+            }
+            lines
+        }
+        Destination::Sftp(sftp) => {
+            let login = match (&sftp.password, &sftp.private_key) {
+                (_, Some(_)) => "private key (stored, not shown)",
+                (Some(_), None) => "password (stored, not shown)",
+                (None, None) => "none",
+            };
+            let pinned = if sftp.host_key.is_some() { "pinned" } else { "will be pinned at the first use" };
+            vec![
+                Line::new("Destination", "SFTP"),
+                Line::new("Host", format!("{}:{}", bare_host(&sftp.address), sftp.port)),
+                Line::new("User", sftp.username.clone()),
+                Line::new("Login", login),
+                Line::new("Folder", sftp.path.clone().unwrap_or_else(|| "login folder".to_owned())),
+                Line::new("Host key", pinned),
+            ]
+        }
+        Destination::Webhook(hook) => vec![
+            Line::new("Destination", "Webhook"),
+            Line::new("Address", if manages { without_secrets(&hook.url) } else { host(&hook.url) }),
+            Line::new("Signing secrets", match hook.secrets.len() {
+                0 => "none".to_owned(),
+                stored => format!("{stored} (stored, not shown)"),
+            }),
+        ],
+        Destination::Slack(slack) => {
+            let label = match slack.recipient_type {
+                SlackRecipientType::Channel => "Channel",
+                SlackRecipientType::Users => "People",
+            };
+            let mut lines = vec![Line::new("Destination", "Slack"), Line::new(label, slack.recipients.join(", "))];
+            if let Some(body) = &slack.text_body {
+                lines.push(Line::new("Text", body.clone()));
+            }
+            lines
+        }
+        Destination::S3(s3) => vec![
+            Line::new("Destination", "S3"),
+            Line::new("Bucket", format!("{} ({})", s3.bucket_name, s3.region)),
+            Line::new("Key prefix", s3.key_prefix.clone().filter(|prefix| !prefix.is_empty()).unwrap_or_else(|| "none".to_owned())),
+            Line::new("Role", s3.role_arn.clone()),
+        ],
+    }
+}
+
+/// Only who is spoken to.
+fn host(address: &str) -> String {
+    Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "an address that is not understood".to_owned())
+}
+
+/// Host and path, without login and query.
+fn without_secrets(address: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else { return host(address) };
+    let hidden = url.query().is_some() || !url.username().is_empty() || url.password().is_some();
+    url.set_query(None);
+    url.set_fragment(None);
+    // Both fail only for addresses that can have neither.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    if hidden { format!("{url} (login and query not shown)") } else { url.to_string() }
+}
+
+/// A host typed with or without its scheme, and never with a login.
+fn bare_host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let rest = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    rest.rsplit_once('@').map_or(rest, |(_, host)| host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d13_addresses_are_shown_without_login_and_query() {
+        for (address, manager, other) in [
+            ("https://hooks.example.com/a/b", "https://hooks.example.com/a/b", "hooks.example.com"),
+            ("https://u:p@hooks.example.com/a?token=1#x", "https://hooks.example.com/a (login and query not shown)", "hooks.example.com"),
+            ("nonsense", "an address that is not understood", "an address that is not understood"),
+        ] {
+            assert_eq!((without_secrets(address).as_str(), host(address).as_str()), (manager, other));
+        }
+        for (address, expected) in [("sftp://bob:pw@files.example.com/x", "files.example.com"), ("files.example.com", "files.example.com")] {
+            assert_eq!(bare_host(address), expected);
+        }
+    }
+}

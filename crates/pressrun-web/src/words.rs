@@ -1,0 +1,314 @@
+//! Instants, states and reasons in words.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::condition::{ConditionKind, Judgement};
+use pressrun_domain::delivery::{DeliveryState, Outcome};
+use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
+use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
+
+/// A short word on a coloured ground.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chip {
+    /// The word.
+    pub(crate) text: &'static str,
+    /// Class of its colour: `good`, `bad`, `warn`, `calm` or `busy`.
+    pub(crate) tone: &'static str,
+}
+
+const fn chip(text: &'static str, tone: &'static str) -> Chip {
+    Chip { text, tone }
+}
+
+/// An instant, for people and for machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct When {
+    /// In a zone, with its abbreviation.
+    pub(crate) text: String,
+    /// RFC 3339, in UTC.
+    pub(crate) iso: String,
+    /// Seen from now: `in 3 h`, `2 days ago`.
+    pub(crate) relative: String,
+}
+
+/// The zone of this IANA name; UTC for an unknown one.
+pub(crate) fn zone(name: &str) -> TimeZone {
+    pressrun_cron::zone(name).unwrap_or(TimeZone::UTC)
+}
+
+/// `at` in `zone`, to the minute.
+pub(crate) fn when(at: Timestamp, zone: &TimeZone, now: Timestamp) -> When {
+    written(at, zone, now, "%a %-d %b %Y, %H:%M %Z")
+}
+
+/// `at` in `zone`, to the second.
+pub(crate) fn when_exactly(at: Timestamp, zone: &TimeZone, now: Timestamp) -> When {
+    written(at, zone, now, "%-d %b %Y, %H:%M:%S %Z")
+}
+
+fn written(at: Timestamp, zone: &TimeZone, now: Timestamp, pattern: &str) -> When {
+    When { text: at.to_zoned_datetime(zone.clone()).strftime(pattern).to_string(), iso: at.to_string(), relative: relative(at, now) }
+}
+
+/// `at` seen from `now`, in one unit.
+pub(crate) fn relative(at: Timestamp, now: Timestamp) -> String {
+    let away = at.as_second().saturating_sub(now.as_second());
+    let seconds = away.unsigned_abs();
+    if seconds < 60 {
+        return if away > 0 { "in less than a minute".to_owned() } else { "just now".to_owned() };
+    }
+    let (count, unit) = match seconds {
+        ..3_600 => (seconds / 60, "min"),
+        3_600..172_800 => (seconds / 3_600, "h"),
+        172_800..5_184_000 => (seconds / 86_400, "days"),
+        5_184_000..63_072_000 => (seconds / 2_592_000, "months"),
+        _ => (seconds / 31_536_000, "years"),
+    };
+    if away > 0 { format!("in {count} {unit}") } else { format!("{count} {unit} ago") }
+}
+
+/// A length of time: `340 ms`, `4.2 s`, `3 min 5 s`.
+pub(crate) fn length(length: SignedDuration) -> String {
+    let ms = length.as_millis().max(0);
+    match ms {
+        ..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+        _ => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
+    }
+}
+
+/// Milliseconds as a length of time.
+pub(crate) fn milliseconds(ms: u64) -> String {
+    length(SignedDuration::from_millis(i64::try_from(ms).unwrap_or(i64::MAX)))
+}
+
+/// A size: `812 bytes`, `1.4 MB`.
+pub(crate) fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", bytes / unit, bytes % unit * 10 / unit);
+    match bytes {
+        ..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} kB", tenths(1_000)),
+        1_000_000..1_000_000_000 => format!("{} MB", tenths(1_000_000)),
+        _ => format!("{} GB", tenths(1_000_000_000)),
+    }
+}
+
+/// A count with its noun: `1 row`, `1,204 rows`.
+pub(crate) fn count(count: u64, noun: &str) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Whether a schedule's occurrences become runs.
+pub(crate) fn activity(schedule: &Schedule) -> Chip {
+    if schedule.system_disabled.is_some() {
+        chip("Switched off", "bad")
+    } else if schedule.disabled_at.is_some() {
+        chip("Paused", "warn")
+    } else {
+        chip("Active", "good")
+    }
+}
+
+/// Why Pressrun switched a schedule off.
+pub(crate) fn disabled_reason(reason: SystemDisabledReason) -> &'static str {
+    match reason {
+        SystemDisabledReason::MissingQuery => "the delivered tile, the watched query or the dashboard is gone",
+        SystemDisabledReason::NoAccess => "the owner may no longer see the dashboard",
+        SystemDisabledReason::OrphanedFilterConfigKeys => "it sets a filter that the dashboard no longer has",
+    }
+}
+
+/// How a run ended.
+pub(crate) fn status(status: RunStatus) -> Chip {
+    match status {
+        RunStatus::Complete => chip("Sent", "good"),
+        RunStatus::Error => chip("Failed", "bad"),
+        RunStatus::ErrorDelivered => chip("Sent in part", "warn"),
+        RunStatus::Killed => chip("Stopped", "bad"),
+        RunStatus::ConditionUnmet => chip("Nothing to say", "calm"),
+    }
+}
+
+/// Where a run stands.
+pub(crate) fn state(state: &RunState) -> Chip {
+    match state {
+        RunState::Queued { .. } => chip("Waiting", "busy"),
+        RunState::Running { .. } => chip("Running", "busy"),
+        RunState::Skipped { .. } => chip("Skipped", "warn"),
+        RunState::Ended { status: ended, .. } => status(*ended),
+    }
+}
+
+/// Where a delivery stands.
+pub(crate) fn delivery(state: &DeliveryState) -> Chip {
+    match state {
+        DeliveryState::Pending { .. } => chip("Owed", "busy"),
+        DeliveryState::Accepted { .. } => chip("Accepted", "good"),
+        DeliveryState::Failed { .. } => chip("Failed", "bad"),
+        DeliveryState::Skipped { .. } => chip("Skipped", "warn"),
+    }
+}
+
+/// Why a run exists.
+pub(crate) fn kind(kind: RunKind) -> &'static str {
+    match kind {
+        RunKind::Scheduled => "Scheduled",
+        RunKind::Manual => "Run by hand",
+        RunKind::Test => "Test",
+    }
+}
+
+/// Why an occurrence did or did not send, in a sentence (S12).
+pub(crate) fn why(run: &Run, zone: &TimeZone, now: Timestamp) -> String {
+    match &run.state {
+        RunState::Queued { available_at } if *available_at > now => {
+            format!("Waits for its next attempt at {}.", when_exactly(*available_at, zone, now).text)
+        }
+        RunState::Queued { .. } => "Waits for a free worker.".to_owned(),
+        RunState::Running { .. } => "Is under way.".to_owned(),
+        RunState::Skipped { reason: SkipReason::Missed } => with_detail("Not sent: the server was not running at this time", run),
+        RunState::Skipped { reason: SkipReason::Overlap } => with_detail("Not sent: the run before was still under way", run),
+        RunState::Ended { status, reason, .. } => ended(*status, reason.as_deref(), run),
+    }
+}
+
+fn ended(status: RunStatus, reason: Option<&str>, run: &Run) -> String {
+    let said = reason.map(self::reason);
+    let because = match (said, &run.record.error) {
+        (Some(said), Some(error)) if !error.contains(&said) => format!("{said} ({error})"),
+        (_, Some(error)) => error.clone(),
+        (Some(said), None) => said,
+        (None, None) => "no reason was recorded".to_owned(),
+    };
+    match status {
+        RunStatus::Complete if run.definition.condition.is_some() => "Sent: the condition held and everybody accepted it.".to_owned(),
+        RunStatus::Complete => "Sent: everybody accepted it.".to_owned(),
+        RunStatus::ErrorDelivered => match &run.record.error {
+            Some(_) => format!("Sent, but not all of it: {because}."),
+            None => "Sent, but not all of it: see the run.".to_owned(),
+        },
+        RunStatus::Error => format!("Not sent: {because}."),
+        RunStatus::Killed => format!("Not sent: it was stopped, {because}."),
+        RunStatus::ConditionUnmet => unmet(run),
+    }
+}
+
+fn unmet(run: &Run) -> String {
+    if run.record.conditions.iter().any(|judged| judged.judgement == Judgement::BaselineRecorded) {
+        return "Not sent: the first result was remembered, to compare the next one with.".to_owned();
+    }
+    let Some(condition) = &run.definition.condition else {
+        return "Not sent: the condition did not hold.".to_owned();
+    };
+    let why = match condition.kind {
+        ConditionKind::ResultsPresent => "there were no results",
+        ConditionKind::ResultsMissing => "there were results",
+        ConditionKind::ResultsChanged => "the results had not changed",
+        ConditionKind::ResultsUnchanged => "the results had changed",
+    };
+    format!("Not sent: {why}.")
+}
+
+fn with_detail(text: &str, run: &Run) -> String {
+    match run.record.timeline.first().and_then(|entry| entry.detail.as_deref()) {
+        Some(detail) => format!("{text}. {detail}"),
+        None => format!("{text}."),
+    }
+}
+
+/// A named reason in words; an unknown one is its own words.
+pub(crate) fn reason(reason: &str) -> String {
+    match reason {
+        "noRecipients" => "nobody was left to send it to",
+        "noData" => "the dashboard has no tile with data for this format",
+        "noAccess" => "the owner may not see the dashboard",
+        "missingQuery" => "the tile or the watched query is gone",
+        "missingConnection" => "the connection is not in the catalog",
+        "orphanedFilterConfigKeys" => "it sets a filter that the dashboard no longer has",
+        "renderFailed" => "the file could not be made",
+        "rowsUnreadable" | "writeFailed" => "the spool folder could not be read or written",
+        "diskFull" => "the disk was full",
+        "killed: deadline" => "it took too long",
+        "killed: memory" => "it needed more memory than it may",
+        other => return other.to_owned(),
+    }
+    .to_owned()
+}
+
+/// What has to hold for an alert to be sent.
+pub(crate) fn condition(kind: ConditionKind) -> &'static str {
+    match kind {
+        ConditionKind::ResultsPresent => "when there are results",
+        ConditionKind::ResultsMissing => "when there are no results",
+        ConditionKind::ResultsChanged => "when the results have changed",
+        ConditionKind::ResultsUnchanged => "when the results have not changed",
+    }
+}
+
+/// What a judgement says.
+pub(crate) fn judgement(judgement: Judgement) -> Chip {
+    match judgement {
+        Judgement::Met => chip("Held", "good"),
+        Judgement::Unmet => chip("Did not hold", "calm"),
+        Judgement::BaselineRecorded => chip("First result remembered", "calm"),
+    }
+}
+
+/// A daylight-saving note of an occurrence (T9).
+pub(crate) fn dst(note: &str) -> &'static str {
+    match note {
+        "dst_gap" => "The clock went forward over this time; it ran when the gap ended.",
+        "dst_fold" => "The clock went back; this time happened twice.",
+        _ => "",
+    }
+}
+
+/// What one attempt came to.
+pub(crate) fn outcome(outcome: Option<&Outcome>, zone: &TimeZone, now: Timestamp) -> (Chip, String) {
+    match outcome {
+        None => (chip("No answer", "busy"), "Under way, or the server stopped in the middle of it.".to_owned()),
+        Some(Outcome::Accepted { receipt }) => (chip("Accepted", "good"), receipt.clone()),
+        Some(Outcome::Retry { reason, not_before: None }) => (chip("Try again", "warn"), reason.clone()),
+        Some(Outcome::Retry { reason, not_before: Some(at) }) => {
+            (chip("Try again", "warn"), format!("{reason} (asked to wait until {})", when_exactly(*at, zone, now).text))
+        }
+        Some(Outcome::Rejected { reason }) => (chip("Rejected", "bad"), reason.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_told_in_their_zone_and_from_now() {
+        let at: Timestamp = "2026-03-09T13:00:00Z".parse().expect("an instant");
+        let now: Timestamp = "2026-03-09T10:30:00Z".parse().expect("an instant");
+        let told = when(at, &zone("America/New_York"), now);
+        assert_eq!((told.text.as_str(), told.relative.as_str()), ("Mon 9 Mar 2026, 09:00 EDT", "in 2 h"));
+        assert_eq!(when(at, &zone("no such zone"), now).text, "Mon 9 Mar 2026, 13:00 UTC");
+        for (seconds, expected) in [(0, "just now"), (30, "in less than a minute"), (-90, "1 min ago"), (200_000, "in 2 days"), (-40_000_000, "15 months ago")] {
+            assert_eq!(relative(now + SignedDuration::from_secs(seconds), now), expected);
+        }
+    }
+
+    #[test]
+    fn lengths_sizes_and_counts_are_short() {
+        for (ms, expected) in [(0, "0 ms"), (999, "999 ms"), (4_250, "4.2 s"), (185_000, "3 min 5 s"), (7_260_000, "2 h 1 min")] {
+            assert_eq!(milliseconds(ms), expected);
+        }
+        for (bytes, expected) in [(1, "1 bytes"), (1_450, "1.4 kB"), (2_000_000, "2.0 MB"), (u64::MAX, "18446744073.7 GB")] {
+            assert_eq!(size(bytes), expected);
+        }
+        assert_eq!((count(1, "row"), count(1_234_567, "row")), ("1 row".to_owned(), "1,234,567 rows".to_owned()));
+    }
+}
