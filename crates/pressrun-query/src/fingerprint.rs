@@ -148,13 +148,19 @@ impl Fingerprinter {
     /// The fingerprint of everything taken.
     #[must_use]
     pub fn finish(self) -> Fingerprint {
-        let multiset = self.sum.iter().rev().map(|word| format!("{word:016x}")).collect();
+        let multiset = digits(self.sum.iter().rev());
         let row_hashes = self.hashes.map(|mut hashes| {
             hashes.sort_unstable();
-            hashes.iter().map(|hash| format!("{hash:016x}")).collect()
+            digits(hashes.iter())
         });
         Fingerprint { columns: hex::encode(self.columns), multiset, rows: self.rows, row_hashes }
     }
+}
+
+/// Sixteen hex digits a word.
+fn digits<'a>(words: impl Iterator<Item = &'a u64>) -> String {
+    let bytes: Vec<u8> = words.flat_map(|word| word.to_be_bytes()).collect();
+    hex::encode(bytes)
 }
 
 /// What counts as one type: the precision of a number and the zone of an instant say nothing about its value.

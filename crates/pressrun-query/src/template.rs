@@ -189,7 +189,8 @@ fn number(text: &str, dialect: &dyn SqlDialect) -> Result<(String, Vec<usize>), 
             used.len() - 1
         });
         sql.push_str(&text[copied..range.start]);
-        sql.push_str(&format!("${}", place + 1));
+        sql.push('$');
+        sql.push_str(&(place + 1).to_string());
         copied = range.start + name.len();
     }
     sql.push_str(&text[copied..]);
@@ -264,7 +265,9 @@ fn fix_clock(sql: &str, params: &mut Vec<Param>, clock: &ResolvedClock) -> Resul
             params.len()
         });
         fixed.push_str(&sql[copied..range.start]);
-        fixed.push_str(&format!("${place}{cast}"));
+        fixed.push('$');
+        fixed.push_str(&place.to_string());
+        fixed.push_str(cast);
         copied = end;
     }
     fixed.push_str(&sql[copied..]);

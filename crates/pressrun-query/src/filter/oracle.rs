@@ -208,7 +208,9 @@ fn text_filter() -> impl Strategy<Value = Value> {
     (kinds, prop::collection::vec(word(), 0..4), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
         |(kind, mut values, negative, fold, null)| {
             if kind == "SQL_LIKE" {
-                values.iter_mut().for_each(|value| *value = value.replace('\\', "\\\\"));
+                for value in &mut values {
+                    *value = value.replace('\\', "\\\\");
+                }
             }
             let mut values: Vec<Value> = values.into_iter().map(Value::String).collect();
             if null && kind == "EQUALS" {

@@ -162,7 +162,7 @@ impl Writer<'_> {
             Predicate::Boolean(is) => format!("({e}) is {is}"),
             Predicate::TextIn { values, ignore_case } => {
                 let values: Vec<_> = values.iter().map(|value| self.text(value, *ignore_case)).collect();
-                self.one_of(&self.folded(*ignore_case), &values)
+                Self::one_of(&self.folded(*ignore_case), &values)
             }
             Predicate::Like { pattern, ignore_case } => {
                 let pattern = self.text(pattern, *ignore_case);
@@ -170,7 +170,7 @@ impl Writer<'_> {
             }
             Predicate::NumberIn(values) => {
                 let values: Vec<_> = values.iter().map(|value| self.number(*value)).collect();
-                self.one_of(&format!("({e})"), &values)
+                Self::one_of(&format!("({e})"), &values)
             }
             Predicate::Compare(order, value) => match self.dialect {
                 Dialect::Embedded => {
@@ -182,7 +182,7 @@ impl Writer<'_> {
             Predicate::Period { start, end } => self.period(*start, *end),
             Predicate::Part { part, values } => {
                 let values: Vec<_> = values.iter().map(|value| self.integer(*value)).collect();
-                self.one_of(&self.part(*part), &values)
+                Self::one_of(&self.part(*part), &values)
             }
         }
     }
@@ -192,7 +192,7 @@ impl Writer<'_> {
         format!("({})", parts.join(word))
     }
 
-    fn one_of(&self, left: &str, values: &[String]) -> String {
+    fn one_of(left: &str, values: &[String]) -> String {
         match values {
             [value] => format!("{left} = {value}"),
             _ => format!("{left} in ({})", values.join(", ")),

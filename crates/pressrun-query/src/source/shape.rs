@@ -76,9 +76,8 @@ fn target(engine: &DataType, zone: &str) -> DataType {
         }
         DataType::Float16 => DataType::Float32,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => DataType::Decimal128(*precision, *scale),
-        DataType::Date64 => DataType::Timestamp(TimeUnit::Microsecond, None),
         DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
-        DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        DataType::Date64 | DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
         DataType::Timestamp(_, Some(_)) => DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
         DataType::Dictionary(_, values) => target(values, zone),
         _ => DataType::Utf8,
@@ -95,7 +94,7 @@ fn convert(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, QueryError> 
         let options = FormatOptions::default().with_null("");
         let format = ArrayFormatter::try_new(array.as_ref(), &options).map_err(internal)?;
         let shown = (0..array.len()).map(|row| array.is_valid(row).then(|| format.value(row).to_string()));
-        return Ok(Arc::new(StringArray::from_iter(shown)));
+        return Ok(Arc::new(shown.collect::<StringArray>()));
     }
     let options = CastOptions { safe: false, format_options: FormatOptions::default() };
     cast_with_options(array, target, &options)

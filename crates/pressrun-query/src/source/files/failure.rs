@@ -135,7 +135,7 @@ fn shorten(message: &str) -> String {
     let mut line = line.replace("pressrun.public.", "");
     for prefix in ["ParserError(\"", "TokenizerError(\"", "sql parser error: "] {
         if let Some(rest) = line.strip_prefix(prefix) {
-            line = rest.trim_end_matches("\")").to_owned();
+            line = String::from(rest.trim_end_matches("\")"));
         }
     }
     if line.chars().count() > LONGEST { line.chars().take(LONGEST).chain(['…']).collect() } else { line }

@@ -214,7 +214,7 @@ impl FolderSchema {
             schemas.push(schema.as_ref().clone());
         }
         let merged = Schema::try_merge(schemas).map_err(|error| {
-            let path = files.paths.first().map(PathBuf::as_path).unwrap_or(Path::new(""));
+            let path = files.paths.first().map_or(Path::new(""), PathBuf::as_path);
             unreadable(path, &DataFusionError::from(error))
         })?;
         let offsets = matches!(files.kind, Kind::Csv | Kind::Tsv) && carries_offsets(&head);

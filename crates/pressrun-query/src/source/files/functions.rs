@@ -339,14 +339,12 @@ fn read(text: &str, zone: &TimeZone) -> Result<Option<i64>> {
         return Ok(Some(at.as_microsecond()));
     }
     let local = text.parse::<DateTime>().ok().and_then(|local| local.to_zoned_datetime(zone.clone()).ok());
-    match local {
-        Some(local) => Ok(Some(local.timestamp().as_microsecond())),
-        None => {
-            let shown: String = text.chars().take(60).collect();
-            let error = QueryError::new(QueryErrorKind::Value, format!("\"{shown}\" cannot be read as a date"));
-            Err(DataFusionError::External(Box::new(error.hint("write dates as 2025-03-31 or 2025-03-31T09:30:00Z"))))
-        }
+    if let Some(local) = local {
+        return Ok(Some(local.timestamp().as_microsecond()));
     }
+    let shown: String = text.chars().take(60).collect();
+    let error = QueryError::new(QueryErrorKind::Value, format!("\"{shown}\" cannot be read as a date"));
+    Err(DataFusionError::External(Box::new(error.hint("write dates as 2025-03-31 or 2025-03-31T09:30:00Z"))))
 }
 
 fn unit_word(word: &str) -> Option<&'static str> {

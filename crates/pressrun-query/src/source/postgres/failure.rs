@@ -16,7 +16,7 @@ pub(super) fn connection(error: &tokio_postgres::Error) -> QueryError {
 /// A failure after the connection was opened.
 pub(super) fn explain(error: &tokio_postgres::Error) -> QueryError {
     let Some(server) = error.as_db_error() else {
-        if error.is_closed() || std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>()) {
+        if error.is_closed() || std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>) {
             return connection(error);
         }
         return QueryError::new(QueryErrorKind::Internal, error.to_string());
