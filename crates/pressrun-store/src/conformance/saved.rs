@@ -137,7 +137,7 @@ pub async fn x1_schedules_are_found_by_their_document<S: Store>(store: &S) {
     let mut elsewhere = sample::schedule("elsewhere");
     elsewhere.definition.identifier = "1169b547".into();
     let elsewhere = insert(store, elsewhere).await;
-    assert_eq!(store.schedules_on(Some(&"1169b547".into())).await.unwrap(), [elsewhere.clone()]);
+    assert_eq!(store.schedules_on(Some(&"1169b547".into())).await.unwrap(), std::slice::from_ref(&elsewhere));
     assert_eq!(store.schedules_on(Some(&"unknown".into())).await.unwrap(), []);
     assert_eq!(store.schedules_on(None).await.unwrap(), [here, elsewhere]);
 }

@@ -46,7 +46,7 @@ async fn a_corrupt_schedule_hides_no_other_one() {
     damage(&store, "UPDATE definitions SET json = 'garbage' WHERE json LIKE '%damaged%'").await;
     let listed = store.list_schedules(&sample::list()).await.unwrap();
     assert_eq!((listed.rows.len(), listed.rows[0].schedule.id), (1, whole.id));
-    assert_eq!(store.schedules_on(None).await.unwrap(), [whole.clone()]);
+    assert_eq!(store.schedules_on(None).await.unwrap(), std::slice::from_ref(&whole));
     // It stands before the whole one, and there is room for one only.
     let due = store.due_schedules(sample::after(0), 1).await.unwrap();
     assert_eq!(due.iter().map(|due| due.schedule.id).collect::<Vec<_>>(), [whole.id]);
@@ -93,7 +93,7 @@ async fn a_run_whose_secrets_do_not_open_ends_with_the_reason() {
     let run = store.list_runs(Some(schedule.id), 1, 1).await.unwrap().rows.remove(0);
     match run.state {
         RunState::Ended { status: RunStatus::Error, reason: Some(reason), .. } => {
-            assert!(reason.contains("secrets cannot be read"), "{reason}")
+            assert!(reason.contains("secrets cannot be read"), "{reason}");
         }
         other => panic!("{other:?}"),
     }
