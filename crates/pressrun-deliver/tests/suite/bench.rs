@@ -39,6 +39,7 @@ impl Bench {
         }
     }
 
+    #[expect(clippy::unused_self, reason = "a parcel belongs to the bench whose spool it names")]
     pub(crate) fn parcel(&self, format: Format, artifact: Option<ParcelFile>) -> Parcel {
         Parcel {
             idempotency_key: "run-7.delivery-1".to_owned(),

@@ -36,7 +36,7 @@ struct Case {
 enum Remote {
     Mail(SmtpSink),
     Http(HttpReceiver),
-    Files(SftpServer),
+    Files(Box<SftpServer>),
 }
 
 impl Case {
@@ -109,7 +109,7 @@ async fn sftp_case(bench: &Bench, mood: Mood) -> Case {
     };
     let server = SftpServer::start("blobby", SECRET, script).await;
     let destination = Destination::Sftp(with_password(&server, SECRET));
-    Case { destination, carriers: carriers(|_| {}), parcel: bench.csv(), remote: Remote::Files(server) }
+    Case { destination, carriers: carriers(|_| {}), parcel: bench.csv(), remote: Remote::Files(Box::new(server)) }
 }
 
 async fn slack_case(bench: &Bench, mood: Mood) -> Case {
