@@ -2,8 +2,8 @@
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream};
 
-use super::tokens;
 use crate::report::Report;
+use crate::tokens;
 
 /// The HTML of a text tile. Tokens are filled in after parsing, so that a value is text, whatever is in it.
 pub(super) fn html(text: &str, report: &Report) -> String {

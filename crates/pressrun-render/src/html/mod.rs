@@ -13,8 +13,7 @@ mod markdown;
 mod table;
 #[cfg(test)]
 mod tests;
-mod tokens;
-mod totals;
+pub(crate) mod totals;
 
 use pressrun_domain::catalog::GridPosition;
 use pressrun_domain::chart::Mark;

@@ -196,7 +196,7 @@ fn v12_markdown_loads_nothing_and_runs_nothing() {
         ("Region {{filters.region.summary}}", "Region is &lt;b&gt;*US*&lt;/b&gt;", "<b>"),
         ("{{filters.region.label}} {{{ filters.region.value }}}.", "Region is &lt;b&gt;*US*&lt;/b&gt;.", "}"),
         ("[x{{nothing.here}}]{{", "[x]{{", "nothing"),
-        ("as of {{metadata.lastRanAt}}", "Dec 31, 1969, 19:00", "{{"),
+        ("as of {{metadata.lastRanAt}}", "December 31, 1969, 19:00 EST", "{{"),
         ("```<b>\n<i>code</i>\n```", "&lt;i&gt;code&lt;/i&gt;", "<b>"),
     ] {
         let html = html(TileContent::Markdown(text.to_owned()));

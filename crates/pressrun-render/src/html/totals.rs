@@ -8,7 +8,7 @@ use arrow_buffer::i256;
 use crate::format::{Decimal, FieldFormat, Kind, Value};
 
 /// Running sums by column index.
-pub(super) struct Totals {
+pub(crate) struct Totals {
     sums: BTreeMap<usize, Option<Sum>>,
 }
 
@@ -22,13 +22,13 @@ enum Sum {
 
 impl Totals {
     /// Sums of those `columns` (index, format, name) whose sum means something: not shares, years or identifiers.
-    pub(super) fn new<'a>(columns: impl Iterator<Item = (usize, &'a FieldFormat, &'a str)>) -> Self {
+    pub(crate) fn new<'a>(columns: impl Iterator<Item = (usize, &'a FieldFormat, &'a str)>) -> Self {
         let summed = columns.filter(|(_, format, name)| format.kind == Kind::Number && !format.is_percent() && !names_things(name));
         Self { sums: summed.map(|(index, ..)| (index, Some(Sum::Whole(0)))).collect() }
     }
 
     /// Adds the rows of `batch`.
-    pub(super) fn add(&mut self, batch: &RecordBatch) {
+    pub(crate) fn add(&mut self, batch: &RecordBatch) {
         for (index, sum) in &mut self.sums {
             let Some(array) = batch.columns().get(*index) else { continue };
             for row in 0..array.len() {
@@ -38,7 +38,7 @@ impl Totals {
     }
 
     /// The sum of a column.
-    pub(super) fn of(&self, index: usize) -> Option<Value<'static>> {
+    pub(crate) fn of(&self, index: usize) -> Option<Value<'static>> {
         Some(match (*self.sums.get(&index)?)? {
             Sum::Whole(sum) => i64::try_from(sum).map_or(Value::Float(sum as f64), Value::Int),
             Sum::Exact(sum) => Value::Decimal(sum),

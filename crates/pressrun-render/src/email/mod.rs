@@ -1,0 +1,202 @@
+//! The message that carries a delivery: HTML that works in old clients, and a text part (D11).
+
+mod text;
+
+use askama::Template;
+
+use crate::chart::KpiText;
+use crate::report::FilterLine;
+
+/// What a message says.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct MailView {
+    /// Heading: the name of the dashboard or tile.
+    pub title: String,
+    /// The schedule's message, plain text; line breaks are kept.
+    pub message: String,
+    /// Address of the dashboard; `None` without `showContentLink`.
+    pub link: Option<String>,
+    /// Values of visible filters; empty without `showFilters`.
+    pub filters: Vec<FilterLine>,
+    /// Key figures, readable with pictures off.
+    pub kpis: Vec<(String, KpiText)>,
+    /// The picture of the dashboard, sent as another part of the message.
+    pub inline_image: Option<InlineImage>,
+    /// Cuts, failures, what an alert saw (R11, A21).
+    pub notes: Vec<String>,
+    /// Where the reader unsubscribes.
+    pub unsubscribe: Option<String>,
+    /// Who sends it.
+    pub organization: String,
+    /// Name of the schedule.
+    pub schedule_name: String,
+    /// The occurrence in words (`Monday, March 2, 2026, 09:00 EST`).
+    pub scheduled_for_text: String,
+}
+
+/// A picture in the message, named by its content id (R2).
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InlineImage {
+    /// The part's content id, without angle brackets.
+    pub content_id: String,
+    /// What it shows, for readers who do not see it.
+    pub alt: String,
+    /// Width in CSS pixels; drawn at most 552 wide.
+    pub width: u32,
+}
+
+/// Both parts of a message.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MailBody {
+    /// The HTML part, with every style written into its element.
+    pub html: String,
+    /// The text part.
+    pub text: String,
+}
+
+/// Width of the content between the paddings of a 600-pixel card.
+const CONTENT_WIDTH: u32 = 552;
+
+#[derive(Template)]
+#[template(path = "mail.html")]
+struct MailHtml<'a> {
+    mail: &'a MailView,
+    /// What clients show beside the subject.
+    preview: String,
+    paragraphs: Vec<Vec<&'a str>>,
+    filters: Vec<&'a FilterLine>,
+    kpi_rows: Vec<Vec<Kpi<'a>>>,
+    image: Option<(&'a InlineImage, u32)>,
+    link: Option<&'a str>,
+    unsubscribe: Option<&'a str>,
+    palette: &'static Palette,
+}
+
+struct Kpi<'a> {
+    label: &'a str,
+    value: &'a str,
+    change: Option<&'a str>,
+    color: &'static str,
+    compared_with: Option<&'a str>,
+    width: u32,
+}
+
+struct Palette {
+    page: &'static str,
+    card: &'static str,
+    text: &'static str,
+    muted: &'static str,
+    line: &'static str,
+    accent: &'static str,
+    on_accent: &'static str,
+    good: &'static str,
+    bad: &'static str,
+    note: &'static str,
+    note_edge: &'static str,
+}
+
+/// Colours of the message; a client in dark mode replaces them by those of the template's `@media` rule.
+const LIGHT: Palette = Palette {
+    page: "#f2f4f7",
+    card: "#ffffff",
+    text: "#18212f",
+    muted: "#5c687a",
+    line: "#e2e7ee",
+    accent: "#2e6cdf",
+    on_accent: "#ffffff",
+    good: "#0a8562",
+    bad: "#c83a28",
+    note: "#fff8e8",
+    note_edge: "#eab308",
+};
+
+/// The parts of a message. Everything a person wrote is escaped, and addresses that are not http, https or mailto are left out.
+#[must_use]
+pub fn email_html(mail: &MailView) -> MailBody {
+    let palette = &LIGHT;
+    let per_row = match mail.kpis.len() {
+        0..=1 => 1,
+        2 | 4 => 2,
+        _ => 3,
+    };
+    let kpis: Vec<_> = mail.kpis.iter().map(|(label, text)| Kpi::of(label, text, palette, 100 / per_row)).collect();
+    let mut kpi_rows: Vec<Vec<Kpi<'_>>> = Vec::new();
+    for kpi in kpis {
+        match kpi_rows.last_mut() {
+            Some(row) if row.len() < per_row as usize => row.push(kpi),
+            _ => kpi_rows.push(vec![kpi]),
+        }
+    }
+    let template = MailHtml {
+        mail,
+        preview: preview(mail),
+        paragraphs: paragraphs(&mail.message),
+        filters: mail.filters.iter().filter(|line| !line.value.is_empty()).collect(),
+        kpi_rows,
+        image: mail.inline_image.as_ref().map(|image| (image, image.width.clamp(1, CONTENT_WIDTH))),
+        link: mail.link.as_deref().filter(|link| is_web(link)),
+        unsubscribe: mail.unsubscribe.as_deref().filter(|link| is_web(link) || link.starts_with("mailto:")),
+        palette,
+    };
+    let text = text::part(mail);
+    // The template has no fallible filter; should rendering fail all the same, the text part says everything.
+    let html = template.render().unwrap_or_else(|_| escaped_text(&text));
+    MailBody { html, text }
+}
+
+impl<'a> Kpi<'a> {
+    fn of(label: &'a str, text: &'a KpiText, palette: &'static Palette, width: u32) -> Self {
+        Self {
+            label,
+            value: &text.value,
+            change: text.change.as_deref(),
+            color: match text.good {
+                Some(true) => palette.good,
+                Some(false) => palette.bad,
+                None => palette.muted,
+            },
+            compared_with: text.compared_with.as_deref(),
+            width,
+        }
+    }
+}
+
+fn is_web(link: &str) -> bool {
+    let lower = link.get(..8).unwrap_or(link).to_ascii_lowercase();
+    lower.starts_with("https://") || lower.starts_with("http://")
+}
+
+/// Paragraphs are parted by empty lines; the lines of each are kept.
+fn paragraphs(message: &str) -> Vec<Vec<&str>> {
+    let mut all: Vec<Vec<&str>> = Vec::new();
+    let mut open = false;
+    for line in message.lines() {
+        if line.trim().is_empty() {
+            open = false;
+        } else if open && let Some(last) = all.last_mut() {
+            last.push(line);
+        } else {
+            all.push(vec![line]);
+            open = true;
+        }
+    }
+    all
+}
+
+fn preview(mail: &MailView) -> String {
+    let first = mail.message.lines().map(str::trim).find(|line| !line.is_empty());
+    let kpis = mail.kpis.iter().take(3).map(|(label, text)| format!("{label} {}", text.value)).collect::<Vec<_>>().join(" · ");
+    match (first, kpis.is_empty()) {
+        (Some(line), _) => line.chars().take(120).collect(),
+        (None, false) => kpis,
+        (None, true) => mail.scheduled_for_text.clone(),
+    }
+}
+
+fn escaped_text(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!("<!doctype html><html><body><pre style=\"white-space:pre-wrap\">{escaped}</pre></body></html>")
+}
+
+#[cfg(test)]
+mod tests;

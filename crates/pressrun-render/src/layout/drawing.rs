@@ -1,0 +1,178 @@
+//! Lines and boxes of text that are placed by us, as one element of the page.
+//!
+//! A table of 2,000 rows has some 15,000 cells; as typesetter elements each costs tens of microseconds, as glyphs in a frame
+//! about one. A [`Drawing`] is a list of such strokes; [`Drawing::content`] makes it an element whose layouter writes them
+//! into a frame. Text stays text: it is selected and found in the pdf as any other.
+
+use typst::World;
+use typst::diag::SourceResult;
+use typst::engine::Engine;
+use typst::foundations::{Bytes, Content, NativeElement, Packed, StyleChain, Value};
+use typst::introspection::{Locator, MetadataElem};
+use typst::layout::{Abs, BlockElem, Em, Frame, FrameItem, Point, Region, Size};
+use typst::syntax::Span;
+use typst::text::{FontVariations, Glyph, TextElem, TextItem};
+use typst::visualize::{Color as Paint, Geometry};
+
+use super::text::{Faces, Weight};
+use crate::chart::Color;
+
+const RECTANGLE: u8 = 0;
+const TEXT: u8 = 1;
+
+/// Strokes in the order they are painted; points from the top left.
+///
+/// Kept as bytes, since that is what an element can carry through the typesetter's cache.
+#[derive(Default)]
+pub(super) struct Drawing {
+    bytes: Vec<u8>,
+}
+
+impl Drawing {
+    pub(super) fn rectangle(&mut self, x: f64, y: f64, width: f64, height: f64, color: Color) {
+        self.bytes.push(RECTANGLE);
+        self.numbers(&[x, y, width, height]);
+        self.bytes.extend_from_slice(&[color.0, color.1, color.2]);
+    }
+
+    /// A line of text whose baseline starts at (`x`, `y`); one run a font, characters without a glyph are left out.
+    pub(super) fn text(&mut self, faces: &Faces, x: f64, y: f64, text: &str, style: Style) {
+        let mut at = x;
+        let mut rest = text.chars().peekable();
+        while let Some(first) = rest.next() {
+            let Some(found) = faces.find(first, style.weight) else { continue };
+            let font = found.font;
+            let (mut run, mut glyphs, mut width) = (String::new(), Vec::new(), 0.0);
+            let mut push = |c: char, glyph: u16, advance: f64, width: &mut f64| {
+                run.push(c);
+                glyphs.extend_from_slice(&glyph.to_le_bytes());
+                *width += advance * style.size;
+            };
+            push(first, found.glyph, found.advance, &mut width);
+            while let Some(next) = rest.peek().and_then(|c| faces.find(*c, style.weight)).filter(|next| next.font == font) {
+                if let Some(c) = rest.next() {
+                    push(c, next.glyph, next.advance, &mut width);
+                }
+            }
+            self.bytes.push(TEXT);
+            self.numbers(&[at, y, style.size]);
+            self.bytes.extend_from_slice(&[style.color.0, style.color.1, style.color.2]);
+            self.bytes.extend_from_slice(&(font as u32).to_le_bytes());
+            self.bytes.extend_from_slice(&(run.len() as u32).to_le_bytes());
+            self.bytes.extend_from_slice(run.as_bytes());
+            // As many glyphs as characters.
+            self.bytes.extend_from_slice(&glyphs);
+            at += width;
+        }
+    }
+
+    fn numbers(&mut self, numbers: &[f64]) {
+        for number in numbers {
+            self.bytes.extend_from_slice(&(*number as f32).to_le_bytes());
+        }
+    }
+
+    /// The strokes as an element of `width` by `height` points.
+    pub(super) fn content(self, width: f64, height: f64) -> Content {
+        let mut bytes = Vec::with_capacity(self.bytes.len() + 8);
+        bytes.extend_from_slice(&(width as f32).to_le_bytes());
+        bytes.extend_from_slice(&(height as f32).to_le_bytes());
+        bytes.extend_from_slice(&self.bytes);
+        BlockElem::single_layouter(Packed::new(MetadataElem::new(Value::Bytes(Bytes::new(bytes)))), layout).pack()
+    }
+}
+
+/// How a line of text looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    pub(super) size: f64,
+    pub(super) weight: Weight,
+    pub(super) color: Color,
+}
+
+fn layout(
+    captured: &Packed<MetadataElem>,
+    engine: &mut Engine,
+    _: Locator,
+    styles: StyleChain,
+    _: Region,
+) -> SourceResult<Frame> {
+    let Value::Bytes(bytes) = &captured.value else { return Ok(Frame::soft(Size::zero())) };
+    let mut reader = Reader { bytes: bytes.as_slice() };
+    let size = reader.number().zip(reader.number()).map_or(Size::zero(), |(width, height)| Size::new(width, height));
+    let mut frame = Frame::soft(size);
+    while let Some((at, item)) = reader.stroke(engine, styles) {
+        frame.push(at, item);
+    }
+    Ok(frame)
+}
+
+/// Reads back what [`Drawing`] wrote; `None` at the end.
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.bytes.split_first_chunk()?;
+        self.bytes = rest;
+        Some(*head)
+    }
+
+    fn slice(&mut self, length: usize) -> Option<&[u8]> {
+        let (head, rest) = self.bytes.split_at_checked(length)?;
+        self.bytes = rest;
+        Some(head)
+    }
+
+    fn number(&mut self) -> Option<Abs> {
+        Some(Abs::pt(f32::from_le_bytes(self.take()?).into()))
+    }
+
+    fn paint(&mut self) -> Option<Paint> {
+        let [red, green, blue] = self.take()?;
+        Some(Paint::from_u8(red, green, blue, 255))
+    }
+
+    fn stroke(&mut self, engine: &Engine, styles: StyleChain) -> Option<(Point, FrameItem)> {
+        let [kind] = self.take()?;
+        let at = Point::new(self.number()?, self.number()?);
+        if kind == RECTANGLE {
+            let size = Size::new(self.number()?, self.number()?);
+            let fill = self.paint()?;
+            return Some((at, FrameItem::Shape(Geometry::Rect(size).filled(fill), Span::detached())));
+        }
+        let size = self.number()?;
+        let fill = self.paint()?;
+        let font = u32::from_le_bytes(self.take()?) as usize;
+        let length = u32::from_le_bytes(self.take()?) as usize;
+        let text = String::from_utf8_lossy(self.slice(length)?).into_owned();
+        let font = engine.world.font(font)?;
+        let variant = font.info().variant;
+        let font = font.instantiate(variant, Abs::pt(8.0), &FontVariations::default());
+        let mut glyphs = Vec::with_capacity(text.len());
+        for (start, c) in text.char_indices() {
+            let id = u16::from_le_bytes(self.take()?);
+            glyphs.push(Glyph {
+                id,
+                x_advance: font.x_advance(id).unwrap_or(Em::zero()),
+                x_offset: Em::zero(),
+                y_advance: Em::zero(),
+                y_offset: Em::zero(),
+                range: start as u16..(start + c.len_utf8()) as u16,
+                span: (Span::detached(), 0),
+            });
+        }
+        let item = TextItem {
+            font,
+            size,
+            fill: fill.into(),
+            stroke: None,
+            lang: styles.get(TextElem::lang),
+            region: styles.get(TextElem::region),
+            text: text.into(),
+            glyphs,
+        };
+        Some((at, FrameItem::Text(item)))
+    }
+}

@@ -1,0 +1,147 @@
+//! Text tiles: CommonMark as a tree of values, which the template sets (V12).
+//!
+//! No text becomes markup: tokens are filled in after parsing, HTML and images are dropped, links go to web and mail only.
+
+use pulldown_cmark::{Alignment, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream};
+use typst::foundations::Value;
+
+use super::dict::{dict, list, text, texts};
+use crate::report::Report;
+use crate::tokens;
+
+/// Nesting beyond this is flattened: lists in lists in lists have no readable form on paper.
+const DEPTH: usize = 12;
+
+/// An open element.
+struct Open {
+    kind: Kind,
+    children: Vec<Value>,
+}
+
+enum Kind {
+    Node(&'static str),
+    Heading(i64),
+    List(Option<u64>),
+    Link(Option<String>),
+    Table(Vec<Alignment>),
+    Code(String),
+    /// Its children take its place.
+    Through,
+    /// It and its children are dropped.
+    Dropped,
+}
+
+/// The tree of a text tile.
+pub(super) fn tree(source: &str, report: &Report) -> Value {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+    let mut stack = vec![Open { kind: Kind::Node("root"), children: Vec::new() }];
+    for event in TextMergeStream::new(Parser::new_ext(source, options)) {
+        match event {
+            Event::Start(tag) => {
+                let kind = if stack.len() > DEPTH { Kind::Through } else { open(tag, report) };
+                stack.push(Open { kind, children: Vec::new() });
+            }
+            Event::End(TagEnd::HtmlBlock) | Event::End(_) => {
+                if let Some(closed) = stack.pop()
+                    && let Some(parent) = stack.last_mut()
+                {
+                    close(closed, &mut parent.children);
+                }
+            }
+            Event::Text(words) => match stack.last_mut() {
+                Some(Open { kind: Kind::Code(code), .. }) => code.push_str(&fill(&words, report)),
+                Some(top) => top.children.push(node("text", text(fill(&words, report)))),
+                None => {}
+            },
+            Event::Code(words) => push(&mut stack, node("code", text(fill(&words, report)))),
+            Event::SoftBreak => push(&mut stack, node("text", text(" "))),
+            Event::HardBreak => push(&mut stack, node("break", Value::None)),
+            Event::Rule => push(&mut stack, node("rule", Value::None)),
+            Event::Html(_) | Event::InlineHtml(_) | Event::InlineMath(_) | Event::DisplayMath(_) | Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
+        }
+    }
+    list(stack.into_iter().next().map(|root| root.children).unwrap_or_default())
+}
+
+fn push(stack: &mut [Open], value: Value) {
+    if let Some(top) = stack.last_mut() {
+        top.children.push(value);
+    }
+}
+
+fn node(kind: &str, body: Value) -> Value {
+    Value::Dict(dict([("kind", text(kind)), ("body", body)]))
+}
+
+fn open(tag: Tag<'_>, report: &Report) -> Kind {
+    match tag {
+        Tag::Paragraph => Kind::Node("paragraph"),
+        Tag::Heading { level, .. } => Kind::Heading(match level {
+            HeadingLevel::H1 => 1,
+            HeadingLevel::H2 => 2,
+            _ => 3,
+        }),
+        Tag::BlockQuote(_) => Kind::Node("quote"),
+        Tag::CodeBlock(_) => Kind::Code(String::new()),
+        Tag::List(start) => Kind::List(start),
+        Tag::Item => Kind::Node("item"),
+        Tag::Table(alignments) => Kind::Table(alignments),
+        Tag::TableHead | Tag::TableRow => Kind::Node("row"),
+        Tag::TableCell => Kind::Node("cell"),
+        Tag::Emphasis => Kind::Node("emphasis"),
+        Tag::Strong => Kind::Node("strong"),
+        Tag::Strikethrough => Kind::Node("strike"),
+        Tag::Link { dest_url, .. } => {
+            let address = tokens::fill(&dest_url, report, percent_encoded);
+            Kind::Link(is_address(&address).then_some(address))
+        }
+        Tag::Image { .. } | Tag::HtmlBlock | Tag::MetadataBlock(_) => Kind::Dropped,
+        _ => Kind::Through,
+    }
+}
+
+fn close(closed: Open, into: &mut Vec<Value>) {
+    let children = closed.children;
+    match closed.kind {
+        Kind::Node(kind) => into.push(node(kind, list(children))),
+        Kind::Heading(level) => {
+            into.push(Value::Dict(dict([("kind", text("heading")), ("level", Value::Int(level)), ("body", list(children))])));
+        }
+        Kind::List(start) => {
+            let start = start.map_or(Value::None, |start| Value::Int(i64::try_from(start).unwrap_or(1)));
+            into.push(Value::Dict(dict([("kind", text("list")), ("start", start), ("body", list(children))])));
+        }
+        Kind::Link(Some(address)) => {
+            into.push(Value::Dict(dict([("kind", text("link")), ("address", text(address)), ("body", list(children))])));
+        }
+        Kind::Table(alignments) => {
+            let alignments = texts(alignments.iter().map(|alignment| match alignment {
+                Alignment::None | Alignment::Left => "left",
+                Alignment::Center => "center",
+                Alignment::Right => "right",
+            }));
+            into.push(Value::Dict(dict([("kind", text("table")), ("alignments", alignments), ("body", list(children))])));
+        }
+        Kind::Code(code) => into.push(node("block", text(code.trim_end()))),
+        Kind::Link(None) | Kind::Through => into.extend(children),
+        Kind::Dropped => {}
+    }
+}
+
+fn fill(words: &CowStr<'_>, report: &Report) -> String {
+    let filled = if words.contains("{{") { tokens::fill(words, report, str::to_owned) } else { words.to_string() };
+    // Marks that turn the order of what follows could make a line say something else.
+    filled.chars().filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect()
+}
+
+/// Whether a link may be followed: web and mail only.
+pub(super) fn is_address(address: &str) -> bool {
+    let scheme = address.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    matches!(scheme.as_deref(), Some("http" | "https" | "mailto"))
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

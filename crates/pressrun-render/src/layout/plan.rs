@@ -1,0 +1,259 @@
+//! The sheets of a report: their sizes, what stands on each, and where.
+
+use jiff::tz::TimeZone;
+use pressrun_domain::chart::Mark;
+use pressrun_domain::output::{PaperFormat, PaperOrientation};
+use typst::foundations::{Dict, Value};
+
+use super::dict::{color, dict, list, optional, points, text, texts};
+use super::flow::{self, Block, GAP, ROW};
+use super::tile::{Body, Prepared};
+use super::{Context, markdown, world};
+use crate::error::RenderError;
+use crate::report::{Page, RenderJob, ThemeName, TileView};
+use crate::render::grouped;
+
+/// Left and right of the body.
+const MARGIN: f64 = 36.0;
+/// Above the header of the first sheet, and above the body of the others.
+const TOP: f64 = 34.0;
+const TOP_AGAIN: f64 = 46.0;
+/// Below the body; the foot stands in it.
+const BOTTOM: f64 = 46.0;
+/// Between header and body.
+const BELOW_HEADER: f64 = 14.0;
+
+/// Width of sheets that are sized to their content.
+const FREE_WIDTH: f64 = 840.0;
+
+/// Columns of the grid.
+const COLUMNS: f64 = 24.0;
+
+/// A sheet before it is numbered.
+struct Sheet {
+    height: f64,
+    items: Vec<Value>,
+    /// Whether the title stands above the body in small letters.
+    continued: bool,
+}
+
+/// The size of the sheets; no height when they are sized to their content.
+struct Paper {
+    width: f64,
+    height: Option<f64>,
+}
+
+impl Paper {
+    fn of(job: &RenderJob, picture: bool) -> Self {
+        let free = Self { width: FREE_WIDTH, height: None };
+        if picture {
+            return free;
+        }
+        let Some((width, height)) = job.options.paper_format.unwrap_or(PaperFormat::Letter).portrait_points() else {
+            return free;
+        };
+        let (width, height) = (f64::from(width), f64::from(height));
+        match job.options.paper_orientation.unwrap_or(PaperOrientation::Portrait) {
+            PaperOrientation::Portrait => Self { width, height: Some(height) },
+            PaperOrientation::Landscape => Self { width: height, height: Some(width) },
+        }
+    }
+
+    fn body_width(&self) -> f64 {
+        self.width - 2.0 * MARGIN
+    }
+}
+
+/// Everything the template is told.
+pub(super) fn inputs(context: &mut Context<'_>, picture: bool) -> Result<Dict, RenderError> {
+    let paper = Paper::of(context.job, picture);
+    let pages = if picture { &context.job.report.pages[..1] } else { &context.job.report.pages[..] };
+    let mut sheets = Vec::new();
+    for (index, page) in pages.iter().enumerate() {
+        lay_page(context, &paper, page, index, &mut sheets)?;
+    }
+    let most = context.job.limits.sheets.max(1) as usize;
+    if sheets.len() > most {
+        context.warnings.push(format!("The pdf was cut at {} of {} pages", grouped(most as u64), grouped(sheets.len() as u64)));
+        sheets.truncate(most);
+    }
+    let count = sheets.len();
+    let sheets = sheets.into_iter().enumerate().map(|(index, sheet)| {
+        Value::Dict(dict([
+            ("w", points(paper.width)),
+            ("h", points(sheet.height)),
+            ("items", list(sheet.items)),
+            ("continued", Value::Bool(sheet.continued)),
+            ("number", if count > 1 { text(format!("Page {} of {count}", index + 1)) } else { Value::None }),
+        ]))
+    });
+    let sheets = list(sheets);
+    Ok(base(context, "sheets", sheets))
+}
+
+fn base(context: &Context<'_>, mode: &str, content: Value) -> Dict {
+    let report = &context.job.report;
+    let theme = &context.theme;
+    let dark = report.theme == ThemeName::Dark;
+    let page = if dark { crate::chart::Color(14, 18, 25) } else { crate::chart::Color(255, 255, 255) };
+    let warm = if dark { crate::chart::Color(42, 37, 22) } else { crate::chart::Color(255, 248, 232) };
+    let failed = theme.background.mix(theme.bad, 0.07);
+    dict([
+        ("mode", text(mode)),
+        ("content", content),
+        ("title", text(title(context.job))),
+        ("language", text(language(&report.language))),
+        ("as_of", text(as_of(context.job))),
+        ("imprint", optional(context.job.imprint.as_deref())),
+        ("margin", points(MARGIN)),
+        (
+            "theme",
+            Value::Dict(dict([
+                ("page", color(page)),
+                ("card", color(theme.background)),
+                ("text", color(theme.text)),
+                ("muted", color(theme.muted)),
+                ("line", color(theme.grid.mix(theme.axis, 0.15))),
+                ("axis", color(theme.axis)),
+                ("accent", color(theme.series[0])),
+                ("chip", color(theme.background.mix(theme.grid, 0.5))),
+                ("bad", color(theme.bad)),
+                ("failed", color(failed)),
+                ("note", color(warm)),
+                ("edge", color(crate::chart::Color(234, 179, 8))),
+            ])),
+        ),
+    ])
+}
+
+fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize, sheets: &mut Vec<Sheet>) -> Result<(), RenderError> {
+    let width = paper.body_width();
+    let header = header(context, page, index);
+    let alone = context.job.single_tile;
+    let stacked = alone || context.job.options.single_column_layout;
+    let mut tiles: Vec<&TileView> = page.tiles.iter().collect();
+    // V7: reading order; the placing needs it in every case.
+    tiles.sort_by_key(|tile| (tile.at.y, tile.at.x));
+    let column = (width + GAP) / COLUMNS;
+    let mut prepared = Vec::with_capacity(tiles.len());
+    for tile in tiles {
+        let x = f64::from(tile.at.x.min(23));
+        let across = f64::from(tile.at.w.clamp(1, 24)).min(COLUMNS - x);
+        let place = if stacked { (0.0, width) } else { (x * column, across * column - GAP) };
+        prepared.push(Prepared::new(tile, place, context)?);
+    }
+    let heights = measure(context, &header, width, &prepared)?;
+    let header_height = heights.first().copied().unwrap_or(0.0);
+    let mut measured = heights.into_iter().skip(1);
+    let first_top = TOP + if header_height > 0.0 { header_height + BELOW_HEADER } else { 0.0 };
+    let capacity = |sheet: usize| {
+        paper.height.map_or(f64::INFINITY, |height| height - BOTTOM - if sheet == 0 { first_top } else { TOP_AGAIN })
+    };
+
+    let mut y = 0;
+    let blocks: Vec<Block> = prepared
+        .iter()
+        .map(|tile| {
+            let needs = if matches!(tile.body, Body::Prose(_)) { measured.next().unwrap_or(0.0) } else { 0.0 };
+            let mut block = tile.block(needs, context);
+            if alone {
+                block.y = 0;
+                block.h = 1;
+                block.needs = block.needs.max(alone_height(tile, capacity(0)));
+            } else if stacked {
+                block.y = y;
+                y += block.h;
+            }
+            if matches!(tile.body, Body::Prose(_)) && paper.height.is_none() {
+                block.needs = block.needs.max(needs);
+            }
+            block
+        })
+        .collect();
+    let pieces = flow::place(&blocks, capacity);
+    let count = pieces.iter().map(|piece| piece.sheet + 1).max().unwrap_or(1);
+    for sheet in 0..count {
+        let top = if sheet == 0 { first_top } else { TOP_AGAIN };
+        let own = || pieces.iter().filter(move |piece| piece.sheet == sheet);
+        let bottom = own().map(|piece| piece.top + piece.height).fold(0.0, f64::max);
+        let mut items = Vec::new();
+        if sheet == 0 && header_height > 0.0 {
+            let mut header = header.clone();
+            for (key, value) in [("x", MARGIN), ("y", TOP), ("w", width)] {
+                header.insert(key.into(), points(value));
+            }
+            items.push(Value::Dict(header));
+        }
+        for piece in own() {
+            items.push(Value::Dict(prepared[piece.block].place(piece, (MARGIN, top), context)));
+        }
+        sheets.push(Sheet { height: paper.height.unwrap_or(top + bottom + BOTTOM), items, continued: sheet > 0 });
+    }
+    Ok(())
+}
+
+/// V11: a tile delivered alone fills the paper; on a sheet without height, or a figure, it gets a fitting height.
+fn alone_height(tile: &Prepared<'_>, room: f64) -> f64 {
+    let mark = tile.tile.data().map(|data| data.chart.mark);
+    match mark {
+        Some(Mark::Kpi) => room.min(200.0),
+        Some(Mark::Table) => room.min((f64::from(tile.tile.at.h) * ROW).max(640.0)),
+        _ => room.min(tile.width * 0.62),
+    }
+}
+
+/// Heights of the header and of each text tile, set alone.
+fn measure(context: &Context<'_>, header: &Dict, width: f64, tiles: &[Prepared<'_>]) -> Result<Vec<f64>, RenderError> {
+    let mut blocks = vec![Value::Dict(dict([("w", points(width)), ("item", Value::Dict(header.clone()))]))];
+    for tile in tiles {
+        if let Body::Prose(tree) = &tile.body {
+            let item = dict([("kind", text("prose")), ("value", tree.clone())]);
+            blocks.push(Value::Dict(dict([("w", points(tile.width)), ("item", Value::Dict(item))])));
+        }
+    }
+    let document = world::compile(base(context, "measure", list(blocks)), &context.fonts, context.job.report.as_of)?;
+    Ok(document.pages().iter().map(|page| page.frame.height().to_pt()).collect())
+}
+
+/// Title, instant, filters, link and notes on the first page; its name on the others.
+fn header(context: &Context<'_>, page: &Page, index: usize) -> Dict {
+    let job = context.job;
+    let (report, options) = (&job.report, &job.options);
+    let first = index == 0;
+    let page_name = page.name.as_deref().filter(|_| report.pages.len() > 1);
+    let filters = report.filters.iter().filter(|_| first && options.show_filters).map(|line| {
+        let value = if line.value.is_empty() { "any value" } else { &line.value };
+        Value::Dict(dict([("label", text(line.label.as_str())), ("value", text(value))]))
+    });
+    let filters = list(filters);
+    let link = report.link.as_deref().filter(|link| first && options.show_content_link && markdown::is_address(link));
+    let description = report.description.as_deref().filter(|_| first && !job.single_tile && !options.hide_title);
+    dict([
+        ("kind", text("header")),
+        ("title", optional((first && !options.hide_title).then(|| title(job)))),
+        ("description", optional(description)),
+        ("as_of", optional(first.then(|| as_of(job)))),
+        ("page", optional(page_name)),
+        ("link", optional(link)),
+        ("filters", filters),
+        ("notes", texts(report.notes.iter().filter(|_| first).cloned())),
+    ])
+}
+
+/// V11: the title of a tile delivered alone is its own.
+fn title(job: &RenderJob) -> String {
+    let alone = job.report.pages.iter().flat_map(|page| &page.tiles).next().filter(|tile| job.single_tile && !tile.title.is_empty());
+    alone.map_or_else(|| job.report.title.clone(), |tile| tile.title.clone())
+}
+
+fn as_of(job: &RenderJob) -> String {
+    let zone = TimeZone::get(&job.report.zone).unwrap_or(TimeZone::UTC);
+    job.report.as_of.to_zoned_datetime(zone).strftime("%B %-d, %Y, %H:%M %Z").to_string()
+}
+
+/// The two or three letters that the typesetter knows a language by.
+fn language(tag: &str) -> String {
+    let primary = tag.split(['-', '_']).next().unwrap_or("").to_ascii_lowercase();
+    let valid = (2..=3).contains(&primary.len()) && primary.bytes().all(|byte| byte.is_ascii_lowercase());
+    if valid { primary } else { "en".to_owned() }
+}

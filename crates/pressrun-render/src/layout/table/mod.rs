@@ -1,0 +1,282 @@
+//! Tables on pages: read, fitted to a width, cut into rows, drawn.
+
+mod paint;
+mod widths;
+
+use arrow_array::RecordBatch;
+use pressrun_domain::chart::Chart;
+
+use self::widths::{Fitted, Natural};
+use super::text::{Faces, Weight};
+use crate::chart::{ChartInput, Shades, Theme, table_shades};
+use crate::columns::Columns;
+use crate::error::RenderError;
+use crate::format::{Alignment, Value};
+use crate::html::totals::Totals;
+use crate::render::grouped;
+use crate::report::{Report, TileData, TileView};
+use crate::rows::Batches;
+
+/// Most lines of one cell.
+const MOST_LINES: usize = 6;
+
+/// Most lines of a column's header.
+const HEADER_LINES: usize = 2;
+
+/// Most characters of one cell that are looked at.
+const MOST_CHARACTERS: usize = 600;
+
+/// Space left and right of a cell's text, in points.
+const PAD: f64 = 5.0;
+
+/// Rows of a tile, laid out for one width.
+pub(super) struct Table {
+    width: f64,
+    /// Size of the text, in points; smaller where many columns must stand.
+    size: f64,
+    columns: Vec<Shown>,
+    header_lines: usize,
+    rows: Vec<Row>,
+    totals: Option<Vec<String>>,
+    /// Rows of the result, shown or not.
+    pub(super) total: u64,
+    /// What a reader must know besides rows left out.
+    pub(super) notes: Vec<String>,
+}
+
+struct Shown {
+    /// Left edge and width, padding included.
+    x: f64,
+    width: f64,
+    alignment: Alignment,
+    header: Vec<String>,
+    shades: Option<Shades>,
+}
+
+struct Row {
+    cells: Vec<CellText>,
+    lines: usize,
+}
+
+enum CellText {
+    /// One line that fits.
+    Line(String),
+    /// Several lines.
+    Lines(Vec<String>),
+    /// Text that only the typesetter sets right.
+    Complex(String),
+}
+
+/// A cell that the typesetter sets over the drawing.
+pub(super) struct Overlay {
+    pub(super) x: f64,
+    pub(super) y: f64,
+    pub(super) width: f64,
+    pub(super) height: f64,
+    pub(super) size: f64,
+    pub(super) text: String,
+    pub(super) alignment: Alignment,
+}
+
+impl Table {
+    /// The first `limit` rows for `width` points; `None` when the result has none (V13).
+    pub(super) fn read(
+        report: &Report,
+        tile: &TileView,
+        data: &TileData,
+        (width, limit): (f64, u64),
+        faces: &Faces,
+        theme: &Theme,
+    ) -> Result<Option<Self>, RenderError> {
+        let batches = Batches::open(tile, &data.rows)?;
+        let columns = Columns::of(&batches.schema(), data, &report.zone, true);
+        let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format, column.name.as_str())));
+        let (mut kept, mut total) = (Vec::new(), 0_u64);
+        for batch in batches {
+            let batch = batch?;
+            if data.chart.totals {
+                totals.add(&batch);
+            }
+            let room = limit.saturating_sub(total).min(batch.num_rows() as u64);
+            total += batch.num_rows() as u64;
+            if room > 0 {
+                kept.push(batch.slice(0, room as usize));
+            }
+        }
+        if total == 0 || columns.len() == 0 {
+            return Ok(None);
+        }
+        let texts = texts(&columns, &kept);
+        let totals = data.chart.totals.then(|| total_texts(&columns, &totals));
+        let labels = columns.labels();
+        let naturals: Vec<Natural> = columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                let total = totals.as_ref().and_then(|totals| totals.get(index));
+                Natural::of(faces, &labels[index], &texts[index], total, column.format.alignment())
+            })
+            .collect();
+        let Fitted { size, widths } = widths::fit(&naturals, width);
+        let mut notes = Vec::new();
+        let hidden = columns.len() - widths.len();
+        if hidden > 0 {
+            let noun = if hidden == 1 { "column does" } else { "columns do" };
+            notes.push(format!("{hidden} more {noun} not fit on this page"));
+        }
+        let mut shades = shades(report, data, &data.chart, &kept, theme, &mut notes);
+        let mut x = 0.0;
+        let shown: Vec<Shown> = columns
+            .iter()
+            .zip(&labels)
+            .zip(&widths)
+            .map(|((column, label), width)| {
+                let header = faces.wrap(label, widths::header_size(size), Weight::Bold, width - 2.0 * PAD, HEADER_LINES);
+                let shown = Shown {
+                    x,
+                    width: *width,
+                    alignment: column.format.alignment(),
+                    header,
+                    shades: shades.as_mut().and_then(|shades| shades.swap_remove(&column.name)),
+                };
+                x += width;
+                shown
+            })
+            .collect();
+        let header_lines = shown.iter().map(|column| column.header.len()).max().unwrap_or(1);
+        let rows = rows(texts, &shown, size, faces);
+        Ok(Some(Self { width, size, columns: shown, header_lines, rows, totals, total, notes }))
+    }
+
+    /// Rows that were read.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Height of a row's line.
+    fn line(&self) -> f64 {
+        self.size * 1.32
+    }
+
+    pub(super) fn head_height(&self) -> f64 {
+        self.header_lines as f64 * widths::header_size(self.size) * 1.3 + 7.0
+    }
+
+    pub(super) fn totals_height(&self) -> f64 {
+        if self.totals.is_some() { self.line() + 7.0 } else { 0.0 }
+    }
+
+    fn row_height(&self, row: &Row) -> f64 {
+        row.lines as f64 * self.line() + 5.4
+    }
+
+    pub(super) fn row_heights(&self) -> Vec<f64> {
+        self.rows.iter().map(|row| self.row_height(row)).collect()
+    }
+
+    /// How many rows stand in `height` points with head and totals, at least one.
+    pub(super) fn fit(&self, height: f64) -> usize {
+        let mut room = height - self.head_height() - self.totals_height();
+        let fitting = self.rows.iter().take_while(|row| {
+            room -= self.row_height(row);
+            room >= -0.01
+        });
+        fitting.count().max(1).min(self.rows.len())
+    }
+
+    /// The note about rows that are not shown, if there are any (V6).
+    pub(super) fn shown_note(&self, shown: usize) -> Option<String> {
+        let shown = shown as u64;
+        (shown < self.total).then(|| {
+            let of = if self.totals.is_some() { "; totals are over all of them" } else { "" };
+            format!("First {} of {} rows{of}", grouped(shown), grouped(self.total))
+        })
+    }
+}
+
+/// Display texts, one list a column.
+fn texts(columns: &Columns, batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    columns
+        .iter()
+        .map(|column| {
+            batches
+                .iter()
+                .flat_map(|batch| {
+                    let array = batch.column(column.index).as_ref();
+                    (0..batch.num_rows()).map(move |row| tidy(column.format.display(&Value::at(array, row))))
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// One line of text of bounded length, without characters that have no shape.
+fn tidy(text: String) -> String {
+    if text.len() <= MOST_CHARACTERS && text.bytes().all(|byte| byte >= 0x20) {
+        return text;
+    }
+    let mut out: String = text
+        .chars()
+        .take(MOST_CHARACTERS)
+        .map(|c| if c == '\n' || c == '\t' { ' ' } else { c })
+        .filter(|c| !c.is_control())
+        .collect();
+    if text.chars().nth(MOST_CHARACTERS).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+fn total_texts(columns: &Columns, totals: &Totals) -> Vec<String> {
+    let mut texts: Vec<String> =
+        columns.iter().map(|column| totals.of(column.index).map_or_else(String::new, |sum| column.format.display(&sum))).collect();
+    if let Some(first) = texts.first_mut()
+        && first.is_empty()
+    {
+        "Total".clone_into(first);
+    }
+    texts
+}
+
+fn shades(
+    report: &Report,
+    data: &TileData,
+    chart: &Chart,
+    batches: &[RecordBatch],
+    theme: &Theme,
+    notes: &mut Vec<String>,
+) -> Option<indexmap::IndexMap<String, Shades>> {
+    let input = ChartInput { chart, batches, fields: &data.fields, zone: &report.zone };
+    match table_shades(&input, theme) {
+        Ok(shades) => Some(shades),
+        Err(error) => {
+            notes.push(format!("Bars and heat are not drawn: {error}"));
+            None
+        }
+    }
+}
+
+fn rows(texts: Vec<Vec<String>>, columns: &[Shown], size: f64, faces: &Faces) -> Vec<Row> {
+    let count = texts.first().map_or(0, Vec::len);
+    let mut rows: Vec<Row> = (0..count).map(|_| Row { cells: Vec::with_capacity(columns.len()), lines: 1 }).collect();
+    for (column, texts) in columns.iter().zip(texts) {
+        let room = column.width - 2.0 * PAD + 0.01;
+        for (row, text) in rows.iter_mut().zip(texts) {
+            let width = faces.width(&text, size, Weight::Regular);
+            let cell = if !faces.is_simple(&text) {
+                // Shaping may take a little more or less than the sum of the letters.
+                let lines = (width * 1.1 / room.max(1.0)).ceil().clamp(1.0, MOST_LINES as f64);
+                row.lines = row.lines.max(lines as usize);
+                CellText::Complex(text)
+            } else if width <= room {
+                CellText::Line(text)
+            } else {
+                let lines = faces.wrap(&text, size, Weight::Regular, room, MOST_LINES);
+                row.lines = row.lines.max(lines.len());
+                CellText::Lines(lines)
+            };
+            row.cells.push(cell);
+        }
+    }
+    rows
+}

@@ -1,0 +1,126 @@
+//! Rows as strokes.
+
+use std::ops::Range;
+
+use super::super::drawing::{Drawing, Style};
+use super::super::text::{Faces, Weight};
+use super::widths::header_size;
+use super::{CellText, Overlay, PAD, Row, Shown, Table};
+use crate::chart::{Color, Shades, Theme};
+use crate::format::Alignment;
+
+/// Height of hairlines, in points.
+const HAIRLINE: f64 = 0.5;
+
+impl Table {
+    /// The head and the rows of `range`, with the totals below the last of them when `totals`; the height, and the cells left to
+    /// the typesetter.
+    pub(in super::super) fn paint(&self, range: Range<usize>, totals: bool, faces: &Faces, theme: &Theme) -> (Drawing, f64, Vec<Overlay>) {
+        let mut drawing = Drawing::default();
+        let mut overlays = Vec::new();
+        let mut y = self.paint_head(&mut drawing, faces, theme);
+        let end = range.end;
+        for index in range {
+            let Some(row) = self.rows.get(index) else { break };
+            let height = self.row_height(row);
+            self.paint_row(&mut drawing, &mut overlays, (index, row), (y, height), faces, theme);
+            y += height;
+            if index + 1 < end {
+                drawing.rectangle(0.0, y - HAIRLINE / 2.0, self.width, HAIRLINE, theme.grid);
+            }
+        }
+        if let Some(texts) = self.totals.as_ref().filter(|_| totals) {
+            drawing.rectangle(0.0, y - 0.4, self.width, 0.8, theme.axis);
+            let style = Style { size: self.size, weight: Weight::Bold, color: theme.text };
+            for (column, text) in self.columns.iter().zip(texts) {
+                // A sum wider than its column would run into its neighbour.
+                let text = faces.ellipsize(text, style.size, style.weight, column.width - PAD);
+                put(&mut drawing, faces, column, &text, y + 3.4 + self.size * 1.02, style);
+            }
+            y += self.totals_height();
+        }
+        (drawing, y, overlays)
+    }
+
+    fn paint_head(&self, drawing: &mut Drawing, faces: &Faces, theme: &Theme) -> f64 {
+        let height = self.head_height();
+        let size = header_size(self.size);
+        let style = Style { size, weight: Weight::Bold, color: theme.muted };
+        for column in &self.columns {
+            // Headers stand on the line below them.
+            let top = height - 4.0 - column.header.len() as f64 * size * 1.3;
+            for (line, text) in column.header.iter().enumerate() {
+                put(drawing, faces, column, text, top + (line as f64 + 0.82) * size * 1.3, style);
+            }
+        }
+        drawing.rectangle(0.0, height - 0.8, self.width, 0.8, theme.axis);
+        height
+    }
+
+    fn paint_row(
+        &self,
+        drawing: &mut Drawing,
+        overlays: &mut Vec<Overlay>,
+        (index, row): (usize, &Row),
+        (y, height): (f64, f64),
+        faces: &Faces,
+        theme: &Theme,
+    ) {
+        for (column, cell) in self.columns.iter().zip(&row.cells) {
+            let color = shade(drawing, column, index, (y, height), theme);
+            let style = Style { size: self.size, weight: Weight::Regular, color };
+            let baseline = |line: usize| y + 2.7 + self.size * 1.02 + line as f64 * self.line();
+            match cell {
+                CellText::Line(text) => put(drawing, faces, column, text, baseline(0), style),
+                CellText::Lines(lines) => {
+                    for (line, text) in lines.iter().enumerate() {
+                        put(drawing, faces, column, text, baseline(line), style);
+                    }
+                }
+                CellText::Complex(text) => overlays.push(Overlay {
+                    x: column.x + PAD,
+                    y: y + 2.7,
+                    width: column.width - 2.0 * PAD,
+                    height: height - 5.4,
+                    size: self.size,
+                    text: text.clone(),
+                    alignment: column.alignment,
+                }),
+            }
+        }
+    }
+}
+
+/// Paints what stands behind a cell; the colour of the text in front.
+fn shade(drawing: &mut Drawing, column: &Shown, index: usize, (y, height): (f64, f64), theme: &Theme) -> Color {
+    match &column.shades {
+        Some(Shades::Bars(bars)) => {
+            if let Some((from, to, color)) = bars.get(index).copied().flatten() {
+                let room = column.width - PAD;
+                drawing.rectangle(column.x + PAD / 2.0 + from * room, y + 2.0, ((to - from) * room).max(0.5), height - 4.0, color);
+            }
+            theme.text
+        }
+        Some(Shades::Heat(heat)) => match heat.get(index).copied().flatten() {
+            Some((background, text)) => {
+                drawing.rectangle(column.x, y, column.width, height, background);
+                text
+            }
+            None => theme.text,
+        },
+        None => theme.text,
+    }
+}
+
+fn put(drawing: &mut Drawing, faces: &Faces, column: &Shown, text: &str, baseline: f64, style: Style) {
+    if text.is_empty() {
+        return;
+    }
+    let free = column.width - 2.0 * PAD - faces.width(text, style.size, style.weight);
+    let x = match column.alignment {
+        Alignment::Left => column.x + PAD,
+        Alignment::Center => column.x + PAD + free / 2.0,
+        Alignment::Right => column.x + PAD + free,
+    };
+    drawing.text(faces, x, baseline, text, style);
+}

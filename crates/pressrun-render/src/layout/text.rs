@@ -1,0 +1,207 @@
+//! Widths and lines of text in the fonts that will be drawn.
+
+use std::sync::Arc;
+
+use typst::layout::Abs;
+use typst::text::{FontInstance, FontVariations};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthChar;
+
+use super::fonts::Fonts;
+
+/// Weight of text in tables and titles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    Regular,
+    Bold,
+}
+
+/// The fonts, ready to look up glyphs.
+pub(super) struct Faces {
+    faces: Vec<FontInstance>,
+    /// Advances of ASCII in ems, regular and bold.
+    ascii: [[f64; 128]; 2],
+}
+
+/// A glyph of one character.
+pub(super) struct Found<'a> {
+    /// The font's place in the list of fonts.
+    pub(super) font: usize,
+    pub(super) face: &'a FontInstance,
+    pub(super) glyph: u16,
+    /// Advance in ems.
+    pub(super) advance: f64,
+}
+
+impl Faces {
+    pub(super) fn new(fonts: &Arc<Fonts>) -> Self {
+        let faces = fonts
+            .fonts
+            .iter()
+            .map(|font| font.clone().instantiate(font.info().variant, Abs::pt(8.0), &FontVariations::default()))
+            .collect();
+        let mut this = Self { faces, ascii: [[0.6; 128]; 2] };
+        for (slot, weight) in [Weight::Regular, Weight::Bold].into_iter().enumerate() {
+            for code in 0_u8..128 {
+                if let Some(found) = this.find(char::from(code), weight) {
+                    this.ascii[slot][usize::from(code)] = found.advance;
+                }
+            }
+        }
+        this
+    }
+
+    /// The glyph of a character: Noto Sans in the weight, else the first other font that has it.
+    pub(super) fn find(&self, c: char, weight: Weight) -> Option<Found<'_>> {
+        let own = usize::from(weight == Weight::Bold);
+        let others = (0..self.faces.len()).filter(|index| *index >= 4);
+        std::iter::once(own).chain(others).find_map(|font| {
+            let face = self.faces.get(font)?;
+            let glyph = face.ttf().glyph_index(c)?.0;
+            Some(Found { font, face, glyph, advance: face.x_advance(glyph)?.get() })
+        })
+    }
+
+    /// Whether a text is set right glyph by glyph: no ligating, stacking or right-to-left script, and a glyph for every character.
+    pub(super) fn is_simple(&self, text: &str) -> bool {
+        text.is_ascii() || text.chars().all(|c| c.is_ascii() || (is_simple_script(c) && self.find(c, Weight::Regular).is_some()))
+    }
+
+    /// Width in points.
+    pub(super) fn width(&self, text: &str, size: f64, weight: Weight) -> f64 {
+        let ascii = &self.ascii[usize::from(weight == Weight::Bold)];
+        let ems: f64 = text
+            .chars()
+            .map(|c| match ascii.get(c as usize) {
+                Some(advance) => *advance,
+                None => self.find(c, weight).map_or_else(|| fallback_advance(c), |found| found.advance),
+            })
+            .sum();
+        ems * size
+    }
+
+    /// The text if it fits `room` points, else as much as fits with an ellipsis.
+    pub(super) fn ellipsize(&self, text: &str, size: f64, weight: Weight, room: f64) -> String {
+        if self.width(text, size, weight) <= room {
+            return text.to_owned();
+        }
+        self.head(text, size, weight, room - self.width("…", size, weight), "…")
+    }
+
+    fn head(&self, text: &str, size: f64, weight: Weight, room: f64, end: &str) -> String {
+        let (mut out, mut used) = (String::new(), 0.0);
+        for grapheme in text.graphemes(true) {
+            used += self.width(grapheme, size, weight);
+            if used > room {
+                break;
+            }
+            out.push_str(grapheme);
+        }
+        format!("{}{end}", out.trim_end())
+    }
+
+    /// Lines of at most `room` points, broken between words and, where a word is longer than a line, within it.
+    ///
+    /// Beyond `most` lines the last one ends in an ellipsis. Line breaks in the text are kept.
+    pub(super) fn wrap(&self, text: &str, size: f64, weight: Weight, room: f64, most: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        for paragraph in text.split('\n') {
+            let mut line = String::new();
+            let mut used = 0.0;
+            for word in paragraph.trim_end_matches('\r').split_word_bounds() {
+                let width = self.width(word, size, weight);
+                let blank = word.trim().is_empty();
+                if used + width <= room || (blank && used > 0.0) {
+                    line.push_str(word);
+                    used += width;
+                    continue;
+                }
+                if !line.trim().is_empty() {
+                    lines.push(std::mem::take(&mut line).trim_end().to_owned());
+                }
+                used = 0.0;
+                if blank {
+                    continue;
+                }
+                if width <= room {
+                    line.push_str(word);
+                    used = width;
+                    continue;
+                }
+                for grapheme in word.graphemes(true) {
+                    let width = self.width(grapheme, size, weight);
+                    if used + width > room && !line.is_empty() {
+                        lines.push(std::mem::take(&mut line));
+                        used = 0.0;
+                    }
+                    line.push_str(grapheme);
+                    used += width;
+                }
+                if lines.len() > most {
+                    break;
+                }
+            }
+            lines.push(line.trim_end().to_owned());
+            if lines.len() > most {
+                break;
+            }
+        }
+        if lines.len() > most {
+            lines.truncate(most);
+            if let Some(last) = lines.last_mut() {
+                let room = room - self.width("…", size, weight);
+                *last = self.head(last, size, weight, room, "…");
+            }
+        }
+        lines
+    }
+}
+
+fn fallback_advance(c: char) -> f64 {
+    match c.width() {
+        Some(2) => 1.0,
+        Some(0) | None => 0.0,
+        Some(_) => 0.6,
+    }
+}
+
+/// Scripts whose letters stand one after the other, left to right, each in one form.
+fn is_simple_script(c: char) -> bool {
+    matches!(c as u32,
+        0xa0..=0xac | 0xae..=0x2ff | 0x370..=0x482 | 0x48a..=0x52f | 0x531..=0x58f | 0x10a0..=0x10ff | 0x1e00..=0x1fff
+        | 0x2010..=0x2027 | 0x2030..=0x205e | 0x202f | 0x2009 | 0x2002 | 0x2003 | 0x2070..=0x209f | 0x20a0..=0x20bf | 0x2100..=0x218f
+        | 0x2190..=0x25ff | 0x2e80..=0x9fff | 0xac00..=0xd7a3 | 0xff01..=0xffe6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faces() -> Faces {
+        Faces::new(&super::super::fonts::load(&[]))
+    }
+
+    #[test]
+    fn lines_break_between_words_and_no_line_is_too_wide() {
+        let faces = faces();
+        for text in ["A sentence that has to be broken into several lines of text", "Donaudampfschifffahrtsgesellschaftskapitän", "two\nparagraphs here", ""] {
+            for room in [30.0, 60.0, 500.0] {
+                let lines = faces.wrap(text, 8.0, Weight::Regular, room, 20);
+                assert!(lines.iter().all(|line| faces.width(line, 8.0, Weight::Regular) <= room), "{lines:?}");
+                let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+                assert_eq!(letters(&lines.concat()), letters(text), "nothing is lost");
+            }
+        }
+        assert_eq!(faces.wrap("one two three four", 8.0, Weight::Regular, 34.0, 2).len(), 2);
+        assert!(faces.wrap("one two three four", 8.0, Weight::Regular, 34.0, 2)[1].ends_with('…'));
+    }
+
+    #[test]
+    fn scripts_that_need_shaping_are_known() {
+        let faces = faces();
+        for (text, simple) in [("Zoë €5 – Łódź", true), ("Ελλάδα Москва", true), ("مرحبا", false), ("שלום", false), ("é", false), ("東京", false)] {
+            // No CJK font is built in, so those glyphs are left to the typesetter, which reports them.
+            assert_eq!(faces.is_simple(text), simple, "{text}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! One tile: what it needs, and what the template is told about it once its place is known.
+
+use std::ops::Range;
+
+use pressrun_domain::chart::Mark;
+use typst::foundations::{Bytes, Dict, Value};
+
+use super::dict::{dict, list, points, text, texts};
+use super::flow::{Block, Piece, Split};
+use super::table::{Overlay, Table};
+use super::text::{Faces, Weight};
+use super::{Context, markdown};
+use crate::chart::{ChartInput, Size, draw};
+use crate::error::RenderError;
+use crate::format::Alignment;
+use crate::render::grouped;
+use crate::report::{TileContent, TileData, TileView};
+use crate::rows::{Batches, Taken};
+
+/// Inside a card: left and right, above the title, below everything.
+const PAD: f64 = 11.0;
+const PAD_TOP: f64 = 9.0;
+const PAD_BOTTOM: f64 = 10.0;
+
+const TITLE: f64 = 9.5;
+const TITLE_LINE: f64 = 12.6;
+const SUBTITLE: f64 = 7.5;
+const SUBTITLE_LINE: f64 = 10.2;
+const BELOW_TITLE: f64 = 6.0;
+const NOTE: f64 = 6.8;
+const NOTE_LINE: f64 = 9.2;
+const ABOVE_NOTES: f64 = 5.0;
+/// The line that says what goes on, above the continued part of a table.
+const CONTINUED: f64 = 14.0;
+
+/// What a tile shows, read and measured.
+pub(super) enum Body {
+    Chart(Box<Taken>),
+    Table { table: Box<Table>, expanded: bool },
+    NoResults,
+    Prose(Value),
+    Failed(String),
+}
+
+/// A tile with its column of the sheet.
+pub(super) struct Prepared<'a> {
+    pub(super) tile: &'a TileView,
+    pub(super) x: f64,
+    pub(super) width: f64,
+    /// Whether it is a card; a tile that is delivered alone is none (V11).
+    pub(super) framed: bool,
+    pub(super) body: Body,
+    title: Vec<String>,
+    subtitle: Vec<String>,
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn new(tile: &'a TileView, (x, width): (f64, f64), context: &mut Context<'_>) -> Result<Self, RenderError> {
+        let framed = !context.job.single_tile && !matches!(tile.content, TileContent::Markdown(_));
+        let mut this = Self { tile, x, width, framed, body: Body::NoResults, title: Vec::new(), subtitle: Vec::new() };
+        let room = this.inner_width();
+        let faces = &context.faces;
+        if framed {
+            this.title = lines(faces, &tile.title, TITLE, Weight::Bold, room, 2);
+        }
+        if !matches!(tile.content, TileContent::Markdown(_)) {
+            this.subtitle = tile.subtitle.as_deref().map(|subtitle| lines(faces, subtitle, SUBTITLE, Weight::Regular, room, 2)).unwrap_or_default();
+        }
+        this.body = match &tile.content {
+            TileContent::Markdown(source) => Body::Prose(markdown::tree(source, &context.job.report)),
+            TileContent::Failed { message } => Body::Failed(message.clone()),
+            TileContent::Data(data) if data.chart.mark == Mark::Table => table(tile, data, room, context)?,
+            TileContent::Data(data) => Body::Chart(Box::new(Batches::open(tile, &data.rows)?.take_rows(context.job.limits.chart_rows)?)),
+        };
+        Ok(this)
+    }
+
+    fn inner_width(&self) -> f64 {
+        if self.framed { self.width - 2.0 * PAD } else { self.width }
+    }
+
+    /// Points from the top of the tile to its body.
+    fn body_top(&self) -> f64 {
+        let titles = self.title.len() as f64 * TITLE_LINE + self.subtitle.len() as f64 * SUBTITLE_LINE;
+        let below = if titles > 0.0 { BELOW_TITLE } else { 0.0 };
+        titles + below + if self.framed { PAD_TOP } else { 0.0 }
+    }
+
+    fn below(&self) -> f64 {
+        if self.framed { PAD_BOTTOM } else { 0.0 }
+    }
+
+    /// What the placing has to know; `needs` is the measured height of text tiles.
+    pub(super) fn block(&self, needs: f64, context: &Context<'_>) -> Block {
+        let at = self.tile.at;
+        let split = match &self.body {
+            Body::Table { table, expanded: true } => {
+                let notes = self.note_lines(&self.table_notes(table, table.len()), context).len();
+                Some(Split {
+                    first: self.body_top() + table.head_height(),
+                    again: if self.framed { PAD_TOP } else { 0.0 } + CONTINUED + table.head_height(),
+                    last: table.totals_height() + notes_height(notes) + self.below(),
+                    rows: table.row_heights(),
+                })
+            }
+            _ => None,
+        };
+        Block { y: at.y, h: at.h.max(1), needs, split }
+    }
+
+    /// What the template draws of this tile on `piece`; `body` is the point where the sheet's body starts.
+    pub(super) fn place(&self, piece: &Piece, body: (f64, f64), context: &mut Context<'_>) -> Dict {
+        let continued = piece.rows.as_ref().is_some_and(|rows| rows.start > 0);
+        let mut item = dict([
+            ("kind", text("tile")),
+            ("x", points(body.0 + self.x)),
+            ("y", points(body.1 + piece.top)),
+            ("w", points(self.width)),
+            ("h", points(piece.height)),
+            ("framed", Value::Bool(self.framed)),
+            ("inset", points(if self.framed { PAD } else { 0.0 })),
+            ("top", points(if self.framed { PAD_TOP } else { 0.0 })),
+            ("title", if continued { list([]) } else { texts(self.title.iter().cloned()) }),
+            ("subtitle", if continued { list([]) } else { texts(self.subtitle.iter().cloned()) }),
+            ("continued", if continued { text(format!("{} – continued", self.tile.title)) } else { Value::None }),
+        ]);
+        let (parts, notes) = self.parts(piece, continued, context);
+        for (key, value) in parts {
+            item.insert(key, value);
+        }
+        let lines = self.note_lines(&notes, context);
+        item.insert("notes_y".into(), points(piece.height - self.below() - lines.len() as f64 * NOTE_LINE));
+        item.insert("notes".into(), texts(lines));
+        item
+    }
+
+    fn parts(&self, piece: &Piece, continued: bool, context: &mut Context<'_>) -> (Dict, Vec<String>) {
+        let top = if continued { CONTINUED + if self.framed { PAD_TOP } else { 0.0 } } else { self.body_top() };
+        let height = (piece.height - top - self.below()).max(1.0);
+        match (&self.body, &self.tile.content) {
+            (Body::Table { table, expanded }, _) => self.table_parts(table, *expanded, piece.rows.clone(), (top, height), context),
+            (Body::Chart(taken), TileContent::Data(data)) => self.chart_parts(taken, data, (top, height), context),
+            (Body::Prose(tree), _) => (body("prose", top, self.inner_width(), height, tree.clone()), Vec::new()),
+            (Body::Failed(message), _) => {
+                let room = self.inner_width() - 2.0 * PAD;
+                let most = ((height - 34.0) / 10.5).floor().max(1.0) as usize;
+                let message = context.faces.wrap(message, 8.0, Weight::Regular, room, most);
+                (body("failed", top, self.inner_width(), height, texts(message)), Vec::new())
+            }
+            (Body::NoResults | Body::Chart(_), _) => {
+                let notes = self.tile.data().map(cut_note).unwrap_or_default();
+                (body("empty", top, self.inner_width(), height, Value::None), notes)
+            }
+        }
+    }
+
+    fn chart_parts(&self, taken: &Taken, data: &TileData, (top, height): (f64, f64), context: &mut Context<'_>) -> (Dict, Vec<String>) {
+        let input = ChartInput { chart: &data.chart, batches: &taken.batches, fields: &data.fields, zone: &context.job.report.zone };
+        let width = self.inner_width();
+        let drawn = |height: f64| draw(&input, Size { width, height }, &context.theme);
+        let mut notes = cut_note(data);
+        if taken.total > taken.kept() {
+            notes.push(format!("Drawn from the first {} of {} rows", grouped(taken.kept()), grouped(taken.total)));
+        }
+        let room = |notes: &[String]| height - notes_height(self.note_lines(notes, context).len());
+        let result = drawn(room(&notes)).and_then(|first| {
+            if first.notes.is_empty() {
+                return Ok((first, room(&notes)));
+            }
+            let mut all = notes.clone();
+            all.extend(first.notes.iter().cloned());
+            let height = room(&all);
+            drawn(height).map(|again| (again, height))
+        });
+        match result {
+            Ok((drawn, height)) => {
+                notes.extend(drawn.notes);
+                let mut parts = body("chart", top, width, height, Value::Bytes(Bytes::from_string(drawn.svg.clone())));
+                parts.insert("alt".into(), text(format!("{}. {}", self.tile.title, drawn.alt)));
+                context.drawings.push(drawn.svg);
+                (parts, notes)
+            }
+            Err(error) => {
+                let message = error.to_string();
+                context.warnings.push(format!("\"{}\" could not be drawn: {message}", self.tile.title));
+                let lines = context.faces.wrap(&message, 8.0, Weight::Regular, width - 2.0 * PAD, 6);
+                (body("failed", top, width, height, texts(lines)), Vec::new())
+            }
+        }
+    }
+
+    fn table_parts(
+        &self,
+        table: &Table,
+        expanded: bool,
+        rows: Option<Range<usize>>,
+        (top, height): (f64, f64),
+        context: &Context<'_>,
+    ) -> (Dict, Vec<String>) {
+        let (rows, notes) = if expanded {
+            let rows = rows.unwrap_or(0..table.len());
+            let notes = if rows.end == table.len() { self.table_notes(table, table.len()) } else { Vec::new() };
+            (rows, notes)
+        } else {
+            // The note itself takes room, so the rows are counted again with it.
+            let notes_for = |shown: usize| self.table_notes(table, shown);
+            let all = table.fit(height - notes_height(self.note_lines(&notes_for(table.len()), context).len()));
+            let shown = if (all as u64) < table.total {
+                table.fit(height - notes_height(self.note_lines(&notes_for(all), context).len()))
+            } else {
+                all
+            };
+            (0..shown, notes_for(shown))
+        };
+        let ends = rows.end == table.len() || !expanded;
+        let (drawing, drawn, overlays) = table.paint(rows, ends, &context.faces, &context.theme);
+        let width = self.inner_width();
+        let mut parts = body("table", top, width, drawn, Value::Content(drawing.content(width, drawn)));
+        parts.insert("overlays".into(), list(overlays.into_iter().map(overlay)));
+        (parts, notes)
+    }
+
+    fn table_notes(&self, table: &Table, shown: usize) -> Vec<String> {
+        let cut = self.tile.data().map(cut_note).unwrap_or_default();
+        table.shown_note(shown).into_iter().chain(table.notes.iter().cloned()).chain(cut).collect()
+    }
+
+    fn note_lines(&self, notes: &[String], context: &Context<'_>) -> Vec<String> {
+        notes.iter().flat_map(|note| context.faces.wrap(note, NOTE, Weight::Regular, self.inner_width(), 3)).collect()
+    }
+}
+
+fn table(tile: &TileView, data: &TileData, width: f64, context: &mut Context<'_>) -> Result<Body, RenderError> {
+    let expanded = context.job.options.expand_tables_to_show_all_rows;
+    let limits = context.job.limits;
+    let limit = if expanded { limits.table_rows.min(limits.expanded_rows) } else { limits.table_rows.min(context.rows_of_a_sheet()) };
+    let Some(table) = Table::read(&context.job.report, tile, data, (width, limit), &context.faces, &context.theme)? else {
+        return Ok(Body::NoResults);
+    };
+    if expanded && let Some(note) = table.shown_note(table.len()) {
+        context.warnings.push(format!("\"{}\": {}", tile.title, note.to_lowercase()));
+    }
+    Ok(Body::Table { table: Box::new(table), expanded })
+}
+
+fn body(kind: &str, y: f64, width: f64, height: f64, value: Value) -> Dict {
+    dict([
+        ("body", text(kind)),
+        ("body_y", points(y)),
+        ("body_w", points(width)),
+        ("body_h", points(height)),
+        ("value", value),
+    ])
+}
+
+fn overlay(cell: Overlay) -> Value {
+    let alignment = match cell.alignment {
+        Alignment::Left => "left",
+        Alignment::Center => "center",
+        Alignment::Right => "right",
+    };
+    Value::Dict(dict([
+        ("x", points(cell.x)),
+        ("y", points(cell.y)),
+        ("w", points(cell.width)),
+        ("h", points(cell.height)),
+        ("size", points(cell.size)),
+        ("text", text(cell.text)),
+        ("align", text(alignment)),
+    ]))
+}
+
+/// R11: the query stopped at its limit.
+fn cut_note(data: &TileData) -> Vec<String> {
+    data.truncated.iter().map(|cut| format!("The query stopped at its limit of {} rows", grouped(cut.limit))).collect()
+}
+
+fn notes_height(lines: usize) -> f64 {
+    if lines == 0 { 0.0 } else { ABOVE_NOTES + lines as f64 * NOTE_LINE }
+}
+
+fn lines(faces: &Faces, words: &str, size: f64, weight: Weight, room: f64, most: usize) -> Vec<String> {
+    if words.trim().is_empty() { Vec::new() } else { faces.wrap(words.trim(), size, weight, room, most) }
+}

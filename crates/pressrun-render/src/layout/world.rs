@@ -1,0 +1,99 @@
+//! What the typesetter may see: one template, the data of one job, the fonts. No files, no packages, no clock.
+
+use std::sync::{Arc, LazyLock};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use typst::diag::{FileError, FileResult, SourceDiagnostic};
+use typst::foundations::{Bytes, Datetime, Dict, Duration};
+use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
+use typst::text::{Font, FontBook};
+use typst::utils::LazyHash;
+use typst::{Library, LibraryExt, World, WorldExt};
+use typst_layout::PagedDocument;
+
+use super::fonts::Fonts;
+use crate::error::RenderError;
+
+const TEMPLATE: &str = include_str!("dashboard.typ");
+
+/// The template, parsed once. Its name is fixed: file ids are a process-wide 16-bit supply.
+static SOURCE: LazyLock<Source> = LazyLock::new(|| {
+    let path = VirtualPath::new("dashboard.typ").unwrap_or_else(|_| unreachable!("the name is a valid path"));
+    Source::new(RootedPath::new(VirtualRoot::Project, path).intern(), TEMPLATE.to_owned())
+});
+
+struct PageWorld {
+    library: LazyHash<Library>,
+    fonts: Arc<Fonts>,
+    as_of: Timestamp,
+}
+
+impl World for PageWorld {
+    fn library(&self) -> &LazyHash<Library> {
+        &self.library
+    }
+
+    fn book(&self) -> &LazyHash<FontBook> {
+        &self.fonts.book
+    }
+
+    fn main(&self) -> FileId {
+        SOURCE.id()
+    }
+
+    fn source(&self, id: FileId) -> FileResult<Source> {
+        if id == SOURCE.id() { Ok(SOURCE.clone()) } else { Err(refused(id)) }
+    }
+
+    fn file(&self, id: FileId) -> FileResult<Bytes> {
+        if id == SOURCE.id() { Ok(Bytes::from_string(TEMPLATE)) } else { Err(refused(id)) }
+    }
+
+    fn font(&self, index: usize) -> Option<Font> {
+        self.fonts.fonts.get(index).cloned()
+    }
+
+    fn today(&self, _: Option<Duration>) -> Option<Datetime> {
+        moment(self.as_of)
+    }
+}
+
+fn refused(id: FileId) -> FileError {
+    FileError::NotFound(id.vpath().get_without_slash().into())
+}
+
+/// An instant as the typesetter's UTC date and time.
+pub(super) fn moment(at: Timestamp) -> Option<Datetime> {
+    let at = at.to_zoned_datetime(TimeZone::UTC);
+    let part = |part: i8| part.unsigned_abs();
+    Datetime::from_ymd_hms(at.year().into(), part(at.month()), part(at.day()), part(at.hour()), part(at.minute()), part(at.second()))
+}
+
+/// Sets the template with `inputs`.
+pub(super) fn compile(inputs: Dict, fonts: &Arc<Fonts>, as_of: Timestamp) -> Result<PagedDocument, RenderError> {
+    let world = PageWorld { library: LazyHash::new(Library::builder().with_inputs(inputs).build()), fonts: fonts.clone(), as_of };
+    typst::compile::<PagedDocument>(&world).output.map_err(|errors| RenderError::Layout { cause: tell(&world, &errors) })
+}
+
+/// The first diagnostics.
+pub(super) fn messages(errors: &[SourceDiagnostic]) -> String {
+    errors.iter().take(3).map(|error| error.message.to_string()).collect::<Vec<_>>().join("; ")
+}
+
+fn tell(world: &PageWorld, errors: &[SourceDiagnostic]) -> String {
+    let one = |error: &SourceDiagnostic| {
+        let line = world.range(error.span).and_then(|range| SOURCE.lines().byte_to_line(range.start));
+        line.map_or_else(|| error.message.to_string(), |line| format!("{} (template line {})", error.message, line + 1))
+    };
+    errors.iter().take(3).map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Frees what the typesetter remembers of old renders, on every way out; its cache is global to the process.
+pub(super) struct Evict;
+
+impl Drop for Evict {
+    fn drop(&mut self) {
+        typst::comemo::evict(5);
+    }
+}

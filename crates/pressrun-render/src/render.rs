@@ -1,0 +1,45 @@
+//! One job, one file.
+
+use std::path::Path;
+
+use pressrun_domain::output::Format;
+
+use crate::artifact::{Artifact, Rendered};
+use crate::error::RenderError;
+use crate::report::RenderJob;
+use crate::{csv, json, layout, xlsx};
+
+/// Writes the artifact of `job` to `out` and says what it wrote. Equal jobs give equal bytes (V9).
+///
+/// # Errors
+/// Every [`RenderError`]; in each case `out` does not exist afterwards.
+pub fn render(job: &RenderJob, out: &Path) -> Result<Rendered, RenderError> {
+    let mut artifact = Artifact::create(out)?;
+    let written = match job.format {
+        Format::Csv => csv::write(job, &mut artifact)?,
+        Format::Json => json::write(job, &mut artifact)?,
+        Format::Xlsx => xlsx::write(job, &mut artifact)?,
+        Format::Pdf => layout::write_pdf(job, &mut artifact)?,
+        Format::Png => layout::write_png(job, &mut artifact)?,
+        Format::LinkOnly => return Err(RenderError::NoFile { format: job.format.to_string() }),
+    };
+    artifact.finish(written)
+}
+
+/// The warning about rows that a query left out (R11).
+pub(crate) fn cut_warning(title: &str, limit: u64) -> String {
+    format!("\"{title}\" stops at its limit of {} rows", grouped(limit))
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

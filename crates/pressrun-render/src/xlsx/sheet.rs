@@ -1,0 +1,132 @@
+//! One data tile as a sheet.
+
+use std::path::Path;
+
+use arrow_array::RecordBatch;
+use pressrun_domain::catalog::FieldSpec;
+use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
+
+use super::cell::{CellWriter, TEXT_LENGTH, clean};
+use crate::columns::Columns;
+use crate::error::RenderError;
+use crate::format::{Alignment, FieldFormat, Value};
+use crate::render::grouped;
+use crate::report::{RenderJob, TileData, TileView};
+use crate::rows::Batches;
+
+/// Rows of a sheet without its header.
+const ROWS: u64 = 1_048_575;
+
+/// Columns of a sheet.
+const COLUMNS: usize = 16_384;
+
+/// Rows looked at for the widths of columns.
+const SAMPLE: usize = 200;
+
+/// Widths in characters.
+const WIDTHS: std::ops::RangeInclusive<f64> = 8.0..=60.0;
+
+pub(super) fn write(
+    job: &RenderJob,
+    tile: &TileView,
+    data: &TileData,
+    sheet: &mut Worksheet,
+    path: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<(), RenderError> {
+    let batches = Batches::open(tile, &data.rows)?;
+    let schema = batches.schema();
+    let columns = Columns::of(&schema, data, &job.report.zone, job.options.hide_hidden_fields);
+    if columns.len() > COLUMNS {
+        return Err(RenderError::Value {
+            tile: tile.key.clone(),
+            column: columns.iter().nth(COLUMNS).map(|column| column.name.clone()).unwrap_or_default(),
+            cause: format!("a sheet holds {} columns; choose csv", grouped(COLUMNS as u64)),
+        });
+    }
+    let failed = |error| super::failed(path, error);
+    let header = Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_border_bottom_color(Color::RGB(0x9A_A5_B4));
+    let right = header.clone().set_align(FormatAlign::Right);
+    let labels = columns.labels();
+    for (at, (label, column)) in labels.iter().zip(columns.iter()).enumerate() {
+        let format = if column.format.alignment() == Alignment::Right { &right } else { &header };
+        sheet.write_string_with_format(0, at as u16, clean(label), format).map_err(failed)?;
+    }
+    sheet.set_freeze_panes(1, 0).map_err(failed)?;
+
+    // R5: without formatting, dates still need a date format, or they would read as serial numbers.
+    let unformatted: Vec<FieldFormat> = columns
+        .iter()
+        .map(|column| FieldFormat::parse(&FieldSpec::default(), schema.field(column.index).data_type(), &column.name, &job.report.zone))
+        .collect();
+    let mut writers: Vec<CellWriter> = columns
+        .iter()
+        .zip(&unformatted)
+        .map(|(column, plain)| CellWriter::new(if job.options.enable_formatting { &column.format } else { plain }))
+        .collect();
+
+    let (mut row, mut total, mut sampled) = (0_u64, 0_u64, false);
+    for batch in batches {
+        let batch = batch?;
+        total += batch.num_rows() as u64;
+        if !sampled && batch.num_rows() > 0 {
+            sampled = true;
+            for (at, width) in widths(&batch, &columns, &labels, &unformatted, job.options.enable_formatting).into_iter().enumerate() {
+                sheet.set_column_width(at as u16, width).map_err(failed)?;
+            }
+        }
+        let rows = (batch.num_rows() as u64).min(ROWS - row) as usize;
+        for in_batch in 0..rows {
+            row += 1;
+            for (at, (writer, column)) in writers.iter_mut().zip(columns.iter()).enumerate() {
+                let value = Value::at(batch.column(column.index).as_ref(), in_batch);
+                writer.write(sheet, row as u32, at as u16, &value).map_err(failed)?;
+            }
+        }
+    }
+    if !sampled {
+        for (at, label) in labels.iter().enumerate() {
+            sheet.set_column_width(at as u16, (label.chars().count() as f64 + 2.0).clamp(*WIDTHS.start(), *WIDTHS.end())).map_err(failed)?;
+        }
+    }
+    if total > row {
+        warnings.push(format!(
+            "\"{}\" has {} rows; a sheet holds {}, the rest was left out",
+            tile.title,
+            grouped(total),
+            grouped(ROWS)
+        ));
+    }
+    for (writer, label) in writers.iter().zip(&labels) {
+        if writer.shortened > 0 {
+            warnings.push(format!(
+                "\"{}\": {} cells of \"{label}\" were cut at {} characters, the most a cell holds",
+                tile.title,
+                grouped(writer.shortened),
+                grouped(TEXT_LENGTH as u64)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn widths(batch: &RecordBatch, columns: &Columns, labels: &[String], unformatted: &[FieldFormat], formatted: bool) -> Vec<f64> {
+    let rows = batch.num_rows().min(SAMPLE);
+    columns
+        .iter()
+        .zip(labels)
+        .zip(unformatted)
+        .map(|((column, label), plain)| {
+            let array = batch.column(column.index).as_ref();
+            let cell = |row| {
+                let value = Value::at(array, row);
+                let text = if formatted { column.format.display(&value) } else { plain.plain(&value) };
+                // An instant is written without its offset.
+                let cut = if matches!(value, Value::Instant(_)) { 6 } else { 0 };
+                text.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap_or(0).saturating_sub(cut)
+            };
+            let widest = (0..rows).map(cell).max().unwrap_or(0).max(unicode_width::UnicodeWidthStr::width(label.as_str()));
+            (widest as f64 * 1.05 + 2.0).clamp(*WIDTHS.start(), *WIDTHS.end())
+        })
+        .collect()
+}
