@@ -83,9 +83,7 @@ impl From<StoreError> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let (status, heading, text) = match self {
-            Self::NotFound(what) => {
-                (StatusCode::NOT_FOUND, "Not found", format!("There is no such {what}, or you may not see it."))
-            }
+            Self::NotFound(what) => (StatusCode::NOT_FOUND, "Not found", format!("There is no such {what}, or you may not see it.")),
             Self::Invalid(text) => (StatusCode::BAD_REQUEST, "That did not work", text),
             Self::Foreign => {
                 (StatusCode::FORBIDDEN, "Refused", "This form was sent from another site. Open the page here and try again.".to_owned())

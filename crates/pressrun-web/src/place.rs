@@ -81,10 +81,13 @@ pub(crate) fn lines(destination: &Destination, catalog: &Catalog, manages: bool)
         Destination::Webhook(hook) => vec![
             Line::new("Destination", "Webhook"),
             Line::new("Address", if manages { without_secrets(&hook.url) } else { host(&hook.url) }),
-            Line::new("Signing secrets", match hook.secrets.len() {
-                0 => "none".to_owned(),
-                stored => format!("{stored} (stored, not shown)"),
-            }),
+            Line::new(
+                "Signing secrets",
+                match hook.secrets.len() {
+                    0 => "none".to_owned(),
+                    stored => format!("{stored} (stored, not shown)"),
+                },
+            ),
         ],
         Destination::Slack(slack) => {
             let label = match slack.recipient_type {
@@ -108,7 +111,10 @@ pub(crate) fn lines(destination: &Destination, catalog: &Catalog, manages: bool)
 
 /// Only who is spoken to.
 fn host(address: &str) -> String {
-    Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_else(|| "an address that is not understood".to_owned())
+    Url::parse(address)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_else(|| "an address that is not understood".to_owned())
 }
 
 /// Host and path, without login and query.
@@ -143,7 +149,8 @@ mod tests {
         ] {
             assert_eq!((without_secrets(address).as_str(), host(address).as_str()), (manager, other));
         }
-        for (address, expected) in [("sftp://bob:pw@files.example.com/x", "files.example.com"), ("files.example.com", "files.example.com")] {
+        for (address, expected) in [("sftp://bob:pw@files.example.com/x", "files.example.com"), ("files.example.com", "files.example.com")]
+        {
             assert_eq!(bare_host(address), expected);
         }
     }

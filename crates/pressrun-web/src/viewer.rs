@@ -37,7 +37,8 @@ impl Viewer {
 
     /// Whether the document is open.
     pub(crate) fn may_view(&self, document: &Document) -> bool {
-        self.kind == KeyKind::Organization || self.catalog.member(self.member.0).is_some_and(|member| self.catalog.may_view(member, document))
+        self.kind == KeyKind::Organization
+            || self.catalog.member(self.member.0).is_some_and(|member| self.catalog.may_view(member, document))
     }
 
     /// Whether the schedule is this person's to manage: its owner, or an admin.
@@ -72,7 +73,9 @@ impl Viewer {
                 keys.into_iter().find(|key| key.id == id && key.revoked_at.is_none()).map(|key| (key.kind, key.member, key.name))
             }
             Subject::Development(tag) => {
-                let same = |token| session::development_tag(&state.session_key, token).is_some_and(|own| own.as_bytes().ct_eq(tag.as_bytes()).into());
+                let same = |token| {
+                    session::development_tag(&state.session_key, token).is_some_and(|own| own.as_bytes().ct_eq(tag.as_bytes()).into())
+                };
                 let key = catalog.dev_keys.iter().find(|key| same(&key.token));
                 key.map(|key| (key.kind, key.member, "Development key".to_owned()))
             }
@@ -106,7 +109,10 @@ pub(crate) async fn subject_of(token: &str, state: &WebState) -> Result<Option<S
 /// The value of our cookie.
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).find(|(name, _)| *name == session::COOKIE).map(|(_, value)| value)
+    all.flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == session::COOKIE)
+        .map(|(_, value)| value)
 }
 
 impl FromRequestParts<Arc<WebState>> for Viewer {

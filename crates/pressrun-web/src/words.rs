@@ -266,7 +266,7 @@ pub(crate) fn judgement(judgement: Judgement) -> Chip {
 /// A daylight-saving note of an occurrence (T9).
 pub(crate) fn dst(note: &str) -> &'static str {
     match note {
-        "dst_gap" => "The clock went forward over this time; it ran when the gap ended.",
+        "dst_gap" => "The clock went forward over this time; the instant is the end of the gap.",
         "dst_fold" => "The clock went back; this time happened twice.",
         _ => "",
     }
@@ -296,7 +296,9 @@ mod tests {
         let told = when(at, &zone("America/New_York"), now);
         assert_eq!((told.text.as_str(), told.relative.as_str()), ("Mon 9 Mar 2026, 09:00 EDT", "in 2 h"));
         assert_eq!(when(at, &zone("no such zone"), now).text, "Mon 9 Mar 2026, 13:00 UTC");
-        for (seconds, expected) in [(0, "just now"), (30, "in less than a minute"), (-90, "1 min ago"), (200_000, "in 2 days"), (-40_000_000, "15 months ago")] {
+        for (seconds, expected) in
+            [(0, "just now"), (30, "in less than a minute"), (-90, "1 min ago"), (200_000, "in 2 days"), (-40_000_000, "15 months ago")]
+        {
             assert_eq!(relative(now + SignedDuration::from_secs(seconds), now), expected);
         }
     }

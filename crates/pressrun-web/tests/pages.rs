@@ -344,7 +344,14 @@ async fn the_style_sheet_loads_nothing_from_elsewhere() {
 async fn odd_addresses_are_answered_not_crashed_on() {
     let browser = Browser::new().await;
     let cookie = browser.sign_in(browser.site.admin).await;
-    for path in ["/schedules/x", "/schedules/%FF", "/runs/%00", "/runs/00000000-0000-0000-0000-000000000000", "/dashboards/%F0%9F%8D%A3", "/nowhere"] {
+    for path in [
+        "/schedules/x",
+        "/schedules/%FF",
+        "/runs/%00",
+        "/runs/00000000-0000-0000-0000-000000000000",
+        "/dashboards/%F0%9F%8D%A3",
+        "/nowhere",
+    ] {
         assert!(browser.get(&cookie, path).await.status.is_client_error(), "{path}");
     }
     for cookie in ["pressrun_session", "pressrun_session=", "a=b; pressrun_session=....", "pressrun_session=k.99999999999999999999.00"] {

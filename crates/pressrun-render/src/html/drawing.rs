@@ -53,12 +53,16 @@ pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Th
 fn figure(wide: &Drawn, narrow: Option<&Drawn>, mark: Mark) -> String {
     let kind = if mark == Mark::Kpi { "chart kpi" } else { "chart" };
     let alt = escape(&wide.alt);
+    // A box of another shape leaves room on the right and below, not around: drawings stand flush with their titles.
+    let flush = |svg: &str| svg.replacen("<svg ", "<svg preserveAspectRatio=\"xMinYMid meet\" ", 1);
+    let wide = flush(&wide.svg);
     match narrow {
-        None => format!("<div class=\"{kind}\" role=\"img\" aria-label=\"{alt}\">{}</div>", wide.svg),
-        Some(narrow) => format!(
-            "<div class=\"{kind}\" role=\"img\" aria-label=\"{alt}\"><div class=\"wide\">{}</div><div class=\"narrow\">{}</div></div>",
-            wide.svg, narrow.svg
-        ),
+        None => format!("<div class=\"{kind}\" role=\"img\" aria-label=\"{alt}\">{wide}</div>"),
+        Some(narrow) => {
+            let narrow = flush(&narrow.svg);
+            let drawings = format!("<div class=\"wide\">{wide}</div><div class=\"narrow\">{narrow}</div>");
+            format!("<div class=\"{kind}\" role=\"img\" aria-label=\"{alt}\">{drawings}</div>")
+        }
     }
 }
 

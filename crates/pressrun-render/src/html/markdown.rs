@@ -30,7 +30,13 @@ pub(super) fn html(text: &str, report: &Report) -> String {
             dropped.push(!safe);
             safe.then(|| Event::Start(Tag::Image { link_type, dest_url, title, id }))
         }
-        event @ Event::End(TagEnd::Link | TagEnd::Image) => if dropped.pop().unwrap_or(false) { None } else { Some(event) },
+        event @ Event::End(TagEnd::Link | TagEnd::Image) => {
+            if dropped.pop().unwrap_or(false) {
+                None
+            } else {
+                Some(event)
+            }
+        }
         other => Some(other),
     });
     let mut out = String::from("<div class=\"prose\">");
@@ -70,6 +76,10 @@ fn is_inline_picture(address: &str) -> bool {
 /// Percent-encodes everything but unreserved characters (RFC 3986).
 fn percent_encoded(text: &str) -> String {
     text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(
+            |byte| {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            },
+        )
         .collect()
 }

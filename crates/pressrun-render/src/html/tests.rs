@@ -126,7 +126,8 @@ fn v13_a_failed_tile_is_a_labelled_box_and_the_rest_is_shown() {
 
 #[test]
 fn rows_that_cannot_be_read_are_an_error() {
-    let data = TileData { rows: Rows::Ipc("/nowhere/rows.arrow".into()), fields: IndexMap::new(), chart: chart(Mark::Bar), truncated: None };
+    let data =
+        TileData { rows: Rows::Ipc("/nowhere/rows.arrow".into()), fields: IndexMap::new(), chart: chart(Mark::Bar), truncated: None };
     let error = dashboard_html(&report(vec![tile(TileContent::Data(data))]), ThemeName::Light).unwrap_err();
     assert_eq!(error.reason(), "rowsUnreadable");
 }

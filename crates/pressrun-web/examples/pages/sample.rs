@@ -66,7 +66,12 @@ struct Boards(Vec<DashboardPage>);
 
 #[async_trait]
 impl DashboardSource for Boards {
-    async fn dashboard(&self, identifier: &DocumentIdentifier, filters: &FilterConfig, member: MembershipId) -> Result<DashboardView, DashboardError> {
+    async fn dashboard(
+        &self,
+        identifier: &DocumentIdentifier,
+        filters: &FilterConfig,
+        member: MembershipId,
+    ) -> Result<DashboardView, DashboardError> {
         if filters.values().any(|value| value.to_string().contains("boom")) {
             return Err(DashboardError::Filters(format!("boom is no region {HOSTILE}")));
         }
@@ -96,7 +101,9 @@ pub async fn site(dir: &Path, tiles: Vec<DashboardPage>) -> Site {
     let member = |address: &str| catalog.member_by_email(&address.parse::<EmailAddress>().unwrap()).unwrap().id;
     let (ross, hill, sato) = (member("blob.ross@myorg.co"), member("blobby.hill@myorg.co"), member("blob.sato@myorg.com"));
     let store = Arc::new(SqliteStore::open_in_memory(sample::sealer()).await.unwrap());
-    for (token, kind, member) in [("admin", KeyKind::Organization, ross), ("sales", KeyKind::Personal, hill), ("guest", KeyKind::Personal, sato)] {
+    for (token, kind, member) in
+        [("admin", KeyKind::Organization, ross), ("sales", KeyKind::Personal, hill), ("guest", KeyKind::Personal, sato)]
+    {
         let key = ApiKey { member, ..sample::api_key(kind, sample::at(sample::NINE)) };
         store.insert_key(&key, Sha256::digest(token.as_bytes()).into()).await.unwrap();
     }
@@ -110,7 +117,8 @@ pub async fn site(dir: &Path, tiles: Vec<DashboardPage>) -> Site {
         mail.recipients = people;
         mail.subject = format!("{HOSTILE} {{{{ now }}}}");
     }
-    open.definition.filters = serde_json::from_str(r#"{"region": {"type": "string", "kind": "EQUALS", "values": ["US", "<b>CA</b>"]}}"#).unwrap();
+    open.definition.filters =
+        serde_json::from_str(r#"{"region": {"type": "string", "kind": "EQUALS", "values": ["US", "<b>CA</b>"]}}"#).unwrap();
     let run = delivered(&store, &open).await;
     let mut closed = schedule("Nightly files for finance", ross, "Europe/Berlin");
     closed.definition.identifier = "da115a1c".into();

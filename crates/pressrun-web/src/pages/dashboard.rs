@@ -43,7 +43,8 @@ pub(crate) async fn page(
 ) -> Result<Response, PageError> {
     const WHAT: &str = "dashboard";
     let identifier = DocumentIdentifier(identifier);
-    let document = viewer.catalog.documents.get(&identifier).filter(|document| viewer.may_view(document)).ok_or(PageError::NotFound(WHAT))?;
+    let document =
+        viewer.catalog.documents.get(&identifier).filter(|document| viewer.may_view(document)).ok_or(PageError::NotFound(WHAT))?;
     let dashboard = document.dashboard.as_ref().ok_or(PageError::NotFound(WHAT))?;
     let json = sent.iter().find(|(name, _)| name == "filters").map(|(_, value)| value.as_str());
     let mut filters = filters::read(json, dashboard).map_err(PageError::Invalid)?;
@@ -53,14 +54,20 @@ pub(crate) async fn page(
     let view = state.dashboards.dashboard(&identifier, &filters, viewer.member).await.map_err(|error| match error {
         DashboardError::NotFound => PageError::NotFound(WHAT),
         DashboardError::Filters(text) => PageError::Invalid(text),
-        DashboardError::Busy => PageError::Unavailable("Too many dashboards are being made at the moment. Try again in a minute.".to_owned()),
+        DashboardError::Busy => {
+            PageError::Unavailable("Too many dashboards are being made at the moment. Try again in a minute.".to_owned())
+        }
         DashboardError::Failed(text) => PageError::Failed(text),
     })?;
-    Ok(show(StatusCode::OK, &Page {
-        frame: Frame::new(&view.title, &viewer, "dashboards"),
-        fields: filters::fields(dashboard, &filters),
-        reset: (!filters.is_empty()).then(|| filters::address(identifier.as_str(), &pressrun_domain::schedule::FilterConfig::default())),
-        json: if filters.is_empty() { String::new() } else { serde_json::to_string(&filters).unwrap_or_default() },
-        view,
-    }))
+    Ok(show(
+        StatusCode::OK,
+        &Page {
+            frame: Frame::new(&view.title, &viewer, "dashboards"),
+            fields: filters::fields(dashboard, &filters),
+            reset: (!filters.is_empty())
+                .then(|| filters::address(identifier.as_str(), &pressrun_domain::schedule::FilterConfig::default())),
+            json: if filters.is_empty() { String::new() } else { serde_json::to_string(&filters).unwrap_or_default() },
+            view,
+        },
+    ))
 }

@@ -40,7 +40,8 @@ pub(crate) fn read(json: Option<&str>, dashboard: &Dashboard) -> Result<FilterCo
     if json.len() > MOST_BYTES {
         return Err("The filters of this address are too long.".to_owned());
     }
-    let filters: FilterConfig = serde_json::from_str(json).map_err(|error| format!("The filters of this address are no JSON object: {error}."))?;
+    let filters: FilterConfig =
+        serde_json::from_str(json).map_err(|error| format!("The filters of this address are no JSON object: {error}."))?;
     match filters.keys().find(|key| !dashboard.filters.contains_key(*key)) {
         Some(key) => Err(format!("This dashboard has no filter “{key}”.")),
         None => Ok(filters),
@@ -62,7 +63,8 @@ fn input(definition: &FilterDefinition, expression: Option<&Value>) -> Option<In
     match definition.kind {
         FilterKind::String => {
             let texts = expression.map_or(Some(Vec::new()), texts)?;
-            (!texts.iter().any(|text| text.contains(',') || text.trim() != *text || text.is_empty())).then(|| Input::Texts(texts.join(", ")))
+            (!texts.iter().any(|text| text.contains(',') || text.trim() != *text || text.is_empty()))
+                .then(|| Input::Texts(texts.join(", ")))
         }
         FilterKind::Date => {
             let (from, to) = expression.and_then(days).unwrap_or_default();
@@ -223,14 +225,44 @@ mod tests {
     fn what_an_input_says_replaces_that_filter_only() {
         let range = |from: &str, to: &str| json!({ "type": "date", "kind": "WITHIN_RANGE", "left_side": from, "right_side": to });
         for (case, json, sent, expected) in [
-            ("texts", "{}", vec![("f.region", " US , EU,")], json!({ "region": { "type": "string", "kind": "EQUALS", "values": ["US", "EU"] } })),
+            (
+                "texts",
+                "{}",
+                vec![("f.region", " US , EU,")],
+                json!({ "region": { "type": "string", "kind": "EQUALS", "values": ["US", "EU"] } }),
+            ),
             ("as it was", r#"{"region": ["US"], "secret": "x"}"#, vec![("f.region", "US")], json!({ "region": ["US"], "secret": "x" })),
-            ("anything", r#"{"region": ["US"]}"#, vec![("f.region", "")], json!({ "region": { "type": "string", "kind": "EQUALS", "values": [] } })),
-            ("both days", "{}", vec![("from.day", "2025-01-01"), ("to.day", "2025-01-31")], json!({ "day": range("2025-01-01", "2025-01-31") })),
-            ("from", "{}", vec![("from.day", "2025-01-01"), ("to.day", "")], json!({ "day": { "type": "date", "kind": "ON_OR_AFTER", "left_side": "2025-01-01" } })),
-            ("to", "{}", vec![("from.day", ""), ("to.day", "2025-01-31")], json!({ "day": { "type": "date", "kind": "BEFORE", "left_side": "2025-02-01" } })),
+            (
+                "anything",
+                r#"{"region": ["US"]}"#,
+                vec![("f.region", "")],
+                json!({ "region": { "type": "string", "kind": "EQUALS", "values": [] } }),
+            ),
+            (
+                "both days",
+                "{}",
+                vec![("from.day", "2025-01-01"), ("to.day", "2025-01-31")],
+                json!({ "day": range("2025-01-01", "2025-01-31") }),
+            ),
+            (
+                "from",
+                "{}",
+                vec![("from.day", "2025-01-01"), ("to.day", "")],
+                json!({ "day": { "type": "date", "kind": "ON_OR_AFTER", "left_side": "2025-01-01" } }),
+            ),
+            (
+                "to",
+                "{}",
+                vec![("from.day", ""), ("to.day", "2025-01-31")],
+                json!({ "day": { "type": "date", "kind": "BEFORE", "left_side": "2025-02-01" } }),
+            ),
             ("no day", "{}", vec![("from.day", "yesterday"), ("to.day", "2025-99-99")], json!({})),
-            ("back to the default", r#"{"day": {"kind": "ON_OR_AFTER", "left_side": "2025-01-01"}}"#, vec![("from.day", ""), ("to.day", "")], json!({})),
+            (
+                "back to the default",
+                r#"{"day": {"kind": "ON_OR_AFTER", "left_side": "2025-01-01"}}"#,
+                vec![("from.day", ""), ("to.day", "")],
+                json!({}),
+            ),
         ] {
             assert_eq!(after(json, &sent), expected, "{case}");
         }

@@ -110,28 +110,35 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
         (RunState::Running { .. }, Some(started)) => Some(words::length(now.duration_since(started))),
         _ => None,
     };
-    Ok(show(StatusCode::OK, &Page {
-        frame: Frame::new(format!("Run of {}", run.definition.name), &viewer, "schedules"),
-        name: run.definition.name.clone(),
-        schedule: (run.kind != RunKind::Test).then(|| run.schedule_id.to_string()),
-        when: words::when(run.scheduled_for, &zone, now),
-        kind: words::kind(run.kind),
-        state: words::state(&run.state),
-        why: words::why(&run, &zone, now),
-        dst: run.dst.as_deref().map_or("", words::dst),
-        took,
-        warnings: run.record.warnings.clone(),
-        conditions: run.record.conditions.iter().map(|judged| condition(judged, title_of(&judged.tile))).collect(),
-        deliveries: deliveries.iter().map(|delivery| piece(delivery, file, &zone, now)).collect(),
-        tiles: run.record.tiles.iter().map(tile).collect(),
-        artifacts: run.record.artifacts.iter().map(file).collect(),
-        timeline: run
-            .record
-            .timeline
-            .iter()
-            .map(|entry| Event { when: words::when_exactly(entry.at, &zone, now), event: entry.event.clone(), detail: entry.detail.clone() })
-            .collect(),
-    }))
+    Ok(show(
+        StatusCode::OK,
+        &Page {
+            frame: Frame::new(format!("Run of {}", run.definition.name), &viewer, "schedules"),
+            name: run.definition.name.clone(),
+            schedule: (run.kind != RunKind::Test).then(|| run.schedule_id.to_string()),
+            when: words::when(run.scheduled_for, &zone, now),
+            kind: words::kind(run.kind),
+            state: words::state(&run.state),
+            why: words::why(&run, &zone, now),
+            dst: run.dst.as_deref().map_or("", words::dst),
+            took,
+            warnings: run.record.warnings.clone(),
+            conditions: run.record.conditions.iter().map(|judged| condition(judged, title_of(&judged.tile))).collect(),
+            deliveries: deliveries.iter().map(|delivery| piece(delivery, file, &zone, now)).collect(),
+            tiles: run.record.tiles.iter().map(tile).collect(),
+            artifacts: run.record.artifacts.iter().map(file).collect(),
+            timeline: run
+                .record
+                .timeline
+                .iter()
+                .map(|entry| Event {
+                    when: words::when_exactly(entry.at, &zone, now),
+                    event: entry.event.clone(),
+                    detail: entry.detail.clone(),
+                })
+                .collect(),
+        },
+    ))
 }
 
 fn condition(judged: &ConditionRecord, tile: String) -> Condition {

@@ -79,7 +79,8 @@ pub(crate) async fn page(
 ) -> Result<Response, PageError> {
     const WHAT: &str = "schedule";
     let id: ScheduleId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
-    let schedule = state.store.schedule(id).await?.filter(|schedule| viewer.may_read(&schedule.definition)).ok_or(PageError::NotFound(WHAT))?;
+    let schedule =
+        state.store.schedule(id).await?.filter(|schedule| viewer.may_read(&schedule.definition)).ok_or(PageError::NotFound(WHAT))?;
     let page = page_number(&asked.page);
     let runs = state.store.list_runs(Some(id), page, PAGE_SIZE).await?;
     let now = state.clock.now();
@@ -87,22 +88,25 @@ pub(crate) async fn page(
     let zone = words::zone(&definition.timezone);
     let cron = definition.cron.parse::<CronExpression>().ok();
     let document = viewer.catalog.documents.get(&definition.identifier);
-    Ok(show(StatusCode::OK, &Page {
-        frame: Frame::new(&definition.name, &viewer, "schedules"),
-        name: definition.name.clone(),
-        identifier: definition.identifier.0.clone(),
-        dashboard: document.filter(|document| viewer.may_view(document)).map(|document| document.name.clone()),
-        activity: words::activity(&schedule),
-        switched_off: switched_off(&schedule, &zone, now),
-        active: schedule.is_active(),
-        rhythm: cron.as_ref().map_or_else(|| definition.cron.clone(), CronExpression::describe),
-        lines: lines(definition, &viewer),
-        upcoming: cron.map(|cron| upcoming(&cron, &zone, now)).unwrap_or_default(),
-        zone: definition.timezone.clone(),
-        total: words::count(runs.total, "occurrence"),
-        pager: Pager::new(page, runs.total, PAGE_SIZE, &[]),
-        history: runs.rows.iter().map(|run| past(run, &zone, now)).collect(),
-    }))
+    Ok(show(
+        StatusCode::OK,
+        &Page {
+            frame: Frame::new(&definition.name, &viewer, "schedules"),
+            name: definition.name.clone(),
+            identifier: definition.identifier.0.clone(),
+            dashboard: document.filter(|document| viewer.may_view(document)).map(|document| document.name.clone()),
+            activity: words::activity(&schedule),
+            switched_off: switched_off(&schedule, &zone, now),
+            active: schedule.is_active(),
+            rhythm: cron.as_ref().map_or_else(|| definition.cron.clone(), CronExpression::describe),
+            lines: lines(definition, &viewer),
+            upcoming: cron.map(|cron| upcoming(&cron, &zone, now)).unwrap_or_default(),
+            zone: definition.timezone.clone(),
+            total: words::count(runs.total, "occurrence"),
+            pager: Pager::new(page, runs.total, PAGE_SIZE, &[]),
+            history: runs.rows.iter().map(|run| past(run, &zone, now)).collect(),
+        },
+    ))
 }
 
 fn switched_off(schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Option<String> {
@@ -118,7 +122,10 @@ fn upcoming(cron: &CronExpression, zone: &TimeZone, now: Timestamp) -> Vec<Upcom
     next.map(|occurrence| Upcoming {
         when: words::when(occurrence.at, zone, now),
         note: occurrence.dst.map(|note| match note {
-            DstNote::Gap => format!("{} does not exist that day, because the clock goes forward; it fires when the gap ends", occurrence.local.strftime("%H:%M")),
+            DstNote::Gap => format!(
+                "{} does not exist that day, because the clock goes forward; it fires when the gap ends",
+                occurrence.local.strftime("%H:%M")
+            ),
             DstNote::Fold => format!("{} happens twice that day, because the clock goes back", occurrence.local.strftime("%H:%M")),
         }),
     })
@@ -177,7 +184,10 @@ fn format_words(definition: &Definition) -> String {
     } else if definition.format != Format::LinkOnly {
         say(options.hide_hidden_fields, "without hidden columns");
         say(options.enable_formatting, "formatted values");
-        say(options.override_row_limit, &options.max_row_limit.map_or_else(|| "no row limit".to_owned(), |rows| format!("up to {rows} rows")));
+        say(
+            options.override_row_limit,
+            &options.max_row_limit.map_or_else(|| "no row limit".to_owned(), |rows| format!("up to {rows} rows")),
+        );
     }
     say(options.show_filters != default.show_filters, "no filter line");
     say(options.show_content_link != default.show_content_link, "no link");

@@ -116,13 +116,16 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
     let list = state.store.list_schedules(&query).await?;
     let now = state.clock.now();
     let pager = Pager::new(page, list.total, PAGE_SIZE, &[("q", &asked.q), ("status", &asked.status), ("sort", &asked.sort)]);
-    Ok(show(StatusCode::OK, &Page {
-        frame: Frame::new("Schedules", &viewer, "schedules"),
-        rows: list.rows.into_iter().map(|row| present(row, now)).collect(),
-        total: words::count(list.total, "schedule"),
-        asked,
-        pager,
-    }))
+    Ok(show(
+        StatusCode::OK,
+        &Page {
+            frame: Frame::new("Schedules", &viewer, "schedules"),
+            rows: list.rows.into_iter().map(|row| present(row, now)).collect(),
+            total: words::count(list.total, "schedule"),
+            asked,
+            pager,
+        },
+    ))
 }
 
 fn present(row: ListRow, now: Timestamp) -> Row {

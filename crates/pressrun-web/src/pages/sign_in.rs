@@ -38,7 +38,11 @@ pub(crate) struct Entry {
 }
 
 /// `GET /sign-in`: the form; who is signed in already goes on.
-pub(crate) async fn form(State(state): State<Arc<WebState>>, headers: HeaderMap, Query(wanted): Query<Wanted>) -> Result<Response, PageError> {
+pub(crate) async fn form(
+    State(state): State<Arc<WebState>>,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, PageError> {
     let next = local_path(wanted.next.as_deref());
     if Viewer::of(&headers, &state).await?.is_some() {
         return Ok(Redirect::to(next).into_response());
