@@ -148,7 +148,7 @@ fn webhook(fields: Fields<'_>, stored: Option<&Destination>) -> Result<WebhookSe
     let stored = if let Some(Destination::Webhook(webhook)) = stored { Some(webhook) } else { None };
     let name = if fields.raw("url").is_given() { "url" } else { "webhookUrl" };
     let url = needed("url", fields.filled(name)?, stored.map(|webhook| webhook.url.clone()))?;
-    let parsed = Url::parse(&url).ok().filter(|url| url.has_host());
+    let parsed = Url::parse(&url).ok().filter(Url::has_host);
     let Some(parsed) = parsed else { return Err(AppError::field("url", "Invalid url")) };
     if !matches!(parsed.scheme(), "http" | "https") {
         return Err(AppError::field("url", "Invalid url: the scheme must be http or https"));

@@ -8,11 +8,12 @@ use super::error::AppError;
 
 /// Refuses keys that the dashboard lacks (F1; §5.1.7 row 13).
 pub(crate) fn check(filters: &FilterConfig, dashboard: &Dashboard) -> Result<(), AppError> {
-    let unknown: Vec<&str> = filters.keys().filter(|key| !dashboard.filters.contains_key(*key)).map(|key| key.as_str()).collect();
+    let unknown: Vec<&str> =
+        filters.keys().filter(|key| !dashboard.filters.contains_key(*key)).map(pressrun_domain::id::FilterKey::as_str).collect();
     if unknown.is_empty() {
         return Ok(());
     }
-    let known: Vec<&str> = dashboard.filters.keys().map(|key| key.as_str()).collect();
+    let known: Vec<&str> = dashboard.filters.keys().map(pressrun_domain::id::FilterKey::as_str).collect();
     Err(AppError::invalid(format!(
         "Invalid filter keys found in schedule configuration: {}. Available dashboard filter keys are: {}.",
         unknown.join(", "),

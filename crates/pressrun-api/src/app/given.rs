@@ -82,7 +82,7 @@ pub(crate) struct Fields<'a>(pub(crate) &'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
     /// The raw value.
-    pub(crate) fn raw(&self, field: &str) -> Given<&'a Value> {
+    pub(crate) fn raw(self, field: &str) -> Given<&'a Value> {
         match self.0.get(field) {
             None => Given::Absent,
             Some(Value::Null) => Given::Null,
@@ -91,19 +91,19 @@ impl<'a> Fields<'a> {
     }
 
     /// A string.
-    pub(crate) fn text(&self, field: &'static str) -> Result<Given<String>, AppError> {
+    pub(crate) fn text(self, field: &'static str) -> Result<Given<String>, AppError> {
         self.raw(field).try_map(|value| value.as_str().map(str::to_owned).ok_or_else(|| expected(field, "string", value)))
     }
 
     /// A string with at least one character.
-    pub(crate) fn filled(&self, field: &'static str) -> Result<Given<String>, AppError> {
+    pub(crate) fn filled(self, field: &'static str) -> Result<Given<String>, AppError> {
         self.text(field)?.try_map(|text| {
             if text.trim().is_empty() { Err(AppError::field(field, "String must contain at least 1 character(s)")) } else { Ok(text) }
         })
     }
 
     /// A boolean, or the strings `"true"` and `"false"` (Q18).
-    pub(crate) fn flag(&self, field: &'static str) -> Result<Given<bool>, AppError> {
+    pub(crate) fn flag(self, field: &'static str) -> Result<Given<bool>, AppError> {
         self.raw(field).try_map(|value| match value {
             Value::Bool(flag) => Ok(*flag),
             Value::String(text) if text == "true" => Ok(true),
@@ -113,7 +113,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A boolean, or a number as an early revision of the contract had it: 0 is false.
-    pub(crate) fn flag_or_number(&self, field: &'static str) -> Result<Given<bool>, AppError> {
+    pub(crate) fn flag_or_number(self, field: &'static str) -> Result<Given<bool>, AppError> {
         match self.raw(field) {
             Given::Value(Value::Number(number)) => Ok(Given::Value(number.as_f64() != Some(0.0))),
             _ => self.flag(field),
@@ -121,7 +121,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number or its decimal text.
-    pub(crate) fn whole(&self, field: &'static str) -> Result<Given<i64>, AppError> {
+    pub(crate) fn whole(self, field: &'static str) -> Result<Given<i64>, AppError> {
         self.raw(field).try_map(|value| match value {
             Value::Number(number) => number
                 .as_i64()
@@ -133,7 +133,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One of a closed set of words.
-    pub(crate) fn word<T: Copy>(&self, field: &'static str, all: &[T], name: impl Fn(T) -> &'static str) -> Result<Given<T>, AppError> {
+    pub(crate) fn word<T: Copy>(self, field: &'static str, all: &[T], name: impl Fn(T) -> &'static str) -> Result<Given<T>, AppError> {
         self.text(field)?.try_map(|text| {
             all.iter().copied().find(|word| name(*word) == text).ok_or_else(|| {
                 let words: Vec<String> = all.iter().map(|word| format!("'{}'", name(*word))).collect();
@@ -143,12 +143,12 @@ impl<'a> Fields<'a> {
     }
 
     /// An object.
-    pub(crate) fn object(&self, field: &'static str) -> Result<Given<Map<String, Value>>, AppError> {
+    pub(crate) fn object(self, field: &'static str) -> Result<Given<Map<String, Value>>, AppError> {
         self.raw(field).try_map(|value| value.as_object().cloned().ok_or_else(|| expected(field, "object", value)))
     }
 
     /// A list, or one value that stands for a list of one.
-    pub(crate) fn list(&self, field: &'static str) -> Result<Given<Vec<Value>>, AppError> {
+    pub(crate) fn list(self, field: &'static str) -> Result<Given<Vec<Value>>, AppError> {
         self.raw(field).try_map(|value| match value {
             Value::Array(items) => Ok(items.clone()),
             Value::String(_) => Ok(vec![value.clone()]),
@@ -157,7 +157,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Mail addresses: strings, objects with an `email`, or one of them alone (§5.1.4).
-    pub(crate) fn emails(&self, field: &'static str) -> Result<Given<Vec<EmailAddress>>, AppError> {
+    pub(crate) fn emails(self, field: &'static str) -> Result<Given<Vec<EmailAddress>>, AppError> {
         let items = match self.raw(field) {
             Given::Value(object @ Value::Object(_)) => Given::Value(vec![object.clone()]),
             _ => self.list(field)?,
@@ -166,14 +166,14 @@ impl<'a> Fields<'a> {
     }
 
     /// Strings.
-    pub(crate) fn texts(&self, field: &'static str) -> Result<Given<Vec<String>>, AppError> {
+    pub(crate) fn texts(self, field: &'static str) -> Result<Given<Vec<String>>, AppError> {
         self.list(field)?.try_map(|items| {
             items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(|| expected(field, "string", item))).collect()
         })
     }
 
     /// Ids as given, each of which is a UUID.
-    pub(crate) fn ids(&self, field: &'static str) -> Result<Given<Vec<(String, uuid::Uuid)>>, AppError> {
+    pub(crate) fn ids(self, field: &'static str) -> Result<Given<Vec<(String, uuid::Uuid)>>, AppError> {
         self.texts(field)?.try_map(|texts| {
             texts
                 .into_iter()

@@ -62,12 +62,12 @@ pub(crate) async fn artifact(state: &ApiState, caller: &Caller, id: &str, sha256
     if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(missing());
     }
-    let record = match run.record.artifacts.iter().find(|artifact| artifact.sha256 == hash) {
-        Some(record) => record.clone(),
-        None => {
-            let deliveries = state.store.deliveries(run.id).await?;
-            deliveries.into_iter().filter_map(|delivery| delivery.artifact).find(|artifact| artifact.sha256 == hash).ok_or_else(missing)?
-        }
+    let rendered = run.record.artifacts.into_iter().find(|artifact| artifact.sha256 == hash);
+    let record = if let Some(record) = rendered {
+        record
+    } else {
+        let deliveries = state.store.deliveries(run.id).await?;
+        deliveries.into_iter().filter_map(|delivery| delivery.artifact).find(|artifact| artifact.sha256 == hash).ok_or_else(missing)?
     };
     let path = state.artifacts.path(&hash).ok_or_else(missing)?;
     Ok((record, path))

@@ -56,12 +56,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 async fn authenticate(state: &ApiState, hash: [u8; 32]) -> Result<Caller, AppError> {
     let catalog = state.catalog.current();
     let written = catalog.dev_keys.iter().find(|key| bool::from(token::hash(key.token.expose()).ct_eq(&hash)));
-    let caller = match written {
-        Some(key) => Caller { kind: key.kind, member: key.member },
-        None => {
-            let key = state.store.key_by_hash(hash).await?.filter(|key| key.revoked_at.is_none()).ok_or(AppError::Unauthorized)?;
-            Caller { kind: key.kind, member: key.member }
-        }
+    let caller = if let Some(key) = written {
+        Caller { kind: key.kind, member: key.member }
+    } else {
+        let key = state.store.key_by_hash(hash).await?.filter(|key| key.revoked_at.is_none()).ok_or(AppError::Unauthorized)?;
+        Caller { kind: key.kind, member: key.member }
     };
     match caller.kind {
         KeyKind::Organization => Ok(caller),

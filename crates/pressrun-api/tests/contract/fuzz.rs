@@ -102,7 +102,8 @@ fn value() -> BoxedStrategy<Value> {
         (-3_i64..70_000).prop_map(Value::from),
         words(),
     ];
-    leaf.prop_recursive(3, 24, 5, |inner| prop_oneof![proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from), object(inner),]).boxed()
+    leaf.prop_recursive(3, 24, 5, |inner| prop_oneof![proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from), object(inner),])
+        .boxed()
 }
 
 fn object(values: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Value> {

@@ -75,7 +75,7 @@ async fn openapi_describes_every_answer_with_an_example() {
             }
         }
     }
-    assert_eq!(operations, 28);
+    assert_eq!(operations, 29);
     assert_references(document, document);
     let page = server.send(server.request(reqwest::Method::GET, "/docs")).await;
     assert!(page.status == 200 && page.text.contains("/api/v1/schedules") && !page.text.contains("<script"));
@@ -92,5 +92,31 @@ fn assert_references(value: &Value, document: &Value) {
         }
         Value::Array(items) => items.iter().for_each(|value| assert_references(value, document)),
         _ => {}
+    }
+}
+
+#[tokio::test]
+async fn openapi_documents_the_fields_that_are_read() {
+    let server = server().await;
+    let document = server.send(server.request(reqwest::Method::GET, "/openapi.json")).await;
+    let properties = document.ok()["components"]["schemas"]["ScheduleBody"]["properties"].as_object().unwrap().clone();
+    let base = webhook(json!({"url": null}));
+    let bases = [
+        json!({"destinationType": "webhook"}),
+        json!({"destinationType": "email", "recipients": ["a@b.co"], "subject": "x"}),
+        json!({"destinationType": "sftp", "address": "a.example.com", "port": 22, "username": "b", "passwordUnencrypted": "p"}),
+        json!({"destinationType": "slack", "slackRecipientType": "users", "recipients": ["U1"]}),
+        json!({"destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:x"}),
+    ];
+    assert!(properties.len() > 40);
+    for name in properties.keys() {
+        let mut refused = false;
+        for changes in &bases {
+            let mut body = crate::harness::changed(base.clone(), changes.clone());
+            body[name] = if name == "filterConfig" { json!(5) } else { json!({"wrong": [{}]}) };
+            let answer = server.create(&body).await;
+            refused |= answer.status == 400 && answer.body["detail"].as_str().unwrap().starts_with(&format!("{name}: "));
+        }
+        assert!(refused, "{name} is documented but not read");
     }
 }

@@ -15,6 +15,7 @@ use crate::state::ApiState;
 /// How many recipients were really added.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 pub(crate) struct AddedRecipients {
     /// Single recipients.
     added_recipients_count: usize,

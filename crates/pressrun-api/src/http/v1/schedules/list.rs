@@ -81,7 +81,7 @@ impl From<ListRow> for ScheduleRow {
             destination_type: definition.destination.kind().as_str(),
             recipient_count,
             content: if definition.tile.is_some() { "single tile" } else { "dashboard" },
-            slack_recipient_type: slack_recipient_type.map(|kind| kind.as_str()),
+            slack_recipient_type: slack_recipient_type.map(pressrun_domain::destination::SlackRecipientType::as_str),
             system_disabled_at: system_disabled.map(|disabled| stamp(disabled.at)),
             system_disabled_reason: system_disabled.map(|disabled| disabled.reason.as_str()),
             alert,

@@ -16,6 +16,7 @@ use crate::state::ApiState;
 /// How many recipients were really removed.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 pub(crate) struct RemovedRecipients {
     /// Single recipients.
     removed_recipients_count: usize,
