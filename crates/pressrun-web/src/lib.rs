@@ -26,7 +26,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::map_response;
 use axum::routing::{get, post};
 
-pub use state::{DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine, WebState};
+pub use state::{
+    ArtifactFiles, CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine,
+    UnsubscribeCheck, WebState,
+};
 
 /// Most bytes of a form.
 const FORM_LIMIT: usize = 16 * 1024;

@@ -12,21 +12,30 @@ use pressrun_domain::secret::Secret;
 use pressrun_store::Store;
 use serde::Deserialize;
 
+/// The present catalog.
+pub type CurrentCatalog = Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>;
+
+/// The local file of an artifact by its SHA-256 (64 lower-case hex digits), or `None` when it is gone.
+pub type ArtifactFiles = Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
+
+/// Whether a signature is the one of this recipient's unsubscribe link (RFC 8058, P12).
+pub type UnsubscribeCheck = Arc<dyn Fn(ScheduleId, RecipientId, &str) -> bool + Send + Sync>;
+
 /// Everything the pages need.
 #[derive(Clone)]
 pub struct WebState {
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// The present catalog.
-    pub catalog: Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>,
+    pub catalog: CurrentCatalog,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Runs a dashboard for a page.
     pub dashboards: Arc<dyn DashboardSource>,
-    /// The local file of an artifact by its SHA-256 (64 lower-case hex digits), or `None` when it is gone.
-    pub artifacts: Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>,
-    /// Whether a signature is the one of this recipient's unsubscribe link (RFC 8058, P12).
-    pub unsubscribe: Arc<dyn Fn(ScheduleId, RecipientId, &str) -> bool + Send + Sync>,
+    /// Rendered files.
+    pub artifacts: ArtifactFiles,
+    /// Checks unsubscribe links.
+    pub unsubscribe: UnsubscribeCheck,
     /// Signs session cookies.
     pub session_key: Secret,
     /// Where people reach this server; cookies are `Secure` when it is https.

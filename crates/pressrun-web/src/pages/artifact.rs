@@ -28,13 +28,13 @@ pub(crate) async fn download(
     if !is_hash || !viewer.may_manage(run.definition.owner) {
         return Err(PageError::NotFound(WHAT));
     }
-    let record = match run.record.artifacts.iter().find(|artifact| artifact.sha256 == hash) {
-        Some(record) => record.clone(),
-        None => {
-            let deliveries = state.store.deliveries(run.id).await?;
-            let own = deliveries.into_iter().filter_map(|delivery| delivery.artifact).find(|artifact| artifact.sha256 == hash);
-            own.ok_or(PageError::NotFound(WHAT))?
-        }
+    let known = run.record.artifacts.iter().find(|artifact| artifact.sha256 == hash).cloned();
+    let record = if let Some(record) = known {
+        record
+    } else {
+        let deliveries = state.store.deliveries(run.id).await?;
+        let own = deliveries.into_iter().filter_map(|delivery| delivery.artifact).find(|artifact| artifact.sha256 == hash);
+        own.ok_or(PageError::NotFound(WHAT))?
     };
     let path = (state.artifacts)(&hash).ok_or(PageError::NotFound(WHAT))?;
     let Ok(file) = tokio::fs::File::open(&path).await else { return Err(PageError::NotFound(WHAT)) };

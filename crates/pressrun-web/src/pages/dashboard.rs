@@ -25,13 +25,11 @@ struct Page {
     reset: Option<String>,
 }
 
-impl Page {
-    /// Where a tile stands. Numbers only, so it cannot leave its attribute.
-    fn place(&self, tile: &DashboardTile) -> String {
-        let x = tile.at.x.min(23) + 1;
-        let w = tile.at.w.clamp(1, 25 - x);
-        format!("--x:{x};--w:{w};--y:{};--h:{}", u32::from(tile.at.y) + 1, tile.at.h.max(1))
-    }
+/// Where a tile stands. Numbers only, so it cannot leave its attribute.
+fn place(tile: &DashboardTile) -> String {
+    let x = tile.at.x.min(23) + 1;
+    let w = tile.at.w.clamp(1, 25 - x);
+    format!("--x:{x};--w:{w};--y:{};--h:{}", u32::from(tile.at.y) + 1, tile.at.h.max(1))
 }
 
 /// `GET /dashboards/{identifier}`.

@@ -81,7 +81,7 @@ struct File {
 
 struct Event {
     when: When,
-    event: String,
+    word: String,
     detail: Option<String>,
 }
 
@@ -133,7 +133,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
                 .iter()
                 .map(|entry| Event {
                     when: words::when_exactly(entry.at, &zone, now),
-                    event: entry.event.clone(),
+                    word: entry.event.clone(),
                     detail: entry.detail.clone(),
                 })
                 .collect(),
