@@ -1,6 +1,6 @@
 //! The HTTP contract through a real socket: one test a row of its error tables, its documented examples as printed, and no
 //! body that makes a 5xx.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![expect(unreachable_pub, reason = "a test binary")]
 
 mod access;

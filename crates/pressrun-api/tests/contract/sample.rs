@@ -1,5 +1,7 @@
 //! A catalog with every identifier of the contract's examples.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use pressrun_domain::catalog::{
     Access, AttributeDefinition, AttributeKind, Catalog, Dashboard, DevKey, Document, FanOutPolicy, FilterDefinition, FilterKind,
@@ -31,7 +33,7 @@ fn member(id: Uuid, name: &str, email: &str, admin: bool, active: bool) -> Membe
         email: email.parse().unwrap(),
         admin,
         active,
-        attributes: Default::default(),
+        attributes: BTreeMap::new(),
     }
 }
 

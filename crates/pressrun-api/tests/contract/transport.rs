@@ -102,6 +102,8 @@ async fn openapi_documents_the_fields_that_are_read() {
     let properties = document.ok()["components"]["schemas"]["ScheduleBody"]["properties"].as_object().unwrap().clone();
     let base = webhook(json!({"url": null}));
     let bases = [
+        json!({"destinationType": "webhook", "url": "https://a.example.com/"}),
+        // `webhookUrl` counts only without `url`.
         json!({"destinationType": "webhook"}),
         json!({"destinationType": "email", "recipients": ["a@b.co"], "subject": "x"}),
         json!({"destinationType": "sftp", "address": "a.example.com", "port": 22, "username": "b", "passwordUnencrypted": "p"}),
