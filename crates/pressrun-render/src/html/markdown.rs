@@ -1,5 +1,7 @@
 //! Text tiles: CommonMark to HTML that can load nothing and run nothing (V12).
 
+use std::fmt::Write as _;
+
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream};
 
 use crate::report::Report;
@@ -20,7 +22,7 @@ pub(super) fn html(text: &str, report: &Report) -> String {
         Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(below(level)))),
         Event::Start(Tag::CodeBlock(_)) => Some(Event::Start(Tag::CodeBlock(pulldown_cmark::CodeBlockKind::Indented))),
         Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-            let address = tokens::fill(&dest_url, report, |value| percent_encoded(value));
+            let address = tokens::fill(&dest_url, report, percent_encoded);
             let safe = is_address(&address);
             dropped.push(!safe);
             safe.then(|| Event::Start(Tag::Link { link_type, dest_url: address.into(), title, id }))
@@ -28,7 +30,7 @@ pub(super) fn html(text: &str, report: &Report) -> String {
         Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
             let safe = is_inline_picture(&dest_url);
             dropped.push(!safe);
-            safe.then(|| Event::Start(Tag::Image { link_type, dest_url, title, id }))
+            safe.then_some(Event::Start(Tag::Image { link_type, dest_url, title, id }))
         }
         event @ Event::End(TagEnd::Link | TagEnd::Image) => {
             if dropped.pop().unwrap_or(false) {
@@ -75,11 +77,13 @@ fn is_inline_picture(address: &str) -> bool {
 
 /// Percent-encodes everything but unreserved characters (RFC 3986).
 fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-            },
-        )
-        .collect()
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }

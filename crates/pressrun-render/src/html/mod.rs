@@ -89,7 +89,7 @@ fn no_results() -> String {
 
 /// Notes under a tile: cuts and what a chart left out (R11).
 fn notes(notes: &[String]) -> String {
-    notes.iter().map(|note| format!("<p class=\"note\">{}</p>", escape(note))).collect()
+    notes.iter().fold(String::new(), |out, note| out + "<p class=\"note\">" + &escape(note) + "</p>")
 }
 
 /// Text as HTML character data or attribute value; control characters and those that turn the order of text are dropped.
