@@ -65,72 +65,78 @@ struct Pending {
     from: usize,
 }
 
-/// Places `blocks`, which are in reading order; `capacity` is the height of a sheet's body.
+/// Places `blocks`; `capacity` is the height of a sheet's body, in points.
 pub(super) fn place(blocks: &[Block], capacity: impl Fn(usize) -> f64) -> Vec<Piece> {
     let mut pending = settle(blocks);
     let mut pieces = Vec::new();
-    let (mut sheet, mut start) = (0, 0.0);
+    let mut sheet = 0;
     while !pending.is_empty() {
         let (room, next_room) = (capacity(sheet), capacity(sheet + 1));
+        let start = pending.iter().map(|item| item.top).fold(f64::INFINITY, f64::min);
         let end = start + room;
-        let lowest = pending.iter().map(|item| item.top).fold(f64::INFINITY, f64::min);
+        let leads = |item: &Pending| item.top <= start + SLACK;
         let splits = |item: &Pending| item.from > 0 || (blocks[item.block].split.is_some() && item.height > next_room + SLACK);
         let fits = |item: &Pending| {
-            if splits(item) {
-                return enough_rows(blocks, item, end - item.top);
-            }
-            item.top + item.height <= end + SLACK
+            if splits(item) { enough_rows(blocks, item, end - item.top) } else { item.top + item.height <= end + SLACK }
         };
-        let mut cut = pending.iter().filter(|item| !fits(item)).map(|item| item.top).fold(f64::INFINITY, f64::min);
-        if cut <= lowest + SLACK {
-            // Not even the first tile fits. On a sheet with less room than the next it waits; else it gets smaller.
-            let waits = room + SLACK < next_room && pending.iter().any(|item| item.top <= lowest + SLACK && item.height <= next_room + SLACK);
-            if waits && room.is_finite() {
+        if pending.iter().any(|item| leads(item) && !fits(item)) {
+            let better_next = |item: &Pending| splits(item) || item.height <= next_room + SLACK || room < 0.6 * next_room;
+            if room + SLACK < next_room && pending.iter().any(|item| leads(item) && !fits(item) && better_next(item)) {
                 sheet += 1;
-                start = lowest;
                 continue;
             }
-            for item in pending.iter_mut().filter(|item| item.top <= lowest + SLACK && !splits_item(blocks, item, next_room)) {
-                item.height = item.height.min(end - item.top).max(0.0);
+            // No sheet has more room: what leads this one gets smaller.
+            let shrink: Vec<bool> = pending.iter().map(|item| leads(item) && !splits(item)).collect();
+            for (item, _) in pending.iter_mut().zip(shrink).filter(|(_, shrink)| *shrink) {
+                item.height = item.height.min(room);
             }
-            let fits_now = |item: &Pending| splits_item(blocks, item, next_room) || item.top + item.height <= end + SLACK;
-            cut = pending.iter().filter(|item| !fits_now(item) || item.top > lowest + SLACK && item.top + item.height > end + SLACK).map(|item| item.top).fold(f64::INFINITY, f64::min);
         }
+        let cut = pending.iter().filter(|item| !leads(item) && !fits(item)).map(|item| item.top).fold(f64::INFINITY, f64::min);
+        let next_start = cut.min(end);
         let mut rest = Vec::new();
-        let mut shifts = Vec::new();
-        let next_start = if cut.is_finite() { cut } else { end };
         for item in pending {
             if item.top + SLACK >= cut {
                 rest.push(item);
-                continue;
-            }
-            if !splits_item(blocks, &item, next_room) || !room.is_finite() {
-                let rows = blocks[item.block].split.as_ref().map(|split| item.from..split.rows.len());
+            } else if item.from > 0 || (blocks[item.block].split.is_some() && item.height > next_room + SLACK) {
+                let (rows, height, left) = part(blocks, &item, end - item.top);
+                pieces.push(Piece { block: item.block, sheet, top: item.top - start, height, rows: Some(rows.clone()) });
+                if let Some(left) = left {
+                    rest.push(Pending { block: item.block, top: next_start, height: left, from: rows.end });
+                }
+            } else {
+                let rows = blocks[item.block].split.as_ref().map(|split| 0..split.rows.len());
                 pieces.push(Piece { block: item.block, sheet, top: item.top - start, height: item.height, rows });
-                continue;
-            }
-            let (rows, height, left) = part(blocks, &item, end - item.top);
-            pieces.push(Piece { block: item.block, sheet, top: item.top - start, height, rows: Some(rows.clone()) });
-            if let Some(left) = left {
-                shifts.push((item.top + item.height, next_start + left));
-                rest.push(Pending { block: item.block, top: next_start, height: left, from: rows.end });
             }
         }
-        for (bottom, new_bottom) in shifts {
-            for item in rest.iter_mut().filter(|item| item.from == 0 && item.top + SLACK >= bottom) {
-                item.top += new_bottom - bottom;
-            }
-        }
+        push_below(blocks, &mut rest);
         pending = rest;
         sheet += 1;
-        start = pending.iter().map(|item| item.top).fold(f64::INFINITY, f64::min);
     }
-    pieces.sort_by(|a, b| (a.sheet, a.block).cmp(&(b.sheet, b.block)));
+    pieces.sort_by_key(|piece| (piece.sheet, piece.block));
     pieces
 }
 
-fn splits_item(blocks: &[Block], item: &Pending, next_room: f64) -> bool {
-    item.from > 0 || (blocks[item.block].split.is_some() && item.height > next_room + SLACK)
+/// Moves what stands below a table that goes on: under its new end.
+fn push_below(blocks: &[Block], rest: &mut [Pending]) {
+    rest.sort_by_key(|item| blocks[item.block].y);
+    let mut moved: Vec<bool> = rest.iter().map(|item| item.from > 0).collect();
+    for index in 0..rest.len() {
+        let y = blocks[rest[index].block].y;
+        let above: Vec<usize> = (0..rest.len()).filter(|other| is_above(&blocks[rest[*other].block], y)).collect();
+        if rest[index].from == 0 && above.iter().any(|other| moved[*other]) {
+            moved[index] = true;
+            rest[index].top = above.iter().map(|other| below(&blocks[rest[*other].block], &rest[*other], y)).fold(0.0, f64::max);
+        }
+    }
+}
+
+fn is_above(block: &Block, y: u16) -> bool {
+    block.y + block.h <= y
+}
+
+/// Where a tile at row `y` starts when it keeps its distance to `item`.
+fn below(block: &Block, item: &Pending, y: u16) -> f64 {
+    item.top + item.height + GAP + f64::from(y - block.y - block.h) * ROW
 }
 
 /// Grid rows to points; what needs more room than its grid height moves everything below it.
@@ -142,11 +148,8 @@ fn settle(blocks: &[Block]) -> Vec<Pending> {
     for index in order {
         let block = &blocks[index];
         let mut top = f64::from(block.y - first) * ROW;
-        for above in &placed {
-            let (y, h) = (blocks[above.block].y, blocks[above.block].h);
-            if y + h <= block.y {
-                top = top.max(above.top + above.height + GAP + f64::from(block.y - y - h) * ROW);
-            }
+        for above in placed.iter().filter(|above| is_above(&blocks[above.block], block.y)) {
+            top = top.max(below(&blocks[above.block], above, block.y));
         }
         let own = f64::from(block.h) * ROW - GAP;
         let height = block.split.as_ref().map_or(0.0, Split::height).max(block.needs).max(own);

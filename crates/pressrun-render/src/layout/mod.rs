@@ -61,12 +61,6 @@ impl<'a> Context<'a> {
         };
         Self { job, theme, faces: Faces::new(&fonts), fonts, warnings: csv::warnings(job), drawings: Vec::new() }
     }
-
-    /// More rows than any sheet holds: what a table that is not expanded has to read.
-    #[expect(clippy::unused_self, reason = "becomes a matter of the sheet's size")]
-    fn rows_of_a_sheet(&self) -> u64 {
-        200
-    }
 }
 
 /// The pages as a tagged pdf with bookmarks.

@@ -13,8 +13,9 @@ use crate::error::RenderError;
 use crate::report::{Page, RenderJob, ThemeName, TileView};
 use crate::render::grouped;
 
-/// Left and right of the body.
+/// Left and right of the body, on paper and in pictures, which others frame.
 const MARGIN: f64 = 36.0;
+const PICTURE_MARGIN: f64 = 22.0;
 /// Above the header of the first sheet, and above the body of the others.
 const TOP: f64 = 34.0;
 const TOP_AGAIN: f64 = 46.0;
@@ -41,26 +42,27 @@ struct Sheet {
 struct Paper {
     width: f64,
     height: Option<f64>,
+    margin: f64,
 }
 
 impl Paper {
     fn of(job: &RenderJob, picture: bool) -> Self {
-        let free = Self { width: FREE_WIDTH, height: None };
+        let free = Self { width: FREE_WIDTH, height: None, margin: MARGIN };
         if picture {
-            return free;
+            return Self { margin: PICTURE_MARGIN, ..free };
         }
         let Some((width, height)) = job.options.paper_format.unwrap_or(PaperFormat::Letter).portrait_points() else {
             return free;
         };
         let (width, height) = (f64::from(width), f64::from(height));
         match job.options.paper_orientation.unwrap_or(PaperOrientation::Portrait) {
-            PaperOrientation::Portrait => Self { width, height: Some(height) },
-            PaperOrientation::Landscape => Self { width: height, height: Some(width) },
+            PaperOrientation::Portrait => Self { width, height: Some(height), margin: MARGIN },
+            PaperOrientation::Landscape => Self { width: height, height: Some(width), margin: MARGIN },
         }
     }
 
     fn body_width(&self) -> f64 {
-        self.width - 2.0 * MARGIN
+        self.width - 2.0 * self.margin
     }
 }
 
@@ -81,6 +83,7 @@ pub(super) fn inputs(context: &mut Context<'_>, picture: bool) -> Result<Dict, R
     let sheets = sheets.into_iter().enumerate().map(|(index, sheet)| {
         Value::Dict(dict([
             ("w", points(paper.width)),
+            ("margin", points(paper.margin)),
             ("h", points(sheet.height)),
             ("items", list(sheet.items)),
             ("continued", Value::Bool(sheet.continued)),
@@ -105,8 +108,7 @@ fn base(context: &Context<'_>, mode: &str, content: Value) -> Dict {
         ("language", text(language(&report.language))),
         ("as_of", text(as_of(context.job))),
         ("imprint", optional(context.job.imprint.as_deref())),
-        ("margin", points(MARGIN)),
-        (
+                (
             "theme",
             Value::Dict(dict([
                 ("page", color(page)),
@@ -145,7 +147,8 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
     let heights = measure(context, &header, width, &prepared)?;
     let header_height = heights.first().copied().unwrap_or(0.0);
     let mut measured = heights.into_iter().skip(1);
-    let first_top = TOP + if header_height > 0.0 { header_height + BELOW_HEADER } else { 0.0 };
+    let top_of_header = TOP.min(paper.margin);
+    let first_top = top_of_header + if header_height > 0.0 { header_height + BELOW_HEADER } else { 0.0 };
     let capacity = |sheet: usize| {
         paper.height.map_or(f64::INFINITY, |height| height - BOTTOM - if sheet == 0 { first_top } else { TOP_AGAIN })
     };
@@ -179,13 +182,13 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
         let mut items = Vec::new();
         if sheet == 0 && header_height > 0.0 {
             let mut header = header.clone();
-            for (key, value) in [("x", MARGIN), ("y", TOP), ("w", width)] {
+            for (key, value) in [("x", paper.margin), ("y", top_of_header), ("w", width)] {
                 header.insert(key.into(), points(value));
             }
             items.push(Value::Dict(header));
         }
         for piece in own() {
-            items.push(Value::Dict(prepared[piece.block].place(piece, (MARGIN, top), context)));
+            items.push(Value::Dict(prepared[piece.block].place(piece, (paper.margin, top), context)));
         }
         sheets.push(Sheet { height: paper.height.unwrap_or(top + bottom + BOTTOM), items, continued: sheet > 0 });
     }

@@ -6,7 +6,7 @@ use pressrun_domain::chart::Mark;
 use typst::foundations::{Bytes, Dict, Value};
 
 use super::dict::{dict, list, points, text, texts};
-use super::flow::{Block, Piece, Split};
+use super::flow::{Block, Piece, ROW, Split};
 use super::table::{Overlay, Table};
 use super::text::{Faces, Weight};
 use super::{Context, markdown};
@@ -32,6 +32,13 @@ const NOTE_LINE: f64 = 9.2;
 const ABOVE_NOTES: f64 = 5.0;
 /// The line that says what goes on, above the continued part of a table.
 const CONTINUED: f64 = 14.0;
+
+/// The lowest row of a table, in points, and the most of them on a sheet.
+const LEAST_ROW: f64 = 13.0;
+const SHEET_ROWS: u64 = 100;
+
+/// How far tables reach into the padding of a card, so that their text stands under the title.
+const REACH: f64 = 5.0;
 
 /// What a tile shows, read and measured.
 pub(super) enum Body {
@@ -69,7 +76,7 @@ impl<'a> Prepared<'a> {
         this.body = match &tile.content {
             TileContent::Markdown(source) => Body::Prose(markdown::tree(source, &context.job.report)),
             TileContent::Failed { message } => Body::Failed(message.clone()),
-            TileContent::Data(data) if data.chart.mark == Mark::Table => table(tile, data, room, context)?,
+            TileContent::Data(data) if data.chart.mark == Mark::Table => table(tile, data, room + 2.0 * this.reach(), context)?,
             TileContent::Data(data) => Body::Chart(Box::new(Batches::open(tile, &data.rows)?.take_rows(context.job.limits.chart_rows)?)),
         };
         Ok(this)
@@ -77,6 +84,15 @@ impl<'a> Prepared<'a> {
 
     fn inner_width(&self) -> f64 {
         if self.framed { self.width - 2.0 * PAD } else { self.width }
+    }
+
+    fn reach(&self) -> f64 {
+        if self.framed { REACH } else { 0.0 }
+    }
+
+    /// Points above the rows of the continued part of a table.
+    fn continued(&self) -> f64 {
+        if self.framed { PAD_TOP + CONTINUED } else { 0.0 }
     }
 
     /// Points from the top of the tile to its body.
@@ -98,7 +114,7 @@ impl<'a> Prepared<'a> {
                 let notes = self.note_lines(&self.table_notes(table, table.len()), context).len();
                 Some(Split {
                     first: self.body_top() + table.head_height(),
-                    again: if self.framed { PAD_TOP } else { 0.0 } + CONTINUED + table.head_height(),
+                    again: self.continued() + table.head_height(),
                     last: table.totals_height() + notes_height(notes) + self.below(),
                     rows: table.row_heights(),
                 })
@@ -122,20 +138,22 @@ impl<'a> Prepared<'a> {
             ("top", points(if self.framed { PAD_TOP } else { 0.0 })),
             ("title", if continued { list([]) } else { texts(self.title.iter().cloned()) }),
             ("subtitle", if continued { list([]) } else { texts(self.subtitle.iter().cloned()) }),
-            ("continued", if continued { text(format!("{} – continued", self.tile.title)) } else { Value::None }),
+            ("continued", if continued && self.framed { text(format!("{} – continued", self.tile.title)) } else { Value::None }),
         ]);
         let (parts, notes) = self.parts(piece, continued, context);
         for (key, value) in parts {
             item.insert(key, value);
         }
         let lines = self.note_lines(&notes, context);
-        item.insert("notes_y".into(), points(piece.height - self.below() - lines.len() as f64 * NOTE_LINE));
+        let below_table = item.get("table_end").ok().cloned();
+        let notes_y = points(piece.height - self.below() - lines.len() as f64 * NOTE_LINE);
+        item.insert("notes_y".into(), below_table.unwrap_or(notes_y));
         item.insert("notes".into(), texts(lines));
         item
     }
 
     fn parts(&self, piece: &Piece, continued: bool, context: &mut Context<'_>) -> (Dict, Vec<String>) {
-        let top = if continued { CONTINUED + if self.framed { PAD_TOP } else { 0.0 } } else { self.body_top() };
+        let top = if continued { self.continued() } else { self.body_top() };
         let height = (piece.height - top - self.below()).max(1.0);
         match (&self.body, &self.tile.content) {
             (Body::Table { table, expanded }, _) => self.table_parts(table, *expanded, piece.rows.clone(), (top, height), context),
@@ -214,8 +232,10 @@ impl<'a> Prepared<'a> {
         };
         let ends = rows.end == table.len() || !expanded;
         let (drawing, drawn, overlays) = table.paint(rows, ends, &context.faces, &context.theme);
-        let width = self.inner_width();
+        let width = self.inner_width() + 2.0 * self.reach();
         let mut parts = body("table", top, width, drawn, Value::Content(drawing.content(width, drawn)));
+        parts.insert("table_end".into(), points(top + drawn + ABOVE_NOTES));
+        parts.insert("reach".into(), points(self.reach()));
         parts.insert("overlays".into(), list(overlays.into_iter().map(overlay)));
         (parts, notes)
     }
@@ -233,7 +253,9 @@ impl<'a> Prepared<'a> {
 fn table(tile: &TileView, data: &TileData, width: f64, context: &mut Context<'_>) -> Result<Body, RenderError> {
     let expanded = context.job.options.expand_tables_to_show_all_rows;
     let limits = context.job.limits;
-    let limit = if expanded { limits.table_rows.min(limits.expanded_rows) } else { limits.table_rows.min(context.rows_of_a_sheet()) };
+    // Rows beyond what the tile can hold would only widen its columns.
+    let holds = if context.job.single_tile { SHEET_ROWS } else { (f64::from(tile.at.h) * ROW / LEAST_ROW).ceil() as u64 + 1 };
+    let limit = limits.table_rows.min(if expanded { limits.expanded_rows } else { holds });
     let Some(table) = Table::read(&context.job.report, tile, data, (width, limit), &context.faces, &context.theme)? else {
         return Ok(Body::NoResults);
     };

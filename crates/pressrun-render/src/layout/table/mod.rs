@@ -38,6 +38,8 @@ pub(super) struct Table {
     header_lines: usize,
     rows: Vec<Row>,
     totals: Option<Vec<String>>,
+    /// Whether the totals start with the word.
+    says_total: bool,
     /// Rows of the result, shown or not.
     pub(super) total: u64,
     /// What a reader must know besides rows left out.
@@ -107,6 +109,7 @@ impl Table {
             return Ok(None);
         }
         let texts = texts(&columns, &kept);
+        let says_total = columns.iter().next().is_some_and(|column| totals.of(column.index).is_none());
         let totals = data.chart.totals.then(|| total_texts(&columns, &totals));
         let labels = columns.labels();
         let naturals: Vec<Natural> = columns
@@ -145,7 +148,7 @@ impl Table {
             .collect();
         let header_lines = shown.iter().map(|column| column.header.len()).max().unwrap_or(1);
         let rows = rows(texts, &shown, size, faces);
-        Ok(Some(Self { width, size, columns: shown, header_lines, rows, totals, total, notes }))
+        Ok(Some(Self { width, size, columns: shown, header_lines, rows, totals, says_total, total, notes }))
     }
 
     /// Rows that were read.

@@ -32,10 +32,15 @@ impl Table {
         if let Some(texts) = self.totals.as_ref().filter(|_| totals) {
             drawing.rectangle(0.0, y - 0.4, self.width, 0.8, theme.axis);
             let style = Style { size: self.size, weight: Weight::Bold, color: theme.text };
-            for (column, text) in self.columns.iter().zip(texts) {
+            for (index, (column, text)) in self.columns.iter().zip(texts).enumerate() {
                 // A sum wider than its column would run into its neighbour.
                 let text = faces.ellipsize(text, style.size, style.weight, column.width - PAD);
-                put(&mut drawing, faces, column, &text, y + 3.4 + self.size * 1.02, style);
+                let baseline = y + 3.4 + self.size * 1.02;
+                if index == 0 && self.says_total {
+                    drawing.text(faces, column.x + PAD, baseline, &text, style);
+                } else {
+                    put(&mut drawing, faces, column, &text, baseline, style);
+                }
             }
             y += self.totals_height();
         }
@@ -67,7 +72,7 @@ impl Table {
         theme: &Theme,
     ) {
         for (column, cell) in self.columns.iter().zip(&row.cells) {
-            let color = shade(drawing, column, index, (y, height), theme);
+            let color = shade(drawing, column, index, (y, height, self.line() + 5.4), theme);
             let style = Style { size: self.size, weight: Weight::Regular, color };
             let baseline = |line: usize| y + 2.7 + self.size * 1.02 + line as f64 * self.line();
             match cell {
@@ -92,12 +97,12 @@ impl Table {
 }
 
 /// Paints what stands behind a cell; the colour of the text in front.
-fn shade(drawing: &mut Drawing, column: &Shown, index: usize, (y, height): (f64, f64), theme: &Theme) -> Color {
+fn shade(drawing: &mut Drawing, column: &Shown, index: usize, (y, height, line): (f64, f64, f64), theme: &Theme) -> Color {
     match &column.shades {
         Some(Shades::Bars(bars)) => {
             if let Some((from, to, color)) = bars.get(index).copied().flatten() {
                 let room = column.width - PAD;
-                drawing.rectangle(column.x + PAD / 2.0 + from * room, y + 2.0, ((to - from) * room).max(0.5), height - 4.0, color);
+                drawing.rectangle(column.x + PAD / 2.0 + from * room, y + 2.0, ((to - from) * room).max(0.5), height.min(line) - 4.0, color);
             }
             theme.text
         }
