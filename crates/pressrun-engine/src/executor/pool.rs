@@ -276,6 +276,9 @@ impl Worker {
             ExecutorError::Memory
         } else if last_words.contains("overflowed its stack") {
             ExecutorError::Died("its stack overflowed: the query or layout nests too deeply".to_owned())
+        } else if let Some(panic) = last_words.lines().skip_while(|line| !line.contains("panicked at")).nth(1) {
+            // A defect here or in an engine, often met by a damaged file; the message says what it stumbled over.
+            ExecutorError::Died(panic.trim().to_owned())
         } else {
             ExecutorError::Died(format!("{status}; {fault}"))
         }

@@ -319,7 +319,6 @@ fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, pictur
         organization: shared.scene.catalog.organization.name.clone(),
         schedule_name: definition.name.clone(),
         scheduled_for_text: when,
-        theme: pressrun_render::ThemeName::default(),
     }
 }
 

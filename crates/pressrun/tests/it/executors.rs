@@ -35,8 +35,8 @@ async fn a_query_that_never_yields_is_killed_at_its_deadline_and_the_next_works(
 async fn a_query_that_escapes_the_memory_pool_is_killed_by_its_process_limit() {
     let dir = tempfile::tempdir().unwrap();
     let pool = executors(dir.path().join("tmp"));
-    let error = pool.query(job(dir.path(), "select repeat('x', 4000000000) as x"), Duration::from_secs(30)).await.unwrap_err();
-    assert!(matches!(error.kind, QueryErrorKind::Memory | QueryErrorKind::TooLarge | QueryErrorKind::Value), "{error:?}");
+    let error = pool.query(job(dir.path(), "select repeat('x', 1900000000) as x"), Duration::from_secs(30)).await.unwrap_err();
+    assert!(error.kind == QueryErrorKind::Memory, "{error:?}");
     assert_eq!(pool.query(job(dir.path(), "select 1 as one"), Duration::from_secs(30)).await.unwrap().rows, 1);
 }
 

@@ -85,7 +85,7 @@ tiles:
 /// Each hostile tile is a document of its own; `mixed` has one good tile beside a bad one.
 const HOSTILE: [(&str, &str); 6] = [
     ("never-yields", "select count(*) as n from range(3000000) a join range(3000000) b on a.value * b.value % 7 = a.value + b.value"),
-    ("endless-repeat", "select repeat('x', 4000000000) as x"),
+    ("endless-repeat", "select repeat('x', 1900000000) as x"),
     ("unknown-column", "select regoin from sales"),
     ("unreadable", "select * from broken"),
     ("ddl", "create table x as select 1"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::panic::AssertUnwindSafe;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -17,6 +18,7 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::execution::object_store::ObjectStoreRegistry;
 use datafusion::execution::session_state::SessionState;
+use futures::FutureExt;
 use indexmap::IndexMap;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -210,7 +212,10 @@ impl FolderSchema {
         let options = ListingOptions::new(format(files.kind, &head)).with_file_extension("");
         let mut schemas = Vec::with_capacity(urls.len());
         for (url, path) in urls.iter().zip(&files.paths) {
-            let schema = options.infer_schema(state, url).await.map_err(|error| unreadable(path, &error))?;
+            // A damaged footer has made the Parquet reader panic.
+            let read = AssertUnwindSafe(options.infer_schema(state, url)).catch_unwind().await;
+            let read = read.unwrap_or_else(|_| Err(DataFusionError::Execution("the file is damaged".to_owned())));
+            let schema = read.map_err(|error| unreadable(path, &error))?;
             schemas.push(schema.as_ref().clone());
         }
         let merged = Schema::try_merge(schemas).map_err(|error| {

@@ -142,6 +142,7 @@ async fn only_one_select_runs() {
 async fn failures_say_what_and_where() {
     let folder = events();
     std::fs::write(folder.path().join("broken.parquet"), "no parquet").unwrap();
+    std::fs::write(folder.path().join("damaged.parquet"), "PAR1 whose footer says that it is longer than it isPAR1").unwrap();
     std::fs::write(folder.path().join("bad.csv"), "a,b\n1,2\n3\n").unwrap();
     let deep = format!("select {}1", "1 + ".repeat(5000));
     for (sql, kind, text) in [
@@ -153,6 +154,7 @@ async fn failures_say_what_and_where() {
         ("select 1 / (id - 1) from events", QueryErrorKind::Value, "division by zero; use nullif"),
         ("select cast(text as int) from events", QueryErrorKind::Value, "2026-10-31"),
         ("select * from broken", QueryErrorKind::Unreadable { file: "broken.parquet".into() }, "broken.parquet"),
+        ("select * from damaged", QueryErrorKind::Unreadable { file: "damaged.parquet".into() }, "damaged.parquet"),
         ("select * from events pivot (sum(id) for day in (1))", QueryErrorKind::Unsupported, "filter (where"),
         ("select * from events a asof join events b on a.id = b.id", QueryErrorKind::Unsupported, "row_number"),
         (&deep, QueryErrorKind::TooLarge, "levels deep"),

@@ -51,7 +51,7 @@ impl Receiver {
 async fn keep(State(folder): State<PathBuf>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = safe_name(if header("x-filename").is_empty() { "webhook.json" } else { header("x-filename") });
-    let mark = safe_name(header("webhook-id"));
+    let mark = safe_name(header("idempotency-key"));
     let path = folder.join(format!("{}-{name}", mark.chars().rev().take(8).collect::<String>()));
     match tokio::fs::write(&path, &body).await {
         Ok(()) => (StatusCode::OK, format!("kept as {}", path.display())),
