@@ -21,7 +21,8 @@ pub(crate) fn has(program: &str) -> bool {
 
 /// Installs what is missing, on Debian and its like; elsewhere says what to install.
 pub(crate) fn setup() -> anyhow::Result<()> {
-    let missing: Vec<_> = PROGRAMS.iter().filter(|(name, path, _)| !has(name) && !Path::new(path).exists()).map(|(_, _, package)| *package).collect();
+    let missing: Vec<_> =
+        PROGRAMS.iter().filter(|(name, path, _)| !has(name) && !Path::new(path).exists()).map(|(_, _, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -46,11 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let new_york = zone("America/New_York")?;
     let week_ago: Timestamp = "2026-11-17T00:00:00Z".parse()?;
     let parse = nanoseconds(|| {
-        black_box(
-            black_box("0 9 ? * MON-FRI *")
-                .parse::<CronExpression>()
-                .is_ok(),
-        );
+        black_box(black_box("0 9 ? * MON-FRI *").parse::<CronExpression>().is_ok());
     });
     let latest = nanoseconds(|| {
         black_box(weekdays.latest_between(black_box(week_ago), black_box(after), &new_york));
@@ -64,12 +60,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             occurrences = weekdays.occurrences(after, &new_york);
         }
     });
-    for (what, cost) in [
-        ("parse", parse),
-        ("latest_between, one week", latest),
-        ("shortest_interval_after", shortest),
-        ("occurrences, each", iterate),
-    ] {
+    for (what, cost) in
+        [("parse", parse), ("latest_between, one week", latest), ("shortest_interval_after", shortest), ("occurrences, each", iterate)]
+    {
         println!("{what:<49} {cost:>10.0}");
     }
     Ok(())

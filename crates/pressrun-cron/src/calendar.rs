@@ -53,18 +53,15 @@ impl Days {
             },
             Self::OfWeek(weekdays) => {
                 const WEEKLY: u64 = 1 | 1 << 7 | 1 << 14 | 1 << 21 | 1 << 28;
-                let days = (0..7)
-                    .filter(|weekday| weekdays & (1 << weekday) != 0)
-                    .fold(0, |days, weekday| days | WEEKLY << first_of(weekday));
+                let days =
+                    (0..7).filter(|weekday| weekdays & (1 << weekday) != 0).fold(0, |days, weekday| days | WEEKLY << first_of(weekday));
                 days as u32 & whole_month
             }
             Self::LastOfWeek(weekday) => {
                 let fifth = first_of(weekday) + 28;
                 1 << if fifth <= length { fifth } else { fifth - 7 }
             }
-            Self::NthOfWeek { weekday, nth } => {
-                (1_u64 << (first_of(weekday) + 7 * (nth - 1))) as u32 & whole_month
-            }
+            Self::NthOfWeek { weekday, nth } => (1_u64 << (first_of(weekday) + 7 * (nth - 1))) as u32 & whole_month,
         }
     }
 
@@ -74,11 +71,7 @@ impl Days {
             Self::OfMonth(days) => days.trailing_zeros() as u8,
             Self::NearestWeekday(day) => day,
             Self::NthOfWeek { nth: 5, .. } => 29,
-            Self::LastOfMonth
-            | Self::LastWeekday
-            | Self::OfWeek(_)
-            | Self::LastOfWeek(_)
-            | Self::NthOfWeek { .. } => 1,
+            Self::LastOfMonth | Self::LastWeekday | Self::OfWeek(_) | Self::LastOfWeek(_) | Self::NthOfWeek { .. } => 1,
         }
     }
 }
@@ -106,11 +99,7 @@ impl Calendar {
         let needs_day = days.needs_day();
         let mut live_months = 0;
         for month in 1..=12 {
-            let longest = if month == FEBRUARY {
-                29
-            } else {
-                month_length(2000, month)
-            };
+            let longest = if month == FEBRUARY { 29 } else { month_length(2000, month) };
             if needs_day <= longest {
                 live_months |= months & (1 << (month - 1));
             }
@@ -123,23 +112,12 @@ impl Calendar {
                 live_years[index / 64] &= !(1 << (index % 64));
             }
         }
-        Self {
-            minutes,
-            hours,
-            days,
-            months,
-            years,
-            live_months,
-            live_years,
-        }
+        Self { minutes, hours, days, months, years, live_months, live_years }
     }
 
     /// The first matching local minute at or after `minute`.
     pub(crate) fn at_or_after(&self, minute: i64) -> Option<i64> {
-        let (day, time) = (
-            minute.div_euclid(MINUTES_PER_DAY),
-            minute.rem_euclid(MINUTES_PER_DAY),
-        );
+        let (day, time) = (minute.div_euclid(MINUTES_PER_DAY), minute.rem_euclid(MINUTES_PER_DAY));
         let found = self.day_at_or_after(Date::from_days(day))?.to_days();
         if found == day {
             if let Some(time) = self.time_at_or_after(time) {
@@ -153,10 +131,7 @@ impl Calendar {
 
     /// The last matching local minute at or before `minute`.
     pub(crate) fn at_or_before(&self, minute: i64) -> Option<i64> {
-        let (day, time) = (
-            minute.div_euclid(MINUTES_PER_DAY),
-            minute.rem_euclid(MINUTES_PER_DAY),
-        );
+        let (day, time) = (minute.div_euclid(MINUTES_PER_DAY), minute.rem_euclid(MINUTES_PER_DAY));
         let found = self.day_at_or_before(Date::from_days(day))?.to_days();
         if found == day {
             if let Some(time) = self.time_at_or_before(time) {
@@ -170,18 +145,10 @@ impl Calendar {
 
     /// The shortest distance in minutes between two matches on the wall clock; none when there are fewer than two.
     pub(crate) fn least_spacing(&self) -> Option<i64> {
-        let within_day = self
-            .times()
-            .zip(self.times().skip(1))
-            .map(|(earlier, later)| later - earlier)
-            .min();
+        let within_day = self.times().zip(self.times().skip(1)).map(|(earlier, later)| later - earlier).min();
         let mut across_days: Option<i64> = None;
         let mut previous: Option<i64> = None;
-        let mut cursor = Date {
-            year: *YEARS.start(),
-            month: 1,
-            day: 1,
-        };
+        let mut cursor = Date { year: *YEARS.start(), month: 1, day: 1 };
         while let Some(date) = self.day_at_or_after(cursor) {
             let day = date.to_days();
             if let Some(previous) = previous {
@@ -202,12 +169,7 @@ impl Calendar {
 
     /// Whether any date matches at all.
     pub(crate) fn has_dates(&self) -> bool {
-        self.day_at_or_after(Date {
-            year: *YEARS.start(),
-            month: 1,
-            day: 1,
-        })
-        .is_some()
+        self.day_at_or_after(Date { year: *YEARS.start(), month: 1, day: 1 }).is_some()
     }
 
     /// The matching minutes of a day, ascending.
@@ -215,11 +177,7 @@ impl Calendar {
         let Self { minutes, hours, .. } = *self;
         (0..24)
             .filter(move |hour| hours & (1 << hour) != 0)
-            .flat_map(move |hour| {
-                (0..60)
-                    .filter(move |minute| minutes & (1 << minute) != 0)
-                    .map(move |minute| hour * 60 + minute)
-            })
+            .flat_map(move |hour| (0..60).filter(move |minute| minutes & (1 << minute) != 0).map(move |minute| hour * 60 + minute))
     }
 
     fn first_time(&self) -> i64 {
@@ -259,50 +217,22 @@ impl Calendar {
         loop {
             let year = self.year_at_or_after(cursor.year)?;
             if year != cursor.year {
-                cursor = Date {
-                    year,
-                    month: 1,
-                    day: 1,
-                };
+                cursor = Date { year, month: 1, day: 1 };
             }
             let months = u32::from(self.live_months) & (u32::MAX << (cursor.month - 1));
             if months == 0 {
-                cursor = Date {
-                    year: year + 1,
-                    month: 1,
-                    day: 1,
-                };
+                cursor = Date { year: year + 1, month: 1, day: 1 };
                 continue;
             }
             let month = months.trailing_zeros() as u8 + 1;
             if month != cursor.month {
-                cursor = Date {
-                    year,
-                    month,
-                    day: 1,
-                };
+                cursor = Date { year, month, day: 1 };
             }
             let days = self.days_in(year, month) & (u32::MAX << cursor.day);
             if days != 0 {
-                return Some(Date {
-                    year,
-                    month,
-                    day: days.trailing_zeros() as u8,
-                });
+                return Some(Date { year, month, day: days.trailing_zeros() as u8 });
             }
-            cursor = if month == 12 {
-                Date {
-                    year: year + 1,
-                    month: 1,
-                    day: 1,
-                }
-            } else {
-                Date {
-                    year,
-                    month: month + 1,
-                    day: 1,
-                }
-            };
+            cursor = if month == 12 { Date { year: year + 1, month: 1, day: 1 } } else { Date { year, month: month + 1, day: 1 } };
         }
     }
 
@@ -311,60 +241,27 @@ impl Calendar {
         loop {
             let year = self.year_at_or_before(cursor.year)?;
             if year != cursor.year {
-                cursor = Date {
-                    year,
-                    month: 12,
-                    day: 31,
-                };
+                cursor = Date { year, month: 12, day: 31 };
             }
             let months = self.live_months & (u16::MAX >> (16 - cursor.month));
             if months == 0 {
-                cursor = Date {
-                    year: year - 1,
-                    month: 12,
-                    day: 31,
-                };
+                cursor = Date { year: year - 1, month: 12, day: 31 };
                 continue;
             }
             let month = months.ilog2() as u8 + 1;
             if month != cursor.month {
-                cursor = Date {
-                    year,
-                    month,
-                    day: 31,
-                };
+                cursor = Date { year, month, day: 31 };
             }
             let days = self.days_in(year, month) & (u32::MAX >> (31 - cursor.day));
             if days != 0 {
-                return Some(Date {
-                    year,
-                    month,
-                    day: days.ilog2() as u8,
-                });
+                return Some(Date { year, month, day: days.ilog2() as u8 });
             }
-            cursor = if month == 1 {
-                Date {
-                    year: year - 1,
-                    month: 12,
-                    day: 31,
-                }
-            } else {
-                Date {
-                    year,
-                    month: month - 1,
-                    day: 31,
-                }
-            };
+            cursor = if month == 1 { Date { year: year - 1, month: 12, day: 31 } } else { Date { year, month: month - 1, day: 31 } };
         }
     }
 
     fn days_in(&self, year: i32, month: u8) -> u32 {
-        let first_weekday = Date {
-            year,
-            month,
-            day: 1,
-        }
-        .weekday();
+        let first_weekday = Date { year, month, day: 1 }.weekday();
         self.days.in_month(first_weekday, month_length(year, month))
     }
 

@@ -28,18 +28,13 @@ impl Clock<'_> {
 
     /// The first change of the clock after `instant`.
     pub(crate) fn change_after(self, instant: i64) -> Option<i64> {
-        self.0
-            .following(timestamp(instant))
-            .next()
-            .map(|change| floor_second(change.timestamp()))
+        self.0.following(timestamp(instant)).next().map(|change| floor_second(change.timestamp()))
     }
 
     /// The last change of the clock at or before `instant`.
     pub(crate) fn change_until(self, instant: i64) -> Option<i64> {
         let changes = &mut self.0.preceding(timestamp(instant.saturating_add(1)));
-        changes
-            .next()
-            .map(|change| floor_second(change.timestamp()))
+        changes.next().map(|change| floor_second(change.timestamp()))
     }
 
     /// The latest wall time that the clock has shown at or before `instant`. It is ahead of what the clock shows now
@@ -64,18 +59,12 @@ impl Clock<'_> {
         loop {
             let offset = self.offset(instant);
             if instant + offset >= wall {
-                return Arrival {
-                    instant,
-                    skipped: instant + offset > wall,
-                };
+                return Arrival { instant, skipped: instant + offset > wall };
             }
             match self.change_after(instant) {
                 Some(change) if change + offset <= wall => instant = change,
                 _ => {
-                    return Arrival {
-                        instant: wall - offset,
-                        skipped: false,
-                    };
+                    return Arrival { instant: wall - offset, skipped: false };
                 }
             }
         }
@@ -83,10 +72,7 @@ impl Clock<'_> {
 
     /// Whether the clock shows this wall time twice.
     pub(crate) fn repeats(self, wall: jiff::civil::DateTime) -> bool {
-        matches!(
-            self.0.to_ambiguous_timestamp(wall).offset(),
-            AmbiguousOffset::Fold { .. }
-        )
+        matches!(self.0.to_ambiguous_timestamp(wall).offset(), AmbiguousOffset::Fold { .. })
     }
 }
 
@@ -97,9 +83,5 @@ pub(crate) fn floor_second(timestamp: Timestamp) -> i64 {
 
 /// The nearest instant that Jiff can express.
 fn timestamp(instant: i64) -> Timestamp {
-    Timestamp::from_second(instant).unwrap_or(if instant < 0 {
-        Timestamp::MIN
-    } else {
-        Timestamp::MAX
-    })
+    Timestamp::from_second(instant).unwrap_or(if instant < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }

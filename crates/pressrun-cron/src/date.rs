@@ -31,16 +31,8 @@ impl Date {
         let day_of_year = day - (365 * year + year / 4 - year / 100);
         let month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month + 2) / 5 + 1;
-        let (month, carry) = if month < 10 {
-            (month + 3, 0)
-        } else {
-            (month - 9, 1)
-        };
-        Self {
-            year: (era * 400 + year + carry) as i32,
-            month: month as u8,
-            day: day as u8,
-        }
+        let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+        Self { year: (era * 400 + year + carry) as i32, month: month as u8, day: day as u8 }
     }
 
     /// 0 is Sunday. 1970-01-01 was a Thursday.
@@ -72,26 +64,13 @@ mod tests {
         for days in -732..90_000 {
             let date = Date::from_days(days);
             assert_eq!(date.to_days(), days);
-            assert_eq!(
-                (date.year as i16, date.month as i8, date.day as i8),
-                (expected.year(), expected.month(), expected.day())
-            );
-            assert_eq!(
-                date.weekday() as i8,
-                expected.weekday().to_sunday_zero_offset()
-            );
-            assert_eq!(
-                month_length(date.year, date.month) as i8,
-                expected.days_in_month()
-            );
+            assert_eq!((date.year as i16, date.month as i8, date.day as i8), (expected.year(), expected.month(), expected.day()));
+            assert_eq!(date.weekday() as i8, expected.weekday().to_sunday_zero_offset());
+            assert_eq!(month_length(date.year, date.month) as i8, expected.days_in_month());
             expected = expected.tomorrow().unwrap();
         }
         for days in [-4_371_587, 2_932_896] {
-            assert_eq!(
-                Date::from_days(days).to_days(),
-                days,
-                "the ends of Jiff's range"
-            );
+            assert_eq!(Date::from_days(days).to_days(), days, "the ends of Jiff's range");
         }
     }
 }

@@ -14,29 +14,9 @@ const ALL_MONTHS: u16 = (1 << 12) - 1;
 const ALL_WEEKDAYS: u8 = (1 << 7) - 1;
 const ALL_DAYS: u32 = u32::MAX - 1;
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+const MONTHS: [&str; 12] =
+    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 pub(crate) fn describe(calendar: &Calendar) -> String {
     let time = time(calendar);
@@ -48,16 +28,10 @@ pub(crate) fn describe(calendar: &Calendar) -> String {
     }
     if calendar.months != ALL_MONTHS && !names_its_month(calendar) {
         text.push_str(" in ");
-        text.push_str(&runs(&month_numbers(calendar), |month| {
-            MONTHS[month - 1].to_owned()
-        }));
+        text.push_str(&runs(&month_numbers(calendar), |month| MONTHS[month - 1].to_owned()));
     }
     if let Some(years) = years(calendar) {
-        text.push_str(if is_single_date(calendar) {
-            " "
-        } else {
-            " in "
-        });
+        text.push_str(if is_single_date(calendar) { " " } else { " in " });
         text.push_str(&years);
     }
     if !calendar.has_dates() {
@@ -75,10 +49,7 @@ struct Time {
 
 fn time(calendar: &Calendar) -> Time {
     let (minutes, hours) = (calendar.minutes, calendar.hours);
-    let every = |text: String| Time {
-        text,
-        implies_every_day: true,
-    };
+    let every = |text: String| Time { text, implies_every_day: true };
     let single_minute = minutes.is_power_of_two().then(|| minutes.trailing_zeros());
     if hours == ALL_HOURS {
         if minutes == ALL_MINUTES {
@@ -103,13 +74,9 @@ fn time(calendar: &Calendar) -> Time {
     let times: Vec<i64> = calendar.times().collect();
     if times.len() <= LISTED_TIMES_MAX {
         let times: Vec<String> = times.into_iter().map(clock_time).collect();
-        return Time {
-            text: format!("At {}", listed(&times)),
-            implies_every_day: false,
-        };
+        return Time { text: format!("At {}", listed(&times)), implies_every_day: false };
     }
-    if let (Some(step), Some(first), Some(last)) = (even_step(&times), times.first(), times.last())
-    {
+    if let (Some(step), Some(first), Some(last)) = (even_step(&times), times.first(), times.last()) {
         let (first, last) = (clock_time(*first), clock_time(*last));
         let text = match step {
             1 => format!("Every minute from {first} through {last}"),
@@ -119,10 +86,7 @@ fn time(calendar: &Calendar) -> Time {
             }
             step => format!("Every {step} minutes from {first} through {last}"),
         };
-        return Time {
-            text,
-            implies_every_day: false,
-        };
+        return Time { text, implies_every_day: false };
     }
     let hours = numbers(u64::from(hours));
     let text = match single_minute {
@@ -131,10 +95,7 @@ fn time(calendar: &Calendar) -> Time {
         None if minutes == ALL_MINUTES => format!("Every minute of hours {hours}"),
         None => format!("At minutes {} of hours {hours}", numbers(minutes)),
     };
-    Time {
-        text,
-        implies_every_day: false,
-    }
+    Time { text, implies_every_day: false }
 }
 
 fn day(calendar: &Calendar) -> String {
@@ -144,10 +105,7 @@ fn day(calendar: &Calendar) -> String {
             let all: Vec<usize> = bits(u64::from(days)).collect();
             match all[..] {
                 [day] if names_its_month(calendar) => {
-                    format!(
-                        "on {day} {}",
-                        MONTHS[calendar.months.trailing_zeros() as usize]
-                    )
+                    format!("on {day} {}", MONTHS[calendar.months.trailing_zeros() as usize])
                 }
                 [day] => format!("on day {day} of the month"),
                 _ => format!("on days {} of the month", runs(&all, |day| day.to_string())),
@@ -158,17 +116,11 @@ fn day(calendar: &Calendar) -> String {
         Days::NearestWeekday(day) => format!("on the weekday nearest day {day} of the month"),
         Days::OfWeek(weekdays) => format!("on {}", weekdays_listed(weekdays)),
         Days::LastOfWeek(weekday) => {
-            format!(
-                "on the last {} of the month",
-                WEEKDAYS[usize::from(weekday)]
-            )
+            format!("on the last {} of the month", WEEKDAYS[usize::from(weekday)])
         }
         Days::NthOfWeek { weekday, nth } => {
             let nth = ["first", "second", "third", "fourth", "fifth"][usize::from(nth - 1)];
-            format!(
-                "on the {nth} {} of the month",
-                WEEKDAYS[usize::from(weekday)]
-            )
+            format!("on the {nth} {} of the month", WEEKDAYS[usize::from(weekday)])
         }
     }
 }
@@ -186,19 +138,13 @@ fn is_single_date(calendar: &Calendar) -> bool {
 
 /// The years, unless they are all.
 fn years(calendar: &Calendar) -> Option<String> {
-    let years: Vec<usize> = calendar
-        .years
-        .iter()
-        .zip([1970, 2034, 2098, 2162])
-        .flat_map(|(word, first)| bits(*word).map(move |bit| first + bit))
-        .collect();
+    let years: Vec<usize> =
+        calendar.years.iter().zip([1970, 2034, 2098, 2162]).flat_map(|(word, first)| bits(*word).map(move |bit| first + bit)).collect();
     (years.len() < YEARS.count()).then(|| runs(&years, |year| year.to_string()))
 }
 
 fn month_numbers(calendar: &Calendar) -> Vec<usize> {
-    bits(u64::from(calendar.months))
-        .map(|month| month + 1)
-        .collect()
+    bits(u64::from(calendar.months)).map(|month| month + 1).collect()
 }
 
 /// Weekdays in runs. The week begins on Monday, unless a run goes on over Sunday night: then it begins with that run.
@@ -208,10 +154,7 @@ fn weekdays_listed(weekdays: u8) -> String {
     let over_sunday = has(0) && has(MONDAY);
     let start = if over_sunday {
         // The day after the last one that is left out; not all are in, that is "every day".
-        (0..7)
-            .rev()
-            .find(|day| !has(*day))
-            .map_or(MONDAY, |day| day + 1)
+        (0..7).rev().find(|day| !has(*day)).map_or(MONDAY, |day| day + 1)
     } else {
         MONDAY
     };
@@ -223,21 +166,13 @@ fn weekdays_listed(weekdays: u8) -> String {
 fn period(set: u64, size: u32) -> Option<u32> {
     (2..=size / 2)
         .filter(|step| size.is_multiple_of(*step))
-        .find(|step| {
-            (0..size)
-                .step_by(*step as usize)
-                .fold(0_u64, |even, value| even | 1 << value)
-                == set
-        })
+        .find(|step| (0..size).step_by(*step as usize).fold(0_u64, |even, value| even | 1 << value) == set)
 }
 
 /// The one distance between all neighbours.
 fn even_step(times: &[i64]) -> Option<i64> {
     let step = times.get(1)? - times.first()?;
-    times
-        .windows(2)
-        .all(|pair| pair[1] - pair[0] == step)
-        .then_some(step)
+    times.windows(2).all(|pair| pair[1] - pair[0] == step).then_some(step)
 }
 
 fn clock_time(minute: i64) -> String {

@@ -15,14 +15,10 @@ pub enum CronError {
         found: usize,
     },
     /// `cron(...)` or `rate(...)` around the fields.
-    #[error(
-        "write the six fields alone, without `cron(...)` or `rate(...)` around them, for example `0 9 * * ? *`"
-    )]
+    #[error("write the six fields alone, without `cron(...)` or `rate(...)` around them, for example `0 9 * * ? *`")]
     Wrapped,
     /// `@daily` and its like.
-    #[error(
-        "`{text}` is a macro: write six fields instead, for example `0 9 * * ? *` for every day at 09:00"
-    )]
+    #[error("`{text}` is a macro: write six fields instead, for example `0 9 * * ? *` for every day at 09:00")]
     Macro {
         /// The macro as typed.
         text: String,
@@ -47,12 +43,8 @@ pub enum DayFields {
 impl fmt::Display for DayFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BothGiven => {
-                "day-of-month and day-of-week cannot both choose the days: put `?` in the one that should not"
-            }
-            Self::BothOpen => {
-                "day-of-month and day-of-week are both `?`: put `*` or days in one of them"
-            }
+            Self::BothGiven => "day-of-month and day-of-week cannot both choose the days: put `?` in the one that should not",
+            Self::BothOpen => "day-of-month and day-of-week are both `?`: put `*` or days in one of them",
         })
     }
 }
@@ -92,13 +84,9 @@ impl FieldName {
         match self {
             Self::Minute => "0-59 with `,` `-` `*` `/`",
             Self::Hour => "0-23 with `,` `-` `*` `/`",
-            Self::DayOfMonth => {
-                "1-31 with `,` `-` `*` `/`, or one of `?` `L` `LW` `15W` as the whole field"
-            }
+            Self::DayOfMonth => "1-31 with `,` `-` `*` `/`, or one of `?` `L` `LW` `15W` as the whole field",
             Self::Month => "1-12 or JAN-DEC with `,` `-` `*` `/`",
-            Self::DayOfWeek => {
-                "1-7 (1 is Sunday) or SUN-SAT with `,` `-` `*` `/`, or one of `?` `L` `6L` `3#2` as the whole field"
-            }
+            Self::DayOfWeek => "1-7 (1 is Sunday) or SUN-SAT with `,` `-` `*` `/`, or one of `?` `L` `6L` `3#2` as the whole field",
             Self::Year => "1970-2199 with `,` `-` `*` `/`",
         }
     }
@@ -158,17 +146,11 @@ impl fmt::Display for FieldFault {
             Self::ReversedYears => "the range of years runs backwards, put the earlier year first",
             Self::MissingStart => "a step needs a start, such as `*/15` or `0/15`",
             Self::BadStep => "a step is one whole number of at least 1, such as `*/15`",
-            Self::OpenNotAllowed => {
-                "`?` is only for day-of-month and day-of-week, use `*` for every value"
-            }
+            Self::OpenNotAllowed => "`?` is only for day-of-month and day-of-week, use `*` for every value",
             Self::OpenNotAlone => "`?` must be the whole field",
-            Self::SpecialNotAlone => {
-                "`L`, `W` and `#` must be the whole field, not part of a list, range or step"
-            }
+            Self::SpecialNotAlone => "`L`, `W` and `#` must be the whole field, not part of a list, range or step",
             Self::SpecialNotAllowed => "the sign has no meaning in this field",
-            Self::OffsetFromLast => {
-                "days before the last one cannot be counted, use `L` or a day number"
-            }
+            Self::OffsetFromLast => "days before the last one cannot be counted, use `L` or a day number",
             Self::BadOrdinal => "the number after `#` is the week of the month, 1 to 5",
         })
     }
@@ -179,11 +161,7 @@ const ECHO_MAX: usize = 40;
 
 impl FieldError {
     pub(crate) fn new(field: FieldName, text: &str, fault: FieldFault) -> Self {
-        Self {
-            field,
-            text: echo(text),
-            fault,
-        }
+        Self { field, text: echo(text), fault }
     }
 }
 

@@ -40,12 +40,7 @@ impl CronExpression {
 
     /// The latest occurrence strictly after `after` and at or before `until`: the one that is made up after an outage
     /// (rule T14).
-    pub fn latest_between(
-        &self,
-        after: Timestamp,
-        until: Timestamp,
-        zone: &TimeZone,
-    ) -> Option<Occurrence> {
+    pub fn latest_between(&self, after: Timestamp, until: Timestamp, zone: &TimeZone) -> Option<Occurrence> {
         occurrences::latest_between(&self.pattern, after, until, zone)
     }
 
@@ -60,11 +55,7 @@ impl CronExpression {
 
     /// As [`shortest_interval`](Self::shortest_interval), among the occurrences strictly after `after` only: a zone's
     /// old law cannot refuse a new schedule.
-    pub fn shortest_interval_after(
-        &self,
-        after: Timestamp,
-        zone: &TimeZone,
-    ) -> Option<SignedDuration> {
+    pub fn shortest_interval_after(&self, after: Timestamp, zone: &TimeZone) -> Option<SignedDuration> {
         interval::shortest_after(&self.pattern, after, zone)
     }
 
@@ -78,10 +69,7 @@ impl FromStr for CronExpression {
     type Err = CronError;
 
     fn from_str(text: &str) -> Result<Self, CronError> {
-        Ok(Self {
-            text: text.to_owned(),
-            pattern: parse(text)?,
-        })
+        Ok(Self { text: text.to_owned(), pattern: parse(text)? })
     }
 }
 
@@ -106,9 +94,7 @@ fn parse(text: &str) -> Result<Pattern, CronError> {
     }
     let [minute, hour, day_of_month, month, day_of_week, year] = six;
     if year.is_empty() || fields.next().is_some() {
-        return Err(CronError::WrongFieldCount {
-            found: text.split_ascii_whitespace().count(),
-        });
+        return Err(CronError::WrongFieldCount { found: text.split_ascii_whitespace().count() });
     }
 
     let minutes = values(FieldName::Minute, minute)?.word();
@@ -123,11 +109,7 @@ fn parse(text: &str) -> Result<Pattern, CronError> {
         (None, None) => return Err(CronError::DayFieldsConflict(DayFields::BothOpen)),
     };
     let calendar = Calendar::new(minutes, hours as u32, days, months as u16, years);
-    let hours = if hour.contains(['*', '/']) {
-        Hours::Real
-    } else {
-        Hours::Named
-    };
+    let hours = if hour.contains(['*', '/']) { Hours::Real } else { Hours::Named };
     Ok(Pattern { calendar, hours })
 }
 
@@ -147,29 +129,15 @@ fn days_of_month(text: &str) -> Result<Option<Days>, FieldError> {
     if text.eq_ignore_ascii_case("LW") {
         return Ok(Some(Days::LastWeekday));
     }
-    if let Some(day) = text
-        .strip_suffix(['W', 'w'])
-        .filter(|day| number(day).is_some())
-    {
-        return Ok(Some(Days::NearestWeekday(
-            value(FIELD, day).map_err(fault)? as u8,
-        )));
+    if let Some(day) = text.strip_suffix(['W', 'w']).filter(|day| number(day).is_some()) {
+        return Ok(Some(Days::NearestWeekday(value(FIELD, day).map_err(fault)? as u8)));
     }
     if text.contains(['L', 'l', 'W', 'w']) && text.contains([',', '-', '/']) {
-        let from_last = text
-            .strip_prefix(['L', 'l'])
-            .and_then(|rest| rest.strip_prefix('-'))
-            .is_some_and(|days| number(days).is_some());
-        return Err(fault(if from_last {
-            FieldFault::OffsetFromLast
-        } else {
-            FieldFault::SpecialNotAlone
-        }));
+        let from_last = text.strip_prefix(['L', 'l']).and_then(|rest| rest.strip_prefix('-')).is_some_and(|days| number(days).is_some());
+        return Err(fault(if from_last { FieldFault::OffsetFromLast } else { FieldFault::SpecialNotAlone }));
     }
     // Day 1 is bit 1, so that a day is its own bit.
-    Ok(Some(Days::OfMonth(
-        (values(FIELD, text)?.word() << 1) as u32,
-    )))
+    Ok(Some(Days::OfMonth((values(FIELD, text)?.word() << 1) as u32)))
 }
 
 /// The day-of-week field; none for `?`.
@@ -198,13 +166,8 @@ fn days_of_week(text: &str) -> Result<Option<Days>, FieldError> {
     }
     if let Some((day, nth)) = text.split_once('#') {
         let weekday = weekday(day)?;
-        let nth = number(nth)
-            .filter(|nth| (1..=5).contains(nth))
-            .ok_or_else(|| fault(FieldFault::BadOrdinal))?;
-        return Ok(Some(Days::NthOfWeek {
-            weekday,
-            nth: nth as u8,
-        }));
+        let nth = number(nth).filter(|nth| (1..=5).contains(nth)).ok_or_else(|| fault(FieldFault::BadOrdinal))?;
+        return Ok(Some(Days::NthOfWeek { weekday, nth: nth as u8 }));
     }
     Ok(Some(Days::OfWeek(values(FIELD, text)?.word() as u8)))
 }

@@ -28,9 +28,7 @@ impl Values {
 pub(crate) fn values(field: FieldName, text: &str) -> Result<Values, FieldError> {
     let mut set = Values::default();
     for item in text.split(',') {
-        add_item(field, item, &mut set).map_err(|fault| {
-            FieldError::new(field, if item.is_empty() { text } else { item }, fault)
-        })?;
+        add_item(field, item, &mut set).map_err(|fault| FieldError::new(field, if item.is_empty() { text } else { item }, fault))?;
     }
     Ok(set)
 }
@@ -39,17 +37,9 @@ pub(crate) fn values(field: FieldName, text: &str) -> Result<Values, FieldError>
 pub(crate) fn value(field: FieldName, text: &str) -> Result<usize, FieldFault> {
     let (min, max) = bounds(field);
     if let Some(number) = number(text) {
-        return if (min..=max).contains(&number) {
-            Ok(number)
-        } else {
-            Err(FieldFault::OutOfRange)
-        };
+        return if (min..=max).contains(&number) { Ok(number) } else { Err(FieldFault::OutOfRange) };
     }
-    names(field)
-        .iter()
-        .position(|name| name.eq_ignore_ascii_case(text))
-        .map(|index| min + index)
-        .ok_or_else(|| not_a_value(text))
+    names(field).iter().position(|name| name.eq_ignore_ascii_case(text)).map(|index| min + index).ok_or_else(|| not_a_value(text))
 }
 
 /// Smallest and largest value of a field.
@@ -69,18 +59,12 @@ pub(crate) fn number(text: &str) -> Option<usize> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    Some(text.bytes().fold(0_usize, |number, byte| {
-        number
-            .saturating_mul(10)
-            .saturating_add(usize::from(byte - b'0'))
-    }))
+    Some(text.bytes().fold(0_usize, |number, byte| number.saturating_mul(10).saturating_add(usize::from(byte - b'0'))))
 }
 
 fn names(field: FieldName) -> &'static [&'static str] {
     match field {
-        FieldName::Month => &[
-            "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
-        ],
+        FieldName::Month => &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
         FieldName::DayOfWeek => &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
         FieldName::Minute | FieldName::Hour | FieldName::DayOfMonth | FieldName::Year => &[],
     }
@@ -93,9 +77,7 @@ fn not_a_value(text: &str) -> FieldFault {
     } else if text.contains('#')
         || text.eq_ignore_ascii_case("L")
         || text.eq_ignore_ascii_case("LW")
-        || text
-            .strip_suffix(['L', 'l', 'W', 'w'])
-            .is_some_and(|start| number(start).is_some())
+        || text.strip_suffix(['L', 'l', 'W', 'w']).is_some_and(|start| number(start).is_some())
     {
         FieldFault::SpecialNotAllowed
     } else {
@@ -111,9 +93,7 @@ fn add_item(field: FieldName, item: &str, set: &mut Values) -> Result<(), FieldF
         None => (item, None),
         Some(("", _)) => return Err(FieldFault::MissingStart),
         Some((base, step)) => {
-            let step = number(step)
-                .filter(|step| *step >= 1)
-                .ok_or(FieldFault::BadStep)?;
+            let step = number(step).filter(|step| *step >= 1).ok_or(FieldFault::BadStep)?;
             (base, Some(step))
         }
     };

@@ -11,11 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Clock;
 use crate::occurrences::{Occurrence, Occurrences, Pattern, latest_between, next_after};
 
-pub(crate) fn shortest_after(
-    pattern: &Pattern,
-    after: Timestamp,
-    zone: &TimeZone,
-) -> Option<SignedDuration> {
+pub(crate) fn shortest_after(pattern: &Pattern, after: Timestamp, zone: &TimeZone) -> Option<SignedDuration> {
     let even_floor = SignedDuration::from_mins(pattern.calendar.least_spacing()?);
     let first = next_after(pattern, after, zone)?;
     let mut shortest = shortest_odd(pattern, first, zone);
@@ -37,10 +33,7 @@ fn shortest_odd(pattern: &Pattern, first: Occurrence, zone: &TimeZone) -> Option
     let mut shortest = None;
     // From one second earlier: the first occurrence may itself be the end of a gap.
     let mut cursor = first.at.as_second() - 1;
-    while let Some(change) = Clock(zone)
-        .change_after(cursor)
-        .filter(|change| *change <= end)
-    {
+    while let Some(change) = Clock(zone).change_after(cursor).filter(|change| *change <= end) {
         cursor = change;
         let before_change = Timestamp::from_second(change - 1).ok()?;
         let before = latest_between(pattern, first.at, before_change, zone).unwrap_or(first);

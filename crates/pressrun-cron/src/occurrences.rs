@@ -75,12 +75,7 @@ pub struct Occurrences {
 
 impl Occurrences {
     pub(crate) fn new(pattern: Pattern, after: Timestamp, zone: TimeZone) -> Self {
-        Self {
-            pattern,
-            after,
-            zone,
-            finished: false,
-        }
+        Self { pattern, after, zone, finished: false }
     }
 }
 
@@ -102,11 +97,7 @@ impl Iterator for Occurrences {
 
 impl FusedIterator for Occurrences {}
 
-pub(crate) fn next_after(
-    pattern: &Pattern,
-    after: Timestamp,
-    zone: &TimeZone,
-) -> Option<Occurrence> {
+pub(crate) fn next_after(pattern: &Pattern, after: Timestamp, zone: &TimeZone) -> Option<Occurrence> {
     let (clock, after) = (Clock(zone), floor_second(after));
     match pattern.hours {
         Hours::Named => next_named(&pattern.calendar, clock, after),
@@ -114,12 +105,7 @@ pub(crate) fn next_after(
     }
 }
 
-pub(crate) fn latest_between(
-    pattern: &Pattern,
-    after: Timestamp,
-    until: Timestamp,
-    zone: &TimeZone,
-) -> Option<Occurrence> {
+pub(crate) fn latest_between(pattern: &Pattern, after: Timestamp, until: Timestamp, zone: &TimeZone) -> Option<Occurrence> {
     let (clock, after, until) = (Clock(zone), floor_second(after), floor_second(until));
     if until <= after {
         return None;
@@ -138,20 +124,11 @@ fn next_named(calendar: &Calendar, clock: Clock<'_>, after: i64) -> Option<Occur
     occurrence(clock, arrival.instant, wall, arrival.skipped)
 }
 
-fn latest_named(
-    calendar: &Calendar,
-    clock: Clock<'_>,
-    after: i64,
-    until: i64,
-) -> Option<Occurrence> {
+fn latest_named(calendar: &Calendar, clock: Clock<'_>, after: i64, until: i64) -> Option<Occurrence> {
     let wall = match_until(calendar, clock.furthest(until))?;
     let instant = clock.arrival(wall).instant;
     // The same instant, seen from before it: among several times of one gap, that is the earliest.
-    if instant > after {
-        next_named(calendar, clock, instant - 1)
-    } else {
-        None
-    }
+    if instant > after { next_named(calendar, clock, instant - 1) } else { None }
 }
 
 /// Between two changes of the clock, wall time and real time run alike: look for a match there, then go on behind the
@@ -174,12 +151,7 @@ fn next_real(calendar: &Calendar, clock: Clock<'_>, after: i64) -> Option<Occurr
 }
 
 /// [`next_real`] in the mirror.
-fn latest_real(
-    calendar: &Calendar,
-    clock: Clock<'_>,
-    after: i64,
-    until: i64,
-) -> Option<Occurrence> {
+fn latest_real(calendar: &Calendar, clock: Clock<'_>, after: i64, until: i64) -> Option<Occurrence> {
     let mut bound = until;
     while bound > after {
         let offset = clock.offset(bound);
@@ -187,11 +159,7 @@ fn latest_real(
         if let Some(wall) = match_until(calendar, bound + offset) {
             let instant = wall - offset;
             if change.is_none_or(|change| instant >= change) {
-                return if instant > after {
-                    occurrence(clock, instant, wall, false)
-                } else {
-                    None
-                };
+                return if instant > after { occurrence(clock, instant, wall, false) } else { None };
             }
         }
         let end = change? - 1;
@@ -204,26 +172,18 @@ fn latest_real(
 /// The first match at or after a wall time, in seconds.
 fn match_from(calendar: &Calendar, wall: i64) -> Option<i64> {
     // Rounded up: `div_euclid` rounds down.
-    calendar
-        .at_or_after(-(-wall).div_euclid(60))
-        .map(|minute| minute * 60)
+    calendar.at_or_after(-(-wall).div_euclid(60)).map(|minute| minute * 60)
 }
 
 /// The last match at or before a wall time, in seconds.
 fn match_until(calendar: &Calendar, wall: i64) -> Option<i64> {
-    calendar
-        .at_or_before(wall.div_euclid(60))
-        .map(|minute| minute * 60)
+    calendar.at_or_before(wall.div_euclid(60)).map(|minute| minute * 60)
 }
 
 fn occurrence(clock: Clock<'_>, instant: i64, wall: i64, skipped: bool) -> Option<Occurrence> {
     let at = Timestamp::from_second(instant).ok()?;
     let local = civil(wall)?;
-    let dst = if skipped {
-        Some(DstNote::Gap)
-    } else {
-        clock.repeats(local).then_some(DstNote::Fold)
-    };
+    let dst = if skipped { Some(DstNote::Gap) } else { clock.repeats(local).then_some(DstNote::Fold) };
     Some(Occurrence { at, local, dst })
 }
 
@@ -231,14 +191,5 @@ fn occurrence(clock: Clock<'_>, instant: i64, wall: i64, skipped: bool) -> Optio
 fn civil(wall: i64) -> Option<DateTime> {
     let Date { year, month, day } = Date::from_days(wall.div_euclid(86_400));
     let minute = wall.rem_euclid(86_400) / 60;
-    DateTime::new(
-        year as i16,
-        month as i8,
-        day as i8,
-        (minute / 60) as i8,
-        (minute % 60) as i8,
-        0,
-        0,
-    )
-    .ok()
+    DateTime::new(year as i16, month as i8, day as i8, (minute / 60) as i8, (minute % 60) as i8, 0, 0).ok()
 }

@@ -40,16 +40,11 @@ pub fn zone(name: &str) -> Result<TimeZone, ZoneError> {
         return Err(ZoneError::Empty);
     }
     let unknown = || ZoneError::Unknown { given: echo(name) };
-    let zone = TimeZoneDatabase::bundled()
-        .get(name)
-        .map_err(|_| unknown())?;
+    let zone = TimeZoneDatabase::bundled().get(name).map_err(|_| unknown())?;
     // The database folds case, and has a placeholder for "unknown" that is no zone.
     match zone.iana_name() {
         Some(exact) if exact == name && !zone.is_unknown() => Ok(zone),
-        Some(exact) if !zone.is_unknown() => Err(ZoneError::WrongCase {
-            given: echo(name),
-            name: exact.to_owned(),
-        }),
+        Some(exact) if !zone.is_unknown() => Err(ZoneError::WrongCase { given: echo(name), name: exact.to_owned() }),
         _ => Err(unknown()),
     }
 }
@@ -98,29 +93,17 @@ mod tests {
             "../UTC",
             "US/Eastern\0",
         ] {
-            assert_eq!(
-                zone(name),
-                Err(ZoneError::Unknown {
-                    given: name.to_owned()
-                }),
-                "{name}"
-            );
+            assert_eq!(zone(name), Err(ZoneError::Unknown { given: name.to_owned() }), "{name}");
         }
         assert_eq!(zone(""), Err(ZoneError::Empty));
     }
 
     #[test]
     fn t8_case_is_that_of_the_database() {
-        for (given, name) in [
-            ("utc", "UTC"),
-            ("america/new_york", "America/New_York"),
-            ("Europe/berlin", "Europe/Berlin"),
-            ("etc/utc", "Etc/UTC"),
-        ] {
-            let wrong = ZoneError::WrongCase {
-                given: given.to_owned(),
-                name: name.to_owned(),
-            };
+        for (given, name) in
+            [("utc", "UTC"), ("america/new_york", "America/New_York"), ("Europe/berlin", "Europe/Berlin"), ("etc/utc", "Etc/UTC")]
+        {
+            let wrong = ZoneError::WrongCase { given: given.to_owned(), name: name.to_owned() };
             assert_eq!(zone(given), Err(wrong.clone()));
             assert!(wrong.to_string().contains(name));
         }
@@ -128,10 +111,7 @@ mod tests {
 
     #[test]
     fn t8_every_name_of_the_database_is_accepted() {
-        let names: Vec<String> = TimeZoneDatabase::bundled()
-            .available()
-            .map(|name| name.as_str().to_owned())
-            .collect();
+        let names: Vec<String> = TimeZoneDatabase::bundled().available().map(|name| name.as_str().to_owned()).collect();
         assert!(names.len() > 500, "{}", names.len());
         for name in names {
             assert!(zone(&name).is_ok(), "{name}");

@@ -107,12 +107,9 @@ mod tests {
 
     #[test]
     fn a1_present_and_missing_count_rows() {
-        for (kind, rows, expected) in [
-            (ResultsPresent, 0, Unmet),
-            (ResultsPresent, 1, Met),
-            (ResultsMissing, 0, Met),
-            (ResultsMissing, 1, Unmet),
-        ] {
+        for (kind, rows, expected) in
+            [(ResultsPresent, 0, Unmet), (ResultsPresent, 1, Met), (ResultsMissing, 0, Met), (ResultsMissing, 1, Unmet)]
+        {
             assert_eq!(judge(kind, rows, NoBaseline), expected, "{kind:?} {rows}");
         }
     }

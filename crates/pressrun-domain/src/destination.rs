@@ -198,14 +198,12 @@ impl Destination {
     pub fn secrets(&self) -> BTreeMap<String, Secret> {
         let named = |name: &str, secret: &Option<Secret>| secret.clone().map(|secret| (name.to_owned(), secret));
         match self {
-            Self::Sftp(sftp) => [
-                named("password", &sftp.password),
-                named("private_key", &sftp.private_key),
-                named("passphrase", &sftp.passphrase),
-            ]
-            .into_iter()
-            .flatten()
-            .collect(),
+            Self::Sftp(sftp) => {
+                [named("password", &sftp.password), named("private_key", &sftp.private_key), named("passphrase", &sftp.passphrase)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
             Self::Webhook(webhook) => {
                 webhook.secrets.iter().enumerate().map(|(at, secret)| (format!("secret_{at:02}"), secret.clone())).collect()
             }

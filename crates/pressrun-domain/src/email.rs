@@ -54,7 +54,9 @@ impl FromStr for EmailAddress {
             && !local.starts_with('.')
             && !local.ends_with('.')
             && !local.contains("..")
-            && local.chars().all(|c| c.is_alphanumeric() || (!c.is_ascii() && !c.is_control() && !c.is_whitespace()) || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+            && local.chars().all(|c| {
+                c.is_alphanumeric() || (!c.is_ascii() && !c.is_control() && !c.is_whitespace()) || "!#$%&'*+-/=?^_`{|}~.".contains(c)
+            });
         let label_ok = |label: &str| {
             !label.is_empty()
                 && label.len() <= 63

@@ -18,9 +18,7 @@ pub struct InvalidUuid;
 pub fn parse_uuid(text: &str) -> Result<Uuid, InvalidUuid> {
     let hyphens = [8, 13, 18, 23];
     let shaped = text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| {
-            if hyphens.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() }
-        });
+        && text.bytes().enumerate().all(|(at, byte)| if hyphens.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() });
     if !shaped {
         return Err(InvalidUuid);
     }

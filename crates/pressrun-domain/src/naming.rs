@@ -83,7 +83,8 @@ pub fn check(template: &str) -> Result<(), TemplateError> {
 /// Fills a template in. What is no variable stays as typed, so that an old template never loses a message.
 #[must_use]
 pub fn fill(template: &str, variables: &Variables<'_>) -> String {
-    expand(template, |name| Some(variables.value(name).unwrap_or_else(|| format!("{{{{{name}}}}}")))).unwrap_or_else(|_| template.to_owned())
+    expand(template, |name| Some(variables.value(name).unwrap_or_else(|| format!("{{{{{name}}}}}"))))
+        .unwrap_or_else(|_| template.to_owned())
 }
 
 /// A file name without extension: the template filled in, made safe for every file system and header (D9).
@@ -142,7 +143,9 @@ mod tests {
 
     #[test]
     fn d9_values_are_made_path_safe() {
-        for (typed, safe) in [("../../etc/passwd", "_.._etc_passwd"), ("a\r\nb", "a__b"), ("", "report"), ("...", "report"), ("Ünï 東京 🍣", "Ünï 東京 🍣")] {
+        for (typed, safe) in
+            [("../../etc/passwd", "_.._etc_passwd"), ("a\r\nb", "a__b"), ("", "report"), ("...", "report"), ("Ünï 東京 🍣", "Ünï 東京 🍣")]
+        {
             assert_eq!(safe_name(typed), safe);
         }
         assert!(safe_name(&"東".repeat(500)).len() <= MAX_STEM_BYTES);

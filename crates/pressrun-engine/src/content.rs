@@ -13,8 +13,12 @@ use pressrun_domain::catalog::{Catalog, Connection, Dashboard, Document, QueryTi
 use pressrun_domain::id::{ConnectionName, TileKey};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_query::filter::summary;
-use pressrun_query::{CompiledQuery, ConnectionSpec, EffectiveFilters, QueryClock, QueryError, QueryJob, QueryLimits, QueryOutcome, compile};
-use pressrun_render::{FilterLine, Page, RenderError, RenderJob, RenderLimits, Rendered, Report, Rows, TileContent, TileData, TileView, Truncated};
+use pressrun_query::{
+    CompiledQuery, ConnectionSpec, EffectiveFilters, QueryClock, QueryError, QueryJob, QueryLimits, QueryOutcome, compile,
+};
+use pressrun_render::{
+    FilterLine, Page, RenderError, RenderJob, RenderLimits, Rendered, Report, Rows, TileContent, TileData, TileView, Truncated,
+};
 use tokio::sync::Semaphore;
 
 use crate::config::EngineConfig;
@@ -104,9 +108,11 @@ impl<'a> Content<'a> {
     /// Tiles in this content that have a query, in dashboard order (Q9, R13): the named one, or all that are not hidden.
     pub fn query_tiles(&self) -> impl Iterator<Item = (&'a Tile, &'a QueryTile)> + use<'a> {
         let only = self.tile;
-        self.dashboard.tiles.values().filter(move |tile| only.map_or(!tile.hidden, |key| tile.key == *key)).filter_map(|tile| match &tile.body {
-            TileBody::Query(query) => Some((tile, query)),
-            TileBody::Markdown(_) => None,
+        self.dashboard.tiles.values().filter(move |tile| only.map_or(!tile.hidden, |key| tile.key == *key)).filter_map(|tile| {
+            match &tile.body {
+                TileBody::Query(query) => Some((tile, query)),
+                TileBody::Markdown(_) => None,
+            }
         })
     }
 
@@ -152,7 +158,14 @@ impl<'a> Content<'a> {
         let names = if self.tile.is_some() { vec![None] } else { names };
         let pages = names.into_iter().enumerate().map(|(index, name)| Page {
             name,
-            tiles: self.dashboard.tiles.values().filter(shown).filter(|tile| page_of(tile) == index).map(|tile| view(tile, results)).collect(),
+            tiles: self
+                .dashboard
+                .tiles
+                .values()
+                .filter(shown)
+                .filter(|tile| page_of(tile) == index)
+                .map(|tile| view(tile, results))
+                .collect(),
         });
         Report {
             title: self.document.name.clone(),
@@ -251,7 +264,8 @@ impl Producer {
         let mut results = TileResults::new();
         let mut wanted: IndexMap<String, (CompiledQuery, Vec<TileKey>)> = IndexMap::new();
         for (tile, query) in content.query_tiles() {
-            let limit = self.config.row_limit(query.limit, content.format, content.options.override_row_limit, content.options.max_row_limit);
+            let limit =
+                self.config.row_limit(query.limit, content.format, content.options.override_row_limit, content.options.max_row_limit);
             match content.compile(query, limit) {
                 Err(error) => {
                     results.insert(tile.key.clone(), Err(error));

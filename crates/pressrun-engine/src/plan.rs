@@ -31,9 +31,9 @@ pub fn plan_schedule(due: &DueSchedule, now: Timestamp) -> Result<Option<Planned
             Step::Skip(reason) => Some(reason),
         },
         detail: match planned.step {
-            Step::Skip(SkipReason::Missed) if index == 0 && unlisted > 0 => {
-                Some(format!("the service was down; {unlisted} earlier instants were missed too, and only the last {MISSED_ROWS} are listed"))
-            }
+            Step::Skip(SkipReason::Missed) if index == 0 && unlisted > 0 => Some(format!(
+                "the service was down; {unlisted} earlier instants were missed too, and only the last {MISSED_ROWS} are listed"
+            )),
             Step::Skip(SkipReason::Missed) => Some("the service was down at the instant".to_owned()),
             Step::Skip(SkipReason::Overlap) => Some("the run before was still under way".to_owned()),
             Step::Start => None,

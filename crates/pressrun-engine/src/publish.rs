@@ -10,9 +10,10 @@ use pressrun_store::{Names, Store, StoreError};
 pub fn names(definition: &pressrun_domain::schedule::Definition, catalog: &Catalog) -> Names {
     let document = catalog.documents.get(&definition.identifier);
     let owner = catalog.member(definition.owner.0);
-    let watched = definition.condition.as_ref().and_then(|condition| {
-        document?.dashboard.as_ref()?.tiles.get(&condition.tile).map(|tile| tile.title.clone())
-    });
+    let watched = definition
+        .condition
+        .as_ref()
+        .and_then(|condition| document?.dashboard.as_ref()?.tiles.get(&condition.tile).map(|tile| tile.title.clone()));
     Names {
         dashboard: document.map_or_else(|| definition.identifier.0.clone(), |document| document.name.clone()),
         owner: owner.map_or_else(|| definition.owner.to_string(), |owner| owner.name.clone()),

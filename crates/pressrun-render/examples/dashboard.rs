@@ -41,8 +41,18 @@ fn main() {
     expanded_table.options.paper_format = Some(PaperFormat::A4);
     let jobs = [
         ("letter", job.clone()),
-        ("a3-landscape", with(&|job| (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A3), Some(PaperOrientation::Landscape)))),
-        ("a4-landscape", with(&|job| (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A4), Some(PaperOrientation::Landscape)))),
+        (
+            "a3-landscape",
+            with(&|job| {
+                (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A3), Some(PaperOrientation::Landscape))
+            }),
+        ),
+        (
+            "a4-landscape",
+            with(&|job| {
+                (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A4), Some(PaperOrientation::Landscape))
+            }),
+        ),
         ("fit-page", with(&|job| job.options.paper_format = Some(PaperFormat::FitPage))),
         ("dark", with(&|job| (job.report.theme, job.options.paper_format) = (ThemeName::Dark, Some(PaperFormat::FitPage)))),
         ("single-column", with(&|job| job.options.single_column_layout = true)),
@@ -99,10 +109,25 @@ fn months() -> RecordBatch {
 }
 
 fn orders(count: usize) -> RecordBatch {
-    let names = ["Blob Ross", "Blobby Hill", "Zoë Müller-Lüdenscheidt", "Łukasz Wiśniewski", "Ana María Fernández de la Vega", "Γιώργος Παπαδόπουλος"];
-    let products = ["Canvas, 40 × 60 cm", "Oil paint set", "Brush no. 12", "Happy little tree stencil with a rather long name that has to wrap", "Easel"];
+    let names = [
+        "Blob Ross",
+        "Blobby Hill",
+        "Zoë Müller-Lüdenscheidt",
+        "Łukasz Wiśniewski",
+        "Ana María Fernández de la Vega",
+        "Γιώργος Παπαδόπουλος",
+    ];
+    let products = [
+        "Canvas, 40 × 60 cm",
+        "Oil paint set",
+        "Brush no. 12",
+        "Happy little tree stencil with a rather long name that has to wrap",
+        "Easel",
+    ];
     let status = ["shipped", "open", "returned", "cancelled"];
-    let pick = |all: &[&str], salt: usize| -> ArrayRef { Arc::new(StringArray::from_iter_values((0..count).map(|row| all[(noise(row * 31 + salt) * all.len() as f64) as usize]))) };
+    let pick = |all: &[&str], salt: usize| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values((0..count).map(|row| all[(noise(row * 31 + salt) * all.len() as f64) as usize])))
+    };
     batch(vec![
         ("order_id", Arc::new(Int64Array::from_iter_values((0..count).map(|row| 100_000 + row as i64)))),
         ("ordered_at", Arc::new(Date32Array::from_iter_values((0..count).map(|row| 20_500 - (row / 9) as i32)))),
@@ -139,7 +164,13 @@ fn data(batch: RecordBatch, chart: Chart) -> TileContent {
 }
 
 fn tile(key: &str, title: &str, subtitle: Option<&str>, (x, y, w, h): (u16, u16, u16, u16), content: TileContent) -> TileView {
-    TileView { key: key.to_owned(), title: title.to_owned(), subtitle: subtitle.map(str::to_owned), at: GridPosition { x, y, w, h }, content }
+    TileView {
+        key: key.to_owned(),
+        title: title.to_owned(),
+        subtitle: subtitle.map(str::to_owned),
+        at: GridPosition { x, y, w, h },
+        content,
+    }
 }
 
 fn xy(mark: Mark, x: &str, y: &str) -> Chart {
@@ -156,7 +187,9 @@ fn totals(column: &str, numbers: Vec<f64>) -> RecordBatch {
 }
 
 fn job(format: Format) -> RenderJob {
-    let series = |scale: f64, salt: usize| (0..12).map(|month| scale * (1.0 + 0.04 * f64::from(month) + 0.2 * noise(month as usize * 3 + salt))).collect();
+    let series = |scale: f64, salt: usize| {
+        (0..12).map(|month| scale * (1.0 + 0.04 * f64::from(month) + 0.2 * noise(month as usize * 3 + salt))).collect()
+    };
     let mut stacked = xy(Mark::Bar, "month", "revenue");
     (stacked.color, stacked.stack) = (Some("region".to_owned()), Stack::Zero);
     let mut lines = xy(Mark::Line, "month", "revenue");
@@ -179,14 +212,26 @@ fn job(format: Format) -> RenderJob {
     let tiles = vec![
         tile("revenue", "Revenue", None, (0, 0, 6, 4), data(totals("revenue", series(1.1e6, 1)), spark("revenue"))),
         tile("orders-count", "Orders", None, (6, 0, 6, 4), data(totals("orders", series(4_200.0, 2)), kpi("orders"))),
-        tile("rate", "Return rate", None, (12, 0, 6, 4), data(totals("rate", series(0.031, 5)), Chart { lower_is_better: true, ..kpi("rate") })),
+        tile(
+            "rate",
+            "Return rate",
+            None,
+            (12, 0, 6, 4),
+            data(totals("rate", series(0.031, 5)), Chart { lower_is_better: true, ..kpi("rate") }),
+        ),
         tile("empty", "Refunds today", None, (18, 0, 6, 4), data(totals("refunds", Vec::new()), kpi("refunds"))),
         tile("by-month", "Revenue by month and region", Some("Net of returns, in US dollars"), (0, 4, 16, 9), data(months(), stacked)),
         tile("share", "Share of regions", None, (16, 4, 8, 9), data(shares, pie)),
         tile("trend", "Trend", None, (0, 13, 12, 8), data(months(), lines)),
         tile("note", "", None, (12, 13, 12, 8), TileContent::Markdown(note.to_owned())),
         tile("orders", "Latest orders", Some("Every line of every order"), (0, 21, 24, 12), long),
-        tile("bad", "Inventory", None, (0, 33, 12, 5), TileContent::Failed { message: "column \"stock_level\" does not exist in table inventory; did you mean \"stock\"?".to_owned() }),
+        tile(
+            "bad",
+            "Inventory",
+            None,
+            (0, 33, 12, 5),
+            TileContent::Failed { message: "column \"stock_level\" does not exist in table inventory; did you mean \"stock\"?".to_owned() },
+        ),
         tile("small", "Smallest orders", None, (12, 33, 12, 5), data(orders(3), Chart::new(Mark::Table))),
     ];
     RenderJob {
@@ -196,10 +241,14 @@ fn job(format: Format) -> RenderJob {
             language: "en".to_owned(),
             zone: "America/New_York".to_owned(),
             as_of: "2026-03-02T14:00:00Z".parse().unwrap(),
-            filters: [("Region", "is Americas, Europe, Asia Pacific, Middle East", "region"), ("Status", "is not cancelled", "status"), ("Period", "past 6 months", "period")]
-                .into_iter()
-                .map(|(label, value, key)| FilterLine { label: label.to_owned(), value: value.to_owned(), key: key.to_owned() })
-                .collect(),
+            filters: [
+                ("Region", "is Americas, Europe, Asia Pacific, Middle East", "region"),
+                ("Status", "is not cancelled", "status"),
+                ("Period", "past 6 months", "period"),
+            ]
+            .into_iter()
+            .map(|(label, value, key)| FilterLine { label: label.to_owned(), value: value.to_owned(), key: key.to_owned() })
+            .collect(),
             link: Some("https://bi.example.com/dashboards/12db1a0a".to_owned()),
             pages: vec![Page { name: None, tiles }],
             notes: vec!["Revenue fell below its target of $1.5M in February.".to_owned()],

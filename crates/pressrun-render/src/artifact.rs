@@ -79,7 +79,13 @@ pub(crate) struct Artifact {
 
 impl Artifact {
     pub(crate) fn create(path: &Path) -> Result<Self, RenderError> {
-        let file = File::options().create(true).truncate(true).read(true).write(true).open(path).map_err(|error| RenderError::write(path, &error))?;
+        let file = File::options()
+            .create(true)
+            .truncate(true)
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|error| RenderError::write(path, &error))?;
         Ok(Self { path: path.to_owned(), file: BufWriter::with_capacity(1 << 18, file), finished: false })
     }
 

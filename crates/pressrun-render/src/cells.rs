@@ -26,7 +26,11 @@ pub(crate) enum Cells {
     Decimal(PrimitiveArray<Decimal128Type>, u8),
     Date(PrimitiveArray<Date32Type>),
     /// Counts since 1970 in units of 1/`per_second` s; `Some` zone for instants.
-    Moment { counts: PrimitiveArray<Int64Type>, per_second: i64, zone: Option<Offsets> },
+    Moment {
+        counts: PrimitiveArray<Int64Type>,
+        per_second: i64,
+        zone: Option<Offsets>,
+    },
     Text(StringArray),
     TextView(StringViewArray),
     Other(ArrayRef),
@@ -206,7 +210,13 @@ pub(crate) fn push_float(value: f64, out: &mut Vec<u8>) {
         return out.push(b'0');
     }
     if !value.is_finite() {
-        let text: &[u8] = if value.is_nan() { b"NaN" } else if value > 0.0 { b"Infinity" } else { b"-Infinity" };
+        let text: &[u8] = if value.is_nan() {
+            b"NaN"
+        } else if value > 0.0 {
+            b"Infinity"
+        } else {
+            b"-Infinity"
+        };
         return out.extend_from_slice(text);
     }
     // Money and measurements have few decimals: if value × 10^k is whole and divides back to the same float, those
@@ -368,7 +378,8 @@ mod tests {
     #[test]
     fn r5_instants_carry_the_offset_of_their_day() {
         // Both sides of the clock change of 8 March 2026 in New York, and one before the first row's period.
-        let array: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![1_772_953_199_000_000, 1_772_953_200_500_000, 0]).with_timezone("UTC"));
+        let array: ArrayRef =
+            Arc::new(TimestampMicrosecondArray::from(vec![1_772_953_199_000_000, 1_772_953_200_500_000, 0]).with_timezone("UTC"));
         assert_eq!(both(&array).0, ["2026-03-08T01:59:59-05:00", "2026-03-08T03:00:00.5-04:00", "1969-12-31T19:00:00-05:00"]);
     }
 }

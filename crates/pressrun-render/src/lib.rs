@@ -17,8 +17,8 @@
 //! - [`email`]: the message that carries the artifact (D11).
 
 pub mod artifact;
-pub mod chart;
 mod cells;
+pub mod chart;
 mod columns;
 mod csv;
 pub mod email;
@@ -41,7 +41,5 @@ pub use artifact::Rendered;
 pub use email::{InlineImage, MailBody, MailView, email_html};
 pub use error::RenderError;
 pub use render::render;
-pub use report::{
-    FilterLine, Page, RenderJob, RenderLimits, Report, Rows, ThemeName, TileContent, TileData, TileView, Truncated,
-};
+pub use report::{FilterLine, Page, RenderJob, RenderLimits, Report, Rows, ThemeName, TileContent, TileData, TileView, Truncated};
 pub use svg::svg_to_png;

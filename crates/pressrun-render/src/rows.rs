@@ -32,7 +32,8 @@ impl Batches {
         let (schema, source) = match rows {
             Rows::Ipc(path) => {
                 let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-                let reader = FileReader::try_new(BufReader::with_capacity(1 << 18, file), None).map_err(|error| failed(error.to_string()))?;
+                let reader =
+                    FileReader::try_new(BufReader::with_capacity(1 << 18, file), None).map_err(|error| failed(error.to_string()))?;
                 (reader.schema(), Source::File(Box::new(reader)))
             }
             Rows::Batches(batches) => {

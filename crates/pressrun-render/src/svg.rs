@@ -61,7 +61,8 @@ pub fn svg_to_png(svg: &str, scale: f64) -> Result<Vec<u8>, SvgError> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = r#"<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><text x="2" y="15" font-size="12">Hi</text></svg>"#;
+    const TEXT: &str =
+        r#"<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><text x="2" y="15" font-size="12">Hi</text></svg>"#;
 
     #[test]
     fn text_is_drawn_with_the_built_in_font() {

@@ -106,7 +106,10 @@ mod tests {
 
     #[test]
     fn v12_tokens_resolve_and_what_does_not_is_empty() {
-        let one = batch(vec![("region", Arc::new(StringArray::from(vec!["EU", "US"]))), ("rev", Arc::new(Float64Array::from(vec![1234.5, 2.0])))]);
+        let one = batch(vec![
+            ("region", Arc::new(StringArray::from(vec!["EU", "US"]))),
+            ("rev", Arc::new(Float64Array::from(vec![1234.5, 2.0]))),
+        ]);
         let two = batch(vec![("region", Arc::new(StringArray::from(vec!["JP"]))), ("rev", Arc::new(Float64Array::from(vec![7.0])))]);
         let mut tile = table("sales", "Sales", vec![one, two]);
         if let TileContent::Data(data) = &mut tile.content {

@@ -66,7 +66,8 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let catalog = CatalogHandle::open(&settings.catalog.path, Arc::clone(&clock))?;
         let (store, key) = open_store(settings).await?;
-        let spool = Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
+        let spool =
+            Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
         let config = Arc::new(engine_config(settings));
         let producer = Producer::new(executors(settings)?, Arc::clone(&config));
         let links = Links::new(&config.public_url, derived(&key, "links"));
@@ -159,7 +160,14 @@ pub(crate) fn executors(settings: &Settings) -> anyhow::Result<ExecutorPool> {
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let temp_dir = settings.spool.path.join("tmp");
     let memory = (settings.render.memory_mb << 20).to_string();
-    let command = [program.display().to_string(), "executor".into(), "--memory-bytes".into(), memory, "--temp-dir".into(), temp_dir.display().to_string()];
+    let command = [
+        program.display().to_string(),
+        "executor".into(),
+        "--memory-bytes".into(),
+        memory,
+        "--temp-dir".into(),
+        temp_dir.display().to_string(),
+    ];
     let mut config = ExecutorConfig::new(command.into(), temp_dir);
     if let Some(processes) = settings.render.processes {
         config.processes = processes;

@@ -266,7 +266,10 @@ impl Settings {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment.merge(Env::prefixed("PRESSRUN_").ignore(&["token", "demo_sftp", "log"]).split("__")).extract().context("the configuration is not valid")
+        figment
+            .merge(Env::prefixed("PRESSRUN_").ignore(&["token", "demo_sftp", "log"]).split("__"))
+            .extract()
+            .context("the configuration is not valid")
     }
 
     /// Path of the SQLite file.
@@ -277,7 +280,9 @@ impl Settings {
         let url = &self.store.url;
         match url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")) {
             Some(path) if !path.is_empty() => Ok(PathBuf::from(path)),
-            _ if url.starts_with("postgres") => bail!("store.url: this version keeps its rows in SQLite only; write sqlite://path/to/pressrun.db"),
+            _ if url.starts_with("postgres") => {
+                bail!("store.url: this version keeps its rows in SQLite only; write sqlite://path/to/pressrun.db")
+            }
             _ => bail!("store.url: {url:?} is not understood; write sqlite://path/to/pressrun.db"),
         }
     }

@@ -79,7 +79,8 @@ impl DashboardSource for Dashboards {
         let results = self.context.producer.tiles(&content, &work, None, false, PAGE_TIME).await.map_err(failed)?;
         let report = content.report(&results, None, Vec::new());
         let local = report.as_of.to_zoned_datetime(TimeZone::get(&zone).unwrap_or(TimeZone::UTC));
-        let filters = report.filters.iter().map(|line| FilterLine { key: line.key.clone(), label: line.label.clone(), value: line.value.clone() });
+        let filters =
+            report.filters.iter().map(|line| FilterLine { key: line.key.clone(), label: line.label.clone(), value: line.value.clone() });
         let mut view = DashboardView {
             title: report.title.clone(),
             description: report.description.clone(),

@@ -26,16 +26,11 @@ const TRICKY: [&str; 14] = [
 ];
 
 fn zone_names() -> Vec<String> {
-    TimeZoneDatabase::bundled()
-        .available()
-        .map(|name| name.as_str().to_owned())
-        .collect()
+    TimeZoneDatabase::bundled().available().map(|name| name.as_str().to_owned()).collect()
 }
 
 fn start_of(year: i16) -> Timestamp {
-    TimeZone::UTC
-        .to_timestamp(jiff::civil::date(year, 1, 1).at(0, 0, 0, 0))
-        .unwrap()
+    TimeZone::UTC.to_timestamp(jiff::civil::date(year, 1, 1).at(0, 0, 0, 0)).unwrap()
 }
 
 fn days(count: i64) -> SignedDuration {
@@ -46,35 +41,19 @@ fn days(count: i64) -> SignedDuration {
 fn compare(text: &str, zone_name: &str, after: Timestamp, until: Timestamp) {
     let (expression, zone) = (cron(text), zone(zone_name));
     let expected = naive::occurrences(text, &zone, after, until);
-    let found: Vec<Occurrence> = expression
-        .occurrences(after, &zone)
-        .take_while(|occurrence| occurrence.at < until)
-        .collect();
+    let found: Vec<Occurrence> = expression.occurrences(after, &zone).take_while(|occurrence| occurrence.at < until).collect();
     if found != expected {
-        let odd = found
-            .iter()
-            .zip(&expected)
-            .find(|(found, expected)| found != expected);
-        panic!(
-            "`{text}` {zone_name} from {after}: {} found, {} expected, {odd:?}",
-            found.len(),
-            expected.len()
-        );
+        let odd = found.iter().zip(&expected).find(|(found, expected)| found != expected);
+        panic!("`{text}` {zone_name} from {after}: {} found, {} expected, {odd:?}", found.len(), expected.len());
     }
     // Long lists are sampled; 181 instants over some days or a year also fall between two occurrences, and into both
     // passes of a repeated hour.
     let stride = (expected.len() / 50).max(1);
-    let borders = expected
-        .iter()
-        .step_by(stride)
-        .flat_map(|occurrence| [occurrence.at - SignedDuration::from_nanos(1), occurrence.at]);
+    let borders = expected.iter().step_by(stride).flat_map(|occurrence| [occurrence.at - SignedDuration::from_nanos(1), occurrence.at]);
     let grid = (1..=180).map(|part| after + until.duration_since(after) / 181 * part);
     for at in borders.chain(grid) {
-        let (past, future) =
-            expected.split_at(expected.partition_point(|occurrence| occurrence.at <= at));
-        let next = expression
-            .next_after(at, &zone)
-            .filter(|occurrence| occurrence.at < until);
+        let (past, future) = expected.split_at(expected.partition_point(|occurrence| occurrence.at <= at));
+        let next = expression.next_after(at, &zone).filter(|occurrence| occurrence.at < until);
         assert_eq!(next.as_ref(), future.first(), "`{text}` {zone_name} {at}");
         let latest = expression.latest_between(after, at, &zone);
         assert_eq!(latest.as_ref(), past.last(), "`{text}` {zone_name} {at}");
@@ -92,24 +71,14 @@ fn t9_t10_t11_the_walk_agrees_around_changes_of_the_clock_in_all_zones() {
     let mut which = 0;
     for name in zone_names() {
         let zone = zone(&name);
-        let changes: Vec<Timestamp> = zone
-            .following(start)
-            .map(|change| change.timestamp())
-            .take_while(|change| *change < end)
-            .collect();
+        let changes: Vec<Timestamp> = zone.following(start).map(|change| change.timestamp()).take_while(|change| *change < end).collect();
         // A stride that is odd meets both spring and autumn.
         let stride = (changes.len() / PER_ZONE) | 1;
         for change in changes.into_iter().step_by(stride) {
-            let midnight =
-                Timestamp::from_second(change.as_second().div_euclid(86_400) * 86_400).unwrap();
+            let midnight = Timestamp::from_second(change.as_second().div_euclid(86_400) * 86_400).unwrap();
             for _ in 0..2 {
                 which += 1;
-                compare(
-                    TRICKY[which % TRICKY.len()],
-                    &name,
-                    midnight - days(2),
-                    midnight + days(3),
-                );
+                compare(TRICKY[which % TRICKY.len()], &name, midnight - days(2), midnight + days(3));
             }
         }
     }
@@ -165,10 +134,7 @@ fn day_fields() -> impl Strategy<Value = (String, String)> {
         1 => (1..=7).prop_map(|day| format!("{day}L")),
         1 => (1..=7, 1..=5).prop_map(|(day, nth)| format!("{day}#{nth}")),
     ];
-    prop_oneof![
-        of_month.prop_map(|days| (days, "?".to_owned())),
-        of_week.prop_map(|days| ("?".to_owned(), days)),
-    ]
+    prop_oneof![of_month.prop_map(|days| (days, "?".to_owned())), of_week.prop_map(|days| ("?".to_owned(), days)),]
 }
 
 /// A list of values, ranges and steps.
@@ -185,20 +151,12 @@ fn items(min: u32, max: u32) -> impl Strategy<Value = String> {
 }
 
 fn expression(dense: bool) -> impl Strategy<Value = String> {
-    let minutes = if dense {
-        items(0, 59).boxed()
-    } else {
-        (0..60_u32).prop_map(|minute| minute.to_string()).boxed()
-    };
+    let minutes = if dense { items(0, 59).boxed() } else { (0..60_u32).prop_map(|minute| minute.to_string()).boxed() };
     let hours = prop_oneof![1 => Just("*".to_owned()), 2 => items(0, 23), 2 => items(0, 3)];
-    let months =
-        prop_oneof![3 => Just("*".to_owned()), 1 => items(1, 12), 1 => Just("oct-MAR".to_owned())];
+    let months = prop_oneof![3 => Just("*".to_owned()), 1 => items(1, 12), 1 => Just("oct-MAR".to_owned())];
     let years = prop_oneof![4 => Just("*".to_owned()), 1 => Just("*/2".to_owned()), 1 => Just("1999-2100/3".to_owned())];
-    (minutes, hours, day_fields(), months, years).prop_map(
-        |(minutes, hours, (of_month, of_week), months, years)| {
-            format!("{minutes} {hours} {of_month} {months} {of_week} {years}")
-        },
-    )
+    (minutes, hours, day_fields(), months, years)
+        .prop_map(|(minutes, hours, (of_month, of_week), months, years)| format!("{minutes} {hours} {of_month} {months} {of_week} {years}"))
 }
 
 proptest! {

@@ -39,19 +39,11 @@ fn shown(occurrence: Occurrence) -> String {
 
 /// The next occurrences, at most `count`.
 fn next(text: &str, zone_name: &str, after: &str, count: usize) -> Vec<String> {
-    cron(text)
-        .occurrences(instant(after), &zone(zone_name))
-        .take(count)
-        .map(shown)
-        .collect()
+    cron(text).occurrences(instant(after), &zone(zone_name)).take(count).map(shown).collect()
 }
 
 /// All occurrences strictly after `after` and before `until`.
 fn between(text: &str, zone_name: &str, after: &str, until: &str) -> Vec<String> {
     let until = instant(until);
-    cron(text)
-        .occurrences(instant(after), &zone(zone_name))
-        .take_while(|occurrence| occurrence.at < until)
-        .map(shown)
-        .collect()
+    cron(text).occurrences(instant(after), &zone(zone_name)).take_while(|occurrence| occurrence.at < until).map(shown).collect()
 }

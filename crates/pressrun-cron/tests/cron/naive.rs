@@ -33,22 +33,14 @@ impl Fields {
     }
 
     fn date_matches(&self, date: Date) -> bool {
-        self.year
-            .get(date.year() as usize)
-            .copied()
-            .unwrap_or(false)
-            && self.month[date.month() as usize]
-            && self.day_matches(date)
+        self.year.get(date.year() as usize).copied().unwrap_or(false) && self.month[date.month() as usize] && self.day_matches(date)
     }
 
     fn day_matches(&self, date: Date) -> bool {
         let (day, last) = (date.day(), date.days_in_month());
         let is_weekday = |day: i8| {
             let date = date.with().day(day).build().unwrap();
-            !matches!(
-                date.weekday(),
-                jiff::civil::Weekday::Saturday | jiff::civil::Weekday::Sunday
-            )
+            !matches!(date.weekday(), jiff::civil::Weekday::Saturday | jiff::civil::Weekday::Sunday)
         };
         // 1 is Sunday.
         let weekday = date.weekday().to_sunday_one_offset();
@@ -59,9 +51,7 @@ impl Fields {
                 text => match text.strip_suffix('W') {
                     Some(wanted) => {
                         let wanted: i8 = wanted.parse().unwrap();
-                        let nearest = (1..=last)
-                            .filter(|day| is_weekday(*day))
-                            .min_by_key(|day| (day - wanted).abs());
+                        let nearest = (1..=last).filter(|day| is_weekday(*day)).min_by_key(|day| (day - wanted).abs());
                         wanted <= last && Some(day) == nearest
                     }
                     None => matching(text, 1, 31)[day as usize],
@@ -75,8 +65,7 @@ impl Fields {
             return weekday == wanted.parse::<i8>().unwrap() && day + 7 > last;
         }
         if let Some((wanted, nth)) = self.day_of_week.split_once('#') {
-            return weekday == wanted.parse::<i8>().unwrap()
-                && (day - 1) / 7 + 1 == nth.parse::<i8>().unwrap();
+            return weekday == wanted.parse::<i8>().unwrap() && (day - 1) / 7 + 1 == nth.parse::<i8>().unwrap();
         }
         matching(&self.day_of_week, 1, 7)[weekday as usize]
     }
@@ -104,11 +93,7 @@ fn name_to_number(field: &str) -> String {
         ("FRI", "6"),
         ("SAT", "7"),
     ];
-    names
-        .iter()
-        .fold(field.to_uppercase(), |field, (name, number)| {
-            field.replace(name, number)
-        })
+    names.iter().fold(field.to_uppercase(), |field, (name, number)| field.replace(name, number))
 }
 
 /// Which values match, indexed by the value itself.
@@ -144,12 +129,7 @@ fn matching(field: &str, min: usize, max: usize) -> Vec<bool> {
 }
 
 /// All occurrences strictly between two instants, which are whole days in UTC.
-pub(crate) fn occurrences(
-    text: &str,
-    zone: &TimeZone,
-    after: Timestamp,
-    until: Timestamp,
-) -> Vec<Occurrence> {
+pub(crate) fn occurrences(text: &str, zone: &TimeZone, after: Timestamp, until: Timestamp) -> Vec<Occurrence> {
     let fields = Fields::new(text);
     let mut found: BTreeMap<Timestamp, Occurrence> = BTreeMap::new();
     // No zone is further than two days from UTC, not even one that skips a day.
@@ -161,22 +141,15 @@ pub(crate) fn occurrences(
         for hour in 0..24_i8 {
             for minute in 0..60_i8 {
                 if date_matches && fields.hour[hour as usize] && fields.minute[minute as usize] {
-                    for occurrence in instants(date.at(hour, minute, 0, 0), zone, fields.real_hours)
-                    {
-                        found
-                            .entry(occurrence.at)
-                            .and_modify(|known| merge(known, occurrence))
-                            .or_insert(occurrence);
+                    for occurrence in instants(date.at(hour, minute, 0, 0), zone, fields.real_hours) {
+                        found.entry(occurrence.at).and_modify(|known| merge(known, occurrence)).or_insert(occurrence);
                     }
                 }
             }
         }
         date = date.tomorrow().unwrap();
     }
-    found
-        .into_values()
-        .filter(|occurrence| occurrence.at > after && occurrence.at < until)
-        .collect()
+    found.into_values().filter(|occurrence| occurrence.at > after && occurrence.at < until).collect()
 }
 
 fn merge(known: &mut Occurrence, other: Occurrence) {
@@ -196,11 +169,7 @@ fn instants(local: DateTime, zone: &TimeZone, real_hours: bool) -> Vec<Occurrenc
         AmbiguousOffset::Fold { .. } => {
             let earlier = occurrence(ambiguous.earlier().unwrap(), Some(DstNote::Fold));
             let later = occurrence(ambiguous.later().unwrap(), Some(DstNote::Fold));
-            if real_hours {
-                vec![earlier, later]
-            } else {
-                vec![earlier]
-            }
+            if real_hours { vec![earlier, later] } else { vec![earlier] }
         }
         AmbiguousOffset::Gap { .. } if real_hours => vec![],
         AmbiguousOffset::Gap { .. } => {

@@ -156,7 +156,9 @@ pub fn query_zone(scene: Scene<'_>, owner: Option<&Member>, recipient: Option<&I
         .timezone_override
         .clone()
         .or_else(|| recipient.and_then(of))
-        .or_else(|| owner.filter(|_| scene.catalog.organization.member_timezones).and_then(|owner| of(&member_identity(scene.catalog, owner))))
+        .or_else(|| {
+            owner.filter(|_| scene.catalog.organization.member_timezones).and_then(|owner| of(&member_identity(scene.catalog, owner)))
+        })
         .or_else(|| scene.dashboard.timezone.clone())
         .or_else(|| scene.catalog.connections.get(&scene.dashboard.connection).map(|connection| connection.timezone.clone()))
         .unwrap_or_else(|| "UTC".to_owned())
@@ -221,9 +223,9 @@ fn people<'a>(catalog: &'a Catalog, email: &EmailSettings) -> (Vec<Someone<'a>>,
     let (mut people, mut skipped, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     let single = email.recipients.iter().map(|recipient| (someone(catalog, recipient), recipient.email.clone()));
     let grouped = email.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
-    let grouped = grouped.filter_map(|id| catalog.member(id.0)).map(|member| {
-        (Some(Someone { email: member.email.clone(), who: Who::Member(member), recipient: None }), member.email.clone())
-    });
+    let grouped = grouped
+        .filter_map(|id| catalog.member(id.0))
+        .map(|member| (Some(Someone { email: member.email.clone(), who: Who::Member(member), recipient: None }), member.email.clone()));
     for (found, address) in single.chain(grouped) {
         if !seen.insert(address.folded()) {
             continue;

@@ -3,8 +3,8 @@
 use pressrun_domain::catalog::QueryTile;
 use pressrun_domain::condition::{Comparison, Condition, Judgement, judge};
 use pressrun_domain::run::{ConditionRecord, JudgedResult, RunStatus, TileRecord};
-use pressrun_query::fingerprint::Fingerprint;
 use pressrun_query::CompiledQuery;
+use pressrun_query::fingerprint::Fingerprint;
 
 use super::audience::{Audience, Target};
 use super::{Halt, Stop, Work};
@@ -32,19 +32,14 @@ pub(super) async fn judge_audience(
     dir: &WorkDir,
 ) -> Result<Judged, Halt> {
     let title = content.dashboard.tiles.get(&condition.tile).map(|tile| tile.title.clone()).unwrap_or_default();
-    let mut tile = TileRecord {
-        key: condition.tile.clone(),
-        title,
-        audience: audience.key.clone(),
-        rows: 0,
-        ms: 0,
-        truncated: false,
-        error: None,
-    };
+    let mut tile =
+        TileRecord { key: condition.tile.clone(), title, audience: audience.key.clone(), rows: 0, ms: 0, truncated: false, error: None };
     let left = work.time_left()?;
     let asked = async {
         let compiled = content.compile(query, u64::from(query.limit))?;
-        let connection = content.connection().map_err(|error| pressrun_query::QueryError::new(pressrun_query::QueryErrorKind::Connection, error.to_string()))?;
+        let connection = content
+            .connection()
+            .map_err(|error| pressrun_query::QueryError::new(pressrun_query::QueryErrorKind::Connection, error.to_string()))?;
         let out = dir.file("watched.arrow");
         let rows = work.context.producer.query(connection, compiled.clone(), out, condition.kind.compares(), left).await?;
         Ok::<_, pressrun_query::QueryError>((compiled, rows))

@@ -173,20 +173,17 @@ impl Work<'_> {
     fn end(&mut self, status: RunStatus, reason: Option<String>, delivered: bool) -> RunEnd {
         let judged = std::mem::take(&mut self.record.judged);
         let moves = |judgement| {
-            let evaluated = matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered | RunStatus::ConditionUnmet | RunStatus::Error);
+            let evaluated =
+                matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered | RunStatus::ConditionUnmet | RunStatus::Error);
             evaluated && pressrun_domain::condition::advances_baseline(judgement, delivered)
         };
         let baselines = judged.into_iter().filter(|result| self.run.kind != RunKind::Test && moves(result.judgement));
         let baselines = baselines.map(|result| BaselineChange { audience: result.audience, fingerprint: result.fingerprint }).collect();
-        self.note("ended", Some(reason.as_ref().map_or_else(|| status.as_str().to_owned(), |reason| format!("{} ({reason})", status.as_str()))));
-        RunEnd {
-            status,
-            reason,
-            record: self.record.clone(),
-            baselines,
-            disable: None,
-            learnt_host_key: self.learnt_host_key.take(),
-        }
+        self.note(
+            "ended",
+            Some(reason.as_ref().map_or_else(|| status.as_str().to_owned(), |reason| format!("{} ({reason})", status.as_str()))),
+        );
+        RunEnd { status, reason, record: self.record.clone(), baselines, disable: None, learnt_host_key: self.learnt_host_key.take() }
     }
 
     /// Stops a run that somebody cancelled or whose time is up (S5, X9); asked while nothing has been sent yet.

@@ -55,7 +55,8 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<Ve
                 let reason = stop.error.clone().unwrap_or_else(|| stop.reason.clone());
                 work.record.warn(format!("audienceFailed: {} ({reason})", audience.key));
                 let failed = DeliveryState::Failed { at: work.context.clock.now(), reason };
-                deliveries.extend(audience.targets.iter().map(|target| piece(work, audience, target, &Prepared::default(), failed.clone())));
+                deliveries
+                    .extend(audience.targets.iter().map(|target| piece(work, audience, target, &Prepared::default(), failed.clone())));
                 all_failed = Some(stop);
             }
             Err(halt) => return Err(halt),
@@ -94,8 +95,7 @@ fn shared<'a>(work: &Work<'a>, scene: Scene<'a>) -> Result<Shared<'a>, Halt> {
     let definition = scene.definition;
     let filters = EffectiveFilters::new(&scene.dashboard.filters, &definition.filters)
         .map_err(|error| Stop::new(RunStatus::Error, "orphanedFilterConfigKeys").because(error.to_string()))?;
-    let in_force: FilterConfig =
-        filters.iter().filter_map(|(key, filter)| Some((key.clone(), filter.expression.clone()?))).collect();
+    let in_force: FilterConfig = filters.iter().filter_map(|(key, filter)| Some((key.clone(), filter.expression.clone()?))).collect();
     let linked = definition.options.show_content_link || definition.format == Format::LinkOnly;
     let link = linked.then(|| work.context.links.dashboard(&definition.identifier, &in_force));
     let zone = pressrun_cron::zone(&definition.timezone)
@@ -154,11 +154,8 @@ async fn prepare_audience(work: &mut Work<'_>, shared: &Shared<'_>, audience: &A
     }
     let known = judged.as_ref().map(|judged| (&judged.compiled, &judged.rows));
     let first_tile = work.record.tiles.len();
-    let results = if definition.format == Format::LinkOnly {
-        TileResults::new()
-    } else {
-        query_tiles(work, &content, audience, known, dir).await?
-    };
+    let results =
+        if definition.format == Format::LinkOnly { TileResults::new() } else { query_tiles(work, &content, audience, known, dir).await? };
     let tiles: Vec<TileRecord> = work.record.tiles[first_tile..].to_vec();
     let alert = watched.and_then(|(condition, _)| {
         let record = work.record.conditions.iter().rev().find(|record| record.tile == condition.tile)?;
@@ -181,12 +178,8 @@ async fn query_tiles(
 ) -> Result<TileResults, Halt> {
     let definition = &work.run.definition;
     let left = work.time_left()?;
-    let results = work
-        .context
-        .producer
-        .tiles(content, dir, known, definition.kill_jobs_on_failure, left)
-        .await
-        .map_err(|error| stop_for(&error))?;
+    let results =
+        work.context.producer.tiles(content, dir, known, definition.kill_jobs_on_failure, left).await.map_err(|error| stop_for(&error))?;
     let mut first_error = None;
     for (tile, query) in content.query_tiles() {
         let Some(result) = results.get(&tile.key) else { continue };
@@ -258,7 +251,8 @@ async fn make(
         work.record.artifacts.push(artifact.clone());
         work.note("rendered", Some(format!("{} ({} bytes) for {}", artifact.name, artifact.bytes, audience.key)));
     }
-    let mut message = Message { subject: shared.subject.clone(), text: shared.text.clone(), link: shared.link.clone(), ..Message::default() };
+    let mut message =
+        Message { subject: shared.subject.clone(), text: shared.text.clone(), link: shared.link.clone(), ..Message::default() };
     if shared.kind == DestinationKind::Email {
         let picture = match (definition.format, work.context.config.mail_preview) {
             (Format::Png, _) => artifact.as_ref().map(|artifact| artifact.sha256.clone()),

@@ -93,7 +93,8 @@ fn parcel(context: &Context, run: &pressrun_domain::run::Run, delivery: &Deliver
     let find = |sha256: &String, what| context.spool.find(sha256).ok_or_else(|| lost(what));
     let mut message = delivery.message.clone();
     if let Some(sha256) = &message.html_artifact {
-        let html = std::fs::read_to_string(find(sha256, "mail's text")?).map_err(|error| format!("could not read the mail's text: {error}"))?;
+        let html =
+            std::fs::read_to_string(find(sha256, "mail's text")?).map_err(|error| format!("could not read the mail's text: {error}"))?;
         let own = message.unsubscribe.as_deref().or(message.link.as_deref()).unwrap_or(&context.config.public_url);
         message.html = Some(html.replace(UNSUBSCRIBE_PLACEHOLDER, own));
         message.text = message.text.replace(UNSUBSCRIBE_PLACEHOLDER, own);
@@ -185,7 +186,11 @@ fn notice_message(work: &Work<'_>, status: RunStatus, reason: Option<&str>) -> M
     let mut lines = vec![format!("The scheduled delivery \u{201c}{}\u{201d}, due {}, {outcome}.", definition.name, work.run.scheduled_for)];
     lines.extend(reason.map(|reason| format!("Reason: {reason}")));
     lines.extend(work.record.error.clone());
-    let tiles = work.record.tiles.iter().filter_map(|tile| tile.error.as_ref().map(|error| format!("Tile \u{201c}{}\u{201d}: {error}", tile.title)));
+    let tiles = work
+        .record
+        .tiles
+        .iter()
+        .filter_map(|tile| tile.error.as_ref().map(|error| format!("Tile \u{201c}{}\u{201d}: {error}", tile.title)));
     lines.extend(tiles.take(20));
     lines.push(format!("The schedule stays active. Run {} has the details.", work.run.id));
     Message {

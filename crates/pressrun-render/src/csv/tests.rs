@@ -31,11 +31,7 @@ pub(crate) fn all_types() -> Vec<(&'static str, ArrayRef, &'static str)> {
         ("float32", Arc::new(Float32Array::from(vec![0.1_f32])), "0.1"),
         ("float64", Arc::new(Float64Array::from(vec![-1234.5])), "-1234.5"),
         ("decimal", Arc::new(Decimal128Array::from(vec![-1_234_500]).with_precision_and_scale(20, 4).unwrap()), "-123.4500"),
-        (
-            "decimal256",
-            Arc::new(Decimal256Array::from(vec![i256::from_i128(15)]).with_precision_and_scale(40, 1).unwrap()),
-            "1.5",
-        ),
+        ("decimal256", Arc::new(Decimal256Array::from(vec![i256::from_i128(15)]).with_precision_and_scale(40, 1).unwrap()), "1.5"),
         ("utf8", Arc::new(StringArray::from(vec!["a, \"b\""])), "\"a, \"\"b\"\"\""),
         ("large_utf8", Arc::new(LargeStringArray::from(vec!["@home"])), "'@home"),
         ("utf8_view", Arc::new(StringViewArray::from(vec!["Zoë 東京"])), "Zoë 東京"),
@@ -45,7 +41,11 @@ pub(crate) fn all_types() -> Vec<(&'static str, ArrayRef, &'static str)> {
         ("date64", Arc::new(Date64Array::from(vec![20_514 * 86_400_000])), "2026-03-02"),
         ("time", Arc::new(Time64MicrosecondArray::from(vec![3_661_500_000])), "01:01:01.5"),
         ("naive", Arc::new(TimestampSecondArray::from(vec![1_772_460_000])), "2026-03-02T14:00:00"),
-        ("instant", Arc::new(TimestampMicrosecondArray::from(vec![1_772_460_000_000_000]).with_timezone("UTC")), "2026-03-02T09:00:00-05:00"),
+        (
+            "instant",
+            Arc::new(TimestampMicrosecondArray::from(vec![1_772_460_000_000_000]).with_timezone("UTC")),
+            "2026-03-02T09:00:00-05:00",
+        ),
         ("duration", Arc::new(DurationSecondArray::from(vec![90])), "PT1M30S"),
         ("list", Arc::new(list.finish()), "\"[1,null]\""),
     ]
@@ -78,10 +78,7 @@ fn r4_an_empty_cell_alone_on_its_line_is_quoted() {
 
 #[test]
 fn r5_formatting_shows_the_fields_format_and_guards_only_text() {
-    let rows = batch(vec![
-        ("revenue", Arc::new(Float64Array::from(vec![-1_234.5]))),
-        ("note", Arc::new(StringArray::from(vec!["-5"]))),
-    ]);
+    let rows = batch(vec![("revenue", Arc::new(Float64Array::from(vec![-1_234.5]))), ("note", Arc::new(StringArray::from(vec!["-5"])))]);
     let mut tile = table("1", "T", vec![rows]);
     if let TileContent::Data(data) = &mut tile.content {
         data.fields.insert("revenue".to_owned(), field(Some("Revenue"), Some("$#,##0.00")));
@@ -133,7 +130,10 @@ fn r3_a_dashboard_of_text_has_no_data() {
 
 #[test]
 fn r11_a_cut_is_told_with_tile_and_limit() {
-    let mut data = data(vec![batch(vec![("a", Arc::new(Int64Array::from(vec![1])))])], pressrun_domain::chart::Chart::new(pressrun_domain::chart::Mark::Table));
+    let mut data = data(
+        vec![batch(vec![("a", Arc::new(Int64Array::from(vec![1])))])],
+        pressrun_domain::chart::Chart::new(pressrun_domain::chart::Mark::Table),
+    );
     data.truncated = Some(Truncated { limit: 50_000 });
     let said = rendered(&job(Format::Csv, vec![tile("1", "Orders", TileContent::Data(data))])).unwrap().1;
     assert_eq!(said.warnings, ["\"Orders\" stops at its limit of 50,000 rows"]);

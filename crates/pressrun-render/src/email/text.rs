@@ -23,7 +23,10 @@ pub(super) fn part(mail: &MailView) -> String {
     section(
         &mut out,
         "Filters",
-        mail.filters.iter().filter(|filter| !filter.value.is_empty()).map(|filter| format!("  {}: {}", line(&filter.label), line(&filter.value))),
+        mail.filters
+            .iter()
+            .filter(|filter| !filter.value.is_empty())
+            .map(|filter| format!("  {}: {}", line(&filter.label), line(&filter.value))),
     );
     if let Some(link) = &mail.link {
         let _ = writeln!(out, "\nOpen the dashboard: {}", line(link));

@@ -77,7 +77,11 @@ fn r7_a_dashboard_is_an_object_by_tile_key_and_v8_filters_wrap_it() {
 
 #[test]
 fn r7_repeated_column_names_stay_apart() {
-    let rows = batch(vec![("a", Arc::new(Int64Array::from(vec![1]))), ("a", Arc::new(Int64Array::from(vec![2]))), ("A", Arc::new(Int64Array::from(vec![3])))]);
+    let rows = batch(vec![
+        ("a", Arc::new(Int64Array::from(vec![1]))),
+        ("a", Arc::new(Int64Array::from(vec![2]))),
+        ("A", Arc::new(Int64Array::from(vec![3]))),
+    ]);
     let mut job = job(Format::Json, vec![table("1", "T", vec![rows])]);
     job.single_tile = true;
     assert_eq!(text(&job), "[{\"a\":1,\"a_2\":2,\"A\":3}]\n");

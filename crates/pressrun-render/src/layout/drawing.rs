@@ -2,14 +2,20 @@
 //!
 //! A table of 2,000 rows has some 15,000 cells; as typesetter elements each costs tens of microseconds, as glyphs in a frame
 //! about one. A [`Drawing`] is a list of such strokes; [`Drawing::content`] makes it an element whose layouter writes them
-//! into a frame. Text stays text: it is selected and found in the pdf as any other.
+//! into a frame. Tables are told as tables to readers who do not see them, and text stays text: it is selected and found in the pdf as any other.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use typst::World;
 use typst::diag::SourceResult;
 use typst::engine::Engine;
-use typst::foundations::{Bytes, Content, NativeElement, Packed, StyleChain, Value};
-use typst::introspection::{Locator, MetadataElem};
-use typst::layout::{Abs, BlockElem, Em, Frame, FrameItem, Point, Region, Size};
+use typst::foundations::{Bytes, Content, NativeElement, Packed, Smart, StyleChain, Value};
+use typst::introspection::{Location, Locator, MetadataElem, SplitLocator, Tag, TagFlags};
+use typst::layout::resolve::{Cell, CellGrid};
+use typst::layout::{Abs, Axes, BlockElem, Em, Frame, FrameItem, Point, Region, Size, Sizing};
+use typst::model::{TableCell, TableElem};
+use typst::pdf::{TableCellKind, TableHeaderScope};
 use typst::syntax::Span;
 use typst::text::{FontVariations, Glyph, TextElem, TextItem};
 use typst::visualize::{Color as Paint, Geometry};
@@ -19,6 +25,10 @@ use crate::chart::Color;
 
 const RECTANGLE: u8 = 0;
 const TEXT: u8 = 1;
+const TABLE: u8 = 2;
+const END_TABLE: u8 = 3;
+const CELL: u8 = 4;
+const END_CELL: u8 = 5;
 
 /// Strokes in the order they are painted; points from the top left.
 ///
@@ -66,6 +76,32 @@ impl Drawing {
         }
     }
 
+    /// Says to readers who do not see that what follows is a table; every cell of it must be told, also the empty ones.
+    pub(super) fn start_table(&mut self, columns: usize, rows: usize) {
+        self.bytes.push(TABLE);
+        self.counts(&[columns, rows]);
+    }
+
+    pub(super) fn end_table(&mut self) {
+        self.bytes.push(END_TABLE);
+    }
+
+    /// A cell of the table; row 0 is the head.
+    pub(super) fn start_cell(&mut self, column: usize, row: usize) {
+        self.bytes.push(CELL);
+        self.counts(&[column, row]);
+    }
+
+    pub(super) fn end_cell(&mut self) {
+        self.bytes.push(END_CELL);
+    }
+
+    fn counts(&mut self, counts: &[usize]) {
+        for count in counts {
+            self.bytes.extend_from_slice(&(*count as u32).to_le_bytes());
+        }
+    }
+
     fn numbers(&mut self, numbers: &[f64]) {
         for number in numbers {
             self.bytes.extend_from_slice(&(*number as f32).to_le_bytes());
@@ -90,15 +126,9 @@ pub(super) struct Style {
     pub(super) color: Color,
 }
 
-fn layout(
-    captured: &Packed<MetadataElem>,
-    engine: &mut Engine,
-    _: Locator,
-    styles: StyleChain,
-    _: Region,
-) -> SourceResult<Frame> {
+fn layout(captured: &Packed<MetadataElem>, engine: &mut Engine, locator: Locator, styles: StyleChain, _: Region) -> SourceResult<Frame> {
     let Value::Bytes(bytes) = &captured.value else { return Ok(Frame::soft(Size::zero())) };
-    let mut reader = Reader { bytes: bytes.as_slice() };
+    let mut reader = Reader { bytes: bytes.as_slice(), locator: locator.split(), open: Vec::new() };
     let size = reader.number().zip(reader.number()).map_or(Size::zero(), |(width, height)| Size::new(width, height));
     let mut frame = Frame::soft(size);
     while let Some((at, item)) = reader.stroke(engine, styles) {
@@ -107,9 +137,15 @@ fn layout(
     Ok(frame)
 }
 
+/// Tags that only structure: nothing in the template asks where they are.
+const STRUCTURE: TagFlags = TagFlags { introspectable: false, tagged: true };
+
 /// Reads back what [`Drawing`] wrote; `None` at the end.
 struct Reader<'a> {
     bytes: &'a [u8],
+    locator: SplitLocator<'a>,
+    /// Tables and cells that are not closed yet.
+    open: Vec<Location>,
 }
 
 impl Reader<'_> {
@@ -129,23 +165,64 @@ impl Reader<'_> {
         Some(Abs::pt(f32::from_le_bytes(self.take()?).into()))
     }
 
+    fn count(&mut self) -> Option<usize> {
+        Some(u32::from_le_bytes(self.take()?) as usize)
+    }
+
     fn paint(&mut self) -> Option<Paint> {
         let [red, green, blue] = self.take()?;
         Some(Paint::from_u8(red, green, blue, 255))
     }
 
-    fn stroke(&mut self, engine: &Engine, styles: StyleChain) -> Option<(Point, FrameItem)> {
+    fn stroke(&mut self, engine: &mut Engine, styles: StyleChain) -> Option<(Point, FrameItem)> {
         let [kind] = self.take()?;
-        let at = Point::new(self.number()?, self.number()?);
-        if kind == RECTANGLE {
-            let size = Size::new(self.number()?, self.number()?);
-            let fill = self.paint()?;
-            return Some((at, FrameItem::Shape(Geometry::Rect(size).filled(fill), Span::detached())));
+        match kind {
+            RECTANGLE => {
+                let at = Point::new(self.number()?, self.number()?);
+                let size = Size::new(self.number()?, self.number()?);
+                let fill = self.paint()?;
+                Some((at, FrameItem::Shape(Geometry::Rect(size).filled(fill), Span::detached())))
+            }
+            TEXT => {
+                let at = Point::new(self.number()?, self.number()?);
+                Some((at, FrameItem::Text(self.text(engine, styles)?)))
+            }
+            TABLE => {
+                let (columns, rows) = (self.count()?, self.count()?);
+                let mut table = TableElem::new(Vec::new());
+                let cells = (0..columns * rows).map(|_| Cell::new(Content::empty()));
+                let tracks = vec![Sizing::Auto; columns];
+                table.grid = Some(Arc::new(CellGrid::new(Axes::new(&tracks, &[]), Axes::new(&[], &[]), cells)));
+                self.open(engine, table.pack())
+            }
+            CELL => {
+                let (column, row) = (self.count()?, self.count()?);
+                let mut cell = TableCell::new(Content::empty()).with_x(Smart::Custom(column)).with_y(Smart::Custom(row));
+                if row == 0 {
+                    cell = cell.with_kind(Smart::Custom(TableCellKind::Header(NonZeroU32::MIN, TableHeaderScope::Column)));
+                }
+                self.open(engine, cell.pack())
+            }
+            END_TABLE | END_CELL => {
+                let location = self.open.pop()?;
+                Some((Point::zero(), FrameItem::Tag(Tag::End(location, 0, STRUCTURE))))
+            }
+            _ => None,
         }
+    }
+
+    fn open(&mut self, engine: &mut Engine, mut element: Content) -> Option<(Point, FrameItem)> {
+        let location = self.locator.next_location(engine, 0, Span::detached());
+        element.set_location(location);
+        self.open.push(location);
+        Some((Point::zero(), FrameItem::Tag(Tag::Start(element, STRUCTURE))))
+    }
+
+    fn text(&mut self, engine: &Engine, styles: StyleChain) -> Option<TextItem> {
         let size = self.number()?;
         let fill = self.paint()?;
-        let font = u32::from_le_bytes(self.take()?) as usize;
-        let length = u32::from_le_bytes(self.take()?) as usize;
+        let font = self.count()?;
+        let length = self.count()?;
         let text = String::from_utf8_lossy(self.slice(length)?).into_owned();
         let font = engine.world.font(font)?;
         let variant = font.info().variant;
@@ -163,7 +240,7 @@ impl Reader<'_> {
                 span: (Span::detached(), 0),
             });
         }
-        let item = TextItem {
+        Some(TextItem {
             font,
             size,
             fill: fill.into(),
@@ -172,7 +249,6 @@ impl Reader<'_> {
             region: styles.get(TextElem::region),
             text: text.into(),
             glyphs,
-        };
-        Some((at, FrameItem::Text(item)))
+        })
     }
 }

@@ -54,9 +54,11 @@ fn gather(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
             if depth > 0 {
                 gather(&path, depth - 1, files);
             }
-        } else if path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| {
-            ["ttf", "otf", "ttc", "otc"].iter().any(|known| known.eq_ignore_ascii_case(extension))
-        }) {
+        } else if path
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .is_some_and(|extension| ["ttf", "otf", "ttc", "otc"].iter().any(|known| known.eq_ignore_ascii_case(extension)))
+        {
             files.push(path);
         }
     }

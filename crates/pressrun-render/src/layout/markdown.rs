@@ -57,7 +57,12 @@ pub(super) fn tree(source: &str, report: &Report) -> Value {
             Event::SoftBreak => push(&mut stack, node("text", text(" "))),
             Event::HardBreak => push(&mut stack, node("break", Value::None)),
             Event::Rule => push(&mut stack, node("rule", Value::None)),
-            Event::Html(_) | Event::InlineHtml(_) | Event::InlineMath(_) | Event::DisplayMath(_) | Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
+            Event::Html(_)
+            | Event::InlineHtml(_)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_)
+            | Event::FootnoteReference(_)
+            | Event::TaskListMarker(_) => {}
         }
     }
     list(stack.into_iter().next().map(|root| root.children).unwrap_or_default())
@@ -142,6 +147,10 @@ pub(super) fn is_address(address: &str) -> bool {
 
 fn percent_encoded(text: &str) -> String {
     text.bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(
+            |byte| {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            },
+        )
         .collect()
 }

@@ -10,8 +10,8 @@ use super::flow::{self, Block, GAP, ROW};
 use super::tile::{Body, Prepared};
 use super::{Context, markdown, world};
 use crate::error::RenderError;
-use crate::report::{Page, RenderJob, ThemeName, TileView};
 use crate::render::grouped;
+use crate::report::{Page, RenderJob, ThemeName, TileView};
 
 /// Left and right of the body, on paper and in pictures, which others frame.
 const MARGIN: f64 = 36.0;
@@ -108,7 +108,7 @@ fn base(context: &Context<'_>, mode: &str, content: Value) -> Dict {
         ("language", text(language(&report.language))),
         ("as_of", text(as_of(context.job))),
         ("imprint", optional(context.job.imprint.as_deref())),
-                (
+        (
             "theme",
             Value::Dict(dict([
                 ("page", color(page)),
@@ -149,9 +149,8 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
     let mut measured = heights.into_iter().skip(1);
     let top_of_header = TOP.min(paper.margin);
     let first_top = top_of_header + if header_height > 0.0 { header_height + BELOW_HEADER } else { 0.0 };
-    let capacity = |sheet: usize| {
-        paper.height.map_or(f64::INFINITY, |height| height - BOTTOM - if sheet == 0 { first_top } else { TOP_AGAIN })
-    };
+    let capacity =
+        |sheet: usize| paper.height.map_or(f64::INFINITY, |height| height - BOTTOM - if sheet == 0 { first_top } else { TOP_AGAIN });
 
     let mut y = 0;
     let blocks: Vec<Block> = prepared

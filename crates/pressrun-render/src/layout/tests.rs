@@ -18,10 +18,10 @@ struct Seen {
     said: Rendered,
 }
 
-fn run(tool: &str, arguments: &[&str], file: &Path) -> Option<String> {
-    let output = Command::new(tool).args(arguments).arg(file).arg("-").output();
-    let output = output.or_else(|_| Command::new(tool).args(arguments).arg(file).output()).ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+/// Its text, laid out as on the page.
+fn page_text(file: &Path) -> String {
+    let output = Command::new("pdftotext").args(["-layout", "-enc", "UTF-8"]).arg(file).arg("-").output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }
 
 fn see(job: &RenderJob) -> Seen {
@@ -30,11 +30,21 @@ fn see(job: &RenderJob) -> Seen {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("page.pdf");
     std::fs::write(&path, bytes).unwrap();
-    let text = run("pdftotext", &["-layout", "-enc", "UTF-8"], &path).unwrap_or_default();
-    let info = Command::new("pdfinfo").args(["-l", "999"]).arg(&path).output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let text = page_text(&path);
+    let info =
+        Command::new("pdfinfo").args(["-l", "999"]).arg(&path).output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let info = info.unwrap_or_default();
     let pages = said.pages as usize;
     Seen { text, info, pages, said }
+}
+
+/// What a reader who does not see is told.
+fn structure(job: &RenderJob) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.pdf");
+    std::fs::write(&path, rendered(job).unwrap().0).unwrap();
+    let output = Command::new("pdfinfo").arg("-struct-text").arg(&path).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }
 
 /// Whether poppler is here; without it the checks that need it are skipped.
@@ -43,7 +53,10 @@ fn poppler() -> bool {
 }
 
 fn sizes(info: &str) -> Vec<String> {
-    info.lines().filter(|line| line.starts_with("Page ") && line.contains("size:")).map(|line| line.split("size:").nth(1).unwrap_or("").trim().to_owned()).collect()
+    info.lines()
+        .filter(|line| line.starts_with("Page ") && line.contains("size:"))
+        .map(|line| line.split("size:").nth(1).unwrap_or("").trim().to_owned())
+        .collect()
 }
 
 fn numbers(count: usize) -> RecordBatch {
@@ -191,6 +204,10 @@ fn v9_text_is_text_the_pdf_is_tagged_and_equal_jobs_give_equal_bytes() {
         for words in ["Revenue by region", "row-00000", "North", "Hello"] {
             assert!(seen.text.contains(words), "{words}: {}", seen.text);
         }
+        let structure = structure(&job);
+        for part in ["H1 \"Orders\"", "H2 \"Revenue by region\"", "Figure", "TH (block)", "TD (block)", "Table (block)"] {
+            assert!(structure.contains(part), "{part}: {structure}");
+        }
         for line in ["Tagged:          yes", "Title:           Orders", "Creator:         Pressrun"] {
             assert!(seen.info.contains(line), "{line}: {}", seen.info);
         }
@@ -201,7 +218,9 @@ fn v9_text_is_text_the_pdf_is_tagged_and_equal_jobs_give_equal_bytes() {
 fn v10_pages_come_in_order_and_a_picture_holds_the_first() {
     let mut job = job(Format::Pdf, vec![at(table("1", "First tile", vec![numbers(1)]), 0, 0, 24, 4)]);
     job.report.pages[0].name = Some("Overview".to_owned());
-    job.report.pages.push(Page { name: Some("Details".to_owned()), tiles: vec![at(table("2", "Second tile", vec![numbers(1)]), 0, 0, 24, 4)] });
+    job.report
+        .pages
+        .push(Page { name: Some("Details".to_owned()), tiles: vec![at(table("2", "Second tile", vec![numbers(1)]), 0, 0, 24, 4)] });
     let seen = see(&job);
     assert_eq!(seen.pages, 2);
     if poppler() {
@@ -307,8 +326,9 @@ fn a_report_of_nothing_is_a_page_and_one_without_pages_an_error() {
 
 #[test]
 fn wide_tables_get_smaller_then_lose_columns_and_say_so() {
-    let columns: Vec<(String, arrow_array::ArrayRef)> =
-        (0..60).map(|index| (format!("measurement_{index}"), Arc::new(Int64Array::from(vec![123_456_789])) as arrow_array::ArrayRef)).collect();
+    let columns: Vec<(String, arrow_array::ArrayRef)> = (0..60)
+        .map(|index| (format!("measurement_{index}"), Arc::new(Int64Array::from(vec![123_456_789])) as arrow_array::ArrayRef))
+        .collect();
     let rows = batch(columns.iter().map(|(name, array)| (name.as_str(), array.clone())).collect());
     let seen = see(&job(Format::Pdf, vec![table("1", "Wide", vec![rows])]));
     if poppler() {

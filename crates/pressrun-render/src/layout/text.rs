@@ -184,7 +184,12 @@ mod tests {
     #[test]
     fn lines_break_between_words_and_no_line_is_too_wide() {
         let faces = faces();
-        for text in ["A sentence that has to be broken into several lines of text", "Donaudampfschifffahrtsgesellschaftskapitän", "two\nparagraphs here", ""] {
+        for text in [
+            "A sentence that has to be broken into several lines of text",
+            "Donaudampfschifffahrtsgesellschaftskapitän",
+            "two\nparagraphs here",
+            "",
+        ] {
             for room in [30.0, 60.0, 500.0] {
                 let lines = faces.wrap(text, 8.0, Weight::Regular, room, 20);
                 assert!(lines.iter().all(|line| faces.width(line, 8.0, Weight::Regular) <= room), "{lines:?}");
@@ -199,7 +204,9 @@ mod tests {
     #[test]
     fn scripts_that_need_shaping_are_known() {
         let faces = faces();
-        for (text, simple) in [("Zoë €5 – Łódź", true), ("Ελλάδα Москва", true), ("مرحبا", false), ("שלום", false), ("e\u{301}", false), ("東京", false)] {
+        for (text, simple) in
+            [("Zoë €5 – Łódź", true), ("Ελλάδα Москва", true), ("مرحبا", false), ("שלום", false), ("e\u{301}", false), ("東京", false)]
+        {
             // No CJK font is built in, so those glyphs are left to the typesetter, which reports them.
             assert_eq!(faces.is_simple(text), simple, "{text}");
         }

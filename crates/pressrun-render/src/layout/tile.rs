@@ -6,7 +6,7 @@ use pressrun_domain::chart::Mark;
 use typst::foundations::{Bytes, Dict, Value};
 
 use super::dict::{dict, list, points, text, texts};
-use super::flow::{Block, Piece, ROW, Split};
+use super::flow::{Block, GAP, Piece, ROW, Split};
 use super::table::{Overlay, Table};
 use super::text::{Faces, Weight};
 use super::{Context, markdown};
@@ -71,13 +71,17 @@ impl<'a> Prepared<'a> {
             this.title = lines(faces, &tile.title, TITLE, Weight::Bold, room, 2);
         }
         if !matches!(tile.content, TileContent::Markdown(_)) {
-            this.subtitle = tile.subtitle.as_deref().map(|subtitle| lines(faces, subtitle, SUBTITLE, Weight::Regular, room, 2)).unwrap_or_default();
+            this.subtitle =
+                tile.subtitle.as_deref().map(|subtitle| lines(faces, subtitle, SUBTITLE, Weight::Regular, room, 2)).unwrap_or_default();
         }
         this.body = match &tile.content {
             TileContent::Markdown(source) => Body::Prose(markdown::tree(source, &context.job.report)),
             TileContent::Failed { message } => Body::Failed(message.clone()),
-            TileContent::Data(data) if data.chart.mark == Mark::Table => table(tile, data, room + 2.0 * this.reach(), context)?,
-            TileContent::Data(data) => Body::Chart(Box::new(Batches::open(tile, &data.rows)?.take_rows(context.job.limits.chart_rows)?)),
+            TileContent::Data(data) if data.chart.mark == Mark::Table => {
+                // What is left for rows and two lines of notes.
+                let height = f64::from(tile.at.h) * ROW - GAP - this.body_top() - this.below() - notes_height(2);
+                table(tile, data, (room + 2.0 * this.reach(), height), context)?
+            }TileContent::Data(data) => Body::Chart(Box::new(Batches::open(tile, &data.rows)?.take_rows(context.job.limits.chart_rows)?)),
         };
         Ok(this)
     }
@@ -250,15 +254,24 @@ impl<'a> Prepared<'a> {
     }
 }
 
-fn table(tile: &TileView, data: &TileData, width: f64, context: &mut Context<'_>) -> Result<Body, RenderError> {
+fn table(tile: &TileView, data: &TileData, (width, height): (f64, f64), context: &mut Context<'_>) -> Result<Body, RenderError> {
     let expanded = context.job.options.expand_tables_to_show_all_rows;
     let limits = context.job.limits;
-    // Rows beyond what the tile can hold would only widen its columns.
+    // Rows that the tile does not show would only widen its columns, so what fits is read again alone.
     let holds = if context.job.single_tile { SHEET_ROWS } else { (f64::from(tile.at.h) * ROW / LEAST_ROW).ceil() as u64 + 1 };
     let limit = limits.table_rows.min(if expanded { limits.expanded_rows } else { holds });
-    let Some(table) = Table::read(&context.job.report, tile, data, (width, limit), &context.faces, &context.theme)? else {
+    let read = |limit: u64| Table::read(&context.job.report, tile, data, (width, limit), &context.faces, &context.theme);
+    let Some(mut table) = read(limit)? else {
         return Ok(Body::NoResults);
     };
+    if !expanded && !context.job.single_tile {
+        let fitting = table.fit(height);
+        if fitting < table.len()
+            && let Some(narrower) = read(fitting as u64)?
+        {
+            table = narrower;
+        }
+    }
     if expanded && let Some(note) = table.shown_note(table.len()) {
         context.warnings.push(format!("\"{}\": {}", tile.title, note.to_lowercase()));
     }
@@ -266,13 +279,7 @@ fn table(tile: &TileView, data: &TileData, width: f64, context: &mut Context<'_>
 }
 
 fn body(kind: &str, y: f64, width: f64, height: f64, value: Value) -> Dict {
-    dict([
-        ("body", text(kind)),
-        ("body_y", points(y)),
-        ("body_w", points(width)),
-        ("body_h", points(height)),
-        ("value", value),
-    ])
+    dict([("body", text(kind)), ("body_y", points(y)), ("body_w", points(width)), ("body_h", points(height)), ("value", value)])
 }
 
 fn overlay(cell: Overlay) -> Value {

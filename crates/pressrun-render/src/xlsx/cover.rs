@@ -26,7 +26,11 @@ pub(super) fn write(job: &RenderJob, sheets: &[(&str, &str)], sheet: &mut Worksh
     sheet.set_screen_gridlines(false);
     sheet.set_column_width(0, 24)?.set_column_width(1, 72)?;
 
-    let title = if job.single_tile { report.data_tiles().next().map_or(report.title.as_str(), |(tile, _)| tile.title.as_str()) } else { &report.title };
+    let title = if job.single_tile {
+        report.data_tiles().next().map_or(report.title.as_str(), |(tile, _)| tile.title.as_str())
+    } else {
+        &report.title
+    };
     sheet.write_string_with_format(row, 0, clean(title), &Format::new().set_bold().set_font_size(16))?;
     row += 1;
     if let Some(description) = &report.description {

@@ -51,11 +51,8 @@ fn build(job: &RenderJob, path: &Path, warnings: &mut Vec<String>) -> Result<Wor
     let mut names = Unique::default();
     let cover = cover::is_wanted(job);
     let cover_name = if cover { Some(names.take("About", SHEET_NAME)) } else { None };
-    let tiles: Vec<_> = job
-        .report
-        .data_tiles()
-        .map(|(tile, data)| (names.take(&sheet_name(&tile.title, &tile.key), SHEET_NAME), tile, data))
-        .collect();
+    let tiles: Vec<_> =
+        job.report.data_tiles().map(|(tile, data)| (names.take(&sheet_name(&tile.title, &tile.key), SHEET_NAME), tile, data)).collect();
     if let Some(name) = &cover_name {
         let listed: Vec<_> = tiles.iter().map(|(name, tile, _)| (name.as_str(), tile.title.as_str())).collect();
         let sheet = workbook.add_worksheet();

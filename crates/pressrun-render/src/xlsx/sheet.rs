@@ -86,16 +86,13 @@ pub(super) fn write(
     }
     if !sampled {
         for (at, label) in labels.iter().enumerate() {
-            sheet.set_column_width(at as u16, (label.chars().count() as f64 + 2.0).clamp(*WIDTHS.start(), *WIDTHS.end())).map_err(failed)?;
+            sheet
+                .set_column_width(at as u16, (label.chars().count() as f64 + 2.0).clamp(*WIDTHS.start(), *WIDTHS.end()))
+                .map_err(failed)?;
         }
     }
     if total > row {
-        warnings.push(format!(
-            "\"{}\" has {} rows; a sheet holds {}, the rest was left out",
-            tile.title,
-            grouped(total),
-            grouped(ROWS)
-        ));
+        warnings.push(format!("\"{}\" has {} rows; a sheet holds {}, the rest was left out", tile.title, grouped(total), grouped(ROWS)));
     }
     for (writer, label) in writers.iter().zip(&labels) {
         if writer.shortened > 0 {

@@ -108,7 +108,8 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let filters = EffectiveFilters::new(&dashboard.filters, &filters)?;
     let identity = identity(&catalog, arguments.viewer.as_ref())?;
     let connection_zone = || catalog.connections.get(&dashboard.connection).map(|connection| connection.timezone.clone());
-    let zone = arguments.timezone.clone().or_else(|| dashboard.timezone.clone()).or_else(connection_zone).unwrap_or_else(|| "UTC".to_owned());
+    let zone =
+        arguments.timezone.clone().or_else(|| dashboard.timezone.clone()).or_else(connection_zone).unwrap_or_else(|| "UTC".to_owned());
     pressrun_cron::zone(&zone).with_context(|| format!("timezone {zone:?} is not valid"))?;
     let options = options(&arguments)?;
     let content = Content {
@@ -133,7 +134,13 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     progress.set_message("rendering");
     let report = content.report(&results, None, Vec::new());
     let stem = safe_name(&document.name);
-    let request = RenderRequest { format, options: &options, single_tile: tile.is_some(), file_stem: &stem, imprint: Some(catalog.organization.name.clone()) };
+    let request = RenderRequest {
+        format,
+        options: &options,
+        single_tile: tile.is_some(),
+        file_stem: &stem,
+        imprint: Some(catalog.organization.name.clone()),
+    };
     let made = producer.render(report, request, &work).await?;
     progress.finish_and_clear();
 
@@ -176,7 +183,9 @@ fn identity(catalog: &Catalog, viewer: Option<&EmailAddress>) -> anyhow::Result<
 }
 
 fn options(arguments: &Arguments) -> anyhow::Result<OutputOptions> {
-    let paper = |text: &String| PaperFormat::ALL.into_iter().find(|paper| paper.as_str() == text).with_context(|| format!("there is no paper {text:?}"));
+    let paper = |text: &String| {
+        PaperFormat::ALL.into_iter().find(|paper| paper.as_str() == text).with_context(|| format!("there is no paper {text:?}"))
+    };
     Ok(OutputOptions {
         paper_format: arguments.paper.as_ref().map(paper).transpose()?,
         paper_orientation: arguments.landscape.then_some(PaperOrientation::Landscape),

@@ -9,9 +9,13 @@ use crate::world::{World, ended};
 #[tokio::test]
 async fn s4_when_every_query_fails_nothing_is_sent_and_the_reason_names_what_and_where() {
     let world = World::new().await;
-    for (identifier, expected) in
-        [("unknown-column", "regoin"), ("unreadable", "broken.parquet"), ("never-yields", "deadline"), ("endless-repeat", "memory"), ("ddl", "SELECT")]
-    {
+    for (identifier, expected) in [
+        ("unknown-column", "regoin"),
+        ("unreadable", "broken.parquet"),
+        ("never-yields", "deadline"),
+        ("endless-repeat", "memory"),
+        ("ddl", "SELECT"),
+    ] {
         let mut definition = world.webhook(Format::Json);
         definition.identifier = identifier.into();
         let (run, _) = world.run_now(definition).await;

@@ -302,7 +302,8 @@ fn write_catalog(dir: &TempDir) {
     for (name, sql) in HOSTILE {
         let good = "  good: { title: Good, sql: select 1 as one, at: { x: 0, y: 8, w: 24, h: 8 } }\n";
         let tile = format!("  '1': {{ title: Bad, sql: \"{sql}\", at: {{ x: 0, y: 0, w: 24, h: 8 }} }}\n");
-        let yaml = |identifier: &str, more: &str| format!("identifier: {identifier}\nname: {name}\nconnection: files\ntiles:\n{tile}{more}");
+        let yaml =
+            |identifier: &str, more: &str| format!("identifier: {identifier}\nname: {name}\nconnection: files\ntiles:\n{tile}{more}");
         std::fs::write(root.join(format!("dashboards/{name}.yaml")), yaml(name, "")).unwrap();
         std::fs::write(root.join(format!("dashboards/mixed-{name}.yaml")), yaml(&format!("mixed-{name}"), good)).unwrap();
     }
@@ -350,7 +351,8 @@ fn engine(
 pub fn executors(temp_dir: PathBuf) -> ExecutorPool {
     let program = env!("CARGO_BIN_EXE_pressrun").to_owned();
     let folder = temp_dir.display().to_string();
-    let command = vec![program, "executor".to_owned(), "--memory-bytes".to_owned(), (1_u64 << 30).to_string(), "--temp-dir".to_owned(), folder];
+    let command =
+        vec![program, "executor".to_owned(), "--memory-bytes".to_owned(), (1_u64 << 30).to_string(), "--temp-dir".to_owned(), folder];
     let mut config = ExecutorConfig::new(command, temp_dir);
     config.processes = 2;
     config.idle = Duration::from_secs(60);

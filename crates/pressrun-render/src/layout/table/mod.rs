@@ -218,12 +218,8 @@ fn tidy(text: String) -> String {
     if text.len() <= MOST_CHARACTERS && text.bytes().all(|byte| byte >= 0x20) {
         return text;
     }
-    let mut out: String = text
-        .chars()
-        .take(MOST_CHARACTERS)
-        .map(|c| if c == '\n' || c == '\t' { ' ' } else { c })
-        .filter(|c| !c.is_control())
-        .collect();
+    let mut out: String =
+        text.chars().take(MOST_CHARACTERS).map(|c| if c == '\n' || c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect();
     if text.chars().nth(MOST_CHARACTERS).is_some() {
         out.push('…');
     }

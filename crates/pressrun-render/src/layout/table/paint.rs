@@ -18,13 +18,17 @@ impl Table {
     pub(in super::super) fn paint(&self, range: Range<usize>, totals: bool, faces: &Faces, theme: &Theme) -> (Drawing, f64, Vec<Overlay>) {
         let mut drawing = Drawing::default();
         let mut overlays = Vec::new();
-        let mut y = self.paint_head(&mut drawing, faces, theme);
         let end = range.end;
+        let has_totals = totals && self.totals.is_some();
+        drawing.start_table(self.columns.len(), 1 + range.len() + usize::from(has_totals));
+        let mut y = self.paint_head(&mut drawing, faces, theme);
+        let mut told = 1;
         for index in range {
             let Some(row) = self.rows.get(index) else { break };
             let height = self.row_height(row);
-            self.paint_row(&mut drawing, &mut overlays, (index, row), (y, height), faces, theme);
+            self.paint_row(&mut drawing, &mut overlays, (index, told, row), (y, height), faces, theme);
             y += height;
+            told += 1;
             if index + 1 < end {
                 drawing.rectangle(0.0, y - HAIRLINE / 2.0, self.width, HAIRLINE, theme.grid);
             }
@@ -36,14 +40,17 @@ impl Table {
                 // A sum wider than its column would run into its neighbour.
                 let text = faces.ellipsize(text, style.size, style.weight, column.width - PAD);
                 let baseline = y + 3.4 + self.size * 1.02;
+                drawing.start_cell(index, told);
                 if index == 0 && self.says_total {
                     drawing.text(faces, column.x + PAD, baseline, &text, style);
                 } else {
                     put(&mut drawing, faces, column, &text, baseline, style);
                 }
+                drawing.end_cell();
             }
             y += self.totals_height();
         }
+        drawing.end_table();
         (drawing, y, overlays)
     }
 
@@ -51,12 +58,14 @@ impl Table {
         let height = self.head_height();
         let size = header_size(self.size);
         let style = Style { size, weight: Weight::Bold, color: theme.muted };
-        for column in &self.columns {
+        for (index, column) in self.columns.iter().enumerate() {
+            drawing.start_cell(index, 0);
             // Headers stand on the line below them.
             let top = height - 4.0 - column.header.len() as f64 * size * 1.3;
             for (line, text) in column.header.iter().enumerate() {
                 put(drawing, faces, column, text, top + (line as f64 + 0.82) * size * 1.3, style);
             }
+            drawing.end_cell();
         }
         drawing.rectangle(0.0, height - 0.8, self.width, 0.8, theme.axis);
         height
@@ -66,12 +75,13 @@ impl Table {
         &self,
         drawing: &mut Drawing,
         overlays: &mut Vec<Overlay>,
-        (index, row): (usize, &Row),
+        (index, told, row): (usize, usize, &Row),
         (y, height): (f64, f64),
         faces: &Faces,
         theme: &Theme,
     ) {
-        for (column, cell) in self.columns.iter().zip(&row.cells) {
+        for (place, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
+            drawing.start_cell(place, told);
             let color = shade(drawing, column, index, (y, height, self.line() + 5.4), theme);
             let style = Style { size: self.size, weight: Weight::Regular, color };
             let baseline = |line: usize| y + 2.7 + self.size * 1.02 + line as f64 * self.line();
@@ -92,6 +102,7 @@ impl Table {
                     alignment: column.alignment,
                 }),
             }
+            drawing.end_cell();
         }
     }
 }
@@ -102,7 +113,13 @@ fn shade(drawing: &mut Drawing, column: &Shown, index: usize, (y, height, line):
         Some(Shades::Bars(bars)) => {
             if let Some((from, to, color)) = bars.get(index).copied().flatten() {
                 let room = column.width - PAD;
-                drawing.rectangle(column.x + PAD / 2.0 + from * room, y + 2.0, ((to - from) * room).max(0.5), height.min(line) - 4.0, color);
+                drawing.rectangle(
+                    column.x + PAD / 2.0 + from * room,
+                    y + 2.0,
+                    ((to - from) * room).max(0.5),
+                    height.min(line) - 4.0,
+                    color,
+                );
             }
             theme.text
         }

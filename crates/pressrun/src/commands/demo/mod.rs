@@ -73,7 +73,9 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
             ..Mail::default()
         },
         // Its own receiver and nothing else on loopback.
-        egress: Egress { allow: std::iter::once(receiver.address().to_string()).chain(sftp.as_ref().map(schedules::Sftp::authority)).collect() },
+        egress: Egress {
+            allow: std::iter::once(receiver.address().to_string()).chain(sftp.as_ref().map(schedules::Sftp::authority)).collect(),
+        },
         limits: Limits { requests_per_minute: 600 },
         ..Settings::default()
     };
@@ -161,7 +163,8 @@ fn print(url: &str, token: &Secret, data: &Path, outcomes: &[Outcome]) {
         let state = outcome.status.as_deref().unwrap_or("kept from the last start");
         show::line(format!("{}  [{state}]", outcome.name));
         let zone = TimeZone::get(&outcome.timezone).unwrap_or(TimeZone::UTC);
-        let next: Vec<_> = outcome.next.iter().map(|at| at.to_zoned_datetime(zone.clone()).strftime("%a %-d %b %Y %H:%M").to_string()).collect();
+        let next: Vec<_> =
+            outcome.next.iter().map(|at| at.to_zoned_datetime(zone.clone()).strftime("%a %-d %b %Y %H:%M").to_string()).collect();
         show::line(format!("  next      {} ({})", next.join(", "), outcome.timezone));
         for delivered in &outcome.delivered {
             show::line(format!("  {delivered}"));
