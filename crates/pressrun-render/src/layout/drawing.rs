@@ -33,12 +33,18 @@ const END_CELL: u8 = 5;
 /// Strokes in the order they are painted; points from the top left.
 ///
 /// Kept as bytes, since that is what an element can carry through the typesetter's cache.
-#[derive(Default)]
 pub(super) struct Drawing {
     bytes: Vec<u8>,
+    /// Whether tables and cells are told to readers who do not see.
+    structured: bool,
 }
 
 impl Drawing {
+    /// An empty drawing; `structured` when its tables are told as such, at some 120 bytes of pdf a cell.
+    pub(super) fn new(structured: bool) -> Self {
+        Self { bytes: Vec::new(), structured }
+    }
+
     pub(super) fn rectangle(&mut self, x: f64, y: f64, width: f64, height: f64, color: Color) {
         self.bytes.push(RECTANGLE);
         self.numbers(&[x, y, width, height]);
@@ -78,25 +84,27 @@ impl Drawing {
 
     /// Says to readers who do not see that what follows is a table; every cell of it must be told, also the empty ones.
     pub(super) fn start_table(&mut self, columns: usize, rows: usize) {
-        self.bytes.push(TABLE);
-        self.counts(&[columns, rows]);
+        self.mark(TABLE, &[columns, rows]);
     }
 
     pub(super) fn end_table(&mut self) {
-        self.bytes.push(END_TABLE);
+        self.mark(END_TABLE, &[]);
     }
 
     /// A cell of the table; row 0 is the head.
     pub(super) fn start_cell(&mut self, column: usize, row: usize) {
-        self.bytes.push(CELL);
-        self.counts(&[column, row]);
+        self.mark(CELL, &[column, row]);
     }
 
     pub(super) fn end_cell(&mut self) {
-        self.bytes.push(END_CELL);
+        self.mark(END_CELL, &[]);
     }
 
-    fn counts(&mut self, counts: &[usize]) {
+    fn mark(&mut self, kind: u8, counts: &[usize]) {
+        if !self.structured {
+            return;
+        }
+        self.bytes.push(kind);
         for count in counts {
             self.bytes.extend_from_slice(&(*count as u32).to_le_bytes());
         }

@@ -81,7 +81,8 @@ impl<'a> Prepared<'a> {
                 // What is left for rows and two lines of notes.
                 let height = f64::from(tile.at.h) * ROW - GAP - this.body_top() - this.below() - notes_height(2);
                 table(tile, data, (room + 2.0 * this.reach(), height), context)?
-            }TileContent::Data(data) => Body::Chart(Box::new(Batches::open(tile, &data.rows)?.take_rows(context.job.limits.chart_rows)?)),
+            }
+            TileContent::Data(data) => Body::Chart(Box::new(Batches::open(tile, &data.rows)?.take_rows(context.job.limits.chart_rows)?)),
         };
         Ok(this)
     }

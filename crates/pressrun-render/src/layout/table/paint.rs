@@ -9,6 +9,9 @@ use super::{CellText, Overlay, PAD, Row, Shown, Table};
 use crate::chart::{Color, Shades, Theme};
 use crate::format::Alignment;
 
+/// Most cells of a table that is told cell by cell to readers who do not see; beyond it, that would outweigh the text itself.
+const STRUCTURED: usize = 10_000;
+
 /// Height of hairlines, in points.
 const HAIRLINE: f64 = 0.5;
 
@@ -16,7 +19,7 @@ impl Table {
     /// The head and the rows of `range`, with the totals below the last of them when `totals`; the height, and the cells left to
     /// the typesetter.
     pub(in super::super) fn paint(&self, range: Range<usize>, totals: bool, faces: &Faces, theme: &Theme) -> (Drawing, f64, Vec<Overlay>) {
-        let mut drawing = Drawing::default();
+        let mut drawing = Drawing::new(self.rows.len() * self.columns.len() <= STRUCTURED);
         let mut overlays = Vec::new();
         let end = range.end;
         let has_totals = totals && self.totals.is_some();
