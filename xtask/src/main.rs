@@ -1,5 +1,7 @@
 //! Everyday commands. `cargo xtask test` is what the README and CI run; the others are its parts, and benchmarks.
 
+#![expect(clippy::print_stderr, reason = "a command line")]
+
 mod bench;
 mod machine;
 mod tidy;

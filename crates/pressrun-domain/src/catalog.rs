@@ -343,6 +343,7 @@ pub struct GridPosition {
 
 /// What a tile shows.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly all tiles are queries")]
 pub enum TileBody {
     /// Rows of a query.
     Query(QueryTile),

@@ -86,7 +86,6 @@ impl Cells {
     /// Appends the plain text of the cell at `row`, unless it is null or text that can be borrowed.
     pub(crate) fn push(&mut self, row: usize, format: &FieldFormat, out: &mut Vec<u8>) -> Cell<'_> {
         match self {
-            Self::Null => Cell::Null,
             Self::Bool(array) if array.is_valid(row) => {
                 out.extend_from_slice(if array.value(row) { b"true" } else { b"false" });
                 Cell::Number
@@ -221,6 +220,7 @@ pub(crate) fn push_float(value: f64, out: &mut Vec<u8>) {
     }
     // Money and measurements have few decimals: if value × 10^k is whole and divides back to the same float, those
     // digits read back exactly, and with at most 15 of them nothing shorter does.
+    #[expect(clippy::float_cmp, reason = "whether the division gives back the very same float is the question")]
     for (decimals, power) in [(0_u8, 1.0), (1, 10.0), (2, 100.0), (3, 1e3), (4, 1e4)] {
         let scaled = (value * power).round();
         if scaled.abs() < 1e15 && scaled / power == value {

@@ -88,6 +88,7 @@ impl TileView {
 /// What a tile shows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", content = "value")]
+#[expect(clippy::large_enum_variant, reason = "a report has tens of tiles, and nearly all of them have data")]
 pub enum TileContent {
     /// Rows and their drawing.
     Data(TileData),

@@ -228,6 +228,7 @@ impl ExecutorPool {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .env("RUST_BACKTRACE", "0")
             .kill_on_drop(true)
             .spawn()
             .map_err(ExecutorError::unavailable)?;
@@ -285,25 +286,17 @@ impl Worker {
     }
 }
 
-/// The end of what a process says before it dies, at most a few kilobytes.
+/// What a process says before it dies: the cause comes first, so the first few kilobytes are kept; the rest is read and dropped, so
+/// that the pipe never fills.
 async fn last_words(mut errors: tokio::process::ChildStderr) -> String {
     let mut kept = Vec::new();
     let mut chunk = [0; 1024];
     while let Ok(read @ 1..) = errors.read(&mut chunk).await {
-        kept.extend_from_slice(&chunk[..read]);
-        let surplus = kept.len().saturating_sub(4096);
-        kept.drain(..surplus);
+        if kept.len() < 8192 {
+            kept.extend_from_slice(&chunk[..read]);
+        }
     }
     String::from_utf8_lossy(&kept).into_owned()
-}
-
-fn kind(result: &JobResult) -> &'static str {
-    match result {
-        JobResult::Queried(_) => "rows",
-        JobResult::Rendered(_) => "an artifact",
-        JobResult::Mail(_) => "a mail",
-        JobResult::Page(_) => "a page",
-    }
 }
 
 /// The system's out-of-memory killer sends SIGKILL.

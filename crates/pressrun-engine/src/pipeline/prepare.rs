@@ -259,7 +259,7 @@ async fn make(
             (Format::Pdf, true) => preview(work, &producer, &report, request(Format::Png), dir).await,
             _ => None,
         };
-        let view = mail_view(work, shared, content, &picture, notes);
+        let view = mail_view(work, shared, content, picture.as_ref(), notes);
         let kpis = kpi_tiles(&report).map(|tile| MailKpi { tile }).collect();
         let job = MailJob { view, kpis, zone: content.clock.zone.clone() };
         let body = producer.executors().mail(job, work.context.config.render_deadline).await?;
@@ -293,7 +293,7 @@ async fn preview(
     }
 }
 
-fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, picture: &Option<String>, notes: Vec<String>) -> MailView {
+fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, picture: Option<&String>, notes: Vec<String>) -> MailView {
     let definition = shared.scene.definition;
     let zone = jiff::tz::TimeZone::get(&content.clock.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let when = work.run.scheduled_for.to_zoned_datetime(zone).strftime("%A, %-d %B %Y, %H:%M %Z").to_string();
@@ -303,7 +303,7 @@ fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, pictur
         link: shared.link.clone(),
         filters: if definition.options.show_filters { content.filter_lines() } else { Vec::new() },
         kpis: Vec::new(),
-        inline_image: picture.as_ref().map(|_| InlineImage {
+        inline_image: picture.map(|_| InlineImage {
             content_id: "dashboard".to_owned(),
             alt: format!("{}, as of {when}", shared.scene.document.name),
             width: 600,

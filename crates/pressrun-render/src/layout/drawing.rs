@@ -134,6 +134,7 @@ pub(super) struct Style {
     pub(super) color: Color,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the typesetter calls it")]
 fn layout(captured: &Packed<MetadataElem>, engine: &mut Engine, locator: Locator, styles: StyleChain, _: Region) -> SourceResult<Frame> {
     let Value::Bytes(bytes) = &captured.value else { return Ok(Frame::soft(Size::zero())) };
     let mut reader = Reader { bytes: bytes.as_slice(), locator: locator.split(), open: Vec::new() };
@@ -201,7 +202,7 @@ impl Reader<'_> {
                 let cells = (0..columns * rows).map(|_| Cell::new(Content::empty()));
                 let tracks = vec![Sizing::Auto; columns];
                 table.grid = Some(Arc::new(CellGrid::new(Axes::new(&tracks, &[]), Axes::new(&[], &[]), cells)));
-                self.open(engine, table.pack())
+                Some(self.open(engine, table.pack()))
             }
             CELL => {
                 let (column, row) = (self.count()?, self.count()?);
@@ -209,7 +210,7 @@ impl Reader<'_> {
                 if row == 0 {
                     cell = cell.with_kind(Smart::Custom(TableCellKind::Header(NonZeroU32::MIN, TableHeaderScope::Column)));
                 }
-                self.open(engine, cell.pack())
+                Some(self.open(engine, cell.pack()))
             }
             END_TABLE | END_CELL => {
                 let location = self.open.pop()?;
@@ -219,11 +220,11 @@ impl Reader<'_> {
         }
     }
 
-    fn open(&mut self, engine: &mut Engine, mut element: Content) -> Option<(Point, FrameItem)> {
+    fn open(&mut self, engine: &mut Engine, mut element: Content) -> (Point, FrameItem) {
         let location = self.locator.next_location(engine, 0, Span::detached());
         element.set_location(location);
         self.open.push(location);
-        Some((Point::zero(), FrameItem::Tag(Tag::Start(element, STRUCTURE))))
+        (Point::zero(), FrameItem::Tag(Tag::Start(element, STRUCTURE)))
     }
 
     fn text(&mut self, engine: &Engine, styles: StyleChain) -> Option<TextItem> {

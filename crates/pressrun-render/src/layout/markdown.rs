@@ -2,7 +2,7 @@
 //!
 //! No text becomes markup: tokens are filled in after parsing, HTML and images are dropped, links go to web and mail only.
 
-use pulldown_cmark::{Alignment, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream};
+use pulldown_cmark::{Alignment, CowStr, Event, HeadingLevel, Options, Parser, Tag, TextMergeStream};
 use typst::foundations::Value;
 
 use super::dict::{dict, list, text, texts};
@@ -41,7 +41,7 @@ pub(super) fn tree(source: &str, report: &Report) -> Value {
                 let kind = if stack.len() > DEPTH { Kind::Through } else { open(tag, report) };
                 stack.push(Open { kind, children: Vec::new() });
             }
-            Event::End(TagEnd::HtmlBlock) | Event::End(_) => {
+            Event::End(_) => {
                 if let Some(closed) = stack.pop()
                     && let Some(parent) = stack.last_mut()
                 {

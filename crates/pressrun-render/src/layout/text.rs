@@ -24,10 +24,9 @@ pub(super) struct Faces {
 }
 
 /// A glyph of one character.
-pub(super) struct Found<'a> {
+pub(super) struct Found {
     /// The font's place in the list of fonts.
     pub(super) font: usize,
-    pub(super) face: &'a FontInstance,
     pub(super) glyph: u16,
     /// Advance in ems.
     pub(super) advance: f64,
@@ -52,13 +51,13 @@ impl Faces {
     }
 
     /// The glyph of a character: Noto Sans in the weight, else the first other font that has it.
-    pub(super) fn find(&self, c: char, weight: Weight) -> Option<Found<'_>> {
+    pub(super) fn find(&self, c: char, weight: Weight) -> Option<Found> {
         let own = usize::from(weight == Weight::Bold);
         let others = (0..self.faces.len()).filter(|index| *index >= 4);
         std::iter::once(own).chain(others).find_map(|font| {
             let face = self.faces.get(font)?;
             let glyph = face.ttf().glyph_index(c)?.0;
-            Some(Found { font, face, glyph, advance: face.x_advance(glyph)?.get() })
+            Some(Found { font, glyph, advance: face.x_advance(glyph)?.get() })
         })
     }
 

@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// Only this tile.
     #[arg(long)]
     tile: Option<String>,
-    /// Filter value, such as region=US or region='["US","EU"]' or a filter object as JSON; repeatable.
+    /// Filter value, such as region=US or `region=["US","EU"]` or a filter object as JSON; repeatable.
     #[arg(long = "filter")]
     filters: Vec<String>,
     /// Address of the member whose rows are seen; nobody's attributes when absent.

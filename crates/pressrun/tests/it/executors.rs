@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::QueryTile;
 use pressrun_domain::chart::{Chart, Mark};
 use pressrun_query::{ConnectionSpec, EffectiveFilters, QueryClock, QueryErrorKind, QueryJob, QueryLimits, compile};
@@ -14,7 +15,7 @@ fn job(dir: &Path, sql: &str) -> QueryJob {
     let tile = QueryTile { sql: sql.to_owned(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) };
     let connection = ConnectionSpec::Files { folder: dir.to_owned(), tables: IndexMap::new() };
     let clock = QueryClock::new(START.parse().unwrap(), "UTC");
-    let compiled = compile(&tile, &EffectiveFilters::default(), &Default::default(), &clock, connection.dialect()).unwrap();
+    let compiled = compile(&tile, &EffectiveFilters::default(), &Identity::default(), &clock, connection.dialect()).unwrap();
     QueryJob { connection, compiled, limits: QueryLimits::default(), out: dir.join("out.arrow"), fingerprint: false }
 }
 

@@ -8,5 +8,6 @@ mod command_line;
 mod crash;
 mod deliveries;
 mod executors;
+mod sample;
 mod scheduling;
 mod world;

@@ -27,10 +27,10 @@ use pressrun_testkit::{FakeClock, HttpReceiver, SmtpScript, SmtpSink, instant};
 use tempfile::TempDir;
 
 /// When the tests begin: a Thursday.
-pub const START: &str = "2025-07-24T08:30:00Z";
+pub(crate) const START: &str = "2025-07-24T08:30:00Z";
 
 /// Blob Ross, admin and owner.
-pub const OWNER: &str = "0b10b001-5f6e-4f0c-9a35-0b7f3f1f2a11";
+pub(crate) const OWNER: &str = "0b10b001-5f6e-4f0c-9a35-0b7f3f1f2a11";
 
 const CONNECTIONS: &str = "
 connections:
@@ -95,24 +95,24 @@ const HOSTILE: [(&str, &str); 6] = [
 const SALES_CSV: &str = "day,region,amount\n2025-07-21,US,10\n2025-07-22,EU,20.5\n2025-07-23,US,30\n";
 
 /// Everything a run touches.
-pub struct World {
-    pub dir: TempDir,
-    pub clock: Arc<FakeClock>,
-    pub store: Arc<dyn Store>,
-    pub catalog: Arc<CatalogHandle>,
-    pub engine: Engine,
-    pub smtp: SmtpSink,
-    pub http: HttpReceiver,
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) catalog: Arc<CatalogHandle>,
+    pub(crate) engine: Engine,
+    pub(crate) smtp: SmtpSink,
+    pub(crate) http: HttpReceiver,
 }
 
 impl World {
     /// A world with default settings.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// A world whose settings are changed first.
-    pub async fn with(change: impl FnOnce(&mut EngineConfig)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut EngineConfig)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         write_catalog(&dir);
         let sealer = Sealer::new(vec![SealingKey::new(&[7; 32])]).unwrap();
@@ -129,29 +129,29 @@ impl World {
     }
 
     /// Another engine over the same rows and files, as after a restart or on another node.
-    pub fn another_engine(&self, carrier: Arc<dyn Carrier>) -> Engine {
+    pub(crate) fn another_engine(&self, carrier: Arc<dyn Carrier>) -> Engine {
         let mut config = EngineConfig::new("http://reports.example");
         config.mail_preview = false;
         engine(&self.dir, &self.store, &self.clock, carrier, config).0
     }
 
     /// Carriers to this world's sinks.
-    pub fn carriers(&self) -> Arc<dyn Carrier> {
+    pub(crate) fn carriers(&self) -> Arc<dyn Carrier> {
         Arc::new(carriers(&self.smtp, &self.http))
     }
 
     /// Replaces a data file.
-    pub fn write_data(&self, name: &str, text: &str) {
+    pub(crate) fn write_data(&self, name: &str, text: &str) {
         std::fs::write(self.dir.path().join("catalog/data").join(name), text).unwrap();
     }
 
     /// A webhook schedule daily at nine.
-    pub fn webhook(&self, format: Format) -> Definition {
+    pub(crate) fn webhook(&self, format: Format) -> Definition {
         definition(Destination::Webhook(WebhookSettings { url: self.http.url("/hook"), secrets: Vec::new() }), format)
     }
 
     /// An e-mail schedule daily at nine to these addresses.
-    pub fn email(&self, format: Format, recipients: &[&str]) -> Definition {
+    pub(crate) fn email(&self, format: Format, recipients: &[&str]) -> Definition {
         let recipients = recipients.iter().map(|address| Recipient {
             id: RecipientId::generate(),
             email: address.parse().unwrap(),
@@ -174,7 +174,7 @@ impl World {
     }
 
     /// Saves a schedule whose next instant is nine o'clock.
-    pub async fn save(&self, definition: Definition) -> ScheduleId {
+    pub(crate) async fn save(&self, definition: Definition) -> ScheduleId {
         let now = self.clock.now();
         let cron: pressrun_cron::CronExpression = definition.cron.parse().unwrap();
         let zone = pressrun_cron::zone(&definition.timezone).unwrap();
@@ -195,13 +195,13 @@ impl World {
     }
 
     /// Queues a manual run of a saved schedule.
-    pub async fn trigger(&self, schedule: ScheduleId) -> RunId {
+    pub(crate) async fn trigger(&self, schedule: ScheduleId) -> RunId {
         let definition = self.store.schedule(schedule).await.unwrap().unwrap().definition;
         self.enqueue(schedule, definition, RunKind::Manual).await
     }
 
     /// Queues a run.
-    pub async fn enqueue(&self, schedule_id: ScheduleId, definition: Definition, kind: RunKind) -> RunId {
+    pub(crate) async fn enqueue(&self, schedule_id: ScheduleId, definition: Definition, kind: RunKind) -> RunId {
         let now = self.clock.now();
         let run = Run {
             id: RunId::generate(),
@@ -222,21 +222,21 @@ impl World {
     }
 
     /// Goes to the instant, plans and works until nothing is available.
-    pub async fn go_to(&self, at: &str) {
+    pub(crate) async fn go_to(&self, at: &str) {
         self.clock.set(instant(at));
         self.engine.tick().await.unwrap();
         self.engine.drain().await.unwrap();
     }
 
     /// Lets time pass, plans and works until nothing is available.
-    pub async fn pass(&self, by: SignedDuration) {
+    pub(crate) async fn pass(&self, by: SignedDuration) {
         self.clock.advance(by);
         self.engine.tick().await.unwrap();
         self.engine.drain().await.unwrap();
     }
 
     /// Works through one definition at once and returns its run with its pieces.
-    pub async fn run_now(&self, definition: Definition) -> (Run, Vec<Delivery>) {
+    pub(crate) async fn run_now(&self, definition: Definition) -> (Run, Vec<Delivery>) {
         let schedule = self.save(definition).await;
         let run = self.trigger(schedule).await;
         self.engine.drain().await.unwrap();
@@ -244,12 +244,12 @@ impl World {
     }
 
     /// A run with its pieces.
-    pub async fn run(&self, id: RunId) -> (Run, Vec<Delivery>) {
+    pub(crate) async fn run(&self, id: RunId) -> (Run, Vec<Delivery>) {
         (self.store.run(id).await.unwrap().unwrap(), self.store.deliveries(id).await.unwrap())
     }
 
     /// Every run of a schedule, oldest first.
-    pub async fn runs(&self, schedule: ScheduleId) -> Vec<Run> {
+    pub(crate) async fn runs(&self, schedule: ScheduleId) -> Vec<Run> {
         let mut rows = self.store.list_runs(Some(schedule), 1, 100).await.unwrap().rows;
         rows.reverse();
         rows
@@ -257,7 +257,7 @@ impl World {
 }
 
 /// The status and reason of an ended run.
-pub fn ended(run: &Run) -> (RunStatus, Option<&str>) {
+pub(crate) fn ended(run: &Run) -> (RunStatus, Option<&str>) {
     match &run.state {
         RunState::Ended { status, reason, .. } => (*status, reason.as_deref()),
         other => panic!("the run has not ended: {other:?}; {:?}", run.record),
@@ -265,7 +265,7 @@ pub fn ended(run: &Run) -> (RunStatus, Option<&str>) {
 }
 
 /// Makes a definition an alert on a tile.
-pub fn watching(mut definition: Definition, kind: ConditionKind, tile: &str) -> Definition {
+pub(crate) fn watching(mut definition: Definition, kind: ConditionKind, tile: &str) -> Definition {
     definition.condition = Some(Condition { kind, tile: tile.into() });
     definition
 }
@@ -348,7 +348,7 @@ fn engine(
 }
 
 /// Executor processes of the program under test, with 1 GiB each.
-pub fn executors(temp_dir: PathBuf) -> ExecutorPool {
+pub(crate) fn executors(temp_dir: PathBuf) -> ExecutorPool {
     let program = env!("CARGO_BIN_EXE_pressrun").to_owned();
     let folder = temp_dir.display().to_string();
     let command =
@@ -360,6 +360,6 @@ pub fn executors(temp_dir: PathBuf) -> ExecutorPool {
 }
 
 /// Whether an instant lies in a text form in a list of runs.
-pub fn at(run: &Run) -> Timestamp {
+pub(crate) fn at(run: &Run) -> Timestamp {
     run.scheduled_for
 }

@@ -85,7 +85,7 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let url = format!("http://{address}");
     let server = tokio::spawn(app.serve(listener, Role::All, stop.clone()));
 
-    let demo = Demo::new(&url, token.clone(), store);
+    let demo = Demo::new(&url, token.clone(), store, data.join("mail"));
     let progress = show::progress(None, "creating schedules");
     let created = demo.create(&receiver.url(), sftp.as_ref()).await;
     let outcomes = match created {

@@ -1,5 +1,6 @@
 //! The demo's schedules, made and triggered through its own HTTP API.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,12 +78,13 @@ pub(crate) struct Demo {
     token: Secret,
     http: reqwest::Client,
     store: Arc<dyn Store>,
+    mail: PathBuf,
 }
 
 impl Demo {
-    /// A client of the server at `url`.
-    pub(crate) fn new(url: &str, token: Secret, store: Arc<dyn Store>) -> Self {
-        Self { url: url.to_owned(), token, http: reqwest::Client::new(), store }
+    /// A client of the server at `url`, whose mail is written to `mail`.
+    pub(crate) fn new(url: &str, token: Secret, store: Arc<dyn Store>, mail: PathBuf) -> Self {
+        Self { url: url.to_owned(), token, http: reqwest::Client::new(), store, mail }
     }
 
     /// Creates the schedules that are not there yet.
@@ -140,7 +142,7 @@ impl Demo {
         for _ in 0..1200 {
             let runs = self.store.list_runs(Some(schedule), 1, 1).await?;
             if let Some(Run { id, state: RunState::Ended { status, reason, .. }, record, .. }) = runs.rows.first() {
-                let mut lines: Vec<_> = self.store.deliveries(*id).await?.iter().map(line).collect();
+                let mut lines: Vec<_> = self.store.deliveries(*id).await?.iter().map(|delivery| line(delivery, &self.mail)).collect();
                 lines.extend(reason.clone());
                 lines.extend(record.error.clone());
                 return Ok((Some(status.as_str().to_owned()), lines));
@@ -211,14 +213,18 @@ fn bodies(receiver: &str) -> Vec<Value> {
     ]
 }
 
-fn line(delivery: &Delivery) -> String {
+fn line(delivery: &Delivery, mail: &Path) -> String {
     match &delivery.state {
         DeliveryState::Accepted { .. } => {
             let receipt = delivery.attempts.iter().rev().find_map(|attempt| match &attempt.outcome {
                 Some(AttemptOutcome::Accepted { receipt }) => Some(receipt.as_str()),
                 _ => None,
             });
-            format!("delivered {} → {}", delivery.target, receipt.unwrap_or("accepted"))
+            let place = match receipt.and_then(|receipt| receipt.strip_prefix("written to ")) {
+                Some(file) => mail.join(file).display().to_string(),
+                None => receipt.unwrap_or("accepted").to_owned(),
+            };
+            format!("delivered {} → {place}", delivery.target)
         }
         DeliveryState::Failed { reason, .. } => format!("failed    {} → {reason}", delivery.target),
         DeliveryState::Skipped { reason } => format!("skipped   {} → {reason}", delivery.target),
