@@ -299,6 +299,15 @@ async fn last_words(mut errors: tokio::process::ChildStderr) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
+fn kind(result: &JobResult) -> &'static str {
+    match result {
+        JobResult::Queried(_) => "rows",
+        JobResult::Rendered(_) => "an artifact",
+        JobResult::Mail(_) => "a mail",
+        JobResult::Page(_) => "a page",
+    }
+}
+
 /// The system's out-of-memory killer sends SIGKILL.
 #[cfg(unix)]
 fn was_killed(status: ExitStatus) -> bool {
