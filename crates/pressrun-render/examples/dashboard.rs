@@ -44,13 +44,13 @@ fn main() {
         (
             "a3-landscape",
             with(&|job| {
-                (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A3), Some(PaperOrientation::Landscape))
+                (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A3), Some(PaperOrientation::Landscape));
             }),
         ),
         (
             "a4-landscape",
             with(&|job| {
-                (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A4), Some(PaperOrientation::Landscape))
+                (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A4), Some(PaperOrientation::Landscape));
             }),
         ),
         ("fit-page", with(&|job| job.options.paper_format = Some(PaperFormat::FitPage))),

@@ -132,7 +132,9 @@ impl Artifact {
 
 impl Drop for Artifact {
     fn drop(&mut self) {
-        if !self.finished {
+        // A device or a pipe is not ours to remove.
+        let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_file() || metadata.is_symlink());
+        if !self.finished && ours {
             // Nothing better can be done here: the error that led here is already on its way.
             let _ = std::fs::remove_file(&self.path);
         }
@@ -151,4 +153,40 @@ pub fn media_type(format: Format) -> Option<(&'static str, &'static str)> {
         Format::Xlsx => Kind::Xlsx,
     };
     Some((kind.media_type(), kind.extension()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_named_and_the_partial_file_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let mut artifact = Artifact::create(&path).unwrap();
+        let error = artifact.write(&vec![b'x'; 1 << 20]).unwrap_err();
+        assert_eq!(error, RenderError::DiskFull { folder: folder.path().display().to_string() });
+        assert_eq!(error.reason(), "diskFull");
+        drop(artifact);
+        assert!(std::fs::symlink_metadata(&path).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_is_hashed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let mut artifact = Artifact::create(&path).unwrap();
+        artifact.write(b"abc").unwrap();
+        let said = artifact.finish(Written { kind: Kind::Csv, pages: 0, warnings: Vec::new() }).unwrap();
+        assert_eq!((said.bytes, said.sha256.as_str()), (3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+        assert_eq!((said.media_type.as_str(), said.extension.as_str()), ("text/csv", "csv"));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = Artifact::create(Path::new("/nowhere/at/all")).err().unwrap();
+        assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
+    }
 }

@@ -7,7 +7,7 @@ use pressrun_domain::output::Format;
 use crate::artifact::{Artifact, Rendered};
 use crate::error::RenderError;
 use crate::report::RenderJob;
-use crate::{csv, json, layout, xlsx};
+use crate::{csv, format, json, layout, xlsx};
 
 /// Writes the artifact of `job` to `out` and says what it wrote. Equal jobs give equal bytes (V9).
 ///
@@ -33,13 +33,5 @@ pub(crate) fn cut_warning(title: &str, limit: u64) -> String {
 
 /// `1234567` as `1,234,567`.
 pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    format::grouped(usize::try_from(number).unwrap_or(usize::MAX))
 }

@@ -31,8 +31,8 @@ enum Kind {
     Dropped,
 }
 
-/// The tree of a text tile.
-pub(super) fn tree(source: &str, report: &Report) -> Value {
+/// The blocks of a text tile, each a tree.
+pub(super) fn blocks(source: &str, report: &Report) -> Vec<Value> {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let mut stack = vec![Open { kind: Kind::Node("root"), children: Vec::new() }];
     for event in TextMergeStream::new(Parser::new_ext(source, options)) {
@@ -65,7 +65,7 @@ pub(super) fn tree(source: &str, report: &Report) -> Value {
             | Event::TaskListMarker(_) => {}
         }
     }
-    list(stack.into_iter().next().map(|root| root.children).unwrap_or_default())
+    stack.into_iter().next().map(|root| root.children).unwrap_or_default()
 }
 
 fn push(stack: &mut [Open], value: Value) {

@@ -7,6 +7,7 @@ use typst::foundations::{Dict, Value};
 
 use super::dict::{color, dict, list, optional, points, text, texts};
 use super::flow::{self, Block, GAP, ROW};
+use super::text::Weight;
 use super::tile::{Body, Prepared};
 use super::{Context, markdown, world};
 use crate::error::RenderError;
@@ -23,6 +24,13 @@ const TOP_AGAIN: f64 = 46.0;
 const BOTTOM: f64 = 46.0;
 /// Between header and body.
 const BELOW_HEADER: f64 = 14.0;
+
+/// Room for the small texts at head and foot.
+const RUNNING: f64 = 300.0;
+
+/// Between the blocks of a text tile, and above the first; as in the template.
+const PROSE_GAP: f64 = 11.0;
+const PROSE_TOP: f64 = 7.0;
 
 /// Width of sheets that are sized to their content.
 const FREE_WIDTH: f64 = 840.0;
@@ -107,7 +115,11 @@ fn base(context: &Context<'_>, mode: &str, content: Value) -> Dict {
         ("title", text(title(context.job))),
         ("language", text(language(&report.language))),
         ("as_of", text(as_of(context.job))),
-        ("imprint", optional(context.job.imprint.as_deref())),
+        ("running", text(context.faces.ellipsize(&title(context.job), 7.5, Weight::Bold, RUNNING))),
+        (
+            "imprint",
+            optional(context.job.imprint.as_deref().map(|imprint| context.faces.ellipsize(imprint, 7.0, Weight::Regular, RUNNING))),
+        ),
         (
             "theme",
             Value::Dict(dict([
@@ -144,20 +156,25 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
         let place = if stacked { (0.0, width) } else { (x * column, across * column - GAP) };
         prepared.push(Prepared::new(tile, place, context)?);
     }
-    let heights = measure(context, &header, width, &prepared)?;
+    let mut set = vec![(width, header.clone())];
+    let proses = || prepared.iter().filter_map(|tile| if let Body::Prose(blocks) = &tile.body { Some((tile.width, blocks)) } else { None });
+    set.extend(proses().map(|(width, blocks)| (width, prose(blocks))));
+    let heights = measure(context, set)?;
     let header_height = heights.first().copied().unwrap_or(0.0);
-    let mut measured = heights.into_iter().skip(1);
     let top_of_header = TOP.min(paper.margin);
     let first_top = top_of_header + if header_height > 0.0 { header_height + BELOW_HEADER } else { 0.0 };
     let capacity =
         |sheet: usize| paper.height.map_or(f64::INFINITY, |height| height - BOTTOM - if sheet == 0 { first_top } else { TOP_AGAIN });
 
+    let parts = parts(context, proses(), &heights[1.min(heights.len())..], capacity(1))?;
+    let mut measured = heights.into_iter().skip(1).zip(parts);
+
     let mut y = 0;
     let blocks: Vec<Block> = prepared
         .iter()
         .map(|tile| {
-            let needs = if matches!(tile.body, Body::Prose(_)) { measured.next().unwrap_or(0.0) } else { 0.0 };
-            let mut block = tile.block(needs, context);
+            let (needs, parts) = if matches!(tile.body, Body::Prose(_)) { measured.next().unwrap_or_default() } else { (0.0, None) };
+            let mut block = tile.block(needs, parts, context);
             if alone {
                 block.y = 0;
                 block.h = 1;
@@ -165,9 +182,6 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
             } else if stacked {
                 block.y = y;
                 y += block.h;
-            }
-            if matches!(tile.body, Body::Prose(_)) && paper.height.is_none() {
-                block.needs = block.needs.max(needs);
             }
             block
         })
@@ -204,17 +218,35 @@ fn alone_height(tile: &Prepared<'_>, room: f64) -> f64 {
     }
 }
 
-/// Heights of the header and of each text tile, set alone.
-fn measure(context: &Context<'_>, header: &Dict, width: f64, tiles: &[Prepared<'_>]) -> Result<Vec<f64>, RenderError> {
-    let mut blocks = vec![Value::Dict(dict([("w", points(width)), ("item", Value::Dict(header.clone()))]))];
-    for tile in tiles {
-        if let Body::Prose(tree) = &tile.body {
-            let item = dict([("kind", text("prose")), ("value", tree.clone())]);
-            blocks.push(Value::Dict(dict([("w", points(tile.width)), ("item", Value::Dict(item))])));
-        }
-    }
-    let document = world::compile(base(context, "measure", list(blocks)), &context.fonts, context.job.report.as_of)?;
+/// Heights of things set alone, each in its width.
+fn measure(context: &Context<'_>, set: Vec<(f64, Dict)>) -> Result<Vec<f64>, RenderError> {
+    let entries = set.into_iter().map(|(width, item)| Value::Dict(dict([("w", points(width)), ("item", Value::Dict(item))])));
+    let document = world::compile(base(context, "measure", list(entries)), &context.fonts, context.job.report.as_of)?;
     Ok(document.pages().iter().map(|page| page.frame.height().to_pt()).collect())
+}
+
+/// For each text tile that is taller than a sheet, the heights of its blocks: it goes on between them (V5).
+fn parts<'a>(
+    context: &Context<'_>,
+    tiles: impl Iterator<Item = (f64, &'a Vec<Value>)>,
+    heights: &[f64],
+    room: f64,
+) -> Result<Vec<Option<Vec<f64>>>, RenderError> {
+    tiles
+        .zip(heights)
+        .map(|((width, blocks), height)| {
+            if *height <= room {
+                return Ok(None);
+            }
+            let set = blocks.iter().map(|block| (width, prose(std::slice::from_ref(block)))).collect();
+            let heights = measure(context, set)?;
+            Ok(Some(heights.into_iter().map(|height| height - PROSE_TOP + PROSE_GAP).collect()))
+        })
+        .collect()
+}
+
+fn prose(blocks: &[Value]) -> Dict {
+    dict([("kind", text("prose")), ("value", list(blocks.iter().cloned()))])
 }
 
 /// Title, instant, filters, link and notes on the first page; its name on the others.

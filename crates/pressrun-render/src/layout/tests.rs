@@ -263,6 +263,31 @@ fn v12_markdown_is_text_and_loads_nothing() {
 }
 
 #[test]
+fn v5_a_text_taller_than_a_sheet_goes_on_between_its_paragraphs() {
+    let source: Vec<String> = (0..120).map(|index| format!("Paragraph {index} with some words.")).collect();
+    let seen =
+        see(&job(Format::Pdf, vec![at(tile("n", "", TileContent::Markdown(source.join("\n\n"))), 0, 0, 24, 4), at(bars(), 0, 4, 24, 6)]));
+    assert!(seen.pages >= 3, "{}", seen.pages);
+    if poppler() {
+        for index in 0..120 {
+            assert!(seen.text.contains(&format!("Paragraph {index} ")), "{index}: {}", seen.text);
+        }
+        assert!(seen.text.rfind("Revenue by region") > seen.text.rfind("Paragraph 119"));
+    }
+}
+
+#[test]
+fn long_names_stay_in_their_place() {
+    let long = "A name that never ends and goes on and on ".repeat(12);
+    let mut job = job(Format::Pdf, (0..3).map(|row| at(table("1", &long, vec![numbers(9)]), 0, row * 12, 12, 12)).collect());
+    job.report.title.clone_from(&long);
+    job.imprint = Some(long.clone());
+    job.report.filters[0].value.clone_from(&long);
+    let seen = see(&job);
+    assert!(seen.pages >= 2);
+}
+
+#[test]
 fn v13_no_rows_and_a_failed_tile_leave_the_rest_standing() {
     let tiles = vec![
         at(table("1", "Empty table", vec![numbers(0)]), 0, 0, 12, 5),

@@ -43,9 +43,13 @@ const REACH: f64 = 5.0;
 /// What a tile shows, read and measured.
 pub(super) enum Body {
     Chart(Box<Taken>),
-    Table { table: Box<Table>, expanded: bool },
+    Table {
+        table: Box<Table>,
+        expanded: bool,
+    },
     NoResults,
-    Prose(Value),
+    /// The blocks of a text tile.
+    Prose(Vec<Value>),
     Failed(String),
 }
 
@@ -75,7 +79,7 @@ impl<'a> Prepared<'a> {
                 tile.subtitle.as_deref().map(|subtitle| lines(faces, subtitle, SUBTITLE, Weight::Regular, room, 2)).unwrap_or_default();
         }
         this.body = match &tile.content {
-            TileContent::Markdown(source) => Body::Prose(markdown::tree(source, &context.job.report)),
+            TileContent::Markdown(source) => Body::Prose(markdown::blocks(source, &context.job.report)),
             TileContent::Failed { message } => Body::Failed(message.clone()),
             TileContent::Data(data) if data.chart.mark == Mark::Table => {
                 // What is left for rows and two lines of notes.
@@ -111,8 +115,9 @@ impl<'a> Prepared<'a> {
         if self.framed { PAD_BOTTOM } else { 0.0 }
     }
 
-    /// What the placing has to know; `needs` is the measured height of text tiles.
-    pub(super) fn block(&self, needs: f64, context: &Context<'_>) -> Block {
+    /// What the placing has to know; `needs` is the measured height of a text tile, `parts` those of its blocks when it is taller
+    /// than a sheet.
+    pub(super) fn block(&self, needs: f64, parts: Option<Vec<f64>>, context: &Context<'_>) -> Block {
         let at = self.tile.at;
         let split = match &self.body {
             Body::Table { table, expanded: true } => {
@@ -124,7 +129,7 @@ impl<'a> Prepared<'a> {
                     rows: table.row_heights(),
                 })
             }
-            _ => None,
+            _ => parts.map(|rows| Split { first: 0.0, again: 0.0, last: 0.0, rows }),
         };
         Block { y: at.y, h: at.h.max(1), needs, split }
     }
@@ -163,7 +168,11 @@ impl<'a> Prepared<'a> {
         match (&self.body, &self.tile.content) {
             (Body::Table { table, expanded }, _) => self.table_parts(table, *expanded, piece.rows.clone(), (top, height), context),
             (Body::Chart(taken), TileContent::Data(data)) => self.chart_parts(taken, data, (top, height), context),
-            (Body::Prose(tree), _) => (body("prose", top, self.inner_width(), height, tree.clone()), Vec::new()),
+            (Body::Prose(blocks), _) => {
+                let rows = piece.rows.clone().unwrap_or(0..blocks.len());
+                let shown = blocks.get(rows).unwrap_or_default();
+                (body("prose", top, self.inner_width(), height, list(shown.iter().cloned())), Vec::new())
+            }
             (Body::Failed(message), _) => {
                 let room = self.inner_width() - 2.0 * PAD;
                 let most = ((height - 34.0) / 10.5).floor().max(1.0) as usize;
