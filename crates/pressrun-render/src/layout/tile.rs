@@ -33,8 +33,7 @@ const ABOVE_NOTES: f64 = 5.0;
 /// The line that says what goes on, above the continued part of a table.
 const CONTINUED: f64 = 14.0;
 
-/// The lowest row of a table, in points, and the most of them on a sheet.
-const LEAST_ROW: f64 = 13.0;
+/// The most rows of a table on a sheet.
 const SHEET_ROWS: u64 = 100;
 
 /// How far tables reach into the padding of a card, so that their text stands under the title.
@@ -267,19 +266,20 @@ impl<'a> Prepared<'a> {
 fn table(tile: &TileView, data: &TileData, (width, height): (f64, f64), context: &mut Context<'_>) -> Result<Body, RenderError> {
     let expanded = context.job.options.expand_tables_to_show_all_rows;
     let limits = context.job.limits;
-    // Rows that the tile does not show would only widen its columns, so what fits is read again alone.
-    let holds = if context.job.single_tile { SHEET_ROWS } else { (f64::from(tile.at.h) * ROW / LEAST_ROW).ceil() as u64 + 1 };
+    // Rows that the tile does not show would only widen its columns, so no more are read than fit.
+    let holds = if context.job.single_tile { SHEET_ROWS } else { Table::most_rows(height, Table::SIZE) };
     let limit = limits.table_rows.min(if expanded { limits.expanded_rows } else { holds });
     let read = |limit: u64| Table::read(&context.job.report, tile, data, (width, limit), &context.faces, &context.theme);
     let Some(mut table) = read(limit)? else {
         return Ok(Body::NoResults);
     };
     if !expanded && !context.job.single_tile {
-        let fitting = table.fit(height);
-        if fitting < table.len()
-            && let Some(narrower) = read(fitting as u64)?
+        // Narrow tiles have smaller letters, so that more rows fit.
+        let more = Table::most_rows(height, table.size());
+        if more > holds
+            && let Some(longer) = read(more)?
         {
-            table = narrower;
+            table = longer;
         }
     }
     if expanded && let Some(note) = table.shown_note(table.len()) {

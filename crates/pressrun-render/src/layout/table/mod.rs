@@ -29,6 +29,10 @@ const MOST_CHARACTERS: usize = 600;
 /// Space left and right of a cell's text, in points.
 const PAD: f64 = 5.0;
 
+/// Height of a line, in sizes of its text, and what a row has besides its lines, in points.
+const LINE: f64 = 1.32;
+const ROW_SPACE: f64 = 5.4;
+
 /// Rows of a tile, laid out for one width.
 pub(super) struct Table {
     width: f64,
@@ -156,9 +160,22 @@ impl Table {
         self.rows.len()
     }
 
+    /// The wanted size of text, in points.
+    pub(super) const SIZE: f64 = widths::SIZES[0];
+
+    pub(super) fn size(&self) -> f64 {
+        self.size
+    }
+
+    /// The most rows of one line that stand in `height` points under a head of one line.
+    pub(super) fn most_rows(height: f64, size: f64) -> u64 {
+        let head = widths::header_size(size) * 1.3 + 7.0;
+        ((height - head) / (size * LINE + ROW_SPACE)).max(1.0) as u64
+    }
+
     /// Height of a row's line.
     fn line(&self) -> f64 {
-        self.size * 1.32
+        self.size * LINE
     }
 
     pub(super) fn head_height(&self) -> f64 {
@@ -170,7 +187,7 @@ impl Table {
     }
 
     fn row_height(&self, row: &Row) -> f64 {
-        row.lines as f64 * self.line() + 5.4
+        row.lines as f64 * self.line() + ROW_SPACE
     }
 
     pub(super) fn row_heights(&self) -> Vec<f64> {

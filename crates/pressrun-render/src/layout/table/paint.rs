@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::drawing::{Drawing, Style};
 use super::super::text::{Faces, Weight};
 use super::widths::header_size;
-use super::{CellText, Overlay, PAD, Row, Shown, Table};
+use super::{CellText, Overlay, PAD, ROW_SPACE, Row, Shown, Table};
 use crate::chart::{Color, Shades, Theme};
 use crate::format::Alignment;
 
@@ -85,7 +85,7 @@ impl Table {
     ) {
         for (place, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
             drawing.start_cell(place, told);
-            let color = shade(drawing, column, index, (y, height, self.line() + 5.4), theme);
+            let color = shade(drawing, column, index, (y, height, self.line() + ROW_SPACE), theme);
             let style = Style { size: self.size, weight: Weight::Regular, color };
             let baseline = |line: usize| y + 2.7 + self.size * 1.02 + line as f64 * self.line();
             match cell {
@@ -99,7 +99,7 @@ impl Table {
                     x: column.x + PAD,
                     y: y + 2.7,
                     width: column.width - 2.0 * PAD,
-                    height: height - 5.4,
+                    height: height - ROW_SPACE,
                     size: self.size,
                     text: text.clone(),
                     alignment: column.alignment,

@@ -5,7 +5,7 @@ use super::PAD;
 use crate::format::Alignment;
 
 /// Sizes of text, from the wanted to the smallest, in points.
-const SIZES: [f64; 4] = [8.0, 7.5, 7.0, 6.4];
+pub(super) const SIZES: [f64; 4] = [8.0, 7.5, 7.0, 6.4];
 
 /// The narrowest column of text, in ems.
 const NARROWEST: f64 = 7.0;
