@@ -71,6 +71,9 @@ pub(crate) struct Arguments {
     /// Values in their display format (csv, json, xlsx).
     #[arg(long)]
     formatted: bool,
+    /// Folder with more fonts, such as for Chinese, Japanese or Korean; repeatable.
+    #[arg(long = "fonts")]
+    fonts: Vec<PathBuf>,
     /// File to write; named after the document when absent.
     #[arg(short = 'o', long = "output")]
     output: Option<PathBuf>,
@@ -126,6 +129,7 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let mut settings = Settings::default();
     settings.spool.path = temp.path().join("spool");
+    settings.render.fonts.clone_from(&arguments.fonts);
     let spool = Spool::open(&settings.spool.path)?;
     let producer = Producer::new(executors(&settings)?, Arc::new(engine_config(&settings)));
     let work = spool.work_dir("render")?;
