@@ -54,8 +54,6 @@ fn test(checks: bool) -> anyhow::Result<()> {
     if checks {
         check()?;
     }
-    // Tests of the engine and the binary start executor processes: they are the program itself.
-    cargo(&["build", "--package", "pressrun"])?;
     cargo(&["test", "--workspace", "--doc", "--quiet"])?;
     if machine::has("cargo-nextest") {
         return cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail", "--final-status-level", "fail"]);
