@@ -1,7 +1,7 @@
 //! Artifacts by the hash of their bytes, and half-made files.
 //!
 //! `artifacts/ab/abcdef…` holds finished bytes under their SHA-256; equal bytes are one file. `work/<run>-<fence>/` holds what one claim
-//! of a run makes on the way; it goes when the claim ends, and what a crash left goes at the next start.
+//! of a run makes on the way; it goes when the claim ends, and what a crash left goes at a start a day later.
 
 use std::collections::HashSet;
 use std::io;
@@ -30,13 +30,13 @@ impl WorkDir {
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
-        // What cannot be removed now is removed at the next start.
+        // What cannot be removed now is removed at a later start.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
 impl Spool {
-    /// Opens the folder, and removes what a crash left half-made.
+    /// Opens the folder, and removes what a crash left half-made. Other processes may be at work in it: theirs is younger than a day.
     ///
     /// # Errors
     /// It cannot be created or written.
@@ -44,10 +44,13 @@ impl Spool {
         let root = root.into();
         std::fs::create_dir_all(root.join("artifacts"))?;
         let work = root.join("work");
-        if work.exists() {
-            std::fs::remove_dir_all(&work)?;
-        }
         std::fs::create_dir_all(&work)?;
+        for folder in std::fs::read_dir(&work)? {
+            let folder = folder?;
+            if is_older(&folder, SWEEP_AFTER) {
+                std::fs::remove_dir_all(folder.path())?;
+            }
+        }
         Ok(Self { root })
     }
 
@@ -94,10 +97,6 @@ impl Spool {
     }
 
     fn sweep_older(&self, live: &HashSet<String>, age: std::time::Duration) -> io::Result<u64> {
-        let is_old = |file: &std::fs::DirEntry| {
-            let modified = file.metadata().and_then(|metadata| metadata.modified());
-            modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
-        };
         let mut removed = 0;
         for folder in std::fs::read_dir(self.root.join("artifacts"))? {
             let folder = folder?.path();
@@ -106,7 +105,7 @@ impl Spool {
             }
             for file in std::fs::read_dir(folder)? {
                 let file = file?;
-                let dead = !live.contains(file.file_name().to_string_lossy().as_ref()) && is_old(&file);
+                let dead = !live.contains(file.file_name().to_string_lossy().as_ref()) && is_older(&file, age);
                 if dead && std::fs::remove_file(file.path()).is_ok() {
                     removed += 1;
                 }
@@ -120,9 +119,24 @@ impl Spool {
     }
 }
 
+/// Whether a file or folder was last changed at least `age` ago.
+fn is_older(entry: &std::fs::DirEntry, age: std::time::Duration) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn i1_a_second_process_leaves_the_work_of_the_first_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let work = Spool::open(dir.path()).expect("opens").work_dir("run-1").expect("creates");
+        std::fs::write(work.file("rows.arrow"), b"rows").expect("writes");
+        Spool::open(dir.path()).expect("opens again");
+        assert!(work.file("rows.arrow").exists());
+    }
 
     #[test]
     fn l2_a_half_made_file_is_never_found_and_a_finished_one_always() {

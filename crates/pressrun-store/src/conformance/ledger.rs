@@ -258,10 +258,11 @@ pub async fn the_spool_keeps_what_a_kept_run_names<S: Store>(store: &S) {
     store.save_record(&run.lease, &record).await.unwrap();
     let mut piece = sample::piece(run.run.id, "blob@myorg.co");
     piece.message.inline_png = Some("cc33".into());
+    piece.message.html_artifact = Some("dd44".to_owned());
     store.promise(&run.lease, &[piece]).await.unwrap();
-    assert_eq!(store.live_artifacts(sample::after(9999)).await.unwrap(), ["aa11", "bb22", "cc33"], "it is under way");
+    assert_eq!(store.live_artifacts(sample::after(9999)).await.unwrap(), ["aa11", "bb22", "cc33", "dd44"], "it is under way");
     store.finish(&run.lease, &RunEnd { record, ..sample::end(RunStatus::Complete) }, sample::after(5)).await.unwrap();
-    assert_eq!(store.live_artifacts(sample::after(4)).await.unwrap().len(), 3);
+    assert_eq!(store.live_artifacts(sample::after(4)).await.unwrap().len(), 4);
     assert!(store.live_artifacts(sample::after(5)).await.unwrap().is_empty());
     let again = run_again(store, &schedule).await;
     store.promise(&again.lease, &[sample::piece(again.run.id, "blob@myorg.co")]).await.unwrap();
