@@ -9,6 +9,7 @@
 pub mod audience;
 mod judge;
 mod message;
+mod notice;
 mod prepare;
 mod send;
 
@@ -144,12 +145,12 @@ impl Work<'_> {
             return Ok(Step::Wait(at));
         }
         let failed_before = self.record.degraded || self.record.tiles.iter().any(|tile| tile.error.is_some());
-        let pieces = owed.iter().filter(|delivery| !send::is_notice(delivery)).map(|delivery| &delivery.state);
+        let pieces = owed.iter().filter(|delivery| !notice::is_notice(delivery)).map(|delivery| &delivery.state);
         let status = pressrun_domain::delivery::verdict(pieces, failed_before).unwrap_or(RunStatus::Error);
         let accepted = matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered);
         let reason = (!accepted).then(|| send::first_failure(&owed));
         if status.is_failure() {
-            send::notify_owner(self, status, reason.as_deref()).await?;
+            notice::notify_owner(self, status, reason.as_deref()).await?;
         }
         Ok(Step::End(Box::new(self.end(status, reason, accepted))))
     }
@@ -159,7 +160,7 @@ impl Work<'_> {
         self.record.error = stop.error.or(self.record.error.take());
         let by_a_person = stop.reason == "cancelled";
         if stop.status.is_failure() && !by_a_person {
-            match send::notify_owner(self, stop.status, Some(&stop.reason)).await {
+            match notice::notify_owner(self, stop.status, Some(&stop.reason)).await {
                 Ok(()) => {}
                 Err(Halt::Store(error)) => return Err(error),
                 Err(Halt::Stop(_)) => self.record.warn("ownerNotNotified"),

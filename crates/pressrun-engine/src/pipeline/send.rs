@@ -4,23 +4,14 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use pressrun_deliver::{Delivered, Parcel, ParcelFile};
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Message, Outcome};
-use pressrun_domain::destination::{Destination, EmailSettings};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
+use pressrun_domain::destination::Destination;
 use pressrun_domain::retry::Next;
-use pressrun_domain::run::{RunKind, RunStatus};
 use pressrun_store::StoreError;
 
 use super::message::UNSUBSCRIBE_PLACEHOLDER;
-use super::prepare::delivery_id;
+use super::notice::{NOTICE, is_notice};
 use super::{Context, Halt, Work};
-
-/// Begins the target of a failure notice; such a piece never counts for the verdict.
-const NOTICE: &str = "notice:";
-
-/// Whether a piece is a failure notice.
-pub(super) fn is_notice(delivery: &Delivery) -> bool {
-    delivery.target.starts_with(NOTICE)
-}
 
 /// Tries every piece that is due, a bounded number at once; returns when the earliest retry is due, if something is still owed.
 pub(super) async fn send_pending(work: &mut Work<'_>, owed: &mut [Delivery]) -> Result<Option<Timestamp>, Halt> {
@@ -57,7 +48,7 @@ pub(super) async fn send_pending(work: &mut Work<'_>, owed: &mut [Delivery]) -> 
 }
 
 /// One try at one piece, written down before it begins and after it ended.
-async fn attempt(
+pub(super) async fn attempt(
     context: &Context,
     lease: pressrun_domain::run::Lease,
     run: &pressrun_domain::run::Run,
@@ -131,71 +122,4 @@ pub(super) fn first_failure(owed: &[Delivery]) -> String {
         DeliveryState::Pending { .. } | DeliveryState::Accepted { .. } | DeliveryState::Skipped { .. } => None,
     });
     failure.unwrap_or_else(|| "noRecipients".to_owned())
-}
-
-/// Mails the owner that a run failed, once per occurrence (S10): the notice is a row like any other piece.
-pub(super) async fn notify_owner(work: &mut Work<'_>, status: RunStatus, reason: Option<&str>) -> Result<(), Halt> {
-    if work.run.kind == RunKind::Test {
-        return Ok(());
-    }
-    let catalog = work.context.catalog.current();
-    let Some(owner) = catalog.member(work.run.definition.owner.0).filter(|owner| owner.active) else {
-        work.record.warn("ownerNotNotified: the owner is no longer an active member");
-        return Ok(());
-    };
-    let target = format!("{NOTICE}{}", owner.email);
-    let id = delivery_id(work, &target);
-    let notice = Delivery {
-        id,
-        run: work.run.id,
-        target,
-        audience: "notice".to_owned(),
-        artifact: None,
-        idempotency_key: format!("pressrun-{id}"),
-        message: notice_message(work, status, reason),
-        state: DeliveryState::Pending { not_before: work.context.clock.now() },
-        attempts: Vec::new(),
-    };
-    work.context.store.promise(&work.lease, &[notice]).await?;
-    let stored = work.context.store.deliveries(work.run.id).await?;
-    let Some(mut notice) = stored.into_iter().find(|delivery| delivery.id == id) else { return Ok(()) };
-    if !matches!(notice.state, DeliveryState::Pending { .. }) {
-        return Ok(());
-    }
-    let by_mail = Destination::Email(EmailSettings {
-        recipients: Vec::new(),
-        groups: Vec::new(),
-        subject: notice.message.subject.clone(),
-        text_body: None,
-        fan_out: false,
-    });
-    attempt(work.context, work.lease, work.run, &by_mail, &mut notice).await?;
-    if let DeliveryState::Failed { reason, .. } = &notice.state {
-        work.record.warn(format!("ownerNotNotified: {reason}"));
-    }
-    Ok(())
-}
-
-fn notice_message(work: &Work<'_>, status: RunStatus, reason: Option<&str>) -> Message {
-    let definition = &work.run.definition;
-    let outcome = match status {
-        RunStatus::ErrorDelivered => "was delivered, but not without errors",
-        RunStatus::Killed => "was stopped",
-        RunStatus::Error | RunStatus::Complete | RunStatus::ConditionUnmet => "failed",
-    };
-    let mut lines = vec![format!("The scheduled delivery \u{201c}{}\u{201d}, due {}, {outcome}.", definition.name, work.run.scheduled_for)];
-    lines.extend(reason.map(|reason| format!("Reason: {reason}")));
-    lines.extend(work.record.error.clone());
-    let tiles = work
-        .record
-        .tiles
-        .iter()
-        .filter_map(|tile| tile.error.as_ref().map(|error| format!("Tile \u{201c}{}\u{201d}: {error}", tile.title)));
-    lines.extend(tiles.take(20));
-    lines.push(format!("The schedule stays active. Run {} has the details.", work.run.id));
-    Message {
-        subject: format!("Delivery {outcome}: {}", definition.name.split(char::is_control).collect::<Vec<_>>().join(" ")),
-        text: lines.join("\n\n"),
-        ..Message::default()
-    }
 }
