@@ -1,7 +1,5 @@
 //! Text tiles: CommonMark to HTML that can load nothing and run nothing (V12).
 
-use std::fmt::Write as _;
-
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream};
 
 use crate::report::Report;
@@ -22,7 +20,7 @@ pub(super) fn html(text: &str, report: &Report) -> String {
         Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(below(level)))),
         Event::Start(Tag::CodeBlock(_)) => Some(Event::Start(Tag::CodeBlock(pulldown_cmark::CodeBlockKind::Indented))),
         Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-            let address = tokens::fill(&dest_url, report, percent_encoded);
+            let address = tokens::fill(&dest_url, report, tokens::percent_encoded);
             let safe = is_address(&address);
             dropped.push(!safe);
             safe.then(|| Event::Start(Tag::Link { link_type, dest_url: address.into(), title, id }))
@@ -73,17 +71,4 @@ fn is_inline_picture(address: &str) -> bool {
     ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/gif;base64,", "data:image/webp;base64,"]
         .iter()
         .any(|start| address.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
-}
-
-/// Percent-encodes everything but unreserved characters (RFC 3986).
-fn percent_encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }

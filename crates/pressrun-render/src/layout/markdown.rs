@@ -97,7 +97,7 @@ fn open(tag: Tag<'_>, report: &Report) -> Kind {
         Tag::Strong => Kind::Node("strong"),
         Tag::Strikethrough => Kind::Node("strike"),
         Tag::Link { dest_url, .. } => {
-            let address = tokens::fill(&dest_url, report, percent_encoded);
+            let address = tokens::fill(&dest_url, report, tokens::percent_encoded);
             Kind::Link(is_address(&address).then_some(address))
         }
         Tag::Image { .. } | Tag::HtmlBlock | Tag::MetadataBlock(_) => Kind::Dropped,
@@ -143,14 +143,4 @@ fn fill(words: &CowStr<'_>, report: &Report) -> String {
 pub(super) fn is_address(address: &str) -> bool {
     let scheme = address.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
     matches!(scheme.as_deref(), Some("http" | "https" | "mailto"))
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
-            },
-        )
-        .collect()
 }

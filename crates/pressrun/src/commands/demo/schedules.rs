@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use pressrun_cron::CronExpression;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::delivery::{Delivery, DeliveryState, Outcome as AttemptOutcome};
@@ -40,11 +41,12 @@ impl Sftp {
     }
 
     fn body(&self) -> Value {
-        let path = self.url.path().trim_end_matches('/');
+        let plain = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+        let path = plain(self.url.path().trim_end_matches('/'));
         json!({
             "identifier": "12db1a0a", "name": "Partner upload (sftp, xlsx)", "schedule": "0 6 ? * * *", "timezone": "UTC",
             "format": "xlsx", "destinationType": "sftp", "address": self.url.host_str(), "port": self.url.port().unwrap_or(22),
-            "username": self.url.username(), "passwordUnencrypted": self.url.password(), "path": (!path.is_empty()).then_some(path),
+            "username": plain(self.url.username()), "passwordUnencrypted": self.url.password().map(plain), "path": (!path.is_empty()).then_some(path),
         })
     }
 }
@@ -229,5 +231,23 @@ fn line(delivery: &Delivery, mail: &Path) -> String {
         DeliveryState::Failed { reason, .. } => format!("failed    {} → {reason}", delivery.target),
         DeliveryState::Skipped { reason } => format!("skipped   {} → {reason}", delivery.target),
         DeliveryState::Pending { not_before } => format!("pending   {} → next attempt at {not_before}", delivery.target),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sftp_address_may_hold_any_password() {
+        let body = Sftp::parse("sftp://ann%40x:p%3Ass%20w0rd@127.0.0.1:2022/in%20box/").expect("an address").body();
+        assert_eq!(body["username"], "ann@x");
+        assert_eq!(body["passwordUnencrypted"], "p:ss w0rd");
+        assert_eq!((&body["address"], &body["port"], &body["path"]), (&json!("127.0.0.1"), &json!(2022), &json!("/in box")));
+    }
+
+    #[test]
+    fn an_sftp_address_without_a_password_is_refused() {
+        assert!(Sftp::parse("sftp://ann@127.0.0.1").is_err());
     }
 }
