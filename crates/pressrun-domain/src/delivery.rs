@@ -29,6 +29,17 @@ pub struct Delivery {
     pub attempts: Vec<Attempt>,
 }
 
+/// Begins the target of a failure notice; such a piece never counts for the verdict.
+pub const NOTICE: &str = "notice:";
+
+impl Delivery {
+    /// Whether it is a failure notice, not a piece of what was asked for.
+    #[must_use]
+    pub fn is_notice(&self) -> bool {
+        self.target.starts_with(NOTICE)
+    }
+}
+
 /// The words around an artifact, the same on every attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -127,26 +138,37 @@ pub enum Outcome {
     },
 }
 
-/// How a run ends, given its deliveries and whether a tile failed (S1, S2, P4, S5).
-///
-/// Returns `None` while something is still owed.
-#[must_use]
-pub fn verdict<'a>(states: impl IntoIterator<Item = &'a DeliveryState>, something_failed_before: bool) -> Option<crate::run::RunStatus> {
-    use crate::run::RunStatus;
-    let (mut accepted, mut failed) = (false, something_failed_before);
-    for state in states {
-        match state {
-            DeliveryState::Pending { .. } => return None,
-            DeliveryState::Accepted { .. } => accepted = true,
-            DeliveryState::Failed { .. } => failed = true,
-            DeliveryState::Skipped { .. } => {}
+/// How the pieces of a run stand, failure notices left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Pieces that were taken.
+    pub accepted: u64,
+    /// Pieces that were given up.
+    pub failed: u64,
+    /// Pieces that were never to be tried.
+    pub skipped: u64,
+    /// Pieces that are owed.
+    pub pending: u64,
+    /// The earliest instant at which an owed piece may be tried.
+    pub next_attempt: Option<Timestamp>,
+    /// Why the first piece that was given up was, in the order promised.
+    pub first_failure: Option<String>,
+}
+
+impl Tally {
+    /// How the run ends, given whether a tile failed before (S1, S2, P4, S5); `None` while something is owed.
+    #[must_use]
+    pub fn verdict(&self, something_failed_before: bool) -> Option<crate::run::RunStatus> {
+        use crate::run::RunStatus;
+        if self.pending > 0 {
+            return None;
         }
+        Some(match (self.accepted > 0, something_failed_before || self.failed > 0) {
+            (true, false) => RunStatus::Complete,
+            (true, true) => RunStatus::ErrorDelivered,
+            (false, _) => RunStatus::Error,
+        })
     }
-    Some(match (accepted, failed) {
-        (true, false) => RunStatus::Complete,
-        (true, true) => RunStatus::ErrorDelivered,
-        (false, _) => RunStatus::Error,
-    })
 }
 
 #[cfg(test)]
@@ -156,20 +178,17 @@ mod tests {
 
     #[test]
     fn p4_the_verdict_follows_the_pieces() {
-        let accepted = DeliveryState::Accepted { at: Timestamp::UNIX_EPOCH };
-        let failed = DeliveryState::Failed { at: Timestamp::UNIX_EPOCH, reason: "refused".into() };
-        let skipped = DeliveryState::Skipped { reason: "noAccess".into() };
-        let pending = DeliveryState::Pending { not_before: Timestamp::UNIX_EPOCH };
-        for (case, states, tile_failed, expected) in [
-            ("s1 all accepted", vec![&accepted, &accepted], false, Some(RunStatus::Complete)),
-            ("s2 a tile failed", vec![&accepted], true, Some(RunStatus::ErrorDelivered)),
-            ("p4 one failed", vec![&accepted, &failed], false, Some(RunStatus::ErrorDelivered)),
-            ("p4 all failed", vec![&failed, &failed], false, Some(RunStatus::Error)),
-            ("p10 one skipped", vec![&accepted, &skipped], false, Some(RunStatus::Complete)),
-            ("nobody left", vec![&skipped], false, Some(RunStatus::Error)),
-            ("something owed", vec![&accepted, &pending], false, None),
+        let tally = |accepted, failed, skipped, pending| Tally { accepted, failed, skipped, pending, ..Tally::default() };
+        for (case, tally, tile_failed, expected) in [
+            ("s1 all accepted", tally(2, 0, 0, 0), false, Some(RunStatus::Complete)),
+            ("s2 a tile failed", tally(1, 0, 0, 0), true, Some(RunStatus::ErrorDelivered)),
+            ("p4 one failed", tally(1, 1, 0, 0), false, Some(RunStatus::ErrorDelivered)),
+            ("p4 all failed", tally(0, 2, 0, 0), false, Some(RunStatus::Error)),
+            ("p10 one skipped", tally(1, 0, 1, 0), false, Some(RunStatus::Complete)),
+            ("nobody left", tally(0, 0, 1, 0), false, Some(RunStatus::Error)),
+            ("something owed", tally(1, 0, 0, 1), false, None),
         ] {
-            assert_eq!(verdict(states, tile_failed), expected, "{case}");
+            assert_eq!(tally.verdict(tile_failed), expected, "{case}");
         }
     }
 }

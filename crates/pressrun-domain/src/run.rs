@@ -188,6 +188,9 @@ pub struct RunRecord {
     /// Something that was delivered was less than promised (D12): the run cannot end `COMPLETE`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub degraded: bool,
+    /// Every piece is in the ledger. Until then nothing is sent, and what a claim that died left is thrown away and promised anew.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub promised: bool,
     /// Results that become baselines when the run ends, and under which audience (A9, A18). Empty once it has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub judged: Vec<JudgedResult>,

@@ -34,6 +34,8 @@ pub struct EngineConfig {
     pub public_url: String,
     /// Show a picture of the first page inside mails that carry a pdf.
     pub mail_preview: bool,
+    /// Schedules due at one instant share the execution of equal queries.
+    pub share_queries: bool,
     /// Longest time between two looks at the store, for work that another node left.
     pub poll: SignedDuration,
 }
@@ -43,7 +45,7 @@ impl EngineConfig {
     #[must_use]
     pub fn new(public_url: impl Into<String>) -> Self {
         Self {
-            workers: 4,
+            workers: 8,
             lease: SignedDuration::from_secs(60),
             max_run: SignedDuration::from_mins(30),
             retry: RetryPolicy::default(),
@@ -55,8 +57,21 @@ impl EngineConfig {
             keep_artifacts: SignedDuration::from_hours(24 * 30),
             public_url: public_url.into(),
             mail_preview: true,
+            share_queries: true,
             poll: SignedDuration::from_secs(15),
         }
+    }
+
+    /// No piece waits for longer than this for its next attempt.
+    #[must_use]
+    pub fn longest_wait(&self) -> SignedDuration {
+        self.retry.deadline.saturating_add(SignedDuration::from_mins(1))
+    }
+
+    /// Runs of one connection that this process works on at once, where there is another connection: the last workers are left to that one.
+    #[must_use]
+    pub fn runs_of_one_connection(&self) -> u32 {
+        (self.workers - self.workers.div_ceil(4)).max(1)
     }
 
     /// The row limit of a query under a schedule's options (R9): its own, unless the format carries data and the schedule lifts it.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{Catalog, Connection, Dashboard, Document, QueryTile, Tile, TileBody};
 use pressrun_domain::id::{ConnectionName, TileKey};
 use pressrun_domain::output::{Format, OutputOptions};
+use pressrun_domain::run::RunKind;
 use pressrun_query::filter::summary;
 use pressrun_query::{
     CompiledQuery, ConnectionSpec, EffectiveFilters, QueryClock, QueryError, QueryJob, QueryLimits, QueryOutcome, compile,
@@ -23,6 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::EngineConfig;
 use crate::executor::{ExecutorError, ExecutorPool};
+use crate::flight::{self, Flights};
 use crate::spool::WorkDir;
 
 /// What is shown, to whom and as of when.
@@ -88,6 +91,8 @@ pub struct QueryRows {
     pub path: PathBuf,
     /// What the query said.
     pub outcome: QueryOutcome,
+    /// Keeps the file's folder, which may be another run's.
+    pub folder: Option<WorkDir>,
 }
 
 /// Results of tiles by key, in dashboard order.
@@ -200,19 +205,42 @@ fn view(tile: &Tile, results: &TileResults) -> TileView {
     TileView { key: tile.key.0.clone(), title: tile.title.clone(), subtitle: tile.subtitle.clone(), at: tile.at, content }
 }
 
+/// How long a result is handed out to other schedules that are due at its instant.
+const SHARED_FOR: Duration = Duration::from_secs(60);
+
 /// Runs queries and renders; bounds how many queries a connection sees at once.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Producer {
     executors: ExecutorPool,
     config: Arc<EngineConfig>,
     gates: Arc<Mutex<HashMap<ConnectionName, Arc<Semaphore>>>>,
+    /// Executions that everybody may share.
+    common: Flights,
+    /// Executions that this one shares.
+    flights: Flights,
+    files: Arc<AtomicU64>,
 }
 
 impl Producer {
     /// A producer that works in `executors`.
     #[must_use]
     pub fn new(executors: ExecutorPool, config: Arc<EngineConfig>) -> Self {
-        Self { executors, config, gates: Arc::default() }
+        let (common, flights) = (Flights::new(SHARED_FOR), Flights::new(Duration::ZERO));
+        Self { executors, config, gates: Arc::default(), common, flights, files: Arc::default() }
+    }
+
+    /// The same for one run: equal queries run once in it (Q8), and once for all schedules that are due at its instant when it shares with
+    /// them. A run at an instant of its own has nobody to share with.
+    #[must_use]
+    pub fn for_run(&self, kind: RunKind) -> Self {
+        let with_others = kind == RunKind::Scheduled && self.config.share_queries;
+        let flights = if with_others { self.common.clone() } else { Flights::new(Duration::MAX) };
+        Self { flights, ..self.clone() }
+    }
+
+    /// Gives back the disk space of results that are no longer handed out; call it now and then.
+    pub fn forget_old_results(&self) {
+        self.common.forget_old();
     }
 
     /// The child processes it works in.
@@ -221,7 +249,8 @@ impl Producer {
         &self.executors
     }
 
-    /// Runs one query into `out`. It has the connection's time limit or what is left of the run's, whichever is less.
+    /// Runs one query into a file of `work`, or takes the rows of an equal one. It has the connection's time limit or what is left of the
+    /// run's, whichever is less.
     ///
     /// # Errors
     /// The query's failure, in words for the owner.
@@ -229,7 +258,22 @@ impl Producer {
         &self,
         connection: &Connection,
         compiled: CompiledQuery,
-        out: PathBuf,
+        work: &WorkDir,
+        fingerprint: bool,
+        left: Duration,
+    ) -> Result<QueryRows, QueryError> {
+        let spec = ConnectionSpec::from(connection);
+        let key = flight::key(&spec, &compiled, fingerprint);
+        let (producer, connection, work) = (self.clone(), connection.clone(), work.clone());
+        self.flights.share(key, move || async move { producer.execute(&connection, spec, compiled, work, fingerprint, left).await }).await
+    }
+
+    async fn execute(
+        &self,
+        connection: &Connection,
+        spec: ConnectionSpec,
+        compiled: CompiledQuery,
+        work: WorkDir,
         fingerprint: bool,
         left: Duration,
     ) -> Result<QueryRows, QueryError> {
@@ -241,10 +285,13 @@ impl Producer {
             memory_bytes: self.config.query_memory_bytes,
             ..QueryLimits::default()
         };
-        let job = QueryJob { connection: connection.into(), compiled, limits, out: out.clone(), fingerprint };
+        // A name of its own: others may read the file of an equal query for longer than this run knows of it.
+        let out = work.file(&format!("{}.arrow", self.files.fetch_add(1, Ordering::Relaxed)));
+        let job = QueryJob { connection: spec, compiled, limits, out: out.clone(), fingerprint };
         // The source stops itself first, with a better message; the process is killed when it does not.
         let outcome = self.executors.query(job, allowed + Duration::from_secs(2)).await?;
-        Ok(QueryRows { path: out, outcome })
+        metrics::counter!("pressrun_queries_total", "connection" => connection.name.to_string()).increment(1);
+        Ok(QueryRows { path: out, outcome, folder: Some(work) })
     }
 
     /// Runs the query of each tile of `content`, equal queries once (Q8). `known` is a result that is there already (A17).
@@ -279,9 +326,9 @@ impl Producer {
             }
         }
         let mut running: FuturesUnordered<_> = wanted
-            .into_iter()
-            .map(|(key, (compiled, tiles))| async move {
-                let rows = self.query(connection, compiled, work.file(&format!("{key}.arrow")), false, left).await;
+            .into_values()
+            .map(|(compiled, tiles)| async move {
+                let rows = self.query(connection, compiled, work, false, left).await;
                 (tiles, rows)
             })
             .collect();

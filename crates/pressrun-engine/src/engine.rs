@@ -1,15 +1,17 @@
 //! The loop: plan what is due, claim what is queued, sweep what is old; woken by signal and by timer.
 
-use std::num::NonZeroU32;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pressrun_domain::id::WorkerId;
-use pressrun_store::StoreError;
+use pressrun_domain::id::{ConnectionName, DocumentIdentifier, WorkerId};
+use pressrun_store::{ClaimRequest, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::fail::{FailPoint, reach};
+use crate::jump::JumpWatch;
 use crate::pipeline::Context;
 use crate::plan::plan_schedule;
 use crate::publish;
@@ -63,6 +65,7 @@ impl Engine {
                 return Ok(queued);
             }
             queued += self.context.store.plan(&planned, now).await?;
+            reach(FailPoint::AfterPlan);
             if !full {
                 return Ok(queued);
             }
@@ -76,7 +79,7 @@ impl Engine {
     pub async fn drain(&self) -> Result<u32, StoreError> {
         let (mut claims, mut worked) = (Claims::default(), 0);
         loop {
-            let claimed = self.claim(&mut claims, &CancellationToken::new()).await?;
+            let claimed = self.claim(&mut claims, true, &CancellationToken::new()).await?;
             worked += claimed;
             if claims.is_empty() {
                 return Ok(worked);
@@ -89,15 +92,24 @@ impl Engine {
     pub async fn run(&self, stop: CancellationToken, hand_back: CancellationToken) {
         let mut claims = Claims::default();
         let mut swept_at: Option<Timestamp> = None;
+        let mut jumps = JumpWatch::new(self.context.clock.now(), self.context.config.lease);
+        if let Err(error) = self.context.store.announce(self.worker).await {
+            warn!(error = %error, "could not show other processes that this one lives");
+        }
         while !stop.is_cancelled() {
             let woken = self.wake.notified();
+            if let Err(error) = self.release_dead().await {
+                warn!(error = %error, "could not look after other workers");
+            }
             if let Err(error) = self.tick().await {
                 warn!(error = %error, "could not plan; trying again");
             }
-            if let Err(error) = self.claim(&mut claims, &hand_back).await {
+            let rescue = jumps.leases_can_be_told(self.context.clock.now());
+            if let Err(error) = self.claim(&mut claims, rescue, &hand_back).await {
                 warn!(error = %error, "could not claim; trying again");
             }
             self.context.producer.executors().reap();
+            self.context.producer.forget_old_results();
             let now = self.context.clock.now();
             if swept_at.is_none_or(|at| now.duration_since(at) >= jiff::SignedDuration::from_hours(1)) {
                 swept_at = Some(now);
@@ -109,6 +121,8 @@ impl Engine {
                 () = woken => {}
                 () = claims.one_done(), if !claims.is_empty() => {}
                 () = self.context.clock.sleep_until(next) => {}
+                // The clock may be set back meanwhile, and `next` be hours away.
+                () = self.context.clock.sleep(self.context.config.poll) => {}
             }
         }
         info!(under_way = claims.len(), "no more runs are claimed");
@@ -134,17 +148,49 @@ impl Engine {
         }
     }
 
-    async fn claim(&self, claims: &mut Claims, hand_back: &CancellationToken) -> Result<u32, StoreError> {
-        let free = self.context.config.workers.saturating_sub(u32::try_from(claims.len()).unwrap_or(u32::MAX));
-        let Some(free) = NonZeroU32::new(free) else { return Ok(0) };
-        let now = self.context.clock.now();
-        let claimed = self.context.store.claim(self.worker, now, now + self.context.config.lease, free.get()).await?;
-        let count = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
-        for run in claimed {
+    /// Runs of workers that are known to be dead are taken over without waiting for their leases.
+    async fn release_dead(&self) -> Result<(), StoreError> {
+        let released = self.context.store.release_dead(self.context.clock.now()).await?;
+        if released > 0 {
+            info!(released, "a worker died; its runs go on here");
+        }
+        Ok(())
+    }
+
+    /// Claims one run after the other while workers are free, so that each claim sees which connections have enough to do.
+    async fn claim(&self, claims: &mut Claims, rescue: bool, hand_back: &CancellationToken) -> Result<u32, StoreError> {
+        let mut count = 0;
+        while claims.len() < self.context.config.workers as usize {
+            let now = self.context.clock.now();
+            let mut request = ClaimRequest::new(self.worker, now, now + self.context.config.lease, 1);
+            request.rescue = rescue;
+            request.under_way = claims.runs().collect();
+            request.busy = self.busy(claims);
+            request.longest_wait = self.context.config.longest_wait();
+            let Some(run) = self.context.store.claim_some(&request).await?.pop() else { break };
+            reach(FailPoint::AfterClaim);
+            count += 1;
             metrics::histogram!("pressrun_start_delay_seconds").record(now.duration_since(run.run.scheduled_for).as_secs_f64().max(0.0));
             claims.start(Arc::clone(&self.context), run, hand_back.clone());
         }
         Ok(count)
+    }
+
+    /// Documents on connections that have as many runs under way as one connection may (L1): a slow one must not take every worker.
+    fn busy(&self, claims: &Claims) -> Vec<DocumentIdentifier> {
+        let catalog = self.context.catalog.current();
+        if catalog.connections.len() < 2 {
+            return Vec::new();
+        }
+        let connection = |document: &DocumentIdentifier| Some(&catalog.documents.get(document)?.dashboard.as_ref()?.connection);
+        let mut under_way: HashMap<&ConnectionName, u32> = HashMap::new();
+        for name in claims.documents().filter_map(connection) {
+            *under_way.entry(name).or_default() += 1;
+        }
+        let most = self.context.config.runs_of_one_connection();
+        let full =
+            |document: &&DocumentIdentifier| connection(document).and_then(|name| under_way.get(name)).is_some_and(|count| *count >= most);
+        catalog.documents.keys().filter(full).cloned().collect()
     }
 
     /// When to look again: the earliest instant that something is due or available, but no later than the poll interval.

@@ -14,6 +14,7 @@
 
 pub mod content;
 pub mod executor;
+pub mod fail;
 pub mod links;
 pub mod pipeline;
 pub mod plan;
@@ -24,6 +25,8 @@ pub mod worker;
 mod carrier;
 mod config;
 mod engine;
+mod flight;
+mod jump;
 
 pub use carrier::Carrier;
 pub use config::EngineConfig;

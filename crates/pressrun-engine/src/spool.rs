@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file younger than this is never swept: it may have been made for a run that has not promised it yet.
 const SWEEP_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
@@ -16,19 +17,22 @@ pub struct Spool {
     root: PathBuf,
 }
 
-/// A folder for half-made files, removed when dropped.
+/// A folder for half-made files, removed when the last clone is dropped.
+#[derive(Debug, Clone)]
+pub struct WorkDir(Arc<Folder>);
+
 #[derive(Debug)]
-pub struct WorkDir(PathBuf);
+struct Folder(PathBuf);
 
 impl WorkDir {
     /// A file in it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.0.join(name)
     }
 }
 
-impl Drop for WorkDir {
+impl Drop for Folder {
     fn drop(&mut self) {
         // What cannot be removed now is removed at a later start.
         let _ = std::fs::remove_dir_all(&self.0);
@@ -61,7 +65,7 @@ impl Spool {
     pub fn work_dir(&self, name: &str) -> io::Result<WorkDir> {
         let path = self.root.join("work").join(name);
         std::fs::create_dir_all(&path)?;
-        Ok(WorkDir(path))
+        Ok(WorkDir(Arc::new(Folder(path))))
     }
 
     /// Takes a finished file in under its hash; afterwards it survives a power cut.

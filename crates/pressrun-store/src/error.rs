@@ -1,7 +1,7 @@
 //! What can go wrong with a store.
 
 /// A failed store call. Nothing was changed by it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached, is full or refuses; the call may succeed later.
     #[error("the database is unavailable: {0}")]

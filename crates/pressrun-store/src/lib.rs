@@ -24,7 +24,7 @@ pub use error::StoreError;
 pub use keys::Keys;
 pub use page::Page;
 pub use people::{People, Upserted};
-pub use runs::{BaselineChange, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs};
+pub use runs::{BaselineChange, ClaimRequest, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs};
 pub use schedules::{ContentKind, ListQuery, ListRow, Names, ScheduleKind, Schedules, SortDirection, SortField, StatusFilter};
 pub use seal::{Place, Sealer, SealingKey};
 pub use sqlite::SqliteStore;

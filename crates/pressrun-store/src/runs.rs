@@ -1,9 +1,9 @@
 //! Occurrences, runs and the ledger of deliveries.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
-use pressrun_domain::id::{DeliveryId, RunId, ScheduleId, WorkerId};
+use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
+use pressrun_domain::id::{DeliveryId, DocumentIdentifier, RunId, ScheduleId, WorkerId};
 use pressrun_domain::run::{Lease, Run, RunRecord, RunStatus, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
 
@@ -36,10 +36,29 @@ pub trait Runs: Send + Sync {
     /// [`StoreError::NotFound`] when a manual run's schedule is deleted.
     async fn enqueue(&self, run: &Enqueue, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Claims up to `limit` queued runs that are available, and running ones whose lease has lapsed, oldest first; each claim
-    /// counts the run's fence up. Runs of one owner or connection do not crowd out others: claims go round by owner.
+    /// Claims queued runs that are available, and running ones whose lease has lapsed, oldest first; each claim counts the run's fence up.
+    /// Runs of one owner do not crowd out others: claims go round by owner.
     /// A run that cannot be read ends with `ERROR` and the reason, and is not returned.
-    async fn claim(&self, worker: WorkerId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<ClaimedRun>, StoreError>;
+    async fn claim_some(&self, request: &ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError>;
+
+    /// Claims up to `limit` runs, whatever their document.
+    async fn claim(&self, worker: WorkerId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<ClaimedRun>, StoreError> {
+        self.claim_some(&ClaimRequest::new(worker, now, lease_until, limit)).await
+    }
+
+    /// Lets other processes see that `worker` lives, for as long as this process does. A store that cannot tell does nothing, and the runs
+    /// of a dead worker wait for their leases to lapse.
+    async fn announce(&self, _worker: WorkerId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Makes the leases of workers that are known to be dead lapse at `now`; returns how many did.
+    async fn release_dead(&self, _now: Timestamp) -> Result<u32, StoreError> {
+        Ok(0)
+    }
+
+    /// Whether a queued run is available: somebody waits for a worker.
+    async fn others_wait(&self, now: Timestamp) -> Result<bool, StoreError>;
 
     /// When the earliest queued run becomes available or the earliest lease lapses.
     async fn next_available(&self) -> Result<Option<Timestamp>, StoreError>;
@@ -51,14 +70,29 @@ pub trait Runs: Send + Sync {
     /// for it to be stopped.
     async fn release(&self, lease: &Lease, available_at: Timestamp, record: &RunRecord) -> Result<(), StoreError>;
 
+    /// Hands a run back in the middle of its work, behind whatever else waits: one from each owner goes first.
+    async fn yield_run(&self, lease: &Lease, now: Timestamp, record: &RunRecord) -> Result<(), StoreError>;
+
     /// Saves what happened so far.
     async fn save_record(&self, lease: &Lease, record: &RunRecord) -> Result<(), StoreError>;
 
     /// Writes the pieces a run promises, before any is sent; pieces that exist (same run and target) are left as they are.
     async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError>;
 
+    /// Throws away what was promised and never tried: the promises of a claim that died before all were made.
+    async fn forget_promises(&self, lease: &Lease) -> Result<(), StoreError>;
+
     /// Every piece of a run with its attempts, in the order promised.
     async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Up to `limit` pieces that may be tried at `now`, with their attempts, in the order promised; failure notices are left out.
+    async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError>;
+
+    /// One piece of a run with its attempts.
+    async fn delivery(&self, run: RunId, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
+
+    /// How the pieces of a run stand, failure notices left out.
+    async fn tally(&self, run: RunId) -> Result<Tally, StoreError>;
 
     /// Records that an attempt begins; returns its number (from 1).
     ///
@@ -145,6 +179,38 @@ pub struct NewOccurrence {
 pub struct Enqueue {
     /// The run: state queued, with its definition.
     pub run: Run,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// The present.
+    pub now: Timestamp,
+    /// Until when the claim holds.
+    pub lease_until: Timestamp,
+    /// Most runs.
+    pub limit: u32,
+    /// Whether to take over running ones whose lease has lapsed. A worker that saw the clock jump waits with that, so that those who
+    /// live can renew.
+    pub rescue: bool,
+    /// Runs that the worker has under way: their leases may have lapsed, but nobody is gone.
+    pub under_way: Vec<RunId>,
+    /// Queued runs of these documents wait: their connection has enough to do.
+    pub busy: Vec<DocumentIdentifier>,
+    /// The longest that a run waits for a retry. One that seems to wait for longer was handed back before the clock was set back, and
+    /// waits no more.
+    pub longest_wait: SignedDuration,
+}
+
+impl ClaimRequest {
+    /// Asks for up to `limit` runs, whatever they are.
+    #[must_use]
+    pub fn new(worker: WorkerId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Self {
+        let longest_wait = SignedDuration::MAX;
+        Self { worker, now, lease_until, limit, rescue: true, under_way: Vec::new(), busy: Vec::new(), longest_wait }
+    }
 }
 
 /// A run with the lease that the claim gave.

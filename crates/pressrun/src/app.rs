@@ -185,6 +185,8 @@ pub(crate) fn engine_config(settings: &Settings) -> EngineConfig {
             first_wait: SignedDuration::from_secs(settings.retry.first_wait_seconds.into()),
             deadline: SignedDuration::from_mins(settings.retry.deadline_minutes.into()),
         },
+        share_queries: scheduler.share_queries,
+        parallel_deliveries: scheduler.parallel_deliveries.max(1),
         max_rows: scheduler.max_rows,
         render_deadline: Duration::from_secs(settings.render.seconds.max(1).into()),
         query_memory_bytes: (settings.render.memory_mb << 20) / 2,

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::clock::Clock;
 
 /// The system's clock.
@@ -29,5 +29,9 @@ impl Clock for WallClock {
                 tokio::time::sleep(left.min(LONGEST_NAP)).await;
             }
         })
+    }
+
+    fn sleep(&self, duration: SignedDuration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(Duration::try_from(duration).unwrap_or_default()))
     }
 }

@@ -57,12 +57,14 @@ impl Default for Settings {
             egress: Egress::default(),
             retry: Retry { max_attempts: 3, first_wait_seconds: 30, deadline_minutes: 15 },
             scheduler: Scheduler {
-                workers: 4,
+                workers: 8,
                 lease_seconds: 60,
                 max_run_minutes: 30,
                 max_rows: 50_000,
                 keep_artifacts_days: 30,
                 grace_seconds: 30,
+                share_queries: true,
+                parallel_deliveries: 8,
             },
             render: Render { fonts: Vec::new(), seconds: 120, memory_mb: 1536, processes: None },
             secrets: Secrets::default(),
@@ -215,6 +217,10 @@ pub(crate) struct Scheduler {
     pub keep_artifacts_days: u32,
     /// Time for runs to end when the server is asked to stop.
     pub grace_seconds: u32,
+    /// Schedules due at one instant share the execution of equal queries.
+    pub share_queries: bool,
+    /// Pieces of one run sent at once.
+    pub parallel_deliveries: usize,
 }
 
 impl Default for Scheduler {

@@ -107,6 +107,7 @@ struct Worker {
     output: ChildStdout,
     last_words: JoinHandle<String>,
     jobs: u32,
+    resident_bytes: u64,
     idle_since: Instant,
 }
 
@@ -187,6 +188,12 @@ impl ExecutorPool {
         self.shared.idle().len()
     }
 
+    /// Memory that the children that wait held after their last job; 0 where the system does not say.
+    #[must_use]
+    pub fn idle_bytes(&self) -> u64 {
+        self.shared.idle().iter().map(|worker| worker.resident_bytes).sum()
+    }
+
     async fn call(&self, job: Job, deadline: Duration) -> Result<JobResult, ExecutorError> {
         let _permit = self.shared.permits.acquire().await.map_err(ExecutorError::unavailable)?;
         let frame = serde_json::to_vec(&job).map_err(ExecutorError::unavailable)?;
@@ -201,6 +208,7 @@ impl ExecutorPool {
             Err(fault) => return Err(worker.cause_of_death(fault).await),
         };
         worker.jobs += 1;
+        worker.resident_bytes = reply.resident_bytes;
         let config = &self.shared.config;
         if worker.jobs < config.retire_after_jobs && reply.resident_bytes < config.retire_above_bytes {
             worker.idle_since = Instant::now();
@@ -236,7 +244,7 @@ impl ExecutorPool {
             return Err(ExecutorError::unavailable("it has no pipes"));
         };
         let last_words = tokio::spawn(last_words(errors));
-        Ok(Worker { child, input, output, last_words, jobs: 0, idle_since: Instant::now() })
+        Ok(Worker { child, input, output, last_words, jobs: 0, resident_bytes: 0, idle_since: Instant::now() })
     }
 }
 

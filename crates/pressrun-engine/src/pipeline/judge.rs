@@ -40,8 +40,7 @@ pub(super) async fn judge_audience(
         let connection = content
             .connection()
             .map_err(|error| pressrun_query::QueryError::new(pressrun_query::QueryErrorKind::Connection, error.to_string()))?;
-        let out = dir.file("watched.arrow");
-        let rows = work.context.producer.query(connection, compiled.clone(), out, condition.kind.compares(), left).await?;
+        let rows = work.producer.query(connection, compiled.clone(), dir, condition.kind.compares(), left).await?;
         Ok::<_, pressrun_query::QueryError>((compiled, rows))
     };
     let (compiled, rows) = match asked.await {

@@ -1,9 +1,11 @@
 //! One run, from claim to verdict.
 //!
-//! Theory of operation. A claimed run either has promises in the ledger or has none. Without, it is *prepared*: audiences are
-//! resolved, the condition judged, queries run, artifacts rendered into the spool, and then every piece is promised in one transaction.
-//! With promises, whether made just now or by a claim that died, it is *sent*: each pending piece is tried once, and the run is handed
-//! back until the earliest retry is due. When nothing is pending the verdict is known and the run ends. So a crash at any point
+//! Theory of operation. A claimed run has promised everything it owes, or it has not. If not, it is *prepared*: audiences are resolved, and
+//! for each the condition is judged, queries run, the artifact is rendered into the spool and its pieces are promised, a batch in a
+//! transaction, so that ten thousand of them are never in memory together. The last transaction saves the record and with it that all is
+//! promised; what a claim that died before it left is thrown away, for nothing of it was sent. Then the run is *sent*: page by page each
+//! piece that is due is tried once. When others wait for a worker it lets them go first between two pages, and when only retries are left
+//! it is handed back until the earliest is due. When nothing is pending the verdict is known and the run ends. So a crash at any point
 //! repeats preparation (nothing was sent) or continues sending (what was accepted is in the ledger).
 
 pub mod audience;
@@ -26,8 +28,10 @@ use pressrun_store::{BaselineChange, RunEnd, Store, StoreError};
 use crate::carrier::Carrier;
 use crate::config::EngineConfig;
 use crate::content::Producer;
+use crate::fail::{FailPoint, reach};
 use crate::links::Links;
 use crate::spool::Spool;
+use send::Sent;
 
 /// What every run needs.
 #[derive(Clone)]
@@ -57,6 +61,8 @@ pub enum Step {
     End(Box<RunEnd>),
     /// Something is owed, not before this instant.
     Wait(Timestamp),
+    /// Something is owed, and somebody else waits: they go first.
+    Yield,
 }
 
 /// A run that cannot go on.
@@ -104,6 +110,7 @@ pub(crate) struct Work<'a> {
     run: &'a Run,
     lease: Lease,
     record: RunRecord,
+    producer: Producer,
     learnt_host_key: Option<String>,
 }
 
@@ -112,7 +119,8 @@ pub(crate) struct Work<'a> {
 /// # Errors
 /// The store failed or the lease is lost: nothing more may be written.
 pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, RunRecord), StoreError> {
-    let mut work = Work { context, run, lease, record: run.record.clone(), learnt_host_key: None };
+    let producer = context.producer.for_run(run.kind);
+    let mut work = Work { context, run, lease, record: run.record.clone(), producer, learnt_host_key: None };
     let event = if run.fence <= 1 { "claimed" } else { "resumed" };
     work.note(event, Some(format!("by worker {}", lease.worker)));
     match work.go().await {
@@ -128,27 +136,37 @@ pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, R
 impl Work<'_> {
     async fn go(&mut self) -> Result<Step, Halt> {
         let store = &self.context.store;
-        let mut owed = store.deliveries(self.run.id).await?;
-        if owed.is_empty() {
+        if !self.record.promised {
             self.check_alive().await?;
             let catalog = self.context.catalog.current();
             self.check_fault(&catalog)?;
-            let promised = prepare::prepare(self, &catalog).await?;
+            if self.run.fence > 1 {
+                store.forget_promises(&self.lease).await?;
+            }
+            let pieces = prepare::prepare(self, &catalog).await?;
             self.check_alive().await?;
-            store.promise(&self.lease, &promised).await?;
-            self.note("promised", Some(format!("{} pieces", promised.len())));
+            reach(FailPoint::AmidPromises);
+            self.record.promised = true;
+            self.note("promised", Some(format!("{pieces} pieces")));
             store.save_record(&self.lease, &self.record).await?;
-            owed = store.deliveries(self.run.id).await?;
+            reach(FailPoint::AfterPromise);
         }
-        if let Some(at) = send::send_pending(self, &mut owed).await? {
-            self.note("waiting", Some(format!("next attempt at {at}")));
-            return Ok(Step::Wait(at));
+        match send::send_pending(self).await? {
+            Sent::All => {}
+            Sent::Some { retry_at } => {
+                self.note("waiting", Some(format!("next attempt at {retry_at}")));
+                return Ok(Step::Wait(retry_at));
+            }
+            Sent::GaveWay => {
+                self.note("gaveWay", Some("others waited for a worker".to_owned()));
+                return Ok(Step::Yield);
+            }
         }
         let failed_before = self.record.degraded || self.record.tiles.iter().any(|tile| tile.error.is_some());
-        let pieces = owed.iter().filter(|delivery| !notice::is_notice(delivery)).map(|delivery| &delivery.state);
-        let status = pressrun_domain::delivery::verdict(pieces, failed_before).unwrap_or(RunStatus::Error);
+        let tally = store.tally(self.run.id).await?;
+        let status = tally.verdict(failed_before).unwrap_or(RunStatus::Error);
         let accepted = matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered);
-        let reason = (!accepted).then(|| send::first_failure(&owed));
+        let reason = (!accepted).then(|| tally.first_failure.unwrap_or_else(|| "noRecipients".to_owned()));
         if status.is_failure() {
             notice::notify_owner(self, status, reason.as_deref()).await?;
         }
@@ -189,10 +207,16 @@ impl Work<'_> {
 
     /// Stops a run that somebody cancelled or whose time is up (S5, X9); asked while nothing has been sent yet.
     async fn check_alive(&self) -> Result<(), Halt> {
+        self.check_cancelled().await?;
+        self.time_left().map(|_| ())
+    }
+
+    /// Stops a run that somebody cancelled, also when some pieces have gone; a deleted schedule's only when none has (X9).
+    async fn check_cancelled(&self) -> Result<(), Halt> {
         if self.context.store.is_cancelled(self.run.id).await? {
             return Err(Stop::new(RunStatus::Killed, "cancelled").into());
         }
-        self.time_left().map(|_| ())
+        Ok(())
     }
 
     /// What is left of the run's maximum time.

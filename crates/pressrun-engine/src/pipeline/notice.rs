@@ -1,20 +1,13 @@
 //! Notices about a run: rows of its ledger like any other piece, so that a crash repeats none of them (S10).
 
-use pressrun_domain::delivery::{Delivery, DeliveryState, Message};
+use pressrun_domain::delivery::{Delivery, DeliveryState, Message, NOTICE};
 use pressrun_domain::destination::{Destination, EmailSettings};
 use pressrun_domain::run::{RunKind, RunStatus};
 
 use super::prepare::delivery_id;
 use super::send::attempt;
 use super::{Halt, Work};
-
-/// Begins the target of a failure notice; such a piece never counts for the verdict.
-pub(super) const NOTICE: &str = "notice:";
-
-/// Whether a piece is a failure notice.
-pub(super) fn is_notice(delivery: &Delivery) -> bool {
-    delivery.target.starts_with(NOTICE)
-}
+use crate::fail::{FailPoint, reach};
 
 /// Mails the owner that a run failed, once per occurrence (S10): the notice is a row like any other piece.
 pub(super) async fn notify_owner(work: &mut Work<'_>, status: RunStatus, reason: Option<&str>) -> Result<(), Halt> {
@@ -40,8 +33,8 @@ pub(super) async fn notify_owner(work: &mut Work<'_>, status: RunStatus, reason:
         attempts: Vec::new(),
     };
     work.context.store.promise(&work.lease, &[notice]).await?;
-    let stored = work.context.store.deliveries(work.run.id).await?;
-    let Some(mut notice) = stored.into_iter().find(|delivery| delivery.id == id) else { return Ok(()) };
+    reach(FailPoint::AmidNotice);
+    let Some(mut notice) = work.context.store.delivery(work.run.id, id).await? else { return Ok(()) };
     if !matches!(notice.state, DeliveryState::Pending { .. }) {
         return Ok(());
     }

@@ -17,6 +17,7 @@ use super::audience::{self, Audience, Scene, Skipped, Target};
 use super::{Halt, Stop, Work, judge, message};
 use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
 use crate::executor::{MailJob, MailKpi};
+use crate::fail::{FailPoint, reach};
 use crate::spool::WorkDir;
 
 /// What all audiences of a run share.
@@ -30,8 +31,11 @@ struct Shared<'a> {
     kind: DestinationKind,
 }
 
-/// Resolves, judges, queries and renders; returns the pieces to promise.
-pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<Vec<Delivery>, Halt> {
+/// Pieces promised in one transaction.
+const BATCH: usize = 500;
+
+/// Resolves, judges, queries and renders, and promises the pieces of each audience as soon as they are known; returns how many.
+pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<usize, Halt> {
     let definition = &work.run.definition;
     let (document, dashboard) = find(work, catalog)?;
     let scene = Scene { catalog, document, dashboard, definition };
@@ -43,26 +47,31 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<Ve
         let error = "there is nobody to deliver to: every recipient was removed or may not receive it";
         return Err(Stop::new(RunStatus::Error, "noRecipients").because(error).into());
     }
+    reach(FailPoint::AfterAudiences);
     let shared = shared(work, scene)?;
     let dir = work.context.spool.work_dir(&format!("{}-{}", work.run.id, work.run.fence)).map_err(|error| stop_for(&error.into()))?;
-    let mut deliveries = Vec::new();
-    let mut all_failed = None;
+    let (mut promised, mut pending, mut all_failed) = (0, false, None);
     for audience in &found.audiences {
         match prepare_audience(work, &shared, audience, &dir).await {
-            Ok(pieces) => deliveries.extend(pieces),
+            Ok(None) => {}
+            Ok(Some((prepared, targets))) => {
+                pending = true;
+                let owed = DeliveryState::Pending { not_before: work.context.clock.now() };
+                promised += promise(work, targets.iter().map(|target| piece(work, audience, target, &prepared, owed.clone()))).await?;
+            }
             // One audience's failure is not the others' (P4); what all share stops the run.
             Err(Halt::Stop(stop)) if found.audiences.len() > 1 && stop.status == RunStatus::Error => {
                 let reason = stop.error.clone().unwrap_or_else(|| stop.reason.clone());
                 work.record.warn(format!("audienceFailed: {} ({reason})", audience.key));
                 let failed = DeliveryState::Failed { at: work.context.clock.now(), reason };
-                deliveries
-                    .extend(audience.targets.iter().map(|target| piece(work, audience, target, &Prepared::default(), failed.clone())));
+                let nothing = Prepared::default();
+                let pieces = audience.targets.iter().map(|target| piece(work, audience, target, &nothing, failed.clone()));
+                promised += promise(work, pieces).await?;
                 all_failed = Some(stop);
             }
             Err(halt) => return Err(halt),
         }
     }
-    let pending = deliveries.iter().any(|delivery| matches!(delivery.state, DeliveryState::Pending { .. }));
     match (pending, all_failed) {
         (false, Some(stop)) => Err(Halt::Stop(stop)),
         (false, None) => Err(unmet(work).into()),
@@ -72,9 +81,22 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<Ve
                 let state = DeliveryState::Skipped { reason: skipped.reason.to_owned() };
                 piece(work, &found.audiences[0], &target, &Prepared::default(), state)
             });
-            deliveries.extend(skipped.collect::<Vec<_>>());
-            Ok(deliveries)
+            Ok(promised + promise(work, skipped).await?)
         }
+    }
+}
+
+/// Promises `pieces`, some in a transaction; returns how many.
+async fn promise(work: &Work<'_>, mut pieces: impl Iterator<Item = Delivery>) -> Result<usize, Halt> {
+    reach(FailPoint::BeforePromise);
+    let mut promised = 0;
+    loop {
+        let batch: Vec<_> = pieces.by_ref().take(BATCH).collect();
+        if batch.is_empty() {
+            return Ok(promised);
+        }
+        work.context.store.promise(&work.lease, &batch).await?;
+        promised += batch.len();
     }
 }
 
@@ -130,7 +152,14 @@ struct Prepared {
     message: Message,
 }
 
-async fn prepare_audience(work: &mut Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &WorkDir) -> Result<Vec<Delivery>, Halt> {
+/// What an audience is sent, and who of it; `None` when its condition holds for nobody.
+async fn prepare_audience(
+    work: &mut Work<'_>,
+    shared: &Shared<'_>,
+    audience: &Audience,
+    dir: &WorkDir,
+) -> Result<Option<(Prepared, Vec<Target>)>, Halt> {
+    work.check_alive().await?;
     let definition = shared.scene.definition;
     let content = Content {
         catalog: shared.scene.catalog,
@@ -148,14 +177,15 @@ async fn prepare_audience(work: &mut Work<'_>, shared: &Shared<'_>, audience: &A
         Some((condition, query)) => Some(judge::judge_audience(work, &content, condition, query, audience, dir).await?),
         None => None,
     };
-    let targets = judged.as_ref().map_or(audience.targets.as_slice(), |judged| judged.met.as_slice());
-    if targets.is_empty() {
-        return Ok(Vec::new());
+    reach(FailPoint::AfterJudge);
+    if judged.as_ref().is_some_and(|judged| judged.met.is_empty()) {
+        return Ok(None);
     }
     let known = judged.as_ref().map(|judged| (&judged.compiled, &judged.rows));
     let first_tile = work.record.tiles.len();
     let results =
         if definition.format == Format::LinkOnly { TileResults::new() } else { query_tiles(work, &content, audience, known, dir).await? };
+    reach(FailPoint::AfterQuery);
     let tiles: Vec<TileRecord> = work.record.tiles[first_tile..].to_vec();
     let alert = watched.and_then(|(condition, _)| {
         let record = work.record.conditions.iter().rev().find(|record| record.tile == condition.tile)?;
@@ -164,8 +194,9 @@ async fn prepare_audience(work: &mut Work<'_>, shared: &Shared<'_>, audience: &A
     });
     let notes = message::notes(alert, &tiles.iter().collect::<Vec<_>>());
     let prepared = make(work, shared, &content, &results, notes, audience, dir).await.map_err(|error| stop_for(&error))?;
-    let pending = DeliveryState::Pending { not_before: work.context.clock.now() };
-    Ok(targets.iter().map(|target| piece(work, audience, target, &prepared, pending.clone())).collect())
+    reach(FailPoint::AfterRender);
+    let targets = judged.map_or_else(|| audience.targets.clone(), |judged| judged.met);
+    Ok(Some((prepared, targets)))
 }
 
 /// Runs the content's queries and writes them into the record (S2–S4, R11, F7).
@@ -179,7 +210,7 @@ async fn query_tiles(
     let definition = &work.run.definition;
     let left = work.time_left()?;
     let results =
-        work.context.producer.tiles(content, dir, known, definition.kill_jobs_on_failure, left).await.map_err(|error| stop_for(&error))?;
+        work.producer.tiles(content, dir, known, definition.kill_jobs_on_failure, left).await.map_err(|error| stop_for(&error))?;
     let mut first_error = None;
     for (tile, query) in content.query_tiles() {
         let Some(result) = results.get(&tile.key) else { continue };
@@ -226,7 +257,7 @@ async fn make(
     dir: &WorkDir,
 ) -> Result<Prepared, ContentError> {
     let definition = shared.scene.definition;
-    let producer = work.context.producer.clone();
+    let producer = work.producer.clone();
     let report = content.report(results, shared.link.clone(), notes.clone());
     let request = |format| RenderRequest {
         format,

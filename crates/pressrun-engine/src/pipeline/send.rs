@@ -2,28 +2,67 @@
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_deliver::{Delivered, Parcel, ParcelFile};
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, NOTICE, Outcome};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::retry::Next;
 use pressrun_store::StoreError;
 
 use super::message::UNSUBSCRIBE_PLACEHOLDER;
-use super::notice::{NOTICE, is_notice};
 use super::{Context, Halt, Work};
+use crate::fail::{FailPoint, reach};
 
-/// Tries every piece that is due, a bounded number at once; returns when the earliest retry is due, if something is still owed.
-pub(super) async fn send_pending(work: &mut Work<'_>, owed: &mut [Delivery]) -> Result<Option<Timestamp>, Halt> {
-    let nothing_sent = !owed.iter().any(|delivery| matches!(delivery.state, DeliveryState::Accepted { .. }));
-    if nothing_sent {
+/// Pieces read from the ledger at once; between two such pages a run gives way to others that wait for a worker.
+const PAGE: u32 = 200;
+
+/// How far a run has come with its pieces.
+pub(super) enum Sent {
+    /// Nothing is owed.
+    All,
+    /// Some have to be tried again, the earliest at this instant.
+    Some { retry_at: Timestamp },
+    /// More could be tried, but others wait.
+    GaveWay,
+}
+
+/// Tries every piece that is due, a bounded number at once and a page after the other.
+pub(super) async fn send_pending(work: &mut Work<'_>) -> Result<Sent, Halt> {
+    let store = &work.context.store;
+    let before = store.tally(work.run.id).await?;
+    if before.accepted == 0 {
         work.check_alive().await?;
     }
-    let now = work.context.clock.now();
+    let due_by = due_by(work.context.clock.now(), before.next_attempt, work.context.config.longest_wait());
+    loop {
+        let page = store.owed(work.run.id, due_by, PAGE).await?;
+        let last = page.len() < PAGE as usize;
+        send_page(work, page).await?;
+        if last {
+            break;
+        }
+        work.check_cancelled().await?;
+        if store.others_wait(work.context.clock.now()).await? {
+            return Ok(Sent::GaveWay);
+        }
+    }
+    Ok(match store.tally(work.run.id).await?.next_attempt {
+        Some(retry_at) => Sent::Some { retry_at },
+        None => Sent::All,
+    })
+}
+
+/// Until when pieces count as due. No retry waits for longer than `longest`; one that seems to was put off before the clock was set back,
+/// and then all are due.
+fn due_by(now: Timestamp, next_attempt: Option<Timestamp>, longest: SignedDuration) -> Timestamp {
+    let implausible = now.saturating_add(longest).unwrap_or(Timestamp::MAX);
+    if next_attempt.is_some_and(|at| at > implausible) { Timestamp::MAX } else { now }
+}
+
+async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<(), Halt> {
     let (context, lease) = (work.context, work.lease);
     let (run, destination) = (work.run, &work.run.definition.destination);
-    let due = |delivery: &&mut Delivery| matches!(delivery.state, DeliveryState::Pending { not_before } if not_before <= now);
-    let mut waiting = owed.iter_mut().filter(due).filter(|delivery| !is_notice(delivery));
+    let mut waiting = page.iter_mut();
     let mut under_way = FuturesUnordered::new();
     let attempt = |delivery| attempt(context, lease, run, destination, delivery);
     under_way.extend(waiting.by_ref().take(context.config.parallel_deliveries).map(attempt));
@@ -39,12 +78,7 @@ pub(super) async fn send_pending(work: &mut Work<'_>, owed: &mut [Delivery]) -> 
         }
         under_way.extend(waiting.next().map(attempt));
     }
-    drop(under_way);
-    let retries = owed.iter().filter(|delivery| !is_notice(delivery)).filter_map(|delivery| match delivery.state {
-        DeliveryState::Pending { not_before } => Some(not_before),
-        DeliveryState::Accepted { .. } | DeliveryState::Failed { .. } | DeliveryState::Skipped { .. } => None,
-    });
-    Ok(retries.min())
+    Ok(())
 }
 
 /// One try at one piece, written down before it begins and after it ended.
@@ -56,24 +90,31 @@ pub(super) async fn attempt(
     delivery: &mut Delivery,
 ) -> Result<Delivered, StoreError> {
     let started_at = context.clock.now();
+    reach(FailPoint::BeforeAttempt);
     let number = context.store.begin_attempt(&lease, delivery.id, started_at).await?;
+    reach(FailPoint::AfterBegin);
     let delivered = match parcel(context, run, delivery) {
         Ok(parcel) => context.carrier.deliver(destination, &parcel, started_at).await,
         Err(reason) => Delivered { outcome: Outcome::Rejected { reason }, learnt_host_key: None, warnings: Vec::new() },
     };
+    reach(FailPoint::AfterAnswer);
     let ended_at = context.clock.now();
     let first = delivery.attempts.first().map_or(started_at, |attempt| attempt.started_at);
     delivery.state = match &delivered.outcome {
         Outcome::Accepted { .. } => DeliveryState::Accepted { at: ended_at },
         Outcome::Rejected { reason } => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
         Outcome::Retry { reason, not_before } => match context.config.retry.next(delivery.id, number, first, ended_at, *not_before) {
-            Next::At(at) if !is_notice(delivery) => DeliveryState::Pending { not_before: at },
+            Next::At(at) if !delivery.is_notice() => DeliveryState::Pending { not_before: at },
+            Next::Exhausted if number > 1 => {
+                DeliveryState::Failed { at: ended_at, reason: format!("{reason}; given up after {number} attempts") }
+            }
             Next::At(_) | Next::Exhausted => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
             Next::TooLate => DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for retries is over") },
         },
     };
     let attempt = Attempt { number, started_at, ended_at: Some(ended_at), outcome: Some(delivered.outcome.clone()) };
     context.store.end_attempt(&lease, delivery.id, &attempt, &delivery.state).await?;
+    reach(FailPoint::AfterAttempt);
     delivery.attempts.push(attempt);
     Ok(delivered)
 }
@@ -113,13 +154,4 @@ fn parcel(context: &Context, run: &pressrun_domain::run::Run, delivery: &Deliver
         inline_png,
         artifact: artifact.transpose()?,
     })
-}
-
-/// The reason of the first piece that failed.
-pub(super) fn first_failure(owed: &[Delivery]) -> String {
-    let failure = owed.iter().find_map(|delivery| match &delivery.state {
-        DeliveryState::Failed { reason, .. } => Some(reason.clone()),
-        DeliveryState::Pending { .. } | DeliveryState::Accepted { .. } | DeliveryState::Skipped { .. } => None,
-    });
-    failure.unwrap_or_else(|| "noRecipients".to_owned())
 }

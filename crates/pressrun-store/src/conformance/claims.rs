@@ -7,7 +7,7 @@ use pressrun_domain::id::{RunId, WorkerId};
 use pressrun_domain::run::{Lease, RunKind, RunRecord, RunState, RunStatus};
 
 use super::{claim, insert, saved, started, stored};
-use crate::{Store, StoreError, sample};
+use crate::{ClaimRequest, Store, StoreError, sample};
 
 pub async fn claims_count_the_fence_and_keep_the_first_start<S: Store>(store: &S) {
     let (_, first) = started(store, sample::schedule("daily")).await;
@@ -172,4 +172,81 @@ pub async fn s5_a_running_run_is_told<S: Store>(store: &S) {
     let again = claim(store).await;
     assert_eq!((again.run.id, again.run.kind), (run.run.id, RunKind::Scheduled));
     assert!(store.is_cancelled(run.run.id).await.unwrap());
+}
+
+pub async fn l1_a_run_that_gives_way_comes_after_one_of_each_other_owner<S: Store>(store: &S) {
+    for (owner, number) in [(1, 0), (1, 1), (2, 2), (2, 3), (3, 4)] {
+        let mut schedule = sample::schedule(&format!("{owner}-{number}"));
+        schedule.definition.owner = sample::member(owner);
+        let schedule = insert(store, schedule).await;
+        store.enqueue(&sample::manual(&schedule, sample::after(0)), sample::after(0)).await.unwrap();
+    }
+    let big = claim(store).await;
+    assert_eq!(big.run.definition.name, "1-0");
+    assert!(store.others_wait(sample::after(1)).await.unwrap());
+    store.yield_run(&big.lease, sample::after(1), &RunRecord::default()).await.unwrap();
+    let mut order = Vec::new();
+    while let Some(run) = store.claim(WorkerId::generate(), sample::after(1), sample::after(301), 1).await.unwrap().pop() {
+        order.push(run.run.definition.name);
+    }
+    assert_eq!(order, ["2-2", "3-4", "1-1", "2-3", "1-0"]);
+    assert!(!store.others_wait(sample::after(1)).await.unwrap());
+
+    // Two at one instant, each the only one of its owner: the one that gave way is the second.
+    for owner in [7, 8] {
+        let mut schedule = sample::schedule(&format!("only one of {owner}"));
+        schedule.definition.owner = sample::member(owner);
+        let schedule = insert(store, schedule).await;
+        store.enqueue(&sample::manual(&schedule, sample::after(2)), sample::after(2)).await.unwrap();
+    }
+    let first = store.claim(WorkerId::generate(), sample::after(2), sample::after(301), 1).await.unwrap().remove(0);
+    store.yield_run(&first.lease, sample::after(2), &RunRecord::default()).await.unwrap();
+    let next = store.claim(WorkerId::generate(), sample::after(2), sample::after(301), 1).await.unwrap().remove(0);
+    assert_ne!(next.run.id, first.run.id);
+}
+
+pub async fn l1_runs_of_busy_documents_wait<S: Store>(store: &S) {
+    for identifier in ["slow", "quick"] {
+        let mut schedule = sample::schedule(identifier);
+        schedule.definition.identifier = identifier.into();
+        let schedule = insert(store, schedule).await;
+        store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    }
+    let mut request = ClaimRequest::new(WorkerId::generate(), sample::after(1), sample::after(301), 9);
+    request.busy = vec!["slow".into()];
+    let claimed = store.claim_some(&request).await.unwrap();
+    assert_eq!(claimed.iter().map(|run| run.run.definition.name.as_str()).collect::<Vec<_>>(), ["quick"]);
+    request.busy.clear();
+    assert_eq!(store.claim_some(&request).await.unwrap().len(), 1);
+}
+
+pub async fn i1_a_worker_does_not_take_its_own_runs_over<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let mut request = ClaimRequest::new(run.lease.worker, sample::after(999), sample::after(1999), 9);
+    request.under_way = vec![run.run.id];
+    assert!(store.claim_some(&request).await.unwrap().is_empty(), "its lease has lapsed, but it is at work");
+    request.under_way.clear();
+    assert_eq!(store.claim_some(&request).await.unwrap().len(), 1);
+}
+
+pub async fn i1_leases_are_left_alone_when_nobody_can_tell_them<S: Store>(store: &S) {
+    let (_, _run) = started(store, sample::schedule("daily")).await;
+    let mut request = ClaimRequest::new(WorkerId::generate(), sample::after(999), sample::after(1999), 9);
+    request.rescue = false;
+    assert!(store.claim_some(&request).await.unwrap().is_empty());
+}
+
+pub async fn t14_a_clock_that_was_set_back_holds_nothing_up<S: Store>(store: &S) {
+    let hours = |hours: i64| sample::after(hours * 3600);
+    let (_, dead) = started(store, sample::schedule("of a worker that died")).await;
+    store.renew(&dead.lease, hours(5)).await.unwrap();
+    let waiting = saved(store, "put off").await;
+    let mut enqueue = sample::manual(&waiting, hours(5));
+    enqueue.run.state = RunState::Queued { available_at: hours(5) };
+    store.enqueue(&enqueue, hours(5)).await.unwrap();
+    // Five hours back: a lease and a wait of hours are of another time.
+    let mut request = ClaimRequest::new(WorkerId::generate(), sample::after(0), sample::after(60), 9);
+    request.longest_wait = jiff::SignedDuration::from_mins(15);
+    let claimed: BTreeSet<RunId> = store.claim_some(&request).await.unwrap().iter().map(|run| run.run.id).collect();
+    assert_eq!(claimed, BTreeSet::from([dead.run.id, enqueue.run.id]));
 }

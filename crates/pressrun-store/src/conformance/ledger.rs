@@ -1,7 +1,7 @@
 //! Deliveries, attempts, endings and what they leave behind.
 
 use pressrun_domain::condition::{ConditionKind, Judgement};
-use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
+use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome, Tally};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::DeliveryId;
 use pressrun_domain::run::{ConditionRecord, RunRecord, RunState, RunStatus, TileRecord};
@@ -60,6 +60,74 @@ pub async fn i7_an_accepted_piece_is_never_tried_again<S: Store>(store: &S) {
     assert_eq!((read.state, read.attempts), (state, vec![made]));
     let unknown = DeliveryId::generate();
     assert!(matches!(store.begin_attempt(&run.lease, unknown, sample::after(4)).await, Err(StoreError::NotFound(_))));
+}
+
+pub async fn i6_promises_of_a_claim_that_died_are_forgotten_but_not_what_was_tried<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let notice = sample::piece(run.run.id, "notice:blob@myorg.co");
+    let half: Vec<_> = ["a@b.co", "b@c.co"].iter().map(|target| sample::piece(run.run.id, target)).collect();
+    store.promise(&run.lease, &half).await.unwrap();
+    store.promise(&run.lease, std::slice::from_ref(&notice)).await.unwrap();
+    store.begin_attempt(&run.lease, notice.id, sample::after(2)).await.unwrap();
+    store.forget_promises(&run.lease).await.unwrap();
+    let left: Vec<_> = store.deliveries(run.run.id).await.unwrap().into_iter().map(|piece| piece.target).collect();
+    assert_eq!(left, ["notice:blob@myorg.co"]);
+    // The next claim promises something else to the same people.
+    let mut again = half.clone();
+    again[0].message.subject = "rendered anew".into();
+    store.promise(&run.lease, &again).await.unwrap();
+    assert_eq!(store.deliveries(run.run.id).await.unwrap()[1..], again);
+    let stale = pressrun_domain::run::Lease { fence: 0, ..run.lease };
+    assert!(matches!(store.forget_promises(&stale).await, Err(StoreError::LeaseLost)));
+}
+
+pub async fn owed_pieces_come_in_pages_in_the_order_promised<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let mut pieces: Vec<_> = (0..5).map(|number| sample::piece(run.run.id, &format!("p{number}@b.co"))).collect();
+    pieces[1].state = DeliveryState::Pending { not_before: sample::after(60) };
+    pieces[2].state = DeliveryState::Skipped { reason: "noAccess".into() };
+    store.promise(&run.lease, &pieces).await.unwrap();
+    store.promise(&run.lease, &[sample::piece(run.run.id, "notice:blob@myorg.co")]).await.unwrap();
+    let owed = async |now, limit| {
+        let owed = store.owed(run.run.id, sample::after(now), limit).await.unwrap();
+        owed.into_iter().map(|piece| piece.target).collect::<Vec<_>>()
+    };
+    assert_eq!(owed(1, 2).await, ["p0@b.co", "p3@b.co"]);
+    assert_eq!(owed(60, 9).await, ["p0@b.co", "p1@b.co", "p3@b.co", "p4@b.co"]);
+    let number = store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
+    let (outcome, state) = accepted();
+    store.end_attempt(&run.lease, pieces[0].id, &attempt(number, outcome), &state).await.unwrap();
+    assert_eq!(owed(1, 1).await, ["p3@b.co"]);
+    assert_eq!(store.delivery(run.run.id, pieces[0].id).await.unwrap().unwrap().attempts.len(), 1);
+    assert_eq!(store.delivery(run.run.id, DeliveryId::generate()).await.unwrap(), None);
+}
+
+pub async fn p4_pieces_are_counted_by_where_they_stand<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    assert_eq!(store.tally(run.run.id).await.unwrap(), Tally::default());
+    let failed = |reason: &str| DeliveryState::Failed { at: sample::after(1), reason: reason.into() };
+    let states = [
+        DeliveryState::Accepted { at: sample::after(1) },
+        failed("first"),
+        DeliveryState::Pending { not_before: sample::after(90) },
+        failed("second"),
+        DeliveryState::Pending { not_before: sample::after(60) },
+        DeliveryState::Skipped { reason: "noAccess".into() },
+    ];
+    let mut pieces: Vec<_> =
+        (0..).zip(states).map(|(number, state)| (sample::piece(run.run.id, &format!("p{number}@b.co")), state)).collect();
+    pieces.push((sample::piece(run.run.id, "notice:blob@myorg.co"), failed("of the notice")));
+    let pieces: Vec<_> = pieces.into_iter().map(|(piece, state)| pressrun_domain::delivery::Delivery { state, ..piece }).collect();
+    store.promise(&run.lease, &pieces).await.unwrap();
+    let expected = Tally {
+        accepted: 1,
+        failed: 2,
+        skipped: 1,
+        pending: 2,
+        next_attempt: Some(sample::after(60)),
+        first_failure: Some("first".into()),
+    };
+    assert_eq!(store.tally(run.run.id).await.unwrap(), expected);
 }
 
 pub async fn attempts_are_counted_also_when_a_worker_died_in_one<S: Store>(store: &S) {

@@ -90,10 +90,18 @@ macro_rules! conformance_suite {
                     a_worker_that_lost_its_lease_writes_nothing
                     an_ended_run_takes_nothing_more
                     the_next_wake_is_the_earliest_of_queue_and_leases
+                    l1_a_run_that_gives_way_comes_after_one_of_each_other_owner
+                    l1_runs_of_busy_documents_wait
+                    i1_a_worker_does_not_take_its_own_runs_over
+                    i1_leases_are_left_alone_when_nobody_can_tell_them
+                    t14_a_clock_that_was_set_back_holds_nothing_up
                     s5_a_queued_run_is_cancelled_at_once
                     s5_a_running_run_is_told;
                 ledger: pieces_are_promised_once_and_in_order
                     i7_an_accepted_piece_is_never_tried_again
+                    i6_promises_of_a_claim_that_died_are_forgotten_but_not_what_was_tried
+                    owed_pieces_come_in_pages_in_the_order_promised
+                    p4_pieces_are_counted_by_where_they_stand
                     attempts_are_counted_also_when_a_worker_died_in_one
                     what_is_still_owed_is_closed_with_the_run
                     s6_last_run_moves_only_at_the_end

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use pressrun_domain::run::{Lease, RunRecord};
+use sqlx::Row as _;
 
+use super::plan::next_turn;
 use super::row::int;
 use super::{SqliteStore, Tx, artifacts, micros};
 use crate::StoreError;
@@ -46,5 +48,43 @@ impl SqliteStore {
         .execute(&mut *tx)
         .await?;
         Ok(tx.commit().await?)
+    }
+
+    pub(super) async fn queue_behind(&self, lease: &Lease, now: Timestamp, record: &RunRecord) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        hold(&mut tx, lease).await?;
+        artifacts::put_record(&mut tx, lease.run, record).await?;
+        sqlx::query(concat!(
+            "UPDATE runs SET state = 'queued', worker = NULL, lease_until = NULL, available_at = $2,
+                 turn = max(",
+            next_turn!("runs.owner"),
+            ", coalesce((SELECT min(q.turn) + 1 FROM runs q WHERE q.state = 'queued'), 0)) WHERE id = $1"
+        ))
+        .bind(lease.run.to_string())
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(super) async fn release_leases_of_the_dead(&self, now: Timestamp) -> Result<u32, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT worker FROM runs WHERE state = 'running'").fetch_all(&self.read).await?;
+        let mut released = 0;
+        for row in rows {
+            let worker: String = row.try_get(0)?;
+            if !self.presence.is_dead(&worker) {
+                continue;
+            }
+            let mut tx = self.begin().await?;
+            let lapsed = sqlx::query("UPDATE runs SET lease_until = min(lease_until, $2) WHERE state = 'running' AND worker = $1")
+                .bind(&worker)
+                .bind(micros(now))
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            released += u32::try_from(lapsed.rows_affected()).unwrap_or(u32::MAX);
+        }
+        self.presence.forget_the_dead();
+        Ok(released)
     }
 }

@@ -1,16 +1,43 @@
 //! Promised pieces and the tries at them.
 
 use jiff::Timestamp;
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Message, NOTICE, Tally};
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::run::Lease;
-use sqlx::Row as _;
+use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use super::lease::hold;
 use super::row::{Reader, to_json};
 use super::{SqliteStore, Tx, artifacts, micros};
 use crate::StoreError;
+
+/// Which pieces of a run are read.
+pub(super) enum Which {
+    All,
+    Due { now: Timestamp, limit: u32 },
+    One(DeliveryId),
+}
+
+impl Which {
+    /// Adds the condition, the order and the limit to a statement over `deliveries d`.
+    fn narrow(&self, statement: &mut QueryBuilder<Sqlite>) {
+        match self {
+            Self::All => {
+                statement.push(" ORDER BY d.position, d.id");
+            }
+            Self::Due { now, limit } => {
+                statement.push(" AND d.state = 'pending' AND d.not_before <= ").push_bind(micros(*now));
+                statement.push(" AND substr(d.target, 1, length(").push_bind(NOTICE).push(")) <> ").push_bind(NOTICE);
+                statement.push(" ORDER BY d.position, d.id LIMIT ").push_bind(i64::from(*limit));
+            }
+            Self::One(id) => {
+                statement.push(" AND d.id = ").push_bind(id.to_string());
+            }
+        }
+    }
+}
 
 impl SqliteStore {
     pub(super) async fn promise_pieces(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError> {
@@ -19,10 +46,12 @@ impl SqliteStore {
         let run = lease.run.to_string();
         let last = sqlx::query("SELECT coalesce(max(position), 0) FROM deliveries WHERE run_id = $1").bind(&run);
         let last: i64 = last.fetch_one(&mut *tx).await?.try_get(0)?;
+        let mut content = Content::default();
         for (position, delivery) in (last + 1..).zip(deliveries) {
+            let content_id = content.put(&mut tx, &run, delivery).await?;
             let columns = StateColumns::of(&delivery.state);
             sqlx::query(
-                "INSERT INTO deliveries (id, run_id, position, target, audience, artifact, idempotency_key, message, state, not_before,
+                "INSERT INTO deliveries (id, run_id, position, target, audience, content_id, unsubscribe, idempotency_key, state, not_before,
                      settled_at, reason)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
             )
@@ -31,9 +60,9 @@ impl SqliteStore {
             .bind(position)
             .bind(&delivery.target)
             .bind(&delivery.audience)
-            .bind(delivery.artifact.as_ref().map(to_json).transpose()?)
+            .bind(content_id)
+            .bind(&delivery.message.unsubscribe)
             .bind(&delivery.idempotency_key)
-            .bind(to_json(&delivery.message)?)
             .bind(delivery.state.as_str())
             .bind(columns.not_before)
             .bind(columns.settled_at)
@@ -45,18 +74,45 @@ impl SqliteStore {
         Ok(tx.commit().await?)
     }
 
-    pub(super) async fn pieces(&self, run: RunId) -> Result<Vec<Delivery>, StoreError> {
+    pub(super) async fn forget_pieces(&self, lease: &Lease) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        hold(&mut tx, lease).await?;
+        let untried =
+            "DELETE FROM deliveries WHERE run_id = $1 AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id)";
+        let unnamed = "DELETE FROM contents WHERE run_id = $1
+             AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = contents.run_id AND d.content_id = contents.id)";
+        for statement in [untried, unnamed] {
+            sqlx::query(statement).bind(lease.run.to_string()).execute(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    pub(super) async fn pieces(&self, run: RunId, which: &Which) -> Result<Vec<Delivery>, StoreError> {
         let mut tx = self.snapshot().await?;
-        let rows = sqlx::query("SELECT * FROM deliveries WHERE run_id = $1 ORDER BY position, id").bind(run.to_string());
-        let rows = rows.fetch_all(&mut *tx).await?;
-        let mut pieces = rows.iter().map(read_delivery).collect::<Result<Vec<_>, _>>()?;
-        // In the order of the pieces, so that one walk over both puts them together.
-        let attempts = sqlx::query(
-            "SELECT a.delivery_id AS id, a.number, a.started_at, a.ended_at, a.outcome
-             FROM deliveries d JOIN attempts a ON a.delivery_id = d.id WHERE d.run_id = $1 ORDER BY d.position, d.id, a.number",
+        let mut statement = QueryBuilder::new(
+            "SELECT d.id, d.run_id, d.target, d.audience, d.idempotency_key, d.state, d.not_before, d.settled_at, d.reason, d.unsubscribe,
+                 d.content_id, c.artifact, c.message
+             FROM deliveries d JOIN contents c ON c.run_id = d.run_id AND c.id = d.content_id WHERE d.run_id = ",
         );
+        statement.push_bind(run.to_string());
+        which.narrow(&mut statement);
+        let rows = statement.build().fetch_all(&mut *tx).await?;
+        let mut pieces = Vec::with_capacity(rows.len());
+        // Pieces of one audience stand together and carry the same.
+        let mut carried = None;
+        for row in &rows {
+            pieces.push(read_delivery(row, &mut carried)?);
+        }
+        let mut statement = QueryBuilder::new(
+            "SELECT a.delivery_id AS id, a.number, a.started_at, a.ended_at, a.outcome FROM attempts a
+             JOIN (SELECT d.id, d.position FROM deliveries d WHERE d.run_id = ",
+        );
+        statement.push_bind(run.to_string());
+        which.narrow(&mut statement);
+        // In the order of the pieces, so that one walk over both puts them together.
+        statement.push(") d ON d.id = a.delivery_id ORDER BY d.position, d.id, a.number");
         let mut piece = pieces.iter_mut().peekable();
-        for row in attempts.bind(run.to_string()).fetch_all(&mut *tx).await? {
+        for row in statement.build().fetch_all(&mut *tx).await? {
             let reader = Reader::new("attempts", &row);
             let id: DeliveryId = reader.parsed("id")?;
             while piece.next_if(|piece| piece.id != id).is_some() {}
@@ -67,80 +123,48 @@ impl SqliteStore {
         Ok(pieces)
     }
 
-    pub(super) async fn open_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError> {
-        let mut tx = self.begin().await?;
-        hold(&mut tx, lease).await?;
-        if state_of(&mut tx, lease, delivery).await? != "pending" {
-            // Accepted pieces are never sent again (I7), and those given up stay so.
-            return Err(StoreError::Conflict);
+    pub(super) async fn count_pieces(&self, run: RunId) -> Result<Tally, StoreError> {
+        let mut tx = self.snapshot().await?;
+        let rows = sqlx::query(
+            "SELECT state, count(*) AS count, min(not_before) AS next FROM deliveries
+             WHERE run_id = $1 AND substr(target, 1, length($2)) <> $2 GROUP BY state",
+        );
+        let mut tally = Tally::default();
+        for row in rows.bind(run.to_string()).bind(NOTICE).fetch_all(&mut *tx).await? {
+            let reader = Reader::new("deliveries", &row);
+            let count = reader.count("count")?;
+            match reader.get("state")? {
+                "pending" => {
+                    tally.pending = count;
+                    tally.next_attempt = reader.instant_opt("next")?;
+                }
+                "accepted" => tally.accepted = count,
+                "failed" => tally.failed = count,
+                "skipped" => tally.skipped = count,
+                unknown => return Err(reader.corrupt("state", format_args!("unknown word `{unknown}`"))),
+            }
         }
-        let number: i64 = sqlx::query(
-            "INSERT INTO attempts (delivery_id, number, started_at)
-             SELECT $1, coalesce(max(number), 0) + 1, $2 FROM attempts WHERE delivery_id = $1 RETURNING number",
-        )
-        .bind(delivery.to_string())
-        .bind(micros(now))
-        .fetch_one(&mut *tx)
-        .await?
-        .try_get(0)?;
-        tx.commit().await?;
-        Ok(u32::try_from(number).unwrap_or(u32::MAX))
+        if tally.failed > 0 {
+            let first = sqlx::query(
+                "SELECT reason FROM deliveries WHERE run_id = $1 AND state = 'failed' AND substr(target, 1, length($2)) <> $2
+                 ORDER BY position, id LIMIT 1",
+            );
+            let row = first.bind(run.to_string()).bind(NOTICE).fetch_one(&mut *tx).await?;
+            tally.first_failure = row.try_get(0)?;
+        }
+        Ok(tally)
     }
-
-    pub(super) async fn close_attempt(
-        &self,
-        lease: &Lease,
-        delivery: DeliveryId,
-        attempt: &Attempt,
-        state: &DeliveryState,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        hold(&mut tx, lease).await?;
-        if state_of(&mut tx, lease, delivery).await? == "accepted" && !matches!(state, DeliveryState::Accepted { .. }) {
-            return Err(StoreError::Conflict);
-        }
-        let ended = sqlx::query("UPDATE attempts SET ended_at = $3, outcome = $4 WHERE delivery_id = $1 AND number = $2")
-            .bind(delivery.to_string())
-            .bind(i64::from(attempt.number))
-            .bind(attempt.ended_at.map(micros))
-            .bind(attempt.outcome.as_ref().map(to_json).transpose()?)
-            .execute(&mut *tx)
-            .await?;
-        if ended.rows_affected() == 0 {
-            return Err(StoreError::NotFound("attempt"));
-        }
-        let columns = StateColumns::of(state);
-        sqlx::query("UPDATE deliveries SET state = $2, not_before = $3, settled_at = $4, reason = $5 WHERE id = $1")
-            .bind(delivery.to_string())
-            .bind(state.as_str())
-            .bind(columns.not_before)
-            .bind(columns.settled_at)
-            .bind(columns.reason)
-            .execute(&mut *tx)
-            .await?;
-        Ok(tx.commit().await?)
-    }
-}
-
-/// The word for where a piece of the leased run stands.
-async fn state_of(tx: &mut Tx, lease: &Lease, delivery: DeliveryId) -> Result<String, StoreError> {
-    let row = sqlx::query("SELECT state FROM deliveries WHERE id = $1 AND run_id = $2")
-        .bind(delivery.to_string())
-        .bind(lease.run.to_string())
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(row.ok_or(StoreError::NotFound("delivery"))?.try_get(0)?)
 }
 
 /// What a state holds besides its word.
-struct StateColumns<'a> {
-    not_before: Option<i64>,
-    settled_at: Option<i64>,
-    reason: Option<&'a str>,
+pub(super) struct StateColumns<'a> {
+    pub(super) not_before: Option<i64>,
+    pub(super) settled_at: Option<i64>,
+    pub(super) reason: Option<&'a str>,
 }
 
 impl<'a> StateColumns<'a> {
-    fn of(state: &'a DeliveryState) -> Self {
+    pub(super) fn of(state: &'a DeliveryState) -> Self {
         let (not_before, settled_at, reason) = match state {
             DeliveryState::Pending { not_before } => (Some(micros(*not_before)), None, None),
             DeliveryState::Accepted { at } => (None, Some(micros(*at)), None),
@@ -151,7 +175,41 @@ impl<'a> StateColumns<'a> {
     }
 }
 
-fn read_delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
+/// What the pieces of a transaction carry; equal contents are one row.
+#[derive(Default)]
+struct Content {
+    last: Option<(Option<String>, String, String)>,
+}
+
+impl Content {
+    /// Saves what `delivery` carries unless it is there, and returns its id.
+    async fn put(&mut self, tx: &mut Tx, run: &str, delivery: &Delivery) -> Result<String, StoreError> {
+        let artifact = delivery.artifact.as_ref().map(to_json).transpose()?;
+        let message = to_json(&Message { unsubscribe: None, ..delivery.message.clone() })?;
+        if let Some((last_artifact, last_message, id)) = &self.last
+            && *last_artifact == artifact
+            && *last_message == message
+        {
+            return Ok(id.clone());
+        }
+        let id = hex::encode(
+            Sha256::new().chain_update(artifact.as_deref().unwrap_or_default()).chain_update([0]).chain_update(&message).finalize(),
+        );
+        sqlx::query("INSERT INTO contents (run_id, id, artifact, message) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+            .bind(run)
+            .bind(&id)
+            .bind(&artifact)
+            .bind(&message)
+            .execute(&mut **tx)
+            .await?;
+        self.last = Some((artifact, message, id.clone()));
+        Ok(id)
+    }
+}
+
+type Carried = Option<(String, Option<pressrun_domain::run::ArtifactRecord>, Message)>;
+
+fn read_delivery(row: &SqliteRow, carried: &mut Carried) -> Result<Delivery, StoreError> {
     let reader = Reader::new("deliveries", row);
     let state = match reader.get("state")? {
         "pending" => DeliveryState::Pending { not_before: reader.instant("not_before")? },
@@ -160,14 +218,19 @@ fn read_delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
         "skipped" => DeliveryState::Skipped { reason: reader.get("reason")? },
         unknown => return Err(reader.corrupt("state", format_args!("unknown word `{unknown}`"))),
     };
+    let content: String = reader.get("content_id")?;
+    if carried.as_ref().is_none_or(|(id, ..)| *id != content) {
+        *carried = Some((content, reader.json_opt("artifact")?, reader.json("message")?));
+    }
+    let (artifact, message) = carried.as_ref().map(|(_, artifact, message)| (artifact.clone(), message.clone())).unwrap_or_default();
     Ok(Delivery {
         id: reader.parsed("id")?,
         run: reader.parsed("run_id")?,
         target: reader.get("target")?,
         audience: reader.get("audience")?,
-        artifact: reader.json_opt("artifact")?,
+        artifact,
         idempotency_key: reader.get("idempotency_key")?,
-        message: reader.json("message")?,
+        message: Message { unsubscribe: reader.get("unsubscribe")?, ..message },
         state,
         attempts: Vec::new(),
     })

@@ -7,6 +7,7 @@
 //! commits then, and a forgotten "accepted" is a mail sent twice.
 
 mod artifacts;
+mod attempts;
 mod claim;
 mod fault;
 mod finish;
@@ -19,6 +20,7 @@ mod migrate;
 mod open;
 mod people;
 mod plan;
+mod presence;
 mod recipients;
 mod row;
 mod runs;
@@ -34,6 +36,7 @@ use sqlx::{Sqlite, Transaction};
 use crate::StoreError;
 use crate::collation::Collation;
 use crate::seal::Sealer;
+use presence::Presence;
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub struct SqliteStore {
     read: SqlitePool,
     sealer: Sealer,
     collation: Collation,
+    presence: Presence,
+    attempts: attempts::Waiting,
 }
 
 /// A write transaction; dropping it undoes it.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Row as _};
 
+use super::attempts::Waiting;
 use super::fault::in_words;
+use super::presence::Presence;
 use super::{SqliteStore, Tx, migrate};
 use crate::StoreError;
 use crate::collation::{Collation, folded};
@@ -43,7 +45,8 @@ impl SqliteStore {
         migrate::migrate(&write).await?;
         let read_options = options.create_if_missing(false).pragma("query_only", "ON");
         let read = pool_of(READERS).connect_with(read_options).await.map_err(named)?;
-        Self { write, read, sealer, collation: Collation::new()? }.prepared().await
+        let presence = Presence::beside(path);
+        Self { write, read, sealer, collation: Collation::new()?, presence, attempts: Waiting::default() }.prepared().await
     }
 
     /// A store in memory, gone when it is dropped.
@@ -53,7 +56,16 @@ impl SqliteStore {
         let pool = SqlitePoolOptions::new().min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
         let write = pool.connect_with(options).await?;
         migrate::migrate(&write).await?;
-        Self { read: write.clone(), write, sealer, collation: Collation::new()? }.prepared().await
+        Self {
+            read: write.clone(),
+            write,
+            sealer,
+            collation: Collation::new()?,
+            presence: Presence::default(),
+            attempts: Waiting::default(),
+        }
+        .prepared()
+        .await
     }
 
     async fn prepared(self) -> Result<Self, StoreError> {

@@ -21,6 +21,7 @@ macro_rules! next_turn {
         )
     };
 }
+pub(super) use next_turn;
 
 impl SqliteStore {
     pub(super) async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError> {
@@ -129,10 +130,10 @@ impl SqliteStore {
         let definition_id = put_definition(&mut tx, &run.definition).await?;
         sqlx::query(concat!(
             "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, state, turn, available_at,
-                 created_at, record)
+                 created_at, record, identifier)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', ",
             next_turn!("$8"),
-            ", $9, $10, $11)"
+            ", $9, $10, $11, $12)"
         ))
         .bind(run.id.to_string())
         .bind(run.schedule_id.to_string())
@@ -145,6 +146,7 @@ impl SqliteStore {
         .bind(micros(available_at))
         .bind(micros(run.created_at))
         .bind(to_json(&run.record)?)
+        .bind(run.definition.identifier.as_str())
         .execute(&mut *tx)
         .await?;
         Ok(tx.commit().await?)
@@ -162,15 +164,15 @@ async fn insert_occurrence(tx: &mut Tx, schedule: ScheduleId, occurrence: &NewOc
     record.note(now, "planned", occurrence.detail.clone());
     let statement = if skip.is_none() {
         concat!(
-            "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, state, turn, available_at,
-                 created_at, record, skip_reason)
-             SELECT $1, s.id, s.definition_id, s.sealed, 'scheduled', $3, $4, s.owner, 'queued', ",
+            "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, identifier, state, turn,
+                 available_at, created_at, record, skip_reason)
+             SELECT $1, s.id, s.definition_id, s.sealed, 'scheduled', $3, $4, s.owner, s.identifier, 'queued', ",
             next_turn!("s.owner"),
             ", $5, $5, $6, $7 FROM schedules s WHERE s.id = $2 ON CONFLICT DO NOTHING"
         )
     } else {
-        "INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, dst, owner, state, created_at, record, skip_reason)
-         SELECT $1, s.id, s.definition_id, 'scheduled', $3, $4, s.owner, 'skipped', $5, $6, $7 FROM schedules s WHERE s.id = $2
+        "INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, dst, owner, identifier, state, created_at, record, skip_reason)
+         SELECT $1, s.id, s.definition_id, 'scheduled', $3, $4, s.owner, s.identifier, 'skipped', $5, $6, $7 FROM schedules s WHERE s.id = $2
          ON CONFLICT DO NOTHING"
     };
     let inserted = sqlx::query(statement)

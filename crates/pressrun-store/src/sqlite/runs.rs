@@ -2,14 +2,16 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId, WorkerId};
 use pressrun_domain::run::{Lease, Run, RunRecord};
 use sqlx::Row as _;
 
+use super::attempts::Entry;
 use super::lease::hold;
+use super::ledger::Which;
 use super::{SqliteStore, artifacts};
-use crate::{ClaimedRun, DueSchedule, Enqueue, Page, PlannedSchedule, RunEnd, Runs, StoreError};
+use crate::{ClaimRequest, ClaimedRun, DueSchedule, Enqueue, Page, PlannedSchedule, RunEnd, Runs, StoreError};
 
 #[async_trait]
 impl Runs for SqliteStore {
@@ -29,8 +31,21 @@ impl Runs for SqliteStore {
         self.insert_run(run, now).await
     }
 
-    async fn claim(&self, worker: WorkerId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Result<Vec<ClaimedRun>, StoreError> {
-        self.claim_runs(worker, now, lease_until, limit).await
+    async fn claim_some(&self, request: &ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
+        self.claim_runs(request).await
+    }
+
+    async fn announce(&self, worker: WorkerId) -> Result<(), StoreError> {
+        self.presence.announce(worker);
+        Ok(())
+    }
+
+    async fn release_dead(&self, now: Timestamp) -> Result<u32, StoreError> {
+        self.release_leases_of_the_dead(now).await
+    }
+
+    async fn others_wait(&self, now: Timestamp) -> Result<bool, StoreError> {
+        self.somebody_waits(now).await
     }
 
     async fn next_available(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -45,6 +60,10 @@ impl Runs for SqliteStore {
         self.release_run(lease, available_at, record).await
     }
 
+    async fn yield_run(&self, lease: &Lease, now: Timestamp, record: &RunRecord) -> Result<(), StoreError> {
+        self.queue_behind(lease, now, record).await
+    }
+
     async fn save_record(&self, lease: &Lease, record: &RunRecord) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
@@ -56,16 +75,33 @@ impl Runs for SqliteStore {
         self.promise_pieces(lease, deliveries).await
     }
 
+    async fn forget_promises(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.forget_pieces(lease).await
+    }
+
     async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError> {
-        self.pieces(run).await
+        self.pieces(run, &Which::All).await
+    }
+
+    async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+        self.pieces(run, &Which::Due { now, limit }).await
+    }
+
+    async fn delivery(&self, run: RunId, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+        Ok(self.pieces(run, &Which::One(id)).await?.pop())
+    }
+
+    async fn tally(&self, run: RunId) -> Result<Tally, StoreError> {
+        self.count_pieces(run).await
     }
 
     async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError> {
-        self.open_attempt(lease, delivery, now).await
+        self.write_attempt(Entry::Begin { lease: *lease, delivery, now }).await
     }
 
     async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState) -> Result<(), StoreError> {
-        self.close_attempt(lease, delivery, attempt, state).await
+        let entry = Entry::End { lease: *lease, delivery, attempt: attempt.clone(), state: state.clone() };
+        self.write_attempt(entry).await.map(|_| ())
     }
 
     async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {

@@ -30,11 +30,13 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     init_logs("info", arguments.log_json);
     let settings = Settings::load(arguments.config.as_deref())?;
     runtime()?.block_on(async {
+        // Before anything else: a server that is asked to stop while it starts stops cleanly too.
+        let stop = stop_signal()?;
         let app = App::open(&settings).await?;
         let listen = &settings.server.listen;
         let listener = TcpListener::bind(listen).await.with_context(|| format!("server.listen: could not listen on {listen}"))?;
         tracing::info!(address = %listener.local_addr()?, "listening");
-        app.serve(listener, arguments.role, stop_signal()?).await
+        app.serve(listener, arguments.role, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -203,3 +203,53 @@ async fn keys_of_another_collation_are_made_again_at_start() {
     let names: Vec<&str> = rows.iter().map(|row| row.schedule.definition.name.as_str()).collect();
     assert_eq!(names, ["Orders", "⚡️🍣 Query"]);
 }
+
+#[tokio::test]
+async fn p3_what_an_audience_is_sent_is_stored_once() {
+    let (store, _folder) = in_file().await;
+    let schedule = sample::schedule("fan-out");
+    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    let run = store.claim(pressrun_domain::id::WorkerId::generate(), sample::after(1), sample::after(9), 1).await.unwrap().remove(0);
+    for region in ["us", "eu"] {
+        let mut pieces: Vec<_> = (0..50).map(|number| sample::piece(run.run.id, &format!("p{number}@{region}.co"))).collect();
+        for piece in &mut pieces {
+            piece.message.text = format!("The numbers of {region}");
+            piece.message.unsubscribe = Some(format!("http://localhost/unsubscribe/{}", piece.target));
+        }
+        let (first, second) = pieces.split_at(20);
+        store.promise(&run.lease, first).await.unwrap();
+        store.promise(&run.lease, second).await.unwrap();
+    }
+    let contents: i64 = sqlx::query("SELECT count(*) FROM contents").fetch_one(&store.read).await.unwrap().get(0);
+    assert_eq!(contents, 2);
+    let read = store.deliveries(run.run.id).await.unwrap();
+    assert_eq!(read.len(), 100);
+    for piece in read {
+        assert!(piece.message.text.ends_with(piece.target.split(['@', '.']).nth(1).unwrap()), "{piece:?}");
+        assert!(piece.message.unsubscribe.unwrap().ends_with(&piece.target));
+    }
+}
+
+#[tokio::test]
+async fn i7_the_runs_of_a_dead_worker_are_known_at_once_and_those_of_a_living_one_are_left_alone() {
+    let (store, folder) = in_file().await;
+    let other = SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
+    let workers: Vec<_> = (0..3).map(|_| pressrun_domain::id::WorkerId::generate()).collect();
+    let [living, dying, unknown] = workers[..] else { unreachable!() };
+    store.announce(living).await.unwrap();
+    other.announce(dying).await.unwrap();
+    for worker in [living, dying, unknown] {
+        let schedule = sample::schedule("daily");
+        store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+        store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+        assert_eq!(store.claim(worker, sample::after(1), sample::after(301), 1).await.unwrap().len(), 1);
+    }
+    assert_eq!(store.release_dead(sample::after(2)).await.unwrap(), 0, "everybody who can be seen lives");
+    other.close().await;
+    drop(other);
+    assert_eq!(store.release_dead(sample::after(2)).await.unwrap(), 1);
+    let taken = store.claim(living, sample::after(2), sample::after(301), 9).await.unwrap();
+    assert_eq!(taken.len(), 1, "one that was never seen waits for its lease");
+    assert_eq!(store.release_dead(sample::after(2)).await.unwrap(), 0);
+}

@@ -36,6 +36,10 @@ async fn due_schedules_and_claims_are_found_by_index() {
         ("SELECT 1 FROM runs WHERE schedule_id = $1 AND state IN ('queued', 'running') AND kind <> 'test'", "runs_under_way"),
         ("SELECT max(q.turn) + 1 FROM runs q WHERE q.state = 'queued' AND q.owner = $1", "runs_owner_turn"),
         ("SELECT min(q.turn) FROM runs q WHERE q.state = 'queued'", "runs_queue"),
+        (
+            "SELECT d.id FROM deliveries d WHERE d.run_id = $1 AND d.state = 'pending' AND d.not_before <= $2 ORDER BY d.position LIMIT $3",
+            "deliveries_owed",
+        ),
         ("SELECT min(available_at) FROM runs WHERE state = 'queued'", "runs_available"),
     ] {
         let plan = query_plan(sql.to_owned()).await;
