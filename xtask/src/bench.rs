@@ -5,7 +5,8 @@ use anyhow::bail;
 /// Runs one by name, in release mode.
 pub(crate) fn run(name: &str) -> anyhow::Result<()> {
     match name {
+        "dispatch" => crate::cargo(&["bench", "--package", "pressrun", "--bench", "dispatch"]),
         "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
-        other => bail!("there is no benchmark {other:?}; there is: cron"),
+        other => bail!("there is no benchmark {other:?}; there are: cron, dispatch"),
     }
 }

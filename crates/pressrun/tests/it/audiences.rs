@@ -1,35 +1,21 @@
 //! Who gets what.
 
-use pressrun_domain::catalog::{AttributeValue, Scalar};
-use pressrun_domain::destination::{Destination, Person, Recipient};
-use pressrun_domain::id::{GroupId, RecipientId};
+use pressrun_domain::destination::Destination;
+use pressrun_domain::id::GroupId;
 use pressrun_domain::output::Format;
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::Definition;
 
-use crate::world::{START, World, ended};
+use crate::people::email_only;
+use crate::world::{World, ended};
 
 /// A personal csv of tile 1 to email-only users with these regions; `None` has none set.
-async fn personal(world: &World, people: &[(&str, Option<&[&str]>)]) -> Definition {
-    let upserts: Vec<_> = people
-        .iter()
-        .map(|(email, regions)| {
-            let many = |regions: &[&str]| AttributeValue::Many(regions.iter().map(|text| Scalar::Text((*text).into())).collect());
-            let set = regions.map(|regions| ("region".to_owned(), Some(many(regions))));
-            (email.parse().unwrap(), set.into_iter().collect())
-        })
-        .collect();
-    let users = world.store.upsert_users(&upserts, START.parse().unwrap()).await.unwrap();
+pub(crate) async fn personal(world: &World, people: &[(&str, Option<&[&str]>)]) -> Definition {
     let mut definition = world.email(Format::Csv, &[]);
     definition.tile = Some("1".into());
     if let Destination::Email(email) = &mut definition.destination {
         email.fan_out = true;
-        let recipient = |user: &pressrun_domain::users::EmailOnlyUser| Recipient {
-            id: RecipientId::generate(),
-            email: user.email.clone(),
-            person: Person::EmailOnly(user.id),
-        };
-        email.recipients = users.iter().map(recipient).collect();
+        email.recipients = email_only(world.store.as_ref(), people).await;
     }
     definition
 }

@@ -1,13 +1,22 @@
 //! The whole program: real store, real executor processes, real receivers on loopback; only time is ours.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod alerts;
 mod audiences;
 mod bad_input;
+mod carrier;
 mod command_line;
 mod crash;
+mod crash_points;
 mod deliveries;
 mod executors;
+mod fan_out;
+mod load;
+mod people;
+mod process;
+mod processes;
+mod retries;
 mod sample;
 mod scheduling;
+mod sharing;
 mod world;

@@ -89,3 +89,66 @@ async fn t9_a_time_in_the_gap_runs_once_and_the_history_says_so() {
     let runs = world.runs(schedule).await;
     assert_eq!((at(&runs[0]).to_string().as_str(), runs[0].dst.as_deref()), ("2026-03-08T07:00:00Z", Some("dst_gap")));
 }
+
+#[tokio::test]
+async fn i1_t14_a_clock_that_jumps_repeats_nothing_and_makes_up_one_instant_at_most() {
+    let world = World::new().await;
+    let mut hourly = world.webhook(Format::LinkOnly);
+    hourly.cron = "0 * * * ? *".to_owned();
+    let schedule = world.save(hourly).await;
+    let started = async |at: &str| {
+        world.go_to(at).await;
+        let runs = world.runs(schedule).await;
+        let started = runs.iter().filter(|run| !matches!(run.state, RunState::Skipped { .. })).map(|run| at_hour(run));
+        started.collect::<Vec<_>>()
+    };
+    for (case, at, expected) in [
+        ("on time", "2025-07-24T09:00:01Z", vec!["09"]),
+        ("hours back", "2025-07-24T06:30:00Z", vec!["09"]),
+        ("past an instant that has run", "2025-07-24T09:30:00Z", vec!["09"]),
+        ("hours forward: the latest only", "2025-07-24T14:10:00Z", vec!["09", "14"]),
+        ("back before it", "2025-07-24T10:15:00Z", vec!["09", "14"]),
+        ("through it again", "2025-07-24T14:59:59Z", vec!["09", "14"]),
+        ("on time", "2025-07-24T15:00:00Z", vec!["09", "14", "15"]),
+    ] {
+        assert_eq!(started(at).await, expected, "{case}: {at}");
+    }
+    assert_eq!(world.http.requests().len(), 3);
+    let missed = world.runs(schedule).await.iter().filter(|run| run.state == RunState::Skipped { reason: SkipReason::Missed }).count();
+    assert_eq!(missed, 4, "10, 11, 12 and 13 say why they did not run");
+}
+
+fn at_hour(run: &pressrun_domain::run::Run) -> String {
+    at(run).strftime("%H").to_string()
+}
+
+#[tokio::test]
+async fn s9_t14_a_retry_does_not_wait_for_hours_when_the_clock_is_set_back() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::LinkOnly)).await;
+    world.http.push([pressrun_testkit::HttpAnswer::new(503, "busy")]);
+    world.go_to("2025-07-24T09:00:00Z").await;
+    assert_eq!(world.http.requests().len(), 1);
+    world.go_to("2025-07-24T04:00:00Z").await;
+    assert_eq!(world.http.requests().len(), 2);
+    let runs = world.runs(schedule).await;
+    assert_eq!((runs.len(), ended(&runs[0]).0), (1, RunStatus::Complete));
+}
+
+#[tokio::test]
+async fn t15_an_instant_that_passed_while_paused_is_not_made_up() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::LinkOnly)).await;
+    let saved = world.store.schedule(schedule).await.unwrap().unwrap();
+    let names = pressrun_engine::publish::names(&saved.definition, &world.catalog.current());
+    let paused = pressrun_domain::schedule::Schedule { disabled_at: Some(world.now()), next_at: None, ..saved.clone() };
+    let version = world.store.replace_schedule(&paused, &names).await.unwrap();
+    world.go_to("2025-07-24T10:00:00Z").await;
+    let next = "2025-07-25T09:00:00Z".parse().unwrap();
+    let resumed = pressrun_domain::schedule::Schedule { version, next_at: Some(next), ..saved };
+    world.store.replace_schedule(&resumed, &names).await.unwrap();
+    world.go_to("2025-07-24T12:00:00Z").await;
+    assert!(world.runs(schedule).await.is_empty());
+    world.go_to("2025-07-25T09:00:00Z").await;
+    assert_eq!(world.runs(schedule).await.len(), 1);
+}

@@ -32,6 +32,9 @@ pub(crate) const START: &str = "2025-07-24T08:30:00Z";
 /// Blob Ross, admin and owner.
 pub(crate) const OWNER: &str = "0b10b001-5f6e-4f0c-9a35-0b7f3f1f2a11";
 
+/// Blobby Hill, a member.
+pub(crate) const HILL: &str = "0b10b002-5f6e-4f0c-9a35-0b7f3f1f2a12";
+
 const CONNECTIONS: &str = "
 connections:
   files:
@@ -130,9 +133,20 @@ impl World {
 
     /// Another engine over the same rows and files, as after a restart or on another node.
     pub(crate) fn another_engine(&self, carrier: Arc<dyn Carrier>) -> Engine {
+        self.another_engine_with(carrier, |_| {})
+    }
+
+    /// The same with other settings.
+    pub(crate) fn another_engine_with(&self, carrier: Arc<dyn Carrier>, change: impl FnOnce(&mut EngineConfig)) -> Engine {
         let mut config = EngineConfig::new("http://reports.example");
         config.mail_preview = false;
+        change(&mut config);
         engine(&self.dir, &self.store, &self.clock, carrier, config).0
+    }
+
+    /// The present.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Carriers to this world's sinks.
@@ -270,7 +284,7 @@ pub(crate) fn watching(mut definition: Definition, kind: ConditionKind, tile: &s
     definition
 }
 
-fn definition(destination: Destination, format: Format) -> Definition {
+pub(crate) fn definition(destination: Destination, format: Format) -> Definition {
     Definition {
         name: "Daily sales".to_owned(),
         identifier: "sales".into(),
@@ -288,7 +302,7 @@ fn definition(destination: Destination, format: Format) -> Definition {
     }
 }
 
-fn write_catalog(dir: &TempDir) {
+pub(crate) fn write_catalog(dir: &TempDir) {
     let root = dir.path().join("catalog");
     std::fs::create_dir_all(root.join("dashboards")).unwrap();
     std::fs::create_dir_all(root.join("data")).unwrap();

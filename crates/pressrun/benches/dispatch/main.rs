@@ -1,0 +1,146 @@
+//! Figures of the dispatcher: how many due schedules become runs in a second and how late they start, how fast and in how much memory a
+//! large fan-out goes out, and whether an executor grows. Run by `cargo xtask bench dispatch`.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::panic, missing_docs, reason = "a benchmark")]
+#![allow(dead_code, reason = "the world of the tests has more in it")]
+
+#[path = "../../tests/it/carrier.rs"]
+mod carrier;
+#[path = "../../tests/it/people.rs"]
+mod people;
+#[path = "../../tests/it/process.rs"]
+mod process;
+#[path = "../../tests/it/world.rs"]
+mod world;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_deliver::{Delivered, Parcel};
+use pressrun_domain::delivery::Outcome;
+use pressrun_domain::destination::Destination;
+use pressrun_domain::output::Format;
+use pressrun_engine::Carrier;
+
+use carrier::Recorder;
+use process::Site;
+use world::World;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        dispatch(5_000, 1_000).await;
+        fan_out(10_000).await;
+        executor_memory(500).await;
+    });
+}
+
+/// Takes everything and remembers when.
+#[derive(Default)]
+struct Watch(Mutex<Vec<Instant>>);
+
+#[async_trait]
+impl Carrier for Watch {
+    async fn deliver(&self, _: &Destination, _: &Parcel, _: Timestamp) -> Delivered {
+        self.0.lock().unwrap().push(Instant::now());
+        Delivered { outcome: Outcome::Accepted { receipt: "ok".to_owned() }, learnt_host_key: None, warnings: Vec::new() }
+    }
+}
+
+/// `due` of `stored` schedules are due at one instant; nothing is queried or rendered, so that only the dispatcher is measured.
+async fn dispatch(stored: usize, due: usize) {
+    let world = World::new().await;
+    let carrier = Arc::new(Watch::default());
+    let engine = world.another_engine(Arc::clone(&carrier) as _);
+    for number in 0..stored {
+        let mut definition = world.webhook(Format::LinkOnly);
+        if number >= due {
+            definition.cron = "0 17 ? * * *".to_owned();
+        }
+        world.save(definition).await;
+    }
+    world.clock.set("2025-07-24T09:00:00Z".parse().unwrap());
+    let began = Instant::now();
+    let queued = engine.tick().await.unwrap();
+    let planned = began.elapsed();
+    engine.drain().await.unwrap();
+    let all = began.elapsed();
+    let mut delays: Vec<_> = carrier.0.lock().unwrap().iter().map(|at| at.duration_since(began)).collect();
+    delays.sort_unstable();
+    let at = |part: usize| delays[(delays.len() - 1) * part / 100];
+    println!("dispatch: {queued} of {stored} schedules due at one instant (SQLite)");
+    println!("  occurrences planned        {:>8.0} a second ({planned:.0?})", rate(queued as usize, planned));
+    println!("  runs claimed to delivered  {:>8.0} a second", rate(due, all - planned));
+    println!("  delivered after the instant: half {:.1?}, 99 % {:.1?}, last {:.1?}", at(50), at(99), at(100));
+}
+
+/// One run to `count` recipients in twelve regions, through the real server to a real SMTP sink.
+async fn fan_out(count: usize) {
+    let site = Site::new("").await;
+    let data: String = (0..12).map(|region| format!("2025-07-21,R{region:02},{}\n", region + 1)).collect();
+    std::fs::write(site.dir.path().join("catalog/data/sales.csv"), format!("day,region,amount\n{data}")).unwrap();
+    let people: Vec<_> = (0..count).map(|number| (format!("p{number}@x.example"), format!("R{:02}", number % 12))).collect();
+    let regions: Vec<_> = people.iter().map(|(_, region)| [region.as_str()]).collect();
+    let people: Vec<_> = people.iter().zip(&regions).map(|((email, _), region)| (email.as_str(), Some(&region[..]))).collect();
+    let mut definition = site.email(&[]);
+    definition.tile = Some("1".into());
+    if let Destination::Email(email) = &mut definition.destination {
+        email.fan_out = true;
+        email.recipients = people::email_only(site.store.as_ref(), &people).await;
+    }
+    let server = site.start(None);
+    let idle = process::eventually("the server listens", async || server.log().contains("listening").then(|| server.memory())).await;
+    let schedule = site.due_once(definition).await;
+    let began = Instant::now();
+    // The schedule is found by the poll; from the first mail on the ledger and the wire are what is measured.
+    site.smtp.wait_for(1).await;
+    let first = began.elapsed();
+    let (run, _) = site.ended(schedule).await;
+    let sending = began.elapsed() - first;
+    let peak = server.memory();
+    server.stop().await;
+    println!("fan-out: {count} recipients in 12 regions, csv by SMTP to a sink on this machine");
+    println!(
+        "  queries {}, renders {} (saved: {})",
+        run.record.tiles.len(),
+        run.record.artifacts.len(),
+        count - run.record.artifacts.len()
+    );
+    println!("  mails                      {:>8.0} a second ({sending:.1?})", rate(site.smtp.mails().len(), sending));
+    println!("  memory of the server: {} MiB at start, {} MiB at most", idle >> 20, peak >> 20);
+}
+
+/// `count` different reports in one executor that is never replaced.
+async fn executor_memory(count: u32) {
+    let world = World::new().await;
+    let carrier = Arc::new(Recorder::default());
+    let engine = world.another_engine_with(Arc::clone(&carrier) as _, |config| {
+        config.workers = 1;
+        config.render_deadline = Duration::from_secs(60);
+    });
+    let mut after_twenty = 0;
+    for number in 0..count {
+        world.write_data("sales.csv", &format!("day,region,amount\n2025-07-21,US,{number}\n2025-07-22,Region {number},7\n"));
+        let mut definition = world.webhook(if number % 2 == 0 { Format::Pdf } else { Format::Png });
+        definition.name = format!("Report {number}");
+        let schedule = world.save(definition).await;
+        world.trigger(schedule).await;
+        engine.drain().await.unwrap();
+        if number == 19 {
+            after_twenty = engine.context().producer.executors().idle_bytes();
+        }
+    }
+    let end = engine.context().producer.executors().idle_bytes();
+    println!("executor: {count} different reports, pdf and png in turn");
+    println!(
+        "  memory after 20: {} MiB, after {count}: {} MiB ({:.2} times)",
+        after_twenty >> 20,
+        end >> 20,
+        end as f64 / after_twenty as f64
+    );
+}
+
+fn rate(count: usize, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64()
+}

@@ -1,0 +1,169 @@
+//! The program dies by SIGKILL at every step of a run and is started again: real receivers count what came.
+//!
+//! Nothing is lost, nothing comes twice under one mark, but for the one piece that was under way when its answer could not be written down:
+//! that one is repeated with the same mark and the same bytes.
+
+use pressrun_domain::delivery::{Delivery, DeliveryState};
+use pressrun_domain::id::ScheduleId;
+use pressrun_domain::run::{Run, RunStatus};
+use pressrun_domain::schedule::{Definition, SystemDisabledReason};
+use pressrun_engine::fail::FailPoint;
+use pressrun_testkit::{HttpAnswer, ReceivedMail};
+
+use crate::process::Site;
+use crate::world::ended;
+
+/// One piece after the other, so that one is under way at most.
+const ONE_AT_A_TIME: &str = "lease_seconds = 60\nparallel_deliveries = 1";
+
+/// Every place that a run comes by which goes well.
+fn points() -> impl Iterator<Item = FailPoint> {
+    FailPoint::ALL.into_iter().filter(|point| *point != FailPoint::AmidNotice)
+}
+
+/// Dies at `point`, starts again, and waits for the end of the run. Its lease is a minute long: nobody waits for it to lapse.
+async fn die_and_go_on(site: &Site, definition: Definition, point: &str) -> (ScheduleId, Run, Vec<Delivery>) {
+    let schedule = site.due_once(definition).await;
+    site.start(Some(point)).killed().await;
+    let again = site.start(None);
+    let (run, deliveries) = site.ended(schedule).await;
+    again.stop().await;
+    (schedule, run, deliveries)
+}
+
+fn assert_all_accepted(run: &Run, deliveries: &[Delivery], point: &str) {
+    assert_eq!(ended(run).0, RunStatus::Complete, "{point}: {:?}", run.record);
+    for delivery in deliveries {
+        assert!(matches!(delivery.state, DeliveryState::Accepted { .. }), "{point}: {delivery:?}");
+    }
+}
+
+/// How often a piece may come when the process died at `point` for the `time`th time, being the `number`th piece.
+fn times(point: FailPoint, time: usize, number: usize) -> usize {
+    if point == FailPoint::AfterAnswer && time == number { 2 } else { 1 }
+}
+
+/// A mail without the one line that says when it was sent.
+fn without_date(mail: &ReceivedMail) -> String {
+    mail.text().lines().filter(|line| !line.starts_with("Date: ")).collect::<Vec<_>>().join("\n")
+}
+
+fn assert_mails(site: &Site, delivery: &Delivery, count: usize, point: &str) {
+    let mails = site.smtp.mails();
+    let mine: Vec<_> =
+        mails.iter().filter(|mail| mail.header("Message-ID").is_some_and(|id| id.contains(&delivery.idempotency_key))).collect();
+    assert_eq!(mine.len(), count, "{point}: {}", delivery.target);
+    assert!(mine.iter().all(|mail| without_date(mail) == without_date(mine[0])), "{point}: the same bytes");
+}
+
+#[tokio::test]
+async fn i6_i7_mail_is_neither_lost_nor_doubled_wherever_the_process_dies() {
+    let site = Site::new(ONE_AT_A_TIME).await;
+    let people = ["a@x.example", "b@x.example", "c@x.example"];
+    let mut expected = 0;
+    for point in points() {
+        // The second piece of three, where there is a second.
+        let time = if matches!(point, FailPoint::BeforeAttempt | FailPoint::AfterBegin | FailPoint::AfterAnswer | FailPoint::AfterAttempt) {
+            2
+        } else {
+            1
+        };
+        let name = format!("{}:{time}", point.as_str());
+        let (_, run, deliveries) = die_and_go_on(&site, site.email(&people), &name).await;
+        assert_all_accepted(&run, &deliveries, &name);
+        assert_eq!(deliveries.len(), people.len(), "{name}");
+        for (number, delivery) in (1..).zip(&deliveries) {
+            assert_mails(&site, delivery, times(point, time, number), &name);
+            expected += times(point, time, number);
+        }
+    }
+    assert_eq!(site.smtp.mails().len(), expected, "and no mail besides");
+}
+
+#[tokio::test]
+async fn i6_i7_a_webhook_is_neither_lost_nor_doubled_wherever_the_process_dies() {
+    let site = Site::new(ONE_AT_A_TIME).await;
+    let mut expected = 0;
+    for point in points() {
+        let (_, run, deliveries) = die_and_go_on(&site, site.webhook(), point.as_str()).await;
+        assert_all_accepted(&run, &deliveries, point.as_str());
+        let requests = site.http.requests();
+        let mark = deliveries[0].idempotency_key.as_str();
+        let mine: Vec<_> = requests.iter().filter(|request| request.header("idempotency-key") == Some(mark)).collect();
+        assert_eq!(mine.len(), times(point, 1, 1), "{}", point.as_str());
+        assert!(mine.iter().all(|request| request.body == mine[0].body), "{}: the same bytes", point.as_str());
+        expected += mine.len();
+    }
+    assert_eq!(site.http.requests().len(), expected, "and nothing besides");
+}
+
+#[tokio::test]
+async fn i6_i7_an_upload_is_neither_lost_nor_doubled_wherever_the_process_dies() {
+    let site = Site::new(ONE_AT_A_TIME).await.with_sshd();
+    for (number, point) in points().enumerate() {
+        let mut definition = site.sftp();
+        definition.name = format!("daily {}", point.as_str());
+        let (_, run, deliveries) = die_and_go_on(&site, definition, point.as_str()).await;
+        assert_all_accepted(&run, &deliveries, point.as_str());
+        let artifact = deliveries[0].artifact.as_ref().unwrap();
+        let uploads = site.uploads();
+        assert_eq!(uploads.len(), number + 1, "{}: one whole file each, and no half one: {uploads:?}", point.as_str());
+        let (_, bytes) = uploads.iter().find(|(name, _)| *name == artifact.name).unwrap();
+        assert_eq!(hex::encode(<sha2::Sha256 as sha2::Digest>::digest(bytes)), artifact.sha256, "{}", point.as_str());
+    }
+}
+
+#[tokio::test]
+async fn s10_the_owner_hears_of_a_failure_once_wherever_the_process_dies() {
+    let site = Site::new(ONE_AT_A_TIME).await;
+    site.http.always(HttpAnswer::new(400, "no"));
+    // The second attempt of such a run is the notice's.
+    for (point, notices) in [
+        ("after_attempt:1", 1),
+        ("amid_notice", 1),
+        ("after_begin:2", 1),
+        ("after_answer:2", 2),
+        ("after_attempt:2", 1),
+        ("before_finish", 1),
+        ("after_finish", 1),
+    ] {
+        let (mails, requests) = (site.smtp.mails().len(), site.http.requests().len());
+        let (_, run, deliveries) = die_and_go_on(&site, site.webhook(), point).await;
+        assert_eq!(ended(&run).0, RunStatus::Error, "{point}");
+        assert_eq!(site.http.requests().len() - requests, 1, "{point}: what was refused is not sent again");
+        assert_eq!(site.smtp.mails().len() - mails, notices, "{point}");
+        assert_mails(&site, deliveries.iter().find(|delivery| delivery.is_notice()).unwrap(), notices, point);
+    }
+}
+
+#[tokio::test]
+async fn x1_a_schedule_is_switched_off_also_when_the_process_dies_over_its_notice() {
+    let site = Site::new(ONE_AT_A_TIME).await;
+    let mut definition = site.webhook();
+    definition.identifier = "no-such-dashboard".into();
+    let schedule = site.due_once(definition).await;
+    // What is published is checked at start too; the run has to be queued before.
+    let stored = site.store.schedule(schedule).await.unwrap().unwrap();
+    let run = pressrun_domain::run::Run {
+        id: pressrun_domain::id::RunId::generate(),
+        schedule_id: schedule,
+        kind: pressrun_domain::run::RunKind::Manual,
+        scheduled_for: stored.created_at,
+        dst: None,
+        definition: stored.definition,
+        state: pressrun_domain::run::RunState::Queued { available_at: stored.created_at },
+        created_at: stored.created_at,
+        started_at: None,
+        fence: 0,
+        record: pressrun_domain::run::RunRecord::default(),
+    };
+    site.store.enqueue(&pressrun_store::Enqueue { run }, stored.created_at).await.unwrap();
+    site.start(Some("amid_notice")).killed().await;
+    let again = site.start(None);
+    let (run, deliveries) = site.ended(schedule).await;
+    again.stop().await;
+    assert_eq!(ended(&run), (RunStatus::Error, Some("missingQuery")));
+    let saved = site.store.schedule(schedule).await.unwrap().unwrap();
+    assert_eq!(saved.system_disabled.map(|disabled| disabled.reason), Some(SystemDisabledReason::MissingQuery));
+    assert_mails(&site, deliveries.iter().find(|delivery| delivery.is_notice()).unwrap(), 1, "amid_notice");
+}
