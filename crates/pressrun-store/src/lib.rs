@@ -18,6 +18,7 @@ mod runs;
 pub mod sample;
 mod schedules;
 mod seal;
+mod seals;
 mod sqlite;
 
 pub use error::StoreError;
@@ -27,9 +28,10 @@ pub use people::{People, Upserted};
 pub use runs::{BaselineChange, ClaimRequest, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs};
 pub use schedules::{ContentKind, ListQuery, ListRow, Names, ScheduleKind, Schedules, SortDirection, SortField, StatusFilter};
 pub use seal::{Place, Sealer, SealingKey};
+pub use seals::Seals;
 pub use sqlite::SqliteStore;
 
 /// Everything a database has to do for Pressrun.
-pub trait Store: Schedules + Runs + People + Keys + Send + Sync {}
+pub trait Store: Schedules + Runs + People + Keys + Seals + Send + Sync {}
 
-impl<T: Schedules + Runs + People + Keys + Send + Sync> Store for T {}
+impl<T: Schedules + Runs + People + Keys + Seals + Send + Sync> Store for T {}

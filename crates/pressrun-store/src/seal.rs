@@ -3,9 +3,11 @@
 //! AES-256-GCM-SIV under keys that live outside the database. The sealed form is
 //! `version (1) ‖ key id (8) ‖ nonce (12) ‖ ciphertext and tag`; table, row and column are authenticated with it, so that a sealed value
 //! copied to another place does not open. The first key seals, every key opens: to rotate, put a new key first, call
-//! `reseal_all` of the store, then drop the old key.
+//! [`Seals::reseal_all`](crate::Seals::reseal_all), then drop the old key. A sealer that [follows](Sealer::following) its keys takes all
+//! three steps while it runs.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, Nonce};
@@ -66,10 +68,22 @@ impl Place<'_> {
     }
 }
 
+/// Where keys stand when they may change: 64 hexadecimal digits each, the present one first.
+type KeySource = Box<dyn Fn() -> Result<Vec<Secret>, StoreError> + Send + Sync>;
+
 /// Seals and opens secrets.
-#[derive(Debug)]
 pub struct Sealer {
-    keys: Vec<SealingKey>,
+    keys: RwLock<Keyring>,
+    source: Option<KeySource>,
+}
+
+/// The present key first; those that only open after it.
+type Keyring = Arc<Vec<Arc<SealingKey>>>;
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer").field("keys", &self.keyring()).finish_non_exhaustive()
+    }
 }
 
 impl Sealer {
@@ -79,9 +93,19 @@ impl Sealer {
     /// [`StoreError::Sealing`] when there is none.
     pub fn new(keys: Vec<SealingKey>) -> Result<Self, StoreError> {
         if keys.is_empty() {
-            return Err(StoreError::Sealing("no key is configured".into()));
+            return Err(no_key());
         }
-        Ok(Self { keys })
+        Ok(Self { keys: RwLock::new(Arc::new(keys.into_iter().map(Arc::new).collect())), source: None })
+    }
+
+    /// A sealer that looks its keys up again before it seals, and when it meets a secret of a key that it does not know: a rotation needs no
+    /// restart. Keys that it has once known go on opening.
+    ///
+    /// # Errors
+    /// As [`Sealer::from_hex_keys`], and those of `source`.
+    pub fn following(source: impl Fn() -> Result<Vec<Secret>, StoreError> + Send + Sync + 'static) -> Result<Self, StoreError> {
+        let sealer = Self::from_hex_keys(&source()?)?;
+        Ok(Self { source: Some(Box::new(source)), ..sealer })
     }
 
     /// A sealer of keys written as 64 hexadecimal digits, the present one first; white space around them is ignored.
@@ -99,6 +123,34 @@ impl Sealer {
         Self::new(parsed.collect::<Result<_, StoreError>>()?)
     }
 
+    fn keyring(&self) -> Keyring {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys as they are now.
+    fn renewed(&self) -> Result<Keyring, StoreError> {
+        let Some(source) = &self.source else { return Ok(self.keyring()) };
+        let listed = Self::from_hex_keys(&source()?)?.keyring();
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        if listed.first().map(|key| key.id) != keys.first().map(|key| key.id) || listed.iter().any(|key| !holds(&keys, key.id)) {
+            let former: Vec<_> = keys.iter().filter(|key| !holds(&listed, key.id)).cloned().collect();
+            *keys = Arc::new(listed.iter().cloned().chain(former).collect());
+        }
+        Ok(Arc::clone(&keys))
+    }
+
+    fn present(&self) -> Result<Arc<SealingKey>, StoreError> {
+        self.renewed()?.first().cloned().ok_or_else(no_key)
+    }
+
+    /// What every secret begins with that was sealed under the present key.
+    ///
+    /// # Errors
+    /// [`StoreError::Sealing`] when the keys cannot be looked up.
+    pub(crate) fn present_mark(&self) -> Result<Vec<u8>, StoreError> {
+        Ok([&[VERSION][..], self.present()?.id.as_slice()].concat())
+    }
+
     /// A new random key as 64 hexadecimal digits, to be kept in a key file.
     ///
     /// # Errors
@@ -112,7 +164,7 @@ impl Sealer {
 
     /// Seals under the first key.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let key = self.keys.first().ok_or_else(|| StoreError::Sealing("no key is configured".into()))?;
+        let key = self.present()?;
         let mut nonce = [0; NONCE];
         fill(&mut nonce)?;
         let aad = place.authenticated();
@@ -136,21 +188,29 @@ impl Sealer {
         let header: &[u8; HEADER] =
             sealed.first_chunk().filter(|header| header[0] == VERSION).ok_or_else(|| damaged(place, "has an unknown form"))?;
         let (id, nonce) = header[1..].split_at(KEY_ID);
-        let key = self.keys.iter().find(|key| key.id == id).ok_or_else(|| {
-            damaged(place, &format!("was sealed with key {}, which is not configured; add that key after the present one", hex::encode(id)))
-        })?;
+        let find = |keys: &Keyring| keys.iter().find(|key| key.id == id).cloned();
+        let key = match find(&self.keyring()) {
+            Some(key) => key,
+            None => find(&self.renewed()?).ok_or_else(|| {
+                damaged(
+                    place,
+                    &format!("was sealed with key {}, which is not configured; add that key after the present one", hex::encode(id)),
+                )
+            })?,
+        };
         let nonce = Nonce::try_from(nonce).map_err(|_| damaged(place, "has an unknown form"))?;
         let aad = place.authenticated();
         let plain = key.cipher.decrypt(&nonce, Payload { msg: &sealed[HEADER..], aad: &aad });
         plain.map(Zeroizing::new).map_err(|_| damaged(place, "was altered or moved here from another row"))
     }
+}
 
-    /// Whether it was sealed with the first key.
-    #[must_use]
-    pub fn is_current(&self, sealed: &[u8]) -> bool {
-        let id = sealed.get(1..=KEY_ID);
-        sealed.first() == Some(&VERSION) && self.keys.first().is_some_and(|key| id == Some(key.id.as_slice()))
-    }
+fn holds(keys: &Keyring, id: [u8; KEY_ID]) -> bool {
+    keys.iter().any(|key| key.id == id)
+}
+
+fn no_key() -> StoreError {
+    StoreError::Sealing("no key is configured".into())
 }
 
 fn damaged(place: Place<'_>, fault: &str) -> StoreError {
@@ -212,12 +272,32 @@ mod tests {
     fn d13_the_first_key_seals_and_every_key_opens() {
         let sealed = sealer(&[1]).seal(HERE, b"secret").unwrap();
         let rotated = sealer(&[2, 1]);
-        assert!(!rotated.is_current(&sealed));
+        let mark = rotated.present_mark().unwrap();
+        assert!(!sealed.starts_with(&mark));
         let plain = rotated.open(HERE, &sealed).unwrap();
         let again = rotated.seal(HERE, &plain).unwrap();
-        assert!(rotated.is_current(&again));
+        assert!(again.starts_with(&mark));
         assert!(sealer(&[1]).open(HERE, &again).is_err());
         assert_eq!(sealer(&[2]).open(HERE, &again).unwrap().as_slice(), b"secret");
+    }
+
+    #[test]
+    fn d13_keys_that_change_are_followed_and_former_ones_go_on_opening() {
+        let key = |digit: &str| Secret::new(digit.repeat(64));
+        let listed = Arc::new(RwLock::new(vec![key("1")]));
+        let source = Arc::clone(&listed);
+        let sealer = Sealer::following(move || Ok(source.read().unwrap().clone())).unwrap();
+        let first = sealer.seal(HERE, b"secret").unwrap();
+        let elsewhere = Sealer::from_hex_keys(&[key("2")]).unwrap();
+        let foreign = elsewhere.seal(HERE, b"resealed").unwrap();
+        assert!(sealer.open(HERE, &foreign).is_err());
+        *listed.write().unwrap() = vec![key("2"), key("1")];
+        assert_eq!(sealer.open(HERE, &foreign).unwrap().as_slice(), b"resealed");
+        *listed.write().unwrap() = vec![key("2")];
+        assert!(sealer.seal(HERE, b"secret").unwrap().starts_with(&elsewhere.present_mark().unwrap()));
+        assert_eq!(sealer.open(HERE, &first).unwrap().as_slice(), b"secret");
+        listed.write().unwrap().clear();
+        assert!(sealer.seal(HERE, b"secret").is_err(), "never under a key that may have been dropped");
     }
 
     #[test]

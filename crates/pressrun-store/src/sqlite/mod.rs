@@ -26,6 +26,7 @@ mod row;
 mod runs;
 mod schedule_row;
 mod schedules;
+mod seals;
 #[cfg(test)]
 mod tests;
 

@@ -21,7 +21,7 @@ const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// A sealed word that shows at start whether the configured keys are those of this file, rather than at the first delivery.
-const CANARY: Place<'static> = Place { table: "meta", row: "canary", column: "value" };
+pub(super) const CANARY: Place<'static> = Place { table: "meta", row: "canary", column: "value" };
 
 impl SqliteStore {
     /// Opens the file, which is made when there is none, and brings its schema up to date.
@@ -76,33 +76,6 @@ impl SqliteStore {
         sqlx::query("UPDATE schedules SET unreadable = 0 WHERE unreadable <> 0").execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(self)
-    }
-
-    /// Seals every secret anew under the first key, after which older keys may be dropped. Returns how many rows changed.
-    ///
-    /// # Errors
-    /// [`StoreError::Sealing`] when a secret does not open with any key; nothing is changed then.
-    pub async fn reseal_all(&self) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let mut changed = 0;
-        for (select, update) in [
-            ("SELECT id, id AS place, sealed FROM schedules WHERE sealed IS NOT NULL", "UPDATE schedules SET sealed = $2 WHERE id = $1"),
-            ("SELECT id, schedule_id AS place, sealed FROM runs WHERE sealed IS NOT NULL", "UPDATE runs SET sealed = $2 WHERE id = $1"),
-        ] {
-            for row in sqlx::query(select).fetch_all(&mut *tx).await? {
-                let (id, place, sealed): (String, String, Vec<u8>) = (row.try_get("id")?, row.try_get("place")?, row.try_get("sealed")?);
-                if self.sealer.is_current(&sealed) {
-                    continue;
-                }
-                let place = super::schedule_row::sealed_at(&place);
-                let again = self.sealer.seal(place, &self.sealer.open(place, &sealed)?)?;
-                sqlx::query(update).bind(id).bind(again).execute(&mut *tx).await?;
-                changed += 1;
-            }
-        }
-        put_meta(&mut tx, CANARY.row, &self.sealer.seal(CANARY, b"canary")?).await?;
-        tx.commit().await?;
-        Ok(changed)
     }
 }
 
@@ -159,12 +132,12 @@ async fn renew_sort_keys(tx: &mut Tx, collation: &Collation) -> Result<(), Store
     put_meta(tx, "collation", present.as_bytes()).await
 }
 
-async fn meta(tx: &mut Tx, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) async fn meta(tx: &mut Tx, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let row = sqlx::query("SELECT value FROM meta WHERE key = $1").bind(key).fetch_optional(&mut **tx).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
-async fn put_meta(tx: &mut Tx, key: &str, value: &[u8]) -> Result<(), StoreError> {
+pub(super) async fn put_meta(tx: &mut Tx, key: &str, value: &[u8]) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
         .bind(key)
         .bind(value)

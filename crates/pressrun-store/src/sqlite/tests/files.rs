@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use pressrun_domain::secret::Secret;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::in_file;
-use crate::sqlite::{SqliteStore, migrate};
-use crate::{Keys as _, Runs as _, Schedules as _, Sealer, SealingKey, StoreError, sample};
+use crate::sqlite::{SqliteStore, migrate, seals};
+use crate::{Keys as _, Runs as _, Schedules as _, Sealer, SealingKey, Seals as _, StoreError, sample};
 
 async fn raw(path: &Path) -> SqlitePool {
     SqlitePool::connect_with(SqliteConnectOptions::new().filename(path).create_if_missing(true)).await.unwrap()
@@ -70,6 +71,51 @@ async fn d13_keys_are_rotated_by_sealing_everything_anew() {
     store.close().await;
     let refused = SqliteStore::open(&path, sample::sealer()).await.unwrap_err();
     assert!(matches!(&refused, StoreError::Sealing(text) if text.contains("not configured")), "{refused}");
+}
+
+#[tokio::test]
+async fn d13_a_rotation_that_ends_halfway_leaves_everything_readable() {
+    let (store, folder) = in_file().await;
+    let path = folder.path().join("pressrun.db");
+    let mut saved = Vec::new();
+    for number in 0..seals::BATCH + 20 {
+        let mut schedule = sample::schedule(&format!("sealed {number}"));
+        schedule.definition.destination = sample::sftp("1am@g00dBL0b");
+        store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+        saved.push(schedule);
+    }
+    store.own_secret("links", &Secret::new("for ever")).await.unwrap();
+    store.close().await;
+
+    let key = |byte: u8| SealingKey::new(&[byte; 32]);
+    let both = || Sealer::new(vec![key(8), key(7)]).unwrap();
+    let store = SqliteStore::open(&path, both()).await.unwrap();
+    let last = saved.iter().map(|schedule| schedule.id.to_string()).max().unwrap();
+    let fault = format!("CREATE TRIGGER fault BEFORE UPDATE ON schedules WHEN old.id = '{last}' BEGIN SELECT raise(ABORT, 'crash'); END");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(fault)).execute(&store.write).await.unwrap();
+    store.reseal_all().await.unwrap_err();
+    let new = Sealer::new(vec![key(8)]).unwrap().present_mark().unwrap();
+    let done: i64 = sqlx::query("SELECT count(*) FROM schedules WHERE substr(sealed, 1, length($1)) = $1")
+        .bind(&new)
+        .fetch_one(&store.read)
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(done, seals::BATCH, "the first batch stays done");
+    store.close().await;
+
+    let store = SqliteStore::open(&path, both()).await.unwrap();
+    for schedule in &saved {
+        assert_eq!(store.schedule(schedule.id).await.unwrap().unwrap().definition, schedule.definition);
+    }
+    sqlx::raw_sql("DROP TRIGGER fault").execute(&store.write).await.unwrap();
+    assert_eq!(store.reseal_all().await.unwrap(), 21, "the rest, and the server's own secret");
+    store.close().await;
+    let store = SqliteStore::open(&path, Sealer::new(vec![key(8)]).unwrap()).await.unwrap();
+    for schedule in &saved {
+        assert_eq!(store.schedule(schedule.id).await.unwrap().unwrap().definition, schedule.definition);
+    }
+    assert_eq!(store.own_secret("links", &Secret::new("another")).await.unwrap(), Secret::new("for ever"));
 }
 
 #[tokio::test]
