@@ -9,6 +9,7 @@
 
 mod app;
 mod http;
+mod line;
 mod serve;
 mod state;
 mod token;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+
+use crate::line::Line;
 
 /// Failed accepts in a row after which the listener is given up: about a minute.
 const MAX_ACCEPT_FAILURES: u32 = 600;
@@ -29,6 +31,8 @@ pub struct ServerLimits {
     pub max_headers: usize,
     /// Bytes of one request's head.
     pub max_head_bytes: usize,
+    /// How long a client may leave an answer unread.
+    pub write_timeout: Duration,
     /// How long requests may go on after shutdown was asked for.
     pub grace: Duration,
 }
@@ -40,6 +44,7 @@ impl Default for ServerLimits {
             header_timeout: Duration::from_secs(15),
             max_headers: 100,
             max_head_bytes: 64 * 1024,
+            write_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(20),
         }
     }
@@ -52,20 +57,13 @@ impl Default for ServerLimits {
 /// # Errors
 /// Nothing could be accepted many times in a row.
 pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shutdown: impl Future<Output = ()>) -> std::io::Result<()> {
-    let mut builder = Builder::new(TokioExecutor::new());
+    // HTTP/2 stays with the proxy that speaks TLS: here it would be a second way to hold a connection without sending a request.
+    let mut builder = Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_headers(limits.max_headers)
         .max_buf_size(limits.max_head_bytes);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(100)
-        .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(limits.header_timeout)
-        .keep_alive_timeout(limits.header_timeout);
     let builder = Arc::new(builder);
     let slots = Arc::new(Semaphore::new(limits.max_connections.max(1)));
     let graceful = GracefulShutdown::new();
@@ -99,6 +97,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
         }
         let service = TowerToHyperService::new(app.clone());
         let (builder, watcher) = (Arc::clone(&builder), graceful.watcher());
+        let stream = Line::new(stream, limits.write_timeout);
         tokio::spawn(async move {
             let connection = builder.serve_connection(TokioIo::new(stream), service);
             if let Err(error) = watcher.watch(connection).await {

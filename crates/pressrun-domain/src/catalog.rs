@@ -252,6 +252,8 @@ pub struct Document {
 pub struct Access {
     /// Names of groups; empty means every member.
     pub groups: Vec<String>,
+    /// No new schedules, and none widened; what is there keeps running (X8).
+    pub no_new_schedules: bool,
 }
 
 /// Tiles over one connection, with filters.

@@ -71,17 +71,12 @@ impl Caller {
     }
 }
 
-/// The member that a `userId` names for an organization key; personal tokens may only name their own person
-/// (§5.1.7 rows 15 to 17).
+/// The member that a `userId` names for an organization key; personal tokens may not name one at all (§1.2, §5.1.7 rows 15 to 17).
 pub(crate) fn acting_for<'a>(caller: &Caller, catalog: &'a Catalog, user_id: Option<&str>) -> Result<Option<&'a Member>, AppError> {
     let Some(text) = user_id else { return Ok(None) };
-    let id = pressrun_domain::id::parse_uuid(text);
-    let member = id.as_ref().ok().and_then(|id| catalog.member(*id));
-    if caller.kind == KeyKind::Personal && member.is_none_or(|member| member.id != caller.member) {
+    if caller.kind == KeyKind::Personal {
         return Err(AppError::ForOthers);
     }
-    if id.is_err() {
-        return Err(AppError::field("userId", "Invalid uuid"));
-    }
-    member.map(Some).ok_or_else(|| AppError::NoUser(text.to_owned()))
+    let id = pressrun_domain::id::parse_uuid(text).map_err(|_| AppError::field("userId", "Invalid uuid"))?;
+    catalog.member(id).map(Some).ok_or_else(|| AppError::NoUser(text.to_owned()))
 }

@@ -24,11 +24,17 @@ pub(crate) struct Target {
 /// Fields that only one kind of destination takes, for the warning that they are ignored.
 const OWN_FIELDS: [(DestinationKind, &[&str]); 5] = [
     (DestinationKind::Email, &["subject", "fanOut"]),
-    (DestinationKind::Sftp, &["address", "port", "username", "passwordUnencrypted", "path"]),
-    (DestinationKind::Webhook, &["url", "webhookUrl"]),
+    (
+        DestinationKind::Sftp,
+        &["address", "port", "username", "passwordUnencrypted", "privateKeyUnencrypted", "passphraseUnencrypted", "hostKey", "path"],
+    ),
+    (DestinationKind::Webhook, &["url", "webhookUrl", "webhookSecretUnencrypted"]),
     (DestinationKind::Slack, &["slackRecipientType"]),
     (DestinationKind::S3, &["bucketName", "region", "roleArn", "keyPrefix"]),
 ];
+
+/// Fields that mail and Slack share.
+const MESSAGE_FIELDS: [&str; 2] = ["recipients", "textBody"];
 
 /// Reads the fields of a `kind`, over the `stored` destination when that is of the same kind.
 pub(crate) fn read(kind: DestinationKind, fields: Fields<'_>, stored: Option<&Destination>) -> Result<Target, AppError> {
@@ -44,7 +50,8 @@ pub(crate) fn read(kind: DestinationKind, fields: Fields<'_>, stored: Option<&De
         DestinationKind::Slack => Destination::Slack(slack(fields, stored)?),
         DestinationKind::S3 => Destination::S3(s3(fields, stored)?),
     };
-    let others = OWN_FIELDS.iter().filter(|(other, _)| *other != kind).flat_map(|(_, names)| *names);
+    let message: &[&str] = if matches!(kind, DestinationKind::Email | DestinationKind::Slack) { &[] } else { &MESSAGE_FIELDS };
+    let others = OWN_FIELDS.iter().filter(|(other, _)| *other != kind).flat_map(|(_, names)| *names).chain(message);
     let meant = |name: &&str| {
         let raw = fields.raw(name);
         raw.as_ref().is_some() && !matches!(raw.as_ref().and_then(|value| value.as_bool()), Some(false)) && *name != "fanOut"

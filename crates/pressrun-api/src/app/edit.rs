@@ -2,7 +2,7 @@
 
 use pressrun_cron::CronExpression;
 use pressrun_domain::condition::{Condition, ConditionKind};
-use pressrun_domain::destination::DestinationKind;
+use pressrun_domain::destination::{Destination, DestinationKind};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{MembershipId, TileKey};
 use pressrun_domain::output::Format;
@@ -66,6 +66,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
         return Err(AppError::invalid(format!("Test delivery not supported for condition type {}", condition.kind.as_str())));
     }
     warnings.extend(target.warnings);
+    warnings.extend(mistyped(&target.destination));
     if let Some(stored) = stored {
         if stored.condition.is_some() && condition.is_none() {
             warnings.push("the alert condition was dropped: every occurrence delivers from now on".to_owned());
@@ -75,7 +76,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
         }
     }
     let mut output = output;
-    if let pressrun_domain::destination::Destination::S3(s3) = &target.destination {
+    if let Destination::S3(s3) = &target.destination {
         output.filename.clone_from(&s3.filename);
     }
     Ok(Draft {
@@ -99,6 +100,17 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
         warnings,
         asks: read.asks,
     })
+}
+
+/// Variables of subject and body that do not exist: they are sent as typed, which is hardly what was meant (D11).
+fn mistyped(destination: &Destination) -> Vec<String> {
+    let Some(email) = destination.email() else { return Vec::new() };
+    let texts = [("subject", Some(&email.subject)), ("textBody", email.text_body.as_ref())];
+    let fault = |(field, text): (&str, Option<&String>)| {
+        let fault = pressrun_domain::naming::check(text?).err()?;
+        Some(format!("{field} is sent as typed: {fault}"))
+    };
+    texts.into_iter().filter_map(fault).collect()
 }
 
 /// A cron expression (§5.1.7 row 3).

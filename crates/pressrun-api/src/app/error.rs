@@ -68,6 +68,9 @@ pub(crate) enum AppError {
     /// `If-Match` names an older version (X10).
     #[error("The schedule was changed since it was read; read it again and repeat the change")]
     Stale,
+    /// A run could not be queued (§5.3).
+    #[error("The run could not be queued: the server's database failed, and its log says why; nothing was sent")]
+    NotQueued(#[source] StoreError),
     /// The store failed; never shown.
     #[error("the store failed")]
     Store(#[source] StoreError),

@@ -1,5 +1,7 @@
 //! Reading JSON as leniently as published examples need it (contract §5.1.2), with the wording of its faults (§1.3).
 
+use std::fmt;
+
 use pressrun_domain::email::EmailAddress;
 use serde_json::{Map, Value};
 
@@ -76,9 +78,15 @@ fn expected(field: &'static str, what: &str, value: &Value) -> AppError {
     AppError::field(field, format!("Expected {what}, received {}", type_name(value)))
 }
 
-/// A body's fields.
-#[derive(Debug, Clone, Copy)]
+/// A body's fields. `Debug` shows their names only (D13).
+#[derive(Clone, Copy)]
 pub(crate) struct Fields<'a>(pub(crate) &'a Map<String, Value>);
+
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Fields").field(&self.0.keys().collect::<Vec<_>>()).finish()
+    }
+}
 
 impl<'a> Fields<'a> {
     /// The raw value.

@@ -1,6 +1,7 @@
 //! Use cases: what a person may cause, and every reason why not.
 
 pub(crate) mod access;
+pub(crate) mod alerts;
 pub(crate) mod attributes;
 pub(crate) mod destination;
 pub(crate) mod edit;

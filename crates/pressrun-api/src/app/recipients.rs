@@ -97,6 +97,7 @@ pub(crate) async fn add(state: &ApiState, caller: &Caller, id: &str, named: Name
     let catalog = state.catalog.current();
     for _ in 0..schedules::TRIES {
         let mut schedule = schedules::managed(state, caller, &catalog, id).await?;
+        validate::may_widen(&schedule.definition, &catalog)?;
         let kind = schedule.definition.destination.kind();
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot add recipients to destination type {}", kind.as_str())));

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::access::{self, Caller};
 use super::edit::{self, Asks};
 use super::error::AppError;
-use super::{recipients, validate};
+use super::{alerts, recipients, validate};
 use crate::state::ApiState;
 
 /// How often a change is tried again when somebody else changes the same schedule at the same time.
@@ -52,6 +52,7 @@ pub(crate) async fn create(
         validate::allowed_domains(&catalog, "recipients", addresses)?;
         email.recipients = recipients::resolve(state, &catalog, addresses, &[]).await?;
     }
+    warnings.extend(alerts::always_one_row(&definition, &catalog));
     warnings.extend(outsiders(&definition));
     let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);
     let now = state.clock.now();
@@ -78,7 +79,7 @@ pub(crate) async fn create(
 }
 
 /// Says that people outside receive what the owner may see (Q1).
-fn outsiders(definition: &Definition) -> Option<String> {
+pub(crate) fn outsiders(definition: &Definition) -> Option<String> {
     let email = definition.destination.email().filter(|email| !email.fan_out)?;
     let outside = email.recipients.iter().filter(|place| matches!(place.person, Person::EmailOnly(_))).count();
     (outside > 0)
@@ -115,7 +116,10 @@ async fn enqueue(
         record,
     };
     let id = run.id;
-    state.store.enqueue(&Enqueue { run }, now).await?;
+    state.store.enqueue(&Enqueue { run }, now).await.map_err(|error| match error {
+        StoreError::RunInProgress => AppError::RunInProgress,
+        failed => AppError::NotQueued(failed),
+    })?;
     state.wake.notify_one();
     Ok(id)
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::access::Caller;
 use super::edit;
 use super::error::AppError;
-use super::{recipients, schedules, validate};
+use super::{alerts, recipients, schedules, validate};
 use crate::state::ApiState;
 
 /// What an update came to.
@@ -60,6 +60,7 @@ async fn merged(
     body: Option<&Map<String, Value>>,
 ) -> Result<(Schedule, Vec<String>), AppError> {
     let Some(body) = body else { return Ok((stored.clone(), Vec::new())) };
+    validate::may_widen(&stored.definition, catalog)?;
     let owner = stored.definition.owner;
     let mut draft = edit::draft(body, Some(&stored.definition), owner)?;
     validate::against_catalog(&draft.definition, catalog, catalog.member(owner.0), draft.asks)?;
@@ -69,6 +70,12 @@ async fn merged(
     if let (Destination::Email(email), Some(addresses)) = (&mut draft.definition.destination, &draft.recipients) {
         validate::allowed_domains(catalog, "recipients", addresses)?;
         email.recipients = recipients::resolve(state, catalog, addresses, &email.recipients).await?;
+    }
+    if draft.asks.condition {
+        draft.warnings.extend(alerts::always_one_row(&draft.definition, catalog));
+    }
+    if draft.definition.destination != stored.definition.destination {
+        draft.warnings.extend(schedules::outsiders(&draft.definition));
     }
     let mut changed = stored.clone();
     changed.definition = draft.definition;

@@ -26,7 +26,7 @@ pub(crate) fn against_catalog(definition: &Definition, catalog: &Catalog, owner:
         if dashboard.is_none() {
             return Err(AppError::invalid("Document does not have a dashboard"));
         }
-        if !owner.is_some_and(|owner| catalog.may_view(owner, document)) {
+        if document.access.no_new_schedules || !owner.is_some_and(|owner| catalog.may_view(owner, document)) {
             return Err(AppError::Denied);
         }
     }
@@ -38,6 +38,12 @@ pub(crate) fn against_catalog(definition: &Definition, catalog: &Catalog, owner:
         known(dashboard, definition.condition.as_ref().map(|condition| &condition.tile))?;
     }
     if asks.filters { filters::check(&definition.filters, dashboard) } else { Ok(()) }
+}
+
+/// Refuses what would widen a schedule whose document takes no more (X8).
+pub(crate) fn may_widen(definition: &Definition, catalog: &Catalog) -> Result<(), AppError> {
+    let document = catalog.documents.get(&definition.identifier);
+    if document.is_some_and(|document| document.access.no_new_schedules) { Err(AppError::Denied) } else { Ok(()) }
 }
 
 fn known(dashboard: &Dashboard, key: Option<&TileKey>) -> Result<(), AppError> {

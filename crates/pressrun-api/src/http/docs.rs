@@ -16,12 +16,14 @@ code{font:14px ui-monospace,monospace}summary{cursor:pointer;padding:.4rem 0}det
 .method{display:inline-block;width:4.5rem;font-weight:600}table{border-collapse:collapse;margin:.5rem 0 1rem}\
 td,th{text-align:left;padding:.25rem .75rem .25rem 0;vertical-align:top}";
 
-/// The document itself.
+/// Describes this API, for machines: OpenAPI 3.1.
+#[utoipa::path(get, path = "/openapi.json", operation_id = "getOpenApi", tag = "Service", security(()), responses((status = 200, description = "The document.", body = std::collections::BTreeMap<String, serde_json::Value>, example = json!({"openapi": "3.1.0"}))))]
 pub(super) async fn document() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
 }
 
-/// The page.
+/// Describes this API, for people.
+#[utoipa::path(get, path = "/docs", operation_id = "getDocs", tag = "Service", security(()), responses((status = 200, description = "The page.", body = String, content_type = "text/html", example = json!("<!doctype html>…"))))]
 pub(super) async fn page() -> Html<&'static str> {
     Html(PAGE.as_str())
 }

@@ -1,6 +1,7 @@
 //! Caller, ids and JSON of a request, refused in the contract's shape.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
@@ -67,9 +68,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
     }
 }
 
-/// A body of any content type, up to the configured size.
-#[derive(Debug)]
+/// A body of any content type, up to the configured size. `Debug` shows its length only: there are passwords in bodies (D13).
 pub(crate) struct JsonBody(Bytes);
+
+impl fmt::Debug for JsonBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JsonBody({} bytes)", self.0.len())
+    }
+}
 
 impl FromRequest<Arc<ApiState>> for JsonBody {
     type Rejection = Problem;
@@ -121,5 +127,18 @@ fn holds_nul(value: &Value) -> bool {
         Value::Array(items) => items.iter().any(holds_nul),
         Value::Object(object) => object.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d13_a_body_is_never_printed() {
+        let body = JsonBody(Bytes::from_static(br#"{"passwordUnencrypted":"1am@g00dBL0b"}"#));
+        assert_eq!(format!("{body:?}"), "JsonBody(38 bytes)");
+        let object = body.object().expect("an object");
+        assert_eq!(format!("{:?}", crate::app::given::Fields(&object)), "Fields([\"passwordUnencrypted\"])");
     }
 }

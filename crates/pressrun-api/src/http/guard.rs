@@ -1,17 +1,15 @@
 //! What every request passes: length of its address, its token, the rate limit, its deadline (contract §1.2, §1.4).
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use pressrun_domain::key::KeyKind;
 use subtle::ConstantTimeEq;
 
+use super::limiter::Limiter;
 use super::problem::Problem;
 use crate::app::access::Caller;
 use crate::app::error::AppError;
@@ -21,26 +19,23 @@ use crate::token;
 /// The guard's own state.
 pub(crate) struct Guard {
     state: Arc<ApiState>,
-    /// By hash of the token; only tokens that open something get in, so it stays as small as the list of keys.
-    limiter: Option<DefaultKeyedRateLimiter<[u8; 32]>>,
-    clock: DefaultClock,
+    limiter: Option<Limiter>,
 }
 
 impl Guard {
     pub(crate) fn new(state: Arc<ApiState>) -> Arc<Self> {
-        let limiter = NonZeroU32::new(state.config.requests_per_minute).map(|limit| RateLimiter::keyed(Quota::per_minute(limit)));
-        Arc::new(Self { state, limiter, clock: DefaultClock::default() })
+        let limiter = Limiter::new(state.config.requests_per_minute);
+        Arc::new(Self { state, limiter })
     }
 
     async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let token = bearer(headers).ok_or(AppError::Unauthorized)?;
         let hash = token::hash(token);
         let caller = authenticate(&self.state, hash).await?;
-        if let Some(Err(refused)) = self.limiter.as_ref().map(|limiter| limiter.check_key(&hash)) {
-            let wait = refused.wait_time_from(self.clock.now());
-            return Err(Problem::too_many_requests(wait.as_secs() + 1));
+        match self.limiter.as_ref().map(|limiter| limiter.check(hash)) {
+            Some(Err(retry_after_seconds)) => Err(Problem::too_many_requests(retry_after_seconds)),
+            Some(Ok(())) | None => Ok(caller),
         }
-        Ok(caller)
     }
 }
 

@@ -48,13 +48,13 @@ pub(crate) struct Check {
 }
 
 /// Says that the process lives.
-#[utoipa::path(get, path = "/healthz", tag = "Service", security(()), responses((status = 200, description = "The process lives.", body = Health, example = json!({"status": "ok"}))))]
+#[utoipa::path(get, path = "/healthz", operation_id = "getHealth", tag = "Service", security(()), responses((status = 200, description = "The process lives.", body = Health, example = json!({"status": "ok"}))))]
 pub(crate) async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
 /// Says whether the server can work: its database answers, and its catalog is up to date.
-#[utoipa::path(get, path = "/readyz", tag = "Service", security(()), responses(
+#[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "Service", security(()), responses(
     (status = 200, description = "Ready.", body = Readiness, example = json!({"status": "ok", "checks": {"store": {"status": "ok", "error": null}, "catalog": {"status": "ok", "error": null}}})),
     (status = 503, description = "The database does not answer.", body = Readiness, example = json!({"status": "unavailable", "checks": {"store": {"status": "unavailable", "error": "the database does not answer"}, "catalog": {"status": "ok", "error": null}}})),
 ))]

@@ -4,6 +4,7 @@ mod docs;
 mod extract;
 mod guard;
 mod health;
+mod limiter;
 mod openapi;
 mod problem;
 mod v1;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse;
-use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::OpenApiRouter;
@@ -51,6 +51,8 @@ fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(v1::keys::revoke))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(docs::document))
+        .routes(routes!(docs::page))
 }
 
 /// The whole API as a service: `/api/v1`, `/healthz`, `/readyz`, `/openapi.json`, `/docs`.
@@ -62,8 +64,6 @@ pub fn router(state: ApiState) -> Router {
     let guard = guard::Guard::new(Arc::clone(&state));
     let (routes, _) = routes().split_for_parts();
     let inner = routes
-        .route("/openapi.json", get(docs::document))
-        .route("/docs", get(docs::page))
         .method_not_allowed_fallback(wrong_method)
         .fallback(async || Problem::not_found())
         .with_state(state)

@@ -1,11 +1,11 @@
 //! The OpenAPI document: the frame around what the handlers say, and the refusals that every endpoint shares.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr};
+use utoipa::openapi::{Components, Discriminator, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::problem::ProblemBody;
@@ -34,6 +34,8 @@ pub(super) fn frame() -> OpenApi {
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An organization key or a personal token."));
     components.security_schemes.insert("bearer".to_owned(), SecurityScheme::Http(scheme.build()).into());
     components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
+    // Types that only parameters have are not collected from the handlers.
+    components.schemas.extend(super::v1::schedules::list::parameter_schemas());
     document
 }
 
@@ -49,7 +51,39 @@ pub(crate) fn openapi() -> OpenApi {
             share(operation);
         }
     }
+    if let Some(components) = &mut document.components {
+        discriminate(components);
+    }
     document
+}
+
+/// Gives every tagged choice its `discriminator`, by which generated clients find the right type: each case becomes a schema with a name.
+fn discriminate(components: &mut Components) {
+    let mut cases = Vec::new();
+    for (name, schema) in &mut components.schemas {
+        let RefOr::T(Schema::OneOf(choice)) = schema else { continue };
+        let Some(tags) = choice.items.iter().map(tag).collect::<Option<Vec<String>>>() else { continue };
+        let mut discriminator = Discriminator::new(TAG);
+        for (item, tag) in choice.items.iter_mut().zip(tags) {
+            let case = format!("{name}_{tag}");
+            let reference = Ref::from_schema_name(&case);
+            discriminator.mapping.insert(tag, reference.ref_location.clone());
+            cases.push((case, std::mem::replace(item, reference.into())));
+        }
+        choice.discriminator = Some(discriminator);
+    }
+    components.schemas.extend(cases);
+}
+
+/// The property that tells the cases of a choice apart.
+const TAG: &str = "type";
+
+/// The one value that a case's tag has.
+fn tag(case: &RefOr<Schema>) -> Option<String> {
+    let RefOr::T(Schema::Object(case)) = case else { return None };
+    let Some(RefOr::T(Schema::Object(tag))) = case.properties.get(TAG) else { return None };
+    let [Value::String(value)] = tag.enum_values.as_deref()? else { return None };
+    Some(value.clone())
 }
 
 fn share(operation: &mut Operation) {

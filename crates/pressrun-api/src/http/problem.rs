@@ -81,6 +81,10 @@ impl From<AppError> for Problem {
             | AppError::NoArtifact(_) => StatusCode::NOT_FOUND,
             AppError::RunInProgress | AppError::RunEnded | AppError::Inactive | AppError::Busy => StatusCode::CONFLICT,
             AppError::Stale => StatusCode::PRECONDITION_FAILED,
+            AppError::NotQueued(source) => {
+                tracing::error!(error = %source, "a run could not be queued");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             AppError::Store(source) => {
                 tracing::error!(error = %source, "the store failed while a request was answered");
                 return Self::internal();

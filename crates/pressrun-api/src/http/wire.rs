@@ -74,6 +74,16 @@ pub(crate) struct Records<T> {
     pub(crate) records: Vec<T>,
 }
 
+/// Closed sets of words, as the document shows them; requests are read by `app::given`.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+        pub(crate) enum $name { $(#[serde(rename = $word)] $variant),* }
+    )*};
+}
+pub(crate) use words;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{server, webhook};
+use crate::harness::{NOWHERE, refusals, server, webhook};
 use crate::sample;
 
 const REFUSED: &str = "Unauthorized: Missing or invalid API key";
@@ -52,13 +52,22 @@ async fn keys_are_made_shown_once_and_revoked() {
     assert_eq!(server.call("org", "DELETE", &path, None).await.ok(), &json!({"success": true}));
     server.call(&token, "GET", "/api/v1/schedules", None).await.refuses(401, REFUSED);
     assert_eq!(server.call("org", "DELETE", &path, None).await.status, 404);
-    for (body, detail) in [
-        (json!({"name": "x"}), "type: Required"),
-        (json!({"type": "personal", "name": "x"}), "userId: Required"),
-        (json!({"type": "organization"}), "name: Required"),
-    ] {
-        server.post("/api/v1/api-keys", &body).await.refuses(400, detail);
-    }
+}
+
+const KEYS: &str = "/api/v1/api-keys";
+
+refusals! {
+    keys_create_type_missing: |server| server.post(KEYS, &json!({"name": "x"})) => 400 "type: Required";
+    keys_create_type_unknown: |server| server.post(KEYS, &json!({"name": "x", "type": "mcp"})) => 400 "type: Invalid enum value. Expected 'organization' | 'personal', received 'mcp'";
+    keys_create_name_missing: |server| server.post(KEYS, &json!({"type": "organization"})) => 400 "name: Required";
+    keys_create_personal_for_nobody: |server| server.post(KEYS, &json!({"type": "personal", "name": "x"})) => 400 "userId: Required";
+    keys_create_user_id_is_no_uuid: |server| server.post(KEYS, &json!({"type": "personal", "name": "x", "userId": "x"})) => 400 "userId: Invalid uuid";
+    keys_create_user_id_unknown: |server| server.post(KEYS, &json!({"type": "personal", "name": "x", "userId": NOWHERE})) => 404 format!("User with id {NOWHERE} does not exist");
+    keys_create_personal_token: |server| server.call("hill", "POST", KEYS, None) => 403 "Permission denied";
+    keys_list_personal_token: |server| server.call("hill", "GET", KEYS, None) => 403 "Permission denied";
+    keys_revoke_personal_token: |server| server.call("hill", "DELETE", "/api/v1/api-keys/x", None) => 403 "Permission denied";
+    keys_revoke_bad_id: |server| server.call("org", "DELETE", "/api/v1/api-keys/x", None) => 400 "keyId: Invalid uuid";
+    keys_revoke_no_such_key: |server| server.call("org", "DELETE", "/api/v1/api-keys/2abba91d-9bec-41a0-8a8d-6f133b4ff0b7", None) => 404 "API key with id 2abba91d-9bec-41a0-8a8d-6f133b4ff0b7 does not exist";
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::server;
+use crate::harness::{refusals, server};
 
 #[tokio::test]
 async fn dashboards_filters_documents_and_attributes() {
@@ -36,11 +36,10 @@ async fn dashboards_filters_documents_and_attributes() {
     assert_eq!(attributes.body["records"].as_array().unwrap().len(), 10);
 }
 
-#[tokio::test]
-async fn filters_error_rows() {
-    let server = server().await;
-    server.get("/api/v1/dashboards/nope/filters").await.refuses(404, "Document with identifier \"nope\" not found");
-    server.get("/api/v1/dashboards/workbook/filters").await.refuses(400, "Document does not have a dashboard");
-    server.call("outer", "GET", "/api/v1/dashboards/secret/filters", None).await.refuses(403, "Permission denied");
-    server.get("/api/v1/dashboards?cursor=9").await.refuses(400, "Invalid page number. The last valid page is 1.");
+refusals! {
+    filters_01_no_such_document: |server| server.get("/api/v1/dashboards/nope/filters") => 404 "Document with identifier \"nope\" not found";
+    filters_02_document_without_dashboard: |server| server.get("/api/v1/dashboards/workbook/filters") => 400 "Document does not have a dashboard";
+    filters_03_not_viewable: |server| server.call("outer", "GET", "/api/v1/dashboards/secret/filters", None) => 403 "Permission denied";
+    dashboards_page_past_the_end: |server| server.get("/api/v1/dashboards?cursor=9") => 400 "Invalid page number. The last valid page is 1.";
+    documents_page_size_over_100: |server| server.get("/api/v1/documents?pageSize=101") => 400 "Page size cannot exceed 100";
 }

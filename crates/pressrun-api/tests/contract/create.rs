@@ -275,7 +275,8 @@ async fn create_15_user_id_with_a_personal_token() {
     let text = "User-scoped API keys can only be used to act on behalf of the authenticated user.";
     server.call("hill", "POST", &path, Some(&webhook(json!({})))).await.refuses(403, text);
     let own = format!("/api/v1/schedules?userId={}", sample::HILL);
-    server.call("hill", "POST", &own, Some(&webhook(json!({})))).await.ok();
+    server.call("hill", "POST", &own, Some(&webhook(json!({})))).await.refuses(403, text);
+    server.call("hill", "POST", "/api/v1/schedules?userId=x", Some(&json!({}))).await.refuses(403, text);
 }
 
 #[tokio::test]
@@ -383,7 +384,7 @@ async fn create_p8_strangers_become_email_only_users_once_and_members_stay_membe
 }
 
 #[tokio::test]
-async fn create_ignores_unknown_keys_and_names_ignored_options() {
+async fn create_p5_v1_r8_names_what_it_ignores() {
     let server = server().await;
     let answer = server
         .create(&webhook(
@@ -440,4 +441,162 @@ async fn create_s3_answers_what_the_role_has_to_trust() {
     let answer = server.create(&body).await;
     assert_eq!(answer.ok()["delivererRoleArn"], "arn:aws:iam::9:role/pressrun");
     assert_eq!(answer.body["externalId"], json!(sample::ORGANIZATION));
+}
+
+#[tokio::test]
+async fn create_p5_names_every_field_of_another_destination() {
+    let server = server().await;
+    let body = webhook(json!({"recipients": ["a@b.co"], "textBody": "x", "address": "a.b", "privateKeyUnencrypted": "k", "hostKey": "h",
+        "bucketName": "b", "roleArn": "r", "slackRecipientType": "users"}));
+    let answer = server.create(&body).await;
+    let expected = ["address", "privateKeyUnencrypted", "hostKey", "slackRecipientType", "bucketName", "roleArn", "recipients", "textBody"]
+        .map(|name| format!("{name} is ignored: it has no effect with destination type webhook"));
+    assert_eq!(answer.ok()["warnings"], json!(expected));
+}
+
+#[tokio::test]
+async fn create_v1_names_options_that_do_not_fit_the_format() {
+    let server = server().await;
+    let ignored = |format: &str, fields: &[&str]| -> Vec<String> {
+        fields.iter().map(|field| format!("{field} is ignored: it has no effect with format {format}")).collect()
+    };
+    for (changes, expected) in [
+        (json!({"format": "csv", "showFilters": false, "maxRowLimit": 5}), {
+            let mut all = ignored("csv", &["showFilters"]);
+            all.push("maxRowLimit is ignored: it acts only with overrideRowLimit".into());
+            all
+        }),
+        (
+            json!({"format": "link_only", "showFilters": false, "showContentLink": false}),
+            ignored("link_only", &["showFilters", "showContentLink"]),
+        ),
+        (
+            json!({"format": "pdf", "enableFormatting": true, "hideHiddenFields": true, "overrideRowLimit": true, "maxRowLimit": 5}),
+            ignored("pdf", &["hideHiddenFields", "enableFormatting", "overrideRowLimit", "maxRowLimit"]),
+        ),
+        (json!({"format": "png", "paperOrientation": "landscape"}), ignored("png", &["paperOrientation"])),
+        (json!({"format": "pdf", "enableFormatting": false, "showFilters": true}), vec![]),
+    ] {
+        let answer = server.create(&webhook(changes.clone())).await;
+        let warnings = answer.ok().get("warnings").cloned().unwrap_or_else(|| json!([]));
+        assert_eq!(warnings, json!(expected), "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn create_q1_says_that_outsiders_receive_what_the_owner_may_see() {
+    let server = server().await;
+    let text = "1 recipient(s) without a login will receive what the owner may see; fanOut sends each their own data";
+    let people = json!({"recipients": ["a@b.co", "blobby@blobsrus.com"]});
+    let id = server.create(&mail(people.clone())).await;
+    assert_eq!(id.ok()["warnings"], json!([text]));
+    let personal = server.create(&mail(crate::harness::changed(people, json!({"fanOut": true})))).await;
+    assert_eq!(personal.ok().get("warnings"), None);
+    let members = server.create(&mail(json!({"recipients": ["blobby@blobsrus.com"]}))).await;
+    assert_eq!(members.ok().get("warnings"), None);
+    let path = format!("/api/v1/schedules/{}", members.id());
+    assert_eq!(server.put(&path, &json!({"recipients": ["c@d.co"]})).await.ok()["warnings"], json!([text]));
+}
+
+#[tokio::test]
+async fn create_a2_warns_of_an_alert_that_always_holds() {
+    let server = server().await;
+    let alert = |kind: &str| webhook(json!({"conditionType": kind, "conditionQueryMapKey": "2"}));
+    for (kind, outcome) in [("RESULTS_PRESENT", "every occurrence delivers"), ("RESULTS_MISSING", "no occurrence ever delivers")] {
+        let text = format!(
+            "query 2 always returns one row, so that {outcome}: group it by a dimension, or put the threshold into a having clause"
+        );
+        assert_eq!(server.create(&alert(kind)).await.ok()["warnings"], json!([text]));
+    }
+    assert_eq!(server.create(&alert("RESULTS_CHANGED")).await.ok().get("warnings"), None, "a total may change");
+    let grouped = webhook(json!({"conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1"}));
+    let id = server.create(&grouped).await;
+    assert_eq!(id.ok().get("warnings"), None);
+    let answer = server.put(&format!("/api/v1/schedules/{}", id.id()), &json!({"conditionQueryMapKey": "2"})).await;
+    assert!(answer.ok()["warnings"][0].as_str().unwrap().starts_with("query 2 always returns one row"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn create_d9_unknown_template_variable() {
+    let text = "filename: unknown variable {{nonsense}}; use one of currentDate, currentTime, currentYear, currentMonth, currentDay, yesterdayDate, \
+                timeZone, entityName, format, scheduledTaskName";
+    let s3 = json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "bucket", "region": "r", "roleArn": "a", "filename": "{{nonsense}}"});
+    refused(vec![
+        (webhook(json!({"filename": "x {{nonsense}}"})), 400, text),
+        (webhook(s3), 400, text),
+        (webhook(json!({"filename": "{{currentDate"})), 400, "filename: a {{ is never closed; write variables as {{currentDate}}"),
+        (webhook(json!({"filename": "x".repeat(256)})), 400, "filename: String must contain at most 255 character(s)"),
+    ])
+    .await;
+    server().await.create(&webhook(json!({"filename": "{{ scheduledTaskName }} of {{currentDate}}"}))).await.ok();
+}
+
+#[tokio::test]
+async fn create_d8_bucket_names_and_prefixes() {
+    let s3 = |changes| {
+        crate::harness::changed(
+            webhook(
+                json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:x"}),
+            ),
+            changes,
+        )
+    };
+    let name = "bucketName: Invalid bucket name: 3 to 63 lower-case letters, digits, hyphens and periods";
+    let mut rows: Vec<_> = ["ab", "Bucket", "a_b", "-bucket", "bucket.", "a..b", &"b".repeat(64)]
+        .map(|bucket| (s3(json!({ "bucketName": bucket })), 400, name))
+        .into();
+    rows.extend(
+        ["..", "../x", "a/../b", "a/.."]
+            .map(|prefix| (s3(json!({ "keyPrefix": prefix })), 400, "keyPrefix: Invalid key prefix: leave out the .. parts")),
+    );
+    refused(rows).await;
+    let server = server().await;
+    let id = server.create(&s3(json!({"keyPrefix": "/a//b/", "bucketName": "my.bucket-1"}))).await.id();
+    assert_eq!(server.get(&format!("/api/v1/schedules/{id}/recipients")).await.ok()["keyPrefix"], "a/b/");
+}
+
+#[tokio::test]
+async fn create_s8_a_test_into_a_bucket_needs_the_operators_word() {
+    let body = webhook(
+        json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "bucket", "region": "r", "roleArn": "a", "testNow": true}),
+    );
+    refused(vec![(body.clone(), 400, "Test delivery not supported for destination type s3")]).await;
+    let config = pressrun_api::ApiConfig { requests_per_minute: 0, allow_s3_test: true, ..Default::default() };
+    server_with(config).await.create(&body).await.ok();
+}
+
+#[tokio::test]
+async fn create_t8_est_is_a_zone_of_schedules_and_not_of_people() {
+    let server = server().await;
+    server.create(&webhook(json!({"timezone": "EST"}))).await.ok();
+    let person = json!({"email": "a@b.co", "userAttributes": {"omni_user_timezone": "EST"}});
+    assert_eq!(server.post("/api/v1/users/email-only", &person).await.status, 400);
+}
+
+#[tokio::test]
+async fn x8_a_document_that_takes_no_schedules_narrows_those_it_has() {
+    let server = server().await;
+    let id = server.create(&mail(json!({}))).await.id();
+    let other = server.create(&mail(json!({"identifier": "12db1a0a"}))).await.id();
+    server.files.0.lock().unwrap().documents.get_mut("dashboard-abc123").unwrap().access.no_new_schedules = true;
+    let path = format!("/api/v1/schedules/{id}");
+    server.create(&mail(json!({}))).await.refuses(403, "Permission denied");
+    server.put(&path, &json!({"schedule": "0 * ? * * *"})).await.refuses(403, "Permission denied");
+    server.put(&format!("{path}/add-recipients"), &json!({"emails": ["a@b.co"]})).await.refuses(403, "Permission denied");
+    server.put(&format!("/api/v1/schedules/{other}"), &json!({"identifier": "dashboard-abc123"})).await.refuses(403, "Permission denied");
+    server.put_empty(&format!("{path}/pause")).await.ok();
+    server.put_empty(&format!("{path}/resume")).await.ok();
+    server.call("org", "POST", &format!("{path}/trigger"), None).await.ok();
+    server.put(&format!("{path}/remove-recipients"), &json!({"emails": ["iamagoodblob@myorg.co"]})).await.ok();
+    server.call("org", "DELETE", &path, None).await.ok();
+}
+
+#[tokio::test]
+async fn create_d11_says_which_variable_of_a_subject_does_not_exist() {
+    let server = server().await;
+    let people = json!({"recipients": ["blobby@blobsrus.com"], "subject": "{{entityName}} of {{today}}", "textBody": "{{currentDate}}"});
+    let answer = server.create(&mail(people)).await;
+    let warning = answer.ok()["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("subject is sent as typed: unknown variable {{today}}; use one of currentDate"), "{warning}");
+    assert_eq!(answer.body["warnings"].as_array().unwrap().len(), 1);
 }

@@ -160,6 +160,11 @@ fn no_body_makes_any_endpoint_answer_5xx() {
                 prop_assert!(answer.body.is_object(), "{method} {path} {body}: {}", answer.text);
                 if answer.status >= 400 {
                     prop_assert_eq!(&answer.body["status"], &json!(answer.status));
+                    prop_assert!(
+                        answer.body["detail"].is_string() && answer.body.as_object().is_some_and(|body| body.len() == 2),
+                        "{}",
+                        answer.text
+                    );
                 }
             }
             Ok(())
@@ -180,6 +185,53 @@ fn no_query_makes_the_lists_answer_5xx() {
             for path in ["/api/v1/schedules", "/api/v1/users/email-only", "/api/v1/documents", "/api/v1/dashboards"] {
                 let answer = runtime.block_on(server.get(&format!("{path}?{query}")));
                 prop_assert!(answer.status < 500 && answer.body.is_object(), "{path}?{query}: {}", answer.text);
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Bytes that HTTP allows in the value of a header: visible ASCII, blanks, and everything from 0x80.
+fn header_value() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(prop_oneof![0x20_u8..0x7f, 0x80_u8..=0xff, Just(b'\t')], 0..40)
+}
+
+#[test]
+fn no_header_query_or_path_makes_an_endpoint_answer_5xx_or_out_of_shape() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (server, endpoints) = runtime.block_on(async {
+        let server = server().await;
+        let endpoints = endpoints(&server).await;
+        (server, endpoints)
+    });
+    let names = ["Authentication", "Content-Type", "If-Match", "Accept", "Origin", "X-Forwarded-For", "Accept-Encoding", "Expect", "Range"];
+    let headers = proptest::collection::vec((proptest::sample::select(names.to_vec()), header_value()), 0..4);
+    let text = "[!-~]{0,30}".prop_map(|text| text.replace(['#', '?', '"', '<', '>', '`', '{', '}', '\\', '^', '|'], "%00%ff"));
+    let config = Config { cases: 256, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+        .run(&(headers, text.clone(), text), |(headers, segment, query)| {
+            let odd = [
+                ("GET", format!("/api/v1/schedules/{segment}")),
+                ("PUT", format!("/api/v1/runs/{segment}/cancel")),
+                ("GET", format!("/{segment}")),
+            ];
+            for (method, path) in endpoints.iter().map(|(method, path)| (*method, path.clone())).chain(odd) {
+                // A bad token among them is a 401 like any other.
+                let mut request = server.request(method.parse().unwrap(), &format!("{path}?{query}"));
+                let named = headers.iter().any(|(name, _)| *name == "Authentication");
+                if !named {
+                    request = request.header("Authorization", "Bearer org");
+                }
+                for (name, value) in &headers {
+                    request = request.header(*name, value.as_slice());
+                }
+                let answer = runtime.block_on(server.send(request));
+                prop_assert!(answer.status < 500 && !answer.text.is_empty(), "{method} {path}?{query} {headers:?}: {}", answer.text);
+                if answer.status >= 400 {
+                    let keys: Vec<&String> = answer.body.as_object().map(|body| body.keys().collect()).unwrap_or_default();
+                    prop_assert_eq!(keys, ["detail", "status"], "{} {}?{}", method, path, query);
+                    prop_assert_eq!(&answer.body["status"], &json!(answer.status));
+                }
             }
             Ok(())
         })

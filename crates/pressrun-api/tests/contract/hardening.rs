@@ -53,40 +53,132 @@ async fn hardening_headers_keep_browsers_tame() {
     }
 }
 
+// Where time is paused, it jumps to the next deadline when everybody waits.
 #[tokio::test]
 async fn hardening_a_slow_body_ends_in_408() {
-    let config = ApiConfig { requests_per_minute: 0, request_timeout: Duration::from_millis(50), ..ApiConfig::default() };
-    let server = server_with(config).await;
+    let server = server().await;
+    tokio::time::pause();
     let mut stream = TcpStream::connect(server.base.trim_start_matches("http://")).await.unwrap();
+    let began = tokio::time::Instant::now();
     stream
-        .write_all(b"POST /api/v1/schedules HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer org\r\nContent-Length: 100\r\n\r\n{")
+        .write_all(
+            b"POST /api/v1/schedules HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer org\r\nContent-Length: 100\r\n\r\n{",
+        )
         .await
         .unwrap();
-    let mut head = vec![0; 12];
-    stream.read_exact(&mut head).await.unwrap();
-    assert_eq!(String::from_utf8(head).unwrap(), "HTTP/1.1 408");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.ends_with(r#"{"detail":"Request Timeout","status":408}"#), "{answer}");
+    assert_eq!(began.elapsed().as_secs(), ApiConfig::default().request_timeout.as_secs());
 }
 
-async fn limited(limits: ServerLimits) -> (String, tokio::sync::oneshot::Sender<()>, tokio::task::JoinHandle<std::io::Result<()>>) {
+/// Sends raw bytes and reads until the server closes.
+async fn raw(address: &str, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = String::new();
+    // A client that was refused while it still sent may see a reset after the answer.
+    let _ = stream.read_to_string(&mut answer).await;
+    answer
+}
+
+#[tokio::test]
+async fn hardening_header_limits_and_what_is_no_http_answer_in_json() {
+    let server = server().await;
+    let many: String = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let long = "x".repeat(300_000);
+    for (request, status, detail) in [
+        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431, "Request Header Fields Too Large"),
+        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"), 431, "Request Header Fields Too Large"),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\u{1}b\r\n\r\n".to_owned(), 400, "Invalid request: it is not HTTP"),
+        ("GET / a b c HTTP/1.1\r\n\r\n".to_owned(), 400, "Invalid request: it is not HTTP"),
+        ("\u{16}\u{3}\u{1} this would be TLS\r\n\r\n".to_owned(), 400, "Invalid request: it is not HTTP"),
+    ] {
+        let answer = raw(&server.base, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.ends_with(&json!({"detail": detail, "status": status}).to_string()), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn hardening_cors_is_off() {
+    let server = server().await;
+    let preflight = server
+        .request(reqwest::Method::OPTIONS, "/api/v1/schedules")
+        .header("Authorization", "Bearer org")
+        .header("Origin", "https://evil.example")
+        .header("Access-Control-Request-Method", "POST");
+    let simple = server.request(reqwest::Method::GET, "/healthz").header("Origin", "https://evil.example");
+    for request in [preflight, simple] {
+        let answer = server.send(request).await;
+        assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{:?}", answer.headers);
+    }
+}
+
+#[tokio::test]
+async fn hardening_the_rate_limit_is_off_at_0() {
+    let server = server_with(ApiConfig { requests_per_minute: 0, ..ApiConfig::default() }).await;
+    for _ in 0..100 {
+        server.get("/api/v1/user-attributes").await.ok();
+    }
+    assert_eq!(ApiConfig::default().requests_per_minute, 60);
+}
+
+type Limited = (String, tokio::sync::oneshot::Sender<()>, tokio::task::JoinHandle<std::io::Result<()>>);
+
+async fn limited(limits: ServerLimits) -> Limited {
+    limited_app(axum::Router::new().route("/", axum::routing::get(async || "ok")), limits).await
+}
+
+async fn limited_app(app: axum::Router, limits: ServerLimits) -> Limited {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let app = axum::Router::new().route("/", axum::routing::get(async || "ok"));
     let serving = tokio::spawn(pressrun_api::serve(listener, app, limits, async {
         let _ = stopped.await;
     }));
     (address, stop, serving)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn hardening_slow_headers_are_cut_off() {
-    let (address, _stop, _) = limited(ServerLimits { header_timeout: Duration::from_millis(50), ..ServerLimits::default() }).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
-    let mut rest = Vec::new();
-    // The server closes; how it says so is hyper's business.
-    let _ = stream.read_to_end(&mut rest).await;
-    assert!(!String::from_utf8_lossy(&rest).contains("200 OK"));
+    let (address, _stop, _) = limited(ServerLimits::default()).await;
+    let began = tokio::time::Instant::now();
+    let answer = raw(&address, b"GET / HTTP/1.1\r\nHost: x\r\n").await;
+    assert!(!answer.contains("200 OK"), "{answer}");
+    assert_eq!(began.elapsed().as_secs(), ServerLimits::default().header_timeout.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn hardening_a_client_that_says_nothing_is_cut_off() {
+    let (address, _stop, _) = limited(ServerLimits::default()).await;
+    for opening in ["", "G", "PRI * HTTP/2.0\r\n\r\nSM"] {
+        let began = tokio::time::Instant::now();
+        raw(&address, opening.as_bytes()).await;
+        assert!(began.elapsed() <= ServerLimits::default().header_timeout, "{opening}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hardening_an_idle_connection_is_closed() {
+    let (address, _stop, _) = limited(ServerLimits::default()).await;
+    let began = tokio::time::Instant::now();
+    let answer = raw(&address, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(began.elapsed().as_secs(), ServerLimits::default().header_timeout.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn hardening_a_client_that_reads_nothing_is_cut_off() {
+    // Far more than the sockets' buffers hold.
+    let app = axum::Router::new().route("/", axum::routing::get(async || vec![b'x'; 64 << 20]));
+    let (address, _stop, _) = limited_app(app, ServerLimits::default()).await;
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    tokio::time::sleep(ServerLimits::default().write_timeout * 2).await;
+    let mut received = Vec::new();
+    let _ = stream.read_to_end(&mut received).await;
+    assert!(!received.is_empty() && received.len() < 64 << 20, "{}", received.len());
 }
 
 #[tokio::test]
@@ -116,4 +208,45 @@ async fn hardening_shutdown_ends_idle_connections() {
     stop.send(()).unwrap();
     serving.await.unwrap().unwrap();
     assert!(TcpStream::connect(&address).await.is_err());
+}
+
+/// A server with one request under way, which ends when told.
+async fn with_a_request_under_way() -> (Limited, TcpStream, tokio::sync::mpsc::Sender<()>) {
+    let (finish, finished) = tokio::sync::mpsc::channel::<()>(1);
+    let (started, mut begun) = tokio::sync::mpsc::channel::<()>(1);
+    let finished = std::sync::Arc::new(tokio::sync::Mutex::new(finished));
+    let handler = axum::routing::get(async move || {
+        started.send(()).await.unwrap();
+        finished.lock().await.recv().await;
+        "done"
+    });
+    let limited = limited_app(axum::Router::new().route("/", handler), ServerLimits::default()).await;
+    let mut stream = TcpStream::connect(&limited.0).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    begun.recv().await.unwrap();
+    (limited, stream, finish)
+}
+
+#[tokio::test]
+async fn hardening_shutdown_lets_requests_finish() {
+    let ((address, stop, serving), mut stream, finish) = with_a_request_under_way().await;
+    stop.send(()).unwrap();
+    // The listener is gone, the request is not.
+    while TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    finish.send(()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn hardening_shutdown_does_not_wait_beyond_the_grace_period() {
+    let ((_, stop, serving), _stream, _finish) = with_a_request_under_way().await;
+    let began = tokio::time::Instant::now();
+    stop.send(()).unwrap();
+    serving.await.unwrap().unwrap();
+    assert_eq!(began.elapsed().as_secs(), ServerLimits::default().grace.as_secs());
 }

@@ -40,6 +40,7 @@ impl Clock for FixedClock {
 pub struct Files(pub Arc<Mutex<Catalog>>);
 
 impl CatalogSource for Files {
+    /// Panics once the lock is poisoned, which a test does on purpose.
     fn current(&self) -> Arc<Catalog> {
         Arc::new(self.0.lock().unwrap().clone())
     }
@@ -127,8 +128,11 @@ pub async fn server() -> Server {
 }
 
 pub async fn server_with(config: ApiConfig) -> Server {
+    server_on(Arc::new(SqliteStore::open_in_memory(stored::sealer()).await.unwrap()), config).await
+}
+
+pub async fn server_on(store: Arc<dyn Store>, config: ApiConfig) -> Server {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open_in_memory(stored::sealer()).await.unwrap());
     let files = Files(Arc::new(Mutex::new(sample::catalog())));
     let clock = Arc::new(FixedClock(Mutex::new(NOW.parse().unwrap())));
     let (spool, wake) = (Arc::new(Spool::default()), Arc::new(Notify::new()));
@@ -227,3 +231,16 @@ pub fn changed(mut body: Value, changes: Value) -> Value {
 
 /// A well-formed id that names nothing.
 pub const NOWHERE: &str = "2abba91d-9bec-41a0-8a8d-6f133b4ff0b7";
+
+/// One test a row of an error table: its name, the request, and the refusal as the contract prints it.
+macro_rules! refusals {
+    ($($name:ident: |$server:ident| $request:expr => $status:literal $detail:expr;)+) => {$(
+        #[tokio::test]
+        async fn $name() {
+            let $server = crate::harness::server().await;
+            let detail: String = $detail.into();
+            $request.await.refuses($status, &detail);
+        }
+    )+};
+}
+pub(crate) use refusals;

@@ -8,6 +8,7 @@ mod catalog;
 mod create;
 mod delete;
 mod examples;
+mod faults;
 mod fuzz;
 mod hardening;
 mod harness;

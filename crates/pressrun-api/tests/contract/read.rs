@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{NOW, NOWHERE, changed, mail, server, webhook};
+use crate::harness::{Answer, NOW, NOWHERE, Server, changed, mail, refusals, server, webhook};
 use crate::sample;
 
 #[tokio::test]
@@ -30,17 +30,45 @@ async fn get_f3_shows_the_effective_filters_and_the_overrides_apart() {
 }
 
 #[tokio::test]
-async fn get_error_rows() {
+async fn get_f2_later_defaults_reach_only_the_filters_that_were_not_overridden() {
     let server = server().await;
-    server.get("/api/v1/schedules/x").await.refuses(400, "Bad Request: scheduleId: Invalid uuid");
-    server.get(&format!("/api/v1/schedules/{NOWHERE}")).await.refuses(404, &format!("Scheduled task with id {NOWHERE} does not exist"));
+    let id = server.create(&webhook(json!({"filterConfig": {"status": ["active"]}}))).await.id();
+    {
+        let mut catalog = server.files.0.lock().unwrap();
+        let dashboard = catalog.documents.get_mut("dashboard-abc123").unwrap().dashboard.as_mut().unwrap();
+        for filter in dashboard.filters.values_mut() {
+            filter.default = Some(json!({"kind": "EQUALS", "values": ["new default"]}));
+        }
+    }
+    let answer = server.get(&format!("/api/v1/schedules/{id}")).await;
+    assert_eq!(answer.ok()["filterConfig"], json!({"region": {"kind": "EQUALS", "values": ["new default"]}, "status": ["active"]}));
+    assert_eq!(answer.body["filterOverrides"], json!({"status": ["active"]}));
+    let stored = server.stored(&id).await.definition.filters;
+    assert_eq!(serde_json::to_value(stored).unwrap(), json!({"status": ["active"]}), "nothing else is stored");
+}
+
+/// Reads a schedule on a dashboard that only `sales` may view.
+async fn read(server: &Server, token: &str, query: &str) -> Answer {
     let id = server.create(&webhook(json!({"identifier": "secret"}))).await.id();
-    let path = format!("/api/v1/schedules/{id}");
-    server.call("outer", "GET", &path, None).await.refuses(403, "Permission denied");
-    server.get(&format!("{path}?userId={}", sample::OUTER)).await.refuses(403, "Permission denied");
-    server.get(&format!("{path}?userId={}", sample::HILL)).await.ok();
-    server.get(&format!("{path}?userId=x")).await.refuses(400, "userId: Invalid uuid");
-    server.get(&format!("{path}?userId={NOWHERE}")).await.refuses(404, &format!("User with id {NOWHERE} does not exist"));
-    let text = "User-scoped API keys can only be used to act on behalf of the authenticated user.";
-    server.call("hill", "GET", &format!("{path}?userId={}", sample::ROSS), None).await.refuses(403, text);
+    server.call(token, "GET", &format!("/api/v1/schedules/{id}{query}"), None).await
+}
+
+const FOR_OTHERS: &str = "User-scoped API keys can only be used to act on behalf of the authenticated user.";
+
+refusals! {
+    get_01_bad_id: |server| server.get("/api/v1/schedules/x") => 400 "Bad Request: scheduleId: Invalid uuid";
+    get_02_no_such_schedule: |server| server.get("/api/v1/schedules/2abba91d-9bec-41a0-8a8d-6f133b4ff0b7") => 404 "Scheduled task with id 2abba91d-9bec-41a0-8a8d-6f133b4ff0b7 does not exist";
+    get_03_not_readable: |server| read(&server, "outer", "") => 403 "Permission denied";
+    get_04_not_readable_for_the_user: |server| read(&server, "org", &format!("?userId={}", sample::OUTER)) => 403 "Permission denied";
+    get_05_user_id_is_no_uuid: |server| read(&server, "org", "?userId=x") => 400 "userId: Invalid uuid";
+    get_06_user_id_unknown: |server| read(&server, "org", &format!("?userId={NOWHERE}")) => 404 format!("User with id {NOWHERE} does not exist");
+    get_07_user_id_with_a_personal_token: |server| read(&server, "hill", &format!("?userId={}", sample::ROSS)) => 403 FOR_OTHERS;
+    get_07_own_user_id_with_a_personal_token: |server| read(&server, "hill", &format!("?userId={}", sample::HILL)) => 403 FOR_OTHERS;
+}
+
+#[tokio::test]
+async fn get_checks_the_access_of_the_user_that_is_named() {
+    let server = server().await;
+    read(&server, "org", &format!("?userId={}", sample::HILL)).await.ok();
+    read(&server, "hill", "").await.ok();
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{NOWHERE, Server, mail, server, webhook};
+use crate::harness::{Answer, NOWHERE, Server, mail, refusals, server, webhook};
 use crate::sample;
 
 async fn mailing(server: &Server) -> (String, String) {
@@ -10,84 +10,79 @@ async fn mailing(server: &Server) -> (String, String) {
     (format!("/api/v1/schedules/{id}/add-recipients"), format!("/api/v1/schedules/{id}/remove-recipients"))
 }
 
-/// The same faults of bodies at both endpoints, but for the prefix before faults of elements.
-async fn body_faults(verb: &str, prefix: &str) {
-    let server = server().await;
-    let (add, remove) = mailing(&server).await;
-    let path = if verb == "add" { add } else { remove };
-    let nothing = "Please provide either valid email addresses, valid user IDs, or both";
-    let at_least = "At least one recipient must be provided";
-    for (body, detail) in [
-        (json!({"userIds": ["x"]}), format!("{prefix}userIds: Invalid uuid")),
-        (json!({"emails": ["x"]}), format!("{prefix}emails: Invalid email address")),
-        (json!({"emails": ["x"], "userIds": ["x"]}), format!("{prefix}userIds: Invalid uuid")),
-        (json!({}), nothing.to_owned()),
-        (json!({"other": 1}), nothing.to_owned()),
-        (json!({"emails": null}), nothing.to_owned()),
-        (json!({"emails": [], "userIds": []}), at_least.to_owned()),
-        (json!({"emails": []}), "emails: Array must contain at least 1 element(s)".to_owned()),
-        (json!({"userIds": []}), "userIds: Array must contain at least 1 element(s)".to_owned()),
-        (json!({"userIds": [], "emails": ["a@b.co"]}), "userIds: Array must contain at least 1 element(s)".to_owned()),
-        (
-            json!({"userIds": [NOWHERE, sample::HILL, "00000000-0000-0000-0000-0000000000ff"]}),
-            format!(
-                "Invalid recipient(s): The following members do not exist or do not have access to this organization: {NOWHERE}, 00000000-0000-0000-0000-0000000000ff"
-            ),
-        ),
-    ] {
-        server.put(&path, &body).await.refuses(400, &detail);
-    }
-    server.put_empty(&path).await.refuses(400, nothing);
+const OTHER: &str = "00000000-0000-0000-0000-0000000000ff";
+
+fn path(id: &str, verb: &str) -> String {
+    format!("/api/v1/schedules/{id}/{verb}-recipients")
 }
 
-#[tokio::test]
-async fn add_recipients_body_rows() {
-    body_faults("add", "").await;
+async fn changed(server: &Server, verb: &str, body: Value) -> Answer {
+    changed_by(server, verb, Some(&body)).await
 }
 
-#[tokio::test]
-async fn remove_recipients_body_rows() {
-    body_faults("remove", "Bad Request: ").await;
+async fn changed_by(server: &Server, verb: &str, body: Option<&Value>) -> Answer {
+    let id = server.create(&mail(json!({}))).await.id();
+    server.call("org", "PUT", &path(&id, verb), body).await
 }
 
-#[tokio::test]
-async fn add_recipients_bad_id_has_no_prefix() {
-    server().await.put("/api/v1/schedules/x/add-recipients", &json!({})).await.refuses(400, "scheduleId: Invalid uuid");
+async fn by(server: &Server, token: &str, method: &str, verb: &str) -> Answer {
+    let id = server.create(&mail(json!({}))).await.id();
+    server.call(token, method, &path(&id, verb), Some(&json!({"emails": ["a@b.co"]}))).await
 }
 
-#[tokio::test]
-async fn remove_recipients_bad_id_has_a_prefix() {
-    server().await.put("/api/v1/schedules/x/remove-recipients", &json!({})).await.refuses(400, "Bad Request: scheduleId: Invalid uuid");
-}
-
-#[tokio::test]
-async fn add_and_remove_recipients_of_another_destination() {
-    let server = server().await;
+async fn on_a_webhook(server: &Server, verb: &str) -> Answer {
     let id = server.create(&webhook(json!({}))).await.id();
-    let body = json!({"userIds": [NOWHERE]});
-    let add = server.put(&format!("/api/v1/schedules/{id}/add-recipients"), &body).await;
-    add.refuses(400, "Cannot add recipients to destination type webhook");
-    let remove = server.put(&format!("/api/v1/schedules/{id}/remove-recipients"), &body).await;
-    remove.refuses(400, "Cannot change recipients on a scheduled task destination of type webhook");
+    server.put(&path(&id, verb), &json!({"userIds": [NOWHERE]})).await
+}
+
+async fn nowhere(server: &Server, verb: &str) -> Answer {
+    server.put(&path(NOWHERE, verb), &json!({"emails": ["a@b.co"]})).await
+}
+
+refusals! {
+    add_recipients_01_schedule_id_is_no_uuid: |server| server.put("/api/v1/schedules/x/add-recipients", &json!({})) => 400 "scheduleId: Invalid uuid";
+    add_recipients_02_user_id_is_no_uuid: |server| changed(&server, "add", json!({"userIds": [sample::HILL, "x"]})) => 400 "userIds: Invalid uuid";
+    add_recipients_03_email_is_no_address: |server| changed(&server, "add", json!({"emails": ["a@b.co", "x"]})) => 400 "emails: Invalid email address";
+    add_recipients_03_of_two_faults_the_user_id_comes_first: |server| changed(&server, "add", json!({"emails": ["x"], "userIds": ["x"]})) => 400 "userIds: Invalid uuid";
+    add_recipients_04_no_body: |server| changed_by(&server, "add", None) => 400 "Please provide either valid email addresses, valid user IDs, or both";
+    add_recipients_04_empty_object: |server| changed(&server, "add", json!({})) => 400 "Please provide either valid email addresses, valid user IDs, or both";
+    add_recipients_04_other_keys_only: |server| changed(&server, "add", json!({"other": 1})) => 400 "Please provide either valid email addresses, valid user IDs, or both";
+    add_recipients_04_null_is_absent: |server| changed(&server, "add", json!({"emails": null})) => 400 "Please provide either valid email addresses, valid user IDs, or both";
+    add_recipients_05_both_lists_empty: |server| changed(&server, "add", json!({"emails": [], "userIds": []})) => 400 "At least one recipient must be provided";
+    add_recipients_06_emails_empty: |server| changed(&server, "add", json!({"emails": []})) => 400 "emails: Array must contain at least 1 element(s)";
+    add_recipients_06_user_ids_empty: |server| changed(&server, "add", json!({"userIds": []})) => 400 "userIds: Array must contain at least 1 element(s)";
+    add_recipients_06_one_list_empty_beside_another: |server| changed(&server, "add", json!({"userIds": [], "emails": ["a@b.co"]})) => 400 "userIds: Array must contain at least 1 element(s)";
+    add_recipients_07_no_members: |server| changed(&server, "add", json!({"userIds": [NOWHERE, sample::HILL, OTHER]})) => 400 format!("Invalid recipient(s): The following members do not exist or do not have access to this organization: {NOWHERE}, {OTHER}");
+    add_recipients_07_no_groups: |server| changed(&server, "add", json!({"userGroupIds": [NOWHERE]})) => 400 format!("Invalid recipient(s): The following user groups do not exist: {NOWHERE}");
+    add_recipients_08_destination_is_not_email: |server| on_a_webhook(&server, "add") => 400 "Cannot add recipients to destination type webhook";
+    add_recipients_09_no_such_schedule: |server| nowhere(&server, "add") => 404 format!("Scheduled task with id {NOWHERE} does not exist");
+    add_recipients_10_wrong_method: |server| by(&server, "org", "POST", "add") => 400 "Invalid method";
+    add_recipients_11_not_owner: |server| by(&server, "outer", "PUT", "add") => 403 "Permission denied";
+    remove_recipients_01_schedule_id_is_no_uuid: |server| server.put("/api/v1/schedules/x/remove-recipients", &json!({})) => 400 "Bad Request: scheduleId: Invalid uuid";
+    remove_recipients_02_user_id_is_no_uuid: |server| changed(&server, "remove", json!({"userIds": [sample::HILL, "x"]})) => 400 "Bad Request: userIds: Invalid uuid";
+    remove_recipients_03_email_is_no_address: |server| changed(&server, "remove", json!({"emails": ["a@b.co", "x"]})) => 400 "Bad Request: emails: Invalid email address";
+    remove_recipients_03_of_two_faults_the_user_id_comes_first: |server| changed(&server, "remove", json!({"emails": ["x"], "userIds": ["x"]})) => 400 "Bad Request: userIds: Invalid uuid";
+    remove_recipients_04_no_body: |server| changed_by(&server, "remove", None) => 400 "Please provide either valid email addresses, valid user IDs, or both";
+    remove_recipients_04_empty_object: |server| changed(&server, "remove", json!({})) => 400 "Please provide either valid email addresses, valid user IDs, or both";
+    remove_recipients_04_other_keys_only: |server| changed(&server, "remove", json!({"other": 1})) => 400 "Please provide either valid email addresses, valid user IDs, or both";
+    remove_recipients_04_null_is_absent: |server| changed(&server, "remove", json!({"emails": null})) => 400 "Please provide either valid email addresses, valid user IDs, or both";
+    remove_recipients_05_both_lists_empty: |server| changed(&server, "remove", json!({"emails": [], "userIds": []})) => 400 "At least one recipient must be provided";
+    remove_recipients_06_emails_empty: |server| changed(&server, "remove", json!({"emails": []})) => 400 "emails: Array must contain at least 1 element(s)";
+    remove_recipients_06_user_ids_empty: |server| changed(&server, "remove", json!({"userIds": []})) => 400 "userIds: Array must contain at least 1 element(s)";
+    remove_recipients_06_one_list_empty_beside_another: |server| changed(&server, "remove", json!({"userIds": [], "emails": ["a@b.co"]})) => 400 "userIds: Array must contain at least 1 element(s)";
+    remove_recipients_07_no_members: |server| changed(&server, "remove", json!({"userIds": [NOWHERE, sample::HILL, OTHER]})) => 400 format!("Invalid recipient(s): The following members do not exist or do not have access to this organization: {NOWHERE}, {OTHER}");
+    remove_recipients_07_no_groups: |server| changed(&server, "remove", json!({"userGroupIds": [NOWHERE]})) => 400 format!("Invalid recipient(s): The following user groups do not exist: {NOWHERE}");
+    remove_recipients_08_destination_is_not_email: |server| on_a_webhook(&server, "remove") => 400 "Cannot change recipients on a scheduled task destination of type webhook";
+    remove_recipients_09_no_such_schedule: |server| nowhere(&server, "remove") => 404 format!("Scheduled task with id {NOWHERE} does not exist");
+    remove_recipients_10_wrong_method: |server| by(&server, "org", "POST", "remove") => 400 "Invalid method";
+    remove_recipients_11_not_owner: |server| by(&server, "outer", "PUT", "remove") => 403 "Permission denied";
 }
 
 #[tokio::test]
-async fn add_and_remove_recipients_no_such_schedule() {
+async fn add_and_remove_recipients_look_at_the_body_before_the_schedule() {
     let server = server().await;
     for verb in ["add", "remove"] {
-        let path = format!("/api/v1/schedules/{NOWHERE}/{verb}-recipients");
-        server.put(&path, &json!({"emails": ["a@b.co"]})).await.refuses(404, &format!("Scheduled task with id {NOWHERE} does not exist"));
-        server.put(&path, &json!({"emails": []})).await.refuses(400, "emails: Array must contain at least 1 element(s)");
-    }
-}
-
-#[tokio::test]
-async fn add_and_remove_recipients_wrong_method_and_not_owner() {
-    let server = server().await;
-    let (add, remove) = mailing(&server).await;
-    for path in [&add, &remove] {
-        server.post(path, &json!({})).await.refuses(400, "Invalid method");
-        server.call("hill", "PUT", path, Some(&json!({"emails": ["a@b.co"]}))).await.refuses(403, "Permission denied");
+        server.put(&path(NOWHERE, verb), &json!({"emails": []})).await.refuses(400, "emails: Array must contain at least 1 element(s)");
     }
 }
 
@@ -159,11 +154,15 @@ async fn recipients_by_destination() {
     }
 }
 
-#[tokio::test]
-async fn recipients_error_rows() {
-    let server = server().await;
-    server.get("/api/v1/schedules/x/recipients").await.refuses(400, "Bad Request: scheduleId: Invalid uuid");
-    server.put_empty(&format!("/api/v1/schedules/{NOWHERE}/recipients")).await.refuses(400, "Invalid method");
-    let text = format!("Scheduled task with id {NOWHERE} does not exist");
-    server.get(&format!("/api/v1/schedules/{NOWHERE}/recipients")).await.refuses(404, &text);
+refusals! {
+    recipients_01_bad_id: |server| server.get("/api/v1/schedules/x/recipients") => 400 "Bad Request: scheduleId: Invalid uuid";
+    recipients_02_wrong_method: |server| server.put_empty("/api/v1/schedules/2abba91d-9bec-41a0-8a8d-6f133b4ff0b7/recipients") => 400 "Invalid method";
+    recipients_03_no_such_schedule: |server| server.get("/api/v1/schedules/2abba91d-9bec-41a0-8a8d-6f133b4ff0b7/recipients") => 404 "Scheduled task with id 2abba91d-9bec-41a0-8a8d-6f133b4ff0b7 does not exist";
+    recipients_04_not_readable: |server| read_by(&server, "outer") => 403 "Permission denied";
+}
+
+/// Reads the recipients of a schedule on a dashboard that only `sales` may view.
+async fn read_by(server: &Server, token: &str) -> Answer {
+    let id = server.create(&mail(json!({"identifier": "secret"}))).await.id();
+    server.call(token, "GET", &format!("/api/v1/schedules/{id}/recipients"), None).await
 }

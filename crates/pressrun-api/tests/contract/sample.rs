@@ -49,8 +49,8 @@ fn tile(key: &str, title: &str, body: TileBody) -> Tile {
     }
 }
 
-fn query() -> TileBody {
-    TileBody::Query(QueryTile { sql: "select 1".into(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) })
+fn query(sql: &str) -> TileBody {
+    TileBody::Query(QueryTile { sql: sql.into(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) })
 }
 
 fn dashboard(filters: &[&str]) -> Dashboard {
@@ -66,10 +66,14 @@ fn dashboard(filters: &[&str]) -> Dashboard {
         timezone: None,
         filters: filters.iter().map(|name| ((*name).into(), filter(name))).collect(),
         pages: vec![],
-        tiles: [tile("1", "Orders by month", query()), tile("2", "Revenue", query()), tile("note", "", TileBody::Markdown("hi".into()))]
-            .into_iter()
-            .map(|tile| (tile.key.clone(), tile))
-            .collect(),
+        tiles: [
+            tile("1", "Orders by month", query("select month, sum(price) from orders group by month")),
+            tile("2", "Revenue", query("select sum(price) from orders where {{ filter('region', 'region') }}")),
+            tile("note", "", TileBody::Markdown("hi".into())),
+        ]
+        .into_iter()
+        .map(|tile| (tile.key.clone(), tile))
+        .collect(),
     }
 }
 
@@ -79,7 +83,7 @@ fn document(identifier: &str, name: &str, saved: bool, groups: &[&str], dashboar
         name: name.into(),
         saved,
         version: "v1".into(),
-        access: Access { groups: groups.iter().map(|group| (*group).to_owned()).collect() },
+        access: Access { groups: groups.iter().map(|group| (*group).to_owned()).collect(), ..Access::default() },
         dashboard,
     }
 }

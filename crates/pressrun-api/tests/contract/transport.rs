@@ -60,9 +60,11 @@ async fn openapi_describes_every_answer_with_an_example() {
     let document = answer.ok();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let mut operations = 0;
+    let mut ids = std::collections::BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             operations += 1;
+            ids.insert(operation["operationId"].as_str().expect("an operationId").to_owned());
             assert!(operation["summary"].is_string(), "{method} {path} has no summary");
             let responses = operation["responses"].as_object().unwrap();
             assert!(!path.starts_with("/api/") || responses.contains_key("429"), "{method} {path}");
@@ -75,10 +77,25 @@ async fn openapi_describes_every_answer_with_an_example() {
             }
         }
     }
-    assert_eq!(operations, 29);
+    assert_eq!(ids.len(), operations, "operation ids are unique: {ids:?}");
+    assert!(operations >= 31, "{operations}");
     assert_references(document, document);
     let page = server.send(server.request(reqwest::Method::GET, "/docs")).await;
     assert!(page.status == 200 && page.text.contains("/api/v1/schedules") && !page.text.contains("<script"));
+}
+
+#[tokio::test]
+async fn openapi_tells_the_cases_of_a_tagged_choice_apart() {
+    let server = server().await;
+    let document = server.send(server.request(reqwest::Method::GET, "/openapi.json")).await;
+    let schemas = &document.ok()["components"]["schemas"];
+    let choice = &schemas["RecipientsView"];
+    assert_eq!(choice["discriminator"]["propertyName"], "type");
+    assert_eq!(choice["discriminator"]["mapping"].as_object().unwrap().len(), 5);
+    for (tag, reference) in choice["discriminator"]["mapping"].as_object().unwrap() {
+        let case = document.body.pointer(reference.as_str().unwrap().trim_start_matches('#')).expect("a schema");
+        assert_eq!(case["properties"]["type"]["enum"], json!([tag]));
+    }
 }
 
 /// Every reference points at something.

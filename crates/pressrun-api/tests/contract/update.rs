@@ -6,7 +6,7 @@ use pressrun_domain::run::RunStatus;
 use pressrun_store::{BaselineChange, sample as stored};
 use serde_json::{Value, json};
 
-use crate::harness::{NOW, NOWHERE, Server, changed, mail, server, webhook};
+use crate::harness::{Answer, NOW, Server, changed, mail, refusals, server, webhook};
 use crate::sample;
 
 /// Stores a baseline by running the schedule once.
@@ -44,7 +44,7 @@ async fn update_left_out_fields_keep_their_value_and_null_clears() {
     let cleared = json!({"paperFormat": null, "filterConfig": null, "conditionType": null, "conditionQueryMapKey": null, "queryIdentifierMapKey": null,
         "textBody": null, "fanOut": null, "hideTitle": null, "timezoneOverride": null});
     let answer = server.put(&path, &cleared).await;
-    assert_eq!(answer.ok()["warnings"].as_array().unwrap().len(), 2, "{}", answer.text);
+    assert_eq!(answer.ok()["warnings"].as_array().unwrap().len(), 3, "the condition, the overrides, and the outsiders: {}", answer.text);
     let definition = server.stored(&id).await.definition;
     let email = definition.destination.email().unwrap();
     assert_eq!((email.text_body.as_deref(), email.fan_out, email.recipients.len()), (None, false, 1));
@@ -61,49 +61,32 @@ async fn update_without_a_body_changes_nothing() {
     assert_eq!(server.stored(&id).await, before);
 }
 
-#[tokio::test]
-async fn update_error_rows_are_those_of_create() {
-    let server = server().await;
+/// Changes a webhook schedule of Blob Ross.
+async fn updated(server: &Server, token: &str, body: Value) -> Answer {
     let id = server.create(&webhook(json!({}))).await.id();
-    let path = format!("/api/v1/schedules/{id}");
-    for (body, status, detail) in [
-        (json!([]), 400, "Expected object, received array"),
-        (json!({"name": null}), 400, "name: Expected string, received null"),
-        (
-            json!({"format": "doc"}),
-            400,
-            "format: Invalid enum value. Expected 'csv' | 'json' | 'link_only' | 'pdf' | 'png' | 'xlsx', received 'doc'",
-        ),
-        (json!({"destinationType": "email"}), 400, "recipients: Required"),
-        (json!({"schedule": "0 9 * * MON"}), 400, "schedule: Schedule is an invalid cron expression"),
-        (json!({"timezone": "PST"}), 400, "timezone: Time zone must be IANA valid."),
-        (json!({"hideTitle": true}), 400, "hideTitle can only be used with PDF or PNG formats"),
-        (json!({"paperFormat": "a4"}), 400, "Print options are not supported for this format"),
-        (
-            json!({"format": "pdf", "paperFormat": "fit_page", "singleColumnLayout": true}),
-            400,
-            "Single column layout and table expansion options are not supported for FIT_PAGE format.",
-        ),
-        (json!({"conditionType": "RESULTS_PRESENT"}), 400, "Alert conditions require a condition type and a condition query map key"),
-        (json!({"identifier": "nope"}), 404, "Document with identifier \"nope\" not found"),
-        (json!({"identifier": "draft"}), 400, "Analyses do not support dashboards."),
-        (json!({"identifier": "workbook"}), 400, "Document does not have a dashboard"),
-        (json!({"queryIdentifierMapKey": "9"}), 400, "Couldn't find query presentation for key: 9"),
-        (
-            json!({"filterConfig": {"x": 1}}),
-            400,
-            "Invalid filter keys found in schedule configuration: x. Available dashboard filter keys are: region, status.",
-        ),
-        (json!({"url": "http://127.0.0.1/"}), 400, "url: 127.0.0.1 is not a public address"),
-    ] {
-        server.put(&path, &body).await.refuses(status, detail);
-    }
-    server.put("/api/v1/schedules/x", &json!({})).await.refuses(400, "Bad Request: scheduleId: Invalid uuid");
-    server
-        .put(&format!("/api/v1/schedules/{NOWHERE}"), &json!({}))
-        .await
-        .refuses(404, &format!("Scheduled task with id {NOWHERE} does not exist"));
-    server.call("hill", "PUT", &path, Some(&json!({"name": "mine"}))).await.refuses(403, "Permission denied");
+    server.call(token, "PUT", &format!("/api/v1/schedules/{id}"), Some(&body)).await
+}
+
+refusals! {
+    update_01_body_is_no_object: |server| updated(&server, "org", json!([])) => 400 "Expected object, received array";
+    update_02_name_null: |server| updated(&server, "org", json!({"name": null})) => 400 "name: Expected string, received null";
+    update_02_format_unknown: |server| updated(&server, "org", json!({"format": "doc"})) => 400 "format: Invalid enum value. Expected 'csv' | 'json' | 'link_only' | 'pdf' | 'png' | 'xlsx', received 'doc'";
+    update_02_another_destination_needs_its_fields: |server| updated(&server, "org", json!({"destinationType": "email"})) => 400 "recipients: Required";
+    update_03_bad_cron: |server| updated(&server, "org", json!({"schedule": "0 9 * * MON"})) => 400 "schedule: Schedule is an invalid cron expression";
+    update_04_bad_timezone: |server| updated(&server, "org", json!({"timezone": "PST"})) => 400 "timezone: Time zone must be IANA valid.";
+    update_05_hide_title_with_a_data_format: |server| updated(&server, "org", json!({"hideTitle": true})) => 400 "hideTitle can only be used with PDF or PNG formats";
+    update_06_print_option_with_a_data_format: |server| updated(&server, "org", json!({"paperFormat": "a4"})) => 400 "Print options are not supported for this format";
+    update_07_fit_page_with_single_column: |server| updated(&server, "org", json!({"format": "pdf", "paperFormat": "fit_page", "singleColumnLayout": true})) => 400 "Single column layout and table expansion options are not supported for FIT_PAGE format.";
+    update_09_half_a_condition: |server| updated(&server, "org", json!({"conditionType": "RESULTS_PRESENT"})) => 400 "Alert conditions require a condition type and a condition query map key";
+    update_10_no_such_document: |server| updated(&server, "org", json!({"identifier": "nope"})) => 404 "Document with identifier \"nope\" not found";
+    update_11_unsaved_document: |server| updated(&server, "org", json!({"identifier": "draft"})) => 400 "Analyses do not support dashboards.";
+    update_12_document_without_dashboard: |server| updated(&server, "org", json!({"identifier": "workbook"})) => 400 "Document does not have a dashboard";
+    update_13_unknown_filter_key_f1: |server| updated(&server, "org", json!({"filterConfig": {"x": 1}})) => 400 "Invalid filter keys found in schedule configuration: x. Available dashboard filter keys are: region, status.";
+    update_14_unknown_query_key: |server| updated(&server, "org", json!({"queryIdentifierMapKey": "9"})) => 400 "Couldn't find query presentation for key: 9";
+    update_d5_address_inside: |server| updated(&server, "org", json!({"url": "http://127.0.0.1/"})) => 400 "url: 127.0.0.1 is not a public address";
+    update_18_not_owner: |server| updated(&server, "hill", json!({"name": "mine"})) => 403 "Permission denied";
+    update_20_bad_id: |server| server.put("/api/v1/schedules/x", &Value::Null) => 400 "Bad Request: scheduleId: Invalid uuid";
+    update_21_no_such_schedule: |server| server.put("/api/v1/schedules/2abba91d-9bec-41a0-8a8d-6f133b4ff0b7", &Value::Null) => 404 "Scheduled task with id 2abba91d-9bec-41a0-8a8d-6f133b4ff0b7 does not exist";
 }
 
 #[tokio::test]
@@ -145,6 +128,19 @@ async fn update_x10_an_older_version_is_refused() {
     assert_eq!(Some(now.as_str()), server.get(&path).await.header("ETag"));
     server.send(put(now, "two")).await.ok();
     server.send(put("*".into(), "three")).await.ok();
+}
+
+#[tokio::test]
+async fn update_x10_says_when_a_condition_or_overrides_disappear() {
+    let server = server().await;
+    let alert = json!({"conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1", "filterConfig": {"region": "US"}});
+    let id = server.create(&webhook(alert)).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    assert_eq!(server.put(&path, &json!({"name": "other"})).await.ok().get("warnings"), None, "left out is kept");
+    let answer = server.put(&path, &json!({"filterConfig": {}})).await;
+    assert_eq!(answer.ok()["warnings"], json!(["filter overrides were dropped: the dashboard's defaults hold for them"]));
+    let answer = server.put(&path, &json!({"conditionType": null, "conditionQueryMapKey": null})).await;
+    assert_eq!(answer.ok()["warnings"], json!(["the alert condition was dropped: every occurrence delivers from now on"]));
 }
 
 #[tokio::test]

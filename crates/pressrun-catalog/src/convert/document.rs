@@ -23,7 +23,7 @@ pub(crate) fn document(file: &DashboardFile, version: &str, known: Known<'_>, re
         right
     });
     let name = text::required(&file.name, "name", start, report);
-    let access = file.access.get().map(|access| groups(access, known, report)).unwrap_or_default();
+    let access = file.access.get().map(|given| access(given, known, report)).unwrap_or_default();
     let dashboard = if file.dashboard.or(true) {
         Some(dashboard::dashboard(file, known, report))
     } else {
@@ -47,7 +47,7 @@ pub(crate) fn document(file: &DashboardFile, version: &str, known: Known<'_>, re
     })
 }
 
-fn groups(file: &AccessFile, known: Known<'_>, report: &Report<'_>) -> Access {
+fn access(file: &AccessFile, known: Known<'_>, report: &Report<'_>) -> Access {
     let mut unique = Unique::new("group");
     let mut groups = Vec::new();
     if let Field::Given(written, place) = &file.groups
@@ -65,5 +65,5 @@ fn groups(file: &AccessFile, known: Known<'_>, report: &Report<'_>) -> Access {
         }
         groups.push(name.clone());
     }
-    Access { groups }
+    Access { groups, no_new_schedules: !file.schedules.or(true) }
 }

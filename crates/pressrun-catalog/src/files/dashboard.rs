@@ -40,6 +40,8 @@ pub struct DashboardFile {
 pub struct AccessFile {
     /// Names of groups whose members may view it, beside admins.
     pub groups: Field<Vec<Field<String>>>,
+    /// False: no schedule may be made for it or changed, only paused, resumed, narrowed and deleted. Default true.
+    pub schedules: Field<bool>,
 }
 
 /// A dashboard filter.

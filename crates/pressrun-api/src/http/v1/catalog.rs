@@ -53,10 +53,10 @@ fn dashboard_row(document: &Document) -> Option<DashboardRow> {
 }
 
 /// Lists the dashboards that the caller may view, with the keys that schedules name.
-#[utoipa::path(get, path = "/api/v1/dashboards", tag = "Catalog",
+#[utoipa::path(get, path = "/api/v1/dashboards", operation_id = "listDashboards", tag = "Catalog",
     params(
         ("cursor" = Option<String>, Query, description = "Page number from 1."),
-        ("pageSize" = Option<String>, Query, description = "1 to 100; 20 when left out."),
+        ("pageSize" = Option<u32>, Query, minimum = 1, maximum = 100, description = "1 to 100; 20 when left out."),
     ),
     responses((status = 200, description = "One page.", body = PageOf<DashboardRow>, example = json!({
         "pageInfo": {"hasNextPage": false, "nextCursor": null, "pageSize": 20, "totalRecords": 1},
@@ -100,7 +100,7 @@ fn filter(definition: &FilterDefinition) -> Value {
 }
 
 /// Reads the filters of a dashboard: their keys, labels and defaults.
-#[utoipa::path(get, path = "/api/v1/dashboards/{identifier}/filters", tag = "Catalog",
+#[utoipa::path(get, path = "/api/v1/dashboards/{identifier}/filters", operation_id = "getFilters", tag = "Catalog",
     params(("identifier" = String, Path, description = "Document.")),
     responses((status = 200, description = "The filters.", body = FiltersView, example = json!({
         "identifier": "12db1a0a", "filters": {"region": {"kind": "EQUALS", "values": [], "type": "string", "label": "Region", "hidden": false}},
@@ -160,10 +160,10 @@ impl From<&Document> for DocumentRow {
 }
 
 /// Lists the documents that the caller may view.
-#[utoipa::path(get, path = "/api/v1/documents", tag = "Catalog",
+#[utoipa::path(get, path = "/api/v1/documents", operation_id = "listDocuments", tag = "Catalog",
     params(
         ("cursor" = Option<String>, Query, description = "Page number from 1."),
-        ("pageSize" = Option<String>, Query, description = "1 to 100; 20 when left out."),
+        ("pageSize" = Option<u32>, Query, minimum = 1, maximum = 100, description = "1 to 100; 20 when left out."),
     ),
     responses((status = 200, description = "One page.", body = PageOf<DocumentRow>, example = json!({
         "pageInfo": {"hasNextPage": false, "nextCursor": null, "pageSize": 20, "totalRecords": 1},
@@ -229,7 +229,7 @@ fn attribute(definition: &AttributeDefinition, organization: uuid::Uuid) -> Attr
 }
 
 /// Lists the user attributes, those of the system last.
-#[utoipa::path(get, path = "/api/v1/user-attributes", tag = "Catalog",
+#[utoipa::path(get, path = "/api/v1/user-attributes", operation_id = "listUserAttributes", tag = "Catalog",
     responses((status = 200, description = "All of them.", body = Records<AttributeRow>, example = json!({
         "records": [{"id": "3f0d3a5e-0b0c-5a43-8f0a-7f6f7b1c2d3e", "name": "region", "label": "Region", "type": "String", "multiple_values": true, "default_value": null, "description": "", "system": false}]
     }))))]

@@ -60,8 +60,8 @@ pub(crate) struct KeyBody {
     user_id: Option<uuid::Uuid>,
 }
 
-/// A new key with its token, which is never shown again.
-#[derive(Debug, Serialize, ToSchema)]
+/// A new key with its token, which is never shown again; no `Debug`, which would show it too (D13).
+#[derive(Serialize, ToSchema)]
 pub(crate) struct NewKey {
     #[serde(flatten)]
     key: KeyRow,
@@ -69,7 +69,7 @@ pub(crate) struct NewKey {
 }
 
 /// Lists keys, newest first, without their tokens.
-#[utoipa::path(get, path = "/api/v1/api-keys", tag = "API keys",
+#[utoipa::path(get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
     responses((status = 200, description = "All keys.", body = Records<KeyRow>, example = json!({"records": []}))))]
 pub(crate) async fn list(caller: Caller, State(state): State<Arc<ApiState>>) -> Result<Json<Records<KeyRow>>, Problem> {
     let listed = keys::list(&state, &caller).await?;
@@ -77,7 +77,7 @@ pub(crate) async fn list(caller: Caller, State(state): State<Arc<ApiState>>) -> 
 }
 
 /// Makes a key. Its token is in this answer and nowhere else.
-#[utoipa::path(post, path = "/api/v1/api-keys", tag = "API keys", request_body = KeyBody,
+#[utoipa::path(post, path = "/api/v1/api-keys", operation_id = "createApiKey", tag = "API keys", request_body = KeyBody,
     responses((status = 200, description = "Made.", body = NewKey, example = json!({
         "id": "0192f0c1-2b7e-7c1d-9a55-1f0c5e6d7a8b", "type": "personal", "name": "laptop", "userId": "9e8719d9-276a-4964-9395-a493189a247c",
         "prefix": "pr_pat_A1b2", "createdAt": "2025-07-23T21:43:39.000Z", "revokedAt": null, "token": "pr_pat_A1b2…"
@@ -89,7 +89,7 @@ pub(crate) async fn create(caller: Caller, State(state): State<Arc<ApiState>>, b
 }
 
 /// Stops a key from working.
-#[utoipa::path(delete, path = "/api/v1/api-keys/{keyId}", tag = "API keys",
+#[utoipa::path(delete, path = "/api/v1/api-keys/{keyId}", operation_id = "revokeApiKey", tag = "API keys",
     params(("keyId" = uuid::Uuid, Path, description = "Id of the key.")),
     responses((status = 200, description = "Revoked.", body = Success, example = json!({"success": true}))))]
 pub(crate) async fn revoke(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {

@@ -21,7 +21,7 @@ use crate::http::wire::Success;
 use crate::state::ApiState;
 
 /// Reads a run: when, why and how it ran, and every piece it promised with each try.
-#[utoipa::path(get, path = "/api/v1/runs/{runId}", tag = "Runs",
+#[utoipa::path(get, path = "/api/v1/runs/{runId}", operation_id = "getRun", tag = "Runs",
     params(("runId" = uuid::Uuid, Path, description = "Id of the run.")),
     responses((status = 200, description = "The run.", body = RunView, example = json!({
         "id": "0192f0c1-2b7e-7c1d-9a55-1f0c5e6d7a8b", "scheduleId": "2abba91d-9bec-41a0-8a8d-6f133b4ff0b7", "name": "My Webhook schedule",
@@ -36,7 +36,7 @@ pub(crate) async fn get(caller: Caller, segments: Segments, State(state): State<
 }
 
 /// Stops a run: a queued one at once, a running one when its worker next looks.
-#[utoipa::path(post, path = "/api/v1/runs/{runId}/cancel", tag = "Runs",
+#[utoipa::path(post, path = "/api/v1/runs/{runId}/cancel", operation_id = "cancelRun", tag = "Runs",
     params(("runId" = uuid::Uuid, Path, description = "Id of the run.")),
     responses(
         (status = 200, description = "It will stop.", body = Success, example = json!({"success": true})),
@@ -48,7 +48,7 @@ pub(crate) async fn cancel(caller: Caller, segments: Segments, State(state): Sta
 }
 
 /// Fetches a file that a run rendered, while it is kept. Only who may manage the schedule gets it.
-#[utoipa::path(get, path = "/api/v1/runs/{runId}/artifacts/{sha256}", tag = "Runs",
+#[utoipa::path(get, path = "/api/v1/runs/{runId}/artifacts/{sha256}", operation_id = "getArtifact", tag = "Runs",
     params(
         ("runId" = uuid::Uuid, Path, description = "Id of the run."),
         ("sha256" = String, Path, description = "SHA-256 of the file, in hex."),

@@ -26,7 +26,7 @@ pub(crate) struct AddedRecipients {
 }
 
 /// Adds recipients to a schedule that mails; all or nothing.
-#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/add-recipients", tag = "Schedules", request_body = RecipientsBody,
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/add-recipients", operation_id = "addRecipients", tag = "Schedules", request_body = RecipientsBody,
     params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
     responses(
         (status = 200, description = "Done.", body = AddedRecipients, example = json!({"addedRecipientsCount": 1, "addedGroupRecipientsCount": 0, "success": true})),

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::http::wire::words;
+
 /// A schedule. Only the fields of the chosen `destinationType` act; others are ignored with a warning.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -117,14 +119,6 @@ pub(crate) struct ScheduleBody {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"schedule": "0 10 ? * MON-FRI *", "timezone": "America/New_York"}))]
 pub(crate) struct ScheduleChange(BTreeMap<String, serde_json::Value>);
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-        pub(crate) enum $name { $(#[serde(rename = $word)] $variant),* }
-    )*};
-}
 
 words! {
     /// What is delivered.

@@ -37,8 +37,8 @@ pub(crate) struct CreatedSchedule {
 }
 
 /// Creates a schedule, or, with `testNow`, delivers once and saves nothing.
-#[utoipa::path(post, path = "/api/v1/schedules", tag = "Schedules", request_body = ScheduleBody,
-    params(("userId" = Option<String>, Query, description = "Membership that will own the schedule; organization keys only.")),
+#[utoipa::path(post, path = "/api/v1/schedules", operation_id = "createSchedule", tag = "Schedules", request_body = ScheduleBody,
+    params(("userId" = Option<uuid::Uuid>, Query, description = "Membership that will own the schedule; organization keys only.")),
     responses((status = 200, description = "Created.", body = CreatedSchedule, example = json!({"id": "2abba91d-9bec-41a0-8a8d-6f133b4ff0b7", "message": "Successfully created schedule"}))))]
 pub(crate) async fn create(
     caller: Caller,

@@ -207,10 +207,10 @@ fn view(schedule: &Schedule, catalog: &Catalog) -> ScheduleView {
 }
 
 /// Reads a schedule in full; no secret is in it.
-#[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}", tag = "Schedules",
+#[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}", operation_id = "getSchedule", tag = "Schedules",
     params(
         ("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule."),
-        ("userId" = Option<String>, Query, description = "Check this member's access instead; organization keys only."),
+        ("userId" = Option<uuid::Uuid>, Query, description = "Check this member's access instead; organization keys only."),
     ),
     responses((status = 200, description = "The schedule.", body = ScheduleView, headers(("ETag" = String, description = "Its version, for `If-Match`.")),
         example = json!({

@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use pressrun_domain::schedule::Schedule;
 use pressrun_store::ListRow;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::app::access::Caller;
 use crate::app::list::{self, Parameters};
 use crate::http::problem::Problem;
-use crate::http::wire::{PageOf, stamp};
+use crate::http::wire::{PageOf, stamp, words};
 use crate::state::ApiState;
 
 /// One row of the list (contract §5.2.2).
@@ -91,21 +92,52 @@ impl From<ListRow> for ScheduleRow {
     }
 }
 
+words! {
+    /// How the last run ended.
+    StatusWord { Success = "success", Error = "error", Canceled = "canceled", None = "none" }
+    /// Where schedules deliver to.
+    DestinationFilterWord { Email = "email", Slack = "slack", Webhook = "webhook", Sftp = "sftp", S3 = "s3", GoogleSheets = "google_sheets" }
+    /// With a condition or without.
+    ScheduleTypeWord { Alert = "alert", Schedule = "schedule" }
+    /// The whole dashboard or one tile.
+    ContentTypeWord { Dashboard = "dashboard", SingleTile = "single tile" }
+    /// What the list is sorted by.
+    SortFieldWord { ScheduleName = "scheduleName", DashboardName = "dashboardName", OwnerName = "ownerName", LastRun = "lastRun", LastRunStatus = "lastRunStatus" }
+    /// Downwards or upwards.
+    SortDirectionWord { Descending = "desc", Ascending = "asc" }
+}
+
+/// The schemas of the words above.
+pub(crate) fn parameter_schemas() -> impl Iterator<Item = (String, RefOr<Schema>)> {
+    fn named<T: ToSchema>() -> (String, RefOr<Schema>) {
+        (T::name().into_owned(), T::schema())
+    }
+    [
+        named::<StatusWord>(),
+        named::<DestinationFilterWord>(),
+        named::<ScheduleTypeWord>(),
+        named::<ContentTypeWord>(),
+        named::<SortFieldWord>(),
+        named::<SortDirectionWord>(),
+    ]
+    .into_iter()
+}
+
 /// Lists the schedules that the caller may see.
-#[utoipa::path(get, path = "/api/v1/schedules", tag = "Schedules",
+#[utoipa::path(get, path = "/api/v1/schedules", operation_id = "listSchedules", tag = "Schedules",
     params(
         ("q" = Option<String>, Query, description = "Substring of schedule, dashboard or owner name, in any case."),
-        ("status" = Option<String>, Query, description = "How the last run ended: success, error, canceled or none."),
-        ("destination" = Option<String>, Query, description = "email, slack, webhook, sftp, s3 or google_sheets."),
-        ("scheduleType" = Option<String>, Query, description = "alert or schedule."),
-        ("contentType" = Option<String>, Query, description = "dashboard or single tile."),
-        ("ownerId" = Option<String>, Query, description = "Membership of the owner."),
+        ("status" = Option<StatusWord>, Query, description = "How the last run ended: success, error, canceled or none."),
+        ("destination" = Option<DestinationFilterWord>, Query, description = "email, slack, webhook, sftp, s3 or google_sheets."),
+        ("scheduleType" = Option<ScheduleTypeWord>, Query, description = "alert or schedule."),
+        ("contentType" = Option<ContentTypeWord>, Query, description = "dashboard or single tile."),
+        ("ownerId" = Option<uuid::Uuid>, Query, description = "Membership of the owner."),
         ("identifier" = Option<String>, Query, description = "Exact document."),
         ("embedEntity" = Option<String>, Query, description = "Accepted; matches nothing."),
-        ("sortField" = Option<String>, Query, description = "scheduleName (default), dashboardName, ownerName, lastRun or lastRunStatus."),
-        ("sortDirection" = Option<String>, Query, description = "desc (default) or asc."),
+        ("sortField" = Option<SortFieldWord>, Query, description = "scheduleName (default), dashboardName, ownerName, lastRun or lastRunStatus."),
+        ("sortDirection" = Option<SortDirectionWord>, Query, description = "desc (default) or asc."),
         ("cursor" = Option<String>, Query, description = "Page number from 1."),
-        ("pageSize" = Option<String>, Query, description = "1 to 100; 20 when left out."),
+        ("pageSize" = Option<u32>, Query, minimum = 1, maximum = 100, description = "1 to 100; 20 when left out."),
     ),
     responses((status = 200, description = "One page.", body = PageOf<ScheduleRow>, example = json!({
         "pageInfo": {"hasNextPage": false, "nextCursor": null, "pageSize": 20, "totalRecords": 1},

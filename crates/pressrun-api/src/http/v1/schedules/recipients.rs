@@ -126,7 +126,7 @@ fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
 }
 
 /// Says where a schedule delivers to.
-#[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}/recipients", tag = "Schedules",
+#[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}/recipients", operation_id = "getRecipients", tag = "Schedules",
     params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
     responses((status = 200, description = "By kind of destination.", body = RecipientsView, example = json!({
         "type": "email", "recipients": [{"email": "blobby@blobsrus.com", "emailOnly": false, "id": "9e8719d9-276a-4964-9395-a493189a247c", "name": "blobby@blobsrus.com"}],

@@ -27,7 +27,7 @@ pub(crate) struct RemovedRecipients {
 }
 
 /// Removes recipients from a schedule that mails; the last one may go.
-#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/remove-recipients", tag = "Schedules", request_body = RecipientsBody,
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/remove-recipients", operation_id = "removeRecipients", tag = "Schedules", request_body = RecipientsBody,
     params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
     responses(
         (status = 200, description = "Done.", body = RemovedRecipients, example = json!({"removedRecipientsCount": 1, "removedGroupRecipientsCount": 0, "success": true})),

@@ -14,11 +14,11 @@ use crate::http::wire::PageOf;
 use crate::state::ApiState;
 
 /// Lists the runs of a schedule, newest occurrence first, with those that were skipped.
-#[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}/runs", tag = "Runs",
+#[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}/runs", operation_id = "listRuns", tag = "Runs",
     params(
         ("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule."),
         ("cursor" = Option<String>, Query, description = "Page number from 1."),
-        ("pageSize" = Option<String>, Query, description = "1 to 100; 20 when left out."),
+        ("pageSize" = Option<u32>, Query, minimum = 1, maximum = 100, description = "1 to 100; 20 when left out."),
     ),
     responses((status = 200, description = "One page.", body = PageOf<RunSummary>, example = json!({"pageInfo": {"hasNextPage": false, "nextCursor": null, "pageSize": 20, "totalRecords": 0}, "records": []}))))]
 pub(crate) async fn runs(

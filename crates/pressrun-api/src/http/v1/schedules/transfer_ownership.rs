@@ -24,9 +24,12 @@ pub(crate) struct TransferBody {
 }
 
 /// Gives a schedule to another member, with whose rights and attributes it runs from now on.
-#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/transfer-ownership", tag = "Schedules", request_body = TransferBody,
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/transfer-ownership", operation_id = "transferOwnership", tag = "Schedules", request_body = TransferBody,
     params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
-    responses((status = 200, description = "Given.", body = Success, example = json!({"success": true}))))]
+    responses(
+        (status = 200, description = "Given.", body = Success, example = json!({"success": true})),
+        (status = 409, description = "Somebody else changed the schedule at the same time.", body = crate::http::problem::ProblemBody, example = json!({"detail": "The schedule was changed by somebody else at the same time; try again", "status": 409})),
+    ))]
 pub(crate) async fn transfer(
     caller: Caller,
     segments: Segments,

@@ -31,7 +31,7 @@ pub(crate) struct UpdatedSchedule {
 }
 
 /// Changes a schedule: fields left out keep their value, `null` clears one. With `If-Match` an older version is refused.
-#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}", tag = "Schedules", request_body(content = Option<ScheduleChange>, content_type = "application/json"),
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}", operation_id = "updateSchedule", tag = "Schedules", request_body(content = Option<ScheduleChange>, content_type = "application/json"),
     params(
         ("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule."),
         ("If-Match" = Option<String>, Header, description = "`ETag` of the version that was read."),

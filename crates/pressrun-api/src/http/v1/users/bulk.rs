@@ -27,7 +27,7 @@ pub(crate) struct Results {
 }
 
 /// Creates or updates up to twenty email-only users, all or none.
-#[utoipa::path(post, path = "/api/v1/users/email-only/bulk", tag = "Email-only users", request_body = UsersBody,
+#[utoipa::path(post, path = "/api/v1/users/email-only/bulk", operation_id = "upsertEmailOnlyUsers", tag = "Email-only users", request_body = UsersBody,
     responses((status = 200, description = "Created or updated.", body = Results, example = json!({"results": [{"email": "iamagoodblob@myorg.co", "userId": "1e23dadc-961b-4a21-b36b-17168130fc3f"}]}))))]
 pub(crate) async fn upsert_many(caller: Caller, State(state): State<Arc<ApiState>>, body: JsonBody) -> Result<Json<Results>, Problem> {
     caller.organization_only()?;

@@ -40,7 +40,7 @@ pub(crate) struct NotFound {
 }
 
 /// Deletes email-only users and takes them off every schedule.
-#[utoipa::path(delete, path = "/api/v1/users/email-only/bulk", tag = "Email-only users", request_body = DeleteBody,
+#[utoipa::path(delete, path = "/api/v1/users/email-only/bulk", operation_id = "deleteEmailOnlyUsers", tag = "Email-only users", request_body = DeleteBody,
     responses((status = 200, description = "Deleted.", body = DeletedUsers, example = json!({
         "deleted": [{"email": "iamagoodblob@myorg.co", "userId": "1e23dadc-961b-4a21-b36b-17168130fc3f"}], "notFound": {"emails": [], "userIds": []}
     }))))]

@@ -11,6 +11,7 @@ use crate::app::access::Caller;
 use crate::app::list::Parameters;
 use crate::app::users;
 use crate::http::problem::Problem;
+use crate::http::v1::schedules::list::SortDirectionWord;
 use crate::http::wire::{PageInfo, PageOf};
 use crate::state::ApiState;
 
@@ -40,12 +41,12 @@ impl From<EmailOnlyUser> for UserRow {
 }
 
 /// Lists email-only users by address.
-#[utoipa::path(get, path = "/api/v1/users/email-only", tag = "Email-only users",
+#[utoipa::path(get, path = "/api/v1/users/email-only", operation_id = "listEmailOnlyUsers", tag = "Email-only users",
     params(
         ("email" = Option<String>, Query, description = "Substring of the address, in any case."),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before."),
-        ("pageSize" = Option<String>, Query, description = "1 to 20; 20 when left out."),
-        ("sortDirection" = Option<String>, Query, description = "desc (default) or asc."),
+        ("pageSize" = Option<u32>, Query, minimum = 1, maximum = 20, description = "1 to 20; 20 when left out."),
+        ("sortDirection" = Option<SortDirectionWord>, Query, description = "desc (default) or asc."),
     ),
     responses((status = 200, description = "One page.", body = PageOf<UserRow>, example = json!({
         "pageInfo": {"hasNextPage": false, "nextCursor": null, "pageSize": 20, "totalRecords": 1},
