@@ -1,8 +1,6 @@
 //! Wiring: the only place that names a concrete store, clock and carrier.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +8,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use axum::Router;
 use jiff::SignedDuration;
-use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, UrlPolicy};
+use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, ServerLimits, UrlPolicy};
 use pressrun_catalog::CatalogHandle;
 use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig, SystemResolver, parse_sftp_address};
 use pressrun_domain::clock::Clock;
@@ -22,7 +20,7 @@ use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::spool::Spool;
 use pressrun_engine::{Engine, EngineConfig};
-use pressrun_store::{Sealer, SqliteStore, Store};
+use pressrun_store::{SqliteStore, Store};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -31,7 +29,7 @@ use tracing::{info, warn};
 
 use crate::clock::WallClock;
 use crate::config::Settings;
-use crate::web;
+use crate::{sealing, web};
 
 /// A wired server that has not started yet.
 pub(crate) struct App {
@@ -41,6 +39,7 @@ pub(crate) struct App {
     pub catalog: Arc<CatalogHandle>,
     engine: Arc<Engine>,
     router: Router,
+    limits: ServerLimits,
     grace: Duration,
 }
 
@@ -63,12 +62,12 @@ impl App {
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let catalog = CatalogHandle::open(&settings.catalog.path, Arc::clone(&clock))?;
-        let (store, key) = open_store(settings).await?;
+        let store = open_store(settings).await?;
         let spool =
             Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
         let config = Arc::new(engine_config(settings));
         let producer = Producer::new(executors(settings)?, Arc::clone(&config));
-        let links = Links::new(&config.public_url, derived(&key, "links"));
+        let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?);
         let organization = catalog.current().organization.id.to_string();
         let carrier_config = CarrierConfig {
             egress: settings.egress()?,
@@ -88,9 +87,15 @@ impl App {
             config,
         };
         let wake = Arc::new(Notify::new());
-        let router = router(settings, &context, egress, &wake, derived(&key, "sessions"));
+        let router = router(settings, &context, egress, &wake, own_secret(settings, &store, "sessions").await?);
         let engine = Arc::new(Engine::new(context, wake));
-        Ok(Self { store, catalog, engine, router, grace: Duration::from_secs(settings.scheduler.grace_seconds.into()) })
+        let limits = ServerLimits {
+            max_connections: settings.limits.connections,
+            header_timeout: Duration::from_secs(settings.limits.header_seconds.max(1).into()),
+            write_timeout: Duration::from_secs(settings.limits.write_seconds.max(1).into()),
+            ..ServerLimits::default()
+        };
+        Ok(Self { store, catalog, engine, router, limits, grace: Duration::from_secs(settings.scheduler.grace_seconds.into()) })
     }
 
     /// Serves on `listener` until `stop`; then ends within the grace period.
@@ -114,7 +119,7 @@ impl App {
             drop(listener);
             stop.cancelled().await;
         } else {
-            pressrun_api::serve(listener, self.router, pressrun_api::ServerLimits::default(), stop.clone().cancelled_owned()).await?;
+            pressrun_api::serve(listener, self.router, self.limits, stop.clone().cancelled_owned()).await?;
         }
         stop.cancel();
         info!(grace_seconds = self.grace.as_secs(), "stopping: runs under way may end");
@@ -197,47 +202,22 @@ pub(crate) fn engine_config(settings: &Settings) -> EngineConfig {
     }
 }
 
-/// Opens the database and the keys that seal its secrets; returns the newest key too.
-pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<(Arc<dyn Store>, Secret)> {
+/// Opens the database, its secrets sealed with the configured keys.
+pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     let path = settings.sqlite_path()?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     }
-    let keys = sealing_keys(settings, &path)?;
-    let sealer = Sealer::from_hex_keys(&keys).context("secrets.keys")?;
+    let sealer = sealing::sealer(settings)?;
     let store = SqliteStore::open(&path, sealer).await.with_context(|| format!("could not open the database {}", path.display()))?;
-    let key = keys.into_iter().next().context("secrets.keys: at least one key is needed")?;
-    Ok((Arc::new(store), key))
+    Ok(Arc::new(store))
 }
 
-/// The configured keys, or the one beside the database, which is made when there is none.
-fn sealing_keys(settings: &Settings, database: &Path) -> anyhow::Result<Vec<Secret>> {
-    if !settings.secrets.keys.is_empty() {
-        return Ok(settings.secrets.keys.iter().map(|key| Secret::new(key.clone())).collect());
-    }
-    let file = settings.secrets.keys_file.clone().unwrap_or_else(|| database.with_extension("key"));
-    if !file.exists() && settings.secrets.keys_file.is_none() {
-        write_private(&file, Sealer::generate_key()?.expose())?;
-        info!(file = %file.display(), "made a key that seals secrets; keep it with your backups, but apart from the database");
-    }
-    let text = std::fs::read_to_string(&file).with_context(|| format!("secrets.keys_file: could not read {}", file.display()))?;
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Secret::new).collect())
-}
-
-/// Writes a file that only its owner may read.
-pub(crate) fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(file).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    written.with_context(|| format!("could not write {}", file.display()))
-}
-
-/// A key for one purpose, made from the sealing key.
-fn derived(key: &Secret, purpose: &str) -> Secret {
+/// A secret of this server for one purpose; the first one is made from the sealing key, as it was before it was kept.
+async fn own_secret(settings: &Settings, store: &Arc<dyn Store>, purpose: &str) -> anyhow::Result<Secret> {
+    let key = sealing::present_key(settings)?;
     let digest = Sha256::new().chain_update(b"pressrun ").chain_update(purpose).chain_update(key.expose()).finalize();
-    Secret::new(hex::encode(digest))
+    Ok(store.own_secret(purpose, &Secret::new(hex::encode(digest))).await?)
 }
 
 fn mail(settings: &Settings) -> anyhow::Result<MailConfig> {
@@ -261,6 +241,12 @@ fn router(settings: &Settings, context: &Context, egress: EgressPolicy, wake: &A
             requests_per_minute: settings.limits.requests_per_minute,
             public_url: public_url.clone(),
             deliverer_role_arn: settings.s3.deliverer_role_arn.clone(),
+            allow_s3_test: settings.s3.allow_test,
+            cadence_floor: Some(settings.scheduler.cadence_floor_minutes)
+                .filter(|minutes| *minutes > 0)
+                .map(|minutes| SignedDuration::from_mins(minutes.into())),
+            body_limit: settings.limits.body_kib << 10,
+            request_timeout: Duration::from_secs(settings.limits.request_seconds.max(1).into()),
             ..ApiConfig::default()
         },
     };

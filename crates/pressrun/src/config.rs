@@ -11,6 +11,8 @@ use pressrun_deliver::{AllowRule, EgressPolicy, MailConfig, S3Config, S3Credenti
 use pressrun_domain::secret::Secret;
 use serde::{Deserialize, Serialize};
 
+use crate::hidden::Hidden;
+
 /// The configuration as typed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -53,7 +55,7 @@ impl Default for Settings {
             mail: Mail::default(),
             slack: Slack::default(),
             s3: S3::default(),
-            limits: Limits { requests_per_minute: 60 },
+            limits: Limits::default(),
             egress: Egress::default(),
             retry: Retry { max_attempts: 3, first_wait_seconds: 30, deadline_minutes: 15 },
             scheduler: Scheduler {
@@ -65,6 +67,7 @@ impl Default for Settings {
                 grace_seconds: 30,
                 share_queries: true,
                 parallel_deliveries: 8,
+                cadence_floor_minutes: 0,
             },
             render: Render { fonts: Vec::new(), seconds: 120, memory_mb: 1536, processes: None },
             secrets: Secrets::default(),
@@ -120,7 +123,7 @@ pub(crate) struct Mail {
     /// Login name.
     pub username: Option<String>,
     /// Password.
-    pub password: Option<String>,
+    pub password: Option<Hidden>,
     /// File that holds the password.
     pub password_file: Option<PathBuf>,
     /// Attachments above this many MiB are left out, and the mail says so (D12).
@@ -134,7 +137,7 @@ pub(crate) struct Mail {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Slack {
     /// Bot token.
-    pub token: Option<String>,
+    pub token: Option<Hidden>,
     /// File that holds it.
     pub token_file: Option<PathBuf>,
     /// `https://slack.com/api` unless said otherwise.
@@ -148,7 +151,7 @@ pub(crate) struct S3 {
     /// Access key.
     pub access_key_id: Option<String>,
     /// Its secret part.
-    pub secret_access_key: Option<String>,
+    pub secret_access_key: Option<Hidden>,
     /// File that holds the secret part.
     pub secret_access_key_file: Option<PathBuf>,
     /// S3-compatible store.
@@ -159,6 +162,8 @@ pub(crate) struct S3 {
     pub assume_role: Option<bool>,
     /// Role that customers' bucket policies name.
     pub deliverer_role_arn: Option<String>,
+    /// Whether `testNow` may write into a bucket (S8).
+    pub allow_test: bool,
 }
 
 /// Limits on callers.
@@ -167,11 +172,21 @@ pub(crate) struct S3 {
 pub(crate) struct Limits {
     /// Requests a minute for each key; 0 is no limit.
     pub requests_per_minute: u32,
+    /// Largest request body in KiB.
+    pub body_kib: usize,
+    /// Time a request has until its answer begins, a slow body included.
+    pub request_seconds: u32,
+    /// Time a client has to send a request's head, and an idle connection to begin the next.
+    pub header_seconds: u32,
+    /// Time a client may leave an answer unread.
+    pub write_seconds: u32,
+    /// Connections at once; further ones wait.
+    pub connections: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Settings::default().limits
+        Self { requests_per_minute: 60, body_kib: 1024, request_seconds: 30, header_seconds: 15, write_seconds: 30, connections: 1024 }
     }
 }
 
@@ -221,6 +236,8 @@ pub(crate) struct Scheduler {
     pub share_queries: bool,
     /// Pieces of one run sent at once.
     pub parallel_deliveries: usize,
+    /// Shortest distance between two firings that may be saved (T7); 0 is no floor.
+    pub cadence_floor_minutes: u32,
 }
 
 impl Default for Scheduler {
@@ -254,7 +271,7 @@ impl Default for Render {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Secrets {
     /// 64 hex digits each, newest first; one is made beside the database when none is given.
-    pub keys: Vec<String>,
+    pub keys: Vec<Hidden>,
     /// File with one key a line, newest first.
     pub keys_file: Option<PathBuf>,
 }
@@ -272,10 +289,8 @@ impl Settings {
             }
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment
-            .merge(Env::prefixed("PRESSRUN_").ignore(&["token", "demo_sftp", "log"]).split("__"))
-            .extract()
-            .context("the configuration is not valid")
+        figment = figment.merge(Env::prefixed("PRESSRUN_").ignore(&["token", "demo_sftp", "log"]).split("__"));
+        secrets_as_typed(figment, |name| std::env::var(name).ok()).extract().context("the configuration is not valid")
     }
 
     /// Path of the SQLite file.
@@ -376,11 +391,24 @@ impl Settings {
     }
 }
 
+/// Takes secrets from the environment letter by letter: read as a value, 007 would be the number 7.
+fn secrets_as_typed(figment: Figment, variable: impl Fn(&str) -> Option<String>) -> Figment {
+    let keys = [
+        ("PRESSRUN_MAIL__PASSWORD", "mail.password"),
+        ("PRESSRUN_SLACK__TOKEN", "slack.token"),
+        ("PRESSRUN_S3__SECRET_ACCESS_KEY", "s3.secret_access_key"),
+    ];
+    keys.into_iter().fold(figment, |figment, (name, key)| match variable(name) {
+        Some(text) => figment.merge((key, text)),
+        None => figment,
+    })
+}
+
 /// A secret given as text or in a file, not both.
-fn secret(key: &str, text: Option<&String>, file: Option<&Path>) -> anyhow::Result<Option<Secret>> {
+fn secret(key: &str, text: Option<&Hidden>, file: Option<&Path>) -> anyhow::Result<Option<Secret>> {
     match (text, file) {
         (Some(_), Some(_)) => bail!("{key}: give either {key} or {key}_file, not both"),
-        (Some(text), None) => Ok(Some(Secret::new(text.clone()))),
+        (Some(text), None) => Ok(Some(text.secret())),
         (None, Some(file)) => {
             let text = std::fs::read_to_string(file).with_context(|| format!("{key}_file: could not read {}", file.display()))?;
             Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
@@ -419,6 +447,17 @@ mod tests {
     fn a_secret_is_never_part_of_an_error() {
         let error = mail("smtp://user:hunter2@mail.example.com").expect_err("a login in the address");
         assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+    }
+
+    #[test]
+    fn d13_a_secret_in_the_environment_is_taken_letter_by_letter() {
+        for text in ["007", "+5", "true", "1e3", " x ", "[1]"] {
+            let typed = secrets_as_typed(Figment::from(Serialized::defaults(Settings::default())), |name| {
+                (name == "PRESSRUN_MAIL__PASSWORD").then(|| text.to_owned())
+            });
+            let settings: Settings = typed.extract().expect("valid");
+            assert_eq!(settings.mail.password.expect("given").secret().expose(), text);
+        }
     }
 
     #[test]

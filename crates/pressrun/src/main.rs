@@ -4,6 +4,8 @@ mod app;
 mod clock;
 mod commands;
 mod config;
+mod hidden;
+mod sealing;
 mod show;
 mod web;
 
@@ -35,6 +37,9 @@ enum Command {
     /// Manage API keys.
     #[command(subcommand)]
     Key(commands::key::Command),
+    /// Manage the keys that seal secrets at rest.
+    #[command(subcommand)]
+    Secrets(commands::secrets::Command),
     /// Serve jobs of a parent process on standard input and output.
     #[command(hide = true)]
     Executor(commands::executor::Arguments),
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
         Command::Render(arguments) => commands::render::run(arguments),
         Command::Cron(command) => commands::cron::run(command),
         Command::Key(command) => commands::key::run(command),
+        Command::Secrets(command) => commands::secrets::run(command),
         Command::Executor(arguments) => commands::executor::run(&arguments),
     };
     match result {

@@ -88,7 +88,7 @@ async fn create_key(create: Create) -> anyhow::Result<ExitCode> {
     let Some(member) = catalog.member_by_email(&create.member) else {
         bail!("people.yaml has no member with the address {}", create.member);
     };
-    let (store, _) = open_store(&settings).await?;
+    let store = open_store(&settings).await?;
     let kind = match create.kind {
         Kind::Organization => KeyKind::Organization,
         Kind::Personal => KeyKind::Personal,
@@ -106,7 +106,7 @@ async fn create_key(create: Create) -> anyhow::Result<ExitCode> {
 
 async fn list(place: Place) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(place.config.as_deref())?;
-    let (store, _) = open_store(&settings).await?;
+    let store = open_store(&settings).await?;
     for key in store.list_keys().await? {
         let state = key.revoked_at.map_or_else(|| "active".to_owned(), |at| format!("revoked {at}"));
         show::line(format!("{}  {:<12}  {}…  {}  {state}  {}", key.id, key.kind.as_str(), key.prefix, key.created_at, key.name));
@@ -117,7 +117,7 @@ async fn list(place: Place) -> anyhow::Result<ExitCode> {
 async fn revoke_key(revoke: Revoke) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(revoke.place.config.as_deref())?;
     let id = revoke.id.parse().with_context(|| format!("{:?} is no key id", revoke.id))?;
-    let (store, _) = open_store(&settings).await?;
+    let store = open_store(&settings).await?;
     if !store.revoke_key(id, WallClock.now()).await? {
         bail!("there is no active key {id}");
     }

@@ -6,4 +6,5 @@ pub(crate) mod demo;
 pub(crate) mod executor;
 pub(crate) mod key;
 pub(crate) mod render;
+pub(crate) mod secrets;
 pub(crate) mod serve;

@@ -17,9 +17,10 @@ use tokio::net::TcpListener;
 
 use self::receiver::Receiver;
 use self::schedules::{Demo, Outcome};
-use crate::app::{App, Role, stop_signal, write_private};
+use crate::app::{App, Role, stop_signal};
 use crate::clock::WallClock;
 use crate::config::{Egress, Limits, Mail, Server, Settings, Spool, Store};
+use crate::sealing::write_private;
 use crate::show;
 
 /// Arguments of `pressrun demo`.
@@ -76,7 +77,7 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
         egress: Egress {
             allow: std::iter::once(receiver.address().to_string()).chain(sftp.as_ref().map(schedules::Sftp::authority)).collect(),
         },
-        limits: Limits { requests_per_minute: 600 },
+        limits: Limits { requests_per_minute: 600, ..Limits::default() },
         ..Settings::default()
     };
     let app = App::open(&settings).await?;
