@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a command line")]
 
 mod bench;
+mod fuzz_api;
 mod machine;
 mod tidy;
 
@@ -32,6 +33,8 @@ enum Task {
     Setup,
     /// Hold the crate graph to the drawing in ARCHITECTURE.md.
     Tidy,
+    /// Fuzz a server by its own OpenAPI document: no 5xx, nothing that is not documented. Needs Python 3 and its package index.
+    FuzzApi(fuzz_api::Bounds),
     /// Print figures: `cron`, `render`, `export`.
     Bench {
         /// Which.
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Task::Check => check(),
         Task::Setup => machine::setup(),
         Task::Tidy => tidy::crate_graph(),
+        Task::FuzzApi(bounds) => fuzz_api::run(bounds),
         Task::Bench { name } => bench::run(&name),
     }
 }
