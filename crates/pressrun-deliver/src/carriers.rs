@@ -41,7 +41,7 @@ impl Carriers {
         };
         let deadlines = config.deadlines;
         Ok(Self {
-            mailer: Mailer::new(config.mail, &http, &config.extra_roots, deadlines)?,
+            mailer: Mailer::new(config.mail, &config.dkim, &http, deadlines)?,
             slack: config.slack.map(|slack| Slack::new(slack, http.clone(), deadlines)).transpose()?,
             s3: config.s3.map(|s3| ObjectStore::new(s3, http.clone(), deadlines)).transpose()?,
             http,

@@ -28,6 +28,8 @@ pub struct CarrierConfig {
     pub extra_roots: Vec<Vec<u8>>,
     /// Where names become addresses.
     pub resolver: Arc<dyn Resolve>,
+    /// Signatures on mail, one for each key; none when empty.
+    pub dkim: Vec<DkimConfig>,
 }
 
 impl CarrierConfig {
@@ -42,6 +44,7 @@ impl CarrierConfig {
             deadlines: Deadlines::default(),
             extra_roots: Vec::new(),
             resolver: Arc::new(SystemResolver),
+            dkim: Vec::new(),
         }
     }
 }
@@ -85,6 +88,17 @@ pub enum SmtpTls {
     StartTls,
     /// TLS from the first byte.
     Implicit,
+}
+
+/// A key that signs mail (RFC 6376). Its public half stands in the DNS under `<selector>._domainkey.<domain>`.
+#[derive(Debug, Clone)]
+pub struct DkimConfig {
+    /// The signing domain; the sender's, or one above it.
+    pub domain: String,
+    /// Which key of the domain it is.
+    pub selector: String,
+    /// RSA of 2048 bits or more (PKCS #1 or #8) or Ed25519 (PKCS #8), in PEM form.
+    pub private_key: Secret,
 }
 
 /// Slack, connected once by the operator.
@@ -184,9 +198,22 @@ pub enum ConfigError {
     /// The TLS library.
     #[error("TLS could not be set up")]
     Tls(#[source] rustls::Error),
-    /// Mail's TLS.
-    #[error("TLS for mail could not be set up")]
-    MailTls(#[source] lettre::transport::smtp::Error),
+    /// Domain or selector of a signature.
+    #[error("mail dkim {field} {text:?} is not a name as the DNS has them")]
+    DkimName {
+        /// `domain` or `selector`.
+        field: &'static str,
+        /// What was written.
+        text: String,
+    },
+    /// Key of a signature; the text is not shown.
+    #[error(
+        "mail dkim private_key of selector {selector:?} cannot be read; give RSA of at least 2048 bits or Ed25519 in PEM form, without a passphrase"
+    )]
+    DkimKey {
+        /// Whose key it is.
+        selector: String,
+    },
     /// Zero would never end.
     #[error("S3 part size must be at least 5 MiB (5242880 bytes)")]
     PartSize,

@@ -16,19 +16,21 @@ use futures::{StreamExt, TryStreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
-use hyper::header::{HOST, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, HOST, HeaderMap};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::client::TlsStream;
 use tokio_util::io::ReaderStream;
 use tokio_util::task::AbortOnDropHandle;
 use url::{Host, Url};
 
 use crate::egress::{EgressPolicy, Resolve, ResolveError};
 use crate::outcome::ANSWER_BYTES_MAX;
+use crate::tls;
 
 /// Bytes of an answer that are read: room to find a secret that reaches over the end of what is kept.
 pub(crate) const ANSWER_BYTES_READ: usize = 2 * ANSWER_BYTES_MAX;
@@ -131,17 +133,30 @@ impl Http {
             refused: matches!(error, ResolveError::Refused(_)),
             reason: format!("connect: {}", chain(&error)),
         })?;
-        let mut last = None;
+        // An address that swallows packets must not use up the time of those after it.
+        let share = self.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let mut last = "no address".to_owned();
         for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
+            match timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
                     let _ = stream.set_nodelay(true);
                     return Ok(stream);
                 }
-                Err(error) => last = Some(error),
+                Ok(Err(error)) => last = error.to_string(),
+                Err(_) => "timed out".clone_into(&mut last),
             }
         }
-        Err(HttpError::at("connect", last.map_or_else(|| "no address".to_owned(), |error| error.to_string())))
+        Err(HttpError::at("connect", last))
+    }
+
+    /// TLS on an open connection; the certificate must be trusted and carry `host`.
+    ///
+    /// # Errors
+    /// What is wrong, in plain words.
+    pub(crate) async fn secure<S: Wire>(&self, host: &Host, stream: S) -> Result<TlsStream<S>, String> {
+        let name = server_name(host).ok_or("the host is no valid name")?;
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls));
+        connector.connect(name, stream).await.map_err(|error| tls::explained(&error))
     }
 
     /// Where `host` may be reached; only what a tenant typed is judged.
@@ -167,11 +182,7 @@ impl Http {
         if url.scheme() == "http" {
             return Ok(Box::pin(stream));
         }
-        let name = server_name(&host).ok_or_else(|| HttpError { refused: true, reason: "TLS: the host is no valid name".to_owned() })?;
-        let stream = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls))
-            .connect(name, stream)
-            .await
-            .map_err(|error| HttpError::at("TLS", error))?;
+        let stream = self.secure(&host, stream).await.map_err(|reason| HttpError::at("TLS", reason))?;
         Ok(Box::pin(stream))
     }
 
@@ -210,8 +221,18 @@ impl Http {
             }
         }
         read.truncate(read_max);
-        Ok(Answer { status: parts.status, headers: parts.headers, text: String::from_utf8_lossy(&read).into_owned() })
+        let text = match packed(&parts.headers) {
+            // We ask for none, and do not unpack what a stranger packed.
+            Some(coding) => format!("(an answer packed with {coding})"),
+            None => String::from_utf8_lossy(&read).into_owned(),
+        };
+        Ok(Answer { status: parts.status, headers: parts.headers, text })
     }
+}
+
+/// How the body is compressed, if it is.
+fn packed(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_ENCODING)?.to_str().ok().filter(|coding| !coding.eq_ignore_ascii_case("identity"))
 }
 
 /// The name that a certificate must carry.

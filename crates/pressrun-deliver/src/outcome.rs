@@ -1,5 +1,7 @@
 //! Words for outcomes: short, named, and without secrets.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::secret::Secret;
@@ -24,14 +26,12 @@ pub(crate) fn rejected(reason: impl Into<String>) -> Outcome {
 
 /// `text` with every secret replaced, control characters made blanks, and cut to [`ANSWER_BYTES_MAX`].
 ///
-/// Secrets go first, so that a cut cannot leave half of one.
+/// Secrets go first, so that a cut cannot leave half of one. Remotes quote requests as they came, so a secret is looked for in the forms
+/// that it has on the wire as well.
 pub(crate) fn presentable(text: &str, secrets: &[&Secret]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets {
-        if !secret.expose().is_empty() {
-            text = text.replace(secret.expose(), "[redacted]");
-        }
-    }
+    let mut forms: Vec<String> = secrets.iter().flat_map(|secret| wire_forms(secret.expose())).collect();
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    let text = forms.iter().fold(text.to_owned(), |text, form| text.replace(form, "[redacted]"));
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let text = text.trim();
     if text.len() <= ANSWER_BYTES_MAX {
@@ -42,6 +42,33 @@ pub(crate) fn presentable(text: &str, secrets: &[&Secret]) -> String {
         end -= 1;
     }
     format!("{}…", &text[..end])
+}
+
+/// A secret as it is, in base64, percent-encoded, in a form, in JSON and in HTML.
+fn wire_forms(secret: &str) -> Vec<String> {
+    if secret.is_empty() {
+        return Vec::new();
+    }
+    let json = serde_json::Value::from(secret).to_string();
+    let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let mut forms = vec![
+        secret.to_owned(),
+        BASE64.encode(secret),
+        percent_encoded(secret, |byte| format!("%{byte:02X}")),
+        percent_encoded(secret, |byte| format!("%{byte:02x}")),
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+        json.trim_matches('"').to_owned(),
+        html,
+    ];
+    forms.retain(|form| !form.is_empty());
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+fn percent_encoded(text: &str, escape: impl Fn(u8) -> String) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { escape(byte) }).collect()
 }
 
 /// The instant that a `Retry-After` header asks for: seconds or an HTTP date, at most a day away (RFC 9110 §10.2.3).
@@ -69,6 +96,23 @@ mod tests {
         assert!(!shown.contains("1am@"), "{shown}");
         assert_eq!(presentable("a\r\nb\u{7}c", &[]), "a  b c");
         assert!(presentable(&"é".repeat(3000), &[]).len() <= ANSWER_BYTES_MAX + 3);
+    }
+
+    #[test]
+    fn d13_a_secret_is_recognised_in_the_forms_that_it_has_on_the_wire() {
+        let secret = Secret::new("p\"&ss w0rd/é");
+        for quoted in [
+            "p\"&ss w0rd/é",
+            "cCImc3MgdzByZC/DqQ==",
+            "p%22%26ss%20w0rd%2F%C3%A9",
+            "p%22%26ss%20w0rd%2f%c3%a9",
+            "p%22%26ss+w0rd%2F%C3%A9",
+            "p\\\"&ss w0rd/é",
+            "p&quot;&amp;ss w0rd/é",
+        ] {
+            assert_eq!(presentable(&format!("<{quoted}>"), &[&secret]), "<[redacted]>", "{quoted}");
+        }
+        assert_eq!(presentable("nothing to hide", &[&Secret::new("")]), "nothing to hide");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::config::{ConfigError, Deadlines, SlackConfig};
-use crate::http::{ANSWER_BYTES_READ, API_ANSWER_BYTES_READ, Body, Http, Owner, bytes_body, file_body, target};
+use crate::http::{ANSWER_BYTES_READ, API_ANSWER_BYTES_READ, Answer, Body, Http, HttpError, Owner, bytes_body, file_body, target};
 use crate::outcome::{accepted, presentable, rejected, retry, retry_after};
 use crate::parcel::{Delivered, Deliverer, Parcel, ParcelFile};
 use crate::webhook::is_transient;
@@ -58,9 +58,12 @@ impl SlackDeliverer<'_> {
         }
         match &parcel.artifact {
             None => {
-                // The same id on every attempt (I6); Slack drops a second message with it.
-                let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, parcel.idempotency_key.as_bytes());
-                let message = json!({ "channel": channel, "text": words, "client_msg_id": id });
+                let message = json!({
+                    "channel": channel,
+                    "text": words,
+                    "client_msg_id": mark(parcel),
+                    "metadata": { "event_type": "pressrun_delivery", "event_payload": { "idempotency_key": parcel.idempotency_key } },
+                });
                 let posted = self.slack.call("chat.postMessage", &message, now).await?;
                 Ok(format!("message {} in {channel}", posted["ts"].as_str().unwrap_or_default()))
             }
@@ -76,6 +79,13 @@ impl SlackDeliverer<'_> {
             }
         }
     }
+}
+
+/// The client message id: the same on every attempt (I6), so that a second message can be told from a new one.
+///
+/// The calls for files take no such id; what an attempt left behind there is a file that no channel shows.
+fn mark(parcel: &Parcel) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, parcel.idempotency_key.as_bytes())
 }
 
 impl Slack {
@@ -109,12 +119,8 @@ impl Slack {
             .http
             .exchange(&url, owner, request, self.deadlines.transfer, ANSWER_BYTES_READ)
             .await
-            .map_err(|error| retry(self.shown(&format!("slack: upload: {error}"))))?;
-        if answer.status.is_success() {
-            return Ok(id);
-        }
-        let reason = self.shown(&format!("slack: upload: HTTP {} {}", answer.status.as_u16(), answer.text));
-        Err(if is_transient(answer.status) { retry(reason) } else { rejected(reason) })
+            .map_err(|error| self.unreached("upload", &error))?;
+        if answer.status.is_success() { Ok(id) } else { Err(self.refusal("upload", &answer, now)) }
     }
 
     async fn call(&self, method: &str, arguments: &Value, now: Timestamp) -> Result<Value, Outcome> {
@@ -134,30 +140,50 @@ impl Slack {
             .http
             .exchange(&url, Owner::Operator, request, self.deadlines.command, API_ANSWER_BYTES_READ)
             .await
-            .map_err(|error| retry(self.shown(&format!("slack: {method}: {error}"))))?;
-        let wait = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now));
+            .map_err(|error| self.unreached(method, &error))?;
         if !answer.status.is_success() {
-            let reason = self.shown(&format!("slack: {method}: HTTP {} {}", answer.status.as_u16(), answer.text));
-            return Err(if is_transient(answer.status) { Outcome::Retry { reason, not_before: wait } } else { rejected(reason) });
+            return Err(self.refusal(method, &answer, now));
         }
         let said: Value = serde_json::from_str(&answer.text).map_err(|_| retry(format!("slack: {method}: the answer is not JSON")))?;
         if said["ok"] == Value::Bool(true) {
             return Ok(said);
         }
-        Err(self.judge(method, said["error"].as_str().unwrap_or("unknown error"), wait))
+        Err(self.judge(method, &said, asked_wait(&answer, now)))
     }
 
-    /// Slack's own words, with what to do where people can do something.
-    fn judge(&self, method: &str, error: &str, not_before: Option<Timestamp>) -> Outcome {
+    fn unreached(&self, phase: &str, error: &HttpError) -> Outcome {
+        let reason = self.shown(&format!("slack: {phase}: {error}"));
+        if error.refused { rejected(reason) } else { retry(reason) }
+    }
+
+    /// An answer that is not Slack's JSON: rate limits and broken gateways.
+    fn refusal(&self, phase: &str, answer: &Answer, now: Timestamp) -> Outcome {
+        let reason = self.shown(&format!("slack: {phase}: HTTP {} {}", answer.status.as_u16(), answer.text));
+        if is_transient(answer.status) { Outcome::Retry { reason, not_before: asked_wait(answer, now) } } else { rejected(reason) }
+    }
+
+    /// Slack's own words, with what to do where people can do something (D10).
+    fn judge(&self, method: &str, said: &Value, not_before: Option<Timestamp>) -> Outcome {
+        let error = said["error"].as_str().unwrap_or("unknown error");
         let hint = match error {
-            "not_in_channel" | "channel_not_found" => "; invite the Pressrun bot to the channel, and check the channel id",
+            "not_in_channel" | "channel_not_found" => "; invite the Pressrun bot to the channel, and check the channel id".to_owned(),
             "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
-                "; the operator renews the Slack token"
+                "; the operator renews the Slack token".to_owned()
             }
-            "missing_scope" => "; the Slack app lacks a permission (files:write, chat:write, im:write)",
-            "is_archived" => "; the channel is archived",
-            "user_not_found" | "users_not_found" => "; check the user id",
-            _ => "",
+            "missing_scope" => match said["needed"].as_str() {
+                Some(needed) => format!("; the Slack app lacks the permission {needed}: add it and install the app anew"),
+                None => "; the Slack app lacks a permission (files:write, chat:write, im:write)".to_owned(),
+            },
+            "is_archived" => "; the channel is archived".to_owned(),
+            "user_not_found" | "users_not_found" => "; check the user id".to_owned(),
+            "cannot_dm_bot" | "user_disabled" => "; this person cannot get direct messages".to_owned(),
+            "restricted_action" | "access_denied" | "no_permission" | "ekm_access_denied" | "org_login_required" => {
+                "; a rule of the Slack workspace forbids it: ask its administrator".to_owned()
+            }
+            "file_uploads_disabled" | "file_uploads_except_images_disabled" => "; the Slack workspace takes no files".to_owned(),
+            "storage_limit_reached" => "; the Slack workspace has no room for files left".to_owned(),
+            "msg_too_long" => "; shorten the message".to_owned(),
+            _ => String::new(),
         };
         let reason = self.shown(&format!("slack: {method}: {error}{hint}"));
         match error {
@@ -176,6 +202,11 @@ impl Slack {
     fn shown(&self, text: &str) -> String {
         presentable(text, &[&self.token])
     }
+}
+
+/// The wait that a rate limit asks for (D10).
+fn asked_wait(answer: &Answer, now: Timestamp) -> Option<Timestamp> {
+    answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now))
 }
 
 fn text_at(value: &Value, path: &[&str]) -> Result<String, Outcome> {

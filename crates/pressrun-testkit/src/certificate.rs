@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -19,22 +19,57 @@ impl TestCertificate {
     /// Makes a new one.
     #[must_use]
     pub fn generate() -> Self {
+        Self::signed(|_| {})
+    }
+
+    /// One that ended in 2020.
+    #[must_use]
+    pub fn expired() -> Self {
+        Self::signed(|params| {
+            params.not_before = date_time_ymd(2019, 1, 1);
+            params.not_after = date_time_ymd(2020, 1, 1);
+        })
+    }
+
+    /// One for `elsewhere.example` alone.
+    #[must_use]
+    pub fn for_another_host() -> Self {
+        Self::signed(|params| {
+            params.subject_alt_names = vec![SanType::DnsName("elsewhere.example".try_into().expect("a name"))];
+        })
+    }
+
+    /// One that signed itself; its authority is itself.
+    #[must_use]
+    pub fn self_signed() -> Self {
+        let key = KeyPair::generate().expect("key");
+        let certificate = names().self_signed(&key).expect("certificate");
+        Self { authority_der: certificate.der().to_vec(), server: server(certificate.der().to_vec(), &key) }
+    }
+
+    fn signed(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("key")).expect("authority");
         let key = KeyPair::generate().expect("key");
-        let certificate = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])
-            .expect("names")
-            .signed_by(&key, &authority)
-            .expect("certificate");
-        let chain = vec![CertificateDer::from(certificate.der().to_vec())];
-        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, private)
-            .expect("server configuration");
-        Self { authority_der: authority.der().to_vec(), server: Arc::new(server) }
+        let mut params = names();
+        change(&mut params);
+        let certificate = params.signed_by(&key, &authority).expect("certificate");
+        Self { authority_der: authority.der().to_vec(), server: server(certificate.der().to_vec(), &key) }
     }
+}
+
+fn names() -> CertificateParams {
+    CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("names")
+}
+
+fn server(certificate: Vec<u8>, key: &KeyPair) -> Arc<ServerConfig> {
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(certificate)], private)
+        .expect("server configuration");
+    Arc::new(server)
 }

@@ -1,7 +1,10 @@
 //! Waiting without sleeping.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
 /// Announces that a sink has gone silent on purpose.
@@ -27,4 +30,16 @@ impl Hang {
         self.reached().await;
         tokio::time::pause();
     }
+}
+
+/// Writes `bytes` again and again, one byte a second of tokio's time, until the other side goes away; announces itself as a [`Hang`], because
+/// a reader without a deadline on the whole would never be done.
+pub(crate) async fn drip(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8], hang: &Hang) -> io::Result<()> {
+    hang.0.notify_one();
+    for byte in bytes.iter().cycle() {
+        to.write_all(&[*byte]).await?;
+        to.flush().await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::hang::drip;
 use crate::{Hang, TestCertificate};
 
 /// One request as it came over the wire.
@@ -57,6 +58,10 @@ pub enum HttpBehaviour {
     CutBody,
     /// Sends the body byte by byte, then goes silent before its end.
     Drip,
+    /// Sends one byte of the body a second, again and again, without an end.
+    DripForever,
+    /// Sends the body again and again, as fast as it is read, without an end.
+    Endless,
 }
 
 /// One scripted answer.
@@ -94,12 +99,30 @@ impl HttpAnswer {
     }
 }
 
+/// Answers a request by what is in it.
+type Answering = Box<dyn Fn(&ReceivedRequest) -> HttpAnswer + Send + Sync>;
+
 struct State {
     answers: Mutex<VecDeque<HttpAnswer>>,
+    answering: Option<Answering>,
+    failing: Mutex<Option<(usize, HttpAnswer)>>,
     default: Mutex<HttpAnswer>,
     requests: watch::Sender<Vec<ReceivedRequest>>,
     connections: watch::Sender<usize>,
     hang: Hang,
+}
+
+impl State {
+    /// The failure that was ordered, when its time has come.
+    fn failure(&self) -> Option<HttpAnswer> {
+        let mut failing = lock(&self.failing);
+        let (good, answer) = failing.take()?;
+        if good == 0 {
+            return Some(answer);
+        }
+        *failing = Some((good - 1, answer));
+        None
+    }
 }
 
 /// The receiver; stops when dropped.
@@ -119,19 +142,26 @@ impl Drop for HttpReceiver {
 impl HttpReceiver {
     /// Listens; answers 200 until told otherwise.
     pub async fn start() -> Self {
-        Self::listen(None).await
+        Self::listen(None, None).await
+    }
+
+    /// Listens; what was not scripted with [`HttpReceiver::push`] is answered by `answering`.
+    pub async fn serving(answering: impl Fn(&ReceivedRequest) -> HttpAnswer + Send + Sync + 'static) -> Self {
+        Self::listen(None, Some(Box::new(answering))).await
     }
 
     /// Listens with TLS.
     pub async fn start_tls(certificate: &TestCertificate) -> Self {
-        Self::listen(Some(TlsAcceptor::from(Arc::clone(&certificate.server)))).await
+        Self::listen(Some(TlsAcceptor::from(Arc::clone(&certificate.server))), None).await
     }
 
-    async fn listen(tls: Option<TlsAcceptor>) -> Self {
+    async fn listen(tls: Option<TlsAcceptor>, answering: Option<Answering>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(State {
             answers: Mutex::default(),
+            answering,
+            failing: Mutex::default(),
             default: Mutex::new(HttpAnswer::new(200, "ok")),
             requests: watch::Sender::new(Vec::new()),
             connections: watch::Sender::new(0),
@@ -177,6 +207,11 @@ impl HttpReceiver {
         lock(&self.state.answers).extend(answers);
     }
 
+    /// Answers as usual `good` times, then once with `answer`.
+    pub fn fail_after(&self, good: usize, answer: HttpAnswer) {
+        *lock(&self.state.failing) = Some((good, answer));
+    }
+
     /// The answer when no other is left.
     pub fn always(&self, answer: HttpAnswer) {
         *lock(&self.state.default) = answer;
@@ -214,15 +249,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, state: &State) {
     let mut stream = BufReader::new(stream);
     let Some(request) = read_request(&mut stream).await else { return };
+    let scripted = state.failure().or_else(|| lock(&state.answers).pop_front());
+    let answered = scripted.or_else(|| state.answering.as_ref().map(|answering| answering(&request)));
+    let answer = answered.unwrap_or_else(|| lock(&state.default).clone());
     state.requests.send_modify(|requests| requests.push(request));
-    let scripted = lock(&state.answers).pop_front();
-    let answer = scripted.unwrap_or_else(|| lock(&state.default).clone());
     match answer.behaviour {
         HttpBehaviour::Hang => return state.hang.forever().await,
         HttpBehaviour::Drop => return,
         _ => {}
     }
-    let mut head = format!("HTTP/1.1 {} Scripted\r\nConnection: close\r\nContent-Length: {}\r\n", answer.status, answer.body.len());
+    let mut head = format!("HTTP/1.1 {} Scripted\r\nConnection: close\r\n", answer.status);
+    if !matches!(answer.behaviour, HttpBehaviour::DripForever | HttpBehaviour::Endless) {
+        let _ = write!(head, "Content-Length: {}\r\n", answer.body.len());
+    }
     for (name, value) in &answer.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
@@ -242,6 +281,8 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, state: &State) {
             }
             state.hang.forever().await;
         }
+        HttpBehaviour::DripForever => drop(drip(&mut stream, &answer.body, &state.hang).await),
+        HttpBehaviour::Endless => while stream.write_all(&answer.body).await.is_ok() {},
         _ => drop(stream.write_all(&answer.body).await),
     }
     let _ = stream.flush().await;

@@ -11,18 +11,26 @@
 //! ```
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a failing sink fails the test")]
 
+mod babble;
 mod certificate;
 mod clock;
 mod hang;
 mod http;
+mod object_store;
+mod proxy;
 mod sample;
 mod sftp;
+mod slack;
 mod smtp;
 
+pub use babble::{Afterwards, Babbler};
 pub use certificate::TestCertificate;
 pub use clock::FakeClock;
 pub use hang::Hang;
 pub use http::{HttpAnswer, HttpBehaviour, HttpReceiver, ReceivedRequest};
+pub use object_store::{ObjectServer, StoredObject};
+pub use proxy::{Fault, Proxy, Way};
 pub use sample::{instant, spool_file, temp_dir};
-pub use sftp::{OpenSshServer, SftpScript, SftpServer, SshKey};
+pub use sftp::{KeyFile, OpenSshServer, SftpPhase, SftpScript, SftpServer, SftpStatus, SshKey};
+pub use slack::{SlackFile, SlackPost, SlackWorkspace};
 pub use smtp::{ReceivedMail, SmtpPhase, SmtpScript, SmtpSink, SmtpSinkTls};

@@ -105,6 +105,12 @@ pub struct SmtpScript {
     pub only_login: bool,
     /// Offers `SMTPUTF8`.
     pub smtputf8: bool,
+    /// Takes messages of at most this many bytes.
+    pub size_max: Option<usize>,
+    /// Does not say so beforehand (RFC 1870), but after the message.
+    pub hides_size: bool,
+    /// Says this in the clear right behind its answer to `STARTTLS`, as someone on the wire could.
+    pub injects: Option<String>,
 }
 
 struct State {
@@ -287,7 +293,11 @@ impl Dialogue {
             return Ok(());
         }
         let script = self.script();
-        let mut lines = vec!["sink.test", "8BITMIME", "SIZE 104857600"];
+        let size = format!("SIZE {}", script.size_max.unwrap_or(104_857_600));
+        let mut lines = vec!["sink.test", "8BITMIME"];
+        if !script.hides_size {
+            lines.push(&size);
+        }
         if matches!(script.tls, SmtpSinkTls::StartTls(_)) && !self.encrypted {
             lines.push("STARTTLS");
         }
@@ -312,7 +322,8 @@ impl Dialogue {
         if !self.may_go_on(SmtpPhase::StartTls).await? {
             return Ok(self);
         }
-        self.say("220 2.0.0 go ahead").await?;
+        let injected = self.script().injects.map(|text| format!("\r\n{text}")).unwrap_or_default();
+        self.say(&format!("220 2.0.0 go ahead{injected}")).await?;
         let stream = TlsAcceptor::from(certificate.server).accept(self.wire.into_inner()).await?;
         Ok(Self::new(Box::pin(stream), true, self.state))
     }
@@ -394,6 +405,9 @@ impl Dialogue {
                 break;
             }
             data.extend_from_slice(if line.starts_with(b".") { &line[1..] } else { &line });
+        }
+        if self.script().size_max.is_some_and(|max| data.len() > max) {
+            return self.say("552 5.3.4 message size exceeds fixed limit").await;
         }
         // The mail is taken before the answer is lost: the case that idempotency marks exist for (I6).
         let late = [self.script().drop_at, self.script().hang_at].contains(&Some(SmtpPhase::Message));

@@ -73,6 +73,7 @@ impl App {
             egress: settings.egress()?,
             slack: settings.slack()?,
             s3: settings.s3(&organization)?,
+            dkim: settings.dkim()?,
             ..CarrierConfig::new(mail(settings)?)
         };
         let egress = carrier_config.egress.clone();

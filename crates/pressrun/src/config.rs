@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use pressrun_deliver::{AllowRule, EgressPolicy, MailConfig, S3Config, S3Credentials, SlackConfig, SmtpTls};
+use pressrun_deliver::{AllowRule, DkimConfig, EgressPolicy, MailConfig, S3Config, S3Credentials, SlackConfig, SmtpTls};
 use pressrun_domain::secret::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +130,22 @@ pub(crate) struct Mail {
     pub max_attachment_mib: Option<u64>,
     /// Picture of the first page inside mails with a pdf; on unless set to false.
     pub preview: Option<bool>,
+    /// `[[mail.dkim]]`: keys that sign mail, when the relay does not sign.
+    pub dkim: Vec<Dkim>,
+}
+
+/// A key that signs mail; its public half stands in the DNS under `<selector>._domainkey.<domain>`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Dkim {
+    /// The signing domain: the sender's, or one above it.
+    pub domain: String,
+    /// Which key of the domain it is.
+    pub selector: String,
+    /// RSA (2048 bits or more) or Ed25519 in PEM form.
+    pub private_key: Option<String>,
+    /// File that holds it.
+    pub private_key_file: Option<PathBuf>,
 }
 
 /// The Slack workspace.
@@ -354,6 +370,19 @@ impl Settings {
         Ok(MailConfig::Smtp { host, port, tls, credentials, from, reply_to: self.mail.reply_to.clone(), max_attachment_bytes })
     }
 
+    /// The keys that sign mail.
+    ///
+    /// # Errors
+    /// A key is missing or its file cannot be read.
+    pub(crate) fn dkim(&self) -> anyhow::Result<Vec<DkimConfig>> {
+        let sign = |dkim: &Dkim| {
+            let key = secret("mail.dkim.private_key", dkim.private_key.as_ref(), dkim.private_key_file.as_deref())?;
+            let private_key = key.with_context(|| format!("mail.dkim: give private_key_file for selector {:?}", dkim.selector))?;
+            Ok(DkimConfig { domain: dkim.domain.clone(), selector: dkim.selector.clone(), private_key })
+        };
+        self.mail.dkim.iter().map(sign).collect()
+    }
+
     /// Slack, when a token is given.
     ///
     /// # Errors
@@ -441,6 +470,21 @@ mod tests {
             };
             assert_eq!(found, expected, "{url}");
         }
+    }
+
+    #[test]
+    fn keys_that_sign_mail_come_from_files() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (file, key) = (dir.path().join("pressrun.toml"), dir.path().join("key.pem"));
+        let table = "[[mail.dkim]]\ndomain = 'example.com'\nselector = 's1'\n";
+        std::fs::write(&key, "-----BEGIN PRIVATE KEY-----\n").expect("writes");
+        std::fs::write(&file, format!("{table}private_key_file = '{}'\n", key.display())).expect("writes");
+        let found = Settings::load(Some(&file)).expect("valid").dkim().expect("a key");
+        assert_eq!((found[0].domain.as_str(), found[0].selector.as_str()), ("example.com", "s1"));
+        assert_eq!(found[0].private_key.expose(), "-----BEGIN PRIVATE KEY-----");
+        std::fs::write(&file, table).expect("writes");
+        let error = Settings::load(Some(&file)).expect("valid").dkim().expect_err("no key");
+        assert!(error.to_string().contains("private_key_file") && error.to_string().contains("s1"), "{error}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::parcel::{Parcel, ParcelFile};
 pub(super) struct Composed {
     pub(super) bytes: Vec<u8>,
     pub(super) warnings: Vec<String>,
+    /// Whether it would be smaller without its files.
+    pub(super) carries_files: bool,
 }
 
 /// No message came of it.
@@ -37,6 +39,33 @@ pub(super) enum ComposeError {
     Message(#[source] lettre::error::Error),
 }
 
+/// How much may be attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// So many bytes (D12).
+    UpTo(u64),
+    /// Nothing: the mail server did not take the message with its files.
+    Nothing,
+}
+
+impl Room {
+    fn bytes(self) -> u64 {
+        match self {
+            Self::UpTo(bytes) => bytes,
+            Self::Nothing => 0,
+        }
+    }
+
+    /// Why the file is missing, for the reader.
+    fn note(self, name: &str, bytes: u64) -> String {
+        let size = readable_size(bytes);
+        match self {
+            Self::UpTo(max) => format!("{name} is not attached: it has {size}, and at most {} may be sent by mail.", readable_size(max)),
+            Self::Nothing => format!("{name} is not attached: it has {size}, and the mail server does not take a message of that size."),
+        }
+    }
+}
+
 /// What goes into the message besides words.
 #[derive(Default)]
 struct Pieces {
@@ -46,24 +75,15 @@ struct Pieces {
 }
 
 /// Builds the message. Equal input gives equal bytes.
-pub(super) async fn compose(
-    parcel: &Parcel,
-    sender: &Sender,
-    to: &Address,
-    max_attachment_bytes: u64,
-    now: Timestamp,
-) -> Result<Composed, ComposeError> {
-    let pieces = gather(parcel, max_attachment_bytes).await?;
+pub(super) async fn compose(parcel: &Parcel, sender: &Sender, to: &Address, room: Room, now: Timestamp) -> Result<Composed, ComposeError> {
+    let pieces = gather(parcel, room.bytes()).await?;
+    let carries_files = pieces.inline.is_some() || !pieces.attached.is_empty();
     let mut warnings = Vec::new();
     let mut text = parcel.message.text.clone();
     let mut rich = parcel.message.html.clone().unwrap_or_else(|| html::from_text(&text));
     rich = if pieces.inline.is_some() { html::with_picture(&rich) } else { html::without_picture(&rich) };
     if let Some((name, bytes)) = &pieces.too_large {
-        let note = format!(
-            "{name} is not attached: it has {}, and at most {} may be sent by mail.",
-            readable_size(*bytes),
-            readable_size(max_attachment_bytes)
-        );
+        let note = room.note(name, *bytes);
         rich = html::with_note(&rich, &note, parcel.message.link.as_deref());
         text = format!("{}\n\n{note}\n{}", text.trim_end(), parcel.message.link.as_deref().unwrap_or_default());
         warnings.push("attachmentTooLarge".to_owned());
@@ -102,8 +122,10 @@ pub(super) async fn compose(
             .raw_header(plain_header("List-Unsubscribe", &format!("<{url}>")))
             .raw_header(plain_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
     }
-    let message = message.multipart(body).map_err(ComposeError::Message)?;
-    Ok(Composed { bytes: message.formatted(), warnings })
+    let message = message.multipart(body).map_err(ComposeError::Message)?.formatted();
+    let mut bytes: Vec<u8> = sender.signers.iter().filter_map(|signer| signer.header(&message, now)).flatten().collect();
+    bytes.extend_from_slice(&message);
+    Ok(Composed { bytes, warnings, carries_files })
 }
 
 /// Decides what is shown, what is attached and what is left out (R1, R2, D12).

@@ -1,6 +1,7 @@
 //! Mail: one message, one recipient, one envelope (P2).
 
 mod compose;
+mod dkim;
 mod file;
 mod html;
 mod smtp;
@@ -9,17 +10,19 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::Mailbox;
+use pressrun_domain::delivery::Outcome;
 use pressrun_domain::email::EmailAddress;
 use sha2::{Digest, Sha256};
 use url::Host;
 
-use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, MailConfig};
+use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig};
 use crate::http::Http;
-use crate::outcome::{rejected, retry};
+use crate::outcome::{accepted, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-use compose::ComposeError;
+use compose::{ComposeError, Composed, Room};
+use dkim::Signer;
 use file::Folder;
-use smtp::Relay;
+use smtp::{NotSent, Relay};
 
 /// A PNG of at most this many bytes is shown inside the mail; a larger one is attached (R2).
 pub const INLINE_PNG_BYTES_MAX: u64 = 2_097_152;
@@ -35,6 +38,7 @@ pub(crate) struct Mailer {
 pub(crate) struct Sender {
     from: Mailbox,
     reply_to: Option<Mailbox>,
+    signers: Vec<Signer>,
 }
 
 enum Transport {
@@ -43,20 +47,61 @@ enum Transport {
 }
 
 impl Mailer {
-    pub(crate) fn new(config: MailConfig, http: &Http, extra_roots: &[Vec<u8>], deadlines: Deadlines) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: MailConfig, dkim: &[DkimConfig], http: &Http, deadlines: Deadlines) -> Result<Self, ConfigError> {
+        let signers = dkim.iter().map(Signer::new).collect::<Result<_, _>>()?;
         match config {
             MailConfig::Smtp { host, port, tls, credentials, from, reply_to, max_attachment_bytes } => Ok(Self {
-                sender: Sender { from: mailbox("from", &from)?, reply_to: reply_to.map(|text| mailbox("reply_to", &text)).transpose()? },
+                sender: Sender {
+                    from: mailbox("from", &from)?,
+                    reply_to: reply_to.map(|text| mailbox("reply_to", &text)).transpose()?,
+                    signers,
+                },
                 max_attachment_bytes,
-                transport: Transport::Relay(Box::new(Relay::new(host, port, tls, credentials, extra_roots, http.clone(), deadlines)?)),
+                transport: Transport::Relay(Box::new(Relay::new(&host, port, tls, credentials, http.clone(), deadlines)?)),
             }),
             MailConfig::File { folder, from } => Ok(Self {
-                sender: Sender { from: mailbox("from", &from)?, reply_to: None },
+                sender: Sender { from: mailbox("from", &from)?, reply_to: None, signers },
                 max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
                 transport: Transport::Folder(Folder::new(folder)),
             }),
         }
     }
+
+    async fn attempt(&self, parcel: &Parcel, to: &Address, now: Timestamp) -> Result<Delivered, Outcome> {
+        let composed = self.compose(parcel, to, Room::UpTo(self.max_attachment_bytes), now).await?;
+        let relay = match &self.transport {
+            Transport::Relay(relay) => relay,
+            Transport::Folder(folder) => return Ok(delivered(folder.write(&parcel.idempotency_key, &composed.bytes).await, composed)),
+        };
+        match relay.send(&self.sender.from.email, to, &composed.bytes).await {
+            Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
+            Err(NotSent::Failed(outcome)) => Err(outcome),
+            Err(NotSent::TooLarge(reason)) if !composed.carries_files => Err(rejected(reason)),
+            // The server's limit is a limit like ours: the words go without the files (D12), under the same Message-ID.
+            Err(NotSent::TooLarge(_)) => {
+                let composed = self.compose(parcel, to, Room::Nothing, now).await?;
+                match relay.send(&self.sender.from.email, to, &composed.bytes).await {
+                    Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
+                    Err(NotSent::Failed(outcome)) => Err(outcome),
+                    Err(NotSent::TooLarge(reason)) => Err(rejected(reason)),
+                }
+            }
+        }
+    }
+
+    async fn compose(&self, parcel: &Parcel, to: &Address, room: Room, now: Timestamp) -> Result<Composed, Outcome> {
+        compose::compose(parcel, &self.sender, to, room, now).await.map_err(|error| {
+            let reason = format!("mail: {}", crate::http::chain(&error));
+            match error {
+                ComposeError::Unreadable { .. } => retry(reason),
+                ComposeError::Message(_) => rejected(reason),
+            }
+        })
+    }
+}
+
+fn delivered(outcome: Outcome, composed: Composed) -> Delivered {
+    Delivered { outcome, learnt_host_key: None, warnings: composed.warnings }
 }
 
 #[async_trait]
@@ -65,21 +110,16 @@ impl Deliverer for Mailer {
         let Some(to) = recipient(&parcel.target) else {
             return rejected(format!("mail: {:?} is not a mail address", parcel.target)).into();
         };
-        let composed = match compose::compose(parcel, &self.sender, &to, self.max_attachment_bytes, now).await {
-            Ok(composed) => composed,
-            Err(error @ ComposeError::Unreadable { .. }) => return retry(format!("mail: {}", crate::http::chain(&error))).into(),
-            Err(error @ ComposeError::Message(_)) => return rejected(format!("mail: {}", crate::http::chain(&error))).into(),
-        };
-        let outcome = match &self.transport {
-            Transport::Relay(relay) => relay.send(&self.sender.from.email, &to, &composed.bytes).await,
-            Transport::Folder(folder) => folder.write(&parcel.idempotency_key, &composed.bytes).await,
-        };
-        Delivered { outcome, learnt_host_key: None, warnings: composed.warnings }
+        self.attempt(parcel, &to, now).await.unwrap_or_else(Delivered::from)
     }
 }
 
+/// A sender's address with its domain in ASCII form, as it goes on the wire.
 fn mailbox(field: &'static str, text: &str) -> Result<Mailbox, ConfigError> {
-    text.parse().map_err(|_| ConfigError::Mailbox { field, text: text.to_owned() })
+    let invalid = || ConfigError::Mailbox { field, text: text.to_owned() };
+    let Mailbox { name, email } = text.parse::<Mailbox>().map_err(|_| invalid())?;
+    let Ok(Host::Domain(domain)) = Host::parse(email.domain()) else { return Err(invalid()) };
+    Ok(Mailbox::new(name, Address::new(email.user(), domain).map_err(|_| invalid())?))
 }
 
 /// The address as it goes on the wire: the domain in its ASCII form, the local part as typed.

@@ -12,13 +12,16 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 use url::Url;
 
+use super::fault::{Fault, NotPut};
 use super::sign::{Unsigned, encode, sign};
 use super::xml::{escaped, text_of};
 use crate::config::{Deadlines, S3Credentials};
 use crate::http::{API_ANSWER_BYTES_READ, Answer, Body, Http, Owner, bytes_body, file_body, target};
 use crate::outcome::{presentable, rejected, retry};
 use crate::parcel::{Parcel, ParcelFile};
-use crate::webhook::is_transient;
+
+/// Parts of one object (the S3 user guide's "multipart upload limits").
+const PARTS_MAX: u64 = 10_000;
 
 /// A bucket, and what opens it.
 pub(super) struct Bucket<'a> {
@@ -29,12 +32,13 @@ pub(super) struct Bucket<'a> {
     pub(super) http: &'a Http,
     pub(super) deadlines: &'a Deadlines,
     pub(super) part_bytes: u64,
+    pub(super) owner: Owner,
     pub(super) now: Timestamp,
 }
 
 impl Bucket<'_> {
     /// Puts the parcel's file under `key`, replacing what is there; for link_only a small JSON document (R1).
-    pub(super) async fn put(&self, key: &str, parcel: &Parcel) -> Result<(), Outcome> {
+    pub(super) async fn put(&self, key: &str, parcel: &Parcel) -> Result<(), NotPut> {
         let Some(file) = &parcel.artifact else {
             let link = parcel.message.link.as_deref().ok_or_else(|| rejected("s3: there is neither a file nor a link to send"))?;
             let json = format!("{}\n", serde_json::json!({ "url": link }));
@@ -49,7 +53,7 @@ impl Bucket<'_> {
         self.send("put", "PUT", &self.object(key, ""), &file.sha256, Some(&file.media_type), (file.bytes, body)).await.map(drop)
     }
 
-    async fn put_in_parts(&self, key: &str, file: &ParcelFile) -> Result<(), Outcome> {
+    async fn put_in_parts(&self, key: &str, file: &ParcelFile) -> Result<(), NotPut> {
         let empty = hex::encode(Sha256::digest(b""));
         let begun = self
             .send("begin parts", "POST", &self.object(key, "uploads="), &empty, Some(&file.media_type), (0, bytes_body(Bytes::new())))
@@ -64,14 +68,15 @@ impl Bucket<'_> {
         done
     }
 
-    async fn parts(&self, key: &str, id: &str, file: &ParcelFile) -> Result<(), Outcome> {
+    async fn parts(&self, key: &str, id: &str, file: &ParcelFile) -> Result<(), NotPut> {
         let mut source = tokio::fs::File::open(&file.path).await.map_err(unreadable)?.take(file.bytes);
+        let part_bytes = self.part_bytes.max(file.bytes.div_ceil(PARTS_MAX));
         let mut list = String::from("<CompleteMultipartUpload>");
         let mut sent = 0;
         let id = encode(id, false);
         for number in 1_u32.. {
             let mut part = Vec::new();
-            (&mut source).take(self.part_bytes).read_to_end(&mut part).await.map_err(unreadable)?;
+            (&mut source).take(part_bytes).read_to_end(&mut part).await.map_err(unreadable)?;
             if part.is_empty() {
                 break;
             }
@@ -85,7 +90,7 @@ impl Bucket<'_> {
             let _ = write!(list, "<Part><PartNumber>{number}</PartNumber><ETag>{}</ETag></Part>", escaped(tag));
         }
         if sent != file.bytes {
-            return Err(retry(format!("s3: the artifact has {sent} bytes instead of {}", file.bytes)));
+            return Err(retry(format!("s3: the artifact has {sent} bytes instead of {}", file.bytes)).into());
         }
         list.push_str("</CompleteMultipartUpload>");
         let sha256 = hex::encode(Sha256::digest(&list));
@@ -94,7 +99,7 @@ impl Bucket<'_> {
         let answer = self.send("complete parts", "POST", &place, &sha256, Some("application/xml"), body).await?;
         // This one call can fail after its 200.
         match text_of(&answer.text, "Code") {
-            Some(code) => Err(retry(self.shown(&format!("s3: complete parts: {code}")))),
+            Some(code) => Err(retry(self.shown(&format!("s3: complete parts: {code}"))).into()),
             None => Ok(()),
         }
     }
@@ -115,7 +120,7 @@ impl Bucket<'_> {
         sha256: &str,
         media_type: Option<&str>,
         (bytes, body): (u64, Body),
-    ) -> Result<Answer, Outcome> {
+    ) -> Result<Answer, NotPut> {
         let headers = media_type.map(|media_type| ("content-type", media_type.to_owned())).into_iter().collect();
         let unsigned = Unsigned { method, url, region: self.region, service: "s3", body_sha256: sha256, headers };
         let mut builder = Request::builder().method(method).uri(target(url)).header("content-length", bytes);
@@ -123,20 +128,16 @@ impl Bucket<'_> {
             builder = builder.header(name, value);
         }
         let request = builder.body(body).map_err(|error| rejected(format!("s3: {phase}: {error}")))?;
-        let answer = self
-            .http
-            .exchange(url, Owner::Operator, request, self.deadlines.transfer, API_ANSWER_BYTES_READ)
-            .await
-            .map_err(|error| retry(self.shown(&format!("s3: {phase}: {error}"))))?;
+        let answer =
+            self.http.exchange(url, self.owner, request, self.deadlines.transfer, API_ANSWER_BYTES_READ).await.map_err(|error| {
+                let reason = self.shown(&format!("s3: {phase}: {error}"));
+                if error.refused { rejected(reason) } else { retry(reason) }
+            })?;
         if answer.status.is_success() {
             return Ok(answer);
         }
-        let code = text_of(&answer.text, "Code").unwrap_or_default();
-        let said = text_of(&answer.text, "Message").unwrap_or_default();
-        let reason = self.shown(&format!("s3: {phase}: HTTP {} {code} {said}", answer.status.as_u16()));
-        let passes =
-            is_transient(answer.status) || matches!(code.as_str(), "RequestTimeout" | "SlowDown" | "OperationAborted" | "ExpiredToken");
-        Err(if passes { retry(reason) } else { rejected(reason) })
+        let fault = Fault::of(&answer);
+        Err(NotPut { keys_ran_out: fault.keys_ran_out(), outcome: fault.outcome(phase, |text| self.shown(text)) })
     }
 
     fn shown(&self, text: &str) -> String {

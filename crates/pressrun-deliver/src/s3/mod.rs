@@ -1,6 +1,7 @@
 //! An object in a bucket (D8): assume the schedule's role, then put; in parts above 8 MiB.
 
 mod client;
+mod fault;
 mod sign;
 mod sts;
 mod xml;
@@ -12,7 +13,7 @@ use pressrun_domain::destination::S3Settings;
 use url::Url;
 
 use crate::config::{ConfigError, Deadlines, S3Config};
-use crate::http::Http;
+use crate::http::{Http, Owner};
 use crate::outcome::{accepted, rejected};
 use crate::parcel::{Delivered, Deliverer, Parcel};
 use crate::sftp::final_name;
@@ -86,8 +87,15 @@ impl ObjectStoreDeliverer<'_> {
             None => format!("https://{bucket_name}.s3.{region}.amazonaws.com"),
         };
         let url = Url::parse(&address).map_err(|_| rejected("s3: the endpoint is not a valid address"))?;
-        let bucket = Bucket { url, region, credentials: &credentials, http, deadlines, part_bytes: config.part_bytes, now };
-        bucket.put(&key, parcel).await?;
+        // Only what the operator typed is beyond the egress policy; bucket and region are a tenant's.
+        let owner = if config.endpoint.is_some() { Owner::Operator } else { Owner::Tenant };
+        let bucket = Bucket { url, region, credentials: &credentials, http, deadlines, part_bytes: config.part_bytes, owner, now };
+        if let Err(not_put) = bucket.put(&key, parcel).await {
+            if not_put.keys_ran_out {
+                roles.forget(role_arn, region).await;
+            }
+            return Err(not_put.outcome);
+        }
         Ok(format!("s3://{bucket_name}/{key}"))
     }
 }

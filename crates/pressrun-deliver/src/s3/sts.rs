@@ -10,12 +10,12 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::fault::Fault;
 use super::sign::{Unsigned, sign};
 use super::xml::text_of;
 use crate::config::{Deadlines, S3Config, S3Credentials};
 use crate::http::{API_ANSWER_BYTES_READ, Http, Owner, bytes_body, target};
 use crate::outcome::{presentable, rejected, retry};
-use crate::webhook::is_transient;
 
 /// Keys that end sooner than this are not used any more: a big upload takes a while.
 const SPARE: SignedDuration = SignedDuration::from_mins(15);
@@ -47,6 +47,11 @@ impl Roles {
         known.insert(place, (credentials.clone(), until));
         Ok(credentials)
     }
+
+    /// Forgets the keys of `role`, because the store says that they have run out.
+    pub(super) async fn forget(&self, role: &str, region: &str) {
+        self.0.lock().await.remove(&(role.to_owned(), region.to_owned()));
+    }
 }
 
 async fn ask(
@@ -75,16 +80,14 @@ async fn ask(
     let request = builder.body(bytes_body(body)).map_err(|error| rejected(format!("s3: assume role: {error}")))?;
     let secrets: Vec<&Secret> =
         [Some(&config.credentials.secret_access_key), config.credentials.session_token.as_ref()].into_iter().flatten().collect();
-    let answer = http
-        .exchange(&url, Owner::Operator, request, deadlines.command, API_ANSWER_BYTES_READ)
-        .await
-        .map_err(|error| retry(presentable(&format!("s3: assume role: {error}"), &secrets)))?;
+    // Only what the operator typed is beyond the egress policy; the region is a tenant's.
+    let owner = if config.sts_endpoint.is_some() { Owner::Operator } else { Owner::Tenant };
+    let answer = http.exchange(&url, owner, request, deadlines.command, API_ANSWER_BYTES_READ).await.map_err(|error| {
+        let reason = presentable(&format!("s3: assume role: {error}"), &secrets);
+        if error.refused { rejected(reason) } else { retry(reason) }
+    })?;
     if !answer.status.is_success() {
-        let code = text_of(&answer.text, "Code").unwrap_or_default();
-        let said = text_of(&answer.text, "Message").unwrap_or_else(|| answer.text.clone());
-        let reason = presentable(&format!("s3: assume role: HTTP {} {code} {said}", answer.status.as_u16()), &secrets);
-        let passes = is_transient(answer.status) || code.contains("Throttl");
-        return Err(if passes { retry(reason) } else { rejected(reason) });
+        return Err(Fault::of(&answer).outcome("assume role", |text| presentable(text, &secrets)));
     }
     let found = |name: &str| text_of(&answer.text, name).ok_or_else(|| retry(format!("s3: assume role: the answer has no {name}")));
     let until = found("Expiration")?.parse().map_err(|_| retry("s3: assume role: the answer's Expiration is no instant"))?;

@@ -1,6 +1,7 @@
 //! A file on an SSH server (D6, D7).
 
 mod address;
+mod host_key;
 mod session;
 mod upload;
 

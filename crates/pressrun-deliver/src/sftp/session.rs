@@ -17,6 +17,7 @@ use russh_sftp::client::rawsession::SftpResult;
 use tokio::time::timeout;
 
 use super::address::parse_sftp_address;
+use super::host_key::Pinned;
 use crate::config::Deadlines;
 use crate::http::{Http, Owner, chain};
 use crate::outcome::{rejected, retry};
@@ -41,7 +42,7 @@ pub(super) struct Sftp {
 
 /// Judges the host key.
 struct Watch {
-    pinned: Option<PublicKey>,
+    pinned: Option<Pinned>,
     shown: Arc<Mutex<Option<String>>>,
     mismatch: Arc<Mutex<bool>>,
 }
@@ -53,9 +54,9 @@ impl russh::client::Handler for Watch {
         let PublicKeyOrCertificate::PublicKey { key, .. } = key else {
             return Ok(false);
         };
-        let matches = self.pinned.as_ref().is_none_or(|pinned| pinned.key_data() == key.key_data());
+        let plain = PublicKey::from(key.key_data().clone());
+        let matches = self.pinned.as_ref().is_none_or(|pinned| pinned.is(&plain));
         if matches {
-            let plain = PublicKey::from(key.key_data().clone());
             *self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = plain.to_openssh().ok();
         } else {
             *self.mismatch.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
@@ -67,12 +68,12 @@ impl russh::client::Handler for Watch {
 /// Opens a session, or says in which phase it failed.
 pub(super) async fn open(settings: &SftpSettings, http: &Http, deadlines: Deadlines) -> Result<Session, Outcome> {
     let host = parse_sftp_address(&settings.address).map_err(|error| rejected(error.to_string()))?;
-    let pinned = settings
-        .host_key
-        .as_deref()
-        .map(|text| PublicKey::from_openssh(text.trim()))
-        .transpose()
-        .map_err(|_| rejected("sftp: the pinned host key is not in OpenSSH form (ssh-ed25519 AAAA…)"))?;
+    let pinned = match settings.host_key.as_deref() {
+        None => None,
+        Some(text) => Some(Pinned::parse(text).ok_or_else(|| {
+            rejected("sftp: the pinned host key is neither in OpenSSH form (ssh-ed25519 AAAA…) nor a fingerprint (SHA256:…)")
+        })?),
+    };
     let credential = Credential::of(settings)?;
 
     let stream = match timeout(deadlines.connect, http.open(&host, settings.port, Owner::Tenant)).await {
@@ -121,8 +122,8 @@ async fn start(handle: &Handle<Watch>, deadlines: Deadlines) -> Result<Sftp, Out
     Ok(Sftp { can_fsync: offers("fsync@openssh.com"), can_replace: offers("posix-rename@openssh.com"), raw })
 }
 
-/// Runs one request under a deadline; every failure may pass, unless the caller knows better.
-pub(super) async fn request<T>(phase: &str, deadline: Duration, work: impl Future<Output = SftpResult<T>>) -> Result<T, Outcome> {
+/// Runs one request under a deadline; every failure may pass.
+async fn request<T>(phase: &str, deadline: Duration, work: impl Future<Output = SftpResult<T>>) -> Result<T, Outcome> {
     match timeout(deadline, work).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err(retry(format!("sftp: {phase}: {error}"))),
@@ -139,10 +140,10 @@ impl Session {
 }
 
 /// With a pinned key its algorithm goes first, so that a server with several keys shows the pinned one.
-fn preferred(pinned: Option<&PublicKey>) -> Preferred {
+fn preferred(pinned: Option<&Pinned>) -> Preferred {
     let mut preferred = Preferred::default();
-    if let Some(pinned) = pinned {
-        let same = |algorithm: &Algorithm| *algorithm == pinned.algorithm() || (algorithm.clone().is_rsa() && pinned.algorithm().is_rsa());
+    if let Some(wanted) = pinned.and_then(Pinned::algorithm) {
+        let same = |algorithm: &Algorithm| *algorithm == wanted || (algorithm.clone().is_rsa() && wanted.clone().is_rsa());
         let (first, rest): (Vec<_>, Vec<_>) = preferred.key.iter().cloned().partition(same);
         preferred.key = Cow::Owned(first.into_iter().chain(rest).collect());
     }

@@ -7,11 +7,12 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use pressrun_domain::delivery::Outcome;
 use russh_sftp::client::error::Error as SftpError;
+use russh_sftp::client::rawsession::SftpResult;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, Packet, StatusCode};
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-use super::session::{Sftp, request};
+use super::session::Sftp;
 use crate::config::Deadlines;
 use crate::outcome::{rejected, retry};
 use crate::parcel::Parcel;
@@ -76,33 +77,27 @@ impl Upload<'_> {
 
     async fn check_folder(&self, sftp: &Sftp) -> Result<(), Outcome> {
         let Some(folder) = self.folder else { return Ok(()) };
-        match timeout(self.deadlines.command, sftp.raw.stat(folder)).await {
-            Ok(Ok(found)) if found.attrs.permissions.is_some() && !found.attrs.is_dir() => {
-                Err(rejected(format!("sftp: {folder} is not a directory")))
-            }
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(self.judge("look at the directory", folder, &error)),
-            Err(_) => Err(retry("sftp: look at the directory: timed out")),
+        let found = self.request("look at the directory", folder, sftp.raw.stat(folder)).await?;
+        if found.attrs.permissions.is_some() && !found.attrs.is_dir() {
+            return Err(rejected(format!("sftp: {folder} is not a directory")));
         }
+        Ok(())
     }
 
     async fn write_and_rename(&self, sftp: &Sftp, content: &Content, unfinished: &str) -> Result<(), Outcome> {
-        let command = self.deadlines.command;
+        let target = self.at(&self.name);
+        // Truncated, not continued: writes are under way out of order, so the length of what an attempt left behind says nothing about holes.
         let flags = OpenFlags::CREATE | OpenFlags::WRITE | OpenFlags::TRUNCATE;
-        let handle = match timeout(command, sftp.raw.open(unfinished, flags, FileAttributes::empty())).await {
-            Ok(Ok(handle)) => handle.handle,
-            Ok(Err(error)) => return Err(self.judge("create the file", &self.at(&self.name), &error)),
-            Err(_) => return Err(retry("sftp: create the file: timed out")),
-        };
+        let handle = self.request("create the file", &target, sftp.raw.open(unfinished, flags, FileAttributes::empty())).await?.handle;
         match timeout(self.deadlines.transfer, self.write(sftp, content, &handle)).await {
             Ok(written) => written?,
             Err(_) => return Err(retry("sftp: write: timed out")),
         }
         if sftp.can_fsync {
-            request("flush to disk", command, sftp.raw.fsync(handle.clone())).await?;
+            self.request("flush to disk", &target, sftp.raw.fsync(handle.clone())).await?;
         }
-        request("close the file", command, sftp.raw.close(handle)).await?;
-        let found = request("check the file", command, sftp.raw.stat(unfinished)).await?;
+        self.request("close the file", &target, sftp.raw.close(handle)).await?;
+        let found = self.request("check the file", &target, sftp.raw.stat(unfinished)).await?;
         if found.attrs.size.is_some_and(|size| size != content.len()) {
             return Err(retry(format!(
                 "sftp: check the file: {} of {} bytes arrived",
@@ -143,11 +138,11 @@ impl Upload<'_> {
 
     async fn write_chunk(&self, sftp: &Sftp, handle: &str, at: u64, chunk: Vec<u8>) -> Result<(), Outcome> {
         match timeout(self.deadlines.command, sftp.raw.write(handle, at, chunk)).await {
-            Ok(Ok(_)) => Ok(()),
             Ok(Err(SftpError::Status(status))) if status.status_code == StatusCode::Failure => Err(retry(format!(
                 "sftp: write: the server could not store the file ({}); is its disk full or a quota reached?",
                 status.error_message
             ))),
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(self.judge("write", &self.at(&self.name), &error)),
             Err(_) => Err(retry("sftp: write: timed out")),
         }
@@ -156,43 +151,52 @@ impl Upload<'_> {
     /// Over an existing file in one step where the server can; else remove, then rename (SFTP version 3 cannot replace).
     async fn rename(&self, sftp: &Sftp, unfinished: &str) -> Result<(), Outcome> {
         let target = self.at(&self.name);
-        let command = self.deadlines.command;
         if sftp.can_replace {
             let mut data = Vec::new();
             for path in [unfinished, target.as_str()] {
                 data.extend_from_slice(&u32::try_from(path.len()).unwrap_or(u32::MAX).to_be_bytes());
                 data.extend_from_slice(path.as_bytes());
             }
-            return match request("rename", command, sftp.raw.extended("posix-rename@openssh.com", data)).await? {
+            return match self.request("rename", &target, sftp.raw.extended("posix-rename@openssh.com", data)).await? {
                 Packet::Status(status) if status.status_code == StatusCode::Ok => Ok(()),
                 Packet::Status(status) => Err(self.judge("rename", &target, &SftpError::Status(status))),
                 _ => Err(retry("sftp: rename: unexpected answer")),
             };
         }
-        match timeout(command, sftp.raw.remove(target.as_str())).await {
+        match timeout(self.deadlines.command, sftp.raw.remove(target.as_str())).await {
             Ok(Ok(_)) => {}
             Ok(Err(SftpError::Status(status))) if status.status_code == StatusCode::NoSuchFile => {}
             Ok(Err(error)) => return Err(self.judge("replace", &target, &error)),
             Err(_) => return Err(retry("sftp: replace: timed out")),
         }
-        match timeout(command, sftp.raw.rename(unfinished, target.as_str())).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(self.judge("rename", &target, &error)),
-            Err(_) => Err(retry("sftp: rename: timed out")),
+        self.request("rename", &target, sftp.raw.rename(unfinished, target.as_str())).await.map(drop)
+    }
+
+    /// One request under its deadline.
+    async fn request<T>(&self, phase: &str, path: &str, work: impl Future<Output = SftpResult<T>>) -> Result<T, Outcome> {
+        match timeout(self.deadlines.command, work).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(self.judge(phase, path, &error)),
+            Err(_) => Err(retry(format!("sftp: {phase}: timed out"))),
         }
     }
 
-    /// What is missing or forbidden stays so until somebody acts; the rest may pass.
+    /// What is missing, forbidden or unknown to the server stays so until somebody acts; the rest may pass.
     fn judge(&self, phase: &str, path: &str, error: &SftpError) -> Outcome {
-        match error {
-            SftpError::Status(status) if status.status_code == StatusCode::NoSuchFile => rejected(format!(
+        let SftpError::Status(status) = error else { return retry(format!("sftp: {phase}: {error}")) };
+        match status.status_code {
+            StatusCode::NoSuchFile => rejected(format!(
                 "sftp: {phase}: directory {} does not exist on the server and is not created",
                 self.folder.unwrap_or("of the login")
             )),
-            SftpError::Status(status) if status.status_code == StatusCode::PermissionDenied => {
-                rejected(format!("sftp: {phase}: permission denied for {path}"))
-            }
-            error => retry(format!("sftp: {phase}: {error}")),
+            StatusCode::PermissionDenied => rejected(format!("sftp: {phase}: permission denied for {path}")),
+            StatusCode::OpUnsupported => rejected(format!("sftp: {phase}: the server does not support it: {}", status.error_message)),
+            StatusCode::Ok
+            | StatusCode::Eof
+            | StatusCode::Failure
+            | StatusCode::BadMessage
+            | StatusCode::NoConnection
+            | StatusCode::ConnectionLost => retry(format!("sftp: {phase}: {error}")),
         }
     }
 

@@ -9,6 +9,9 @@ use pressrun_domain::secret::Secret;
 use crate::http::Answer;
 use crate::outcome::{accepted, presentable, rejected, retry_after};
 
+/// Warning of an attempt whose receiver answered 410: it wants nothing any more.
+pub const WEBHOOK_GONE: &str = "webhookGone";
+
 /// Any 2xx is accepted; 408, 425, 429 and 5xx may work later; redirects are not followed; the rest will not work by waiting.
 pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Outcome {
     let status = answer.status;
@@ -27,7 +30,15 @@ pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Out
         let not_before = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now));
         return Outcome::Retry { reason: format!("webhook: {said}"), not_before };
     }
+    if status == StatusCode::GONE {
+        return rejected(format!("webhook: {said}; the receiver says that this address is gone for good: change it or end the schedule"));
+    }
     rejected(format!("webhook: {said}"))
+}
+
+/// The warning that goes with an answer: [`WEBHOOK_GONE`], for the notice that somebody has to act.
+pub(super) fn warnings(answer: &Answer) -> Vec<String> {
+    if answer.status == StatusCode::GONE { vec![WEBHOOK_GONE.to_owned()] } else { Vec::new() }
 }
 
 /// Whether the same request may be answered otherwise later (D3).

@@ -21,6 +21,7 @@ use url::Url;
 use crate::http::{ANSWER_BYTES_READ, Http, Owner, target};
 use crate::outcome::{presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
+pub use answer::WEBHOOK_GONE;
 pub(crate) use answer::is_transient;
 use body::Payload;
 pub use sign::signature;
@@ -36,21 +37,25 @@ pub(crate) struct WebhookDeliverer<'a> {
 impl Deliverer for WebhookDeliverer<'_> {
     async fn deliver(&self, parcel: &Parcel, now: Timestamp) -> Delivered {
         match tokio::time::timeout(self.total, self.attempt(parcel, now)).await {
-            Ok(Ok(outcome) | Err(outcome)) => outcome.into(),
+            Ok(Ok(delivered)) => delivered,
+            Ok(Err(outcome)) => outcome.into(),
             Err(_) => retry("webhook: timed out").into(),
         }
     }
 }
 
 impl WebhookDeliverer<'_> {
-    async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<Outcome, Outcome> {
+    async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<Delivered, Outcome> {
         let url = self.http.egress.check_url(&self.settings.url).map_err(|error| rejected(format!("webhook: {error}")))?;
         let payload = Payload::of(parcel).map_err(|reason| rejected(format!("webhook: {reason}")))?;
         let request = self.request(&url, &payload, parcel, now).await?;
         let secrets = self.secrets(&url);
         let secrets: Vec<&Secret> = secrets.iter().collect();
         match self.http.exchange(&url, Owner::Tenant, request, self.total, ANSWER_BYTES_READ).await {
-            Ok(answer) => Ok(answer::judge(&answer, now, &secrets)),
+            Ok(answer) => {
+                let outcome = answer::judge(&answer, now, &secrets);
+                Ok(Delivered { outcome, learnt_host_key: None, warnings: answer::warnings(&answer) })
+            }
             Err(error) if error.refused => Err(rejected(presentable(&format!("webhook: {error}"), &secrets))),
             Err(error) => Err(retry(presentable(&format!("webhook: {error}"), &secrets))),
         }
@@ -88,7 +93,10 @@ impl WebhookDeliverer<'_> {
     fn secrets(&self, url: &Url) -> Vec<Secret> {
         let mut secrets = self.settings.secrets.clone();
         if let Some(password) = url.password() {
-            secrets.push(Secret::new(percent_decoded(password)));
+            // The pair as well: receivers quote the Authorization header, which is its base64.
+            let plain = percent_decoded(password);
+            secrets.push(Secret::new(format!("{}:{plain}", percent_decoded(url.username()))));
+            secrets.push(Secret::new(plain));
             secrets.push(Secret::new(password));
         }
         secrets

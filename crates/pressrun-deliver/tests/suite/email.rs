@@ -6,6 +6,7 @@ use pressrun_deliver::{Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, INLINE_PNG_BYTES_
 use pressrun_domain::output::Format;
 use pressrun_domain::secret::Secret;
 use pressrun_testkit::{ReceivedMail, SmtpPhase, SmtpScript, SmtpSink, SmtpSinkTls, TestCertificate, spool_file, temp_dir};
+use proptest::prelude::*;
 
 use crate::bench::{Bench, LINK, accepted, carriers, email, noise, now, rejected, retry};
 
@@ -62,6 +63,25 @@ async fn d11_a_mail_has_text_html_and_the_file_for_exactly_one_recipient() {
     let text = readable(&mail);
     assert!(text.contains("Content-Type: text/plain") && text.contains("Line &lt;one&gt; &amp; two<br>"), "{text}");
     assert!(text.contains("filename*0*=utf-8''Ums%C3%A4tze%20%E6%9D%B1%E4%BA%AC.csv"), "RFC 2231: {text}");
+}
+
+#[tokio::test]
+async fn p2_each_recipient_has_an_envelope_and_a_header_alone() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let carriers = mailing(&sink);
+    let people = ["blobby@myorg.co", "blobmanager@myorg.co"];
+    for person in people {
+        let mut parcel = bench.csv();
+        (parcel.target, parcel.idempotency_key) = (person.into(), format!("run-7.{person}"));
+        accepted(&carriers.deliver(&email(), &parcel, now()).await);
+    }
+    for (person, mail) in people.iter().zip(sink.mails()) {
+        assert_eq!((mail.to.as_slice(), mail.header("To").as_deref()), ([(*person).to_owned()].as_slice(), Some(*person)));
+        assert!(mail.header("Cc").is_none() && mail.header("Bcc").is_none());
+        let other = people.iter().find(|other| *other != person).expect("two");
+        assert!(!mail.text().contains(other), "{person} does not see {other}");
+    }
+    assert_ne!(sink.mails()[0].header("Message-ID"), sink.mails()[1].header("Message-ID"), "I6: a mark for each piece");
 }
 
 #[tokio::test]
@@ -137,7 +157,7 @@ async fn s9_4xx_is_retried_and_5xx_is_rejected_at_every_phase() {
     let parcel = bench.link_only();
     for (phase, name) in [
         (SmtpPhase::Connect, "greeting"),
-        (SmtpPhase::Ehlo, "greeting"),
+        (SmtpPhase::Ehlo, "EHLO"),
         (SmtpPhase::Mail, "MAIL FROM"),
         (SmtpPhase::Rcpt, "RCPT TO"),
         (SmtpPhase::Data, "DATA"),
@@ -171,23 +191,30 @@ async fn p4_a_refused_or_greylisted_recipient_does_not_disturb_the_next_one() {
 
 #[tokio::test]
 async fn s9_silence_is_retried_with_the_phase_named() {
-    let bench = Bench::new();
+    let (bench, certificate) = (Bench::new(), TestCertificate::generate());
     for (phase, name) in [
-        (SmtpPhase::Connect, "connect"),
+        (SmtpPhase::Connect, "greeting"),
+        (SmtpPhase::Ehlo, "EHLO"),
+        (SmtpPhase::StartTls, "STARTTLS"),
+        (SmtpPhase::Auth, "AUTH"),
         (SmtpPhase::Mail, "MAIL FROM"),
         (SmtpPhase::Rcpt, "RCPT TO"),
         (SmtpPhase::Data, "DATA"),
         (SmtpPhase::Message, "message"),
     ] {
-        // Its own runtime, as time can be paused once in each.
-        let reason = {
-            let sink = SmtpSink::start(SmtpScript { hang_at: Some(phase), ..SmtpScript::default() }).await;
-            let (carriers, destination, parcel, hang) = (mailing(&sink), email(), bench.link_only(), sink.hang());
-            let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
-            tokio::time::resume();
-            retry(&delivered).to_owned()
-        };
-        assert_eq!(reason, format!("mail: {name}: timed out"));
+        let tls = SmtpSinkTls::StartTls(certificate.clone());
+        let script = SmtpScript { hang_at: Some(phase), tls, credentials: Some(("blob".into(), "pw".into())), ..SmtpScript::default() };
+        let sink = SmtpSink::start(script).await;
+        let mail = relay(&sink, |mail| {
+            if let MailConfig::Smtp { tls, credentials, .. } = mail {
+                (*tls, *credentials) = (SmtpTls::StartTls, Some(("blob".into(), Secret::new("pw"))));
+            }
+        });
+        let carriers = carriers(|config| (config.mail, config.extra_roots) = (mail, vec![certificate.authority_der.clone()]));
+        let (destination, parcel, hang) = (email(), bench.link_only(), sink.hang());
+        let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
+        tokio::time::resume();
+        assert_eq!(retry(&delivered), format!("mail: {name}: timed out"));
     }
 }
 
@@ -247,7 +274,9 @@ async fn mail_is_encrypted_and_authenticated_as_configured() {
         let bad = configured("wr0ng-p4ss");
         let refused = carriers(|config| (config.mail, config.extra_roots) = (bad, vec![certificate.authority_der.clone()]));
         let delivered = refused.deliver(&email(), &bench.link_only(), now()).await;
-        assert!(rejected(&delivered).starts_with("mail: AUTH: ") && !rejected(&delivered).contains("wr0ng-p4ss"), "D13: {delivered:?}");
+        let reason = rejected(&delivered);
+        assert!(reason.starts_with("mail: AUTH: 535 ") && reason.contains("check mail.username and mail.password"), "{reason}");
+        assert!(!reason.contains("wr0ng-p4ss"), "D13: {reason}");
         assert_eq!(sink.mails().len(), 1);
     }
 }
@@ -262,6 +291,88 @@ async fn starttls_is_never_skipped() {
     });
     let delivered = carriers(|config| config.mail = mail).deliver(&email(), &bench.link_only(), now()).await;
     assert!(rejected(&delivered).starts_with("mail: STARTTLS: "), "{delivered:?}");
+}
+
+#[tokio::test]
+async fn what_is_said_in_the_clear_behind_starttls_is_no_answer() {
+    let (bench, certificate) = (Bench::new(), TestCertificate::generate());
+    let injects = Some("250-evil.example\r\n250 AUTH PLAIN".to_owned());
+    let tls = SmtpSinkTls::StartTls(certificate.clone());
+    let sink = SmtpSink::start(SmtpScript { tls, injects, credentials: Some(("blob".into(), "pw".into())), ..SmtpScript::default() }).await;
+    let mail = relay(&sink, |mail| {
+        if let MailConfig::Smtp { tls, credentials, .. } = mail {
+            (*tls, *credentials) = (SmtpTls::StartTls, Some(("blob".into(), Secret::new("pw"))));
+        }
+    });
+    let carriers = carriers(|config| (config.mail, config.extra_roots) = (mail, vec![certificate.authority_der.clone()]));
+    let delivered = carriers.deliver(&email(), &bench.link_only(), now()).await;
+    assert_eq!(retry(&delivered), "mail: STARTTLS: the server went on in the clear after STARTTLS");
+    assert!(sink.mails().is_empty());
+}
+
+#[tokio::test]
+async fn a_login_that_the_server_does_not_offer_is_a_named_reason() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let mail = relay(&sink, |mail| {
+        if let MailConfig::Smtp { credentials, .. } = mail {
+            *credentials = Some(("blob".into(), Secret::new("pw")));
+        }
+    });
+    let delivered = carriers(|config| config.mail = mail).deliver(&email(), &bench.link_only(), now()).await;
+    assert!(rejected(&delivered).contains("offers no login that we know"), "{delivered:?}");
+}
+
+#[tokio::test]
+async fn d12_the_mail_servers_own_size_limit_drops_the_file_and_not_the_mail() {
+    let bench = Bench::new();
+    for hides_size in [false, true] {
+        let script = SmtpScript { size_max: Some(20_000), hides_size, ..SmtpScript::default() };
+        let sink = SmtpSink::start(script).await;
+        let carriers = mailing(&sink);
+        let delivered = carriers.deliver(&email(), &bench.pdf(5000), now()).await;
+        assert!(delivered.warnings.is_empty(), "{delivered:?}");
+        assert_eq!(sink.mails()[0].options.contains("SIZE="), !hides_size, "RFC 1870");
+
+        let delivered = carriers.deliver(&email(), &bench.pdf(100_000), now()).await;
+        accepted(&delivered);
+        assert_eq!(delivered.warnings, ["attachmentTooLarge"]);
+        let [with_file, without] = sink.mails().try_into().expect("two mails");
+        let text = readable(&without);
+        assert!(text.contains("Orders.pdf is not attached: it has 100000 bytes, and the mail server does not take"), "{text}");
+        assert!(text.contains(LINK) && !text.contains("application/pdf"), "{text}");
+        assert_eq!(with_file.header("Message-ID"), without.header("Message-ID"), "I6");
+
+        sink.follow(|script| script.size_max = Some(200));
+        let too_large = mailing(&sink).deliver(&email(), &bench.link_only(), now()).await;
+        assert!(rejected(&too_large).contains(if hides_size { "552 5.3.4" } else { "takes at most 200" }), "{too_large:?}");
+    }
+}
+
+#[tokio::test]
+async fn internationalised_senders_are_sent_or_clearly_refused() {
+    let bench = Bench::new();
+    for (from, reply_to, smtputf8, taken) in [
+        ("Blöb <reports@exämple.org>", None, false, Some("reports@xn--exmple-cua.org")),
+        ("blöb@myorg.co", None, false, None),
+        ("blöb@myorg.co", None, true, Some("blöb@myorg.co")),
+        ("reports@myorg.co", Some("blöb@myorg.co"), false, None),
+        ("reports@myorg.co", Some("blöb@myorg.co"), true, Some("reports@myorg.co")),
+    ] {
+        let sink = SmtpSink::start(SmtpScript { smtputf8, ..SmtpScript::default() }).await;
+        let mail = relay(&sink, |mail| {
+            if let MailConfig::Smtp { from: sender, reply_to: answers, .. } = mail {
+                (*sender, *answers) = (from.into(), reply_to.map(str::to_owned));
+            }
+        });
+        let delivered = carriers(|config| config.mail = mail).deliver(&email(), &bench.link_only(), now()).await;
+        match taken {
+            Some(address) => {
+                accepted(&delivered);
+                assert_eq!(sink.mails()[0].from, address);
+            }
+            None => assert!(rejected(&delivered).contains("SMTPUTF8"), "{from} {reply_to:?}: {delivered:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -303,4 +414,53 @@ async fn i6_the_folder_holds_one_file_for_a_key_however_often_it_is_sent() {
     assert_eq!(names.len(), 2, "{names:?}");
     let mail = std::fs::read_to_string(folder.path().join("mails/run-7.delivery-1.eml")).expect("mail");
     assert!(mail.contains("Subject: Daily Sales report\r\n") && mail.contains("filename=\"Orders.csv\""), "{mail}");
+}
+
+/// Texts that try to become something else in a header.
+fn hostile_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("\r\nBcc: evil@myorg.co\r\n".to_owned()),
+        Just("\nX-Evil: 1".to_owned()),
+        Just("\r\n\r\nbody".to_owned()),
+        Just("\u{2028}Bcc: x\u{85}".to_owned()),
+        Just("=?utf-8?q?=0d=0aBcc:_x?=".to_owned()),
+        Just("\"; filename=\"x.exe".to_owned()),
+        Just("../../etc/passwd\0".to_owned()),
+        ".{0,20}",
+    ];
+    proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn d11_whatever_the_texts_hold_the_headers_are_ours(
+        subject in hostile_text(), text in hostile_text(), link in hostile_text(), unsubscribe in hostile_text(), name in hostile_text(), key in hostile_text(),
+    ) {
+        let (bench, folder) = (Bench::new(), temp_dir());
+        let mail = MailConfig::File { folder: folder.path().to_owned(), from: "reports@myorg.co".into() };
+        let carriers = carriers(|config| config.mail = mail);
+        let mut parcel = bench.pdf(10);
+        (parcel.message.subject, parcel.message.text, parcel.idempotency_key) = (subject, text, key);
+        (parcel.message.link, parcel.message.unsubscribe) = (Some(link), Some(format!("https://pressrun.example/u/{unsubscribe}")));
+        parcel.artifact.as_mut().expect("a file").name = name;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let delivered = runtime.block_on(carriers.deliver(&email(), &parcel, now()));
+        accepted(&delivered);
+        let file = std::fs::read_dir(folder.path()).expect("folder").next().expect("one mail").expect("entry").path();
+        let mail = String::from_utf8_lossy(&std::fs::read(file).expect("mail")).into_owned();
+        let (head, _) = mail.split_once("\r\n\r\n").expect("a head");
+        for line in head.split("\r\n").filter(|line| !line.starts_with([' ', '\t'])) {
+            let (name, value) = line.split_once(": ").expect("a header");
+            let ours = [
+                "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "List-Unsubscribe", "List-Unsubscribe-Post", "MIME-Version",
+                "Content-Type",
+            ];
+            prop_assert!(ours.contains(&name), "{}", line);
+            prop_assert!(!value.contains(['\n', '\r']), "{}", line);
+        }
+        prop_assert_eq!(head.matches("\r\nTo: ").count() + usize::from(head.starts_with("To: ")), 1);
+        prop_assert_eq!(mail.matches("Content-Disposition: attachment").count(), 1);
+    }
 }

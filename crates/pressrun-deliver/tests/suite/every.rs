@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 
 use pressrun_deliver::{
-    Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, Delivered, MailConfig, Parcel, S3Config, S3Credentials, SlackConfig, SmtpTls,
+    Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, Delivered, DkimConfig, MailConfig, Parcel, S3Config, S3Credentials, SlackConfig, SmtpTls,
 };
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Destination, S3Settings, SlackRecipientType, SlackSettings};
 use pressrun_domain::secret::Secret;
-use pressrun_testkit::{HttpAnswer, HttpBehaviour, HttpReceiver, SftpScript, SftpServer, SmtpPhase, SmtpScript, SmtpSink};
+use pressrun_testkit::{
+    HttpAnswer, HttpBehaviour, HttpReceiver, SftpPhase, SftpScript, SftpServer, SftpStatus, SmtpPhase, SmtpScript, SmtpSink,
+};
 
+use crate::aim::{Speech, aim};
 use crate::bench::{Bench, accepted, carriers, email, now, rejected, retry, webhook, with_password};
 
 /// Secret of every kind; must never be seen in an outcome.
@@ -102,10 +105,10 @@ async fn webhook_case(bench: &Bench, mood: Mood) -> Case {
 async fn sftp_case(bench: &Bench, mood: Mood) -> Case {
     let script = match mood {
         Mood::Takes => SftpScript::default(),
-        Mood::RefusesForGood => SftpScript { read_only: true, ..SftpScript::default() },
-        Mood::RefusesForNow => SftpScript { disk_full: true, ..SftpScript::default() },
+        Mood::RefusesForGood => SftpScript { fail_at: Some((SftpPhase::Open, SftpStatus::PermissionDenied)), ..SftpScript::default() },
+        Mood::RefusesForNow => SftpScript { fail_at: Some((SftpPhase::Write, SftpStatus::Failure)), ..SftpScript::default() },
         Mood::Cuts => SftpScript { cut_after_bytes: Some(1), ..SftpScript::default() },
-        Mood::Hangs => SftpScript { hang_at_write: true, ..SftpScript::default() },
+        Mood::Hangs => SftpScript { hang_at: Some(SftpPhase::Write), ..SftpScript::default() },
     };
     let server = SftpServer::start("blobby", SECRET, script).await;
     let destination = Destination::Sftp(with_password(&server, SECRET));
@@ -213,5 +216,46 @@ async fn l2_every_destination_survives_a_vanished_artifact() {
         artifact.path = bench.spool.path().join("gone");
         let delivered = case.deliver().await;
         assert!(matches!(delivered.outcome, Outcome::Retry { .. }), "{delivered:?}");
+    }
+}
+
+#[tokio::test]
+async fn d3_every_http_status_has_its_decision_at_every_destination_that_speaks_http() {
+    let bench = Bench::new();
+    let receiver = HttpReceiver::start().await;
+    for speech in [Speech::Webhook, Speech::S3, Speech::TokenService, Speech::Slack] {
+        let aimed = aim(&bench, speech, "127.0.0.1", receiver.address().port(), |_| {});
+        for status in 200..600 {
+            receiver.push([HttpAnswer::new(status, "")]);
+            let outcome = aimed.deliver().await.outcome;
+            let case = format!("{speech:?} {status}: {outcome:?}");
+            match (speech, status) {
+                // An answer without Slack's or the token service's words is none, whatever its status.
+                (Speech::Slack | Speech::TokenService, 200..=299) => assert!(matches!(outcome, Outcome::Retry { .. }), "{case}"),
+                (_, 200..=299) => assert!(matches!(outcome, Outcome::Accepted { .. }), "{case}"),
+                (_, 408 | 425 | 429 | 500..=599) => assert!(matches!(outcome, Outcome::Retry { .. }), "{case}"),
+                _ => assert!(matches!(outcome, Outcome::Rejected { .. }), "{case}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn d13_no_configuration_prints_its_secrets() {
+    let keys =
+        S3Credentials { access_key_id: "AKIA".into(), secret_access_key: Secret::new(SECRET), session_token: Some(Secret::new(SECRET)) };
+    let mail = MailConfig::Smtp {
+        host: "mail.example.com".into(),
+        port: 587,
+        tls: SmtpTls::StartTls,
+        credentials: Some(("blob".into(), Secret::new(SECRET))),
+        from: "reports@myorg.co".into(),
+        reply_to: None,
+        max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
+    };
+    let dkim = DkimConfig { domain: "myorg.co".into(), selector: "s".into(), private_key: Secret::new(SECRET) };
+    let slack = SlackConfig { token: Secret::new(SECRET), base_url: "https://slack.com/api".into() };
+    for shown in [format!("{mail:?}"), format!("{dkim:?}"), format!("{slack:?}"), format!("{:?}", S3Config::new(keys))] {
+        assert!(!shown.contains(SECRET) && shown.contains("[redacted]"), "{shown}");
     }
 }

@@ -1,10 +1,16 @@
 //! Every destination against a real counterpart on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+mod aim;
+mod bad_days;
 mod bench;
+mod dkim;
 mod email;
 mod every;
+mod formats;
+mod nonsense;
 mod s3;
+mod servers;
 mod sftp;
 mod slack;
 mod webhook;

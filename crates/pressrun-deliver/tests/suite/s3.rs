@@ -1,10 +1,16 @@
 //! D8 against a stand-in for S3 and STS.
 
-use pressrun_deliver::{Carriers, S3Config, S3Credentials};
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pressrun_deliver::{Carriers, EgressPolicy, Resolve, S3Config, S3Credentials};
 use pressrun_domain::destination::{Destination, S3Settings};
 use pressrun_domain::secret::Secret;
-use pressrun_testkit::{HttpAnswer, HttpReceiver};
+use pressrun_testkit::{HttpAnswer, HttpReceiver, ObjectServer};
 
+use crate::aim::bucket;
 use crate::bench::{Bench, LINK, accepted, carriers, noise, now, rejected, retry};
 
 const MIB: usize = 1024 * 1024;
@@ -24,13 +30,128 @@ fn store(receiver: &HttpReceiver, change: impl FnOnce(&mut S3Config)) -> Carrier
     carriers(|config| config.s3 = Some(s3))
 }
 
-fn bucket() -> S3Settings {
-    S3Settings {
-        bucket_name: "blob-reports".into(),
-        region: "us-east-1".into(),
-        role_arn: "arn:aws:iam::123456789012:role/deliver".into(),
-        key_prefix: Some("a/b/".into()),
-        filename: None,
+/// A store that checks every signature, and carriers for it.
+async fn faithful(change: impl FnOnce(&mut S3Config)) -> (ObjectServer, Carriers) {
+    let server = ObjectServer::start(now(), "AKIAEXAMPLE", "wJalrXUtnFEMI", &["blob-reports"]).await;
+    server.allow_role("arn:aws:iam::123456789012:role/deliver", "org-1");
+    let carriers = store(server.receiver(), |s3| {
+        s3.assume_role = true;
+        change(s3);
+    });
+    (server, carriers)
+}
+
+#[tokio::test]
+async fn d8_a_store_that_checks_signatures_takes_odd_names_and_parts_with_an_assumed_role() {
+    let (server, carriers) = faithful(|_| {}).await;
+    let bench = Bench::new();
+    let odd = "Ümsätze 1+1=2 & 'so' (50%) ~*!;,@$: 東京.csv";
+    let mut small = bench.csv();
+    small.artifact.as_mut().expect("a file").name = odd.into();
+    let bytes = std::fs::read(&small.artifact.as_ref().expect("a file").path).expect("spool");
+    for _ in 0..2 {
+        accepted(&carriers.deliver(&Destination::S3(bucket()), &small, now()).await);
+    }
+    accepted(&carriers.deliver(&Destination::S3(bucket()), &bench.pdf(11 * MIB), now()).await);
+    let objects = server.objects();
+    assert_eq!(
+        objects.keys().collect::<Vec<_>>(),
+        ["blob-reports/a/b/Orders.pdf", &format!("blob-reports/a/b/{odd}")],
+        "I6: one name, replaced"
+    );
+    assert_eq!(objects[&format!("blob-reports/a/b/{odd}")].bytes, bytes);
+    let large = &objects["blob-reports/a/b/Orders.pdf"];
+    assert!(large.bytes == noise(11 * MIB) && large.media_type == "application/pdf");
+    assert_eq!((server.unfinished(), server.assumed()), (0, 1));
+}
+
+#[tokio::test]
+async fn d8_keys_that_ran_out_before_their_time_are_asked_for_anew_at_the_next_attempt() {
+    let (server, carriers) = faithful(|_| {}).await;
+    let (bench, destination) = (Bench::new(), Destination::S3(bucket()));
+    accepted(&carriers.deliver(&destination, &bench.csv(), now()).await);
+    server.end_temporary_keys();
+    assert!(retry(&carriers.deliver(&destination, &bench.csv(), now()).await).contains("ExpiredToken"));
+    accepted(&carriers.deliver(&destination, &bench.csv(), now()).await);
+    assert_eq!(server.assumed(), 2);
+}
+
+#[tokio::test]
+async fn d8_a_store_says_what_is_wrong_and_the_reason_says_what_to_do() {
+    let bench = Bench::new();
+    let elsewhere = S3Settings { bucket_name: "no-such-bucket".into(), ..bucket() };
+    let cases: [(&str, fn(&mut S3Config), S3Settings, &str); 6] = [
+        ("external id", |s3| s3.external_id = Some("org-2".into()), bucket(), "assume role: HTTP 403 AccessDenied"),
+        ("no external id", |s3| s3.external_id = None, bucket(), "external id"),
+        ("unknown key", |s3| s3.credentials.access_key_id = "AKIAOTHER".into(), bucket(), "InvalidClientTokenId"),
+        (
+            "wrong secret",
+            |s3| s3.credentials.secret_access_key = Secret::new("wr0ng-s3cret"),
+            bucket(),
+            "the operator checks the access key",
+        ),
+        (
+            "unknown key, used as it is",
+            |s3| (s3.assume_role, s3.credentials.access_key_id) = (false, "AKIAOTHER".into()),
+            bucket(),
+            "InvalidAccessKeyId",
+        ),
+        ("bucket", |_| {}, elsewhere, "put: HTTP 404 NoSuchBucket The specified bucket does not exist; check the bucket's name"),
+    ];
+    for (case, change, settings, reason) in cases {
+        let (server, carriers) = faithful(change).await;
+        let delivered = carriers.deliver(&Destination::S3(settings), &bench.csv(), now()).await;
+        let found = rejected(&delivered);
+        assert!(found.contains(reason) && !found.contains("wr0ng-s3cret"), "{case}: {found}");
+        assert!(server.objects().is_empty(), "{case}");
+    }
+    let (server, carriers) = faithful(|_| {}).await;
+    server.set_clock(now() + jiff::SignedDuration::from_hours(2));
+    let skewed = carriers.deliver(&Destination::S3(bucket()), &bench.csv(), now()).await;
+    assert!(rejected(&skewed).contains("the clock of the machine that runs Pressrun is wrong"), "{skewed:?}");
+    let (server, carriers) = faithful(|s3| s3.assume_role = false).await;
+    server.set_clock(now() + jiff::SignedDuration::from_hours(2));
+    let skewed = carriers.deliver(&Destination::S3(bucket()), &bench.csv(), now()).await;
+    assert!(rejected(&skewed).contains("RequestTimeTooSkewed"), "{skewed:?}");
+}
+
+#[tokio::test]
+async fn d8_an_upload_in_parts_that_fails_anywhere_is_aborted_in_the_store() {
+    let bench = Bench::new();
+    // begin, part, part, complete: each of them fails once.
+    for good in 0..4 {
+        let (server, carriers) = faithful(|s3| s3.assume_role = false).await;
+        let (destination, parcel) = (Destination::S3(bucket()), bench.pdf(6 * MIB));
+        server.receiver().fail_after(good, HttpAnswer::new(503, "<Error><Code>SlowDown</Code><Message>busy</Message></Error>"));
+        assert!(retry(&carriers.deliver(&destination, &parcel, now()).await).contains("HTTP 503 SlowDown busy"), "{good}");
+        assert_eq!((server.unfinished(), server.objects().len()), (0, 0), "{good}");
+        accepted(&carriers.deliver(&destination, &parcel, now()).await);
+        assert_eq!(server.objects().len(), 1);
+    }
+}
+
+/// Everything is at home.
+struct Home;
+
+#[async_trait]
+impl Resolve for Home {
+    async fn resolve(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(vec![IpAddr::from([127, 0, 0, 1])])
+    }
+}
+
+#[tokio::test]
+async fn d5_amazons_addresses_of_a_tenants_region_and_bucket_must_be_public() {
+    let bench = Bench::new();
+    for (assume_role, phase) in [(true, "assume role"), (false, "put")] {
+        let closed = carriers(|config| {
+            config.egress = EgressPolicy::default();
+            config.resolver = Arc::new(Home);
+            config.s3 = Some(S3Config { assume_role, ..S3Config::new(keys()) });
+        });
+        let delivered = closed.deliver(&Destination::S3(bucket()), &bench.csv(), now()).await;
+        let reason = rejected(&delivered);
+        assert!(reason.starts_with(&format!("s3: {phase}: connect: ")) && reason.contains("private or local address"), "{reason}");
     }
 }
 
@@ -125,7 +246,11 @@ async fn d8_answers_are_classified_and_settings_checked_again() {
     let carriers = store(&receiver, |_| {});
     receiver.push([HttpAnswer::new(403, "<Error><Code>AccessDenied</Code><Message>no wJalrXUtnFEMI</Message></Error>")]);
     let delivered = carriers.deliver(&Destination::S3(bucket()), &bench.csv(), now()).await;
-    assert_eq!(rejected(&delivered), "s3: put: HTTP 403 AccessDenied no [redacted]", "D13");
+    assert_eq!(
+        rejected(&delivered),
+        "s3: put: HTTP 403 AccessDenied no [redacted]; check the role's trust policy, its external id, and what it may do with the bucket",
+        "D13"
+    );
     receiver.push([HttpAnswer::new(400, "<Error><Code>RequestTimeout</Code><Message>slow</Message></Error>")]);
     retry(&carriers.deliver(&Destination::S3(bucket()), &bench.csv(), now()).await);
     for bad in [

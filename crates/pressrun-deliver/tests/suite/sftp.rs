@@ -1,8 +1,9 @@
 //! D6 and D7, against OpenSSH and against a server that misbehaves.
 
+use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Destination, SftpSettings};
 use pressrun_domain::secret::Secret;
-use pressrun_testkit::{OpenSshServer, SftpScript, SftpServer, SshKey};
+use pressrun_testkit::{Fault, KeyFile, OpenSshServer, Proxy, SftpPhase, SftpScript, SftpServer, SftpStatus, SshKey, Way};
 
 use crate::bench::{Bench, LINK, accepted, carriers, noise, now, rejected, retry, sftp, with_password};
 
@@ -66,20 +67,134 @@ async fn d7_openssh_takes_the_key_with_and_without_passphrase_and_refuses_anothe
 }
 
 #[tokio::test]
-async fn d7_a_pinned_key_is_checked_before_any_credential_leaves() {
+async fn d7_openssh_takes_every_kind_of_key_in_every_form_that_its_own_tool_writes() {
+    let bench = Bench::new();
+    let mut keys = Vec::new();
+    for kind in ["ed25519", "rsa -b 2048", "ecdsa -b 256", "ecdsa -b 384", "ecdsa -b 521"] {
+        for passphrase in ["", "pa55 phräse"] {
+            keys.push((kind, "RFC4716", passphrase));
+        }
+    }
+    for form in ["PEM", "PKCS8"] {
+        keys.extend([("rsa -b 2048", form, ""), ("rsa -b 2048", form, "pa55phrase")]);
+    }
+    keys.push(("ecdsa -b 256", "PKCS8", ""));
+    let files: Vec<KeyFile> = keys.iter().map(|(kind, form, passphrase)| KeyFile::generate(kind, form, passphrase)).collect();
+    let server = OpenSshServer::start_for(&files.iter().map(|file| file.public.clone()).collect::<Vec<_>>(), "");
+    let carriers = carriers(|_| {});
+    for ((kind, form, passphrase), file) in keys.iter().zip(files) {
+        let settings = SftpSettings {
+            private_key: Some(Secret::new(&*file.private)),
+            passphrase: (!passphrase.is_empty()).then(|| Secret::new(*passphrase)),
+            ..sftp(server.address().port(), server.user())
+        };
+        let delivered = carriers.deliver(&Destination::Sftp(settings.clone()), &bench.csv(), now()).await;
+        assert!(matches!(delivered.outcome, Outcome::Accepted { .. }), "{kind} {form} {passphrase:?}: {delivered:?}");
+        if !passphrase.is_empty() {
+            let locked = Destination::Sftp(SftpSettings { passphrase: Some(Secret::new("wr0ng-phrase")), ..settings });
+            let refused = carriers.deliver(&locked, &bench.csv(), now()).await;
+            assert!(rejected(&refused).contains("wrong passphrase"), "{kind} {form}: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn d7_a_changed_host_key_is_refused_before_any_credential_leaves() {
+    let bench = Bench::new();
+    let other = SshKey::generate();
+    let mine = SshKey::generate();
+    let server = server(SftpScript::default()).await;
+    let with_key = SftpSettings { private_key: Some(Secret::new(mine.private_text())), password: None, ..with_password(&server, PASSWORD) };
+    for settings in [with_password(&server, PASSWORD), with_key] {
+        for pinned in [other.public_text(), other.fingerprint(), format!("[127.0.0.1]:{} {}", server.address().port(), other.public_text())]
+        {
+            let destination = Destination::Sftp(SftpSettings { host_key: Some(pinned), ..settings.clone() });
+            let changed = carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await;
+            assert!(rejected(&changed).contains("host key is not the pinned one"), "{changed:?}");
+            assert_eq!(changed.learnt_host_key, None);
+        }
+    }
+    assert_eq!((server.logins_seen(), server.passwords_seen().len()), (0, 0), "no request to log in, not even an empty one");
+    assert!(names(&server.files()).is_empty());
+}
+
+#[tokio::test]
+async fn d7_a_host_key_given_in_advance_is_recognised_and_nothing_is_learnt() {
     let (bench, server) = (Bench::new(), server(SftpScript::default()).await);
     let carriers = carriers(|_| {});
     let pinned = |key: String| Destination::Sftp(SftpSettings { host_key: Some(key), ..with_password(&server, PASSWORD) });
+    for given in [format!("{} a comment", server.host_key()), format!("sftp.blobsrus.com {}", server.host_key()), server.fingerprint()] {
+        let known = carriers.deliver(&pinned(given), &bench.csv(), now()).await;
+        accepted(&known);
+        assert_eq!(known.learnt_host_key, None, "nothing new to learn");
+    }
+    for nonsense in ["ssh-ed25519 nonsense", "SHA256:nonsense", ""] {
+        assert!(rejected(&carriers.deliver(&pinned(nonsense.into()), &bench.csv(), now()).await).contains("pinned host key"), "{nonsense}");
+    }
+}
 
-    let changed = carriers.deliver(&pinned(SshKey::generate().public_text()), &bench.csv(), now()).await;
-    assert!(rejected(&changed).contains("host key is not the pinned one"), "{changed:?}");
-    assert!(server.passwords_seen().is_empty(), "the password was not sent");
-    assert!(names(&server.files()).is_empty());
+#[tokio::test]
+async fn d6_openssh_that_is_read_only_is_a_named_reason() {
+    let (bench, key) = (Bench::new(), SshKey::generate());
+    let server = OpenSshServer::start_for(&[key.public_text()], "-R");
+    let delivered = carriers(|_| {}).deliver(&Destination::Sftp(with_key(&server, &key)), &bench.csv(), now()).await;
+    assert_eq!(rejected(&delivered), "sftp: create the file: permission denied for Orders.csv");
+}
 
-    let known = carriers.deliver(&pinned(format!("{} a comment", server.host_key())), &bench.csv(), now()).await;
-    accepted(&known);
-    assert_eq!(known.learnt_host_key, None, "nothing new to learn");
-    rejected(&carriers.deliver(&pinned("ssh-ed25519 nonsense".into()), &bench.csv(), now()).await);
+#[tokio::test]
+async fn d6_openssh_cut_off_in_the_middle_shows_no_final_file_and_the_next_attempt_a_whole_one() {
+    let (bench, key) = (Bench::new(), SshKey::generate());
+    let server = OpenSshServer::start(&key);
+    let proxy = Proxy::to(server.address()).await;
+    let destination = Destination::Sftp(SftpSettings { port: proxy.address().port(), ..with_key(&server, &key) });
+    let (carriers, parcel) = (carriers(|_| {}), bench.pdf(1_500_000));
+    std::fs::write(server.files().join("Orders.pdf"), "yesterday's").expect("file");
+    for after in [200_000, 900_000, 1_400_000] {
+        proxy.break_with(Some(Fault { way: Way::Up, after, cut: true }));
+        retry(&carriers.deliver(&destination, &parcel, now()).await);
+        assert_eq!(std::fs::read(server.files().join("Orders.pdf")).expect("file"), b"yesterday's", "the old file is whole");
+        assert!(
+            names(&server.files()).iter().filter(|name| *name != "Orders.pdf").all(|name| name.starts_with('.') && name.ends_with(".part"))
+        );
+    }
+    proxy.break_with(None);
+    accepted(&carriers.deliver(&destination, &parcel, now()).await);
+    assert_eq!(names(&server.files()), ["Orders.pdf"], "one temporary name, used by every attempt and gone at the end");
+    assert!(std::fs::read(server.files().join("Orders.pdf")).expect("file") == noise(1_500_000));
+}
+
+#[tokio::test]
+async fn d6_every_status_at_every_request_has_its_decision() {
+    let (bench, server) = (Bench::new(), server(SftpScript::default()).await);
+    let destination = Destination::Sftp(SftpSettings { path: Some("in".into()), ..with_password(&server, PASSWORD) });
+    std::fs::create_dir(server.files().join("in")).expect("folder");
+    let carriers = carriers(|_| {});
+    for phase in SftpPhase::REQUESTS {
+        for (status, for_good) in [
+            (SftpStatus::NoSuchFile, true),
+            (SftpStatus::PermissionDenied, true),
+            (SftpStatus::OpUnsupported, true),
+            (SftpStatus::Failure, false),
+            (SftpStatus::BadMessage, false),
+            (SftpStatus::ConnectionLost, false),
+        ] {
+            let plain_version_3 = phase == SftpPhase::Remove;
+            server.follow(|script| *script = SftpScript { fail_at: Some((phase, status)), plain_version_3, ..SftpScript::default() });
+            let delivered = carriers.deliver(&destination, &bench.csv(), now()).await;
+            match (phase, status) {
+                // Nothing to replace is no failure.
+                (SftpPhase::Remove, SftpStatus::NoSuchFile) => drop(accepted(&delivered)),
+                _ if for_good => drop(rejected(&delivered)),
+                _ => drop(retry(&delivered)),
+            }
+            if !matches!(delivered.outcome, Outcome::Accepted { .. }) {
+                assert!(!server.files().join("in/Orders.csv").exists(), "{phase:?} {status:?}");
+            }
+            let _ = std::fs::remove_file(server.files().join("in/Orders.csv"));
+        }
+    }
+    server.follow(|script| *script = SftpScript::default());
+    accepted(&carriers.deliver(&destination, &bench.csv(), now()).await);
 }
 
 #[tokio::test]
@@ -138,29 +253,40 @@ async fn d6_an_interrupted_upload_leaves_no_final_file() {
 }
 
 #[tokio::test]
-async fn a_full_disk_may_pass_and_a_forbidden_folder_does_not() {
-    let (bench, server) = (Bench::new(), server(SftpScript { disk_full: true, ..SftpScript::default() }).await);
+async fn d6_a_full_disk_may_pass_and_a_forbidden_folder_does_not() {
+    let full = SftpScript { fail_at: Some((SftpPhase::Write, SftpStatus::Failure)), ..SftpScript::default() };
+    let (bench, server) = (Bench::new(), server(full).await);
     let destination = Destination::Sftp(with_password(&server, PASSWORD));
     assert!(retry(&carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await).contains("disk full"));
     assert!(names(&server.files()).is_empty(), "the unfinished file was removed");
-    server.follow(|script| (script.disk_full, script.read_only) = (false, true));
+    server.follow(|script| script.fail_at = Some((SftpPhase::Open, SftpStatus::PermissionDenied)));
     assert!(rejected(&carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await).contains("permission denied"));
 }
 
 #[tokio::test]
 async fn s9_silence_and_cuts_are_retried_with_the_phase_named() {
     let bench = Bench::new();
-    for (script, phase) in [
-        (SftpScript { hang_at_connect: true, ..SftpScript::default() }, "SSH handshake"),
-        (SftpScript { hang_at_login: true, ..SftpScript::default() }, "login"),
-        (SftpScript { hang_at_write: true, ..SftpScript::default() }, "write"),
+    for (phase, name) in [
+        (SftpPhase::Connect, "SSH handshake"),
+        (SftpPhase::Login, "login"),
+        (SftpPhase::Channel, "open channel"),
+        (SftpPhase::Subsystem, "open channel"),
+        (SftpPhase::Start, "start of SFTP"),
+        (SftpPhase::Folder, "look at the directory"),
+        (SftpPhase::Open, "create the file"),
+        (SftpPhase::Write, "write"),
+        (SftpPhase::Flush, "flush to disk"),
+        (SftpPhase::Close, "close the file"),
+        (SftpPhase::Check, "check the file"),
+        (SftpPhase::Rename, "rename"),
     ] {
-        let server = server(script).await;
-        let (carriers, destination, parcel) = (carriers(|_| {}), Destination::Sftp(with_password(&server, PASSWORD)), bench.csv());
+        let server = server(SftpScript { hang_at: Some(phase), ..SftpScript::default() }).await;
+        let settings = SftpSettings { path: Some(".".into()), ..with_password(&server, PASSWORD) };
+        let (carriers, destination, parcel) = (carriers(|_| {}), Destination::Sftp(settings), bench.csv());
         let hang = server.hang();
         let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
         tokio::time::resume();
-        assert_eq!(retry(&delivered), format!("sftp: {phase}: timed out"));
+        assert_eq!(retry(&delivered), format!("sftp: {name}: timed out"));
     }
     let server = server(SftpScript { drop_at_login: true, ..SftpScript::default() }).await;
     let delivered = carriers(|_| {}).deliver(&Destination::Sftp(with_password(&server, PASSWORD)), &bench.csv(), now()).await;

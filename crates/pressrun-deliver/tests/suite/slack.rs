@@ -4,7 +4,7 @@ use pressrun_deliver::{Carriers, SlackConfig};
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Destination, SlackRecipientType, SlackSettings};
 use pressrun_domain::secret::Secret;
-use pressrun_testkit::{HttpAnswer, HttpReceiver, instant};
+use pressrun_testkit::{HttpAnswer, HttpReceiver, SlackWorkspace, instant};
 
 use crate::bench::{Bench, LINK, accepted, carriers, now, rejected};
 
@@ -66,6 +66,78 @@ async fn d10_a_person_gets_a_direct_message_and_i6_the_same_id_on_every_attempt(
 }
 
 #[tokio::test]
+async fn d10_a_workspace_gets_files_and_messages_in_channels_and_to_people() {
+    let (bench, workspace) = (Bench::new(), SlackWorkspace::start(TOKEN).await);
+    let carriers = connected(workspace.receiver());
+    let mut file = bench.csv();
+    let name = "Umsätze & mehr 東京.csv";
+    file.artifact.as_mut().expect("a file").name = name.into();
+    let bytes = std::fs::read(&file.artifact.as_ref().expect("a file").path).expect("spool");
+    let mut words = bench.link_only();
+    for (destination, target, channel) in [(channel(), "C0123", "C0123"), (direct(), "U0456", "D-U0456")] {
+        (file.target, words.target) = (target.into(), target.into());
+        accepted(&carriers.deliver(&destination, &file, now()).await);
+        accepted(&carriers.deliver(&destination, &words, now()).await);
+        let shared = workspace.files().pop().expect("a file");
+        assert_eq!((shared.name.as_str(), shared.channel.as_str(), &shared.bytes), (name, channel, &bytes));
+        assert_eq!(shared.comment, format!("Here are the daily sales!\n{LINK}"), "one message with text and file");
+        let posted = workspace.posts().pop().expect("a message");
+        assert_eq!((posted.channel.as_str(), posted.text.contains(LINK)), (channel, true));
+    }
+    assert_eq!(workspace.posts()[0].client_msg_id, workspace.posts()[1].client_msg_id, "I6: the mark is the piece's, not the attempt's");
+    assert_eq!((workspace.files().len(), workspace.posts().len()), (2, 2));
+}
+
+#[tokio::test]
+async fn d10_a_workspace_that_refuses_says_why_and_what_to_do() {
+    let (bench, workspace) = (Bench::new(), SlackWorkspace::start(TOKEN).await);
+    let carriers = connected(workspace.receiver());
+    for (destination, target, reason) in [
+        (channel(), "C0999", "not_in_channel; invite the Pressrun bot to the channel"),
+        (channel(), "C0000", "channel_not_found; invite the Pressrun bot to the channel"),
+        (direct(), "U0000", "conversations.open: user_not_found; check the user id"),
+    ] {
+        for mut parcel in [bench.csv(), bench.link_only()] {
+            parcel.target = target.into();
+            let delivered = carriers.deliver(&destination, &parcel, now()).await;
+            assert!(rejected(&delivered).contains(reason), "{delivered:?}");
+        }
+    }
+    let other = SlackWorkspace::start("xoxb-another").await;
+    let delivered = connected(other.receiver()).deliver(&channel(), &bench.csv(), now()).await;
+    assert_eq!(rejected(&delivered), "slack: files.getUploadURLExternal: invalid_auth; the operator renews the Slack token");
+    assert!(workspace.files().is_empty() && workspace.posts().is_empty());
+}
+
+#[tokio::test]
+async fn d10_a_rate_limit_at_any_call_is_waited_out_as_long_as_slack_asks() {
+    let (bench, workspace) = (Bench::new(), SlackWorkspace::start(TOKEN).await);
+    let carriers = connected(workspace.receiver());
+    let mut parcel = bench.csv();
+    parcel.target = "U0456".into();
+    for good in 0..4 {
+        workspace.receiver().fail_after(good, HttpAnswer::new(429, "").header("Retry-After", "30"));
+        let delivered = carriers.deliver(&direct(), &parcel, now()).await;
+        let Outcome::Retry { not_before, .. } = delivered.outcome else { panic!("{delivered:?}") };
+        assert_eq!(not_before, Some(instant("2026-11-24T09:00:35Z")), "call {good}");
+        assert!(workspace.files().is_empty(), "nothing is shared before the last call: a repetition shows nothing twice");
+    }
+    accepted(&carriers.deliver(&direct(), &parcel, now()).await);
+    assert_eq!(workspace.files().len(), 1);
+}
+
+#[tokio::test]
+async fn d5_an_upload_address_that_is_not_slacks_own_is_judged_by_the_egress_policy() {
+    let (bench, receiver, elsewhere) = (Bench::new(), HttpReceiver::start().await, HttpReceiver::start().await);
+    let slack = SlackConfig { token: Secret::new(TOKEN), base_url: receiver.url("/api") };
+    let closed = carriers(|config| (config.slack, config.egress) = (Some(slack), pressrun_deliver::EgressPolicy::default()));
+    receiver.push([HttpAnswer::new(200, format!("{{\"ok\":true,\"file_id\":\"F1\",\"upload_url\":\"{}\"}}", elsewhere.url("/")))]);
+    let delivered = closed.deliver(&channel(), &bench.csv(), now()).await;
+    assert!(rejected(&delivered).contains("private or local address"), "{delivered:?}");
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[tokio::test]
 async fn d10_slack_errors_are_classified_with_what_to_do() {
     let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
     let carriers = connected(&receiver);
@@ -73,7 +145,17 @@ async fn d10_slack_errors_are_classified_with_what_to_do() {
         ("not_in_channel", false, "invite the Pressrun bot"),
         ("channel_not_found", false, "invite the Pressrun bot"),
         ("invalid_auth", false, "Slack token"),
+        ("account_inactive", false, "Slack token"),
+        ("token_revoked", false, "Slack token"),
         ("missing_scope", false, "permission"),
+        ("is_archived", false, "archived"),
+        ("restricted_action", false, "administrator"),
+        ("file_uploads_disabled", false, "takes no files"),
+        ("storage_limit_reached", false, "no room"),
+        ("msg_too_long", false, "shorten"),
+        ("cannot_dm_bot", false, "direct messages"),
+        ("an_error_of_tomorrow", false, ""),
+        ("fatal_error", true, ""),
         ("ratelimited", true, ""),
         ("internal_error", true, ""),
     ] {
@@ -87,10 +169,9 @@ async fn d10_slack_errors_are_classified_with_what_to_do() {
         assert_eq!(found, passes, "{error}");
         assert!(reason.contains(error) && reason.contains(hint), "{reason}");
     }
-    receiver.push([HttpAnswer::new(429, "").header("Retry-After", "30")]);
+    receiver.push([HttpAnswer::new(200, "{\"ok\":false,\"error\":\"missing_scope\",\"needed\":\"files:write\"}")]);
     let delivered = carriers.deliver(&channel(), &bench.link_only(), now()).await;
-    let Outcome::Retry { not_before, .. } = delivered.outcome else { panic!("{delivered:?}") };
-    assert_eq!(not_before, Some(instant("2026-11-24T09:00:35Z")));
+    assert!(rejected(&delivered).contains("lacks the permission files:write"), "{delivered:?}");
 }
 
 #[tokio::test]

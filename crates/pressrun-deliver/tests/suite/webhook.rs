@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use pressrun_deliver::{EgressPolicy, Resolve, webhook_signature};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use pressrun_deliver::{EgressPolicy, Resolve, WEBHOOK_GONE, webhook_signature};
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::output::Format;
 use pressrun_domain::secret::Secret;
-use pressrun_testkit::{HttpAnswer, HttpBehaviour, HttpReceiver, TestCertificate, instant};
+use pressrun_testkit::{HttpAnswer, HttpBehaviour, HttpReceiver, ReceivedRequest, TestCertificate, instant};
 
 use crate::bench::{Bench, LINK, accepted, carriers, now, rejected, retry, webhook};
 
@@ -109,7 +111,7 @@ async fn d3_answers_are_classified_and_redirects_are_not_followed() {
         receiver.push([HttpAnswer::new(status, "busy")]);
         assert_eq!(retry(&carriers.deliver(&destination, &parcel, now()).await), format!("webhook: HTTP {status} busy"));
     }
-    for status in [400, 401, 403, 404, 405, 410, 413, 422] {
+    for status in [400, 401, 403, 404, 405, 413, 422] {
         receiver.push([HttpAnswer::new(status, "no such hook")]);
         assert_eq!(rejected(&carriers.deliver(&destination, &parcel, now()).await), format!("webhook: HTTP {status} no such hook"));
     }
@@ -120,6 +122,66 @@ async fn d3_answers_are_classified_and_redirects_are_not_followed() {
         assert!(rejected(&delivered).contains("not followed"), "{delivered:?}");
     }
     assert_eq!(target.connections(), 0);
+}
+
+#[tokio::test]
+async fn d3_an_address_that_is_gone_is_final_with_a_reason_and_a_warning_of_its_own() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
+    receiver.push([HttpAnswer::new(410, "unsubscribed"), HttpAnswer::new(404, "unsubscribed")]);
+    let (carriers, destination) = (carriers(|_| {}), webhook(receiver.url("/"), &[]));
+    let gone = carriers.deliver(&destination, &bench.link_only(), now()).await;
+    assert!(
+        rejected(&gone).starts_with("webhook: HTTP 410 unsubscribed; the receiver says that this address is gone for good"),
+        "{gone:?}"
+    );
+    assert_eq!(gone.warnings, [WEBHOOK_GONE]);
+    assert!(carriers.deliver(&destination, &bench.link_only(), now()).await.warnings.is_empty());
+}
+
+#[tokio::test]
+async fn d3_answers_that_are_packed_huge_or_endless_are_bounded() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
+    let (carriers, destination, parcel) = (carriers(|_| {}), webhook(receiver.url("/"), &[]), bench.link_only());
+    let bomb: Vec<u8> = [&[0x1f, 0x8b, 8, 0][..], &[0; 3000]].concat();
+    receiver.push([
+        HttpAnswer::new(500, bomb).header("Content-Encoding", "gzip"),
+        HttpAnswer::new(500, "x".repeat(1000)).behaving(HttpBehaviour::Endless),
+        HttpAnswer::new(500, vec![0xff; 10_000]),
+    ]);
+    assert_eq!(retry(&carriers.deliver(&destination, &parcel, now()).await), "webhook: HTTP 500 (an answer packed with gzip)");
+    for _ in 0..2 {
+        let delivered = carriers.deliver(&destination, &parcel, now()).await;
+        assert!(retry(&delivered).len() <= 2048 + "webhook: …".len(), "{}", retry(&delivered).len());
+    }
+    receiver.push([HttpAnswer::new(503, "later").behaving(HttpBehaviour::DripForever)]);
+    let hang = receiver.hang();
+    let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
+    assert!(retry(&delivered).starts_with("webhook: HTTP 503 l"), "{delivered:?}");
+}
+
+/// Whether one of the signatures in the header is `secret`'s, as a receiver checks it with any library of Standard Webhooks.
+fn signed_by(secret: &str, request: &ReceivedRequest) -> bool {
+    let key = secret.strip_prefix("whsec_").map_or_else(|| secret.as_bytes().to_vec(), |text| BASE64.decode(text).expect("base64"));
+    let head = |name: &str| request.header(name).expect("signed").to_owned();
+    let text = [format!("{}.{}.", head("webhook-id"), head("webhook-timestamp")).into_bytes(), request.body.clone()].concat();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key);
+    head("webhook-signature").split(' ').filter_map(|signature| signature.strip_prefix("v1,")).any(|signature| {
+        let signature = BASE64.decode(signature).expect("base64");
+        ring::hmac::verify(&key, &text, &signature).is_ok()
+    })
+}
+
+#[tokio::test]
+async fn d4_a_secret_is_replaced_without_a_moment_in_which_a_receiver_cannot_verify() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
+    let (old, new) = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_bmV3IHNlY3JldCBuZXcgc2VjcmV0");
+    for (secrets, by_old, by_new) in [(&[old][..], true, false), (&[new, old][..], true, true), (&[new][..], false, true)] {
+        for parcel in [bench.csv(), bench.pdf(200_000), bench.link_only()] {
+            accepted(&carriers(|_| {}).deliver(&webhook(receiver.url("/"), secrets), &parcel, now()).await);
+            let request = receiver.requests().pop().expect("received");
+            assert_eq!((signed_by(old, &request), signed_by(new, &request)), (by_old, by_new), "{secrets:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -210,6 +272,47 @@ async fn d5_a_name_that_moves_to_loopback_after_the_save_is_refused_at_send() {
     assert_eq!(receiver.connections(), 0);
 }
 
+/// Answers with what is allowed, and with the next address of loopback the next time.
+struct Moving(AtomicUsize);
+
+#[async_trait]
+impl Resolve for Moving {
+    async fn resolve(&self, _host: &str) -> io::Result<Vec<IpAddr>> {
+        Ok(vec![IpAddr::from([127, 0, 0, 1 + u8::try_from(self.0.fetch_add(1, Ordering::SeqCst)).expect("few")])])
+    }
+}
+
+#[tokio::test]
+async fn d5_the_address_that_was_checked_is_the_address_that_is_connected_to() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
+    let port = receiver.address().port();
+    let resolver = Arc::new(Moving(AtomicUsize::new(0)));
+    let carriers = carriers(|config| {
+        config.egress = EgressPolicy::parse([format!("127.0.0.1:{port}")]).expect("rule");
+        config.resolver = resolver.clone();
+    });
+    let destination = webhook(format!("http://moving.example:{port}/"), &[]);
+    accepted(&carriers.deliver(&destination, &bench.link_only(), now()).await);
+    assert_eq!(resolver.0.load(Ordering::SeqCst), 1, "one lookup: nothing is asked between check and use");
+    assert!(
+        rejected(&carriers.deliver(&destination, &bench.link_only(), now()).await).contains("private or local"),
+        "127.0.0.2 the next time"
+    );
+    assert_eq!(receiver.connections(), 1);
+}
+
+#[tokio::test]
+async fn d5_a_redirect_into_our_own_network_is_not_followed() {
+    let (bench, receiver, inside) = (Bench::new(), HttpReceiver::start().await, HttpReceiver::start().await);
+    let carriers = carriers(|_| {});
+    for status in [300, 301, 302, 303, 304, 305, 307, 308] {
+        receiver.push([HttpAnswer::new(status, "").header("Location", &inside.url("/admin"))]);
+        let delivered = carriers.deliver(&webhook(receiver.url("/"), &[]), &bench.link_only(), now()).await;
+        assert!(rejected(&delivered).contains("redirects (3xx) are not followed"), "{delivered:?}");
+    }
+    assert_eq!(inside.connections(), 0);
+}
+
 #[tokio::test]
 async fn tls_needs_a_trusted_certificate() {
     let (bench, certificate) = (Bench::new(), TestCertificate::generate());
@@ -230,6 +333,15 @@ async fn d13_credentials_in_the_address_are_sent_and_never_quoted() {
     let delivered = carriers(|_| {}).deliver(&webhook(url, &[]), &bench.link_only(), now()).await;
     assert_eq!(rejected(&delivered), "webhook: HTTP 401 [redacted] is wrong");
     assert_eq!(receiver.requests()[0].header("authorization"), Some("Basic YmxvYjpwQHNzIXdvcmQ="));
+}
+
+#[tokio::test]
+async fn d13_a_receiver_that_quotes_the_whole_request_gives_no_secret_away() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::serving(|request| HttpAnswer::new(500, format!("{:?}", request.headers))).await);
+    let url = format!("http://blob:p%40ss%21word@{}/", receiver.address());
+    let delivered = carriers(|_| {}).deliver(&webhook(url, &["whsec_c2VjcmV0"]), &bench.link_only(), now()).await;
+    let reason = retry(&delivered);
+    assert!(reason.contains("Basic [redacted]") && !reason.contains("YmxvYjpwQHNzIXdvcmQ="), "{reason}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use russh::Disconnect;
 use russh_sftp::protocol::{Attrs, ExtendedReply, FileAttributes, Handle, Name, OpenFlags, Packet, Status, StatusCode, Version};
 use russh_sftp::server::Handler;
 
-use super::scripted::{State, lock};
+use super::scripted::{SftpPhase, State, lock};
 
 pub(super) struct Files {
     state: Arc<State>,
@@ -23,6 +23,15 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn new(state: Arc<State>, session: russh::server::Handle) -> Self {
         Self { state, session, open: HashMap::new(), opened: 0 }
+    }
+
+    /// Follows the script at this request.
+    async fn may_go_on(&self, phase: SftpPhase) -> Result<(), StatusCode> {
+        self.state.pause_at(phase).await;
+        match self.state.script().fail_at {
+            Some((failing, status)) if failing == phase => Err(status),
+            _ => Ok(()),
+        }
     }
 
     /// The path inside the folder; `..` goes nowhere.
@@ -66,6 +75,7 @@ impl Handler for Files {
     }
 
     async fn init(&mut self, _version: u32, _extensions: HashMap<String, String>) -> Result<Version, StatusCode> {
+        self.state.pause_at(SftpPhase::Start).await;
         let mut version = Version::new();
         if !self.state.script().plain_version_3 {
             for name in ["posix-rename@openssh.com", "fsync@openssh.com"] {
@@ -76,9 +86,7 @@ impl Handler for Files {
     }
 
     async fn open(&mut self, id: u32, filename: String, flags: OpenFlags, _attrs: FileAttributes) -> Result<Handle, StatusCode> {
-        if self.state.script().read_only {
-            return Err(StatusCode::PermissionDenied);
-        }
+        self.may_go_on(SftpPhase::Open).await?;
         let file = OpenOptions::new()
             .read(flags.contains(OpenFlags::READ))
             .write(flags.contains(OpenFlags::WRITE))
@@ -93,17 +101,13 @@ impl Handler for Files {
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, StatusCode> {
+        self.may_go_on(SftpPhase::Close).await?;
         self.open.remove(&handle).map(|_| ok(id)).ok_or(StatusCode::Failure)
     }
 
     async fn write(&mut self, id: u32, handle: String, offset: u64, data: Vec<u8>) -> Result<Status, StatusCode> {
+        self.may_go_on(SftpPhase::Write).await?;
         let script = self.state.script();
-        if script.hang_at_write {
-            self.state.hang.forever().await;
-        }
-        if script.disk_full {
-            return Err(StatusCode::Failure);
-        }
         self.open.get(&handle).ok_or(StatusCode::Failure)?.write_all_at(&data, offset).map_err(|error| code(&error))?;
         let written = {
             let mut written = lock(&self.state.written);
@@ -118,6 +122,7 @@ impl Handler for Files {
     }
 
     async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, StatusCode> {
+        self.may_go_on(if path.to_ascii_lowercase().ends_with(".part") { SftpPhase::Check } else { SftpPhase::Folder }).await?;
         let found = std::fs::metadata(self.path(&path)).map_err(|error| code(&error))?;
         Ok(Attrs { id, attrs: FileAttributes::from(&found) })
     }
@@ -131,11 +136,13 @@ impl Handler for Files {
     }
 
     async fn remove(&mut self, id: u32, filename: String) -> Result<Status, StatusCode> {
+        self.may_go_on(SftpPhase::Remove).await?;
         std::fs::remove_file(self.path(&filename)).map(|()| ok(id)).map_err(|error| code(&error))
     }
 
     /// As version 3 says: never onto an existing file.
     async fn rename(&mut self, id: u32, oldpath: String, newpath: String) -> Result<Status, StatusCode> {
+        self.may_go_on(SftpPhase::Rename).await?;
         let (from, to) = (self.path(&oldpath), self.path(&newpath));
         if to.exists() {
             return Err(StatusCode::Failure);
@@ -146,11 +153,13 @@ impl Handler for Files {
     async fn extended(&mut self, id: u32, request: String, data: Vec<u8>) -> Result<Packet, StatusCode> {
         match request.as_str() {
             "posix-rename@openssh.com" => {
+                self.may_go_on(SftpPhase::Rename).await?;
                 let (from, to) = self.rename_over(&data).ok_or(StatusCode::BadMessage)?;
                 std::fs::rename(from, to).map_err(|error| code(&error))?;
                 Ok(Packet::Status(ok(id)))
             }
             "fsync@openssh.com" => {
+                self.may_go_on(SftpPhase::Flush).await?;
                 let (handle, _) = text(&data).ok_or(StatusCode::BadMessage)?;
                 self.open.get(&handle).ok_or(StatusCode::Failure)?.sync_all().map_err(|error| code(&error))?;
                 Ok(Packet::Status(ok(id)))

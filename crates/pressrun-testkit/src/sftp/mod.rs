@@ -7,5 +7,6 @@ mod files;
 mod openssh;
 mod scripted;
 
-pub use openssh::{OpenSshServer, SshKey};
-pub use scripted::{SftpScript, SftpServer};
+pub use openssh::{KeyFile, OpenSshServer, SshKey};
+pub use russh_sftp::protocol::StatusCode as SftpStatus;
+pub use scripted::{SftpPhase, SftpScript, SftpServer};

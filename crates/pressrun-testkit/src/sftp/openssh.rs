@@ -6,14 +6,46 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use russh::keys::ssh_key::LineEnding;
-use russh::keys::{Algorithm, PrivateKey};
+use russh::keys::{Algorithm, HashAlg, PrivateKey};
 use tempfile::TempDir;
 
 use crate::sample::temp_dir;
 
-/// An Ed25519 key for one test.
+/// A key for one test: Ed25519, unless `ssh-keygen` was asked for another.
 #[derive(Clone)]
 pub struct SshKey(PrivateKey);
+
+/// A private key as `ssh-keygen` wrote it, and its public half.
+#[derive(Clone)]
+pub struct KeyFile {
+    /// The private key's text.
+    pub private: String,
+    /// The public key's line.
+    pub public: String,
+}
+
+impl KeyFile {
+    /// Makes one with OpenSSH's own tool, as customers do: `kind` with its options (`rsa -b 2048`), `form` one of `RFC4716` (OpenSSH's own), `PEM` and `PKCS8`.
+    ///
+    /// # Panics
+    /// When `ssh-keygen` is not installed or refuses.
+    #[must_use]
+    pub fn generate(kind: &str, form: &str, passphrase: &str) -> Self {
+        let folder = temp_dir();
+        let path = folder.path().join("key");
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t"])
+            .args(kind.split(' '))
+            .args(["-m", form, "-N", passphrase, "-C", "", "-f"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .output()
+            .expect("OpenSSH's ssh-keygen is needed for this test: install the package openssh-client");
+        assert!(made.status.success(), "{kind} {form}: {}", String::from_utf8_lossy(&made.stderr));
+        let read = |path: &Path| std::fs::read_to_string(path).expect("ssh-keygen wrote it");
+        Self { private: read(&path), public: read(&path.with_extension("pub")).trim().to_owned() }
+    }
+}
 
 impl SshKey {
     /// Makes a new one.
@@ -39,6 +71,12 @@ impl SshKey {
     #[must_use]
     pub fn public_text(&self) -> String {
         self.0.public_key().to_openssh().expect("a key")
+    }
+
+    /// The SHA-256 fingerprint of the public key, as `ssh-keygen -l` shows it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.0.public_key().fingerprint(HashAlg::Sha256).to_string()
     }
 
     pub(super) fn private(&self) -> PrivateKey {
@@ -69,12 +107,13 @@ impl OpenSshServer {
     /// When OpenSSH's server is not installed: the message names the package.
     #[must_use]
     pub fn start(authorized: &SshKey) -> Self {
-        Self::start_with(authorized, SshKey::generate())
+        Self::start_for(&[authorized.public_text()], "")
     }
 
-    /// Starts it with this host key.
+    /// Starts it for several keys, with options for its `internal-sftp`, such as `-R` for read only.
     #[must_use]
-    pub fn start_with(authorized: &SshKey, host_key: SshKey) -> Self {
+    pub fn start_for(authorized: &[String], options: &str) -> Self {
+        let host_key = SshKey::generate();
         let sshd = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"]
             .into_iter()
             .map(Path::new)
@@ -83,7 +122,7 @@ impl OpenSshServer {
         let folder = temp_dir();
         let at = |name: &str| folder.path().join(name);
         write_private(&at("host_key"), &host_key.private_text());
-        write_private(&at("authorized_keys"), &authorized.public_text());
+        write_private(&at("authorized_keys"), &format!("{}\n", authorized.join("\n")));
         std::fs::create_dir(at("files")).expect("a folder");
         // As root, sshd wants the folder that its package makes at boot.
         if !Path::new("/run/sshd").exists() {
@@ -95,7 +134,7 @@ impl OpenSshServer {
             let config = format!(
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile {keys}\nPidFile none\nStrictModes no\nUsePAM no\n\
                  PasswordAuthentication no\nKbdInteractiveAuthentication no\nPubkeyAuthentication yes\nPermitRootLogin prohibit-password\n\
-                 Subsystem sftp internal-sftp\nForceCommand internal-sftp -d {files}\nLogLevel ERROR\n",
+                 Subsystem sftp internal-sftp\nForceCommand internal-sftp {options} -d {files}\nLogLevel ERROR\n",
                 host = at("host_key").display(),
                 keys = at("authorized_keys").display(),
                 files = at("files").display(),

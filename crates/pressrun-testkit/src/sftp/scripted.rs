@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session};
 use russh::{Channel, ChannelId, MethodKind, MethodSet};
+use russh_sftp::protocol::StatusCode;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,27 +19,60 @@ use super::openssh::SshKey;
 use crate::Hang;
 use crate::sample::temp_dir;
 
+/// Where in the dialogue something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SftpPhase {
+    /// Before the SSH greeting.
+    Connect,
+    /// At a password.
+    Login,
+    /// When a channel is opened.
+    Channel,
+    /// When the subsystem is asked for.
+    Subsystem,
+    /// At the first SFTP packet.
+    Start,
+    /// When the folder is looked at.
+    Folder,
+    /// When the file is created.
+    Open,
+    /// At a write.
+    Write,
+    /// At `fsync@openssh.com`.
+    Flush,
+    /// When the file is closed.
+    Close,
+    /// When the finished file is looked at.
+    Check,
+    /// When a file is removed.
+    Remove,
+    /// At a rename of either kind.
+    Rename,
+}
+
+impl SftpPhase {
+    /// Those that SFTP answers with a status.
+    pub const REQUESTS: [Self; 8] =
+        [Self::Folder, Self::Open, Self::Write, Self::Flush, Self::Close, Self::Check, Self::Remove, Self::Rename];
+}
+
 /// What the server does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SftpScript {
-    /// Never sends its SSH greeting.
-    pub hang_at_connect: bool,
-    /// Never answers a password.
-    pub hang_at_login: bool,
-    /// Never answers a write.
-    pub hang_at_write: bool,
+    /// Falls silent here.
+    pub hang_at: Option<SftpPhase>,
+    /// Answers this request with this status.
+    pub fail_at: Option<(SftpPhase, StatusCode)>,
     /// Closes the connection instead of answering a password.
     pub drop_at_login: bool,
     /// Closes the connection when this many bytes were written.
     pub cut_after_bytes: Option<u64>,
-    /// Answers writes with the failure that a full disk gives.
-    pub disk_full: bool,
-    /// Answers the creation of a file with `permission denied`.
-    pub read_only: bool,
     /// Does not offer `posix-rename@openssh.com` and `fsync@openssh.com`.
     pub plain_version_3: bool,
     /// Takes passwords only as answers to a question.
     pub asks_questions: bool,
+    /// Sends these bytes on the channel instead of speaking SFTP, and closes it.
+    pub babble: Option<Vec<u8>>,
 }
 
 pub(super) struct State {
@@ -45,6 +80,7 @@ pub(super) struct State {
     user: String,
     password: String,
     passwords_seen: watch::Sender<Vec<String>>,
+    logins_seen: watch::Sender<usize>,
     pub(super) root: PathBuf,
     pub(super) hang: Hang,
     pub(super) written: Mutex<u64>,
@@ -53,6 +89,17 @@ pub(super) struct State {
 impl State {
     pub(super) fn script(&self) -> SftpScript {
         lock(&self.script).clone()
+    }
+
+    /// Falls silent for ever if the script says so.
+    pub(super) async fn pause_at(&self, phase: SftpPhase) {
+        if self.script().hang_at == Some(phase) {
+            self.hang.forever().await;
+        }
+    }
+
+    fn count_login(&self) {
+        self.logins_seen.send_modify(|count| *count += 1);
     }
 }
 
@@ -95,6 +142,7 @@ impl SftpServer {
             user: user.to_owned(),
             password: password.to_owned(),
             passwords_seen: watch::Sender::new(Vec::new()),
+            logins_seen: watch::Sender::new(0),
             root: folder.path().to_owned(),
             hang: Hang::default(),
             written: Mutex::default(),
@@ -105,9 +153,7 @@ impl SftpServer {
             while let Ok((stream, _)) = listener.accept().await {
                 let (state, config) = (Arc::clone(&shared), Arc::clone(&config));
                 open.spawn(async move {
-                    if state.script().hang_at_connect {
-                        state.hang.forever().await;
-                    }
+                    state.pause_at(SftpPhase::Connect).await;
                     let connection = Connection { state, channel: None };
                     if let Ok(session) = russh::server::run_stream(config, stream, connection).await {
                         let _ = session.await;
@@ -130,6 +176,12 @@ impl SftpServer {
         self.host_key.public_text()
     }
 
+    /// The SHA-256 fingerprint of the host key.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.host_key.fingerprint()
+    }
+
     /// The folder that a login starts in.
     #[must_use]
     pub fn files(&self) -> PathBuf {
@@ -145,6 +197,12 @@ impl SftpServer {
     #[must_use]
     pub fn passwords_seen(&self) -> Vec<String> {
         self.state.passwords_seen.borrow().clone()
+    }
+
+    /// How many requests to log in arrived, of every kind, even without a credential in them.
+    #[must_use]
+    pub fn logins_seen(&self) -> usize {
+        *self.state.logins_seen.borrow()
     }
 
     /// Announces silence that the script asked for.
@@ -169,12 +227,21 @@ impl Connection {
 impl Handler for Connection {
     type Error = russh::Error;
 
+    async fn auth_none(&mut self, _user: &str) -> Result<Auth, russh::Error> {
+        self.state.count_login();
+        Ok(Auth::reject())
+    }
+
+    async fn auth_publickey_offered(&mut self, _user: &str, _offer: russh::server::PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
+        self.state.count_login();
+        Ok(Auth::reject())
+    }
+
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        self.state.count_login();
         let script = self.state.script();
         let auth = self.judge(user, password);
-        if script.hang_at_login {
-            self.state.hang.forever().await;
-        }
+        self.state.pause_at(SftpPhase::Login).await;
         if script.drop_at_login {
             return Err(russh::Error::Disconnect);
         }
@@ -187,6 +254,7 @@ impl Handler for Connection {
         _submethods: &str,
         response: Option<russh::server::Response<'a>>,
     ) -> Result<Auth, russh::Error> {
+        self.state.count_login();
         match response {
             None => Ok(Auth::Partial { name: "".into(), instructions: "".into(), prompts: vec![("Password: ".into(), false)].into() }),
             Some(mut answers) => {
@@ -202,15 +270,25 @@ impl Handler for Connection {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), russh::Error> {
+        self.state.pause_at(SftpPhase::Channel).await;
         self.channel = Some(channel);
         reply.accept().await;
         Ok(())
     }
 
     async fn subsystem_request(&mut self, id: ChannelId, name: &str, session: &mut Session) -> Result<(), russh::Error> {
+        self.state.pause_at(SftpPhase::Subsystem).await;
         match self.channel.take() {
             Some(channel) if name == "sftp" => {
                 session.channel_success(id)?;
+                if let Some(bytes) = self.state.script().babble {
+                    let mut stream = channel.into_stream();
+                    tokio::spawn(async move {
+                        let _ = stream.write_all(&bytes).await;
+                        let _ = stream.shutdown().await;
+                    });
+                    return Ok(());
+                }
                 let files = Files::new(Arc::clone(&self.state), session.handle());
                 russh_sftp::server::run(channel.into_stream(), files).await;
                 Ok(())

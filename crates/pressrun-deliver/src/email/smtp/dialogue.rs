@@ -1,0 +1,204 @@
+//! One connection to a mail server: lines out, bounded replies in.
+//!
+//! Written here and not taken from the mail library, because a relay may be hostile or broken: a reply is cut off at a bound, what arrives in
+//! the clear behind the answer to `STARTTLS` is never taken for an answer inside TLS, and the sizes that a server takes are respected
+//! (`docs/decisions/0004-own-smtp-dialogue.md`).
+
+use std::io;
+use std::pin::Pin;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use pressrun_domain::secret::Secret;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use url::Host;
+
+use super::reply::{Offers, Reply, ReplyLine};
+use crate::http::{Http, Wire};
+
+/// Bytes of one line of a reply; RFC 5321 §4.5.3.1.5 asks for 512.
+const LINE_BYTES_MAX: u64 = 4096;
+/// Lines of one reply.
+const LINES_MAX: usize = 128;
+/// How we introduce ourselves: an address literal, as RFC 5321 §4.1.4 wants it of hosts without a name.
+const HELLO: &str = "EHLO [127.0.0.1]";
+
+/// Why a step failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SmtpError {
+    /// The server said no.
+    #[error("{0}")]
+    Refused(Reply),
+    /// The connection broke.
+    #[error("{0}")]
+    Broken(#[from] io::Error),
+    /// What came back is no SMTP.
+    #[error("{0}")]
+    Nonsense(&'static str),
+    /// TLS could not be agreed on.
+    #[error("{0}")]
+    Tls(String),
+    /// Nothing came back before the deadline of this phase.
+    #[error("timed out")]
+    Silent,
+    /// The server lacks what we need.
+    #[error("{0}")]
+    Lacking(&'static str),
+}
+
+/// An open connection.
+pub(super) struct Dialogue {
+    wire: BufReader<Pin<Box<dyn Wire>>>,
+    offers: Offers,
+}
+
+impl Dialogue {
+    pub(super) fn new(wire: Pin<Box<dyn Wire>>) -> Self {
+        Self { wire: BufReader::new(wire), offers: Offers::default() }
+    }
+
+    pub(super) fn offers(&self) -> &Offers {
+        &self.offers
+    }
+
+    /// Waits for the greeting.
+    pub(super) async fn greeting(&mut self) -> Result<(), SmtpError> {
+        self.positive().await.map(drop)
+    }
+
+    /// Introduces us, and learns what the server offers.
+    pub(super) async fn hello(&mut self) -> Result<(), SmtpError> {
+        let hello = self.command(HELLO).await?;
+        self.offers = Offers::of(&hello);
+        Ok(())
+    }
+
+    /// Asks for TLS. What the server said before the handshake is forgotten (RFC 3207 §4.2): anyone could have said it.
+    pub(super) async fn start_tls(mut self, http: &Http, host: &Host) -> Result<Self, SmtpError> {
+        self.command("STARTTLS").await?;
+        if !self.wire.buffer().is_empty() {
+            return Err(SmtpError::Nonsense("the server went on in the clear after STARTTLS"));
+        }
+        let secured = http.secure(host, self.wire.into_inner()).await.map_err(SmtpError::Tls)?;
+        Ok(Self::new(Box::pin(secured)))
+    }
+
+    /// Logs in with what the server offers (RFC 4954).
+    pub(super) async fn authenticate(&mut self, user: &str, password: &Secret) -> Result<(), SmtpError> {
+        let password = password.expose();
+        if self.offers.auth_plain {
+            let first = self.reply_to(&format!("AUTH PLAIN {}", BASE64.encode(format!("\0{user}\0{password}")))).await?;
+            return accepted_as(235, first);
+        }
+        if !self.offers.auth_login {
+            return Err(SmtpError::Lacking("the mail server offers no login that we know (AUTH PLAIN or LOGIN) on this connection"));
+        }
+        for (line, expected) in [("AUTH LOGIN".to_owned(), 334), (BASE64.encode(user), 334), (BASE64.encode(password), 235)] {
+            let reply = self.reply_to(&line).await?;
+            accepted_as(expected, reply)?;
+        }
+        Ok(())
+    }
+
+    /// Sends one line and takes a positive answer.
+    pub(super) async fn command(&mut self, line: &str) -> Result<Reply, SmtpError> {
+        let reply = self.reply_to(line).await?;
+        if reply.is_positive() { Ok(reply) } else { Err(SmtpError::Refused(reply)) }
+    }
+
+    /// Sends the message after `DATA`, dots stuffed, and takes the answer.
+    pub(super) async fn message(&mut self, message: &[u8]) -> Result<Reply, SmtpError> {
+        if let Err(broken) = self.write(&stuffed(message)).await {
+            // A server that has had enough says why before it closes.
+            return Err(match self.reply().await {
+                Ok(reply) if !reply.is_positive() => SmtpError::Refused(reply),
+                _ => broken.into(),
+            });
+        }
+        self.positive().await
+    }
+
+    async fn reply_to(&mut self, line: &str) -> Result<Reply, SmtpError> {
+        // Addresses and names are checked long before; a line that holds two would be two commands.
+        if line.contains(['\r', '\n', '\0']) {
+            return Err(SmtpError::Lacking("a command must be one line"));
+        }
+        self.write(format!("{line}\r\n").as_bytes()).await?;
+        self.reply().await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.wire.write_all(bytes).await?;
+        self.wire.flush().await
+    }
+
+    async fn positive(&mut self) -> Result<Reply, SmtpError> {
+        let reply = self.reply().await?;
+        if reply.is_positive() { Ok(reply) } else { Err(SmtpError::Refused(reply)) }
+    }
+
+    async fn reply(&mut self) -> Result<Reply, SmtpError> {
+        let mut lines = Vec::new();
+        while lines.len() < LINES_MAX {
+            let mut line = Vec::new();
+            (&mut self.wire).take(LINE_BYTES_MAX).read_until(b'\n', &mut line).await?;
+            if !line.ends_with(b"\n") {
+                return Err(if line.len() as u64 == LINE_BYTES_MAX {
+                    SmtpError::Nonsense("the server's answer is too long a line")
+                } else {
+                    SmtpError::Broken(io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection"))
+                });
+            }
+            let Some(ReplyLine { code, text, is_last }) = ReplyLine::parse(&line) else {
+                return Err(SmtpError::Nonsense("the server's answer is no SMTP"));
+            };
+            lines.push(text);
+            if is_last {
+                return Ok(Reply { code, lines });
+            }
+        }
+        Err(SmtpError::Nonsense("the server's answer has too many lines"))
+    }
+}
+
+fn accepted_as(code: u16, reply: Reply) -> Result<(), SmtpError> {
+    if reply.code == code { Ok(()) } else { Err(SmtpError::Refused(reply)) }
+}
+
+/// The message with a second dot before each line that begins with one, and with its end marked (RFC 5321 §4.5.2).
+///
+/// A lone LF begins a line too: some servers take it for one, and what they see must not end the message.
+fn stuffed(message: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(message.len() + message.len() / 64 + 5);
+    let mut line_begins = true;
+    for &byte in message {
+        if line_begins && byte == b'.' {
+            out.push(b'.');
+        }
+        out.push(byte);
+        line_begins = matches!(byte, b'\n' | b'\r');
+    }
+    if !message.ends_with(b"\r\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b".\r\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d11_no_line_of_a_message_ends_it() {
+        for (message, expected) in [
+            ("a\r\n.\r\nb\r\n", "a\r\n..\r\nb\r\n.\r\n"),
+            (".a", "..a\r\n.\r\n"),
+            ("a\n.\nb\r\n", "a\n..\nb\r\n.\r\n"),
+            ("a\r.\rb\r\n", "a\r..\rb\r\n.\r\n"),
+            ("", "\r\n.\r\n"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&stuffed(message.as_bytes())), expected, "{message:?}");
+        }
+    }
+}

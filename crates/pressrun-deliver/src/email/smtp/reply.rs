@@ -1,0 +1,180 @@
+//! What a mail server says (RFC 5321 §4.2), and what it offers (RFC 1870, 3207, 4954, 6152, 6531).
+
+use std::fmt;
+
+/// A whole answer: one code, one or more lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) code: u16,
+    pub(super) lines: Vec<String>,
+}
+
+/// One line of an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ReplyLine {
+    pub(super) code: u16,
+    pub(super) text: String,
+    pub(super) is_last: bool,
+}
+
+impl ReplyLine {
+    /// `250-text`, `250 text` or `250`; `None` for anything else.
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let (digits, rest) = line.split_at_checked(3)?;
+        if !digits.iter().all(u8::is_ascii_digit) || !(b'2'..=b'5').contains(&digits[0]) {
+            return None;
+        }
+        let code = digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+        let (is_last, text) = match rest.split_first() {
+            None => (true, rest),
+            Some((b' ', text)) => (true, text),
+            Some((b'-', text)) => (false, text),
+            Some(_) => return None,
+        };
+        Some(Self { code, text: String::from_utf8_lossy(text).into_owned(), is_last })
+    }
+}
+
+impl Reply {
+    /// 2xx, or 3xx where more is expected.
+    pub(super) fn is_positive(&self) -> bool {
+        self.code < 400
+    }
+
+    /// 5xx: the same request will not be taken later either.
+    pub(super) fn is_final(&self) -> bool {
+        self.code >= 500
+    }
+
+    /// Whether the message was too big for this server or this mailbox's limit: 552 without a word about quota, or RFC 3463 §3.3, §3.4.
+    pub(super) fn is_about_size(&self) -> bool {
+        let first = self.lines.first().map(String::as_str).unwrap_or_default();
+        let enhanced = first.split_whitespace().next().unwrap_or_default();
+        match enhanced {
+            "5.3.4" | "5.2.3" => true,
+            "5.2.2" => false,
+            _ => self.code == 552,
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.lines.join(" "))
+    }
+}
+
+/// Extensions that matter to us, as `EHLO` lists them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Offers {
+    pub(super) start_tls: bool,
+    pub(super) smtp_utf8: bool,
+    pub(super) eight_bit_mime: bool,
+    /// Whether `SIZE` is understood (RFC 1870).
+    pub(super) size: bool,
+    /// Largest message in bytes, when the server says so.
+    pub(super) size_max: Option<u64>,
+    pub(super) auth_plain: bool,
+    pub(super) auth_login: bool,
+}
+
+impl Offers {
+    pub(super) fn of(hello: &Reply) -> Self {
+        let mut offers = Self::default();
+        for line in hello.lines.iter().skip(1) {
+            // Some old servers write `AUTH=PLAIN`.
+            let mut words = line.split([' ', '=']).filter(|word| !word.is_empty()).map(str::to_ascii_uppercase);
+            match words.next().as_deref() {
+                Some("STARTTLS") => offers.start_tls = true,
+                Some("SMTPUTF8") => offers.smtp_utf8 = true,
+                Some("8BITMIME") => offers.eight_bit_mime = true,
+                Some("SIZE") => {
+                    offers.size = true;
+                    offers.size_max = words.next().and_then(|bytes| bytes.parse().ok()).filter(|bytes| *bytes > 0);
+                }
+                Some("AUTH") => {
+                    for mechanism in words {
+                        offers.auth_plain |= mechanism == "PLAIN";
+                        offers.auth_login |= mechanism == "LOGIN";
+                    }
+                }
+                _ => {}
+            }
+        }
+        offers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_reply_line_is_a_code_a_mark_and_a_text() {
+        let line = |code, text: &str, is_last| Some(ReplyLine { code, text: text.to_owned(), is_last });
+        for (text, expected) in [
+            ("250 ok\r\n", line(250, "ok", true)),
+            ("250-SIZE 10\r\n", line(250, "SIZE 10", false)),
+            ("354\n", line(354, "", true)),
+            ("550 5.1.1 no\u{7} such\r\n", line(550, "5.1.1 no\u{7} such", true)),
+            ("650 no such class", None),
+            ("99 short", None),
+            ("2x0 ok", None),
+            ("250_ok", None),
+            ("HTTP/1.1 200 OK\r\n", None),
+            ("SSH-2.0-OpenSSH", None),
+            ("", None),
+        ] {
+            assert_eq!(ReplyLine::parse(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn offers_are_read_in_any_case_and_the_name_of_the_server_is_none() {
+        let hello = |lines: &[&str]| Reply { code: 250, lines: lines.iter().map(|line| (*line).to_owned()).collect() };
+        let offers = Offers::of(&hello(&["mail STARTTLS", "size 1000", "Smtputf8", "AUTH=LOGIN", "AUTH PLAIN XOAUTH2", "8BITMIME"]));
+        let expected = Offers {
+            start_tls: false,
+            smtp_utf8: true,
+            eight_bit_mime: true,
+            size: true,
+            size_max: Some(1000),
+            auth_plain: true,
+            auth_login: true,
+        };
+        assert_eq!(offers, expected);
+        assert_eq!(Offers::of(&hello(&["STARTTLS"])), Offers::default());
+        assert_eq!(Offers::of(&hello(&["mail", "SIZE 0"])).size_max, None, "RFC 1870: 0 is no fixed limit");
+        assert_eq!(Offers::of(&hello(&["mail", "SIZE many"])).size_max, None);
+    }
+
+    #[test]
+    fn d12_a_message_that_is_too_big_is_told_from_a_full_mailbox() {
+        for (code, text, expected) in [
+            (552, "too big", true),
+            (552, "5.3.4 message size exceeds fixed limit", true),
+            (552, "5.2.2 mailbox full", false),
+            (550, "5.2.3 message larger than your limit", true),
+            (550, "5.1.1 no such user", false),
+            (554, "5.3.4 Message too big for system", true),
+            (452, "4.2.2 mailbox full", false),
+        ] {
+            let reply = Reply { code, lines: vec![text.to_owned()] };
+            assert_eq!(reply.is_about_size(), expected, "{code} {text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_of_replies_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            if let Some(line) = ReplyLine::parse(&bytes) {
+                prop_assert!((200..600).contains(&line.code));
+                let _ = Offers::of(&Reply { code: line.code, lines: vec![line.text.clone(), line.text] });
+            }
+        }
+    }
+}

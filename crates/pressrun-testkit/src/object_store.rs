@@ -1,0 +1,334 @@
+//! S3 and its token service, as far as deliveries use them. Every signature is checked, by code that shares nothing with the client's.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use ring::{digest, hmac};
+
+use crate::{HttpAnswer, HttpReceiver, ReceivedRequest};
+
+/// How far the clocks may differ.
+const SKEW_MAX: SignedDuration = SignedDuration::from_mins(15);
+/// Smallest part but for the last.
+const PART_MIN: usize = 5 * 1024 * 1024;
+
+/// An object as it was put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Its media type.
+    pub media_type: String,
+}
+
+#[derive(Default)]
+struct State {
+    now: Timestamp,
+    /// Secret, token and whether they still hold, by access key.
+    keys: HashMap<String, (String, Option<String>, bool)>,
+    role: Option<(String, String)>,
+    assumed: usize,
+    buckets: HashSet<String>,
+    objects: BTreeMap<String, StoredObject>,
+    uploads: HashMap<String, Upload>,
+    begun: usize,
+}
+
+struct Upload {
+    place: String,
+    media_type: String,
+    parts: BTreeMap<u32, Vec<u8>>,
+}
+
+/// The server: S3 under `/`, the token service under `/sts`.
+pub struct ObjectServer {
+    receiver: HttpReceiver,
+    state: Arc<Mutex<State>>,
+}
+
+impl ObjectServer {
+    /// Starts with this clock, one access key and these buckets.
+    pub async fn start(now: Timestamp, access_key: &str, secret: &str, buckets: &[&str]) -> Self {
+        let state = State {
+            now,
+            keys: HashMap::from([(access_key.to_owned(), (secret.to_owned(), None, true))]),
+            buckets: buckets.iter().map(|name| (*name).to_owned()).collect(),
+            ..State::default()
+        };
+        let state = Arc::new(Mutex::new(state));
+        let shared = Arc::clone(&state);
+        let receiver = HttpReceiver::serving(move |request| lock(&shared).answer(request)).await;
+        Self { receiver, state }
+    }
+
+    /// The role that may be assumed, with this external id only.
+    pub fn allow_role(&self, arn: &str, external_id: &str) {
+        lock(&self.state).role = Some((arn.to_owned(), external_id.to_owned()));
+    }
+
+    /// Ends every pair of temporary keys before its time.
+    pub fn end_temporary_keys(&self) {
+        lock(&self.state).keys.values_mut().filter(|(_, token, _)| token.is_some()).for_each(|key| key.2 = false);
+    }
+
+    /// Sets the server's clock.
+    pub fn set_clock(&self, now: Timestamp) {
+        lock(&self.state).now = now;
+    }
+
+    /// The wire underneath, for scripted answers and for what was received.
+    #[must_use]
+    pub fn receiver(&self) -> &HttpReceiver {
+        &self.receiver
+    }
+
+    /// Everything stored, by `bucket/key`.
+    #[must_use]
+    pub fn objects(&self) -> BTreeMap<String, StoredObject> {
+        lock(&self.state).objects.clone()
+    }
+
+    /// Uploads in parts that were begun and neither completed nor aborted: what their owner pays for.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        lock(&self.state).uploads.len()
+    }
+
+    /// How often a role was assumed.
+    #[must_use]
+    pub fn assumed(&self) -> usize {
+        lock(&self.state).assumed
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Status, code and words of an error.
+type Refusal = (u16, &'static str, &'static str);
+
+impl State {
+    fn answer(&mut self, request: &ReceivedRequest) -> HttpAnswer {
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        if path == "/sts" {
+            return self.token_service(request).unwrap_or_else(|(status, code, words)| {
+                let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error>");
+                HttpAnswer::new(
+                    status,
+                    format!("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">{error}</ErrorResponse>"),
+                )
+            });
+        }
+        self.store(request, path, query).unwrap_or_else(|(status, code, words)| {
+            HttpAnswer::new(
+                status,
+                format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{words}</Message></Error>"),
+            )
+        })
+    }
+
+    fn token_service(&mut self, request: &ReceivedRequest) -> Result<HttpAnswer, Refusal> {
+        self.authenticate(request, "sts", &hex(&sha256(&request.body)))?;
+        let text = request.text();
+        let field = |name: &str| {
+            text.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| percent_decoded(value))
+        };
+        if field("Action").as_deref() != Some("AssumeRole") || field("Version").as_deref() != Some("2011-06-15") {
+            return Err((400, "InvalidAction", "Could not find operation"));
+        }
+        let allowed =
+            self.role.as_ref().is_some_and(|(arn, id)| field("RoleArn").as_ref() == Some(arn) && field("ExternalId").as_ref() == Some(id));
+        if !allowed {
+            return Err((403, "AccessDenied", "User is not authorized to perform: sts:AssumeRole"));
+        }
+        self.assumed += 1;
+        let (key, secret, token) =
+            (format!("ASIATEMP{}", self.assumed), format!("temp-s3cret-{}", self.assumed), format!("t0k&en/{}", self.assumed));
+        self.keys.insert(key.clone(), (secret.clone(), Some(token.clone()), true));
+        let until = self.now + SignedDuration::from_hours(1);
+        Ok(HttpAnswer::new(
+            200,
+            format!(
+                "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+                 <AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{}</SessionToken>\
+                 <Expiration>{until}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+                token.replace('&', "&amp;")
+            ),
+        ))
+    }
+
+    fn store(&mut self, request: &ReceivedRequest, path: &str, query: &str) -> Result<HttpAnswer, Refusal> {
+        let declared = request.header("x-amz-content-sha256").unwrap_or_default().to_owned();
+        self.authenticate(request, "s3", &declared)?;
+        if declared != hex(&sha256(&request.body)) {
+            return Err((400, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed."));
+        }
+        let place = percent_decoded(path.trim_start_matches('/'));
+        let bucket = place.split('/').next().unwrap_or_default();
+        if !self.buckets.contains(bucket) {
+            return Err((404, "NoSuchBucket", "The specified bucket does not exist"));
+        }
+        let asked: HashMap<&str, String> =
+            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, percent_decoded(value))).collect();
+        let media_type = request.header("content-type").unwrap_or("binary/octet-stream").to_owned();
+        match (request.method.as_str(), asked.get("uploadId"), asked.contains_key("uploads"), asked.get("partNumber")) {
+            ("PUT", None, false, None) => {
+                self.objects.insert(place, StoredObject { bytes: request.body.clone(), media_type });
+                Ok(HttpAnswer::new(200, "").header("ETag", &format!("\"{}\"", &declared[..32])))
+            }
+            ("POST", None, true, None) => {
+                self.begun += 1;
+                let id = format!("up/{}+=", self.begun);
+                self.uploads.insert(id.clone(), Upload { place, media_type, parts: BTreeMap::new() });
+                Ok(HttpAnswer::new(
+                    200,
+                    format!("<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"),
+                ))
+            }
+            ("PUT", Some(id), false, Some(number)) => {
+                let number = number.parse().ok().filter(|number| (1..=10_000).contains(number));
+                let number = number.ok_or((400, "InvalidArgument", "Part number must be an integer between 1 and 10000"))?;
+                self.upload(id, &place)?.parts.insert(number, request.body.clone());
+                Ok(HttpAnswer::new(200, "").header("ETag", &format!("\"{}\"", &declared[..32])))
+            }
+            ("POST", Some(id), false, None) => self.complete(id, &place, &request.text()),
+            ("DELETE", Some(id), false, None) => {
+                self.upload(id, &place)?;
+                self.uploads.remove(id);
+                Ok(HttpAnswer::new(204, ""))
+            }
+            _ => Err((405, "MethodNotAllowed", "The specified method is not allowed against this resource.")),
+        }
+    }
+
+    fn complete(&mut self, id: &str, place: &str, list: &str) -> Result<HttpAnswer, Refusal> {
+        let upload = self.upload(id, place)?;
+        let wanted = upload.parts.iter().fold(String::new(), |mut text, (number, bytes)| {
+            let tag = &hex(&sha256(bytes))[..32];
+            let _ = write!(text, "<Part><PartNumber>{number}</PartNumber><ETag>&quot;{tag}&quot;</ETag></Part>");
+            text
+        });
+        if list != format!("<CompleteMultipartUpload>{wanted}</CompleteMultipartUpload>") {
+            return Err((400, "InvalidPart", "One or more of the specified parts could not be found."));
+        }
+        let last = upload.parts.len().saturating_sub(1);
+        if upload.parts.values().take(last).any(|bytes| bytes.len() < PART_MIN) {
+            return Err((400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size"));
+        }
+        let object = StoredObject { bytes: upload.parts.values().flatten().copied().collect(), media_type: upload.media_type.clone() };
+        self.objects.insert(place.to_owned(), object);
+        self.uploads.remove(id);
+        Ok(HttpAnswer::new(200, "<CompleteMultipartUploadResult><Key>x</Key></CompleteMultipartUploadResult>"))
+    }
+
+    fn upload(&mut self, id: &str, place: &str) -> Result<&mut Upload, Refusal> {
+        let found = self.uploads.get_mut(id).filter(|upload| upload.place == place);
+        found.ok_or((404, "NoSuchUpload", "The specified upload does not exist."))
+    }
+
+    /// Signature Version 4, from the published description.
+    fn authenticate(&self, request: &ReceivedRequest, service: &str, payload: &str) -> Result<(), Refusal> {
+        let denied: Refusal = (403, "AccessDenied", "Access Denied");
+        let given = request.header("authorization").and_then(|value| value.strip_prefix("AWS4-HMAC-SHA256 ")).ok_or(denied)?;
+        let part = |name: &str| {
+            given.split(',').map(str::trim).find_map(|part| part.strip_prefix(name)).map(|value| value.trim_start_matches('=').to_owned())
+        };
+        let (credential, signed, signature) =
+            (part("Credential").ok_or(denied)?, part("SignedHeaders").ok_or(denied)?, part("Signature").ok_or(denied)?);
+        let (key, scope) = credential.split_once('/').ok_or(denied)?;
+        let (secret, token, holds) = self.keys.get(key).ok_or(if service == "sts" {
+            (403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+        } else {
+            (403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+        })?;
+        if !holds {
+            return Err((400, "ExpiredToken", "The provided token has expired."));
+        }
+        if token.as_deref() != request.header("x-amz-security-token") {
+            return Err((400, "InvalidToken", "The provided token is malformed or otherwise invalid."));
+        }
+        let date = request.header("x-amz-date").unwrap_or_default().to_owned();
+        let at = instant(&date).ok_or(denied)?;
+        let off = at.duration_since(self.now).abs();
+        if off > SKEW_MAX {
+            return Err(if service == "sts" {
+                (403, "SignatureDoesNotMatch", "Signature expired: the request is too old or too new")
+            } else {
+                (403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+            });
+        }
+        let names: Vec<&str> = signed.split(';').collect();
+        let mut must = request.headers.iter().map(|(name, _)| name.as_str()).filter(|name| name.starts_with("x-amz-") || *name == "host");
+        if must.any(|name| !names.contains(&name)) || !names.is_sorted() {
+            return Err(denied);
+        }
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
+        pairs.sort_unstable();
+        let headers = names.iter().fold(String::new(), |mut text, name| {
+            let _ = writeln!(text, "{name}:{}", request.header(name).unwrap_or_default());
+            text
+        });
+        let canonical = format!("{}\n{path}\n{}\n{headers}\n{signed}\n{payload}", request.method, pairs.join("&"));
+        let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex(&sha256(canonical.as_bytes())));
+        let mut parts = scope.split('/');
+        let (day, region, found) = (parts.next(), parts.next(), parts.next());
+        if day != date.get(..8) || found != Some(service) || parts.next() != Some("aws4_request") {
+            return Err(denied);
+        }
+        let derived = [day.unwrap_or_default(), region.unwrap_or_default(), service, "aws4_request"]
+            .iter()
+            .fold(format!("AWS4{secret}").into_bytes(), |key, part| mac(&key, part.as_bytes()));
+        if hex(&mac(&derived, to_sign.as_bytes())) == signature {
+            Ok(())
+        } else {
+            Err((403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided."))
+        }
+    }
+}
+
+/// `20261124T090005Z`.
+fn instant(text: &str) -> Option<Timestamp> {
+    let part = |from: usize, to: usize| text.get(from..to);
+    let (day, time) =
+        (format!("{}-{}-{}", part(0, 4)?, part(4, 6)?, part(6, 8)?), format!("{}:{}:{}", part(9, 11)?, part(11, 13)?, part(13, 15)?));
+    format!("{day}T{time}Z").parse().ok()
+}
+
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
+}
+
+fn mac(key: &[u8], message: &[u8]) -> Vec<u8> {
+    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref().to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// `%XX` undone, and `+` as a blank stays `+`: neither S3's paths nor our forms use it.
+pub(crate) fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten().and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
