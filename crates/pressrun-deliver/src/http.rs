@@ -32,11 +32,24 @@ use crate::egress::{EgressPolicy, Resolve, ResolveError};
 use crate::outcome::ANSWER_BYTES_MAX;
 use crate::tls;
 
-/// Bytes of an answer that are read: room to find a secret that reaches over the end of what is kept.
-pub(crate) const ANSWER_BYTES_READ: usize = 2 * ANSWER_BYTES_MAX;
+/// How much of an answer's body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// The beginning, for people: when only the rest is late or cut, what was read is enough, because the status decides.
+    Beginning,
+    /// All of it, because its words decide; an answer that is late, cut or too long is none.
+    Whole,
+}
 
-/// Bytes of an answer that is read by a program, not by a person.
-pub(crate) const API_ANSWER_BYTES_READ: usize = 1024 * 1024;
+impl Reading {
+    fn bytes_max(self) -> usize {
+        match self {
+            // Room to find a secret that reaches over the end of what is kept.
+            Self::Beginning => 2 * ANSWER_BYTES_MAX,
+            Self::Whole => 1024 * 1024,
+        }
+    }
+}
 
 /// A body to send; its length is always known.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
@@ -186,16 +199,14 @@ impl Http {
         Ok(Box::pin(stream))
     }
 
-    /// Sends one request and reads the beginning of the answer, all before `total` has passed.
-    ///
-    /// The status decides; when only the rest of the answer is late or cut, what was read is returned.
+    /// Sends one request and reads the answer, all before `total` has passed.
     pub(crate) async fn exchange(
         &self,
         url: &Url,
         owner: Owner,
         mut request: Request<Body>,
         total: Duration,
-        read_max: usize,
+        reading: Reading,
     ) -> Result<Answer, HttpError> {
         let deadline = Instant::now() + total;
         let wire = timeout(self.connect.min(total), self.connect(url, owner)).await.map_err(|_| HttpError::timed_out("connect"))??;
@@ -213,14 +224,20 @@ impl Http {
             .map_err(|_| HttpError::timed_out("answer"))?
             .map_err(|error| HttpError::at("answer", chain(&error)))?;
         let (parts, mut body) = response.into_parts();
-        let mut read = Vec::new();
-        while read.len() < read_max {
+        let (mut read, bytes_max) = (Vec::new(), reading.bytes_max());
+        while read.len() < bytes_max {
             match timeout_at(deadline, body.frame()).await {
                 Ok(Some(Ok(frame))) => read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data)),
-                _ => break,
+                Ok(None) => break,
+                _ if reading == Reading::Beginning => break,
+                Ok(Some(Err(error))) => return Err(HttpError::at("answer", chain(&error))),
+                Err(_) => return Err(HttpError::timed_out("answer")),
             }
         }
-        read.truncate(read_max);
+        if reading == Reading::Whole && read.len() >= bytes_max {
+            return Err(HttpError::at("answer", "too long"));
+        }
+        read.truncate(bytes_max);
         let text = match packed(&parts.headers) {
             // We ask for none, and do not unpack what a stranger packed.
             Some(coding) => format!("(an answer packed with {coding})"),

@@ -14,7 +14,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::config::{ConfigError, Deadlines, SlackConfig};
-use crate::http::{ANSWER_BYTES_READ, API_ANSWER_BYTES_READ, Answer, Body, Http, HttpError, Owner, bytes_body, file_body, target};
+use crate::http::{Answer, Body, Http, HttpError, Owner, Reading, bytes_body, file_body, target};
 use crate::outcome::{accepted, presentable, rejected, retry, retry_after};
 use crate::parcel::{Delivered, Deliverer, Parcel, ParcelFile};
 use crate::webhook::is_transient;
@@ -117,7 +117,7 @@ impl Slack {
             .map_err(|error| rejected(format!("slack: upload: {error}")))?;
         let answer = self
             .http
-            .exchange(&url, owner, request, self.deadlines.transfer, ANSWER_BYTES_READ)
+            .exchange(&url, owner, request, self.deadlines.transfer, Reading::Beginning)
             .await
             .map_err(|error| self.unreached("upload", &error))?;
         if answer.status.is_success() { Ok(id) } else { Err(self.refusal("upload", &answer, now)) }
@@ -138,7 +138,7 @@ impl Slack {
             .map_err(|error| rejected(format!("slack: {method}: {error}")))?;
         let answer = self
             .http
-            .exchange(&url, Owner::Operator, request, self.deadlines.command, API_ANSWER_BYTES_READ)
+            .exchange(&url, Owner::Operator, request, self.deadlines.command, Reading::Whole)
             .await
             .map_err(|error| self.unreached(method, &error))?;
         if !answer.status.is_success() {

@@ -16,7 +16,7 @@ use super::fault::{Fault, NotPut};
 use super::sign::{Unsigned, encode, sign};
 use super::xml::{escaped, text_of};
 use crate::config::{Deadlines, S3Credentials};
-use crate::http::{API_ANSWER_BYTES_READ, Answer, Body, Http, Owner, bytes_body, file_body, target};
+use crate::http::{Answer, Body, Http, Owner, Reading, bytes_body, file_body, target};
 use crate::outcome::{presentable, rejected, retry};
 use crate::parcel::{Parcel, ParcelFile};
 
@@ -128,11 +128,10 @@ impl Bucket<'_> {
             builder = builder.header(name, value);
         }
         let request = builder.body(body).map_err(|error| rejected(format!("s3: {phase}: {error}")))?;
-        let answer =
-            self.http.exchange(url, self.owner, request, self.deadlines.transfer, API_ANSWER_BYTES_READ).await.map_err(|error| {
-                let reason = self.shown(&format!("s3: {phase}: {error}"));
-                if error.refused { rejected(reason) } else { retry(reason) }
-            })?;
+        let answer = self.http.exchange(url, self.owner, request, self.deadlines.transfer, Reading::Whole).await.map_err(|error| {
+            let reason = self.shown(&format!("s3: {phase}: {error}"));
+            if error.refused { rejected(reason) } else { retry(reason) }
+        })?;
         if answer.status.is_success() {
             return Ok(answer);
         }

@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::sign::{Unsigned, sign};
 use super::xml::text_of;
 use crate::config::{Deadlines, S3Config, S3Credentials};
-use crate::http::{API_ANSWER_BYTES_READ, Http, Owner, bytes_body, target};
+use crate::http::{Http, Owner, Reading, bytes_body, target};
 use crate::outcome::{presentable, rejected, retry};
 
 /// Keys that end sooner than this are not used any more: a big upload takes a while.
@@ -82,7 +82,7 @@ async fn ask(
         [Some(&config.credentials.secret_access_key), config.credentials.session_token.as_ref()].into_iter().flatten().collect();
     // Only what the operator typed is beyond the egress policy; the region is a tenant's.
     let owner = if config.sts_endpoint.is_some() { Owner::Operator } else { Owner::Tenant };
-    let answer = http.exchange(&url, owner, request, deadlines.command, API_ANSWER_BYTES_READ).await.map_err(|error| {
+    let answer = http.exchange(&url, owner, request, deadlines.command, Reading::Whole).await.map_err(|error| {
         let reason = presentable(&format!("s3: assume role: {error}"), &secrets);
         if error.refused { rejected(reason) } else { retry(reason) }
     })?;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::SftpSettings;
 use pressrun_domain::secret::Secret;
-use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse};
+use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse, Msg};
 use russh::keys::{Algorithm, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, decode_secret_key};
-use russh::{Disconnect, MethodKind, Preferred};
+use russh::{Channel, ChannelMsg, Disconnect, MethodKind, Preferred};
 use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::rawsession::SftpResult;
 use tokio::time::timeout;
@@ -104,22 +104,37 @@ pub(super) async fn open(settings: &SftpSettings, http: &Http, deadlines: Deadli
 }
 
 async fn start(handle: &Handle<Watch>, deadlines: Deadlines) -> Result<Sftp, Outcome> {
-    let opened = async {
-        let channel = handle.channel_open_session().await?;
-        channel.request_subsystem(true, "sftp").await?;
-        Ok::<_, russh::Error>(channel.into_stream())
-    };
-    let stream = match timeout(deadlines.command, opened).await {
-        Ok(Ok(stream)) => stream,
+    let mut channel = match timeout(deadlines.command, handle.channel_open_session()).await {
+        Ok(Ok(channel)) => channel,
         Ok(Err(error)) => return Err(retry(format!("sftp: open channel: {}", chain(&error)))),
         Err(_) => return Err(retry("sftp: open channel: timed out")),
     };
+    match timeout(deadlines.command, ask_for_sftp(&mut channel)).await {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return Err(rejected("sftp: start of SFTP: the server lets this user in, but offers no SFTP")),
+        Ok(Err(error)) => return Err(retry(format!("sftp: start of SFTP: {}", chain(&error)))),
+        Err(_) => return Err(retry("sftp: start of SFTP: timed out")),
+    }
+    let stream = channel.into_stream();
     // Requests are timed by us, phase by phase; the library's own limit only has to be longer.
     let config = russh_sftp::client::Config { request_timeout_secs: deadlines.transfer.as_secs().max(1) + 60, ..Default::default() };
     let raw = RawSftpSession::new_with_config(stream, config);
     let version = request("start of SFTP", deadlines.command, raw.init()).await?;
     let offers = |name: &str| version.extensions.contains_key(name);
     Ok(Sftp { can_fsync: offers("fsync@openssh.com"), can_replace: offers("posix-rename@openssh.com"), raw })
+}
+
+/// Whether the server starts its SFTP on this channel.
+async fn ask_for_sftp(channel: &mut Channel<Msg>) -> Result<bool, russh::Error> {
+    channel.request_subsystem(true, "sftp").await?;
+    loop {
+        match channel.wait().await {
+            Some(ChannelMsg::Success) => return Ok(true),
+            Some(ChannelMsg::Failure) => return Ok(false),
+            Some(_) => {}
+            None => return Err(russh::Error::Disconnect),
+        }
+    }
 }
 
 /// Runs one request under a deadline; every failure may pass.

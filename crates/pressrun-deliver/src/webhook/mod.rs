@@ -18,7 +18,7 @@ use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::secret::Secret;
 use url::Url;
 
-use crate::http::{ANSWER_BYTES_READ, Http, Owner, target};
+use crate::http::{Http, Owner, Reading, target};
 use crate::outcome::{presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
 pub use answer::WEBHOOK_GONE;
@@ -51,7 +51,7 @@ impl WebhookDeliverer<'_> {
         let request = self.request(&url, &payload, parcel, now).await?;
         let secrets = self.secrets(&url);
         let secrets: Vec<&Secret> = secrets.iter().collect();
-        match self.http.exchange(&url, Owner::Tenant, request, self.total, ANSWER_BYTES_READ).await {
+        match self.http.exchange(&url, Owner::Tenant, request, self.total, Reading::Beginning).await {
             Ok(answer) => {
                 let outcome = answer::judge(&answer, now, &secrets);
                 Ok(Delivered { outcome, learnt_host_key: None, warnings: answer::warnings(&answer) })

@@ -1,5 +1,7 @@
 //! Signatures on mail, checked by a verifier that shares no line with the signer.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pressrun_deliver::{Carriers, DkimConfig, MailConfig, SmtpTls};
@@ -88,11 +90,11 @@ fn verify(mail: &str, nth: usize, key: &Public) -> Result<(), &'static str> {
     for name in tag("h")?.to_lowercase().split(':') {
         if let Some(at) = headers.iter().rposition(|(found, _)| found == name) {
             let (name, value) = headers.remove(at);
-            text += &format!("{name}:{value}\r\n");
+            let _ = write!(text, "{name}:{value}\r\n");
         }
     }
     let (unsigned, signature) = signed.split_once("; b=").ok_or("no signature")?;
-    text += &format!("dkim-signature:{unsigned}; b=");
+    let _ = write!(text, "dkim-signature:{unsigned}; b=");
     let signature = BASE64.decode(signature.replace(' ', "")).map_err(|_| "the signature is no base64")?;
     if key.verifies(text.as_bytes(), &signature) { Ok(()) } else { Err("the signature is wrong") }
 }

@@ -62,7 +62,7 @@ async fn r1_every_format_has_its_form_at_every_destination() {
                 }
                 (Server::Webhook(receiver), None) => assert_eq!(receiver.requests()[0].text(), format!("{{\"url\":\"{LINK}\"}}"), "{case}"),
                 (Server::Sftp(files), Some((name, _))) => {
-                    assert_eq!(std::fs::read(files.files().join(name)).expect("file"), BYTES, "{case}")
+                    assert_eq!(std::fs::read(files.files().join(name)).expect("file"), BYTES, "{case}");
                 }
                 (Server::Sftp(files), None) => {
                     let name = "Daily Orders_2026-11-24_090000.json";
@@ -77,7 +77,7 @@ async fn r1_every_format_has_its_form_at_every_destination() {
                     assert_eq!((shared.name.as_str(), &*shared.bytes), (name, BYTES), "{case}");
                 }
                 (Server::Slack(workspace), None) => {
-                    assert!(workspace.posts()[0].text.contains(LINK) && workspace.files().is_empty(), "{case}")
+                    assert!(workspace.posts()[0].text.contains(LINK) && workspace.files().is_empty(), "{case}");
                 }
                 (Server::Store(store), Some((name, media_type))) => {
                     let object = &store.objects()[&format!("blob-reports/a/b/{name}")];

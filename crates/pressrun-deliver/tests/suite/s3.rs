@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use pressrun_deliver::{Carriers, EgressPolicy, Resolve, S3Config, S3Credentials};
 use pressrun_domain::destination::{Destination, S3Settings};
 use pressrun_domain::secret::Secret;
-use pressrun_testkit::{HttpAnswer, HttpReceiver, ObjectServer};
+use pressrun_testkit::{HttpAnswer, HttpBehaviour, HttpReceiver, ObjectServer};
 
 use crate::aim::bucket;
 use crate::bench::{Bench, LINK, accepted, carriers, noise, now, rejected, retry};
@@ -29,6 +29,9 @@ fn store(receiver: &HttpReceiver, change: impl FnOnce(&mut S3Config)) -> Carrier
     change(&mut s3);
     carriers(|config| config.s3 = Some(s3))
 }
+
+/// A change of the operator's settings.
+type Change = fn(&mut S3Config);
 
 /// A store that checks every signature, and carriers for it.
 async fn faithful(change: impl FnOnce(&mut S3Config)) -> (ObjectServer, Carriers) {
@@ -80,7 +83,7 @@ async fn d8_keys_that_ran_out_before_their_time_are_asked_for_anew_at_the_next_a
 async fn d8_a_store_says_what_is_wrong_and_the_reason_says_what_to_do() {
     let bench = Bench::new();
     let elsewhere = S3Settings { bucket_name: "no-such-bucket".into(), ..bucket() };
-    let cases: [(&str, fn(&mut S3Config), S3Settings, &str); 6] = [
+    let cases: [(&str, Change, S3Settings, &str); 6] = [
         ("external id", |s3| s3.external_id = Some("org-2".into()), bucket(), "assume role: HTTP 403 AccessDenied"),
         ("no external id", |s3| s3.external_id = None, bucket(), "external id"),
         ("unknown key", |s3| s3.credentials.access_key_id = "AKIAOTHER".into(), bucket(), "InvalidClientTokenId"),
@@ -128,6 +131,42 @@ async fn d8_an_upload_in_parts_that_fails_anywhere_is_aborted_in_the_store() {
         accepted(&carriers.deliver(&destination, &parcel, now()).await);
         assert_eq!(server.objects().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn d8_a_completion_whose_answer_was_cut_is_no_success() {
+    let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
+    let carriers = store(&receiver, |_| {});
+    let part = || HttpAnswer::new(200, "").header("ETag", "\"t\"");
+    receiver.push([HttpAnswer::new(200, "<R><UploadId>u</UploadId></R>"), part(), part()]);
+    receiver.push([HttpAnswer::new(200, "<Error><Code>InternalError</Code></Error>").behaving(HttpBehaviour::CutBody)]);
+    let delivered = carriers.deliver(&Destination::S3(bucket()), &bench.pdf(6 * MIB), now()).await;
+    assert!(retry(&delivered).starts_with("s3: complete parts: answer: "), "{delivered:?}");
+}
+
+#[tokio::test]
+async fn s9_every_call_has_a_deadline_of_its_own_and_a_silent_abort_does_not_hold_it_up() {
+    let bench = Bench::new();
+    for (good, phase) in [(0, "assume role"), (1, "begin parts"), (2, "part"), (3, "part"), (4, "complete parts")] {
+        for behaviour in [HttpBehaviour::Hang, HttpBehaviour::HangInBody] {
+            let (server, carriers) = faithful(|_| {}).await;
+            server.receiver().fail_after(good, HttpAnswer::new(200, "<a/>").behaving(behaviour));
+            let (destination, parcel, hang) = (Destination::S3(bucket()), bench.pdf(6 * MIB), server.receiver().hang());
+            let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
+            tokio::time::resume();
+            assert_eq!(retry(&delivered), format!("s3: {phase}: answer: timed out"));
+        }
+    }
+    let receiver = HttpReceiver::start().await;
+    let (carriers, destination, parcel) = (store(&receiver, |_| {}), Destination::S3(bucket()), bench.pdf(6 * MIB));
+    receiver.push([
+        HttpAnswer::new(200, "<R><UploadId>u</UploadId></R>"),
+        HttpAnswer::new(503, ""),
+        HttpAnswer::default().behaving(HttpBehaviour::Hang),
+    ]);
+    let hang = receiver.hang();
+    let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
+    assert_eq!(retry(&delivered), "s3: part: HTTP 503");
 }
 
 /// Everything is at home.

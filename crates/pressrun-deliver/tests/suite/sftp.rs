@@ -154,7 +154,10 @@ async fn d6_openssh_cut_off_in_the_middle_shows_no_final_file_and_the_next_attem
         retry(&carriers.deliver(&destination, &parcel, now()).await);
         assert_eq!(std::fs::read(server.files().join("Orders.pdf")).expect("file"), b"yesterday's", "the old file is whole");
         assert!(
-            names(&server.files()).iter().filter(|name| *name != "Orders.pdf").all(|name| name.starts_with('.') && name.ends_with(".part"))
+            names(&server.files())
+                .iter()
+                .filter(|name| *name != "Orders.pdf")
+                .all(|name| name.starts_with('.') && name.strip_suffix(".part").is_some())
         );
     }
     proxy.break_with(None);
@@ -208,6 +211,14 @@ async fn d7_passwords_are_taken_directly_or_as_an_answer() {
         let wrong = carriers(|_| {}).deliver(&Destination::Sftp(with_password(&server, "wr0ng-p4ss")), &bench.csv(), now()).await;
         assert_eq!(rejected(&wrong), "sftp: login: wrong user name or password");
     }
+}
+
+#[tokio::test]
+async fn a_server_without_sftp_is_a_named_reason() {
+    let script = SftpScript { fail_at: Some((SftpPhase::Subsystem, SftpStatus::Failure)), ..SftpScript::default() };
+    let (bench, server) = (Bench::new(), server(script).await);
+    let delivered = carriers(|_| {}).deliver(&Destination::Sftp(with_password(&server, PASSWORD)), &bench.csv(), now()).await;
+    assert_eq!(rejected(&delivered), "sftp: start of SFTP: the server lets this user in, but offers no SFTP");
 }
 
 #[tokio::test]
@@ -270,7 +281,7 @@ async fn s9_silence_and_cuts_are_retried_with_the_phase_named() {
         (SftpPhase::Connect, "SSH handshake"),
         (SftpPhase::Login, "login"),
         (SftpPhase::Channel, "open channel"),
-        (SftpPhase::Subsystem, "open channel"),
+        (SftpPhase::Subsystem, "start of SFTP"),
         (SftpPhase::Start, "start of SFTP"),
         (SftpPhase::Folder, "look at the directory"),
         (SftpPhase::Open, "create the file"),

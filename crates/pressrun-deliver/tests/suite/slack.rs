@@ -4,9 +4,9 @@ use pressrun_deliver::{Carriers, SlackConfig};
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Destination, SlackRecipientType, SlackSettings};
 use pressrun_domain::secret::Secret;
-use pressrun_testkit::{HttpAnswer, HttpReceiver, SlackWorkspace, instant};
+use pressrun_testkit::{HttpAnswer, HttpBehaviour, HttpReceiver, SlackWorkspace, instant};
 
-use crate::bench::{Bench, LINK, accepted, carriers, now, rejected};
+use crate::bench::{Bench, LINK, accepted, carriers, now, rejected, retry};
 
 const TOKEN: &str = "xoxb-1am-a-t0ken";
 
@@ -124,6 +124,31 @@ async fn d10_a_rate_limit_at_any_call_is_waited_out_as_long_as_slack_asks() {
     }
     accepted(&carriers.deliver(&direct(), &parcel, now()).await);
     assert_eq!(workspace.files().len(), 1);
+}
+
+#[tokio::test]
+async fn s9_every_call_has_a_deadline_of_its_own() {
+    let bench = Bench::new();
+    let silent = || HttpAnswer::new(200, "{\"ok\":true}").behaving(HttpBehaviour::Hang);
+    let half = || HttpAnswer::new(200, "{\"ok\":true}").behaving(HttpBehaviour::HangInBody);
+    for (good, answer, call) in [
+        (0, silent(), "conversations.open"),
+        (0, half(), "conversations.open"),
+        (1, silent(), "files.getUploadURLExternal"),
+        (1, half(), "files.getUploadURLExternal"),
+        (2, silent(), "upload"),
+        (3, silent(), "files.completeUploadExternal"),
+        (3, half(), "files.completeUploadExternal"),
+    ] {
+        let workspace = SlackWorkspace::start(TOKEN).await;
+        workspace.receiver().fail_after(good, answer);
+        let (carriers, destination, hang) = (connected(workspace.receiver()), direct(), workspace.receiver().hang());
+        let mut parcel = bench.csv();
+        parcel.target = "U0456".into();
+        let (delivered, ()) = tokio::join!(carriers.deliver(&destination, &parcel, now()), hang.let_deadlines_pass());
+        tokio::time::resume();
+        assert_eq!(retry(&delivered), format!("slack: {call}: answer: timed out"));
+    }
 }
 
 #[tokio::test]

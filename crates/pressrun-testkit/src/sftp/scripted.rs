@@ -278,8 +278,9 @@ impl Handler for Connection {
 
     async fn subsystem_request(&mut self, id: ChannelId, name: &str, session: &mut Session) -> Result<(), russh::Error> {
         self.state.pause_at(SftpPhase::Subsystem).await;
+        let refused = self.state.script().fail_at.is_some_and(|(phase, _)| phase == SftpPhase::Subsystem);
         match self.channel.take() {
-            Some(channel) if name == "sftp" => {
+            Some(channel) if name == "sftp" && !refused => {
                 session.channel_success(id)?;
                 if let Some(bytes) = self.state.script().babble {
                     let mut stream = channel.into_stream();

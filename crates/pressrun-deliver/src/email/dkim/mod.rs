@@ -32,7 +32,7 @@ const SIGNED: [(&str, bool); 12] = [
     ("List-Unsubscribe-Post", true),
 ];
 
-/// Letters of the signature on one line.
+/// Letters of a list or a signature on one line.
 const LINE: usize = 72;
 
 /// Signs for one domain with one key.
@@ -68,7 +68,7 @@ impl Signer {
             self.domain,
             self.selector,
             now.as_second(),
-            names.join(":\r\n\t "),
+            folded(&names),
             BASE64.encode(Sha256::digest(canonical::body(body))),
         );
         let signature = BASE64.encode(self.key.sign(signed_text(&headers, &names, &template).as_bytes())?);
@@ -103,6 +103,23 @@ fn split(message: &[u8]) -> (Vec<(String, String)>, &[u8]) {
 fn signed_names(headers: &[(String, String)]) -> Vec<&'static str> {
     let count = |name: &str| headers.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name)).count();
     SIGNED.iter().flat_map(|&(name, sealed)| std::iter::repeat_n(name, count(name) + usize::from(sealed))).collect()
+}
+
+/// The list for `h=`, broken into lines of readable length.
+fn folded(names: &[&str]) -> String {
+    let (mut out, mut length) = (String::new(), 0);
+    for (at, name) in names.iter().enumerate() {
+        if at > 0 {
+            out.push(':');
+        }
+        if length + name.len() > LINE {
+            out.push_str("\r\n\t ");
+            length = 0;
+        }
+        out.push_str(name);
+        length += name.len() + 1;
+    }
+    out
 }
 
 /// Everything that the signature covers besides the body's hash: each named header, the lowest of a name first (§5.4.2), then the signature's own.
