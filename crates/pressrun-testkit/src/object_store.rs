@@ -313,22 +313,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// `%XX` undone, and `+` as a blank stays `+`: neither S3's paths nor our forms use it.
+/// `%XX` undone; `+` stays `+`, which neither S3's paths nor our forms use for a blank.
 pub(crate) fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        match (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten().and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -375,7 +375,7 @@ impl Settings {
     /// # Errors
     /// A key is missing or its file cannot be read.
     pub(crate) fn dkim(&self) -> anyhow::Result<Vec<DkimConfig>> {
-        let sign = |dkim: &Dkim| {
+        let sign = |dkim: &Dkim| -> anyhow::Result<DkimConfig> {
             let key = secret("mail.dkim.private_key", dkim.private_key.as_ref(), dkim.private_key_file.as_deref())?;
             let private_key = key.with_context(|| format!("mail.dkim: give private_key_file for selector {:?}", dkim.selector))?;
             Ok(DkimConfig { domain: dkim.domain.clone(), selector: dkim.selector.clone(), private_key })
