@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::secret::Secret;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::http::{Http, Owner, Reading, target};
@@ -36,11 +37,7 @@ pub(crate) struct WebhookDeliverer<'a> {
 #[async_trait]
 impl Deliverer for WebhookDeliverer<'_> {
     async fn deliver(&self, parcel: &Parcel, now: Timestamp) -> Delivered {
-        match tokio::time::timeout(self.total, self.attempt(parcel, now)).await {
-            Ok(Ok(delivered)) => delivered,
-            Ok(Err(outcome)) => outcome.into(),
-            Err(_) => retry("webhook: timed out").into(),
-        }
+        self.attempt(parcel, now).await.unwrap_or_else(Delivered::from)
     }
 }
 
@@ -48,10 +45,15 @@ impl WebhookDeliverer<'_> {
     async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<Delivered, Outcome> {
         let url = self.http.egress.check_url(&self.settings.url).map_err(|error| rejected(format!("webhook: {error}")))?;
         let payload = Payload::of(parcel).map_err(|reason| rejected(format!("webhook: {reason}")))?;
-        let request = self.request(&url, &payload, parcel, now).await?;
+        // One deadline for everything (D4). Only the exchange may judge what comes of it: a status that came in time stands, however late the rest.
+        let deadline = Instant::now() + self.total;
+        let request = timeout_at(deadline, self.request(&url, &payload, parcel, now))
+            .await
+            .map_err(|_| retry("webhook: reading the artifact: timed out"))??;
+        let left = deadline.saturating_duration_since(Instant::now());
         let secrets = self.secrets(&url);
         let secrets: Vec<&Secret> = secrets.iter().collect();
-        match self.http.exchange(&url, Owner::Tenant, request, self.total, Reading::Beginning).await {
+        match self.http.exchange(&url, Owner::Tenant, request, left, Reading::Beginning).await {
             Ok(answer) => {
                 let outcome = answer::judge(&answer, now, &secrets);
                 Ok(Delivered { outcome, learnt_host_key: None, warnings: answer::warnings(&answer) })
