@@ -143,7 +143,7 @@ pub(crate) struct Dkim {
     /// Which key of the domain it is.
     pub selector: String,
     /// RSA (2048 bits or more) or Ed25519 in PEM form.
-    pub private_key: Option<String>,
+    pub private_key: Option<Hidden>,
     /// File that holds it.
     pub private_key_file: Option<PathBuf>,
 }

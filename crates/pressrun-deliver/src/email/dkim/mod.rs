@@ -1,7 +1,7 @@
 //! DKIM signatures (RFC 6376, 8463), relaxed/relaxed, over a list of headers that we name.
 //!
 //! Signed here and not by the mail library, whose signer brings an RSA implementation with a known weakness; `ring` is in the tree for TLS
-//! already (`docs/decisions/0005-own-dkim-signer.md`).
+//! already (`docs/decisions/0008-own-dkim-signer.md`).
 
 mod canonical;
 mod key;

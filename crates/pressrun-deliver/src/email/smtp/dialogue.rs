@@ -2,7 +2,7 @@
 //!
 //! Written here and not taken from the mail library, because a relay may be hostile or broken: a reply is cut off at a bound, what arrives in
 //! the clear behind the answer to `STARTTLS` is never taken for an answer inside TLS, and the sizes that a server takes are respected
-//! (`docs/decisions/0004-own-smtp-dialogue.md`).
+//! (`docs/decisions/0007-own-smtp-dialogue.md`).
 
 use std::io;
 use std::pin::Pin;
