@@ -16,7 +16,7 @@ use futures::{StreamExt, TryStreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
-use hyper::header::{CONTENT_ENCODING, HOST, HeaderMap};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
@@ -210,9 +210,10 @@ impl Http {
     ) -> Result<Answer, HttpError> {
         let deadline = Instant::now() + total;
         let wire = timeout(self.connect.min(total), self.connect(url, owner)).await.map_err(|_| HttpError::timed_out("connect"))??;
-        if let Ok(host) = hyper::header::HeaderValue::from_str(&authority(url)) {
+        if let Ok(host) = HeaderValue::from_str(&authority(url)) {
             request.headers_mut().insert(HOST, host);
         }
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let (mut sender, connection) = timeout_at(deadline, hyper::client::conn::http1::handshake(TokioIo::new(wire)))
             .await
             .map_err(|_| HttpError::timed_out("connect"))?
@@ -239,7 +240,7 @@ impl Http {
         }
         read.truncate(bytes_max);
         let text = match packed(&parts.headers) {
-            // We ask for none, and do not unpack what a stranger packed.
+            // We ask for none (`identity`), and do not unpack what a stranger packed.
             Some(coding) => format!("(an answer packed with {coding})"),
             None => String::from_utf8_lossy(&read).into_owned(),
         };
