@@ -14,6 +14,8 @@ mod folder;
 mod handle;
 mod load;
 mod problem;
+#[cfg(test)]
+mod reference;
 pub mod sample;
 mod schema;
 mod watch;

@@ -7,11 +7,41 @@ pub(crate) fn line(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Prints an error with its causes, then its hints.
+/// A fault of which it is known what would be right.
+#[derive(Debug)]
+pub(crate) struct Hinted {
+    error: String,
+    hint: String,
+}
+
+impl Hinted {
+    /// `error` says what is wrong, `hint` what to write instead.
+    pub(crate) fn new(error: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { error: error.into(), hint: hint.into() }
+    }
+}
+
+impl std::fmt::Display for Hinted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.error)
+    }
+}
+
+impl std::error::Error for Hinted {}
+
+/// Prints an error with its causes, then its hint.
 pub(crate) fn error(error: &anyhow::Error) {
     let mut stderr = std::io::stderr();
     let text = error.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     let _ = writeln!(stderr, "error: {text}");
+    if let Some(hinted) = error.downcast_ref::<Hinted>() {
+        hint(&hinted.hint);
+    }
+}
+
+/// Prints something that the reader should know about a result.
+pub(crate) fn warning(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
 }
 
 /// Prints a hint after an error.

@@ -17,15 +17,36 @@ pub(crate) struct Arguments {
     /// Print the problems as a JSON array.
     #[arg(long)]
     json: bool,
-    /// Print the JSON Schema of the files, for editors, instead of checking.
-    #[arg(long)]
-    schema: bool,
+    /// Print the JSON Schema of a kind of file, for editors, instead of checking.
+    #[arg(long, value_name = "KIND", value_enum)]
+    schema: Option<FileKind>,
+}
+
+/// The kinds of files that a catalog holds.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum FileKind {
+    /// dashboards/*.yaml
+    Dashboard,
+    /// connections.yaml
+    Connections,
+    /// people.yaml
+    People,
+}
+
+impl FileKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboard",
+            Self::Connections => "connections",
+            Self::People => "people",
+        }
+    }
 }
 
 /// Prints every problem; exits 1 when there is one.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    if arguments.schema {
-        show::line(serde_json::to_string_pretty(&pressrun_catalog::schema())?);
+    if let Some(kind) = arguments.schema {
+        show::line(serde_json::to_string_pretty(&pressrun_catalog::schema()[kind.as_str()])?);
         return Ok(ExitCode::SUCCESS);
     }
     let Some(dir) = &arguments.catalog else { bail!("name the catalog folder") };

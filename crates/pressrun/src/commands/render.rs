@@ -1,6 +1,8 @@
 //! `pressrun render`: the main job once, without a server.
 
-use std::path::PathBuf;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,7 @@ use pressrun_query::{EffectiveFilters, QueryClock};
 use crate::app::{engine_config, executors};
 use crate::clock::WallClock;
 use crate::config::Settings;
-use crate::show;
+use crate::show::{self, Hinted};
 
 /// Arguments of `pressrun render`.
 #[derive(Debug, Args)]
@@ -97,18 +99,19 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let catalog = CatalogHandle::open(&folder, Arc::new(WallClock))?.current();
     let identifier = DocumentIdentifier::from(arguments.identifier.as_str());
     let Some(document) = catalog.documents.get(&identifier) else {
-        let known: Vec<_> = catalog.documents.keys().map(DocumentIdentifier::as_str).collect();
-        bail!("the catalog has no document {identifier:?}; it has: {}", known.join(", "), identifier = identifier.as_str());
+        let known = one_of(catalog.documents.keys().map(DocumentIdentifier::as_str));
+        return Err(Hinted::new(format!("the catalog has no document {:?}", identifier.as_str()), known).into());
     };
     let Some(dashboard) = &document.dashboard else { bail!("document {identifier} has no dashboard") };
     let tile = arguments.tile.as_deref().map(TileKey::from);
     if let Some(key) = &tile
         && dashboard.query(key).is_none()
     {
-        bail!("the dashboard has no query {key}");
+        let known = one_of(dashboard.tiles.keys().filter(|key| dashboard.query(key).is_some()).map(TileKey::as_str));
+        return Err(Hinted::new(format!("the dashboard has no query {key}"), known).into());
     }
-    let filters = filters(&arguments.filters)?;
-    let filters = EffectiveFilters::new(&dashboard.filters, &filters)?;
+    let filters = EffectiveFilters::new(&dashboard.filters, &filters(&arguments.filters)?)
+        .map_err(|error| Hinted::new(error.to_string(), one_of(dashboard.filters.keys().map(FilterKey::as_str))))?;
     let identity = identity(&catalog, arguments.viewer.as_ref())?;
     let connection_zone = || catalog.connections.get(&dashboard.connection).map(|connection| connection.timezone.clone());
     let zone =
@@ -149,19 +152,45 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     progress.finish_and_clear();
 
     let output = arguments.output.unwrap_or_else(|| PathBuf::from(format!("{stem}.{}", made.rendered.extension)));
-    std::fs::copy(&made.path, &output).with_context(|| format!("could not write {}", output.display()))?;
+    write(&made.path, &output)?;
     show::line(output.display());
     for warning in &made.rendered.warnings {
-        show::hint(warning);
+        show::warning(warning);
     }
     let mut failed = false;
     for (key, result) in &results {
-        if let Err(error) = result {
-            failed = true;
-            show::error(&anyhow::Error::new(error.clone()).context(format!("tile {key}")));
+        match result {
+            Ok(rows) if rows.outcome.truncated => show::warning(format!("tile {key} stops at its limit of {} rows", rows.outcome.rows)),
+            Ok(_) => {}
+            Err(error) => {
+                failed = true;
+                show::error(&anyhow::Error::new(error.clone()).context(format!("tile {key}")));
+            }
         }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What may be written, as a hint.
+fn one_of<'a>(known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    if known.is_empty() { "there is none".to_owned() } else { format!("there is: {}", known.join(", ")) }
+}
+
+/// Writes the whole file or none; what is no file, such as `/dev/stdout`, is written into.
+fn write(made: &Path, output: &Path) -> anyhow::Result<()> {
+    let context = || format!("could not write {}", output.display());
+    let mut from = File::open(made)?;
+    if output.exists() && !output.is_file() {
+        let mut into = File::options().write(true).open(output).with_context(context)?;
+        std::io::copy(&mut from, &mut into).with_context(context)?;
+        return Ok(());
+    }
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder).with_context(context)?;
+    std::io::copy(&mut from, &mut beside).with_context(context)?;
+    beside.persist(output).with_context(context)?;
+    Ok(())
 }
 
 /// `key=value` where the value is JSON (an object or a list) or one plain word.

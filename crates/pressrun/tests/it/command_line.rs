@@ -2,6 +2,10 @@
 
 use std::process::{Command, Output};
 
+use tempfile::TempDir;
+
+use crate::world::write_catalog;
+
 fn pressrun(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pressrun")).args(arguments).output().unwrap()
 }
@@ -53,4 +57,56 @@ fn check_names_file_line_and_what_would_be_right() {
     assert!(!output.status.success());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("dashboards/orders.yaml:4:13:") && text.contains("warehuose") && text.contains("hint: "), "{text}");
+}
+
+#[test]
+fn check_prints_one_schema_for_an_editor() {
+    for (kind, key) in [("dashboard", "tiles"), ("connections", "connections"), ("people", "members")] {
+        let schema: serde_json::Value = serde_json::from_str(&stdout(&pressrun(&["check", "--schema", kind]))).unwrap();
+        assert!(schema["$schema"].is_string() && schema["properties"][key].is_object(), "{kind}");
+    }
+}
+
+/// `pressrun render` of the tests' catalog.
+fn render(catalog: &TempDir, arguments: &[&str]) -> Output {
+    write_catalog(catalog.path());
+    let folder = catalog.path().display().to_string();
+    pressrun(&[&["render", "--catalog", &folder], arguments].concat())
+}
+
+#[test]
+fn render_names_what_there_is_instead() {
+    let catalog = tempfile::tempdir().unwrap();
+    for (arguments, error, hint) in [
+        (&["salse"][..], "no document \"salse\"", "sales"),
+        (&["sales", "--tile", "99"], "no query 99", "there is: 1, total, refunds"),
+        (&["sales", "--filter", "Region=US"], "Region", "there is: region"),
+        (&["sales", "--as", "nobody@myorg.co"], "nobody@myorg.co", ""),
+    ] {
+        let output = render(&catalog, arguments);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains(error) && text.contains(hint), "{arguments:?}: {text}");
+        assert!(hint.is_empty() || text.contains("\nhint: "), "{text}");
+    }
+}
+
+#[test]
+fn render_writes_the_whole_file_or_none() {
+    let (catalog, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("sales.csv").display().to_string();
+    let of_blob = ["sales", "--format", "csv", "--tile", "1", "--filter", "region=EU", "--as", "blob.ross@myorg.co"];
+    assert_eq!(stdout(&render(&catalog, &[&of_blob[..], &["-o", &file]].concat())).trim(), file);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "Region,Amount\r\nEU,20.5\r\n");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+
+    let nowhere = dir.path().join("no/sales.csv").display().to_string();
+    let output = render(&catalog, &[&of_blob[..], &["-o", &nowhere]].concat());
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains(&format!("could not write {nowhere}")));
+}
+
+#[test]
+fn p1_render_without_a_viewer_sees_no_rows_of_anybody() {
+    let catalog = tempfile::tempdir().unwrap();
+    let output = render(&catalog, &["sales", "--format", "csv", "--tile", "1", "-o", "/dev/stdout"]);
+    assert!(stdout(&output).starts_with("Region,Amount\r\n/dev/stdout"), "{output:?}");
 }

@@ -34,7 +34,7 @@ impl Site {
     /// A site whose configuration has these lines besides.
     pub(crate) async fn new(scheduler: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        write_catalog(&dir);
+        write_catalog(&dir.path().join("catalog"));
         let sealer = Sealer::new(vec![SealingKey::new(&[7; 32])]).unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("pressrun.db"), sealer).await.unwrap());
         let smtp = SmtpSink::start(SmtpScript::default()).await;

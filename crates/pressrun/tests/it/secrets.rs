@@ -46,7 +46,7 @@ impl Place {
 /// Writes catalog, configuration and secrets, and makes an organization key.
 fn place(mail: &str, slack: &str, s3: &str) -> Place {
     let dir = tempfile::tempdir().unwrap();
-    write_catalog(&dir);
+    write_catalog(&dir.path().join("catalog"));
     let root = dir.path().to_owned();
     for folder in ["etc", "data"] {
         std::fs::create_dir(root.join(folder)).unwrap();

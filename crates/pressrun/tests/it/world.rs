@@ -1,6 +1,6 @@
 //! A small company with one dashboard, and an engine that runs on a fake clock.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ impl World {
     /// A world whose settings are changed first.
     pub(crate) async fn with(change: impl FnOnce(&mut EngineConfig)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        write_catalog(&dir);
+        write_catalog(&dir.path().join("catalog"));
         let sealer = Sealer::new(vec![SealingKey::new(&[7; 32])]).unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("pressrun.db"), sealer).await.unwrap());
         let clock = Arc::new(FakeClock::at(instant(START)));
@@ -302,8 +302,8 @@ pub(crate) fn definition(destination: Destination, format: Format) -> Definition
     }
 }
 
-pub(crate) fn write_catalog(dir: &TempDir) {
-    let root = dir.path().join("catalog");
+/// Writes the tests' catalog and its data into the folder `root`.
+pub(crate) fn write_catalog(root: &Path) {
     std::fs::create_dir_all(root.join("dashboards")).unwrap();
     std::fs::create_dir_all(root.join("data")).unwrap();
     std::fs::write(root.join("connections.yaml"), CONNECTIONS).unwrap();

@@ -1,0 +1,133 @@
+//! The reference page of the catalog's keys (`docs/catalog.md`), made from the same JSON Schemas that editors use.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::schema;
+
+/// The files, in the order in which somebody new needs them.
+const FILES: [(&str, &str); 3] = [("dashboard", "dashboards/*.yaml"), ("connections", "connections.yaml"), ("people", "people.yaml")];
+
+const HEAD: &str = "# Catalog reference
+
+A catalog is a folder of YAML files, best kept in git. Every key of every file is listed here; `pressrun check DIR` names file, line and column of
+whatever is wrong, and `pressrun check --schema dashboard` (or `connections`, `people`) prints the JSON Schema for an editor. The sample catalog that
+`pressrun demo` writes into its data folder shows most of it in use.
+
+SQL of a tile is a template with these functions; every value becomes a bound parameter:
+
+| function | becomes |
+|---|---|
+| `{{ filter('region', 'o.region') }}` | the predicate of a dashboard filter on an SQL expression, or `true` when it restricts nothing |
+| `{{ filter(['region', 'country'], 'o.region') }}` | several filters on one expression, joined by *or* |
+| `{{ user_attribute('region', 'o.region') }}` | whether the expression is one of the values that the viewer has; without a value and a default, no row |
+
+*Made from the types by a test of `pressrun-catalog`; do not edit.*
+";
+
+/// The page.
+pub(crate) fn reference() -> String {
+    let schemas = schema();
+    let mut page = HEAD.to_owned();
+    for (kind, file) in FILES {
+        section(&mut page, &format!("\n## `{file}`"), &schemas[kind]);
+        for (name, definition) in schemas[kind]["$defs"].as_object().into_iter().flatten() {
+            if definition["properties"].is_object() {
+                section(&mut page, &format!("\n### {}", title(name)), definition);
+            }
+        }
+    }
+    page
+}
+
+fn section(page: &mut String, heading: &str, schema: &Value) {
+    let _ = write!(page, "{heading}\n\n{}\n\n| key | type | means |\n|---|---|---|\n", text(schema));
+    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+        let must = if required.contains(&key.as_str()) { " **Required.**" } else { "" };
+        let _ = writeln!(page, "| `{key}` | {} | {}{must} |", kind(property, schema), text(property));
+    }
+}
+
+/// What a value may be: a type, words to choose from, or another table of this page.
+fn kind(property: &Value, root: &Value) -> String {
+    let property = property.as_object();
+    let get = |key: &str| property.and_then(|property| property.get(key));
+    if let Some(name) = get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
+        return named(name);
+    }
+    if let Some(words) = get("enum").and_then(Value::as_array) {
+        return words.iter().map(|word| format!("`{}`", word.to_string().trim_matches('"'))).collect::<Vec<_>>().join(", ");
+    }
+    if let Some(choices) = get("oneOf").or_else(|| get("anyOf")).and_then(Value::as_array) {
+        return choices.iter().map(|choice| kind(choice, root)).collect::<Vec<_>>().join(" or ");
+    }
+    match get("type").and_then(Value::as_str) {
+        Some("array") => format!("list of {}", get("items").map_or_else(|| "values".to_owned(), |items| kind(items, root))),
+        Some("object") => match get("additionalProperties").filter(|values| values.is_object()) {
+            Some(values) => format!("name → {}", kind(values, root)),
+            None => "object".to_owned(),
+        },
+        Some(plain) => plain.to_owned(),
+        None => "any".to_owned(),
+    }
+}
+
+/// A named type: its words where it is a choice of words, its table otherwise.
+fn named(name: &str) -> String {
+    let schemas = schema();
+    let definition = FILES.iter().find_map(|(kind, _)| schemas[kind]["$defs"].get(name)).cloned().unwrap_or_default();
+    let words: Vec<String> = definition["oneOf"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|choice| choice["const"].as_str())
+        .map(|word| format!("`{word}`"))
+        .collect();
+    if words.is_empty() {
+        let title = title(name);
+        format!("[{title}](#{})", title.to_lowercase())
+    } else {
+        words.join(", ")
+    }
+}
+
+/// `TileFile` → `Tile`.
+fn title(name: &str) -> &str {
+    name.strip_suffix("File").unwrap_or(name)
+}
+
+/// A description as one cell of a table.
+fn text(schema: &Value) -> String {
+    let none = Map::new();
+    let description = schema.as_object().unwrap_or(&none).get("description").and_then(Value::as_str).unwrap_or_default();
+    description.replace('\n', " ").replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// `UPDATE_DOCS=1` writes the page anew.
+    #[test]
+    fn the_reference_page_is_up_to_date() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/catalog.md");
+        let page = reference();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&file, &page).expect("writes the page");
+        }
+        let kept = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(kept, page, "docs/catalog.md is stale; run the tests of pressrun-catalog once with UPDATE_DOCS=1");
+    }
+
+    #[test]
+    fn every_key_is_explained() {
+        for line in reference().lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+            assert!(cells.len() >= 2 && cells.last().is_some_and(|text| text.trim().len() > 3), "{line}");
+        }
+    }
+}
