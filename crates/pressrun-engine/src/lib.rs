@@ -19,6 +19,7 @@ pub mod links;
 pub mod pipeline;
 pub mod plan;
 pub mod publish;
+pub mod shared;
 pub mod spool;
 pub mod worker;
 

@@ -276,6 +276,7 @@ fn mail(job: &RenderJob) -> MailView {
         link: job.report.link.clone(),
         filters: job.report.filters.clone(),
         kpis: kpis.collect(),
+        tables: Vec::new(),
         inline_image: Some(InlineImage { content_id: "picture".to_owned(), alt: "Orders and revenue, nine tiles".to_owned(), width: 1680 }),
         notes: job.report.notes.clone(),
         unsubscribe: Some("https://bi.example.com/unsubscribe/abc".to_owned()),

@@ -41,7 +41,7 @@ fn limit_memory(bytes: u64) -> io::Result<()> {
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).map_err(io::Error::from)
 }
 
-/// Puts the numbers of KPI tiles into the mail; a tile without a number is left out, its page says why.
+/// Puts the numbers and first rows of tiles into the mail; a tile that has none is left out, its page says why.
 fn mail(mut job: MailJob) -> email::MailBody {
     for kpi in &job.kpis {
         let TileContent::Data(data) = &kpi.tile.content else { continue };
@@ -51,6 +51,10 @@ fn mail(mut job: MailJob) -> email::MailBody {
         if let Ok(text) = kpi_text(&input) {
             job.view.kpis.push((kpi.tile.title.clone(), text));
         }
+    }
+    for tile in &job.tables {
+        let table = tile.data().map(|data| email::MailTable::read(tile, data, &job.zone));
+        job.view.tables.extend(table.and_then(Result::ok));
     }
     email::email_html(&job.view)
 }

@@ -37,6 +37,8 @@ pub struct MailJob {
     pub view: MailView,
     /// Tiles whose numbers stand in the mail, readable with images off.
     pub kpis: Vec<MailKpi>,
+    /// Tiles whose first rows stand in the mail.
+    pub tables: Vec<TileView>,
     /// Query zone.
     pub zone: String,
 }

@@ -33,6 +33,8 @@ pub struct Target {
     pub recipient: Option<RecipientId>,
     /// Under which name its baseline is kept: empty unless personal (A18).
     pub baseline: String,
+    /// Nobody there can sign in: its link to the dashboard has to open without a login.
+    pub without_login: bool,
 }
 
 /// Somebody who gets nothing, and why.
@@ -214,7 +216,8 @@ enum Who<'a> {
 
 impl Someone<'_> {
     fn target(&self, baseline: String) -> Target {
-        Target { name: self.email.to_string(), recipient: self.recipient, baseline }
+        let without_login = matches!(self.who, Who::EmailOnly(_));
+        Target { name: self.email.to_string(), recipient: self.recipient, baseline, without_login }
     }
 }
 
@@ -264,7 +267,7 @@ async fn email_only_users(store: &dyn Store, people: &[Someone<'_>]) -> Result<H
 
 /// Targets of a destination that is not mail: one, but one for each person in Slack (D10).
 fn destination_targets(destination: &Destination) -> Vec<Target> {
-    let target = |name: &str| Target { name: name.to_owned(), recipient: None, baseline: String::new() };
+    let target = |name: &str| Target { name: name.to_owned(), recipient: None, baseline: String::new(), without_login: false };
     match destination {
         Destination::Slack(slack) => slack.recipients.iter().map(|id| target(id)).collect(),
         Destination::Email(_) => Vec::new(),

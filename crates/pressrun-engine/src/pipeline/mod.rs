@@ -10,6 +10,7 @@
 
 pub mod audience;
 mod judge;
+mod link;
 mod message;
 mod notice;
 mod prepare;

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::audience::{self, Audience, Scene, Skipped, Target};
-use super::{Halt, Stop, Work, judge, message};
+use super::{Halt, Stop, Work, judge, link, message};
 use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
 use crate::executor::{MailJob, MailKpi};
 use crate::fail::{FailPoint, reach};
@@ -25,6 +25,8 @@ struct Shared<'a> {
     scene: Scene<'a>,
     filters: EffectiveFilters,
     link: Option<String>,
+    /// The filters that a link without a login spells out.
+    stated: FilterConfig,
     stem: String,
     subject: String,
     text: String,
@@ -77,7 +79,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
         (false, None) => Err(unmet(work).into()),
         (true, _) => {
             let skipped = found.skipped.iter().map(|skipped| {
-                let target = Target { name: skipped.name.clone(), recipient: None, baseline: String::new() };
+                let target = Target { name: skipped.name.clone(), recipient: None, baseline: String::new(), without_login: false };
                 let state = DeliveryState::Skipped { reason: skipped.reason.to_owned() };
                 piece(work, &found.audiences[0], &target, &Prepared::default(), state)
             });
@@ -127,6 +129,7 @@ fn shared<'a>(work: &Work<'a>, scene: Scene<'a>) -> Result<Shared<'a>, Halt> {
     let variables: Variables<'_> = message::variables(work.run, &zone, entity);
     let (subject, text) = message::subject_and_text(&definition.destination, &variables);
     Ok(Shared {
+        stated: crate::shared::stated(&in_force, scene.dashboard),
         filters,
         link,
         stem: naming::file_stem(template(definition), &variables),
@@ -150,6 +153,7 @@ fn template(definition: &pressrun_domain::schedule::Definition) -> Option<&str> 
 struct Prepared {
     artifact: Option<ArtifactRecord>,
     message: Message,
+    stated: FilterConfig,
 }
 
 /// What an audience is sent, and who of it; `None` when its condition holds for nobody.
@@ -292,13 +296,14 @@ async fn make(
         };
         let view = mail_view(work, shared, content, picture.as_ref(), notes);
         let kpis = kpi_tiles(&report).map(|tile| MailKpi { tile }).collect();
-        let job = MailJob { view, kpis, zone: content.clock.zone.clone() };
+        let tables = if picture.is_none() { table_tiles(&report).collect() } else { Vec::new() };
+        let job = MailJob { view, kpis, tables, zone: content.clock.zone.clone() };
         let body = producer.executors().mail(job, work.context.config.render_deadline).await?;
         message.text = body.text;
         message.html_artifact = Some(keep_bytes(work, body.html.as_bytes(), dir)?);
         message.inline_png = picture;
     }
-    Ok(Prepared { artifact, message })
+    Ok(Prepared { artifact, message, stated: shared.stated.clone() })
 }
 
 /// A picture of the first page for inside the mail; a mail without it is still a mail.
@@ -328,15 +333,19 @@ fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, pictur
     let definition = shared.scene.definition;
     let zone = jiff::tz::TimeZone::get(&content.clock.zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let when = work.run.scheduled_for.to_zoned_datetime(zone).strftime("%A, %-d %B %Y, %H:%M %Z").to_string();
+    let tile = definition.tile.as_ref().and_then(|key| shared.scene.dashboard.tiles.get(key));
+    let title = tile.map(|tile| tile.title.clone()).filter(|title| !title.is_empty());
+    let title = title.unwrap_or_else(|| shared.scene.document.name.clone());
     MailView {
-        title: shared.scene.document.name.clone(),
+        title: title.clone(),
         message: shared.text.clone(),
-        link: shared.link.clone(),
+        link: shared.link.as_ref().map(|_| link::LINK_PLACEHOLDER.to_owned()),
         filters: if definition.options.show_filters { content.filter_lines() } else { Vec::new() },
         kpis: Vec::new(),
+        tables: Vec::new(),
         inline_image: picture.map(|_| InlineImage {
             content_id: "dashboard".to_owned(),
-            alt: format!("{}, as of {when}", shared.scene.document.name),
+            alt: format!("{title}, as of {when}"),
             width: 600,
         }),
         notes,
@@ -351,6 +360,13 @@ fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, pictur
 fn kpi_tiles(report: &pressrun_render::Report) -> impl Iterator<Item = pressrun_render::TileView> + '_ {
     let tiles = report.pages.iter().flat_map(|page| &page.tiles);
     tiles.filter(|tile| tile.data().is_some_and(|data| data.chart.mark == pressrun_domain::chart::Mark::Kpi)).take(6).cloned()
+}
+
+/// Tiles whose first rows stand in a mail that has no picture of them.
+fn table_tiles(report: &pressrun_render::Report) -> impl Iterator<Item = pressrun_render::TileView> + '_ {
+    use pressrun_domain::chart::Mark;
+    let tiles = report.pages.iter().flat_map(|page| &page.tiles);
+    tiles.filter(|tile| tile.data().is_some_and(|data| data.chart.mark != Mark::Kpi)).take(3).cloned()
 }
 
 fn link_file(work: &Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &WorkDir) -> Result<ArtifactRecord, ContentError> {
@@ -391,6 +407,7 @@ fn keep_bytes(work: &Work<'_>, bytes: &[u8], dir: &WorkDir) -> Result<String, Co
 fn piece(work: &Work<'_>, audience: &Audience, target: &Target, prepared: &Prepared, state: DeliveryState) -> Delivery {
     let id = delivery_id(work, &target.name);
     let mut message = prepared.message.clone();
+    message.link = message.link.map(|plain| link::own(work, target, &plain, &prepared.stated));
     message.unsubscribe = target.recipient.map(|recipient| work.context.links.unsubscribe(work.run.schedule_id, recipient));
     Delivery {
         id,

@@ -10,7 +10,7 @@ use pressrun_domain::retry::Next;
 use pressrun_store::StoreError;
 
 use super::message::UNSUBSCRIBE_PLACEHOLDER;
-use super::{Context, Halt, Work};
+use super::{Context, Halt, Work, link};
 use crate::fail::{FailPoint, reach};
 
 /// Pieces read from the ledger at once; between two such pages a run gives way to others that wait for a worker.
@@ -128,8 +128,14 @@ fn parcel(context: &Context, run: &pressrun_domain::run::Run, delivery: &Deliver
         let html =
             std::fs::read_to_string(find(sha256, "mail's text")?).map_err(|error| format!("could not read the mail's text: {error}"))?;
         let own = message.unsubscribe.as_deref().or(message.link.as_deref()).unwrap_or(&context.config.public_url);
-        message.html = Some(html.replace(UNSUBSCRIBE_PLACEHOLDER, own));
-        message.text = message.text.replace(UNSUBSCRIBE_PLACEHOLDER, own);
+        let link = message.link.as_deref().unwrap_or(&context.config.public_url);
+        message.html = Some(link::fill_html(&html.replace(UNSUBSCRIBE_PLACEHOLDER, own), link));
+        message.text = link::fill_text(&message.text.replace(UNSUBSCRIBE_PLACEHOLDER, own), link);
+    }
+    if delivery.is_notice() {
+        let organization = &context.catalog.current().organization.name;
+        let html = pressrun_render::email::notice_html(&message.subject, &message.text, message.link.as_deref(), organization);
+        message.html = Some(html);
     }
     let inline_png = message.inline_png.as_ref().map(|sha256| find(sha256, "picture")).transpose()?;
     let artifact = delivery.artifact.as_ref().map(|artifact| {

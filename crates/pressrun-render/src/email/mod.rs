@@ -1,11 +1,20 @@
 //! The message that carries a delivery: HTML that works in old clients, and a text part (D11).
+//!
+//! - `mail.html` lays out with tables and writes every style into its element; a style sheet adds only what old clients can do without:
+//!   dark colours and a narrow screen.
+//! - `table`: the first rows of tiles. `fit`: a bound on the whole, kept by leaving things out and saying so. `text`: the text part.
+//! - Text is escaped by the template and stripped of what could turn its order around; nothing is loaded from elsewhere.
 
+mod fit;
+mod table;
 mod text;
 
 use askama::Template;
 
 use crate::chart::KpiText;
 use crate::report::FilterLine;
+
+pub use table::MailTable;
 
 /// What a message says.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -20,6 +29,9 @@ pub struct MailView {
     pub filters: Vec<FilterLine>,
     /// Key figures, readable with pictures off.
     pub kpis: Vec<(String, KpiText)>,
+    /// First rows of tiles, for mails without a picture of them.
+    #[serde(default)]
+    pub tables: Vec<MailTable>,
     /// The picture of the dashboard, sent as another part of the message.
     pub inline_image: Option<InlineImage>,
     /// Cuts, failures, what an alert saw (R11, A21).
@@ -63,11 +75,16 @@ struct MailHtml<'a> {
     mail: &'a MailView,
     /// What clients show beside the subject.
     preview: String,
+    /// Why an alert fired: before everything else.
+    alerts: Vec<&'a str>,
     paragraphs: Vec<Vec<&'a str>>,
+    /// What else a reader must know: after the data it is about.
+    notes: Vec<&'a str>,
     filters: Vec<&'a FilterLine>,
     kpi_rows: Vec<Vec<Kpi<'a>>>,
     image: Option<(&'a InlineImage, u32)>,
     link: Option<&'a str>,
+    link_words: &'a str,
     unsubscribe: Option<&'a str>,
     palette: &'static Palette,
 }
@@ -77,6 +94,7 @@ struct Kpi<'a> {
     value: &'a str,
     change: Option<&'a str>,
     color: &'static str,
+    tone: &'static str,
     compared_with: Option<&'a str>,
     width: u32,
 }
@@ -111,8 +129,48 @@ const LIGHT: Palette = Palette {
 };
 
 /// The parts of a message. Everything a person wrote is escaped, and addresses that are not http, https or mailto are left out.
+///
+/// Both parts say the same. What would make the HTML too long to be shown whole is left out of both, and said to be.
 #[must_use]
 pub fn email_html(mail: &MailView) -> MailBody {
+    let whole = fit::tidy(mail);
+    let mut body = MailBody { html: String::new(), text: String::new() };
+    for step in 0..=fit::STEPS {
+        let view = fit::shortened(&whole, step);
+        let text = text::part(&view);
+        body = MailBody { html: html(&view, "Open dashboard", &text), text };
+        if body.html.len() <= fit::MOST_BYTES {
+            break;
+        }
+    }
+    body
+}
+
+/// A notice of the server itself (a failure, a schedule switched off, an all-clear) in the same frame: `text` as paragraphs under
+/// `subject`, and a button to `link`.
+#[must_use]
+pub fn notice_html(subject: &str, text: &str, link: Option<&str>, organization: &str) -> String {
+    let view = MailView {
+        title: subject.to_owned(),
+        message: text.to_owned(),
+        link: link.map(str::to_owned),
+        filters: Vec::new(),
+        kpis: Vec::new(),
+        tables: Vec::new(),
+        inline_image: None,
+        notes: Vec::new(),
+        unsubscribe: None,
+        organization: organization.to_owned(),
+        schedule_name: String::new(),
+        scheduled_for_text: String::new(),
+    };
+    let whole = fit::tidy(&view);
+    let view = if whole.message.len() > fit::MOST_BYTES / 8 { fit::shortened(&whole, fit::STEPS) } else { whole };
+    html(&view, "See the details", text)
+}
+
+/// The HTML part; `text` stands in should it fail.
+fn html(mail: &MailView, link_words: &str, text: &str) -> String {
     let palette = &LIGHT;
     let per_row = match mail.kpis.len() {
         0..=1 => 1,
@@ -127,21 +185,23 @@ pub fn email_html(mail: &MailView) -> MailBody {
             _ => kpi_rows.push(vec![kpi]),
         }
     }
+    let (alerts, notes) = parted(mail);
     let template = MailHtml {
         mail,
         preview: preview(mail),
+        alerts,
+        notes,
         paragraphs: paragraphs(&mail.message),
         filters: mail.filters.iter().filter(|line| !line.value.is_empty()).collect(),
         kpi_rows,
         image: mail.inline_image.as_ref().map(|image| (image, image.width.clamp(1, CONTENT_WIDTH))),
         link: mail.link.as_deref().filter(|link| is_web(link)),
+        link_words,
         unsubscribe: mail.unsubscribe.as_deref().filter(|link| is_web(link) || link.starts_with("mailto:")),
         palette,
     };
-    let text = text::part(mail);
     // The template has no fallible filter; should rendering fail all the same, the text part says everything.
-    let html = template.render().unwrap_or_else(|_| escaped_text(&text));
-    MailBody { html, text }
+    template.render().unwrap_or_else(|_| escaped_text(text))
 }
 
 impl<'a> Kpi<'a> {
@@ -155,10 +215,20 @@ impl<'a> Kpi<'a> {
                 Some(false) => palette.bad,
                 None => palette.muted,
             },
+            tone: match text.good {
+                Some(true) => "good",
+                Some(false) => "bad",
+                None => "muted",
+            },
             compared_with: text.compared_with.as_deref(),
             width,
         }
     }
+}
+
+/// Alerts and other notes.
+fn parted(mail: &MailView) -> (Vec<&str>, Vec<&str>) {
+    mail.notes.iter().map(String::as_str).partition(|note| note.starts_with("Alert: "))
 }
 
 fn is_web(link: &str) -> bool {
@@ -183,14 +253,13 @@ fn paragraphs(message: &str) -> Vec<Vec<&str>> {
     all
 }
 
+/// What stands beside the subject in a list of mails: an alert first, then the numbers, then the first words of the message.
 fn preview(mail: &MailView) -> String {
-    let first = mail.message.lines().map(str::trim).find(|line| !line.is_empty());
+    let alert = parted(mail).0.first().map(|alert| (*alert).to_owned());
     let kpis = mail.kpis.iter().take(3).map(|(label, text)| format!("{label} {}", text.value)).collect::<Vec<_>>().join(" · ");
-    match (first, kpis.is_empty()) {
-        (Some(line), _) => line.chars().take(120).collect(),
-        (None, false) => kpis,
-        (None, true) => mail.scheduled_for_text.clone(),
-    }
+    let first = mail.message.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
+    let said = [alert, Some(kpis).filter(|kpis| !kpis.is_empty()), first, Some(mail.scheduled_for_text.clone())];
+    table::shorten(&said.into_iter().flatten().next().unwrap_or_default(), 120)
 }
 
 fn escaped_text(text: &str) -> String {

@@ -2,15 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::MailView;
+use unicode_width::UnicodeWidthStr;
+
+use super::{MailTable, MailView};
 
 pub(super) fn part(mail: &MailView) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}\n{}", line(&mail.title), line(&mail.scheduled_for_text));
+    let (alerts, notes) = super::parted(mail);
+    section(&mut out, "", alerts.iter().map(|alert| format!("! {}", line(alert))));
     if !mail.message.trim().is_empty() {
         let _ = writeln!(out, "\n{}", mail.message.replace("\r\n", "\n").trim());
     }
-    section(&mut out, "", mail.notes.iter().map(|note| format!("! {}", line(note))));
     section(
         &mut out,
         "",
@@ -20,6 +23,10 @@ pub(super) fn part(mail: &MailView) -> String {
             format!("{}: {}{change}{compared}", line(label), kpi.value)
         }),
     );
+    for table in &mail.tables {
+        rows(&mut out, table);
+    }
+    section(&mut out, "", notes.iter().map(|note| format!("! {}", line(note))));
     section(
         &mut out,
         "Filters",
@@ -32,11 +39,38 @@ pub(super) fn part(mail: &MailView) -> String {
         let _ = writeln!(out, "\nOpen the dashboard: {}", line(link));
     }
     // "-- " on a line of its own is how mail programs know a signature.
-    let _ = writeln!(out, "\n-- \n{} · {}", line(&mail.organization), line(&mail.schedule_name));
+    let _ = writeln!(out, "\n-- \nSent by {} for the schedule “{}”.", line(&mail.organization), line(&mail.schedule_name));
     if let Some(link) = &mail.unsubscribe {
         let _ = writeln!(out, "Unsubscribe: {}", line(link));
     }
     out
+}
+
+/// A table in columns, as wide as their longest cell.
+fn rows(out: &mut String, table: &MailTable) {
+    let _ = writeln!(out, "\n{}", line(&table.title));
+    if table.rows.is_empty() {
+        let _ = writeln!(out, "  No results");
+        return;
+    }
+    let head: Vec<String> = table.columns.iter().map(|(label, _)| line(label)).collect();
+    let body: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(|cell| line(cell)).collect()).collect();
+    let width = |at: usize| {
+        let cells = std::iter::once(&head).chain(&body).filter_map(|row| row.get(at));
+        cells.map(|cell| cell.width()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    for row in std::iter::once(&head).chain(&body) {
+        let mut text = String::from(" ");
+        for ((cell, width), (_, right)) in row.iter().zip(&widths).zip(&table.columns) {
+            let room = " ".repeat(width.saturating_sub(cell.width()));
+            let _ = if *right { write!(text, " {room}{cell} ") } else { write!(text, " {cell}{room} ") };
+        }
+        let _ = writeln!(out, "{}", text.trim_end());
+    }
+    if !table.cut().is_empty() {
+        let _ = writeln!(out, "  {}", table.cut());
+    }
 }
 
 fn section(out: &mut String, heading: &str, lines: impl Iterator<Item = String>) {

@@ -1,23 +1,39 @@
-//! Addresses that recipients follow: the dashboard with its filters, and the way off a list.
+//! Addresses that recipients follow: the dashboard with its filters, the same without a login, and the way off a list.
+
+mod shared;
 
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::SignedDuration;
 use pressrun_domain::id::{DocumentIdentifier, RecipientId, ScheduleId};
 use pressrun_domain::schedule::FilterConfig;
 use pressrun_domain::secret::Secret;
 use sha2::Sha256;
+
+pub use shared::{Shared, SharedError, scope};
+
+/// How long a link without a login is good, unless the operator says otherwise.
+pub const VALID_FOR: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// Makes and checks addresses under the server's public address.
 #[derive(Debug, Clone)]
 pub struct Links {
     public_url: String,
     key: Secret,
+    valid_for: SignedDuration,
 }
 
 impl Links {
     /// Addresses under `public_url`, signed with `key`.
     #[must_use]
     pub fn new(public_url: &str, key: Secret) -> Self {
-        Self { public_url: public_url.trim_end_matches('/').to_owned(), key }
+        Self { public_url: public_url.trim_end_matches('/').to_owned(), key, valid_for: VALID_FOR }
+    }
+
+    /// The same, with links without a login that are good for so long after the occurrence they were sent for; zero makes none.
+    #[must_use]
+    pub fn valid_for(mut self, length: SignedDuration) -> Self {
+        self.valid_for = length;
+        self
     }
 
     /// The dashboard's page with the filters in force, as JSON in the `filters` parameter (D1).

@@ -1,0 +1,34 @@
+//! The address of the dashboard in a mail. The words of a mail are made once for an audience; the address in them is each reader's
+//! own, because who has no login gets one that opens without (see `crate::links`).
+//!
+//! Files carry the plain address: they are one for all of an audience, kept and passed on, and must not open a dashboard for whoever
+//! holds them.
+
+use pressrun_domain::run::RunKind;
+use pressrun_domain::schedule::FilterConfig;
+
+use super::Work;
+use super::audience::Target;
+use crate::links::scope;
+
+/// Stands in an audience's words where each reader's own address goes.
+pub(super) const LINK_PLACEHOLDER: &str = "https://dashboard.invalid/this-reader";
+
+/// The address for `target`: `plain`, or one that opens without a login. A test has no schedule whose end would end the link (S8).
+pub(super) fn own(work: &Work<'_>, target: &Target, plain: &str, stated: &FilterConfig) -> String {
+    let definition = &work.run.definition;
+    let place = target.recipient.filter(|_| target.without_login && work.run.kind != RunKind::Test);
+    let scope = scope(&definition.identifier, definition.tile.as_ref());
+    let own = place.and_then(|place| work.context.links.shared(work.run.schedule_id, place, scope, work.run.scheduled_for, stated));
+    own.unwrap_or_else(|| plain.to_owned())
+}
+
+/// Puts the reader's own address into the text of a mail.
+pub(super) fn fill_text(text: &str, own: &str) -> String {
+    text.replace(LINK_PLACEHOLDER, own)
+}
+
+/// Puts the reader's own address into the HTML of a mail.
+pub(super) fn fill_html(html: &str, own: &str) -> String {
+    html.replace(LINK_PLACEHOLDER, &own.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;"))
+}
