@@ -1,12 +1,14 @@
 //! What a person causes: use cases and the HTTP contract.
 //!
 //! - `app`: the use cases (create, update, trigger, …) over the store and the catalog; they know no status code.
+//! - `actions`: the few of them that pages offer, for `pressrun-web`.
 //! - `http`: the wire. [`router`] holds the routes, `extract` the caller and bodies, `problem` is the only place that turns an
 //!   error into a response, `v1` has one file a verb.
 //!
 //! To add an endpoint: a use case in `app`, a handler with its `#[utoipa::path]` in `http::v1`, and a line in `http::router`.
 //! The OpenAPI document at `/openapi.json` is made from those annotations.
 
+mod actions;
 mod app;
 mod http;
 mod line;
@@ -14,6 +16,7 @@ mod serve;
 mod state;
 mod token;
 
+pub use actions::{Action, Actor, Refused, act};
 pub use http::router;
 pub use serve::{ServerLimits, serve};
 pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CatalogSource, NoArtifacts, UrlPolicy};

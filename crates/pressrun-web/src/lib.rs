@@ -1,7 +1,8 @@
 //! Server-rendered pages: schedules, runs, dashboards, and the way off a mailing list.
 //!
 //! Every page is an askama template over a plain struct; there is no script, and nothing is loaded from elsewhere. Text is escaped
-//! by the templates; the only HTML taken as it is are the tile fragments that our own renderer made (V12).
+//! by the templates; the only HTML taken as it is are the tile fragments that our own renderer made (V12). Forms that change
+//! something carry a token of their session.
 //!
 //! - `viewer`: who looks, and what that person may see; the session cookie is in `session`.
 //! - `pages`: one file a page: parse, ask the store, present.
@@ -23,12 +24,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
+use axum::response::Response;
 use axum::routing::{get, post};
 
+pub use secure::html_errors;
 pub use state::{
-    ArtifactFiles, CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine,
-    UnsubscribeCheck, WebState,
+    Action, ActionError, Actor, ArtifactFiles, CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile,
+    DashboardView, FilterLine, LinkError, ScheduleActions, SharedView, UnsubscribeCheck, WebState,
 };
 
 /// Most bytes of a form.
@@ -36,20 +39,26 @@ const FORM_LIMIT: usize = 16 * 1024;
 
 /// Every page, under the root. It has no fallback, so that it can be merged with the API's routes.
 pub fn router(state: WebState) -> Router {
-    use pages::{artifact, assets, dashboard, dashboards, run, schedule, schedules, sign_in, unsubscribe};
+    use pages::{act, artifact, assets, dashboard, dashboards, run, schedule, schedules, shared, sign_in, unsubscribe};
+    let https = state.public_url.starts_with("https://");
     Router::new()
         .route("/", get(schedules::home))
         .route("/sign-in", get(sign_in::form).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/schedules", get(schedules::page))
         .route("/schedules/{id}", get(schedule::page))
+        .route("/schedules/{id}/{verb}", post(act::schedule))
         .route("/runs/{id}", get(run::page))
+        .route("/runs/{id}/stop", post(act::stop_run))
         .route("/runs/{id}/artifacts/{sha256}", get(artifact::download))
         .route("/dashboards", get(dashboards::page))
         .route("/dashboards/{identifier}", get(dashboard::page))
+        .route("/shared/{token}", get(shared::page))
         .route("/unsubscribe/{schedule}/{recipient}/{signature}", get(unsubscribe::ask).post(unsubscribe::remove))
         .route("/assets/style.css", get(assets::style))
+        .route("/assets/icon.svg", get(assets::icon))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
-        .layer(map_response(secure::headers))
+        .layer(from_fn(secure::in_time))
+        .layer(map_response(move |response: Response| std::future::ready(secure::headers(response, https))))
         .with_state(Arc::new(state))
 }

@@ -12,20 +12,35 @@ pub(crate) struct Frame {
     /// Title of the window.
     pub(crate) title: String,
     /// Who is signed in.
-    pub(crate) viewer: Option<String>,
+    pub(crate) viewer: Option<SignedIn>,
     /// Which part of the menu is marked: `schedules`, `dashboards` or nothing.
     pub(crate) section: &'static str,
+    /// Seconds after which the browser asks again, for pages about something under way; 0 is never.
+    pub(crate) refresh: u32,
+}
+
+/// The corner of a page.
+pub(crate) struct SignedIn {
+    pub(crate) name: String,
+    pub(crate) form_token: String,
 }
 
 impl Frame {
     /// The frame of a page for `viewer`.
     pub(crate) fn new(title: impl Into<String>, viewer: &Viewer, section: &'static str) -> Self {
-        Self { title: title.into(), viewer: Some(viewer.name.clone()), section }
+        let signed_in = SignedIn { name: viewer.name.clone(), form_token: viewer.form_token.clone() };
+        Self { title: title.into(), viewer: Some(signed_in), section, refresh: 0 }
     }
 
     /// The frame of a page for anybody.
     pub(crate) fn bare(title: impl Into<String>) -> Self {
-        Self { title: title.into(), viewer: None, section: "" }
+        Self { title: title.into(), viewer: None, section: "", refresh: 0 }
+    }
+
+    /// The same, asked for again while something is under way.
+    pub(crate) fn refreshed(mut self, seconds: u32) -> Self {
+        self.refresh = seconds;
+        self
     }
 }
 
@@ -47,6 +62,21 @@ pub(crate) struct Message {
     pub(crate) frame: Frame,
     pub(crate) heading: String,
     pub(crate) text: String,
+    /// Where to go from here: address and words.
+    pub(crate) onward: Option<(String, &'static str)>,
+}
+
+impl Message {
+    /// A page for anybody that says `text`.
+    pub(crate) fn new(heading: &str, text: impl Into<String>) -> Self {
+        Self { frame: Frame::bare(heading), heading: heading.to_owned(), text: text.into(), onward: None }
+    }
+
+    /// With a way on.
+    pub(crate) fn onward(mut self, address: impl Into<String>, words: &'static str) -> Self {
+        self.onward = Some((address.into(), words));
+        self
+    }
 }
 
 /// Why a page cannot be shown. What is not to be seen is not told from what does not exist.
@@ -56,8 +86,10 @@ pub(crate) enum PageError {
     NotFound(&'static str),
     /// The address is not understood.
     Invalid(String),
-    /// A form from another page.
+    /// A form from another page or another session.
     Foreign,
+    /// Not as things stand.
+    Conflict(String),
     /// The store or the engine cannot just now.
     Unavailable(String),
     /// Something is wrong that waiting does not mend.
@@ -80,17 +112,31 @@ impl From<StoreError> for PageError {
     }
 }
 
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
-        let (status, heading, text) = match self {
+impl PageError {
+    /// The answer for somebody who has no business with the rest of the pages.
+    pub(crate) fn at_large(self) -> Response {
+        let (status, heading, text) = self.words();
+        show(status, &Message::new(heading, text))
+    }
+
+    fn words(self) -> (StatusCode, &'static str, String) {
+        match self {
             Self::NotFound(what) => (StatusCode::NOT_FOUND, "Not found", format!("There is no such {what}, or you may not see it.")),
             Self::Invalid(text) => (StatusCode::BAD_REQUEST, "That did not work", text),
             Self::Foreign => {
-                (StatusCode::FORBIDDEN, "Refused", "This form was sent from another site. Open the page here and try again.".to_owned())
+                let text = "This form did not come from a page of this session. Open the page again and repeat it there.";
+                (StatusCode::FORBIDDEN, "Refused", text.to_owned())
             }
+            Self::Conflict(text) => (StatusCode::CONFLICT, "Not done", text),
             Self::Unavailable(text) => (StatusCode::SERVICE_UNAVAILABLE, "Not just now", text),
             Self::Failed(text) => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", text),
-        };
-        show(status, &Message { frame: Frame::bare(heading), heading: heading.to_owned(), text })
+        }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let (status, heading, text) = self.words();
+        show(status, &Message::new(heading, text).onward("/schedules", "To the schedules"))
     }
 }

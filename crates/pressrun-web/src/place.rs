@@ -1,6 +1,5 @@
 //! Destinations for reading: what they are, never their secrets (D13).
 
-use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, SlackRecipientType};
 use pressrun_store::ListRow;
 use url::Url;
@@ -40,20 +39,11 @@ pub(crate) fn summary(row: &ListRow) -> String {
     }
 }
 
-/// The destination line by line. The path of a webhook is shown to those who may manage the schedule only: it may be what opens it.
-pub(crate) fn lines(destination: &Destination, catalog: &Catalog, manages: bool) -> Vec<Line> {
+/// The destination line by line, without who is on its list. The path of a webhook is shown to those who may manage the schedule only: it may be what opens it.
+pub(crate) fn lines(destination: &Destination, manages: bool) -> Vec<Line> {
     match destination {
         Destination::Email(mail) => {
             let mut lines = vec![Line::new("Destination", "Email"), Line::new("Subject", mail.subject.clone())];
-            if !mail.recipients.is_empty() {
-                let people: Vec<&str> = mail.recipients.iter().map(|recipient| recipient.email.as_str()).collect();
-                lines.push(Line::new("Recipients", people.join(", ")));
-            }
-            if !mail.groups.is_empty() {
-                let name = |id| catalog.group(id).map_or_else(|| "a group that is gone".to_owned(), |group| group.name.clone());
-                let names: Vec<String> = mail.groups.iter().map(|id| name(*id)).collect();
-                lines.push(Line::new("Groups", names.join(", ")));
-            }
             if mail.fan_out {
                 lines.push(Line::new("Personal copies", "each recipient gets their own data"));
             }

@@ -1,14 +1,26 @@
-//! Headers of every answer, where a form may come from, and where a sign-in may lead.
+//! Headers of every answer, its time, where a form may come from, and where a sign-in may lead.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::Response;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use url::Url;
 
-/// Nothing is loaded from elsewhere, nothing runs, nobody frames us, forms come home.
-const POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+use crate::page::{Message, PageError, show};
+
+/// Nothing is loaded from elsewhere, nothing runs, nobody frames us, forms come home. Styles are in our own sheet; only attributes
+/// may add to it, for places on the grid and the bars of tables.
+const POLICY: &str = "default-src 'none'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; form-action 'self'; \
+                      frame-ancestors 'none'; base-uri 'none'";
+
+/// Time until an answer begins; a dashboard's own limit is shorter.
+const ANSWER_TIME: Duration = Duration::from_secs(100);
 
 /// Adds the headers that every page has, unless the page has its own.
-pub(crate) async fn headers(mut response: Response) -> Response {
+pub(crate) fn headers(mut response: Response, https: bool) -> Response {
     let defaults = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -18,9 +30,39 @@ pub(crate) async fn headers(mut response: Response) -> Response {
         (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ];
     for (name, value) in defaults {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if https {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    response
+}
+
+/// Gives up on a page that does not come; dropping it stops what it waited for.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(ANSWER_TIME, next.run(request)).await;
+    answer.unwrap_or_else(|_| PageError::Unavailable("This page took too long. Try again in a minute.".to_owned()).into_response())
+}
+
+/// Answers browsers that went astray with a page: what is beside the pages, such as an API, says "not found" in JSON.
+pub fn html_errors(router: Router) -> Router {
+    router.layer(from_fn(errors_for_people))
+}
+
+async fn errors_for_people(request: Request, next: Next) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_browser = request.method() == Method::GET && accepts.contains("text/html") && !request.uri().path().starts_with("/api/");
+    let response = next.run(request).await;
+    let is_page = |response: &Response| {
+        let media = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        media.is_some_and(|media| media.starts_with("text/html"))
+    };
+    if is_browser && matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) && !is_page(&response) {
+        let page = Message::new("Not found", "There is no such page.").onward("/schedules", "To the schedules");
+        return headers(show(StatusCode::NOT_FOUND, &page), false);
     }
     response
 }

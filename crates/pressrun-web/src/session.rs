@@ -46,6 +46,17 @@ pub(crate) fn open(key: &Secret, value: &str, now: Timestamp) -> Option<Subject>
     }
 }
 
+/// What a form has to carry to come from a page of this session; `cookie` is the session's own.
+pub(crate) fn form_token(key: &Secret, cookie: &str) -> String {
+    mac(key, "form", cookie).map(|mac| hex::encode(mac.finalize().into_bytes())).unwrap_or_default()
+}
+
+/// Whether a form carries the token of its session; compared in constant time.
+pub(crate) fn is_form_token(key: &Secret, cookie: &str, sent: &str) -> bool {
+    let Ok(sent) = hex::decode(sent) else { return false };
+    mac(key, "form", cookie).is_some_and(|mac| mac.verify_slice(&sent).is_ok())
+}
+
 /// Names a development key without telling its token.
 pub(crate) fn development_tag(key: &Secret, token: &Secret) -> Option<String> {
     Some(hex::encode(mac(key, "development key", token.expose())?.finalize().into_bytes()))
@@ -62,6 +73,22 @@ fn mac(key: &Secret, purpose: &str, text: &str) -> Option<Hmac<Sha256>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_form_token_is_good_in_its_own_session_only() {
+        let (key, other) = (Secret::new("k"), Secret::new("other"));
+        let token = form_token(&key, "one");
+        assert!(is_form_token(&key, "one", &token));
+        for (case, key, cookie, sent) in [
+            ("another session", &key, "two", token.as_str()),
+            ("another key", &other, "one", token.as_str()),
+            ("cut", &key, "one", &token[..62]),
+            ("none", &key, "one", ""),
+            ("no hex", &key, "one", "zz"),
+        ] {
+            assert!(!is_form_token(key, cookie, sent), "{case}");
+        }
+    }
 
     #[test]
     fn a_cookie_opens_only_untouched_with_its_key_and_in_time() {

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use pressrun_domain::catalog::{Catalog, GridPosition};
 use pressrun_domain::clock::Clock;
-use pressrun_domain::id::{DocumentIdentifier, MembershipId, RecipientId, ScheduleId};
+use pressrun_domain::id::{DocumentIdentifier, MembershipId, RecipientId, RunId, ScheduleId};
+use pressrun_domain::key::KeyKind;
 use pressrun_domain::schedule::FilterConfig;
 use pressrun_domain::secret::Secret;
 use pressrun_store::Store;
@@ -32,11 +34,13 @@ pub struct WebState {
     pub clock: Arc<dyn Clock>,
     /// Runs a dashboard for a page.
     pub dashboards: Arc<dyn DashboardSource>,
+    /// What buttons do.
+    pub actions: Arc<dyn ScheduleActions>,
     /// Rendered files.
     pub artifacts: ArtifactFiles,
     /// Checks unsubscribe links.
     pub unsubscribe: UnsubscribeCheck,
-    /// Signs session cookies.
+    /// Signs session cookies and forms.
     pub session_key: Secret,
     /// Where people reach this server; cookies are `Secure` when it is https.
     pub public_url: String,
@@ -57,6 +61,88 @@ pub trait DashboardSource: Send + Sync {
         filters: &FilterConfig,
         member: MembershipId,
     ) -> Result<DashboardView, DashboardError>;
+
+    /// The dashboard of a link without a login: `token` is a part of its path, `filters` the JSON in its query, both as they came.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    async fn shared(&self, token: &str, filters: &str) -> Result<SharedView, LinkError>;
+}
+
+/// A dashboard behind a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedView {
+    /// What is shown.
+    pub view: DashboardView,
+    /// Whose reports these are.
+    pub organization: String,
+    /// Until when the link is good.
+    pub expires: Timestamp,
+}
+
+/// Why a link shows nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// It is not ours, or was changed on the way.
+    #[error("the link is not ours")]
+    Unknown,
+    /// Its time is over.
+    #[error("the link has expired")]
+    Expired,
+    /// What it was made for is gone: the schedule, the place on its list, or the owner's access.
+    #[error("what the link was made for is gone")]
+    Withdrawn,
+    /// The dashboard cannot be shown.
+    #[error(transparent)]
+    Dashboard(DashboardError),
+}
+
+/// Does what the buttons of the pages say.
+#[async_trait]
+pub trait ScheduleActions: Send + Sync {
+    /// Does it with the rights of `actor`; a trigger answers with its run.
+    ///
+    /// # Errors
+    /// [`ActionError`].
+    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, ActionError>;
+}
+
+/// Who presses a button: what the key of the session may do, and whom it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    /// What the key may do.
+    pub kind: KeyKind,
+    /// Whom it belongs to.
+    pub member: MembershipId,
+}
+
+/// What a button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Until it is resumed, no occurrence becomes a run.
+    Pause(ScheduleId),
+    /// From now on again.
+    Resume(ScheduleId),
+    /// A run at once, for everybody on the list.
+    Trigger(ScheduleId),
+    /// The schedule goes, its history stays.
+    Delete(ScheduleId),
+    /// A run under way is stopped.
+    Cancel(RunId),
+}
+
+/// Why an action was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    /// It does not exist, or the actor may not do this.
+    #[error("it does not exist, or it is not for this person")]
+    Denied,
+    /// Not as things stand; the text says why.
+    #[error("{0}")]
+    NotNow(String),
+    /// The store failed.
+    #[error("the store failed")]
+    Failed,
 }
 
 /// Why a dashboard cannot be shown.

@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 
 use crate::page::PageError;
 use crate::session::{self, Subject};
-use crate::state::WebState;
+use crate::state::{Actor, WebState};
 
 /// The signed-in person of a request, with the catalog as it was when the request came.
 pub(crate) struct Viewer {
@@ -26,10 +26,17 @@ pub(crate) struct Viewer {
     pub(crate) name: String,
     /// The catalog.
     pub(crate) catalog: Arc<Catalog>,
+    /// What forms of this session carry.
+    pub(crate) form_token: String,
     kind: KeyKind,
 }
 
 impl Viewer {
+    /// Who presses buttons.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { kind: self.kind, member: self.member }
+    }
+
     /// Whether everything is open: organization keys, and personal ones of admins.
     pub(crate) fn is_admin(&self) -> bool {
         self.kind == KeyKind::Organization || self.catalog.member(self.member.0).is_some_and(|member| member.admin && member.active)
@@ -63,9 +70,8 @@ impl Viewer {
 
     /// The person behind the session cookie of these headers, if it is good and its key still is.
     pub(crate) async fn of(headers: &HeaderMap, state: &WebState) -> Result<Option<Self>, StoreError> {
-        let Some(subject) = cookie(headers).and_then(|value| session::open(&state.session_key, value, state.clock.now())) else {
-            return Ok(None);
-        };
+        let Some(cookie) = cookie(headers) else { return Ok(None) };
+        let Some(subject) = session::open(&state.session_key, cookie, state.clock.now()) else { return Ok(None) };
         let catalog = (state.catalog)();
         let found = match subject {
             Subject::Stored(id) => {
@@ -80,16 +86,17 @@ impl Viewer {
                 key.map(|key| (key.kind, key.member, "Development key".to_owned()))
             }
         };
-        Ok(found.and_then(|(kind, member, name)| Self::new(catalog, kind, member, name)))
+        let form_token = session::form_token(&state.session_key, cookie);
+        Ok(found.and_then(|(kind, member, name)| Self::new(catalog, kind, member, name, form_token)))
     }
 
-    fn new(catalog: Arc<Catalog>, kind: KeyKind, member: MembershipId, key_name: String) -> Option<Self> {
+    fn new(catalog: Arc<Catalog>, kind: KeyKind, member: MembershipId, key_name: String, form_token: String) -> Option<Self> {
         let person = catalog.member(member.0);
         if kind == KeyKind::Personal && !person.is_some_and(|person| person.active) {
             return None;
         }
         let (member, name) = person.map_or((member, key_name), |person| (person.id, person.name.clone()));
-        Some(Self { member, name, catalog, kind })
+        Some(Self { member, name, catalog, form_token, kind })
     }
 }
 
@@ -107,7 +114,7 @@ pub(crate) async fn subject_of(token: &str, state: &WebState) -> Result<Option<S
 }
 
 /// The value of our cookie.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))

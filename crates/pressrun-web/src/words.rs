@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::condition::{ConditionKind, Judgement};
-use pressrun_domain::delivery::{DeliveryState, Outcome};
+use pressrun_domain::delivery::{DeliveryState, Outcome, Tally};
 use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
 
@@ -96,6 +96,11 @@ pub(crate) fn size(bytes: u64) -> String {
 
 /// A count with its noun: `1 row`, `1,204 rows`.
 pub(crate) fn count(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// A number with its thousands apart: `1,204`.
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -104,7 +109,7 @@ pub(crate) fn count(count: u64, noun: &str) -> String {
         }
         grouped.push(digit);
     }
-    format!("{grouped} {noun}{}", if count == 1 { "" } else { "s" })
+    grouped
 }
 
 /// Whether a schedule's occurrences become runs.
@@ -114,7 +119,7 @@ pub(crate) fn activity(schedule: &Schedule) -> Chip {
     } else if schedule.disabled_at.is_some() {
         chip("Paused", "warn")
     } else {
-        chip("Active", "good")
+        chip("Active", "calm")
     }
 }
 
@@ -158,6 +163,16 @@ pub(crate) fn delivery(state: &DeliveryState) -> Chip {
     }
 }
 
+/// How many pieces were accepted, of how many: `2 of 3 deliveries accepted`; nothing for none.
+pub(crate) fn accepted(tally: &Tally) -> String {
+    match tally.accepted + tally.failed + tally.skipped + tally.pending {
+        0 => String::new(),
+        1 if tally.accepted == 1 => "1 delivery, accepted".to_owned(),
+        1 => "1 delivery, not accepted".to_owned(),
+        total => format!("{} of {} deliveries accepted", grouped(tally.accepted), grouped(total)),
+    }
+}
+
 /// Why a run exists.
 pub(crate) fn kind(kind: RunKind) -> &'static str {
     match kind {
@@ -190,8 +205,8 @@ fn ended(status: RunStatus, reason: Option<&str>, run: &Run) -> String {
         (None, None) => "no reason was recorded".to_owned(),
     };
     match status {
-        RunStatus::Complete if run.definition.condition.is_some() => "Sent: the condition held and everybody accepted it.".to_owned(),
-        RunStatus::Complete => "Sent: everybody accepted it.".to_owned(),
+        RunStatus::Complete if run.definition.condition.is_some() => "The condition held, and everybody accepted it.".to_owned(),
+        RunStatus::Complete => "Everybody accepted it.".to_owned(),
         RunStatus::ErrorDelivered => match &run.record.error {
             Some(_) => format!("Sent, but not all of it: {because}."),
             None => "Sent, but not all of it: see the run.".to_owned(),
@@ -230,7 +245,14 @@ pub(crate) fn reason(reason: &str) -> String {
     match reason {
         "noRecipients" => "nobody was left to send it to",
         "noData" => "the dashboard has no tile with data for this format",
-        "noAccess" => "the owner may not see the dashboard",
+        "noAccess" => "no right to see the dashboard",
+        "deactivated" => "the account is deactivated",
+        "unknownMember" | "unknownUser" => "nobody is known by this address any more",
+        "domainNotAllowed" => "addresses of this domain may not receive mail",
+        "everyQueryFailed" => "every query failed",
+        "queryFailed" => "a query failed",
+        "cancelled" => "somebody stopped it",
+        "deleted" => "its schedule was deleted",
         "missingQuery" => "the tile or the watched query is gone",
         "missingConnection" => "the connection is not in the catalog",
         "orphanedFilterConfigKeys" => "it sets a filter that the dashboard no longer has",
@@ -242,6 +264,36 @@ pub(crate) fn reason(reason: &str) -> String {
         other => return other.to_owned(),
     }
     .to_owned()
+}
+
+/// A warning of a run's record in words; `title` names a tile by its key. An unknown one is its own words.
+pub(crate) fn warning(warning: &str, title: impl Fn(&str) -> String) -> String {
+    let tile = |rest: &str| rest.strip_prefix("tile ").map_or_else(|| rest.to_owned(), |key| format!("“{}”", title(key)));
+    let (kind, rest) = warning.split_once(": ").unwrap_or((warning, ""));
+    // `name (reason)`: the reason may be one of ours.
+    let left_out = || match rest.strip_suffix(')').and_then(|rest| rest.rsplit_once(" (")) {
+        Some((who, why)) => format!("{who}: {}", reason(why)),
+        None => rest.to_owned(),
+    };
+    match kind {
+        "truncated" => match rest.rsplit_once(" at ") {
+            Some((of, rows)) => format!("{} was cut at {rows}.", tile(of)),
+            None => rest.to_owned(),
+        },
+        "unfiltered" => match rest.split_once(" does not use filter ") {
+            Some((of, filter)) => format!("{} does not use the filter “{filter}”.", tile(of)),
+            None => rest.to_owned(),
+        },
+        "render" => rest.to_owned(),
+        "recipientSkipped" => format!("Left out {}.", left_out()),
+        "audienceFailed" => format!("One audience got nothing: {}.", left_out()),
+        "noPreview" => format!("The mail has no picture: {rest}."),
+        "ownerNotNotified" if rest.is_empty() => "The owner could not be told.".to_owned(),
+        "ownerNotNotified" => format!("The owner could not be told: {rest}."),
+        "attachmentTooLarge" => "The file was too large for a mail; the mail says so and links to the dashboard.".to_owned(),
+        "watchedResultTruncated" => "The watched result was cut at its limit; the condition was judged on what was read.".to_owned(),
+        _ => warning.to_owned(),
+    }
 }
 
 /// What has to hold for an alert to be sent.
@@ -300,6 +352,22 @@ mod tests {
             [(0, "just now"), (30, "in less than a minute"), (-90, "1 min ago"), (200_000, "in 2 days"), (-40_000_000, "15 months ago")]
         {
             assert_eq!(relative(now + SignedDuration::from_secs(seconds), now), expected);
+        }
+    }
+
+    #[test]
+    fn warnings_are_told_in_words_with_the_titles_of_tiles() {
+        let title = |key: &str| format!("Tile {key}");
+        for (raw, expected) in [
+            ("truncated: tile latest at 1000 rows", "“Tile latest” was cut at 1000 rows."),
+            ("unfiltered: tile 1 does not use filter region", "“Tile 1” does not use the filter “region”."),
+            ("recipientSkipped: a@b.co (domainNotAllowed)", "Left out a@b.co: addresses of this domain may not receive mail."),
+            ("recipientSkipped: odd", "Left out odd."),
+            ("ownerNotNotified", "The owner could not be told."),
+            ("something: new", "something: new"),
+            ("", ""),
+        ] {
+            assert_eq!(warning(raw, title), expected);
         }
     }
 

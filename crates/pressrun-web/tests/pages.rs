@@ -4,31 +4,38 @@
 #[path = "../examples/pages/sample.rs"]
 mod sample;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use pressrun_domain::catalog::GridPosition;
-use pressrun_store::{Keys, Schedules};
-use pressrun_web::{DashboardPage, DashboardTile, router};
-use tower::ServiceExt;
+use pressrun_domain::run::{RunKind, RunState};
+use pressrun_store::{Keys, Runs, Schedules};
+use pressrun_web::{DashboardPage, DashboardTile, html_errors, router};
 
 use sample::{ARTIFACT, HOSTILE, SECRET, SIGNATURE, Site};
 
+/// A browser in front of a server of its own, on a real socket.
 struct Browser {
-    router: Router,
+    client: reqwest::Client,
+    address: String,
     site: Site,
     _dir: tempfile::TempDir,
+    _server: tokio::task::JoinHandle<()>,
 }
 
 struct Answer {
     status: StatusCode,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     body: String,
 }
 
 impl Answer {
     fn header(&self, name: header::HeaderName) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The token in the forms of this page.
+    fn form_token(&self) -> &str {
+        let rest = self.body.split("name=\"form_token\" value=\"").nth(1).expect("a form");
+        rest.split('"').next().unwrap()
     }
 }
 
@@ -48,27 +55,36 @@ impl Browser {
         };
         let mut site = sample::site(dir.path(), vec![DashboardPage { name: Some(HOSTILE.into()), tiles: vec![tile] }]).await;
         site.state.public_url = public_url.into();
-        Self { router: router(site.state.clone()), site, _dir: dir }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let app = html_errors(router(site.state.clone()).fallback(async || (StatusCode::NOT_FOUND, "{}")));
+        let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { client, address, site, _dir: dir, _server: server }
     }
 
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = self.client.request(method, format!("{}{path}", self.address)).body(body.to_owned());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, 1 << 22).await.unwrap();
-        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() }
+        let response = request.send().await.unwrap();
+        Answer { status: response.status(), headers: response.headers().clone(), body: response.text().await.unwrap() }
     }
 
     async fn get(&self, cookie: &str, path: &str) -> Answer {
-        self.send(Method::GET, path, &[("cookie", cookie)], "").await
+        self.send(Method::GET, path, &[("cookie", cookie), ("accept", "text/html")], "").await
     }
 
     async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let headers = [&[("content-type", "application/x-www-form-urlencoded")], headers].concat();
         self.send(Method::POST, path, &headers, body).await
+    }
+
+    /// Presses a button that carries `token`.
+    async fn press(&self, cookie: &str, path: &str, token: &str) -> Answer {
+        self.post(path, &[("cookie", cookie)], &format!("form_token={token}")).await
     }
 
     /// The cookie of a sign-in with `token`.
@@ -79,11 +95,31 @@ impl Browser {
     }
 }
 
+/// Every place of a text that turns the order of what follows: alone in its element, whose direction is its own.
+fn assert_isolated(path: &str, body: &str) {
+    for (at, _) in body.match_indices('\u{202e}') {
+        let tag = &body[body[..at].rfind('<').expect("inside a page")..at];
+        let alone = ["<bdi", "<title", "<option", "<input", "<section"].iter().any(|start| tag.starts_with(start));
+        assert!(alone || tag.contains("dir=\"auto\""), "{path}: {tag}");
+    }
+}
+
 #[tokio::test]
 async fn every_page_renders_with_hostile_names_inert() {
     let browser = Browser::new().await;
     let cookie = browser.sign_in(browser.site.admin).await;
     let (schedule, run) = (browser.site.open, browser.site.run);
+    for path in [
+        "/sign-in".to_owned(),
+        "/sign-in?next=%22%3E%3Cscript%3E".to_owned(),
+        "/shared/good?filters=%7B%22region%22%3A%5B%22%3Cscript%3E%22%5D%7D".to_owned(),
+        format!("/unsubscribe/{schedule}/{}/{SIGNATURE}", browser.site.recipient),
+    ] {
+        let answer = browser.get("", &path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
+        assert!(!answer.body.contains("<script") && !answer.body.contains("<img"), "{path}: {}", answer.body);
+        assert_isolated(&path, &answer.body);
+    }
     for path in [
         "/schedules".to_owned(),
         "/schedules?q=%3Cscript%3E&status=%22&sort=x&page=-1".to_owned(),
@@ -100,8 +136,12 @@ async fn every_page_renders_with_hostile_names_inert() {
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
         assert!(!answer.body.contains("<script") && !answer.body.contains("<img"), "{path}: {}", answer.body);
         assert!(!answer.body.contains(SECRET), "{path} shows a secret");
+        assert_isolated(&path, &answer.body);
         let policy = answer.header(header::CONTENT_SECURITY_POLICY);
-        assert!(policy.starts_with("default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"), "{path}: {policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:;"),
+            "{policy}"
+        );
         assert_eq!((answer.header(header::X_CONTENT_TYPE_OPTIONS), answer.header(header::CACHE_CONTROL)), ("nosniff", "no-store"));
     }
 }
@@ -182,7 +222,11 @@ async fn signing_in_sets_a_closed_cookie_and_signing_out_takes_it_away() {
     assert!(browser.get(pair, "/schedules").await.body.contains("Blobby Hill"));
     assert_eq!(browser.get(pair, "/sign-in").await.status, StatusCode::SEE_OTHER);
     assert_eq!(browser.get(&format!("{pair}0"), "/schedules").await.status, StatusCode::SEE_OTHER, "a forged cookie");
-    let out = browser.post("/sign-out", &[("cookie", pair)], "").await;
+    let forged = browser.post("/sign-out", &[("cookie", pair)], "").await;
+    assert_eq!((forged.status, forged.header(header::SET_COOKIE)), (StatusCode::FORBIDDEN, ""), "another site signs nobody out");
+    let page = browser.get(pair, "/schedules").await;
+    assert_eq!(page.header(header::STRICT_TRANSPORT_SECURITY), "max-age=31536000");
+    let out = browser.press(pair, "/sign-out", page.form_token()).await;
     assert!(out.header(header::SET_COOKIE).starts_with("pressrun_session=;") && out.header(header::SET_COOKIE).contains("Max-Age=0"));
 }
 
@@ -306,7 +350,7 @@ async fn a_dashboard_shows_tiles_on_the_grid_and_passes_the_filters_on() {
     let answer = browser.get(&cookie, "/dashboards/12db1a0a?filters=%7B%22region%22%3A%5B%22US%22%2C%22CA%22%5D%7D").await;
     assert!(answer.body.contains("<svg class=\"ours\"></svg>"), "{}", answer.body);
     assert!(answer.body.contains("style=\"--x:24;--w:1;--y:1;--h:1\""), "out-of-range places are kept on the grid: {}", answer.body);
-    assert!(answer.body.contains("name=\"f.region\" value=\"US, CA\""), "{}", answer.body);
+    assert!(answer.body.contains("name=\"a.region\" value=\"US, CA\""), "{}", answer.body);
     assert!(answer.body.contains("{&#34;region&#34;:[&#34;US&#34;,&#34;CA&#34;]}"), "{}", answer.body);
     for (query, status) in [
         ("filters=%7B%22nope%22%3A%5B%5D%7D", StatusCode::BAD_REQUEST),
@@ -326,11 +370,156 @@ async fn a_dashboard_shows_tiles_on_the_grid_and_passes_the_filters_on() {
 async fn the_filter_form_leads_to_the_address_that_mails_use() {
     let browser = Browser::new().await;
     let cookie = browser.sign_in(browser.site.sales).await;
-    let answer = browser.get(&cookie, "/dashboards/12db1a0a?filters=&f.region=US,%20EU&f.unknown=x").await;
+    let answer = browser.get(&cookie, "/dashboards/12db1a0a?filters=&how.region=is&a.region=US,%20EU&how.unknown=x").await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
     let expected = "/dashboards/12db1a0a?filters=%7B%22region%22%3A%7B%22type%22%3A%22string%22%2C%22kind%22%3A%22EQUALS%22%2C%22values%22%3A%5B%22US%22%2C%22EU%22%5D%7D%7D";
     assert_eq!(answer.header(header::LOCATION), expected);
     assert!(browser.get(&cookie, expected).await.body.contains("value=\"US, EU\""));
+    let wrong = browser.get(&cookie, "/dashboards/12db1a0a?filters=&how.region=%3Cscript%3E").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    assert!(!wrong.body.contains("<script") && wrong.body.contains("is none of the choices"), "{}", wrong.body);
+}
+
+#[tokio::test]
+async fn a_link_without_a_login_shows_the_dashboard_and_tells_its_address_to_nobody() {
+    let browser = Browser::new().await;
+    let answer = browser.get("", "/shared/good?filters=%7B%22region%22%3A%5B%22US%22%5D%7D").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert!(answer.body.contains("<svg class=\"ours\"></svg>") && answer.body.contains("until 23 August 2025"), "{}", answer.body);
+    for (name, expected) in [
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::HeaderName::from_static("x-robots-tag"), "noindex, nofollow, noarchive"),
+    ] {
+        assert_eq!(answer.header(name.clone()), expected, "{name}");
+    }
+    // Its filters cannot be changed, and nothing leads into the rest of the pages.
+    for absent in ["<form", "/schedules", "/dashboards", "Sign out"] {
+        assert!(!answer.body.contains(absent), "{absent}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_opens_nothing_says_so_and_tells_nothing() {
+    let browser = Browser::new().await;
+    for (token, status, heading) in [
+        ("nope", StatusCode::NOT_FOUND, "This link does not work"),
+        ("%FF", StatusCode::BAD_REQUEST, ""),
+        ("expired", StatusCode::GONE, "This link has expired"),
+        ("withdrawn", StatusCode::GONE, "This is no longer available"),
+        ("busy", StatusCode::SERVICE_UNAVAILABLE, "Not just now"),
+        ("broken", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong"),
+    ] {
+        let answer = browser.get("", &format!("/shared/{token}")).await;
+        assert_eq!(answer.status, status, "{token}: {}", answer.body);
+        assert!(answer.body.contains(heading), "{token}: {}", answer.body);
+        for secret in ["finance", "12db1a0a", "Orders", "alert(1)", "/schedules", "<form"] {
+            assert!(!answer.body.contains(secret), "{token} tells {secret}: {}", answer.body);
+        }
+        assert_eq!(answer.header(header::CACHE_CONTROL), "no-store", "{token}");
+    }
+}
+
+#[tokio::test]
+async fn buttons_do_what_they_say_for_those_who_manage_the_schedule() {
+    let browser = Browser::new().await;
+    let (site, cookie) = (&browser.site, browser.sign_in(browser.site.admin).await);
+    let path = format!("/schedules/{}", site.closed);
+    let token = browser.get(&cookie, &path).await.form_token().to_owned();
+    let paused = async || site.store.schedule(site.closed).await.unwrap().unwrap().disabled_at.is_some();
+    let pressed = browser.press(&cookie, &format!("{path}/pause"), &token).await;
+    assert_eq!((pressed.status, pressed.header(header::LOCATION)), (StatusCode::SEE_OTHER, path.as_str()));
+    assert!(paused().await && browser.get(&cookie, &path).await.body.contains("Paused since"));
+    let again = browser.press(&cookie, &format!("{path}/pause"), &token).await;
+    assert!(again.status == StatusCode::CONFLICT && again.body.contains("Schedule is already paused."), "{}", again.body);
+    assert_eq!(browser.press(&cookie, &format!("{path}/resume"), &token).await.status, StatusCode::SEE_OTHER);
+    assert!(!paused().await);
+
+    let run = browser.press(&cookie, &format!("{path}/run"), &token).await;
+    let run = run.header(header::LOCATION).strip_prefix("/runs/").expect("its run").to_owned();
+    let queued = site.store.run(run.parse().unwrap()).await.unwrap().unwrap();
+    assert!(queued.kind == RunKind::Manual && matches!(queued.state, RunState::Queued { .. }));
+    let page = browser.get(&cookie, &format!("/runs/{run}")).await;
+    assert!(page.body.contains("http-equiv=\"refresh\"") && page.body.contains("Stop this run"), "{}", page.body);
+    let twice = browser.press(&cookie, &format!("{path}/run"), &token).await;
+    assert!(twice.status == StatusCode::CONFLICT && twice.body.contains("in progress"), "{}", twice.body);
+    assert_eq!(browser.press(&cookie, &format!("/runs/{run}/stop"), &token).await.status, StatusCode::SEE_OTHER);
+    let page = browser.get(&cookie, &format!("/runs/{run}")).await;
+    assert!(!page.body.contains("http-equiv") && page.body.contains("Stopped"), "{}", page.body);
+    assert_eq!(browser.press(&cookie, &format!("/runs/{run}/stop"), &token).await.status, StatusCode::CONFLICT);
+
+    let gone = browser.press(&cookie, &format!("{path}/delete"), &token).await;
+    assert_eq!(gone.header(header::LOCATION), "/schedules?done=deleted");
+    assert!(browser.get(&cookie, "/schedules?done=deleted").await.body.contains("The schedule was deleted."));
+    assert_eq!(browser.get(&cookie, &path).await.status, StatusCode::NOT_FOUND);
+    assert!(site.store.schedule(site.closed).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_button_of_another_site_session_or_person_does_nothing() {
+    let browser = Browser::new().await;
+    let site = &browser.site;
+    let (admin, guest) = (browser.sign_in(site.admin).await, browser.sign_in(site.guest).await);
+    let own = browser.get(&admin, "/schedules").await.form_token().to_owned();
+    let others = browser.get(&guest, "/schedules").await.form_token().to_owned();
+    assert_ne!(own, others);
+    for verb in ["pause", "run", "delete"] {
+        let path = format!("/schedules/{}/{verb}", site.open);
+        for (case, cookie, token, headers, status) in [
+            ("no token", &admin, "", vec![], StatusCode::FORBIDDEN),
+            ("token of another session", &admin, others.as_str(), vec![], StatusCode::FORBIDDEN),
+            ("another site", &admin, own.as_str(), vec![("origin", "https://evil.example")], StatusCode::FORBIDDEN),
+            ("cross site", &admin, own.as_str(), vec![("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN),
+            ("somebody else's schedule", &guest, others.as_str(), vec![], StatusCode::NOT_FOUND),
+            ("not signed in", &String::new(), own.as_str(), vec![], StatusCode::SEE_OTHER),
+        ] {
+            let headers = [vec![("cookie", cookie.as_str())], headers].concat();
+            let answer = browser.post(&path, &headers, &format!("form_token={token}")).await;
+            assert_eq!(answer.status, status, "{verb}, {case}: {}", answer.body);
+        }
+        assert_eq!(browser.get(&admin, &path).await.status, StatusCode::NOT_FOUND, "a link does not press a button");
+    }
+    let schedule = site.store.schedule(site.open).await.unwrap().expect("still there");
+    assert!(schedule.disabled_at.is_none());
+    let page = browser.get(&guest, &format!("/schedules/{}", site.open)).await;
+    assert!(!page.body.contains("/delete") && !page.body.contains("Run now"), "buttons are shown to those who may press them");
+    assert_eq!(browser.press(&admin, &format!("/schedules/{}/explode", site.open), &own).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn s12_what_did_not_go_out_and_why_is_seen_in_the_list() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.admin).await;
+    let list = browser.get(&cookie, "/schedules").await.body;
+    assert!(list.contains("<strong>1 schedule</strong> did not go out, or not completely, the last time."), "{list}");
+    let narrowed = browser.get(&cookie, "/schedules?status=error&sort=last").await.body;
+    assert!(narrowed.contains("Sent, but not all of it: one of two recipients refused."), "{narrowed}");
+    assert!(narrowed.contains(&format!("/runs/{}", browser.site.run)) && !narrowed.contains("Stock alert"), "{narrowed}");
+    for (query, seen, unseen) in [
+        ("kind=alert", "Stock alert", "data lake"),
+        ("kind=schedule", "data lake", "Stock alert"),
+        ("to=sftp", "Nightly files", "data lake"),
+    ] {
+        let body = browser.get(&cookie, &format!("/schedules?{query}")).await.body;
+        assert!(body.contains(seen) && !body.contains(unseen), "{query}: {body}");
+    }
+    let schedule = browser.get(&cookie, &format!("/schedules/{}", browser.site.open)).await.body;
+    assert!(schedule.contains("1 of 2 deliveries accepted"), "{schedule}");
+    for recipient in ["blobina@blobsrus.com", "Blobby Hill", "blob.sato@myorg.com"] {
+        assert!(schedule.contains(recipient), "{recipient}: {schedule}");
+    }
+}
+
+#[tokio::test]
+async fn a_browser_gone_astray_sees_a_page_and_a_program_what_it_expects() {
+    let browser = Browser::new().await;
+    let page = browser.get("", "/nowhere").await;
+    assert!(page.status == StatusCode::NOT_FOUND && page.body.contains("There is no such page."), "{}", page.body);
+    assert!(page.header(header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'"));
+    for (path, accept) in [("/nowhere", "application/json"), ("/api/v1/nowhere", "text/html")] {
+        let answer = browser.send(Method::GET, path, &[("accept", accept)], "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::NOT_FOUND, "{}"), "{path}");
+    }
 }
 
 #[tokio::test]

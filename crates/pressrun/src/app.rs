@@ -67,7 +67,8 @@ impl App {
             Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
         let config = Arc::new(engine_config(settings));
         let producer = Producer::new(executors(settings)?, Arc::clone(&config));
-        let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?);
+        let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
+            .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));
         let organization = catalog.current().organization.id.to_string();
         let carrier_config = CarrierConfig {
             egress: settings.egress()?,
@@ -257,7 +258,9 @@ fn router(settings: &Settings, context: &Context, egress: EgressPolicy, wake: &A
         warn!("metrics were set up twice; the first recorder stays");
     }
     let metrics = Router::new().route("/metrics", axum::routing::get(move || std::future::ready(figures.render())));
-    pressrun_api::router(state).merge(web::router(context, &public_url, session_key)).merge(metrics)
+    pressrun_web::html_errors(
+        pressrun_api::router(state.clone()).merge(web::router(context, state, &public_url, session_key)).merge(metrics),
+    )
 }
 
 struct LiveCatalog(Arc<CatalogHandle>);

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub slack: Slack,
     /// `[s3]`
     pub s3: S3,
+    /// `[links]`
+    pub links: Links,
     /// `[limits]`
     pub limits: Limits,
     /// `[egress]`
@@ -55,6 +57,7 @@ impl Default for Settings {
             mail: Mail::default(),
             slack: Slack::default(),
             s3: S3::default(),
+            links: Links::default(),
             limits: Limits::default(),
             egress: Egress::default(),
             retry: Retry { max_attempts: 3, first_wait_seconds: 30, deadline_minutes: 15 },
@@ -180,6 +183,20 @@ pub(crate) struct S3 {
     pub deliverer_role_arn: Option<String>,
     /// Whether `testNow` may write into a bucket (S8).
     pub allow_test: bool,
+}
+
+/// Links in mails.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Links {
+    /// How long the dashboard opens without a login for a recipient who has none; 0 makes no such links.
+    pub valid_days: u32,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self { valid_days: 30 }
+    }
 }
 
 /// Limits on callers.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use pressrun_api::ApiState;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
@@ -19,11 +20,14 @@ use pressrun_domain::run::{ConditionRecord, RunRecord, RunStatus, SkipReason, Ti
 use pressrun_domain::schedule::{FilterConfig, Schedule};
 use pressrun_domain::secret::Secret;
 use pressrun_store::{Keys, Names, NewOccurrence, RunEnd, Runs, Schedules, SqliteStore, sample};
-use pressrun_web::{DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, WebState};
+use pressrun_web::{
+    Action, ActionError, Actor, DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, ScheduleActions,
+    SharedView, WebState,
+};
 use sha2::{Digest, Sha256};
 
 /// A name that must stay a name.
-pub const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+pub const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u{202e}fdp";
 /// The hash of the sample artifact.
 pub const ARTIFACT: &str = "a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5a3f5";
 /// The signature that unsubscribes.
@@ -89,6 +93,45 @@ impl DashboardSource for Boards {
             notes: vec![format!("Shown for {member}")],
         })
     }
+
+    /// A link for each answer: `good`, `expired`, `withdrawn`, `busy`, `broken`; every other one is not ours.
+    async fn shared(&self, token: &str, filters: &str) -> Result<SharedView, LinkError> {
+        match token {
+            "good" => {}
+            "expired" => return Err(LinkError::Expired),
+            "withdrawn" => return Err(LinkError::Withdrawn),
+            "busy" => return Err(LinkError::Dashboard(DashboardError::Busy)),
+            "broken" => return Err(LinkError::Dashboard(DashboardError::Failed(format!("table finance.{HOSTILE} is gone")))),
+            _ => return Err(LinkError::Unknown),
+        }
+        let filters: FilterConfig = serde_json::from_str(filters).unwrap_or_default();
+        let mut view = self.dashboard(&"12db1a0a".into(), &filters, MembershipId::generate()).await.unwrap();
+        view.title = HOSTILE.into();
+        view.notes.clear();
+        Ok(SharedView { view, organization: HOSTILE.into(), expires: sample::after(30 * 86_400) })
+    }
+}
+
+/// Buttons that do what they do in the product.
+struct Buttons(ApiState);
+
+#[async_trait]
+impl ScheduleActions for Buttons {
+    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, ActionError> {
+        let actor = pressrun_api::Actor { kind: actor.kind, member: actor.member };
+        let action = match action {
+            Action::Pause(id) => pressrun_api::Action::Pause(id),
+            Action::Resume(id) => pressrun_api::Action::Resume(id),
+            Action::Trigger(id) => pressrun_api::Action::Trigger(id),
+            Action::Delete(id) => pressrun_api::Action::Delete(id),
+            Action::Cancel(id) => pressrun_api::Action::Cancel(id),
+        };
+        pressrun_api::act(&self.0, actor, action).await.map_err(|refused| match refused {
+            pressrun_api::Refused::Denied(_) => ActionError::Denied,
+            pressrun_api::Refused::NotNow(why) => ActionError::NotNow(why),
+            pressrun_api::Refused::Failed => ActionError::Failed,
+        })
+    }
 }
 
 /// Fills an in-memory store and puts pages around it; `dir` holds the catalog and one artifact.
@@ -136,12 +179,23 @@ pub async fn site(dir: &Path, tiles: Vec<DashboardPage>) -> Site {
     alert.definition.destination = sample::slack();
     unmet(&store, &alert).await;
     let artifact = file.clone();
+    let api_catalog = Arc::clone(&catalog);
+    let api = ApiState {
+        store: store.clone(),
+        catalog: Arc::new(move || Arc::clone(&api_catalog)),
+        clock: Arc::new(Still),
+        urls: Arc::new(pressrun_api::AllowAll),
+        artifacts: Arc::new(pressrun_api::NoArtifacts),
+        wake: Arc::default(),
+        config: pressrun_api::ApiConfig::default(),
+    };
     Site {
         state: WebState {
             store: store.clone(),
             catalog: Arc::new(move || catalog.clone()),
             clock: Arc::new(Still),
             dashboards: Arc::new(Boards(tiles)),
+            actions: Arc::new(Buttons(api)),
             artifacts: Arc::new(move |hash| -> Option<PathBuf> { (hash == ARTIFACT).then(|| artifact.clone()) }),
             unsubscribe: Arc::new(|_, _, signature| signature == SIGNATURE),
             session_key: Secret::new("session key of the samples"),

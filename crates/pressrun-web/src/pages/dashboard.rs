@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use pressrun_domain::id::DocumentIdentifier;
 
-use super::filters::{self, Field, Input};
+use super::filters::{self, Field};
 use crate::page::{Frame, PageError, show};
 use crate::state::{DashboardError, DashboardTile, DashboardView, WebState};
 use crate::viewer::Viewer;
@@ -26,7 +26,7 @@ struct Page {
 }
 
 /// Where a tile stands. Numbers only, so it cannot leave its attribute.
-fn place(tile: &DashboardTile) -> String {
+pub(super) fn place(tile: &DashboardTile) -> String {
     let x = tile.at.x.min(23) + 1;
     let w = tile.at.w.clamp(1, 25 - x);
     format!("--x:{x};--w:{w};--y:{};--h:{}", u32::from(tile.at.y) + 1, tile.at.h.max(1))
@@ -46,7 +46,7 @@ pub(crate) async fn page(
     let dashboard = document.dashboard.as_ref().ok_or(PageError::NotFound(WHAT))?;
     let json = sent.iter().find(|(name, _)| name == "filters").map(|(_, value)| value.as_str());
     let mut filters = filters::read(json, dashboard).map_err(PageError::Invalid)?;
-    if filters::apply(&mut filters, dashboard, &sent) {
+    if filters::apply(&mut filters, dashboard, &sent).map_err(PageError::Invalid)? {
         return Ok(Redirect::to(&filters::address(identifier.as_str(), &filters)).into_response());
     }
     let view = state.dashboards.dashboard(&identifier, &filters, viewer.member).await.map_err(|error| match error {

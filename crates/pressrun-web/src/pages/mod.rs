@@ -1,5 +1,6 @@
 //! One file a page.
 
+pub(crate) mod act;
 pub(crate) mod artifact;
 pub(crate) mod assets;
 pub(crate) mod dashboard;
@@ -8,5 +9,6 @@ pub(crate) mod filters;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod schedules;
+pub(crate) mod shared;
 pub(crate) mod sign_in;
 pub(crate) mod unsubscribe;

@@ -1,5 +1,6 @@
 //! One run: what happened when, tile by tile and recipient by recipient (S12).
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use askama::Template;
@@ -8,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, NOTICE};
 use pressrun_domain::id::RunId;
 use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord};
 
@@ -17,10 +18,14 @@ use crate::state::WebState;
 use crate::viewer::Viewer;
 use crate::words::{self, Chip, When};
 
+/// Rows of a list before the rest is counted.
+const SHOWN: usize = 200;
+
 #[derive(Template)]
 #[template(path = "run.html")]
 struct Page {
     frame: Frame,
+    id: String,
     name: String,
     schedule: Option<String>,
     when: When,
@@ -29,12 +34,24 @@ struct Page {
     why: String,
     dst: &'static str,
     took: Option<String>,
+    counts: String,
+    /// Whether there are audiences to tell apart.
+    several: bool,
+    is_over: bool,
+    /// The form token, for those who may stop it.
+    stop: Option<String>,
     warnings: Vec<String>,
-    conditions: Vec<Condition>,
-    deliveries: Vec<Piece>,
-    tiles: Vec<Tile>,
-    artifacts: Vec<File>,
+    conditions: Listed<Condition>,
+    deliveries: Listed<Piece>,
+    tiles: Listed<Tile>,
+    artifacts: Listed<File>,
     timeline: Vec<Event>,
+}
+
+/// The beginning of a list that may be long.
+struct Listed<T> {
+    rows: Vec<T>,
+    more: usize,
 }
 
 struct Condition {
@@ -95,7 +112,10 @@ pub(crate) async fn readable(state: &WebState, viewer: &Viewer, id: &str) -> Res
 /// `GET /runs/{id}`.
 pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Path(id): Path<String>) -> Result<Response, PageError> {
     let run = readable(&state, &viewer, &id).await?;
-    let deliveries = state.store.deliveries(run.id).await?;
+    let mut deliveries = state.store.deliveries(run.id).await?;
+    let tally = state.store.tally(run.id).await?;
+    // What went wrong comes first; the rest stays in the order promised.
+    deliveries.sort_by_key(|piece| !matches!(piece.state, DeliveryState::Failed { .. }));
     let now = state.clock.now();
     let zone = words::zone(&run.definition.timezone);
     // A file holds what its audience may see, which can be more than what the viewer may.
@@ -104,16 +124,23 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
         let dashboard = viewer.catalog.documents.get(&run.definition.identifier).and_then(|document| document.dashboard.as_ref());
         dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| key.to_string(), |tile| tile.title.clone())
     };
-    let file = |artifact: &ArtifactRecord| file(artifact, &run, open);
+    let title = |key: &str| title_of(&key.into());
+    let names = readers(&deliveries);
+    let readers = |audience: &str| names.get(audience).cloned().unwrap_or_else(|| audience.to_owned());
+    let file = |artifact: &ArtifactRecord| file(artifact, &run, open, &readers);
+    let named = run.record.tiles.iter().map(|tile| tile.audience.as_str());
+    let audiences: BTreeSet<&str> = named.chain(run.record.artifacts.iter().map(|artifact| artifact.audience.as_str())).collect();
+    let is_over = matches!(run.state, RunState::Ended { .. } | RunState::Skipped { .. });
     let took = match (&run.state, run.started_at) {
-        (RunState::Ended { at, .. }, Some(started)) => Some(words::length(at.duration_since(started))),
-        (RunState::Running { .. }, Some(started)) => Some(words::length(now.duration_since(started))),
+        (RunState::Ended { at, .. }, Some(started)) => Some(format!("took {}", words::length(at.duration_since(started)))),
+        (RunState::Running { .. }, Some(started)) => Some(format!("for {}", words::length(now.duration_since(started)))),
         _ => None,
     };
     Ok(show(
         StatusCode::OK,
         &Page {
-            frame: Frame::new(format!("Run of {}", run.definition.name), &viewer, "schedules"),
+            frame: Frame::new(format!("Run of {}", run.definition.name), &viewer, "schedules").refreshed(refresh(&run.state, now)),
+            id: run.id.to_string(),
             name: run.definition.name.clone(),
             schedule: (run.kind != RunKind::Test).then(|| run.schedule_id.to_string()),
             when: words::when(run.scheduled_for, &zone, now),
@@ -122,11 +149,15 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
             why: words::why(&run, &zone, now),
             dst: run.dst.as_deref().map_or("", words::dst),
             took,
-            warnings: run.record.warnings.clone(),
-            conditions: run.record.conditions.iter().map(|judged| condition(judged, title_of(&judged.tile))).collect(),
-            deliveries: deliveries.iter().map(|delivery| piece(delivery, file, &zone, now)).collect(),
-            tiles: run.record.tiles.iter().map(tile).collect(),
-            artifacts: run.record.artifacts.iter().map(file).collect(),
+            counts: words::accepted(&tally),
+            several: audiences.len() > 1,
+            is_over,
+            stop: (open && !is_over).then(|| viewer.form_token.clone()),
+            warnings: run.record.warnings.iter().map(|warning| words::warning(warning, title)).collect(),
+            conditions: first(&run.record.conditions, |judged| condition(judged, title_of(&judged.tile), &readers)),
+            deliveries: first(&deliveries, |delivery| piece(delivery, file, &zone, now)),
+            tiles: first(&run.record.tiles, |record| tile(record, &readers)),
+            artifacts: first(&run.record.artifacts, file),
             timeline: run
                 .record
                 .timeline
@@ -141,12 +172,36 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
     ))
 }
 
-fn condition(judged: &ConditionRecord, tile: String) -> Condition {
+/// Seconds until the page asks again: soon while something is under way, not while it waits for a retry.
+fn refresh(state: &RunState, now: Timestamp) -> u32 {
+    match state {
+        RunState::Running { .. } => 4,
+        RunState::Queued { available_at } if *available_at <= now => 4,
+        RunState::Queued { .. } | RunState::Skipped { .. } | RunState::Ended { .. } => 0,
+    }
+}
+
+/// Who each audience is: its first reader, and how many more.
+fn readers(deliveries: &[Delivery]) -> HashMap<String, String> {
+    let mut found: HashMap<&str, (&str, usize)> = HashMap::new();
+    for piece in deliveries.iter().filter(|piece| !piece.is_notice()) {
+        found.entry(&piece.audience).or_insert((&piece.target, 0)).1 += 1;
+    }
+    let words = |(first, count): (&str, usize)| if count == 1 { first.to_owned() } else { format!("{first} and {} more", count - 1) };
+    found.into_iter().map(|(audience, first)| (audience.to_owned(), words(first))).collect()
+}
+
+/// At most [`SHOWN`] of them, and how many more there are.
+fn first<T, U>(all: &[T], present: impl Fn(&T) -> U) -> Listed<U> {
+    Listed { rows: all.iter().take(SHOWN).map(present).collect(), more: all.len().saturating_sub(SHOWN) }
+}
+
+fn condition(judged: &ConditionRecord, tile: String, readers: &impl Fn(&str) -> String) -> Condition {
     let mut detail = words::count(judged.rows, "row");
     if let (Some(added), Some(removed)) = (judged.added, judged.removed) {
         detail = format!("{detail}; {added} new, {removed} gone");
     }
-    Condition { tile, audience: judged.audience.clone(), judgement: words::judgement(judged.judgement), detail }
+    Condition { tile, audience: readers(&judged.audience), judgement: words::judgement(judged.judgement), detail }
 }
 
 fn piece(delivery: &Delivery, file: impl Fn(&ArtifactRecord) -> File, zone: &TimeZone, now: Timestamp) -> Piece {
@@ -157,7 +212,7 @@ fn piece(delivery: &Delivery, file: impl Fn(&ArtifactRecord) -> File, zone: &Tim
         DeliveryState::Failed { reason, .. } | DeliveryState::Skipped { reason } => words::reason(reason),
     };
     Piece {
-        target: delivery.target.clone(),
+        target: delivery.target.strip_prefix(NOTICE).map_or_else(|| delivery.target.clone(), |owner| format!("Notice to {owner}")),
         state: words::delivery(&delivery.state),
         detail,
         subject: delivery.message.subject.clone(),
@@ -177,10 +232,10 @@ fn attempted(attempt: &Attempt, zone: &TimeZone, now: Timestamp) -> Try {
     }
 }
 
-fn tile(record: &TileRecord) -> Tile {
+fn tile(record: &TileRecord, readers: &impl Fn(&str) -> String) -> Tile {
     Tile {
         title: record.title.clone(),
-        audience: record.audience.clone(),
+        audience: readers(&record.audience),
         rows: words::count(record.rows, "row"),
         took: words::milliseconds(record.ms),
         error: record.error.clone(),
@@ -188,7 +243,7 @@ fn tile(record: &TileRecord) -> Tile {
     }
 }
 
-fn file(artifact: &ArtifactRecord, run: &Run, open: bool) -> File {
+fn file(artifact: &ArtifactRecord, run: &Run, open: bool, readers: &impl Fn(&str) -> String) -> File {
     let mut facts = vec![words::size(artifact.bytes)];
     if artifact.pages > 0 {
         facts.push(words::count(u64::from(artifact.pages), "page"));
@@ -196,7 +251,7 @@ fn file(artifact: &ArtifactRecord, run: &Run, open: bool) -> File {
     facts.push(format!("made in {}", words::milliseconds(artifact.ms)));
     File {
         name: artifact.name.clone(),
-        audience: artifact.audience.clone(),
+        audience: readers(&artifact.audience),
         facts: facts.join(", "),
         sha256: artifact.sha256.clone(),
         href: open.then(|| format!("/runs/{}/artifacts/{}", run.id, artifact.sha256)),

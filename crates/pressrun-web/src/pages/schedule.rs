@@ -9,9 +9,11 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_cron::{CronExpression, DstNote};
-use pressrun_domain::id::ScheduleId;
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::id::{GroupId, ScheduleId};
 use pressrun_domain::output::{Format, OutputOptions};
-use pressrun_domain::run::{Run, RunState};
+use pressrun_domain::run::{Run, RunKind, RunState};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde::Deserialize;
 
@@ -25,6 +27,8 @@ use crate::words::{self, Chip, When};
 
 /// Runs a page.
 const PAGE_SIZE: u32 = 25;
+/// Recipients named before the rest is counted.
+const SHOWN_PEOPLE: usize = 100;
 /// How many of the next instants are shown.
 const UPCOMING: usize = 5;
 
@@ -46,12 +50,44 @@ struct Page {
     switched_off: Option<String>,
     active: bool,
     rhythm: String,
+    latest: Option<Latest>,
+    buttons: Option<Buttons>,
+    audience: Audience,
     lines: Vec<Line>,
     upcoming: Vec<Upcoming>,
     zone: String,
     history: Vec<Past>,
     total: String,
     pager: Pager,
+}
+
+/// How it went the last time, at a glance.
+struct Latest {
+    run: String,
+    when: When,
+    state: Chip,
+    why: String,
+    /// How many accepted, of how many.
+    counts: String,
+}
+
+/// What its owner and admins may do to it.
+struct Buttons {
+    id: String,
+    form_token: String,
+    paused: bool,
+    /// Switched off by the system: neither paused, resumed nor run.
+    off: bool,
+    /// What a run sends, and to whom.
+    consequence: String,
+}
+
+/// Who gets it.
+#[derive(Default)]
+struct Audience {
+    people: Vec<(String, String)>,
+    more: usize,
+    groups: Vec<(String, String)>,
 }
 
 struct Upcoming {
@@ -88,6 +124,7 @@ pub(crate) async fn page(
     let zone = words::zone(&definition.timezone);
     let cron = definition.cron.parse::<CronExpression>().ok();
     let document = viewer.catalog.documents.get(&definition.identifier);
+    let latest = if page == 1 { latest(&state, &runs.rows, &zone, now).await? } else { None };
     Ok(show(
         StatusCode::OK,
         &Page {
@@ -99,6 +136,9 @@ pub(crate) async fn page(
             switched_off: switched_off(&schedule, &zone, now),
             active: schedule.is_active(),
             rhythm: cron.as_ref().map_or_else(|| definition.cron.clone(), CronExpression::describe),
+            latest,
+            buttons: viewer.may_manage(definition.owner).then(|| buttons(&schedule, &viewer)),
+            audience: audience(&definition.destination, &viewer.catalog),
             lines: lines(definition, &viewer),
             upcoming: cron.map(|cron| upcoming(&cron, &zone, now)).unwrap_or_default(),
             zone: definition.timezone.clone(),
@@ -107,6 +147,67 @@ pub(crate) async fn page(
             history: runs.rows.iter().map(|run| past(run, &zone, now)).collect(),
         },
     ))
+}
+
+/// The newest occurrence that became a run.
+async fn latest(state: &WebState, runs: &[Run], zone: &TimeZone, now: Timestamp) -> Result<Option<Latest>, PageError> {
+    let Some(run) = runs.iter().find(|run| !matches!(run.state, RunState::Skipped { .. }) && run.kind != RunKind::Test) else {
+        return Ok(None);
+    };
+    let tally = state.store.tally(run.id).await?;
+    Ok(Some(Latest {
+        run: run.id.to_string(),
+        when: words::when(run.scheduled_for, zone, now),
+        state: words::state(&run.state),
+        why: words::why(run, zone, now),
+        counts: words::accepted(&tally),
+    }))
+}
+
+fn buttons(schedule: &Schedule, viewer: &Viewer) -> Buttons {
+    let consequence = match &schedule.definition.destination {
+        Destination::Email(mail) => {
+            let people = words::count(mail.recipients.len() as u64, "recipient");
+            match mail.groups.len() as u64 {
+                0 => format!("This sends the report to its {people} now."),
+                groups => format!("This sends the report to its {people} and {} now.", words::count(groups, "group")),
+            }
+        }
+        Destination::Slack(_) => "This posts the report to Slack now.".to_owned(),
+        Destination::Webhook(_) => "This calls the webhook now.".to_owned(),
+        Destination::Sftp(_) | Destination::S3(_) => "This uploads the file now.".to_owned(),
+    };
+    Buttons {
+        id: schedule.id.to_string(),
+        form_token: viewer.form_token.clone(),
+        paused: schedule.disabled_at.is_some(),
+        off: schedule.system_disabled.is_some(),
+        consequence,
+    }
+}
+
+fn audience(destination: &Destination, catalog: &Catalog) -> Audience {
+    let Some(mail) = destination.email() else { return Audience::default() };
+    let person = |recipient: &Recipient| {
+        let who = match recipient.person {
+            Person::Member(id) => match catalog.member(id.0) {
+                Some(member) if member.active => member.name.clone(),
+                Some(member) => format!("{}, deactivated: gets nothing", member.name),
+                None => "no longer a member: gets nothing".to_owned(),
+            },
+            Person::EmailOnly(_) => "no login".to_owned(),
+        };
+        (recipient.email.to_string(), who)
+    };
+    let group = |id: &GroupId| match catalog.group(*id) {
+        Some(group) => (group.name.clone(), words::count(group.members.len() as u64, "member")),
+        None => ("a group that is gone".to_owned(), "gets nothing".to_owned()),
+    };
+    Audience {
+        people: mail.recipients.iter().take(SHOWN_PEOPLE).map(person).collect(),
+        more: mail.recipients.len().saturating_sub(SHOWN_PEOPLE),
+        groups: mail.groups.iter().map(group).collect(),
+    }
 }
 
 fn switched_off(schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Option<String> {
@@ -163,7 +264,7 @@ fn lines(definition: &Definition, viewer: &Viewer) -> Vec<Line> {
     if definition.kill_jobs_on_failure {
         lines.push(Line::new("On failure", "stops when one query fails"));
     }
-    lines.extend(place::lines(&definition.destination, &viewer.catalog, viewer.may_manage(definition.owner)));
+    lines.extend(place::lines(&definition.destination, viewer.may_manage(definition.owner)));
     lines
 }
 

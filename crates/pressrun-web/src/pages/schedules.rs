@@ -7,7 +7,11 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Redirect, Response};
 use jiff::Timestamp;
-use pressrun_store::{ListQuery, ListRow, SortDirection, SortField, StatusFilter};
+use jiff::tz::TimeZone;
+use pressrun_domain::destination::DestinationKind;
+use pressrun_domain::run::RunState;
+use pressrun_domain::schedule::Schedule;
+use pressrun_store::{ListQuery, ListRow, ScheduleKind, SortDirection, SortField, StatusFilter};
 use serde::Deserialize;
 
 use crate::page::{Frame, PageError, show};
@@ -18,6 +22,8 @@ use crate::{place, words};
 
 /// Rows a page.
 const PAGE_SIZE: u32 = 50;
+/// Runs looked at to find the one that failed: occurrences since may have been skipped.
+const LOOK_BACK: u32 = 10;
 /// Highest page number that is asked for.
 const LAST_PAGE: u64 = 1_000_000;
 
@@ -27,8 +33,18 @@ const LAST_PAGE: u64 = 1_000_000;
 pub(crate) struct Asked {
     q: String,
     status: String,
+    kind: String,
+    to: String,
     sort: String,
     page: String,
+    /// What was just done, on the way back from a button.
+    done: String,
+}
+
+impl Asked {
+    fn narrows(&self) -> bool {
+        [&self.q, &self.status, &self.kind, &self.to].iter().any(|part| !part.is_empty())
+    }
 }
 
 #[derive(Template)]
@@ -38,7 +54,58 @@ struct Page {
     asked: Asked,
     rows: Vec<Row>,
     total: String,
+    /// How many failed the last time, when nothing narrows the list.
+    failed: u64,
+    selects: [Select; 4],
     pager: Pager,
+}
+
+/// One way to narrow or order the list.
+struct Select {
+    name: &'static str,
+    label: &'static str,
+    options: &'static [(&'static str, &'static str)],
+    chosen: String,
+}
+
+impl Select {
+    /// All of them, as asked for.
+    fn all(asked: &Asked) -> [Self; 4] {
+        let select = |name, label, options, chosen: &str| Self { name, label, options, chosen: chosen.to_owned() };
+        [
+            select(
+                "status",
+                "Last run",
+                &[
+                    ("", "Any last run"),
+                    ("success", "Sent, or nothing to say"),
+                    ("error", "Failed"),
+                    ("canceled", "Stopped"),
+                    ("none", "Never ran"),
+                ],
+                &asked.status,
+            ),
+            select("kind", "Kind", &[("", "Schedules and alerts"), ("schedule", "Schedules"), ("alert", "Alerts")], &asked.kind),
+            select(
+                "to",
+                "Destination",
+                &[("", "Any destination"), ("email", "Email"), ("slack", "Slack"), ("webhook", "Webhook"), ("sftp", "SFTP"), ("s3", "S3")],
+                &asked.to,
+            ),
+            select(
+                "sort",
+                "Order",
+                &[
+                    ("", "By name"),
+                    ("dashboard", "By dashboard"),
+                    ("owner", "By owner"),
+                    ("last", "Latest run first"),
+                    ("status", "By last outcome"),
+                ],
+                &asked.sort,
+            ),
+        ]
+    }
 }
 
 struct Row {
@@ -50,8 +117,16 @@ struct Row {
     alert: bool,
     activity: Chip,
     next: Option<When>,
-    last: Option<(Chip, When)>,
+    last: Option<Last>,
     destination: String,
+}
+
+/// The last run of a row.
+struct Last {
+    status: Chip,
+    when: When,
+    /// Why it failed, and the run.
+    trouble: Option<(String, String)>,
 }
 
 /// Links to the pages before and after.
@@ -87,13 +162,37 @@ pub(crate) async fn home() -> Redirect {
 /// `GET /schedules`.
 pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Query(asked): Query<Asked>) -> Result<Response, PageError> {
     let page = page_number(&asked.page);
+    let query = query(&asked, &viewer, page);
+    let list = state.store.list_schedules(&query).await?;
+    let failed = if asked.narrows() || list.total == 0 {
+        0
+    } else {
+        let failing = ListQuery { status: Some(StatusFilter::Error), page: 1, page_size: 1, ..query };
+        state.store.list_schedules(&failing).await?.total
+    };
+    let now = state.clock.now();
+    let parts = [("q", &asked.q), ("status", &asked.status), ("kind", &asked.kind), ("to", &asked.to), ("sort", &asked.sort)];
+    let pager = Pager::new(page, list.total, PAGE_SIZE, &parts.map(|(name, value)| (name, value.as_str())));
+    let mut rows = Vec::with_capacity(list.rows.len());
+    for row in list.rows {
+        rows.push(present(&state, row, now).await?);
+    }
+    let frame = Frame::new("Schedules", &viewer, "schedules");
+    Ok(show(
+        StatusCode::OK,
+        &Page { frame, rows, total: words::count(list.total, "schedule"), failed, selects: Select::all(&asked), asked, pager },
+    ))
+}
+
+fn query(asked: &Asked, viewer: &Viewer, page: u64) -> ListQuery {
     let (sort, direction) = match asked.sort.as_str() {
         "dashboard" => (SortField::DashboardName, SortDirection::Ascending),
         "owner" => (SortField::OwnerName, SortDirection::Ascending),
         "last" => (SortField::LastRun, SortDirection::Descending),
+        "status" => (SortField::LastRunStatus, SortDirection::Ascending),
         _ => (SortField::ScheduleName, SortDirection::Ascending),
     };
-    let query = ListQuery {
+    ListQuery {
         search: Some(asked.q.trim().to_owned()).filter(|text| !text.is_empty()),
         status: match asked.status.as_str() {
             "success" => Some(StatusFilter::Success),
@@ -102,8 +201,12 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
             "none" => Some(StatusFilter::None),
             _ => None,
         },
-        destination: None,
-        kind: None,
+        destination: DestinationKind::ALL.into_iter().find(|kind| kind.as_str() == asked.to),
+        kind: match asked.kind.as_str() {
+            "alert" => Some(ScheduleKind::Alert),
+            "schedule" => Some(ScheduleKind::Schedule),
+            _ => None,
+        },
         content: None,
         owner: None,
         identifier: None,
@@ -112,36 +215,38 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
         direction,
         page,
         page_size: PAGE_SIZE,
-    };
-    let list = state.store.list_schedules(&query).await?;
-    let now = state.clock.now();
-    let pager = Pager::new(page, list.total, PAGE_SIZE, &[("q", &asked.q), ("status", &asked.status), ("sort", &asked.sort)]);
-    Ok(show(
-        StatusCode::OK,
-        &Page {
-            frame: Frame::new("Schedules", &viewer, "schedules"),
-            rows: list.rows.into_iter().map(|row| present(row, now)).collect(),
-            total: words::count(list.total, "schedule"),
-            asked,
-            pager,
-        },
-    ))
+    }
 }
 
-fn present(row: ListRow, now: Timestamp) -> Row {
+/// Why the last run of a schedule failed, and which it was; looked up for those that did only.
+async fn trouble(state: &WebState, schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Result<Option<(String, String)>, PageError> {
+    if !schedule.last_run.is_some_and(|last| last.status.is_failure()) {
+        return Ok(None);
+    }
+    let runs = state.store.list_runs(Some(schedule.id), 1, LOOK_BACK).await?;
+    let failed = runs.rows.iter().find(|run| matches!(&run.state, RunState::Ended { status, .. } if status.is_failure()));
+    Ok(failed.map(|run| (words::why(run, zone, now), run.id.to_string())))
+}
+
+async fn present(state: &WebState, row: ListRow, now: Timestamp) -> Result<Row, PageError> {
     let destination = place::summary(&row);
     let schedule = row.schedule;
     let zone = words::zone(&schedule.definition.timezone);
-    Row {
+    let trouble = trouble(state, &schedule, &zone, now).await?;
+    Ok(Row {
         id: schedule.id.to_string(),
         activity: words::activity(&schedule),
         next: schedule.next_at.filter(|_| schedule.is_active()).map(|at| words::when(at, &zone, now)),
-        last: schedule.last_run.map(|run| (words::status(run.status), words::when(run.completed_at, &zone, now))),
+        last: schedule.last_run.map(|run| Last {
+            status: words::status(run.status),
+            when: words::when(run.completed_at, &zone, now),
+            trouble,
+        }),
         format: schedule.definition.format.as_str(),
         alert: schedule.definition.condition.is_some(),
         name: schedule.definition.name,
         dashboard: row.names.dashboard,
         owner: row.names.owner,
         destination,
-    }
+    })
 }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::act::{Posted, is_own};
 use crate::page::{Frame, PageError, show};
 use crate::secure::{is_from_here, local_path};
 use crate::session;
@@ -74,10 +75,8 @@ pub(crate) async fn enter(
 }
 
 /// `POST /sign-out`: forgets the session.
-pub(crate) async fn leave(State(state): State<Arc<WebState>>, headers: HeaderMap) -> Result<Response, PageError> {
-    if !is_from_here(&headers, &state.public_url) {
-        return Err(PageError::Foreign);
-    }
+pub(crate) async fn leave(State(state): State<Arc<WebState>>, headers: HeaderMap, form: Posted) -> Result<Response, PageError> {
+    is_own(&state, &headers, form)?;
     Ok(with_cookie(Redirect::to("/sign-in").into_response(), "", 0, &state))
 }
 

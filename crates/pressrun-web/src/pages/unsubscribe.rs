@@ -59,11 +59,11 @@ fn signed(state: &WebState, (schedule, recipient, signature): &(String, String, 
 }
 
 fn done() -> Response {
-    let text = "You will get no more of these reports. Reports of other schedules are not affected.".to_owned();
-    show(StatusCode::OK, &Message { frame: Frame::bare("Unsubscribed"), heading: "You are off the list".to_owned(), text })
+    let text = "You will get no more of these reports. Reports of other schedules are not affected.";
+    show(StatusCode::OK, &Message::new("You are off the list", text))
 }
 
 fn invalid() -> Response {
-    let text = "This link is not complete or not ours. Use the link at the end of the mail as it is.".to_owned();
-    show(StatusCode::NOT_FOUND, &Message { frame: Frame::bare("Unsubscribe"), heading: "This link does not work".to_owned(), text })
+    let text = "This link is not complete or not ours. Use the link at the end of the mail as it is.";
+    show(StatusCode::NOT_FOUND, &Message::new("This link does not work", text))
 }

@@ -1,0 +1,87 @@
+//! Buttons: pause, resume, run now, delete, stop. Each is a form of its own that carries the token of the session; what it does is
+//! what the API does, with the rights of the key that signed in.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
+use pressrun_domain::id::RunId;
+use serde::Deserialize;
+
+use crate::page::PageError;
+use crate::secure::is_from_here;
+use crate::session;
+use crate::state::{Action, ActionError, WebState};
+use crate::viewer::{self, Viewer};
+
+/// What every form carries.
+#[derive(Deserialize)]
+pub(crate) struct Sent {
+    #[serde(default)]
+    form_token: String,
+}
+
+/// A form as it came.
+pub(crate) type Posted = Result<Form<Sent>, FormRejection>;
+
+/// `POST /schedules/{id}/{verb}`.
+pub(crate) async fn schedule(
+    State(state): State<Arc<WebState>>,
+    headers: HeaderMap,
+    viewer: Viewer,
+    Path((id, verb)): Path<(String, String)>,
+    form: Posted,
+) -> Result<Response, PageError> {
+    const WHAT: &str = "schedule";
+    is_own(&state, &headers, form)?;
+    let id = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
+    let action = match verb.as_str() {
+        "pause" => Action::Pause(id),
+        "resume" => Action::Resume(id),
+        "run" => Action::Trigger(id),
+        "delete" => Action::Delete(id),
+        _ => return Err(PageError::NotFound("page")),
+    };
+    let run = act(&state, &viewer, action, WHAT).await?;
+    let next = match (action, run) {
+        (Action::Trigger(_), Some(run)) => format!("/runs/{run}"),
+        (Action::Delete(_), _) => "/schedules?done=deleted".to_owned(),
+        _ => format!("/schedules/{id}"),
+    };
+    Ok(Redirect::to(&next).into_response())
+}
+
+/// `POST /runs/{id}/stop`.
+pub(crate) async fn stop_run(
+    State(state): State<Arc<WebState>>,
+    headers: HeaderMap,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    form: Posted,
+) -> Result<Response, PageError> {
+    const WHAT: &str = "run";
+    is_own(&state, &headers, form)?;
+    let id: RunId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
+    act(&state, &viewer, Action::Cancel(id), WHAT).await?;
+    Ok(Redirect::to(&format!("/runs/{id}")).into_response())
+}
+
+/// Refuses a form that does not come from a page of this session.
+pub(super) fn is_own(state: &WebState, headers: &HeaderMap, form: Posted) -> Result<(), PageError> {
+    let sent = form.map(|Form(sent)| sent.form_token).unwrap_or_default();
+    let own = viewer::cookie(headers).is_some_and(|cookie| session::is_form_token(&state.session_key, cookie, &sent));
+    if own && is_from_here(headers, &state.public_url) { Ok(()) } else { Err(PageError::Foreign) }
+}
+
+async fn act(state: &WebState, viewer: &Viewer, action: Action, what: &'static str) -> Result<Option<RunId>, PageError> {
+    let done = state.actions.act(viewer.actor(), action).await;
+    tracing::info!(member = %viewer.member, ?action, done = done.is_ok(), "a button was pressed");
+    done.map_err(|error| match error {
+        ActionError::Denied => PageError::NotFound(what),
+        ActionError::NotNow(why) => PageError::Conflict(format!("{why}.")),
+        ActionError::Failed => PageError::Unavailable("The database did not answer. Try again in a moment.".to_owned()),
+    })
+}

@@ -1,0 +1,53 @@
+//! The pages, wired to the engine and to the use cases.
+
+mod dashboards;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use pressrun_api::ApiState;
+use pressrun_domain::id::RunId;
+use pressrun_domain::secret::Secret;
+use pressrun_engine::pipeline::Context;
+use pressrun_web::{Action, ActionError, Actor, ScheduleActions, WebState};
+
+use dashboards::Dashboards;
+
+/// Pages under `public_url`.
+pub(crate) fn router(context: &Context, api: ApiState, public_url: &str, session_key: Secret) -> Router {
+    let (catalog, spool, links) = (Arc::clone(&context.catalog), context.spool.clone(), context.links.clone());
+    pressrun_web::router(WebState {
+        store: Arc::clone(&context.store),
+        catalog: Arc::new(move || catalog.current()),
+        clock: Arc::clone(&context.clock),
+        dashboards: Arc::new(Dashboards::new(context.clone())),
+        actions: Arc::new(Actions(api)),
+        artifacts: Arc::new(move |sha256| spool.find(sha256)),
+        unsubscribe: Arc::new(move |schedule, recipient, signature| links.may_unsubscribe(schedule, recipient, signature)),
+        session_key,
+        public_url: public_url.to_owned(),
+    })
+}
+
+/// What the buttons of the pages do: the same as the API.
+struct Actions(ApiState);
+
+#[async_trait]
+impl ScheduleActions for Actions {
+    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, ActionError> {
+        let actor = pressrun_api::Actor { kind: actor.kind, member: actor.member };
+        let action = match action {
+            Action::Pause(id) => pressrun_api::Action::Pause(id),
+            Action::Resume(id) => pressrun_api::Action::Resume(id),
+            Action::Trigger(id) => pressrun_api::Action::Trigger(id),
+            Action::Delete(id) => pressrun_api::Action::Delete(id),
+            Action::Cancel(id) => pressrun_api::Action::Cancel(id),
+        };
+        pressrun_api::act(&self.0, actor, action).await.map_err(|refused| match refused {
+            pressrun_api::Refused::Denied(_) => ActionError::Denied,
+            pressrun_api::Refused::NotNow(why) => ActionError::NotNow(why),
+            pressrun_api::Refused::Failed => ActionError::Failed,
+        })
+    }
+}
