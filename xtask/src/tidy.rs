@@ -53,6 +53,10 @@ pub(crate) fn crate_graph() -> anyhow::Result<()> {
             if used.starts_with("pressrun") && !allowed.contains(used) {
                 faults.push(format!("{name} may not use {used}"));
             }
+            // Places to die at are for tests.
+            if dependency.features.iter().any(|feature| feature == "fail-points") {
+                faults.push(format!("{name} turns on the fail points of {used} outside tests"));
+            }
             // Counterparts in tests speak the same protocols.
             if name == "pressrun-testkit" {
                 continue;

@@ -55,6 +55,35 @@ async fn a_stack_breaking_expression_is_a_named_failure() {
 }
 
 #[tokio::test]
+async fn l2_a_result_beyond_its_size_is_a_named_failure_and_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    let mut huge = job(dir.path(), "select repeat('x', 1000000) as x from range(500)");
+    huge.limits.result_bytes = 20 << 20;
+    let error = pool.query(huge, Duration::from_secs(30)).await.unwrap_err();
+    assert_eq!(error.kind, QueryErrorKind::TooLarge, "{error}");
+    assert!(!dir.path().join("out.arrow").exists(), "half a result is no result");
+    assert_eq!(pool.query(job(dir.path(), "select 1 as one"), Duration::from_secs(30)).await.unwrap().rows, 1);
+}
+
+#[tokio::test]
+async fn an_executor_does_not_grow_with_the_queries_it_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    let mut after_twenty = 0;
+    for number in 0..300 {
+        let sql =
+            format!("select value % {} as bucket, count(*) as n, sum(value) as total from range(20000) group by 1 order by 1", number + 7);
+        pool.query(job(dir.path(), &sql), Duration::from_secs(30)).await.unwrap();
+        if number == 19 {
+            after_twenty = pool.idle_bytes();
+        }
+    }
+    let end = pool.idle_bytes();
+    assert!(after_twenty > 0 && end * 2 <= after_twenty * 3, "{} MiB after 20, {} MiB after 300", after_twenty >> 20, end >> 20);
+}
+
+#[tokio::test]
 async fn children_are_kept_warm() {
     let dir = tempfile::tempdir().unwrap();
     let pool = executors(dir.path().join("tmp"));
