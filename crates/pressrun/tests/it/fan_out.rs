@@ -138,7 +138,7 @@ impl pressrun_engine::Carrier for StopsAt {
         parcel: &pressrun_deliver::Parcel,
         now: jiff::Timestamp,
     ) -> pressrun_deliver::Delivered {
-        if self.inner.taken().len() == self.number {
+        if self.inner.taken().len() >= self.number {
             self.store.cancel(parcel.run_id, now).await.unwrap();
         }
         self.inner.deliver(destination, parcel, now).await
