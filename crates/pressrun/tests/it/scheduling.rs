@@ -99,7 +99,7 @@ async fn i1_t14_a_clock_that_jumps_repeats_nothing_and_makes_up_one_instant_at_m
     let started = async |at: &str| {
         world.go_to(at).await;
         let runs = world.runs(schedule).await;
-        let started = runs.iter().filter(|run| !matches!(run.state, RunState::Skipped { .. })).map(|run| at_hour(run));
+        let started = runs.iter().filter(|run| !matches!(run.state, RunState::Skipped { .. })).map(at_hour);
         started.collect::<Vec<_>>()
     };
     for (case, at, expected) in [
