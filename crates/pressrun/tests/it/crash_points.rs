@@ -69,7 +69,7 @@ async fn i6_i7_mail_is_neither_lost_nor_doubled_wherever_the_process_dies() {
             1
         };
         let name = format!("{}:{time}", point.as_str());
-        let (_, run, deliveries) = die_and_go_on(&site, site.email(&people), &name).await;
+        let (_, run, deliveries) = die_and_go_on(&site, Site::email(&people), &name).await;
         assert_all_accepted(&run, &deliveries, &name);
         assert_eq!(deliveries.len(), people.len(), "{name}");
         for (number, delivery) in (1..).zip(&deliveries) {

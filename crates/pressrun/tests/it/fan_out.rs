@@ -21,7 +21,7 @@ fn people(count: usize) -> Vec<(String, String)> {
 
 /// Twelve regions with a different amount each.
 fn twelve_regions(world: &World) {
-    let rows: String = (0..12).map(|region| format!("2025-07-21,R{region:02},{}\n", region + 1)).collect();
+    let rows = (0..12).map(|region| format!("2025-07-21,R{region:02},{}\n", region + 1)).collect::<Vec<_>>().concat();
     world.write_data("sales.csv", &format!("day,region,amount\n{rows}"));
 }
 
@@ -151,7 +151,7 @@ async fn l1_a_server_stays_small_while_thousands_get_their_mail() {
     let people = people(3000);
     let regions: Vec<_> = people.iter().map(|(_, region)| [region.as_str()]).collect();
     let people: Vec<_> = people.iter().zip(&regions).map(|((email, _), region)| (email.as_str(), Some(&region[..]))).collect();
-    let mut definition = site.email(&[]);
+    let mut definition = Site::email(&[]);
     definition.tile = Some("1".into());
     if let Destination::Email(email) = &mut definition.destination {
         email.fan_out = true;

@@ -104,9 +104,10 @@ async fn l1_a_connection_sees_no_more_queries_at_once_than_it_allows() {
         "  slow:\n    kind: postgres\n    url: postgres://blob@127.0.0.1:{port}/blobs?sslmode=disable\n    max_concurrency: 1\n    timeout_seconds: 1\n"
     );
     std::fs::write(catalog.join("connections.yaml"), connections + &slow).unwrap();
-    let tiles: String = (0..4)
+    let tiles = (0..4)
         .map(|tile| format!("  't{tile}': {{ title: T{tile}, sql: select {tile} as n, at: {{ x: 0, y: {}, w: 12, h: 8 }} }}\n", tile * 8))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     std::fs::write(catalog.join("dashboards/slow.yaml"), format!("identifier: slow\nname: Slow\nconnection: slow\ntiles:\n{tiles}"))
         .unwrap();
     world.catalog.reload().unwrap_or_else(|error| panic!("{error}"));

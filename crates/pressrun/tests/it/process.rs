@@ -71,7 +71,7 @@ impl Site {
     }
 
     /// A csv by mail to these addresses.
-    pub(crate) fn email(&self, recipients: &[&str]) -> Definition {
+    pub(crate) fn email(recipients: &[&str]) -> Definition {
         let recipient = |address: &&str| Recipient {
             id: RecipientId::generate(),
             email: address.parse().unwrap(),

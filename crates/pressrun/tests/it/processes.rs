@@ -46,7 +46,7 @@ async fn i7_when_one_of_two_servers_dies_the_other_goes_on_at_once() {
 #[tokio::test]
 async fn l3_a_server_that_is_asked_to_stop_lets_its_runs_end() {
     let site = Site::new("grace_seconds = 60").await;
-    let schedule = site.due_once(site.email(&["a@x.example"])).await;
+    let schedule = site.due_once(Site::email(&["a@x.example"])).await;
     let server = site.start(None);
     eventually("the run is claimed", async || {
         let run = site.store.list_runs(Some(schedule), 1, 10).await.unwrap().rows.pop()?;
