@@ -1,4 +1,7 @@
 //! Benchmarks that print figures.
+#![expect(clippy::print_stdout, reason = "figures")]
+
+mod export;
 
 use anyhow::bail;
 
@@ -7,6 +10,7 @@ pub(crate) fn run(name: &str) -> anyhow::Result<()> {
     match name {
         "dispatch" => crate::cargo(&["bench", "--package", "pressrun", "--bench", "dispatch"]),
         "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
-        other => bail!("there is no benchmark {other:?}; there are: cron, dispatch"),
+        "export" => export::run(),
+        other => bail!("there is no benchmark {other:?}; there are: cron, dispatch, export"),
     }
 }

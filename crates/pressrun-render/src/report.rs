@@ -181,11 +181,13 @@ pub struct RenderLimits {
     pub chart_rows: u64,
     /// Most sheets of a pdf; a longer one ends with a note.
     pub sheets: u32,
+    /// Most rows of one sheet of a workbook; never more than a sheet holds (R6).
+    pub sheet_rows: u64,
 }
 
 impl Default for RenderLimits {
     fn default() -> Self {
-        Self { table_rows: 5_000, expanded_rows: 1_000, chart_rows: 50_000, sheets: 1_000 }
+        Self { table_rows: 5_000, expanded_rows: 1_000, chart_rows: 50_000, sheets: 1_000, sheet_rows: crate::xlsx::ROWS }
     }
 }
 

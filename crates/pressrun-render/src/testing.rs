@@ -1,5 +1,7 @@
 //! Reports for tests: small, with every kind of tile.
 
+pub(crate) mod types;
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};

@@ -162,4 +162,4 @@ fn flush(out: &mut Vec<u8>, write: &mut impl FnMut(&[u8]) -> Result<(), RenderEr
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

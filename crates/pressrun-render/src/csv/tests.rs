@@ -1,63 +1,27 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, StringDictionaryBuilder};
-use arrow_array::types::Int32Type;
-use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Date64Array, Decimal128Array, Decimal256Array, DurationSecondArray, Float32Array,
-    Float64Array, Int8Array, Int64Array, LargeStringArray, StringArray, StringViewArray, Time64MicrosecondArray, TimestampMicrosecondArray,
-    TimestampSecondArray, UInt64Array,
-};
-use arrow_buffer::i256;
+use arrow_array::{Float64Array, Int64Array, StringArray};
 use pressrun_domain::output::Format;
 
 use crate::error::RenderError;
 use crate::report::{TileContent, Truncated};
+use crate::testing::types::every_type;
 use crate::testing::{batch, data, field, job, rendered, table, text, tile};
-
-/// Every type with its plain csv cell in New York.
-pub(crate) fn all_types() -> Vec<(&'static str, ArrayRef, &'static str)> {
-    let mut dictionary = StringDictionaryBuilder::<Int32Type>::new();
-    dictionary.append_value("=risky");
-    let mut list = ListBuilder::new(arrow_array::builder::Int64Builder::new());
-    list.values().append_value(1);
-    list.values().append_null();
-    list.append(true);
-    vec![
-        ("bool", Arc::new(BooleanArray::from(vec![true])), "true"),
-        ("int8", Arc::new(Int8Array::from(vec![-7])), "-7"),
-        ("int64", Arc::new(Int64Array::from(vec![i64::MIN])), "-9223372036854775808"),
-        ("uint64", Arc::new(UInt64Array::from(vec![u64::MAX])), "18446744073709551615"),
-        ("float32", Arc::new(Float32Array::from(vec![0.1_f32])), "0.1"),
-        ("float64", Arc::new(Float64Array::from(vec![-1234.5])), "-1234.5"),
-        ("decimal", Arc::new(Decimal128Array::from(vec![-1_234_500]).with_precision_and_scale(20, 4).unwrap()), "-123.4500"),
-        ("decimal256", Arc::new(Decimal256Array::from(vec![i256::from_i128(15)]).with_precision_and_scale(40, 1).unwrap()), "1.5"),
-        ("utf8", Arc::new(StringArray::from(vec!["a, \"b\""])), "\"a, \"\"b\"\"\""),
-        ("large_utf8", Arc::new(LargeStringArray::from(vec!["@home"])), "'@home"),
-        ("utf8_view", Arc::new(StringViewArray::from(vec!["Zoë 東京"])), "Zoë 東京"),
-        ("dictionary", Arc::new(dictionary.finish()), "'=risky"),
-        ("binary", Arc::new(BinaryArray::from(vec![&[0xde_u8, 0xad][..]])), "dead"),
-        ("date32", Arc::new(Date32Array::from(vec![20_514])), "2026-03-02"),
-        ("date64", Arc::new(Date64Array::from(vec![20_514 * 86_400_000])), "2026-03-02"),
-        ("time", Arc::new(Time64MicrosecondArray::from(vec![3_661_500_000])), "01:01:01.5"),
-        ("naive", Arc::new(TimestampSecondArray::from(vec![1_772_460_000])), "2026-03-02T14:00:00"),
-        (
-            "instant",
-            Arc::new(TimestampMicrosecondArray::from(vec![1_772_460_000_000_000]).with_timezone("UTC")),
-            "2026-03-02T09:00:00-05:00",
-        ),
-        ("duration", Arc::new(DurationSecondArray::from(vec![90])), "PT1M30S"),
-        ("list", Arc::new(list.finish()), "\"[1,null]\""),
-    ]
-}
 
 #[test]
 fn r4_r5_every_type_has_its_plain_cell() {
-    let types = all_types();
-    let rows = batch(types.iter().map(|(name, array, _)| (*name, array.clone())).collect());
+    let types = every_type();
+    let rows = batch(types.iter().map(|one| (one.name, one.array.clone())).collect());
     let csv = text(&job(Format::Csv, vec![table("1", "All", vec![rows])]));
-    let line = csv.lines().nth(1).unwrap();
-    assert_eq!(line, types.iter().map(|(.., cell)| *cell).collect::<Vec<_>>().join(","));
+    let line = csv.split("\r\n").nth(1).unwrap();
+    let mut rest = line;
+    for one in &types {
+        let cell = one.csv;
+        assert!(rest.starts_with(cell), "{}: {cell} in {rest}", one.name);
+        rest = rest[cell.len()..].strip_prefix(',').unwrap_or("");
+    }
+    assert_eq!(rest, "");
 }
 
 #[test]
@@ -137,6 +101,26 @@ fn r11_a_cut_is_told_with_tile_and_limit() {
     data.truncated = Some(Truncated { limit: 50_000 });
     let said = rendered(&job(Format::Csv, vec![tile("1", "Orders", TileContent::Data(data))])).unwrap().1;
     assert_eq!(said.warnings, ["\"Orders\" stops at its limit of 50,000 rows"]);
+}
+
+#[test]
+fn r13_pages_and_places_mean_nothing_to_a_file() {
+    let one = |value: i64| batch(vec![("a", Arc::new(Int64Array::from(vec![value])))]);
+    let mut job = job(Format::Csv, vec![table("1", "Front", vec![one(1)])]);
+    let mut back = job.report.pages[0].clone();
+    back.tiles = vec![crate::testing::at(table("2", "Back", vec![one(2)]), 18, 90, 2, 1)];
+    job.report.pages.push(back);
+    job.options.single_column_layout = true;
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(rendered(&job).unwrap().0)).unwrap();
+    let entries: Vec<(String, String)> = (0..zip.len())
+        .map(|index| {
+            let mut entry = zip.by_index(index).unwrap();
+            let mut text = String::new();
+            entry.read_to_string(&mut text).unwrap();
+            (entry.name().to_owned(), text)
+        })
+        .collect();
+    assert_eq!(entries, [("Front.csv".to_owned(), "A\r\n1\r\n".to_owned()), ("Back.csv".to_owned(), "A\r\n2\r\n".to_owned())]);
 }
 
 #[test]

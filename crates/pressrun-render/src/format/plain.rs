@@ -133,11 +133,16 @@ fn iso_interval(months: i32, days: i32, nanoseconds: i64) -> String {
         }
     }
     if nanoseconds != 0 {
-        let time = SignedDuration::from_nanos(nanoseconds).to_string();
-        out.push_str(time.trim_start_matches('-').trim_start_matches('P'));
-        if nanoseconds < 0 {
-            // ISO 8601-2 puts the sign before the whole; the date part is zero or of the same sign in what sources send.
-            out.insert(0, '-');
+        let time = SignedDuration::from_nanos(nanoseconds).abs().to_string();
+        let mut inside = false;
+        for c in time.trim_start_matches('P').chars() {
+            let starts = c.is_ascii_digit() && !inside;
+            inside = c.is_ascii_digit() || c == '.';
+            // Each part has a sign of its own (ISO 8601-2): the days may go the other way.
+            if starts && nanoseconds < 0 {
+                out.push('-');
+            }
+            out.push(c);
         }
     }
     if out == "P" { "PT0S".to_owned() } else { out }

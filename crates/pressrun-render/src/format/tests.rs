@@ -70,6 +70,13 @@ fn r5_every_type_has_a_display_and_a_plain_text() {
         ("duration", Arc::new(DurationSecondArray::from(vec![3_900])), "", "1h 05m", "PT1H5M"),
         ("duration in seconds", Arc::new(DurationMillisecondArray::from(vec![1_500])), "0.00", "1.50", "PT1.5S"),
         ("interval", Arc::new(IntervalYearMonthArray::from(vec![14])), "", "1y 2mo", "P1Y2M"),
+        (
+            "interval with parts of both signs",
+            Arc::new(IntervalMonthDayNanoArray::from(vec![arrow_buffer::IntervalMonthDayNano::new(1, -2, -5_401_500_000_000)])),
+            "",
+            "1mo -2d -1h 30m",
+            "P1M-2DT-1H-30M-1.5S",
+        ),
         ("bytes", Arc::new(BinaryArray::from(vec![&[1u8, 255][..]])), "", "01ff", "01ff"),
         (
             "list",

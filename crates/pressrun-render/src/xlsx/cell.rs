@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::civil::{Date, DateTime, Time};
 use rust_xlsxwriter::{Format, FormatAlign, Worksheet, XlsxError};
 
-use crate::format::{FieldFormat, Value};
+use crate::format::{Alignment, FieldFormat, Value};
 
 /// The most characters of a cell.
 pub(super) const TEXT_LENGTH: usize = 32_767;
@@ -25,9 +25,11 @@ pub(super) struct CellWriter {
 
 impl CellWriter {
     pub(super) fn new(field: &FieldFormat) -> Self {
+        // Dates are numbers to a spreadsheet, but they are read like the text of their header.
+        let align = if field.alignment() == Alignment::Left { FormatAlign::Left } else { FormatAlign::General };
         Self {
             field: field.clone(),
-            number: field.excel_format().map(|format| Format::new().set_num_format(format)),
+            number: field.excel_format().map(|format| Format::new().set_num_format(format).set_align(align)),
             digits_as_text: Format::new().set_num_format("@").set_align(FormatAlign::Right),
             elapsed: Format::new().set_num_format("[h]:mm:ss"),
             shortened: 0,

@@ -25,6 +25,7 @@ pub(super) fn write(job: &RenderJob, sheets: &[(&str, &str)], sheet: &mut Worksh
     let mut row = 0;
     sheet.set_screen_gridlines(false);
     sheet.set_column_width(0, 24)?.set_column_width(1, 72)?;
+    sheet.set_print_fit_to_pages(1, 0);
 
     let title = if job.single_tile {
         report.data_tiles().next().map_or(report.title.as_str(), |(tile, _)| tile.title.as_str())

@@ -15,13 +15,16 @@ use crate::report::{RenderJob, TileData, TileView};
 use crate::rows::Batches;
 
 /// Rows of a sheet without its header.
-const ROWS: u64 = 1_048_575;
+pub(crate) const ROWS: u64 = 1_048_575;
 
 /// Columns of a sheet.
 const COLUMNS: usize = 16_384;
 
 /// Rows looked at for the widths of columns.
 const SAMPLE: usize = 200;
+
+/// Characters that a page holds upright before they become small.
+const PORTRAIT: f64 = 110.0;
 
 /// Widths in characters.
 const WIDTHS: std::ops::RangeInclusive<f64> = 8.0..=60.0;
@@ -53,6 +56,8 @@ pub(super) fn write(
         sheet.write_string_with_format(0, at as u16, clean(label), format).map_err(failed)?;
     }
     sheet.set_freeze_panes(1, 0).map_err(failed)?;
+    // On paper: as wide as a page, with the header on each.
+    sheet.set_repeat_rows(0, 0).map_err(failed)?.set_print_fit_to_pages(1, 0);
 
     // R5: without formatting, dates still need a date format, or they would read as serial numbers.
     let unformatted: Vec<FieldFormat> = columns
@@ -65,17 +70,22 @@ pub(super) fn write(
         .map(|(column, plain)| CellWriter::new(if job.options.enable_formatting { &column.format } else { plain }))
         .collect();
 
+    let most = job.limits.sheet_rows.min(ROWS);
     let (mut row, mut total, mut sampled) = (0_u64, 0_u64, false);
     for batch in batches {
         let batch = batch?;
         total += batch.num_rows() as u64;
         if !sampled && batch.num_rows() > 0 {
             sampled = true;
-            for (at, width) in widths(&batch, &columns, &labels, &unformatted, job.options.enable_formatting).into_iter().enumerate() {
+            let widths = widths(&batch, &columns, &labels, &unformatted, job.options.enable_formatting);
+            if widths.iter().sum::<f64>() > PORTRAIT {
+                sheet.set_landscape();
+            }
+            for (at, width) in widths.into_iter().enumerate() {
                 sheet.set_column_width(at as u16, width).map_err(failed)?;
             }
         }
-        let rows = (batch.num_rows() as u64).min(ROWS - row) as usize;
+        let rows = (batch.num_rows() as u64).min(most - row) as usize;
         for in_batch in 0..rows {
             row += 1;
             for (at, (writer, column)) in writers.iter_mut().zip(columns.iter()).enumerate() {
@@ -91,8 +101,11 @@ pub(super) fn write(
                 .map_err(failed)?;
         }
     }
+    if let (Some(last), true) = (labels.len().checked_sub(1), row > 0) {
+        sheet.autofilter(0, 0, row as u32, last as u16).map_err(failed)?;
+    }
     if total > row {
-        warnings.push(format!("\"{}\" has {} rows; a sheet holds {}, the rest was left out", tile.title, grouped(total), grouped(ROWS)));
+        warnings.push(format!("\"{}\" has {} rows; a sheet holds {}, the rest was left out", tile.title, grouped(total), grouped(most)));
     }
     for (writer, label) in writers.iter().zip(&labels) {
         if writer.shortened > 0 {
@@ -122,7 +135,9 @@ fn widths(batch: &RecordBatch, columns: &Columns, labels: &[String], unformatted
                 let cut = if matches!(value, Value::Instant(_)) { 6 } else { 0 };
                 text.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap_or(0).saturating_sub(cut)
             };
-            let widest = (0..rows).map(cell).max().unwrap_or(0).max(unicode_width::UnicodeWidthStr::width(label.as_str()));
+            let widest = (0..rows).map(cell).max().unwrap_or(0);
+            // With room for the arrow of the filter beside the header.
+            let widest = widest.max(unicode_width::UnicodeWidthStr::width(label.as_str()) + 2);
             (widest as f64 * 1.05 + 2.0).clamp(*WIDTHS.start(), *WIDTHS.end())
         })
         .collect()

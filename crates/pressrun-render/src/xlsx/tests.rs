@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::{Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray, TimestampSecondArray};
 use pressrun_domain::output::Format;
 
+use crate::testing::types::every_type;
 use crate::testing::{batch, field, job, rendered, table, tile};
 use crate::{RenderError, TileContent};
 
@@ -54,6 +55,51 @@ fn r6_numbers_and_dates_are_native_and_long_ones_keep_their_digits() {
         assert!(sheet.contains(expected), "{expected} in {sheet}");
     }
     assert!(!parts.contains_key("xl/worksheets/sheet2.xml"), "no cover when nothing is to be said");
+}
+
+#[test]
+fn r6_every_type_has_its_cell() {
+    let types = every_type();
+    let rows = batch(types.iter().map(|one| (one.name, one.array.clone())).collect());
+    let sheet =
+        parts(rendered(&job(Format::Xlsx, vec![table("1", "All", vec![rows])])).unwrap().0).remove("xl/worksheets/sheet2.xml").unwrap();
+    let row = sheet.split("<row r=\"2\"").nth(1).unwrap().split("</row>").next().unwrap();
+    let mut cells: BTreeMap<String, &str> = BTreeMap::new();
+    for cell in row.split("<c r=\"").skip(1) {
+        let (reference, rest) = cell.split_once('"').unwrap();
+        cells.insert(reference.trim_end_matches('2').to_owned(), rest);
+    }
+    for (at, one) in types.iter().enumerate() {
+        let cell = cells.get(&column_letters(at)).copied().unwrap_or("");
+        assert!(cell.contains(one.xlsx) && cell.is_empty() == one.xlsx.is_empty(), "{}: {} in {cell:?}", one.name, one.xlsx);
+    }
+}
+
+fn column_letters(at: usize) -> String {
+    let letter = |n: usize| char::from(b'A' + n as u8);
+    if at < 26 { letter(at).to_string() } else { format!("{}{}", letter(at / 26 - 1), letter(at % 26)) }
+}
+
+#[test]
+fn r6_rows_beyond_a_sheet_are_left_out_and_told() {
+    let rows = batch(vec![("n", Arc::new(Int64Array::from_iter_values(0..10)))]);
+    let mut job = job(Format::Xlsx, vec![table("1", "Orders", vec![rows.clone(), rows])]);
+    job.limits.sheet_rows = 15;
+    let (bytes, said) = rendered(&job).unwrap();
+    assert_eq!(said.warnings, ["\"Orders\" has 20 rows; a sheet holds 15, the rest was left out"]);
+    let sheet = &parts(bytes)["xl/worksheets/sheet2.xml"];
+    assert!(sheet.contains("<row r=\"16\"") && !sheet.contains("<row r=\"17\""), "{sheet}");
+    job.limits.sheet_rows = u64::MAX;
+    assert!(rendered(&job).unwrap().1.warnings.is_empty());
+}
+
+#[test]
+fn r6_a_sheet_can_be_filtered_below_a_header_that_stays() {
+    let parts = parts(rendered(&job(Format::Xlsx, vec![table("1", "Orders", vec![rows()])])).unwrap().0);
+    let sheet = &parts["xl/worksheets/sheet2.xml"];
+    assert!(sheet.contains("<autoFilter ref=\"A1:G2\"/>"), "{sheet}");
+    assert!(sheet.contains("ySplit=\"1\"") && sheet.contains("state=\"frozen\""), "{sheet}");
+    assert!(parts["xl/workbook.xml"].contains("_xlnm._FilterDatabase"));
 }
 
 #[test]

@@ -1,8 +1,7 @@
-//! Times the heavy paths on made-up rows: `cargo run --release -p pressrun-render --example speed`.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a program for people who look at its output")]
+//! Made-up orders: numbers, dates, instants and texts, 12 columns.
+#![expect(clippy::unwrap_used, reason = "a program for people who look at its output")]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use arrow_array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow_schema::{Field, Schema};
@@ -10,38 +9,12 @@ use indexmap::IndexMap;
 use pressrun_domain::catalog::GridPosition;
 use pressrun_domain::chart::{Chart, Mark};
 use pressrun_domain::output::{Format, OutputOptions};
-use pressrun_render::{Page, RenderJob, RenderLimits, Report, Rows, ThemeName, TileContent, TileData, TileView, render};
+use pressrun_render::{Page, RenderJob, RenderLimits, Report, Rows, ThemeName, TileContent, TileData, TileView};
 
 const BATCH: usize = 8_192;
 
-fn main() {
-    let folder = tempfile::tempdir().unwrap();
-    let rows = folder.path().join("rows.arrow");
-    let million = 1_000_000;
-    write(&rows, million);
-    let few = folder.path().join("few.arrow");
-    write(&few, 2_000);
-    for (what, format, rows, count) in [
-        ("csv", Format::Csv, &rows, million),
-        ("json", Format::Json, &rows, million),
-        ("xlsx", Format::Xlsx, &rows, million),
-        ("pdf", Format::Pdf, &few, 2_000),
-        ("pdf again", Format::Pdf, &few, 2_000),
-    ] {
-        let job = job(format, Rows::Ipc(rows.clone()));
-        let started = Instant::now();
-        let rendered = render(&job, &folder.path().join("artifact")).unwrap();
-        let seconds = started.elapsed().as_secs_f64();
-        println!(
-            "{what}: {count} rows x 12 in {seconds:.2} s, {:.1} MB, {} pages, {:.0} rows/s",
-            rendered.bytes as f64 / 1e6,
-            rendered.pages,
-            count as f64 / seconds
-        );
-    }
-}
-
-fn write(path: &std::path::Path, count: usize) {
+/// Writes `count` rows × 12 as an Arrow IPC file.
+pub(crate) fn write(path: &std::path::Path, count: usize) {
     let mut writer = None;
     for start in (0..count).step_by(BATCH) {
         let batch = batch(start, BATCH.min(count - start));
@@ -85,7 +58,8 @@ fn batch(start: usize, count: usize) -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect()).unwrap()
 }
 
-fn job(format: Format, rows: Rows) -> RenderJob {
+/// A report of one table over `rows`.
+pub(crate) fn job(format: Format, rows: Rows) -> RenderJob {
     let data = TileData { rows, fields: IndexMap::new(), chart: Chart::new(Mark::Table), truncated: None };
     let tile = TileView {
         key: "1".to_owned(),
