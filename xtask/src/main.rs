@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a command line")]
 
 mod bench;
+mod fuzz;
 mod fuzz_api;
 mod machine;
 mod tidy;
@@ -35,6 +36,17 @@ enum Task {
     Tidy,
     /// Fuzz a server by its own OpenAPI document: no 5xx, nothing that is not documented. Needs Python 3 and its package index.
     FuzzApi(fuzz_api::Bounds),
+    /// Bend texts until a claim about them breaks: `catalog`, `filters`, `templates`.
+    Fuzz {
+        /// Which.
+        name: String,
+        /// For how long.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Where to start, to repeat a run.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Print figures: `cron`, `render`, `export`.
     Bench {
         /// Which.
@@ -49,6 +61,7 @@ fn main() -> anyhow::Result<()> {
         Task::Setup => machine::setup(),
         Task::Tidy => tidy::crate_graph(),
         Task::FuzzApi(bounds) => fuzz_api::run(bounds),
+        Task::Fuzz { name, seconds, seed } => fuzz::run(&name, seconds, seed),
         Task::Bench { name } => bench::run(&name),
     }
 }

@@ -1,4 +1,4 @@
-//! Fake clock, sinks and sample entities; tests only.
+//! Fake clock, sinks, sample entities and a fuzzer; tests only.
 //!
 //! Each sink is a real counterpart on 127.0.0.1, port 0: it speaks the protocol, records what it got, and follows a script
 //! of misbehaviour. When a script says to hang, the sink announces it ([`Hang`]), so that a test can pause tokio's clock at
@@ -14,6 +14,7 @@
 mod babble;
 mod certificate;
 mod clock;
+mod fuzz;
 mod hang;
 mod http;
 mod object_store;
@@ -26,6 +27,7 @@ mod smtp;
 pub use babble::{Afterwards, Babbler};
 pub use certificate::TestCertificate;
 pub use clock::FakeClock;
+pub use fuzz::{fuzz, outline};
 pub use hang::Hang;
 pub use http::{HttpAnswer, HttpBehaviour, HttpReceiver, ReceivedRequest};
 pub use object_store::{ObjectServer, StoredObject};
