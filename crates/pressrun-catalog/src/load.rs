@@ -83,7 +83,7 @@ fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-fn assemble(texts: &Texts, options: LoadOptions<'_>, problems: &mut Vec<Problem>) -> Option<Catalog> {
+pub(crate) fn assemble(texts: &Texts, options: LoadOptions<'_>, problems: &mut Vec<Problem>) -> Option<Catalog> {
     let mut total = Sha256::new();
     let mut add_version = |file: &str, version: &str| {
         total.update((file.len() as u64).to_be_bytes());

@@ -15,13 +15,14 @@ A catalog is a folder of YAML files, best kept in git. Every key of every file i
 whatever is wrong, and `pressrun check --schema dashboard` (or `connections`, `people`) prints the JSON Schema for an editor. The sample catalog that
 `pressrun demo` writes into its data folder shows most of it in use.
 
-SQL of a tile is a template with these functions; every value becomes a bound parameter:
+SQL of a tile is a template with these functions; every value of a filter or attribute becomes a bound parameter:
 
 | function | becomes |
 |---|---|
 | `{{ filter('region', 'o.region') }}` | the predicate of a dashboard filter on an SQL expression, or `true` when it restricts nothing |
 | `{{ filter(['region', 'country'], 'o.region') }}` | several filters on one expression, joined by *or* |
 | `{{ user_attribute('region', 'o.region') }}` | whether the expression is one of the values that the viewer has; without a value and a default, no row |
+| `{{ control('metric') }}` | the SQL that the dashboard declares for what the control is set to |
 
 *Made from the types by a test of `pressrun-catalog`; do not edit.*
 ";
@@ -46,12 +47,12 @@ fn section(page: &mut String, heading: &str, schema: &Value) {
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (key, property) in schema["properties"].as_object().into_iter().flatten() {
         let must = if required.contains(&key.as_str()) { " **Required.**" } else { "" };
-        let _ = writeln!(page, "| `{key}` | {} | {}{must} |", kind(property, schema), text(property));
+        let _ = writeln!(page, "| `{key}` | {} | {}{must} |", kind(property), text(property));
     }
 }
 
 /// What a value may be: a type, words to choose from, or another table of this page.
-fn kind(property: &Value, root: &Value) -> String {
+fn kind(property: &Value) -> String {
     let property = property.as_object();
     let get = |key: &str| property.and_then(|property| property.get(key));
     if let Some(name) = get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next()) {
@@ -61,12 +62,12 @@ fn kind(property: &Value, root: &Value) -> String {
         return words.iter().map(|word| format!("`{}`", word.to_string().trim_matches('"'))).collect::<Vec<_>>().join(", ");
     }
     if let Some(choices) = get("oneOf").or_else(|| get("anyOf")).and_then(Value::as_array) {
-        return choices.iter().map(|choice| kind(choice, root)).collect::<Vec<_>>().join(" or ");
+        return choices.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
     match get("type").and_then(Value::as_str) {
-        Some("array") => format!("list of {}", get("items").map_or_else(|| "values".to_owned(), |items| kind(items, root))),
+        Some("array") => format!("list of {}", get("items").map_or_else(|| "values".to_owned(), kind)),
         Some("object") => match get("additionalProperties").filter(|values| values.is_object()) {
-            Some(values) => format!("name → {}", kind(values, root)),
+            Some(values) => format!("name → {}", kind(values)),
             None => "object".to_owned(),
         },
         Some(plain) => plain.to_owned(),

@@ -50,6 +50,12 @@ impl Catalog {
         self.groups.iter().find(|g| g.id == id)
     }
 
+    /// Month, 1 to 12, in which the fiscal years of `dashboard` begin.
+    #[must_use]
+    pub fn fiscal_start(&self, dashboard: &Dashboard) -> i8 {
+        dashboard.fiscal_start.unwrap_or(self.organization.fiscal_start)
+    }
+
     /// Whether `member` may see `document`: admins and everybody when no group is named, else members of a named group.
     #[must_use]
     pub fn may_view(&self, member: &Member, document: &Document) -> bool {
@@ -73,6 +79,8 @@ pub struct Organization {
     pub allowed_domains: Vec<String>,
     /// Whether a member's own time zone is used for queries (Q6).
     pub member_timezones: bool,
+    /// Month, 1 to 12, in which fiscal years begin, unless a dashboard says otherwise.
+    pub fiscal_start: i8,
 }
 
 /// What the organization says about personal copies (P6).
@@ -265,7 +273,9 @@ pub struct Dashboard {
     pub connection: ConnectionName,
     /// Query zone of this dashboard (IANA), over the connection's.
     pub timezone: Option<String>,
-    /// Filters in the order shown.
+    /// Month, 1 to 12, in which its fiscal years begin, over the organization's.
+    pub fiscal_start: Option<i8>,
+    /// Filters, then controls, in the order shown.
     pub filters: IndexMap<FilterKey, FilterDefinition>,
     /// Names of pages in order; empty means one unnamed page.
     pub pages: Vec<String>,
@@ -284,17 +294,37 @@ impl Dashboard {
     }
 }
 
-/// A dashboard filter.
+/// A dashboard filter, or a control: both are set by key, by the same means.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FilterDefinition {
     /// Shown to people.
     pub label: String,
     /// Type of value it filters.
     pub kind: FilterKind,
-    /// Expression in force when a schedule does not override it; `None` filters nothing.
+    /// Expression in force when a schedule does not override it; `None` filters nothing. A control always has one.
     pub default: Option<serde_json::Value>,
     /// Applied but never shown (F11).
     pub hidden: bool,
+    /// What a control can be set to, in the order shown; none for a filter.
+    pub options: IndexMap<String, ControlOption>,
+}
+
+/// One thing that a control can be set to (F9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlOption {
+    /// Shown to people.
+    pub label: String,
+    /// What stands in the SQL of tiles; written by the dashboard's author, never by whoever sets the control.
+    pub sql: String,
+}
+
+/// What a tile makes of a filter of its dashboard (F7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilterMapping {
+    /// Leaves it out, on purpose.
+    Off,
+    /// Applies it to this SQL expression instead of the one in the tile's SQL.
+    To(String),
 }
 
 /// Type of value a filter works on.
@@ -309,6 +339,8 @@ pub enum FilterKind {
     Date,
     /// True or false.
     Boolean,
+    /// None: a choice among declared pieces of SQL, such as a field switcher, a time frame or a top-N (F9).
+    Control,
 }
 
 /// One tile of a dashboard.
@@ -356,10 +388,12 @@ pub enum TileBody {
 /// A query and how its rows are shown.
 #[derive(Debug, Clone)]
 pub struct QueryTile {
-    /// SQL template: `{{ filter(key, expression) }}`, `{{ user_attribute(name, expression) }}`.
+    /// SQL template: `{{ filter(key, expression) }}`, `{{ user_attribute(name, expression) }}`, `{{ control(key) }}`.
     pub sql: String,
     /// Most rows returned unless the schedule overrides it; default 1000 (R9).
     pub limit: u32,
+    /// Filters that this tile applies to another expression, or not at all (F7).
+    pub filters: IndexMap<FilterKey, FilterMapping>,
     /// Presentation of result columns by name; columns not named get defaults.
     pub fields: IndexMap<String, FieldSpec>,
     /// The drawing.

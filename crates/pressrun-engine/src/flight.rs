@@ -197,7 +197,13 @@ mod tests {
     fn key_for(regions: &[&str], sql: &str, folder: &str, at: &str, fingerprint: bool) -> String {
         let values = regions.iter().map(|region| Scalar::Text((*region).to_owned())).collect::<Vec<_>>();
         let attributes = if values.is_empty() { BTreeMap::new() } else { BTreeMap::from([("region".to_owned(), values)]) };
-        let tile = QueryTile { sql: sql.to_owned(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) };
+        let tile = QueryTile {
+            sql: sql.to_owned(),
+            limit: 1000,
+            filters: IndexMap::new(),
+            fields: IndexMap::new(),
+            chart: Chart::new(Mark::Table),
+        };
         let connection = ConnectionSpec::Files { folder: PathBuf::from(folder), tables: IndexMap::new() };
         let clock = QueryClock::new(at.parse().expect("an instant"), "UTC");
         let compiled = compile(&tile, &EffectiveFilters::default(), &Identity { attributes }, &clock, connection.dialect());

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_domain::audience::Identity;
-use pressrun_domain::catalog::{FilterDefinition, QueryTile};
+use pressrun_domain::catalog::{FilterDefinition, FilterKind, QueryTile};
 use pressrun_domain::id::FilterKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,6 +31,12 @@ impl QueryClock {
     /// A clock at `at` in `zone`, with fiscal years that begin in January.
     pub fn new(at: Timestamp, zone: impl Into<String>) -> Self {
         Self { at, zone: zone.into(), fiscal_start: 1 }
+    }
+
+    /// The same with fiscal years that begin in `month`, 1 to 12.
+    #[must_use]
+    pub fn fiscal(self, month: i8) -> Self {
+        Self { fiscal_start: month, ..self }
     }
 
     /// The same with the zone looked up.
@@ -111,9 +117,14 @@ impl EffectiveFilters {
         self.entries.iter()
     }
 
-    /// All keys, in the dashboard's order.
+    /// Keys of the filters, in the dashboard's order; controls are not among them.
     pub fn keys(&self) -> impl Iterator<Item = &FilterKey> {
-        self.entries.keys()
+        self.entries.iter().filter(|(_, entry)| entry.definition.kind != FilterKind::Control).map(|(key, _)| key)
+    }
+
+    /// Keys of the controls, in the dashboard's order.
+    pub fn controls(&self) -> impl Iterator<Item = &FilterKey> {
+        self.entries.iter().filter(|(_, entry)| entry.definition.kind == FilterKind::Control).map(|(key, _)| key)
     }
 }
 
@@ -187,6 +198,24 @@ pub enum CompileError {
         /// The dashboard's keys.
         known: Vec<String>,
     },
+    /// The template calls `control` on a key that the dashboard lacks.
+    #[error("the SQL uses control \"{key}\", which the dashboard does not have; its controls are: {}", known.join(", "))]
+    UnknownControl {
+        /// The key.
+        key: String,
+        /// The dashboard's controls.
+        known: Vec<String>,
+    },
+    /// A control is set to something that its author did not declare (F9).
+    #[error("control \"{key}\" is set to {given}; it takes one of: {}", known.join(", "))]
+    Control {
+        /// The control.
+        key: FilterKey,
+        /// What it is set to, for a message.
+        given: String,
+        /// What it can be set to.
+        known: Vec<String>,
+    },
     /// A filter's expression cannot be understood (F6).
     #[error("filter \"{key}\" cannot be understood")]
     Filter {
@@ -227,7 +256,7 @@ pub fn compile(
     dialect: Dialect,
 ) -> Result<CompiledQuery, CompileError> {
     let resolved = clock.resolve()?;
-    let (sql, params) = template::render(&tile.sql, filters, identity, &resolved, dialect)?;
+    let (sql, params) = template::render(tile, filters, identity, &resolved, dialect)?;
     Ok(CompiledQuery { sql, params, limit: u64::from(tile.limit), zone: clock.zone.clone(), at: clock.at, dialect })
 }
 

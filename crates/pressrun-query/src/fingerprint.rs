@@ -6,10 +6,14 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType, UInt64Type,
+    Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType,
+    DurationSecondType, Float32Type, Float64Type, Int64Type, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_buffer::i256;
+use arrow_cast::display::array_value_to_string;
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -169,12 +173,18 @@ fn class(data_type: &DataType) -> u8 {
         DataType::Null => b'0',
         DataType::Boolean => b'b',
         DataType::Int64 | DataType::UInt64 => b'i',
-        DataType::Decimal128(..) => b'd',
+        DataType::Decimal128(..) | DataType::Decimal256(..) => b'd',
         DataType::Float32 | DataType::Float64 => b'f',
         DataType::Date32 => b'D',
         DataType::Time64(_) => b'T',
         DataType::Timestamp(_, None) => b'n',
         DataType::Timestamp(_, Some(_)) => b't',
+        DataType::Binary => b'B',
+        DataType::Duration(_) => b'e',
+        DataType::Interval(_) => b'p',
+        DataType::List(_) => b'l',
+        DataType::Struct(_) => b'r',
+        DataType::Map(..) => b'm',
         _ => b's',
     }
 }
@@ -190,22 +200,71 @@ fn write(array: &dyn Array, row: usize, out: &mut Vec<u8>) -> Result<(), QueryEr
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::UInt64 => array.as_primitive::<UInt64Type>().value(row).to_string(),
         DataType::Decimal128(_, scale) => decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
+        DataType::Decimal256(_, scale) => wide_decimal(array.as_primitive::<Decimal256Type>().value(row), *scale),
         DataType::Float32 => float(f64::from(array.as_primitive::<Float32Type>().value(row))),
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Date32 => array.as_primitive::<Date32Type>().value(row).to_string(),
-        DataType::Time64(_) => array.as_primitive::<Time64MicrosecondType>().value(row).to_string(),
-        DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, _) => {
-            array.as_primitive::<TimestampMicrosecondType>().value(row).to_string()
-        }
         DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
-        other => {
-            return Err(QueryError::new(QueryErrorKind::Internal, format!("no fingerprint of {other}")));
+        DataType::Binary => hex::encode(array.as_binary::<i32>().value(row)),
+        DataType::Time64(_) | DataType::Timestamp(..) | DataType::Duration(_) => {
+            instant(array, row).ok_or_else(|| internal("a time without a unit"))?
         }
+        DataType::List(_) | DataType::Struct(_) | DataType::Map(..) => return nested(array, row, out),
+        DataType::Interval(_) => array_value_to_string(array, row).map_err(|error| internal(&error.to_string()))?,
+        other => return Err(internal(&format!("no fingerprint of {other}"))),
     };
     out.push(1);
     out.extend((text.len() as u64).to_be_bytes());
     out.extend(text.as_bytes());
     Ok(())
+}
+
+/// A count in microseconds; in nanoseconds when it needs them. An hour is an hour in every unit.
+fn instant(array: &dyn Array, row: usize) -> Option<String> {
+    use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
+    let count = match array.data_type() {
+        DataType::Time64(Microsecond) => array.as_primitive::<Time64MicrosecondType>().value(row),
+        DataType::Time64(_) => array.as_primitive::<Time64NanosecondType>().value(row),
+        DataType::Timestamp(Second, _) => array.as_primitive::<TimestampSecondType>().value(row),
+        DataType::Timestamp(Millisecond, _) => array.as_primitive::<TimestampMillisecondType>().value(row),
+        DataType::Timestamp(Microsecond, _) => array.as_primitive::<TimestampMicrosecondType>().value(row),
+        DataType::Timestamp(Nanosecond, _) => array.as_primitive::<TimestampNanosecondType>().value(row),
+        DataType::Duration(Second) => array.as_primitive::<DurationSecondType>().value(row),
+        DataType::Duration(Millisecond) => array.as_primitive::<DurationMillisecondType>().value(row),
+        DataType::Duration(Microsecond) => array.as_primitive::<DurationMicrosecondType>().value(row),
+        DataType::Duration(Nanosecond) => array.as_primitive::<DurationNanosecondType>().value(row),
+        _ => return None,
+    };
+    let (DataType::Time64(unit) | DataType::Timestamp(unit, _) | DataType::Duration(unit)) = array.data_type() else { return None };
+    let nanoseconds = i128::from(count)
+        * match unit {
+            Second => 1_000_000_000,
+            Millisecond => 1_000_000,
+            Microsecond => 1_000,
+            Nanosecond => 1,
+        };
+    Some(if nanoseconds % 1_000 == 0 { (nanoseconds / 1_000).to_string() } else { format!("{nanoseconds}n") })
+}
+
+/// The parts in order, each in its canonical form.
+fn nested(array: &dyn Array, row: usize, out: &mut Vec<u8>) -> Result<(), QueryError> {
+    let parts = |values: &dyn Array, out: &mut Vec<u8>| -> Result<(), QueryError> {
+        out.push(1);
+        out.extend((values.len() as u64).to_be_bytes());
+        (0..values.len()).try_for_each(|at| write(values, at, out))
+    };
+    match array.data_type() {
+        DataType::List(_) => parts(array.as_list::<i32>().value(row).as_ref(), out),
+        DataType::Map(..) => parts(&array.as_map().value(row), out),
+        _ => {
+            out.push(1);
+            array.as_struct().columns().iter().try_for_each(|column| write(column.as_ref(), row, out))
+        }
+    }
+}
+
+fn internal(message: &str) -> QueryError {
+    QueryError::new(QueryErrorKind::Internal, message)
 }
 
 /// By value: 1.0 is 1.00.
@@ -219,6 +278,16 @@ fn decimal(mut unscaled: i128, scale: i8) -> String {
         scale -= 1;
     }
     format!("{unscaled}e{}", -scale)
+}
+
+/// The same of a wide one, so that equal numbers of both widths are equal.
+fn wide_decimal(unscaled: i256, scale: i8) -> String {
+    if let Some(narrow) = unscaled.to_i128() {
+        return decimal(narrow, scale);
+    }
+    let digits = unscaled.to_string();
+    let kept = digits.trim_end_matches('0');
+    format!("{kept}e{}", digits.len() as i32 - kept.len() as i32 - i32::from(scale))
 }
 
 /// Rounded to 12 significant digits; there is one NaN and one zero.

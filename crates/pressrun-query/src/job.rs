@@ -164,6 +164,7 @@ impl BatchSink for Tee {
         let info = |field: &arrow_schema::FieldRef| ColumnInfo { name: field.name().clone(), data_type: field.data_type().to_string() };
         self.columns = schema.fields().iter().map(info).collect();
         if let Some(fingerprinter) = &mut self.fingerprinter {
+            *fingerprinter = Fingerprinter::default();
             fingerprinter.begin(schema);
         }
         self.file.begin(schema)

@@ -12,6 +12,8 @@ mod compile;
 mod error;
 pub mod filter;
 pub mod fingerprint;
+#[cfg(test)]
+mod fuzz;
 pub mod job;
 pub mod limits;
 mod param;

@@ -1,11 +1,12 @@
 //! Record batches on disk, as an Arrow IPC file: how rows travel from the query to the renderer, also between processes.
 //!
-//! The types in such a file are a closed set: Boolean, Int64, UInt64, Float32, Float64, Decimal128, Utf8, Date32,
-//! Time64(µs), Timestamp(µs) with or without a zone. Whatever else an engine has arrives as text.
+//! The types in such a file are a closed set: Boolean, Int64, UInt64, Float32, Float64, Decimal128, Decimal256, Utf8, Binary,
+//! Date32, Time64, Timestamp with or without a zone, Duration, Interval, and List, Struct and Map of these. Whatever else an
+//! engine has arrives as text.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -18,6 +19,7 @@ use crate::source::BatchSink;
 
 /// Writes batches to an IPC file as they come.
 pub struct IpcSink {
+    path: PathBuf,
     file: Option<File>,
     writer: Option<FileWriter<BufWriter<File>>>,
     metadata: Vec<(String, String)>,
@@ -30,7 +32,7 @@ impl IpcSink {
     /// [`QueryErrorKind::Spool`].
     pub fn create(path: &Path, metadata: impl IntoIterator<Item = (String, String)>) -> Result<Self, QueryError> {
         let file = File::create(path).map_err(spool)?;
-        Ok(Self { file: Some(file), writer: None, metadata: metadata.into_iter().collect() })
+        Ok(Self { path: path.to_owned(), file: Some(file), writer: None, metadata: metadata.into_iter().collect() })
     }
 
     /// Finishes the file and returns its bytes. Without this the file cannot be read.
@@ -49,11 +51,13 @@ impl IpcSink {
 
 impl BatchSink for IpcSink {
     fn begin(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
-        let Some(file) = self.file.take() else {
-            return Ok(());
+        let file = match self.file.take() {
+            Some(file) => file,
+            // Begun again: what was written is forgotten.
+            None => File::create(&self.path).map_err(spool)?,
         };
         let mut schema = schema.as_ref().clone();
-        schema.metadata.extend(self.metadata.drain(..));
+        schema.metadata.extend(self.metadata.iter().cloned());
         self.writer = Some(FileWriter::try_new_buffered(file, &schema).map_err(spool)?);
         Ok(())
     }

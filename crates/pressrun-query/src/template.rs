@@ -1,6 +1,6 @@
 //! A tile's SQL template → SQL with numbered placeholders.
 //!
-//! Templates are Jinja with two functions and nothing else: no variables, no filters, no includes, and a bound on the work.
+//! Templates are Jinja with three functions and nothing else: no variables, no filters, no includes, and a bound on the work.
 //!
 //! - `{{ filter('region', 'o.region') }}`: the predicate of a dashboard filter on an SQL expression, or `true` when the
 //!   filter restricts nothing.
@@ -9,6 +9,10 @@
 //!   whatever the SQL says, usually `and`.
 //! - `{{ user_attribute('region', 'o.region') }}`: whether the expression is one of the values that the run's identity has
 //!   for an attribute; without values no row passes, not even through a `not` (P1).
+//! - `{{ control('metric') }}`: the piece of SQL that the dashboard's author declared for what the control is set to (F9).
+//!   Whoever sets it chooses among those pieces and adds nothing.
+//!
+//! A tile may say that it applies a filter to another expression, or not at all (F7); that goes before what its SQL says.
 //!
 //! Every value becomes a placeholder. After rendering the SQL is split into tokens, so that a call inside a comment or a
 //! quoted text counts for nothing: it binds no value, and [`references`] does not list it.
@@ -18,13 +22,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, GenericDialect, PostgreSqlDialect};
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use indexmap::IndexMap;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use pressrun_domain::audience::Identity;
+use pressrun_domain::catalog::{FilterKind, FilterMapping, QueryTile};
 use pressrun_domain::id::FilterKey;
 
 use crate::compile::{CompileError, EffectiveFilters, References, ResolvedClock};
-use crate::filter::{self, Predicate};
+use crate::filter::{self, Predicate, Setting};
 use crate::limits::MAX_SQL_BYTES;
 use crate::param::{Dialect, MARKER, Param, Params};
 
@@ -47,12 +53,16 @@ pub fn references(sql: &str) -> Result<References, CompileError> {
         format!("({MARKER}{})", asked.len())
     };
     let (filters, attributes) = (Arc::clone(&asked), Arc::clone(&asked));
-    let text =
-        run(sql, move |keys, _| Ok(record(&filters, Asked::Filters(keys))), move |name, _| Ok(record(&attributes, Asked::Attribute(name))))
-            .map_err(|error| template_error(&error))?;
-    let (_, used) = number(&text, &GenericDialect {})?;
-    let mut references = References::default();
+    let functions = Functions {
+        filter: move |keys: Vec<String>, _: String| Ok(record(&filters, Asked::Filters(keys))),
+        attribute: move |name: String, _: String| Ok(record(&attributes, Asked::Attribute(name))),
+        // Whatever it is set to: only the other two are asked for.
+        control: |_: String| Ok("1".to_owned()),
+    };
+    let text = run(sql, functions).map_err(|error| template_error(&error))?;
     let asked = lock(&asked);
+    let (_, used) = number(&text, &GenericDialect {}, asked.len())?;
+    let mut references = References::default();
     for at in used {
         match asked.get(at) {
             Some(Asked::Filters(keys)) => references.filters.extend(keys.iter().map(|key| FilterKey(key.clone()))),
@@ -67,7 +77,7 @@ pub fn references(sql: &str) -> Result<References, CompileError> {
 
 /// Renders a tile's template; the second value holds what the placeholders stand for.
 pub(crate) fn render(
-    sql: &str,
+    tile: &QueryTile,
     filters: &EffectiveFilters,
     identity: &Identity,
     clock: &ResolvedClock,
@@ -78,33 +88,40 @@ pub(crate) fn render(
         failure: Option<CompileError>,
     }
     let state = Arc::new(Mutex::new(State { params: Params::default(), failure: None }));
-    let write = {
+    // What went wrong says more than an error of the template can carry.
+    let kept = {
         let state = Arc::clone(&state);
-        move |predicate: Result<Predicate, CompileError>, expression: &str| {
-            let mut state = lock(&state);
-            match predicate {
-                Ok(predicate) => Ok(format!("({})", predicate.sql(expression, dialect, &mut state.params))),
-                Err(error) => {
-                    state.failure = Some(error);
-                    Err(Error::new(ErrorKind::InvalidOperation, "filter"))
-                }
-            }
+        move |result: Result<String, CompileError>| {
+            result.map_err(|error| {
+                lock(&state).failure = Some(error);
+                Error::new(ErrorKind::InvalidOperation, "filter")
+            })
         }
     };
-    let (filters, filter_identity, filter_clock) = (filters.clone(), identity.clone(), clock.clone());
-    let (write_attribute, identity) = (write.clone(), identity.clone());
-    let rendered = run(
-        sql,
-        move |keys, expression| write(any_of(&keys, &filters, &filter_identity, &filter_clock), &expression),
-        move |name, expression| write_attribute(Ok(filter::attribute(identity.values(&name))), &expression),
-    );
+    let (of_filters, of_attributes, of_controls) = (kept.clone(), kept.clone(), kept);
+    let (filter_state, attribute_state) = (Arc::clone(&state), Arc::clone(&state));
+    let scope = Scope { mappings: tile.filters.clone(), filters: filters.clone(), identity: identity.clone(), clock: clock.clone() };
+    let (attribute_identity, controls) = (identity.clone(), filters.clone());
+    let functions = Functions {
+        filter: move |keys: Vec<String>, expression: String| {
+            let sql = scope.any_of(&keys, &expression, dialect, &mut lock(&filter_state).params);
+            of_filters(sql)
+        },
+        attribute: move |name: String, expression: String| {
+            let predicate = filter::attribute(attribute_identity.values(&name));
+            let sql = predicate.sql(&expression, dialect, &mut lock(&attribute_state).params);
+            of_attributes(Ok(format!("({sql})")))
+        },
+        control: move |key: String| of_controls(chosen(&key, &controls)),
+    };
+    let rendered = run(&tile.sql, functions);
     let mut state = lock(&state);
     if let Some(failure) = state.failure.take() {
         return Err(failure);
     }
     let text = rendered.map_err(|error| template_error(&error))?;
     let reader: &dyn SqlDialect = if dialect == Dialect::Postgres { &PostgreSqlDialect {} } else { &GenericDialect {} };
-    let (mut sql, used) = number(&text, reader)?;
+    let (mut sql, used) = number(&text, reader, state.params.0.len())?;
     let mut params: Vec<Param> = used.iter().filter_map(|at| state.params.0.get(*at).cloned()).collect();
     if dialect == Dialect::Postgres {
         sql = fix_clock(&sql, &mut params, clock)?;
@@ -112,29 +129,77 @@ pub(crate) fn render(
     Ok((sql, params))
 }
 
-/// The filters `keys` joined by *or*; those that restrict nothing are left out (F5, F8).
-fn any_of(keys: &[String], filters: &EffectiveFilters, identity: &Identity, clock: &ResolvedClock) -> Result<Predicate, CompileError> {
-    let mut parts = Vec::with_capacity(keys.len());
-    for key in keys {
-        let entry = filters
-            .get(key)
-            .ok_or_else(|| CompileError::UnknownFilter { key: key.clone(), known: filters.keys().map(ToString::to_string).collect() })?;
-        let Some(expression) = &entry.expression else {
-            continue;
-        };
-        let failed = |source| CompileError::Filter { key: FilterKey(key.clone()), source };
-        let parsed = filter::parse(entry.definition.kind, expression).map_err(failed)?;
-        parts.push(filter::resolve(&parsed, clock, identity).map_err(failed)?);
-    }
-    parts.retain(|part| *part != Predicate::True);
-    Ok(if parts.is_empty() { Predicate::True } else { Predicate::either(parts) })
+/// What decides the predicates of a tile's filters.
+struct Scope {
+    mappings: IndexMap<FilterKey, FilterMapping>,
+    filters: EffectiveFilters,
+    identity: Identity,
+    clock: ResolvedClock,
 }
 
-fn run(
-    source: &str,
-    filter: impl Fn(Vec<String>, String) -> Result<String, Error> + Send + Sync + 'static,
-    attribute: impl Fn(String, String) -> Result<String, Error> + Send + Sync + 'static,
-) -> Result<String, Error> {
+impl Scope {
+    /// The filters `keys` joined by *or*; those that restrict nothing are left out (F5, F8), and so are those that the tile
+    /// leaves out (F7).
+    fn any_of(&self, keys: &[String], expression: &str, dialect: Dialect, params: &mut Params) -> Result<String, CompileError> {
+        let mut by_expression: IndexMap<&str, Vec<Predicate>> = IndexMap::new();
+        for key in keys {
+            let entry = self.filters.get(key).filter(|entry| entry.definition.kind != FilterKind::Control);
+            let entry = entry.ok_or_else(|| CompileError::UnknownFilter { key: key.clone(), known: names(self.filters.keys()) })?;
+            let expression = match self.mappings.get(key.as_str()) {
+                None => expression,
+                Some(FilterMapping::Off) => continue,
+                Some(FilterMapping::To(other)) => other.as_str(),
+            };
+            let Some(value) = &entry.expression else { continue };
+            let failed = |source| CompileError::Filter { key: FilterKey(key.clone()), source };
+            let parsed = filter::parse(entry.definition.kind, value).map_err(failed)?;
+            let predicate = filter::resolve(&parsed, &self.clock, &self.identity).map_err(failed)?;
+            if predicate != Predicate::True {
+                by_expression.entry(expression).or_default().push(predicate);
+            }
+        }
+        let parts: Vec<String> = by_expression
+            .into_iter()
+            .map(|(expression, predicates)| format!("({})", Predicate::either(predicates).sql(expression, dialect, params)))
+            .collect();
+        Ok(match parts.as_slice() {
+            [] => "(true)".to_owned(),
+            [one] => one.clone(),
+            _ => format!("({})", parts.join(" or ")),
+        })
+    }
+}
+
+/// The piece of SQL that a control is set to (F9).
+fn chosen(key: &str, filters: &EffectiveFilters) -> Result<String, CompileError> {
+    let entry = filters.get(key).filter(|entry| entry.definition.kind == FilterKind::Control);
+    let entry = entry.ok_or_else(|| CompileError::UnknownControl { key: key.to_owned(), known: names(filters.controls()) })?;
+    match Setting::of(&entry.definition, entry.expression.as_ref()) {
+        Setting::Chosen(_, option) => Ok(option.sql.clone()),
+        Setting::Undeclared(given) => {
+            Err(CompileError::Control { key: FilterKey(key.to_owned()), given, known: entry.definition.options.keys().cloned().collect() })
+        }
+    }
+}
+
+fn names<'a>(keys: impl Iterator<Item = &'a FilterKey>) -> Vec<String> {
+    keys.map(ToString::to_string).collect()
+}
+
+/// The functions of a template.
+struct Functions<F, A, C> {
+    filter: F,
+    attribute: A,
+    control: C,
+}
+
+fn run<F, A, C>(source: &str, functions: Functions<F, A, C>) -> Result<String, Error>
+where
+    F: Fn(Vec<String>, String) -> Result<String, Error> + Send + Sync + 'static,
+    A: Fn(String, String) -> Result<String, Error> + Send + Sync + 'static,
+    C: Fn(String) -> Result<String, Error> + Send + Sync + 'static,
+{
+    let Functions { filter, attribute, control } = functions;
     if source.len() > MAX_SQL_BYTES {
         return Err(Error::new(ErrorKind::InvalidOperation, format!("it is longer than {MAX_SQL_BYTES} bytes")));
     }
@@ -156,6 +221,7 @@ fn run(
     environment.add_function("user_attribute", move |name: Value, expression: Value| {
         attribute(string(&name, "the name of user_attribute()")?, sql_expression(&expression, "user_attribute")?)
     });
+    environment.add_function("control", move |key: Value| control(string(&key, "the key of control()")?));
     environment.render_str(source, ())
 }
 
@@ -172,8 +238,9 @@ fn sql_expression(value: &Value, function: &str) -> Result<String, Error> {
     Ok(text.to_owned())
 }
 
-/// Numbers the markers in order of their first use; the second value maps each number to its marker, from 0.
-fn number(text: &str, dialect: &dyn SqlDialect) -> Result<(String, Vec<usize>), CompileError> {
+/// Numbers the markers, of which `bound` were given out, in order of their first use; the second value maps each number to its
+/// marker, from 0.
+fn number(text: &str, dialect: &dyn SqlDialect, bound: usize) -> Result<(String, Vec<usize>), CompileError> {
     if text.len() > MAX_SQL_BYTES {
         return Err(CompileError::TooLong { length: text.len() });
     }
@@ -183,7 +250,8 @@ fn number(text: &str, dialect: &dyn SqlDialect) -> Result<(String, Vec<usize>), 
     for (token, range) in located(text, dialect)? {
         let Token::Placeholder(name) = token else { continue };
         let marker = name.strip_prefix(MARKER).and_then(|at| at.parse::<usize>().ok()).and_then(|at| at.checked_sub(1));
-        let Some(marker) = marker else { return Err(CompileError::Placeholder(name)) };
+        // One that we gave out: a tile may write the word itself.
+        let Some(marker) = marker.filter(|marker| *marker < bound) else { return Err(CompileError::Placeholder(name)) };
         let place = used.iter().position(|seen| *seen == marker).unwrap_or_else(|| {
             used.push(marker);
             used.len() - 1
@@ -277,8 +345,8 @@ fn fix_clock(sql: &str, params: &mut Vec<Param>, clock: &ResolvedClock) -> Resul
 fn template_error(error: &Error) -> CompileError {
     let reason = match error.kind() {
         ErrorKind::OutOfFuel => "it does too much work".to_owned(),
-        ErrorKind::UnknownFunction => "only filter() and user_attribute() can be called".to_owned(),
-        ErrorKind::UndefinedError => "templates have no variables, only filter() and user_attribute()".to_owned(),
+        ErrorKind::UnknownFunction => "only filter(), user_attribute() and control() can be called".to_owned(),
+        ErrorKind::UndefinedError => "templates have no variables, only filter(), user_attribute() and control()".to_owned(),
         kind => error.detail().map_or_else(|| kind.to_string(), ToOwned::to_owned),
     };
     CompileError::Template { line: error.line(), reason }
@@ -288,13 +356,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Every key of `filters` that `sql` does not apply (F7).
+/// Every filter of the dashboard that `tile` does not apply, but for those that it leaves out on purpose (F7).
 ///
 /// # Errors
 /// As [`references`].
-pub fn unapplied(sql: &str, filters: &EffectiveFilters) -> Result<BTreeSet<FilterKey>, CompileError> {
-    let used = references(sql)?.filters;
-    Ok(filters.keys().filter(|key| !used.contains(*key)).cloned().collect())
+pub fn unapplied(tile: &QueryTile, filters: &EffectiveFilters) -> Result<BTreeSet<FilterKey>, CompileError> {
+    let used = references(&tile.sql)?.filters;
+    let off = |key: &FilterKey| tile.filters.get(key) == Some(&FilterMapping::Off);
+    Ok(filters.keys().filter(|key| !used.contains(*key) && !off(key)).cloned().collect())
 }
 
 #[cfg(test)]

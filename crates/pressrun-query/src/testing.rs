@@ -1,6 +1,8 @@
 //! What tests of this crate share: a folder of files, and a tile's SQL answered from it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+pub(crate) mod server;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,11 +20,11 @@ use crate::source::{Collected, QueryStats, Source};
 use crate::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, QueryError, QueryLimits, compile};
 
 pub(crate) fn tile(sql: &str) -> QueryTile {
-    QueryTile { sql: sql.to_owned(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) }
+    QueryTile { sql: sql.to_owned(), limit: 1000, filters: IndexMap::new(), fields: IndexMap::new(), chart: Chart::new(Mark::Table) }
 }
 
 pub(crate) fn definition(kind: FilterKind) -> FilterDefinition {
-    FilterDefinition { label: "Filter".to_owned(), kind, default: None, hidden: false }
+    FilterDefinition { label: "Filter".to_owned(), kind, default: None, hidden: false, options: IndexMap::new() }
 }
 
 pub(crate) fn filters<const N: usize>(entries: [(&str, FilterKind, Value); N]) -> EffectiveFilters {

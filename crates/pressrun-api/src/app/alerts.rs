@@ -132,7 +132,13 @@ mod tests {
             ("select {% if x %} 1 {% endif %}", false),
             ("this is no sql", false),
         ] {
-            let query = QueryTile { sql: sql.into(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) };
+            let query = QueryTile {
+                sql: sql.into(),
+                limit: 1000,
+                filters: IndexMap::new(),
+                fields: IndexMap::new(),
+                chart: Chart::new(Mark::Table),
+            };
             assert_eq!(gives_one_row(&query), one, "{sql}");
         }
     }

@@ -50,7 +50,13 @@ fn tile(key: &str, title: &str, body: TileBody) -> Tile {
 }
 
 fn query(sql: &str) -> TileBody {
-    TileBody::Query(QueryTile { sql: sql.into(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) })
+    TileBody::Query(QueryTile {
+        sql: sql.into(),
+        limit: 1000,
+        filters: IndexMap::new(),
+        fields: IndexMap::new(),
+        chart: Chart::new(Mark::Table),
+    })
 }
 
 fn dashboard(filters: &[&str]) -> Dashboard {
@@ -59,11 +65,13 @@ fn dashboard(filters: &[&str]) -> Dashboard {
         kind: FilterKind::String,
         default: Some(json!({"kind": "EQUALS", "values": [format!("default {name}")]})),
         hidden: false,
+        options: IndexMap::new(),
     };
     Dashboard {
         description: None,
         connection: "warehouse".into(),
         timezone: None,
+        fiscal_start: None,
         filters: filters.iter().map(|name| ((*name).into(), filter(name))).collect(),
         pages: vec![],
         tiles: [
@@ -111,6 +119,7 @@ pub fn catalog() -> Catalog {
             fan_out: FanOutPolicy::Schedule,
             allowed_domains: vec![],
             member_timezones: false,
+            fiscal_start: 1,
         },
         connections: IndexMap::new(),
         members: vec![

@@ -3,13 +3,13 @@
 use indexmap::IndexMap;
 use pressrun_domain::audience::SYSTEM_ATTRIBUTES;
 use pressrun_domain::catalog::{
-    DEFAULT_ROW_LIMIT, Dashboard, FieldSpec, FilterDefinition, FilterKind, GridPosition, QueryTile, Tile, TileBody,
+    DEFAULT_ROW_LIMIT, Dashboard, FieldSpec, FilterDefinition, FilterKind, FilterMapping, GridPosition, QueryTile, Tile, TileBody,
 };
 use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
 use serde_json::Value;
 
 use super::text::{self, Unique};
-use super::{Known, chart, grid, template};
+use super::{Known, chart, control, grid, template};
 use crate::files::{DashboardFile, Entries, Entry, Field, FieldFile, FilterFile, FilterKindWord, TileFile};
 use crate::problem::{Place, Report, printable, suggest};
 
@@ -24,10 +24,13 @@ pub(super) fn dashboard(file: &DashboardFile, known: Known<'_>, report: &Report<
     let start = Place { line: 1, column: 1, block: false };
     let connection = connection(file, known, start, report);
     let timezone = text::zone(&file.timezone, report);
-    let filters = filters(file.filters.get(), report);
+    let fiscal_start = text::month(&file.fiscal_year_start, report);
+    let mut filters = filters(file.filters.get(), report);
+    control::controls(file.controls.get(), &mut filters, report);
     let pages = pages(file, report);
     let names = Names {
         filters: file.filters.get().into_iter().flatten().map(|entry| entry.key.as_str()).collect(),
+        controls: file.controls.get().into_iter().flatten().map(|entry| entry.key.as_str()).collect(),
         attributes: known.people.map(|people| people.attribute_names.iter().map(String::as_str).chain(SYSTEM_ATTRIBUTES).collect()),
         pages: &pages,
     };
@@ -63,6 +66,7 @@ pub(super) fn dashboard(file: &DashboardFile, known: Known<'_>, report: &Report<
         description: file.description.get().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
         connection: connection?,
         timezone,
+        fiscal_start,
         filters,
         pages,
         tiles,
@@ -72,6 +76,7 @@ pub(super) fn dashboard(file: &DashboardFile, known: Known<'_>, report: &Report<
 /// What a tile may refer to.
 struct Names<'a> {
     filters: Vec<&'a str>,
+    controls: Vec<&'a str>,
     /// `None` when people.yaml could not be read.
     attributes: Option<Vec<&'a str>>,
     pages: &'a [String],
@@ -139,7 +144,7 @@ fn filter(key: &str, file: &FilterFile, place: Place, report: &Report<'_>) -> Op
         }
     };
     let label = text::optional(&file.label, "label", report).unwrap_or_else(|| text::in_words(key));
-    Some(FilterDefinition { label, kind, default, hidden: file.hidden.or(false) })
+    Some(FilterDefinition { label, kind, default, hidden: file.hidden.or(false), options: IndexMap::new() })
 }
 
 fn pages(file: &DashboardFile, report: &Report<'_>) -> Vec<String> {
@@ -219,7 +224,12 @@ fn body(file: &TileFile, place: Place, names: &Names<'_>, report: &Report<'_>) -
             None
         }
         (Field::Absent, Field::Given(text, _)) => {
-            for (key, place) in [("chart", file.chart.place()), ("fields", file.fields.place()), ("limit", file.limit.place())] {
+            for (key, place) in [
+                ("chart", file.chart.place()),
+                ("fields", file.fields.place()),
+                ("filters", file.filters.place()),
+                ("limit", file.limit.place()),
+            ] {
                 if let Some(place) = place {
                     report.add(place, format!("`{key}` in a text tile"), "remove it; it belongs to tiles with `sql`");
                 }
@@ -235,7 +245,8 @@ fn query(file: &TileFile, sql: &str, place: Place, names: &Names<'_>, report: &R
         report.add(place, "`sql` is blank or longer than 100 KiB", "write one SELECT statement");
         return None;
     }
-    template::check(sql, place, &names.filters, names.attributes.as_deref(), report);
+    let known = template::Known { filters: &names.filters, controls: &names.controls, attributes: names.attributes.as_deref() };
+    template::check(sql, place, known, report);
     let limit = match file.limit.placed() {
         Some((limit, place)) if !(1..=LIMIT_MAX).contains(limit) => {
             report.add(place, format!("`limit` is {limit}"), format!("write a number from 1 to {LIMIT_MAX}"));
@@ -246,7 +257,31 @@ fn query(file: &TileFile, sql: &str, place: Place, names: &Names<'_>, report: &R
     };
     let fields = file.fields.get().map(|entries| fields(entries, report)).unwrap_or_default();
     let chart = chart::chart(&file.chart, report)?;
-    Some(QueryTile { sql: sql.to_owned(), limit, fields, chart })
+    let filters = mappings(file.filters.get(), &names.filters, report);
+    Some(QueryTile { sql: sql.to_owned(), limit, filters, fields, chart })
+}
+
+/// What the tile makes of its dashboard's filters (F7).
+fn mappings(entries: Option<&Entries<Value>>, known: &[&str], report: &Report<'_>) -> IndexMap<FilterKey, FilterMapping> {
+    let mut found = IndexMap::new();
+    for entry in entries.into_iter().flatten() {
+        if !known.contains(&entry.key.as_str()) {
+            let hint = suggest(&entry.key, known.iter().copied(), "filters on this dashboard");
+            report.add(entry.place, format!("there is no filter `{}`", printable(&entry.key)), hint);
+            continue;
+        }
+        let Some((value, place)) = entry.value.placed() else { continue };
+        let mapping = match value {
+            Value::Bool(false) => FilterMapping::Off,
+            Value::String(expression) if !expression.trim().is_empty() => FilterMapping::To(expression.trim().to_owned()),
+            _ => {
+                report.add(place, "a tile's filter is neither `false` nor an SQL expression", "write `false` to leave it out, or a column");
+                continue;
+            }
+        };
+        found.insert(FilterKey(entry.key.clone()), mapping);
+    }
+    found
 }
 
 fn fields(entries: &Entries<FieldFile>, report: &Report<'_>) -> IndexMap<String, FieldSpec> {

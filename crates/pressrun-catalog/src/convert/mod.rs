@@ -3,6 +3,7 @@
 mod attributes;
 mod chart;
 mod connections;
+mod control;
 mod dashboard;
 mod document;
 mod grid;

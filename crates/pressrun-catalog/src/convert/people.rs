@@ -84,6 +84,7 @@ fn organization(file: &OrganizationFile, place: Place, report: &Report<'_>) -> O
         },
         allowed_domains,
         member_timezones: file.member_timezones.or(false),
+        fiscal_start: text::month(&file.fiscal_year_start, report).unwrap_or(1),
     })
 }
 

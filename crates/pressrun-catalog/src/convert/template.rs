@@ -1,4 +1,4 @@
-//! SQL templates: syntax, and the filters and attributes they name.
+//! SQL templates: syntax, and the filters, controls and attributes they name.
 //!
 //! The template is rendered once with functions that only note their arguments. What stands in a branch that is not
 //! taken here is judged when the query is compiled for a run.
@@ -17,13 +17,22 @@ const FUEL: u64 = 50_000;
 /// Faults reported for one template.
 const FAULTS_MAX: usize = 20;
 
+/// What a template may name.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) filters: &'a [&'a str],
+    pub(super) controls: &'a [&'a str],
+    /// `None` when they are not known; then they are not judged.
+    pub(super) attributes: Option<&'a [&'a str]>,
+}
+
 /// Notes every fault of the template `sql`, which stands at `place`.
-///
-/// `attributes` is `None` when they are not known; then they are not judged.
-pub(super) fn check(sql: &str, place: Place, filters: &[&str], attributes: Option<&[&str]>, report: &Report<'_>) {
+pub(super) fn check(sql: &str, place: Place, known: Known<'_>, report: &Report<'_>) {
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     let names = Arc::new(Names {
-        filters: filters.iter().map(|&name| name.to_owned()).collect(),
-        attributes: attributes.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
+        filters: owned(known.filters),
+        controls: owned(known.controls),
+        attributes: known.attributes.map(owned),
         reported: Mutex::default(),
     });
     // A fault ends a rendering; known ones are let pass the next time, so that all of them are found.
@@ -40,6 +49,7 @@ pub(super) fn check(sql: &str, place: Place, filters: &[&str], attributes: Optio
         };
         let hint = match what {
             "filter" => suggest(&name, names.filters.iter().map(String::as_str), "filters on this dashboard"),
+            "control" => suggest(&name, names.controls.iter().map(String::as_str), "controls on this dashboard"),
             _ => suggest(&name, names.attributes.iter().flatten().map(String::as_str), "user attributes"),
         };
         report.add(place, format!("there is no {what} `{}`", printable(&name)), hint);
@@ -56,13 +66,18 @@ struct Unknown {
 
 struct Names {
     filters: Vec<String>,
+    controls: Vec<String>,
     attributes: Option<Vec<String>>,
     reported: Mutex<Vec<Unknown>>,
 }
 
 impl Names {
     fn judge(&self, what: &'static str, name: &str) -> Result<Value, Error> {
-        let known = if what == "filter" { Some(&self.filters) } else { self.attributes.as_ref() };
+        let known = match what {
+            "filter" => Some(&self.filters),
+            "control" => Some(&self.controls),
+            _ => self.attributes.as_ref(),
+        };
         let unknown = Unknown { what, name: name.to_owned() };
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         if known.is_none_or(|known| known.iter().any(|k| k == name)) || reported.contains(&unknown) {
@@ -94,6 +109,8 @@ fn render(sql: &str, names: &Arc<Names>) -> Result<String, Error> {
         require_text(&expression)?;
         of_attributes.judge("user attribute", require_text(&name)?)
     });
+    let of_controls = Arc::clone(names);
+    environment.add_function("control", move |key: Value| of_controls.judge("control", require_text(&key)?));
     environment.render_str(sql, ())
 }
 
@@ -113,10 +130,10 @@ fn hint_for(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::OutOfFuel => "a query needs no such loops",
         ErrorKind::MissingArgument | ErrorKind::TooManyArguments | ErrorKind::InvalidOperation => {
-            "write `{{ filter('key', 'expression') }}` or `{{ user_attribute('name', 'expression') }}`, with both in quotes"
+            "write `{{ filter('key', 'expression') }}`, `{{ user_attribute('name', 'expression') }}` or `{{ control('key') }}`, with each in quotes"
         }
         ErrorKind::UnknownFunction | ErrorKind::UndefinedError | ErrorKind::UnknownFilter | ErrorKind::UnknownTest => {
-            "only `filter('key', 'expression')` and `user_attribute('name', 'expression')` are known here"
+            "only `filter('key', 'expression')`, `user_attribute('name', 'expression')` and `control('key')` are known here"
         }
         _ => "close each `{{` with `}}` and each `{%` with `%}`; names and expressions stand in quotes",
     }
@@ -129,7 +146,7 @@ mod tests {
     fn faults(sql: &str) -> Vec<String> {
         let report = Report::new("d.yaml");
         let place = Place { line: 10, column: 5, block: true };
-        check(sql, place, &["region", "period"], Some(&["region"]), &report);
+        check(sql, place, Known { filters: &["region", "period"], controls: &["metric"], attributes: Some(&["region"]) }, &report);
         report.into_problems().into_iter().map(|p| format!("{}: {} / {}", p.line, p.message, p.hint)).collect()
     }
 
@@ -156,6 +173,8 @@ mod tests {
             ("a list with a number", "where {{ filter(['region', 2], 'r') }}", "10"),
             ("a blank expression", "where {{ filter('region', ' ') }}", "10"),
             ("no text", "where {{ filter(1, 2) }}", "10"),
+            ("a control with an expression", "select {{ control('metric', 'x') }}", "10"),
+            ("a control that is none", "select\n{{ control(metric) }}", "11"),
             ("a block that is not closed", "{% if true %} select 1", "10"),
             ("deep nesting", &"(".repeat(5_000).replacen('(', "{{ (", 1), "10"),
         ] {
@@ -168,6 +187,8 @@ mod tests {
     #[test]
     fn a_right_template_has_no_faults() {
         assert!(faults("select 1 where {{ filter(['region', 'period'], 'r') }}").is_empty(), "F8");
+        assert!(faults("select {{ control('metric') }} from t limit {{ control('metric') }}").is_empty(), "F9");
+        assert_eq!(faults("select {{ control('region') }}"), ["10: there is no control `region` / controls on this dashboard: `metric`"]);
         assert!(faults("select '{', '}' from t where {{ filter('region', 'r') }} and {{ user_attribute('region', 'r') }}").is_empty());
     }
 }

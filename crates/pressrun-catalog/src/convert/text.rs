@@ -50,6 +50,16 @@ pub(super) fn key(text: &str, what: &str, place: Place, report: &Report<'_>) -> 
     right
 }
 
+/// A month, 1 to 12.
+pub(super) fn month(field: &Field<u16>, report: &Report<'_>) -> Option<i8> {
+    let (month, place) = field.placed()?;
+    let found = i8::try_from(*month).ok().filter(|month| (1..=12).contains(month));
+    if found.is_none() {
+        report.add(place, format!("`{month}` is no month"), "write a number from 1 (January) to 12 (December)");
+    }
+    found
+}
+
 /// An IANA zone name in the case of the database; abbreviations that are in it are accepted.
 pub(super) fn zone(field: &Field<String>, report: &Report<'_>) -> Option<String> {
     let (name, place) = field.placed()?;

@@ -24,10 +24,15 @@ pub struct DashboardFile {
     pub connection: Field<String>,
     /// IANA time zone of queries; never the zone in which schedules fire. Default: the connection's.
     pub timezone: Field<String>,
+    /// Month, 1 to 12, in which fiscal years begin. Default: the organization's.
+    #[schemars(range(min = 1, max = 12))]
+    pub fiscal_year_start: Field<u16>,
     /// Who may view it. Default: every member.
     pub access: Field<AccessFile>,
     /// Filters by key, in the order shown.
     pub filters: Field<Entries<FilterFile>>,
+    /// Controls by key, in the order shown after the filters: field switchers, time frames, top-N. Schedules set them like filters.
+    pub controls: Field<Entries<ControlFile>>,
     /// Names of pages. Default: one unnamed page.
     pub pages: Field<Vec<Field<String>>>,
     /// Tiles by key.
@@ -62,6 +67,32 @@ pub struct FilterFile {
     pub hidden: Field<bool>,
 }
 
+/// A choice among pieces of SQL, which tiles use as `{{ control('key') }}`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["options"]))]
+pub struct ControlFile {
+    /// Shown to people. Default: the key in words.
+    pub label: Field<String>,
+    /// What it can be set to, by value, in the order shown.
+    pub options: Field<Entries<OptionFile>>,
+    /// Value in force unless a schedule overrides it. Default: the first option.
+    pub default: Field<String>,
+    /// In force but never shown. Default false.
+    pub hidden: Field<bool>,
+}
+
+/// One thing that a control can be set to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["sql"]))]
+pub struct OptionFile {
+    /// What stands in the SQL of tiles: a column, an expression, a number.
+    pub sql: Field<String>,
+    /// Shown to people. Default: the value in words.
+    pub label: Field<String>,
+}
+
 fn filter_expression(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({ "oneOf": [{ "type": "object" }, { "type": "array" }] })
 }
@@ -88,8 +119,10 @@ pub struct TileFile {
     pub title: Field<String>,
     /// Smaller text under the title.
     pub subtitle: Field<String>,
-    /// SQL with `{{ filter('key', 'expression') }}` and `{{ user_attribute('name', 'expression') }}`.
+    /// SQL with `{{ filter('key', 'expression') }}`, `{{ user_attribute('name', 'expression') }}` and `{{ control('key') }}`.
     pub sql: Field<String>,
+    /// Filters that this tile applies differently: `false` leaves one out, a text is the SQL expression to use instead.
+    pub filters: Field<Entries<serde_json::Value>>,
     /// Text in Markdown; instead of `sql`.
     pub markdown: Field<String>,
     /// Most rows, 1 to 1,000,000. Default 1,000.

@@ -11,7 +11,7 @@ mod people;
 
 pub use chart::{ChartFile, MarkWord, OrientWord, ScaleWord, StackWord};
 pub use connections::{ConnectionFile, ConnectionsFile, SourceKind};
-pub use dashboard::{AccessFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, TileFile};
+pub use dashboard::{AccessFile, ControlFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, OptionFile, TileFile};
 pub use one_or_many::OneOrMany;
 pub use people::{
     AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, OrganizationFile, PeopleFile,

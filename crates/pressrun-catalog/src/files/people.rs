@@ -37,6 +37,9 @@ pub struct OrganizationFile {
     pub allowed_domains: Field<Vec<Field<String>>>,
     /// Whether a member's own time zone (`omni_user_timezone`) is used for queries. Default false.
     pub member_timezones: Field<bool>,
+    /// Month, 1 to 12, in which fiscal years begin; they are named after the calendar year in which they end. Default 1.
+    #[schemars(range(min = 1, max = 12))]
+    pub fiscal_year_start: Field<u16>,
 }
 
 /// What the organization says about personal copies.

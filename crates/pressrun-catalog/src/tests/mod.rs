@@ -1,6 +1,7 @@
 //! Whole catalogs: what loads, what is refused and what the refusals say.
 
 mod follow;
+mod fuzz;
 mod hostile;
 mod refusals;
 mod sample;

@@ -1,6 +1,7 @@
 use super::*;
-use pressrun_domain::catalog::{AttributeValue, Scalar, SourceSettings, TileBody};
+use pressrun_domain::catalog::{AttributeValue, ControlOption, FilterKind, FilterMapping, Scalar, SourceSettings, TileBody};
 use pressrun_domain::chart::{Mark, Orient, Stack};
+use pressrun_domain::id::FilterKey;
 
 #[test]
 fn a_good_catalog_loads_with_its_defaults() {
@@ -37,7 +38,7 @@ dashboards/a.yaml:1:1: unknown key `identifer` | did you mean `identifier`?
 dashboards/a.yaml:4:15: there is no filter `x` | there are no filters on this dashboard
 dashboards/a.yaml:4:52: columns 20 to 28 are outside of the grid | the grid has 24 columns: x + w is at most 24
 dashboards/a.yaml:5:33: `a` where a whole number is expected | write digits only, as in `12`
-dashboards/a.yaml:5:56: unknown key `colour` | known keys: `title`, `subtitle`, `sql`, `markdown`, `limit`, `fields`, `chart`, `at`, `page`, `hidden`
+dashboards/a.yaml:5:56: unknown key `colour` | known keys: `title`, `subtitle`, `sql`, `filters`, `markdown`, `limit`, `fields`, `chart`, `at`, `page`, `hidden`
 people.yaml:1:21: `12` is no UUID | write the hyphenated form, such as 7f1c0e52-5f6e-4f0c-9a35-0b7f3f1f2a11
 ");
 }
@@ -73,6 +74,34 @@ fn one_fault_gives_one_problem_with_its_place() {
         ("no width", DASHBOARD.replace("w: 12, ", ""), "11:9: `w` is missing in `at`"),
         ("negative", DASHBOARD.replace("x: 0", "x: -1"), "11:14: `-1` where a number from 0 to 65535 is expected"),
         ("limit", DASHBOARD.replace("    sql:", "    limit: 0\n    sql:"), "7:12: `limit` is 0"),
+        ("month", after("fiscal_year_start: 13"), "3:20: `13` is no month | write a number from 1"),
+        (
+            "mapping of no filter",
+            DASHBOARD.replace("    sql:", "    filters: { regoin: false }\n    sql:"),
+            "7:16: there is no filter `regoin` | did you mean `region`?",
+        ),
+        (
+            "mapping to nothing",
+            DASHBOARD.replace("    sql:", "    filters: { region: true }\n    sql:"),
+            "7:24: a tile's filter is neither `false` nor an SQL expression",
+        ),
+        ("control without options", after("controls: { metric: { label: Metric } }"), "3:13: a control needs `options`"),
+        ("option without sql", after("controls: { metric: { options: { a: { label: A } } } }"), "3:34: `sql` is missing"),
+        (
+            "default of no option",
+            after("controls: { metric: { options: { cost: { sql: cost } }, default: cots } }"),
+            "3:66: there is no option `cots` | did you mean `cost`?",
+        ),
+        (
+            "control over a filter",
+            DASHBOARD.replace("tiles:", "controls: { region: { options: { a: { sql: a } } } }\ntiles:"),
+            "5:13: `region` is a filter already",
+        ),
+        (
+            "unknown control",
+            DASHBOARD.replace("1 as n", "{{ control('metric') }} as n"),
+            "8:7: there is no control `metric` | there are no controls on this dashboard",
+        ),
         ("page", DASHBOARD.replace("    sql:", "    page: Two\n    sql:"), "7:11: there is no page `Two` | there are no pages in `pages`"),
         ("both bodies", DASHBOARD.replace("    sql:", "    markdown: hi\n    sql:"), "7:15: the tile has both `sql` and `markdown`"),
         ("mark", chart("mark: bars, x: region, y: n"), "10:20: `bars` is not known here | did you mean `bar`?"),
@@ -108,6 +137,25 @@ fn one_fault_gives_one_problem_with_its_place() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn f7_f9_controls_and_mappings_load() {
+    let dir = good();
+    let text = DASHBOARD
+        .replace("tiles:", "fiscal_year_start: 4\ncontrols:\n  metric: { options: { revenue: { sql: sum(price) }, order_count: { sql: ' count(*) ' } } }\ntiles:")
+        .replace("    sql:", "    filters: { region: o.region }\n    sql:")
+        .replace("1 as n", "{{ control('metric') }} as n");
+    write(dir.path(), "dashboards/orders.yaml", text);
+    let catalog = loaded(&dir).unwrap_or_else(|problems| panic!("{problems:?}"));
+    let dashboard = catalog.documents["12db1a0a"].dashboard.as_ref().unwrap();
+    assert_eq!(dashboard.filters.keys().map(FilterKey::as_str).collect::<Vec<_>>(), ["region", "metric"]);
+    let metric = &dashboard.filters["metric"];
+    assert_eq!((metric.kind, metric.default.clone()), (FilterKind::Control, Some(serde_json::json!(["revenue"]))));
+    assert_eq!(metric.options["order_count"], ControlOption { label: "Order count".into(), sql: "count(*)".into() });
+    let TileBody::Query(query) = &dashboard.tiles["1"].body else { unreachable!() };
+    assert_eq!(query.filters["region"], FilterMapping::To("o.region".into()));
+    assert_eq!((catalog.fiscal_start(dashboard), catalog.organization.fiscal_start), (4, 1));
 }
 
 #[test]

@@ -172,7 +172,8 @@ async fn prepare_audience(
         tile: definition.tile.as_ref(),
         filters: shared.filters.clone(),
         identity: &audience.identity,
-        clock: QueryClock::new(work.run.scheduled_for, audience.zone.clone()),
+        clock: QueryClock::new(work.run.scheduled_for, audience.zone.clone())
+            .fiscal(shared.scene.catalog.fiscal_start(shared.scene.dashboard)),
         format: definition.format,
         options: &definition.options,
     };
@@ -218,7 +219,7 @@ async fn query_tiles(
     let mut first_error = None;
     for (tile, query) in content.query_tiles() {
         let Some(result) = results.get(&tile.key) else { continue };
-        if let Ok(unapplied) = pressrun_query::unapplied(&query.sql, &content.filters) {
+        if let Ok(unapplied) = pressrun_query::unapplied(query, &content.filters) {
             for key in unapplied {
                 work.record.warn(format!("unfiltered: tile {} does not use filter {key}", tile.key));
             }

@@ -14,14 +14,26 @@
 //! **Instants.** A period is half open, `[start, end)`, in UTC. How a column's value becomes an instant depends on its type:
 //! a timestamp with a zone is one already; a timestamp without a zone and a date are readings of the wall clock and calendar
 //! of the *query zone*, which is what PostgreSQL does too and what keeps a filter's edges on those of `date_trunc` over the
-//! same column; text is read as ISO 8601, with the query zone unless it carries an offset.
+//! same column; text is read as ISO 8601, with the query zone unless it carries an offset. (A wall clock time that occurs twice,
+//! on the day on which clocks go back, is compared as it reads on files, and as its second occurrence by PostgreSQL.)
 //!
-//! **NaN** is no number: no order holds for it on files, and the complement keeps it. (Statistics of Parquet files leave it
-//! out, so any other rule would depend on how rows are grouped.) PostgreSQL puts it above all numbers.
+//! **Shifts.** `offset_interval_string` moves the stretch that a date filter means, on the calendar of the query zone: `7 days`
+//! later, `-1 year` or `1 year ago` earlier. `QUERY_OFFSET` is a period, or with a `right_side` an interval, that is moved so;
+//! with it a comparison with the year before is one filter.
+//!
+//! **NaN** is no number: no order holds for it, and the complement keeps it. (Statistics of Parquet files leave it out, so any
+//! other rule would depend on how rows are grouped; PostgreSQL, which puts it above all numbers, is told so.)
+//!
+//! **Null** fails every test but `null`, `IS_EMPTY`, a list with a null in it, and "is false" that takes nulls as false.
+//! "Is false" is a test of its own, not the complement of "is true".
+//!
+//! **Case** is ignored by comparing `lower(…)` forms; which letters that knows beside ASCII is for the database's collation to
+//! say. The embedded engine knows all of Unicode.
 //!
 //! **Weeks** begin on Monday. **Fiscal years** begin in [`crate::QueryClock::fiscal_start`] and are named after the calendar
 //! year in which they end.
 
+mod control;
 pub mod date;
 #[cfg(test)]
 mod oracle;
@@ -32,6 +44,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+pub use control::Setting;
 pub use date::{DateLiteral, DatePart, Length, Period, Unit};
 pub use parse::parse;
 pub use predicate::Predicate;
@@ -185,6 +198,8 @@ pub enum DateTest {
         /// How long.
         length: Length,
     },
+    /// The stretches of another test, each moved by a length; later when it is positive.
+    Shifted(Box<DateTest>, Length),
     /// A part of the local date or time is one of these numbers.
     Part {
         /// Which part.

@@ -40,7 +40,7 @@ fn list(kind: FilterKind, values: &[Value], path: &str) -> Result<Filter, Filter
         return Ok(Filter::Any);
     }
     Ok(match kind {
-        FilterKind::String => {
+        FilterKind::String | FilterKind::Control => {
             let (values, or_null) = texts(values, path)?;
             Filter::Text { test: TextTest::OneOf { values, or_null }, negated: false, ignore_case: false }
         }
@@ -81,7 +81,7 @@ struct Expression<'a> {
 impl Expression<'_> {
     fn read(&self) -> Result<Filter, FilterError> {
         let by_definition = match self.kind {
-            FilterKind::String => "string",
+            FilterKind::String | FilterKind::Control => "string",
             FilterKind::Number => "number",
             FilterKind::Date => "date",
             FilterKind::Boolean => "boolean",
@@ -154,6 +154,9 @@ impl Expression<'_> {
     fn number(&self) -> Result<Filter, FilterError> {
         let negated = self.flag("is_negative", false)?;
         let kind = self.word("EQUALS")?;
+        if kind == "IS_EMPTY" {
+            return Ok(Filter::Null { negated });
+        }
         if !matches!(kind, "EQUALS" | "EQ" | "LESS_THAN" | "GREATER_THAN" | "BETWEEN") {
             return Err(self.unknown_kind(kind, "EQUALS, LESS_THAN, GREATER_THAN or BETWEEN"));
         }
@@ -186,7 +189,7 @@ impl Expression<'_> {
     fn date(&self) -> Result<Filter, FilterError> {
         let negated = self.flag("is_negative", false)?;
         let fiscal = self.flag("isFiscal", false)?;
-        self.no_offset()?;
+        let shift = self.shift()?;
         let has = |key: &str| self.object.get(key).is_some_and(|value| !value.is_null());
         if !has("left_side") && !has("right_side") {
             let empty = self.object.get("values").and_then(Value::as_array).is_some_and(Vec::is_empty);
@@ -194,7 +197,13 @@ impl Expression<'_> {
                 return Ok(Filter::Any);
             }
         }
-        let of = |test| Ok(Filter::Date { test, negated });
+        let of = |test: DateTest| {
+            let test = match shift {
+                Some(length) => DateTest::Shifted(Box::new(test), length),
+                None => test,
+            };
+            Ok(Filter::Date { test, negated })
+        };
         let side = |key: &'static str, at: usize| -> Result<DateLiteral, FilterError> {
             let (path, value) = self.side(key, at)?;
             let literal = date(value, &path)?;
@@ -209,25 +218,13 @@ impl Expression<'_> {
                     |(at, value)| date(value, &item(&self.at(key), at)).map(|literal| if fiscal { literal.fiscal() } else { literal });
                 of(DateTest::In(values.iter().enumerate().map(literal).collect::<Result<_, _>>()?))
             }
-            "TIME_FOR_UNIT_DURATION" => of(DateTest::In(vec![left()?])),
             "ON_OR_AFTER" => of(DateTest::OnOrAfter(left()?)),
             "BEFORE" => of(DateTest::Before(left()?)),
             "BETWEEN" => of(DateTest::Between(left()?, right()?)),
             "WITHIN_RANGE" => of(DateTest::Within(left()?, right()?)),
-            "TIME_FOR_INTERVAL_DURATION" => {
-                let (path, value) = self.side("right_side", 1)?;
-                let hint = "write a length such as \"6 months\"";
-                let text = value.as_str().ok_or_else(|| wrong(&path, value, "a length such as \"6 months\""))?;
-                let length = text
-                    .parse::<Length>()
-                    .map_err(|_| FilterError::new(path, format!("\"{}\" is no length of time", short(text)), hint))?;
-                of(DateTest::Interval { start: left()?, length })
-            }
-            "QUERY_OFFSET" => Err(self.error(
-                "kind",
-                "QUERY_OFFSET, a shift against another query, is not supported",
-                "use TIME_FOR_INTERVAL_DURATION or BETWEEN with the dates themselves",
-            )),
+            "TIME_FOR_INTERVAL_DURATION" => of(DateTest::Interval { start: left()?, length: self.length()? }),
+            "QUERY_OFFSET" if has("right_side") => of(DateTest::Interval { start: left()?, length: self.length()? }),
+            "TIME_FOR_UNIT_DURATION" | "QUERY_OFFSET" => of(DateTest::In(vec![left()?])),
             kind => {
                 let part = match kind {
                     "IS_ON_DAY_OF_WEEK" => DatePart::DayOfWeek,
@@ -243,11 +240,18 @@ impl Expression<'_> {
                     other => {
                         return Err(self.unknown_kind(
                             other,
-                            "BETWEEN, WITHIN_RANGE, ON_OR_AFTER, BEFORE, TIME_FOR_INTERVAL_DURATION, TIME_FOR_UNIT_DURATION \
-                             or one of IS_ON_DAY_OF_WEEK … IS_AT_HOUR_OF_DAY",
+                            "BETWEEN, WITHIN_RANGE, ON_OR_AFTER, BEFORE, TIME_FOR_INTERVAL_DURATION, TIME_FOR_UNIT_DURATION, \
+                             QUERY_OFFSET or one of IS_ON_DAY_OF_WEEK … IS_AT_HOUR_OF_DAY",
                         ));
                     }
                 };
+                if shift.is_some() {
+                    return Err(self.error(
+                        "offset_interval_string",
+                        format!("a {} cannot be shifted", part.word()),
+                        "write \"0 days\" or leave it out",
+                    ));
+                }
                 let (key, values) = self.operands()?;
                 if values.is_empty() {
                     return Ok(Filter::Any);
@@ -290,17 +294,23 @@ impl Expression<'_> {
         Ok(filter)
     }
 
-    /// `offset_interval_string` shifts a period against another query's; only no shift is understood.
-    fn no_offset(&self) -> Result<(), FilterError> {
-        let zero = match self.object.get("offset_interval_string") {
-            None | Some(Value::Null) => true,
-            Some(Value::String(text)) => text.trim().is_empty() || text.parse::<Length>().is_ok_and(|length| length.count == 0),
-            Some(_) => false,
-        };
-        if zero {
-            Ok(())
-        } else {
-            Err(self.error("offset_interval_string", "shifted periods are not supported", "write \"0 days\" or leave it out"))
+    /// The length of time in `right_side`.
+    fn length(&self) -> Result<Length, FilterError> {
+        let (path, value) = self.side("right_side", 1)?;
+        let hint = "write a length such as \"6 months\"";
+        let text = value.as_str().ok_or_else(|| wrong(&path, value, "a length such as \"6 months\""))?;
+        text.parse().map_err(|_| FilterError::new(path, format!("\"{}\" is no length of time", short(text)), hint))
+    }
+
+    /// `offset_interval_string`: by how much the stretch of time is moved.
+    fn shift(&self) -> Result<Option<Length>, FilterError> {
+        match self.object.get("offset_interval_string") {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Length::shift(text).map_err(|_| {
+                let problem = format!("\"{}\" is no length of time", short(text));
+                self.error("offset_interval_string", problem, "write for example \"7 days\", or \"-1 year\" to go back")
+            }),
+            Some(other) => Err(wrong(&self.at("offset_interval_string"), other, "a length such as \"7 days\"")),
         }
     }
 

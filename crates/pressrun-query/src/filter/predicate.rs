@@ -162,11 +162,13 @@ impl Writer<'_> {
             Predicate::Boolean(is) => format!("({e}) is {is}"),
             Predicate::TextIn { values, ignore_case } => {
                 let values: Vec<_> = values.iter().map(|value| self.text(value, *ignore_case)).collect();
-                Self::one_of(&self.folded(*ignore_case), &values)
+                // Without a change of case the column's own type decides: an index on a uuid or an enum stays of use.
+                let left = if *ignore_case { self.as_text(true) } else { format!("({e})") };
+                Self::one_of(&left, &values)
             }
             Predicate::Like { pattern, ignore_case } => {
                 let pattern = self.text(pattern, *ignore_case);
-                format!("{} like {pattern}", self.folded(*ignore_case))
+                format!("{} like {pattern}", self.as_text(*ignore_case))
             }
             Predicate::NumberIn(values) => {
                 let values: Vec<_> = values.iter().map(|value| self.number(*value)).collect();
@@ -176,6 +178,10 @@ impl Writer<'_> {
                 Dialect::Embedded => {
                     let marker = self.params.bind(value.into_param());
                     format!("{COMPARE}(({e}), '{}', {marker})", order.operator())
+                }
+                // NaN is above all numbers there; the text of it is the only form that every type of number has.
+                Dialect::Postgres if matches!(order, Order::Greater | Order::GreaterOrEqual) => {
+                    format!("(({e}) {} {} and cast(({e}) as text) <> 'NaN')", order.operator(), self.number(*value))
                 }
                 Dialect::Postgres => format!("({e}) {} {}", order.operator(), self.number(*value)),
             },
@@ -199,8 +205,14 @@ impl Writer<'_> {
         }
     }
 
-    fn folded(&self, ignore_case: bool) -> String {
-        if ignore_case { format!("lower({})", self.expression) } else { format!("({})", self.expression) }
+    /// The expression as text: PostgreSQL has no patterns and no case for enums, uuids and the like.
+    fn as_text(&self, ignore_case: bool) -> String {
+        let e = self.expression;
+        let text = match self.dialect {
+            Dialect::Embedded => format!("({e})"),
+            Dialect::Postgres => format!("cast(({e}) as text)"),
+        };
+        if ignore_case { format!("lower({text})") } else { text }
     }
 
     fn text(&mut self, value: &str, ignore_case: bool) -> String {
@@ -267,18 +279,19 @@ impl Writer<'_> {
             let number = format!("{LOCAL_PART}('{name}', ({e}))");
             return start.map_or(number.clone(), |start| fiscal_quarter(&number, start));
         }
+        // What the wall clock of the session's zone shows, also for a date, which has no hours of its own.
+        let local = format!("cast(({e}) as timestamp)");
+        let number = |field: &str| format!("extract({field} from {local})");
         match part {
-            DatePart::DayOfWeek => format!("extract(isodow from ({e}))"),
-            DatePart::DayOfMonth => format!("extract(day from ({e}))"),
-            DatePart::DayOfQuarter => {
-                format!("(extract(doy from ({e})) - extract(doy from date_trunc('quarter', ({e}))) + 1)")
-            }
-            DatePart::DayOfYear => format!("extract(doy from ({e}))"),
-            DatePart::MonthOfYear => format!("extract(month from ({e}))"),
-            DatePart::QuarterOfYear => format!("extract(quarter from ({e}))"),
-            DatePart::FiscalQuarterOfYear { start } => fiscal_quarter(&format!("extract(month from ({e}))::int"), start),
-            DatePart::WeekOfYear => format!("extract(week from ({e}))"),
-            DatePart::HourOfDay => format!("extract(hour from ({e}))"),
+            DatePart::DayOfWeek => number("isodow"),
+            DatePart::DayOfMonth => number("day"),
+            DatePart::DayOfQuarter => format!("({} - extract(doy from date_trunc('quarter', {local})) + 1)", number("doy")),
+            DatePart::DayOfYear => number("doy"),
+            DatePart::MonthOfYear => number("month"),
+            DatePart::QuarterOfYear => number("quarter"),
+            DatePart::FiscalQuarterOfYear { start } => fiscal_quarter(&format!("{}::int", number("month")), start),
+            DatePart::WeekOfYear => number("week"),
+            DatePart::HourOfDay => number("hour"),
         }
     }
 }

@@ -132,6 +132,12 @@ pub(crate) fn bounds(test: &DateTest, clock: &ResolvedClock) -> Result<Vec<Bound
                 .map_err(|_| FilterError::new("right_side", "the length leaves the calendar", "use a shorter one"))?;
             vec![(Some(start), Some(end))]
         }
+        DateTest::Shifted(test, length) => {
+            let moved = |at: Option<Timestamp>| at.map(|at| length_end(at, *length, &clock.zone)).transpose();
+            let out = |_| FilterError::new("offset_interval_string", "the shift leaves the calendar", "use a shorter one");
+            let stretches = bounds(test, clock)?.into_iter();
+            stretches.map(|(start, end)| Ok((moved(start).map_err(out)?, moved(end).map_err(out)?))).collect::<Result<_, FilterError>>()?
+        }
         DateTest::Part { .. } => Vec::new(),
     })
 }

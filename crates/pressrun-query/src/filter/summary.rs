@@ -3,11 +3,11 @@
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use pressrun_domain::audience::Identity;
-use pressrun_domain::catalog::FilterDefinition;
+use pressrun_domain::catalog::{FilterDefinition, FilterKind};
 use serde_json::Value;
 
 use super::resolve::{Bounds, bounds};
-use super::{DateLiteral, DatePart, DateTest, Filter, NumberTest, TextTest, Unit, parse};
+use super::{DateLiteral, DatePart, DateTest, Filter, NumberTest, Setting, TextTest, Unit, parse};
 use crate::compile::{QueryClock, ResolvedClock};
 
 /// Values spelled out before the rest is counted.
@@ -18,6 +18,12 @@ const SHOWN: usize = 5;
 /// Never fails: what cannot be understood says so, and the tile that uses it reports the error (F6).
 #[must_use]
 pub fn summary(definition: &FilterDefinition, expression: Option<&Value>, clock: &QueryClock, identity: &Identity) -> String {
+    if definition.kind == FilterKind::Control {
+        return match Setting::of(definition, expression) {
+            Setting::Chosen(_, option) => option.label.clone(),
+            Setting::Undeclared(_) => "not understood".to_owned(),
+        };
+    }
     let Some(expression) = expression else {
         return "any".to_owned();
     };
@@ -117,7 +123,7 @@ fn date(test: &DateTest, clock: &ResolvedClock) -> String {
         DateTest::Part { part, values } => {
             return list(values.iter().map(|value| part_word(*part, *value)).collect());
         }
-        DateTest::Between(..) | DateTest::Within(..) | DateTest::Interval { .. } => None,
+        DateTest::Between(..) | DateTest::Within(..) | DateTest::Interval { .. } | DateTest::Shifted(..) => None,
     };
     match phrase {
         Some(phrase) => format!("{phrase} ({dates})"),

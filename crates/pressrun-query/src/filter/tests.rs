@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use pressrun_domain::catalog::FilterKind;
-use serde_json::json;
+use pressrun_domain::catalog::{ControlOption, FilterKind};
+use serde_json::{Value, json};
 
 use super::date::{Length, period};
 use super::*;
@@ -73,8 +73,16 @@ fn f6_what_is_malformed_says_where_and_what_would_be_right() {
             "values[0]: 8 is no day of week; write a name, or 1 (Monday) to 7 (Sunday)",
         ),
         (
-            json!({"type": "date", "kind": "QUERY_OFFSET", "left_side": "today"}),
-            "kind: QUERY_OFFSET, a shift against another query, is not supported; use TIME_FOR_INTERVAL_DURATION or BETWEEN with the dates themselves",
+            json!({"type": "date", "kind": "QUERY_OFFSET", "offset_interval_string": "1 year"}),
+            "left_side: the date is missing; give \"left_side\"",
+        ),
+        (
+            json!({"type": "date", "kind": "BEFORE", "left_side": "today", "offset_interval_string": "a bit"}),
+            "offset_interval_string: \"a bit\" is no length of time; write for example \"7 days\", or \"-1 year\" to go back",
+        ),
+        (
+            json!({"type": "date", "kind": "IS_ON_DAY_OF_WEEK", "values": [1], "offset_interval_string": "1 day"}),
+            "offset_interval_string: a day of week cannot be shifted; write \"0 days\" or leave it out",
         ),
         (
             json!({"type": "query", "query_id": "1"}),
@@ -110,19 +118,22 @@ fn f4_predicates_in_both_dialects() {
         (json!(["US", "CA"]), both("(c) in ($pressrun_1, $pressrun_2)")),
         (json!(["US", null]), both("((c) = $pressrun_1 or (c) is null)")),
         (json!({"values": ["US"], "is_negative": true}), both("((c) = $pressrun_1) is not true")),
-        (json!({"values": ["US"], "case_insensitive": true}), both("lower(c) = lower($pressrun_1)")),
-        (json!({"kind": "CONTAINS", "values": ["5%"]}), both("(c) like $pressrun_1")),
+        (
+            json!({"values": ["US"], "case_insensitive": true}),
+            ("lower((c)) = lower($pressrun_1)", "lower(cast((c) as text)) = lower($pressrun_1)"),
+        ),
+        (json!({"kind": "CONTAINS", "values": ["5%"]}), ("(c) like $pressrun_1", "cast((c) as text) like $pressrun_1")),
         (json!({"kind": "IS_EMPTY"}), both("coalesce(cast((c) as varchar), '') = ''")),
         (json!({"type": "number", "values": [1]}), ("(c) = pressrun_number((c), $pressrun_1)", "(c) = $pressrun_1::bigint")),
         (
             json!({"type": "number", "kind": "GREATER_THAN", "values": ["1.5"], "is_inclusive": true}),
-            ("pressrun_compare((c), '>=', $pressrun_1)", "(c) >= $pressrun_1::numeric"),
+            ("pressrun_compare((c), '>=', $pressrun_1)", "((c) >= $pressrun_1::numeric and cast((c) as text) <> 'NaN')"),
         ),
         (
             json!({"type": "number", "kind": "BETWEEN", "values": [1, 2]}),
             (
                 "(pressrun_compare((c), '>=', $pressrun_1) and pressrun_compare((c), '<=', $pressrun_2))",
-                "((c) >= $pressrun_1::bigint and (c) <= $pressrun_2::bigint)",
+                "(((c) >= $pressrun_1::bigint and cast((c) as text) <> 'NaN') and (c) <= $pressrun_2::bigint)",
             ),
         ),
         (json!({"type": "boolean", "is_negative": true}), both("(c) is false")),
@@ -135,7 +146,7 @@ fn f4_predicates_in_both_dialects() {
         (json!({"type": "date", "kind": "BETWEEN", "left_side": "2026", "right_side": "2025"}), both("false")),
         (
             json!({"type": "date", "kind": "IS_ON_DAY_OF_WEEK", "values": ["mon"]}),
-            ("pressrun_local_part('day_of_week', (c)) = $pressrun_1", "extract(isodow from (c)) = $pressrun_1::bigint"),
+            ("pressrun_local_part('day_of_week', (c)) = $pressrun_1", "extract(isodow from cast((c) as timestamp)) = $pressrun_1::bigint"),
         ),
         (json!({"type": "user_attribute", "user_attribute_name": "region"}), both("(c) in ($pressrun_1, $pressrun_2)")),
         (json!({"type": "user_attribute", "user_attribute_name": "unset"}), both("cast(null as boolean)")),
@@ -229,6 +240,63 @@ fn q5_every_literal_means_a_period_at_the_runs_instant() {
     }
     assert!(period("999999999 years ago".parse().unwrap(), &clock).is_err());
     assert_eq!("28 complete days".parse(), Ok(Length { count: 28, unit: Unit::Day }));
+}
+
+#[test]
+fn f4_a_shift_moves_the_stretch_on_the_calendar_of_the_query_zone() {
+    let clock = new_york().resolve().unwrap();
+    let november = |offset: &str| json!({"type": "date", "kind": "TIME_FOR_UNIT_DURATION", "left_side": "this month", "offset_interval_string": offset});
+    for (expression, start, end) in [
+        (november(""), "2026-11-01T00:00-04", "2026-12-01T00:00-05"),
+        (november("0 days"), "2026-11-01T00:00-04", "2026-12-01T00:00-05"),
+        (november("1 month"), "2026-12-01T00:00-05", "2027-01-01T00:00-05"),
+        (november("-1 year"), "2025-11-01T00:00-04", "2025-12-01T00:00-05"),
+        (november("1 year ago"), "2025-11-01T00:00-04", "2025-12-01T00:00-05"),
+        (november("+7 days"), "2026-11-08T00:00-05", "2026-12-08T00:00-05"),
+        (november("1 hour"), "2026-11-01T05:00Z", "2026-12-01T06:00Z"),
+        (
+            json!({"type": "date", "kind": "QUERY_OFFSET", "left_side": "last complete quarter", "offset_interval_string": "-1 year"}),
+            "2025-07-01T00:00-04",
+            "2025-10-01T00:00-04",
+        ),
+        (
+            json!({"type": "date", "kind": "QUERY_OFFSET", "left_side": "6 months ago", "right_side": "6 months", "offset_interval_string": "-1 year"}),
+            "2025-05-01T00:00-04",
+            "2025-11-01T00:00-04",
+        ),
+        (json!({"type": "date", "left_side": "2026-11-24", "offset_interval_string": ""}), "2026-11-24T00:00-05", "2026-11-25T00:00-05"),
+    ] {
+        let filter = parse(FilterKind::Date, &expression).unwrap();
+        let [start, end] = [start, end].map(|at| Some(at.parse::<jiff::Timestamp>().unwrap()));
+        assert_eq!(resolve(&filter, &clock, &identity(&[])).unwrap(), Predicate::Period { start, end }, "{expression}");
+    }
+}
+
+#[test]
+fn f9_a_control_is_set_to_one_of_its_options() {
+    let mut metric = definition(FilterKind::Control);
+    let option = |value: &str| (value.to_owned(), ControlOption { label: value.to_uppercase(), sql: format!("sum({value})") });
+    metric.options = [option("revenue"), option("orders")].into_iter().collect();
+    metric.default = Some(json!(["revenue"]));
+    let said = |expression: Option<Value>| match Setting::of(&metric, expression.as_ref()) {
+        Setting::Chosen(value, option) => Ok(format!("{value}: {}", option.sql)),
+        Setting::Undeclared(given) => Err(given),
+    };
+    for expression in [json!("orders"), json!(["orders"]), json!({"kind": "EQ", "left_side": "orders"}), json!({"values": ["orders"]})] {
+        assert_eq!(said(Some(expression.clone())), Ok("orders: sum(orders)".to_owned()), "{expression}");
+    }
+    for expression in [None, Some(json!([])), Some(json!({"values": []}))] {
+        assert_eq!(said(expression.clone()), Ok("revenue: sum(revenue)".to_owned()), "the default: {expression:?}");
+    }
+    for (expression, given) in [
+        (json!("sum(secret)"), "\"sum(secret)\""),
+        (json!(["revenue", "orders"]), "2 values at once"),
+        (json!({"values": ["orders"], "is_negative": true}), "a condition"),
+        (json!(null), "something that cannot be understood (the filter is null; write [] to restrict nothing, or leave the key out)"),
+    ] {
+        assert_eq!(said(Some(expression.clone())), Err(given.to_owned()), "{expression}");
+    }
+    assert_eq!(summary(&metric, Some(&json!("orders")), &new_york(), &identity(&[])), "ORDERS");
 }
 
 #[test]

@@ -126,3 +126,28 @@ fn large_results_still_compare_and_a_fingerprint_survives_storage() {
     let stored = serde_json::to_string(&small).unwrap();
     assert_eq!(serde_json::from_str::<Fingerprint>(&stored).unwrap(), small);
 }
+
+#[test]
+fn a6_equal_moments_and_numbers_are_equal_whatever_their_width_and_lists_are_compared_by_item() {
+    use arrow_array::types::Int64Type;
+    use arrow_array::{Decimal256Array, ListArray, TimestampNanosecondArray, TimestampSecondArray};
+    use arrow_buffer::i256;
+    let zoned = one("c", Arc::new(TimestampSecondArray::from(vec![1_772_460_000]).with_timezone("UTC")));
+    for (same, nanoseconds) in [(true, 1_772_460_000_000_000_000), (false, 1_772_460_000_000_000_001)] {
+        let other = one("c", Arc::new(TimestampNanosecondArray::from(vec![nanoseconds]).with_timezone("Asia/Tokyo")));
+        assert_eq!(zoned == other, same, "{nanoseconds}");
+    }
+    let narrow = one("c", Arc::new(Decimal128Array::from(vec![150]).with_precision_and_scale(10, 2).unwrap()));
+    let wide = |text: &str, scale| {
+        one("c", Arc::new(Decimal256Array::from(vec![i256::from_string(text).unwrap()]).with_precision_and_scale(76, scale).unwrap()))
+    };
+    assert_eq!(narrow, wide("15", 1));
+    let long = "1".repeat(45);
+    assert_eq!(wide(&format!("{long}00"), 4), wide(&long, 2));
+    assert_ne!(wide(&format!("{long}01"), 4), wide(&long, 2));
+    let list = |items: Vec<Option<i64>>| one("c", Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([Some(items)])));
+    assert_eq!(list(vec![Some(1), None]), list(vec![Some(1), None]));
+    for other in [vec![None, Some(1)], vec![Some(1)], vec![Some(1), None, None], vec![Some(11)]] {
+        assert_ne!(list(vec![Some(1), None]), list(other.clone()), "{other:?}");
+    }
+}

@@ -16,7 +16,8 @@ pub use shape::Shape;
 
 /// Takes the rows of a result as they come.
 pub trait BatchSink: Send {
-    /// The columns; called once, before any row, also when there are none.
+    /// The columns; called before any row, also when there are none. Called again, it forgets every row so far: a source
+    /// has learned that its columns are others.
     ///
     /// # Errors
     /// Stops the query.
@@ -60,6 +61,7 @@ pub struct Collected {
 impl BatchSink for Collected {
     fn begin(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
         self.schema = Some(SchemaRef::clone(schema));
+        self.batches.clear();
         Ok(())
     }
 

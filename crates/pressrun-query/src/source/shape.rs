@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_cast::{CastOptions, cast_with_options};
+use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use super::{BatchSink, QueryStats};
@@ -65,21 +65,61 @@ impl<'a> Shape<'a> {
     }
 }
 
-/// The type in which values of `engine` travel.
+/// The type in which values of `engine` travel: as they are, but for small integers, instants, which are told in the query
+/// zone, and forms that differ in memory only.
 fn target(engine: &DataType, zone: &str) -> DataType {
     match engine {
-        DataType::Boolean | DataType::UInt64 | DataType::Float32 | DataType::Float64 | DataType::Decimal128(..) | DataType::Date32 => {
-            engine.clone()
-        }
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
-            DataType::Int64
-        }
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => DataType::Int64,
         DataType::Float16 => DataType::Float32,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => DataType::Decimal128(*precision, *scale),
-        DataType::Time32(_) | DataType::Time64(_) => DataType::Time64(TimeUnit::Microsecond),
-        DataType::Date64 | DataType::Timestamp(_, None) => DataType::Timestamp(TimeUnit::Microsecond, None),
-        DataType::Timestamp(_, Some(_)) => DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into())),
+        DataType::Time32(_) => DataType::Time64(TimeUnit::Microsecond),
+        DataType::Date64 => DataType::Timestamp(TimeUnit::Millisecond, None),
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some(zone.into())),
         DataType::Dictionary(_, values) => target(values, zone),
+        DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::List(_)
+        | DataType::LargeList(_)
+        | DataType::FixedSizeList(..)
+        | DataType::ListView(_)
+        | DataType::LargeListView(_)
+        | DataType::Struct(_)
+        | DataType::Map(..) => Some(nested(engine, zone)).filter(|to| can_cast_types(engine, to)).unwrap_or(DataType::Utf8),
+        DataType::Boolean
+        | DataType::Int64
+        | DataType::UInt64
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..)
+        | DataType::Date32
+        | DataType::Time64(_)
+        | DataType::Timestamp(_, None)
+        | DataType::Duration(_)
+        | DataType::Interval(_)
+        | DataType::Binary => engine.clone(),
+        // Text in its several forms, columns of nothing, and what no source is known to yield.
+        _ => DataType::Utf8,
+    }
+}
+
+/// A list, structure or map of what its parts travel in.
+fn nested(engine: &DataType, zone: &str) -> DataType {
+    let part = |field: &Arc<Field>| {
+        let field = field.as_ref();
+        Arc::new(Field::new(field.name(), target(field.data_type(), zone), field.is_nullable()))
+    };
+    match engine {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => DataType::List(part(item)),
+        DataType::Struct(members) => DataType::Struct(members.iter().map(part).collect()),
+        DataType::Map(entries, sorted) => {
+            let DataType::Struct(members) = entries.data_type() else { return DataType::Utf8 };
+            let members = DataType::Struct(members.iter().map(part).collect());
+            DataType::Map(Arc::new(Field::new(entries.name(), members, false)), *sorted)
+        }
         _ => DataType::Utf8,
     }
 }
@@ -90,7 +130,7 @@ fn convert(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, QueryError> 
     }
     let texts = matches!(array.data_type(), DataType::Utf8View | DataType::LargeUtf8 | DataType::Dictionary(..) | DataType::Null);
     if *target == DataType::Utf8 && !texts {
-        // Lists, structures, intervals, bytes: as they print.
+        // What has no form of its own here: as it prints.
         let options = FormatOptions::default().with_null("");
         let format = ArrayFormatter::try_new(array.as_ref(), &options).map_err(internal)?;
         let shown = (0..array.len()).map(|row| array.is_valid(row).then(|| format.value(row).to_string()));

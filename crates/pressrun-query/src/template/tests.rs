@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use pressrun_domain::catalog::{FilterKind, Scalar};
+use pressrun_domain::catalog::{ControlOption, FilterKind, FilterMapping, Scalar};
 use serde_json::json;
 
 use super::*;
@@ -84,9 +84,53 @@ fn f7_calls_in_comments_and_texts_count_for_nothing() {
     assert_eq!(found.filters, ["c", "d"].map(FilterKey::from).into());
     assert_eq!(found.attributes, ["v".to_owned()].into());
     let all = filters(["a", "b", "c", "d", "e"].map(|key| (key, FilterKind::String, json!(["1"]))));
-    assert_eq!(unapplied(template, &all).unwrap(), ["a", "b", "e"].map(FilterKey::from).into());
+    assert_eq!(unapplied(&tile(template), &all).unwrap(), ["a", "b", "e"].map(FilterKey::from).into());
     let query = sql(template, &all, Dialect::Embedded).unwrap();
     assert_eq!(query.params.len(), 2, "{}", query.sql);
+}
+
+#[test]
+fn f7_a_tile_maps_a_filter_to_its_own_column_or_leaves_it_out() {
+    let mut tile = tile("select 1 where {{ filter(['a', 'b', 'c'], 'x') }} and {{ filter('a', 'y') }}");
+    tile.filters = [("a".into(), FilterMapping::Off), ("b".into(), FilterMapping::To("o.shipped".to_owned()))].into_iter().collect();
+    let all = filters(["a", "b", "c", "d"].map(|key| (key, FilterKind::String, json!([key]))));
+    let query = compile(&tile, &all, &identity(&[]), &new_york(), Dialect::Embedded).unwrap();
+    assert_eq!(query.sql, "select 1 where (((o.shipped) = $1) or ((x) = $2)) and (true)");
+    assert_eq!(query.params, ["b", "c"].map(|text| Param::Text(text.to_owned())));
+    assert_eq!(unapplied(&tile, &all).unwrap(), ["d"].map(FilterKey::from).into(), "left out on purpose is not forgotten");
+}
+
+#[test]
+fn f9_a_control_chooses_among_declared_sql_and_adds_nothing() {
+    let with = |set: serde_json::Value| {
+        let mut metric = crate::testing::definition(FilterKind::Control);
+        let option = |value: &str, sql: &str| (value.to_owned(), ControlOption { label: value.to_owned(), sql: sql.to_owned() });
+        metric.options = [option("revenue", "sum(price)"), option("orders", "count(*)")].into_iter().collect();
+        metric.default = Some(json!(["revenue"]));
+        let definitions =
+            [(FilterKey::from("metric"), metric), (FilterKey::from("region"), crate::testing::definition(FilterKind::String))];
+        EffectiveFilters::new(&definitions.into_iter().collect(), &[(FilterKey::from("metric"), set)].into_iter().collect()).unwrap()
+    };
+    let template = "select {{ control('metric') }} as value from t where {{ filter('region', 'r') }}";
+    let chosen = |set| sql(template, &with(set), Dialect::Postgres).map(|query| query.sql).map_err(|error| error.to_string());
+    assert_eq!(chosen(json!(["orders"])).unwrap(), "select count(*) as value from t where (true)");
+    assert_eq!(chosen(json!([])).unwrap(), "select sum(price) as value from t where (true)");
+    assert_eq!(
+        chosen(json!("1; drop table t")).unwrap_err(),
+        "control \"metric\" is set to \"1; drop table t\"; it takes one of: revenue, orders"
+    );
+    for (template, message) in [
+        ("select {{ control('region') }}", "the SQL uses control \"region\", which the dashboard does not have; its controls are: metric"),
+        (
+            "select {{ filter('metric', 'x') }}",
+            "the SQL uses filter \"metric\", which the dashboard does not have; its filters are: region",
+        ),
+    ] {
+        assert_eq!(sql(template, &with(json!([])), Dialect::Embedded).unwrap_err().to_string(), message);
+    }
+    let (effective, found) = (with(json!("orders")), references(template).unwrap());
+    assert_eq!(found.filters, ["region"].map(FilterKey::from).into());
+    assert!(unapplied(&tile("select 1"), &effective).unwrap().iter().all(|key| key.as_str() == "region"), "a control filters nothing");
 }
 
 #[test]
@@ -98,12 +142,14 @@ fn templates_do_nothing_but_filter() {
         ("{{ filter('region', '') }}", "the expression of filter() is empty"),
         ("{{ filter(1, 'x') }}", "the key of filter() has to be text"),
         ("\n{{ region }}", "the SQL template is wrong in line 2: templates have no variables"),
-        ("{{ now() }}", "only filter() and user_attribute() can be called"),
+        ("{{ now() }}", "only filter(), user_attribute() and control() can be called"),
         ("{% include 'x' %}", "the SQL template is wrong"),
-        ("{% for a in range(10) %}{% endfor %}", "only filter() and user_attribute() can be called"),
+        ("{% for a in range(10) %}{% endfor %}", "only filter(), user_attribute() and control() can be called"),
         ("{{ 'x' * 1000000000000 }}", "the SQL template is wrong"),
         ("{{ filter('region', 'x'", "the SQL template is wrong in line 1"),
         ("select $1", "the SQL contains the placeholder $1"),
+        ("select $pressrun_1", "the SQL contains the placeholder $pressrun_1"),
+        ("select $pressrun_2 where {{ filter('region', 'x') }}", "the SQL contains the placeholder $pressrun_2"),
         ("select 'x", "the SQL cannot be read"),
     ] {
         let error = sql(template, &effective, Dialect::Embedded).unwrap_err().to_string();

@@ -125,7 +125,7 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
         tile: tile.as_ref(),
         filters,
         identity: &identity,
-        clock: QueryClock::new(arguments.at.unwrap_or_else(|| WallClock.now()), zone),
+        clock: QueryClock::new(arguments.at.unwrap_or_else(|| WallClock.now()), zone).fiscal(catalog.fiscal_start(dashboard)),
         format,
         options: &options,
     };

@@ -49,7 +49,7 @@ impl Dashboards {
             tile: shown.tile,
             filters: filters.map_err(|error| DashboardError::Filters(error.to_string()))?,
             identity: shown.identity,
-            clock: QueryClock::new(shown.now, shown.zone.to_owned()),
+            clock: QueryClock::new(shown.now, shown.zone.to_owned()).fiscal(shown.catalog.fiscal_start(shown.dashboard)),
             format: Format::Png,
             options: &options,
         };

@@ -12,7 +12,8 @@ use pressrun_query::{ConnectionSpec, EffectiveFilters, QueryClock, QueryErrorKin
 use crate::world::{START, executors};
 
 fn job(dir: &Path, sql: &str) -> QueryJob {
-    let tile = QueryTile { sql: sql.to_owned(), limit: 1000, fields: IndexMap::new(), chart: Chart::new(Mark::Table) };
+    let tile =
+        QueryTile { sql: sql.to_owned(), limit: 1000, filters: IndexMap::new(), fields: IndexMap::new(), chart: Chart::new(Mark::Table) };
     let connection = ConnectionSpec::Files { folder: dir.to_owned(), tables: IndexMap::new() };
     let clock = QueryClock::new(START.parse().unwrap(), "UTC");
     let compiled = compile(&tile, &EffectiveFilters::default(), &Identity::default(), &clock, connection.dialect()).unwrap();

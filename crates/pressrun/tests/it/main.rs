@@ -8,6 +8,7 @@ mod carrier;
 mod command_line;
 mod crash;
 mod crash_points;
+mod data;
 mod deliveries;
 mod executors;
 mod fan_out;

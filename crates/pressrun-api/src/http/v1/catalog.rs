@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use pressrun_domain::audience::{SYSTEM_ATTRIBUTES, TIMEZONE_ATTRIBUTE};
-use pressrun_domain::catalog::{AttributeDefinition, AttributeKind, Document, FilterDefinition, TileBody};
+use pressrun_domain::catalog::{AttributeDefinition, AttributeKind, ControlOption, Document, FilterDefinition, FilterKind, TileBody};
+use pressrun_domain::id::FilterKey;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -81,10 +82,41 @@ pub(crate) struct FiltersView {
     /// Filter key → default expression and label.
     #[schema(value_type = std::collections::BTreeMap<String, Value>)]
     filters: Map<String, Value>,
-    /// Interactive controls; none here.
-    controls: Vec<Value>,
+    /// Interactive controls: what each can be set to. Schedules set them by `id`, like filters.
+    controls: Vec<ControlView>,
     /// Keys in the order shown.
     filter_order: Vec<String>,
+}
+
+/// A choice among declared pieces of SQL.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ControlView {
+    /// Its key in `filterConfig`.
+    id: String,
+    label: String,
+    hidden: bool,
+    /// Value in force unless a schedule overrides it.
+    default: Option<String>,
+    /// What it can be set to, in the order shown.
+    options: Vec<OptionView>,
+}
+
+/// One thing that a control can be set to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OptionView {
+    value: String,
+    label: String,
+}
+
+fn control(key: &FilterKey, definition: &FilterDefinition) -> ControlView {
+    let option = |(value, option): (&String, &ControlOption)| OptionView { value: value.clone(), label: option.label.clone() };
+    ControlView {
+        id: key.0.clone(),
+        label: definition.label.clone(),
+        hidden: definition.hidden,
+        default: definition.default.as_ref().and_then(|default| default.get(0)?.as_str().map(ToOwned::to_owned)),
+        options: definition.options.iter().map(option).collect(),
+    }
 }
 
 fn filter(definition: &FilterDefinition) -> Value {
@@ -114,11 +146,13 @@ pub(crate) async fn filters(caller: Caller, segments: Segments, State(state): St
         return Err(AppError::Denied.into());
     }
     let dashboard = document.dashboard.as_ref().ok_or_else(|| AppError::invalid("Document does not have a dashboard"))?;
+    let (controls, filters): (Vec<_>, Vec<_>) =
+        dashboard.filters.iter().partition(|(_, definition)| definition.kind == FilterKind::Control);
     Ok(Json(FiltersView {
         identifier: identifier.to_owned(),
-        filters: dashboard.filters.iter().map(|(key, definition)| (key.0.clone(), filter(definition))).collect(),
-        controls: Vec::new(),
-        filter_order: dashboard.filters.keys().map(|key| key.0.clone()).collect(),
+        filters: filters.iter().map(|(key, definition)| (key.0.clone(), filter(definition))).collect(),
+        controls: controls.iter().map(|(key, definition)| control(key, definition)).collect(),
+        filter_order: filters.iter().map(|(key, _)| key.0.clone()).collect(),
     }))
 }
 

@@ -76,6 +76,27 @@ impl DateLiteral {
     }
 }
 
+impl Length {
+    /// Reads a shift: `7 days`, `-1 year`, `1 year ago`. An empty text and a count of zero shift nothing.
+    ///
+    /// # Errors
+    /// [`InvalidDate`].
+    pub fn shift(text: &str) -> Result<Option<Self>, InvalidDate> {
+        let text = text.trim();
+        let lower = text.to_ascii_lowercase();
+        if lower.is_empty() {
+            return Ok(None);
+        }
+        let (back, length) = match (lower.strip_prefix('-'), lower.strip_suffix(" ago")) {
+            (Some(length), None) | (None, Some(length)) => (true, length),
+            (None, None) => (false, lower.strip_prefix('+').unwrap_or(&lower)),
+            (Some(_), Some(_)) => return Err(InvalidDate),
+        };
+        let Self { count, unit } = length.parse()?;
+        Ok((count != 0).then_some(Self { count: if back { -count } else { count }, unit }))
+    }
+}
+
 impl FromStr for Length {
     type Err = InvalidDate;
 

@@ -2,8 +2,9 @@
 //!
 //! `pressrun_in_period`, `pressrun_local_part`, `pressrun_number`, `pressrun_compare`, `strftime` and `date_diff` are never executed: a rewrite replaces
 //! them, once the types of their arguments are known, by comparisons and functions that the engine can push down to files.
-//! Comparing a timestamp without a zone with one that has one goes wrong in the engine, so the bounds are converted here to
-//! exactly the type of the column.
+//! Comparing a timestamp without a zone with one that has one goes wrong in the engine, which takes the first for UTC. So the
+//! bounds of periods are converted here to exactly the type of the column, and a comparison or difference that a tile's own
+//! SQL writes (`ordered_at >= now() - interval '7 days'`) has its wall clock read in the query zone.
 
 use std::sync::Arc;
 
@@ -22,7 +23,8 @@ use datafusion::functions::math::expr_fn::isnan;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit,
+    Between, BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    cast, lit,
 };
 use jiff::Timestamp;
 use jiff::civil::{DateTime, date};
@@ -98,10 +100,10 @@ impl FunctionRewrite for ByType {
     }
 
     fn rewrite(&self, expr: Expr, schema: &DFSchema, config: &ConfigOptions) -> Result<Transformed<Expr>> {
-        let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else {
-            return Ok(Transformed::no(expr));
-        };
         let zone = config.execution.time_zone.as_deref().unwrap_or("UTC");
+        let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else {
+            return Ok(mixed(&expr, schema, zone)?.map_or_else(|| Transformed::no(expr), Transformed::yes));
+        };
         let rewritten = match (func.name(), args.as_slice()) {
             (IN_PERIOD, [value, start, end]) => in_period(value, bound(start)?, bound(end)?, schema, zone)?,
             (LOCAL_PART, [part, value]) => local_part(&text(part, LOCAL_PART)?, value, schema, zone)?,
@@ -126,6 +128,37 @@ impl FunctionRewrite for ByType {
         };
         Ok(Transformed::yes(rewritten))
     }
+}
+
+/// A comparison or difference of a wall clock time with an instant, with the first read in the query zone.
+fn mixed(expr: &Expr, schema: &DFSchema, zone: &str) -> Result<Option<Expr>> {
+    let is = |expr: &Expr| match expr.get_type(schema).map(plain) {
+        Ok(DataType::Timestamp(_, Some(_))) => (true, false),
+        Ok(DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64) => (false, true),
+        // What has no type here is judged by the engine.
+        _ => (false, false),
+    };
+    let read = |expr: &Expr| if is(expr).1 { instant(expr, schema, zone, "a comparison") } else { Ok(expr.clone()) };
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) && is(left).0 != is(right).0 && is(left).1 != is(right).1 => {
+            Ok(Some(Expr::BinaryExpr(BinaryExpr::new(Box::new(read(left)?), *op, Box::new(read(right)?)))))
+        }
+        Expr::Between(Between { expr, negated, low, high }) => {
+            let parts = [expr, low, high];
+            if parts.iter().any(|part| is(part).0) && parts.iter().any(|part| is(part).1) {
+                let [expr, low, high] = [read(expr)?, read(low)?, read(high)?].map(Box::new);
+                return Ok(Some(Expr::Between(Between { expr, negated: *negated, low, high })));
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether both sides have to be told on one clock.
+fn compares(op: Operator) -> bool {
+    use Operator as O;
+    matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom | O::Minus)
 }
 
 fn wrong(message: String, hint: &str) -> DataFusionError {

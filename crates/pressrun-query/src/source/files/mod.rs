@@ -164,5 +164,11 @@ fn scalar(param: &Param) -> ScalarValue {
     }
 }
 
+/// Whether the engine would plan `sql`, for those who try what no author writes.
+#[cfg(test)]
+pub(crate) fn screened(sql: &str) -> Result<(), QueryError> {
+    screen::screen(sql).map(drop)
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use arrow_array::ArrayRef;
 use arrow_array::builder::{
-    BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int64Builder, StringBuilder, Time64MicrosecondBuilder,
-    TimestampMicrosecondBuilder,
+    BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int64Builder, IntervalMonthDayNanoBuilder, StringBuilder,
+    Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, Decimal128Array};
+use arrow_buffer::IntervalMonthDayNano;
 use tokio_postgres::types::{FromSql, Kind, Type};
+
+use super::decimal::{Decimals, Form};
 
 use crate::error::{QueryError, QueryErrorKind};
 
 /// Days and microseconds from 1970 to 2000, where PostgreSQL counts from.
 const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
-/// Digits that a decimal column holds.
-const DIGITS: u8 = 38;
 
 /// The bytes of a value.
 pub(super) struct Raw<'a>(pub(super) &'a [u8]);
@@ -55,6 +56,7 @@ pub(super) fn is_native(data_type: &Type) -> bool {
             | Type::TIME
             | Type::TIMESTAMP
             | Type::TIMESTAMPTZ
+            | Type::INTERVAL
     ) || matches!(data_type.kind(), Kind::Enum(_))
 }
 
@@ -73,24 +75,18 @@ pub(super) enum Column {
     Date(Date32Builder),
     Time(Time64MicrosecondBuilder),
     Timestamp(TimestampMicrosecondBuilder),
-}
-
-/// Numbers of any scale. The scale of the column is the largest of the first batch; in later batches digits beyond it are
-/// rounded, which only a result of more than 8,192 rows with growing scales can see.
-#[derive(Default)]
-pub(super) struct Decimals {
-    values: Vec<Option<(i128, u8)>>,
-    scale: Option<u8>,
+    Interval(IntervalMonthDayNanoBuilder),
 }
 
 impl Column {
-    pub(super) fn new(data_type: &Type, zone: &str) -> Self {
+    /// A column of `data_type`; `form` is what is known of a numeric's digits.
+    pub(super) fn new(data_type: &Type, form: Option<Form>, zone: &str) -> Self {
         match *data_type {
             Type::BOOL => Self::Boolean(BooleanBuilder::new()),
             Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => Self::Integer(Int64Builder::new()),
             Type::FLOAT4 => Self::Float32(Float32Builder::new()),
             Type::FLOAT8 => Self::Float64(Float64Builder::new()),
-            Type::NUMERIC => Self::Decimal(Decimals::default()),
+            Type::NUMERIC => Self::Decimal(Decimals::new(form)),
             Type::JSONB => Self::Jsonb(StringBuilder::new()),
             Type::UUID => Self::Uuid(StringBuilder::new()),
             Type::BYTEA => Self::Bytes(StringBuilder::new()),
@@ -101,6 +97,7 @@ impl Column {
                 let data_type = arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, Some(zone.into()));
                 Self::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(data_type))
             }
+            Type::INTERVAL => Self::Interval(IntervalMonthDayNanoBuilder::new()),
             _ => Self::Text(StringBuilder::new()),
         }
     }
@@ -112,7 +109,7 @@ impl Column {
             Self::Integer(builder) => builder.append_option(raw.map(integer).transpose()?),
             Self::Float32(builder) => builder.append_option(raw.map(fixed).transpose()?.map(f32::from_be_bytes)),
             Self::Float64(builder) => builder.append_option(raw.map(fixed).transpose()?.map(f64::from_be_bytes)),
-            Self::Decimal(decimals) => decimals.values.push(raw.map(numeric).transpose()?),
+            Self::Decimal(decimals) => decimals.push(raw)?,
             Self::Text(builder) => builder.append_option(raw.map(text).transpose()?),
             Self::Jsonb(builder) => builder.append_option(raw.map(|raw| text(raw.get(1..).unwrap_or_default())).transpose()?),
             Self::Uuid(builder) => builder.append_option(raw.map(uuid)),
@@ -128,6 +125,7 @@ impl Column {
                 let finite = micros.filter(|micros| !matches!(*micros, i64::MIN | i64::MAX));
                 builder.append_option(finite.map(|micros| micros.saturating_add(EPOCH_MICROS)));
             }
+            Self::Interval(builder) => builder.append_option(raw.map(interval).transpose()?),
         }
         Ok(())
     }
@@ -144,38 +142,33 @@ impl Column {
             Self::Date(builder) => Arc::new(builder.finish()),
             Self::Time(builder) => Arc::new(builder.finish()),
             Self::Timestamp(builder) => Arc::new(builder.finish()),
+            Self::Interval(builder) => Arc::new(builder.finish()),
         })
     }
-}
 
-impl Decimals {
-    fn finish(&mut self) -> Result<ArrayRef, QueryError> {
-        let values = std::mem::take(&mut self.values);
-        let scale = *self.scale.get_or_insert_with(|| values.iter().flatten().map(|(_, scale)| *scale).max().unwrap_or(0));
-        let scaled = values.into_iter().map(|value| value.map(|(unscaled, own)| rescale(unscaled, own, scale)).transpose());
-        let array: Decimal128Array = scaled.collect::<Result<_, _>>()?;
-        let array = array
-            .with_precision_and_scale(DIGITS, i8::try_from(scale).unwrap_or(0))
-            .map_err(|error| QueryError::new(QueryErrorKind::Internal, error.to_string()))?;
-        Ok(Arc::new(array))
+    /// Forgets the values so far.
+    pub(super) fn forget(&mut self) {
+        match self {
+            Self::Decimal(decimals) => decimals.forget(),
+            other => drop(other.finish()),
+        }
+    }
+
+    /// The digits of a numeric column; `None` for every other.
+    pub(super) fn decimals(&mut self) -> Option<&mut Decimals> {
+        match self {
+            Self::Decimal(decimals) => Some(decimals),
+            _ => None,
+        }
     }
 }
 
-fn rescale(unscaled: i128, own: u8, scale: u8) -> Result<i128, QueryError> {
-    let by = 10i128.checked_pow(u32::from(own.abs_diff(scale))).ok_or_else(too_long)?;
-    if own <= scale {
-        return unscaled.checked_mul(by).filter(|value| value.unsigned_abs() < 10u128.pow(u32::from(DIGITS))).ok_or_else(too_long);
-    }
-    let half = by / 2 * unscaled.signum();
-    Ok((unscaled + half) / by)
-}
-
-fn too_long() -> QueryError {
-    QueryError::new(QueryErrorKind::Value, format!("a numeric value has more than {DIGITS} digits"))
+pub(super) fn too_long() -> QueryError {
+    QueryError::new(QueryErrorKind::Value, "a numeric column needs more than 76 digits")
         .hint("round it, or cast it to double precision or text")
 }
 
-fn broken() -> QueryError {
+pub(super) fn broken() -> QueryError {
     QueryError::new(QueryErrorKind::Internal, "the database sent a value that is not of its type")
 }
 
@@ -201,27 +194,11 @@ fn uuid(raw: &[u8]) -> String {
     [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
 }
 
-/// A numeric of the wire: groups of four digits, the weight of the first, a sign, and the digits to show behind the point.
-fn numeric(raw: &[u8]) -> Result<(i128, u8), QueryError> {
-    let word = |at: usize| raw.get(at * 2..at * 2 + 2).and_then(|two| two.try_into().ok()).map(i16::from_be_bytes).ok_or_else(broken);
-    let (groups, weight, sign, shown) = (word(0)?, word(1)?, word(2)? as u16, word(3)?);
-    if !matches!(sign, 0x0000 | 0x4000) {
-        return Err(QueryError::new(QueryErrorKind::Value, "a numeric value is NaN or infinite").hint("cast it to double precision"));
-    }
-    let mut unscaled: i128 = 0;
-    // The scale of what has been read: four for each group behind the point.
-    let scale = (i32::from(groups) - 1 - i32::from(weight)) * 4;
-    for at in 0..groups {
-        let group = word(4 + usize::try_from(at).map_err(|_| broken())?)?;
-        unscaled = unscaled.checked_mul(10_000).and_then(|value| value.checked_add(i128::from(group))).ok_or_else(too_long)?;
-    }
-    let shown = u8::try_from(shown).ok().filter(|shown| *shown <= DIGITS).ok_or_else(too_long)?;
-    let shift = i32::from(shown) - scale;
-    let by = 10i128.checked_pow(shift.unsigned_abs()).ok_or_else(too_long)?;
-    // Trailing zeros of the last group lie beyond the digits shown.
-    let unscaled = if shift >= 0 { unscaled.checked_mul(by).ok_or_else(too_long)? } else { unscaled / by };
-    if unscaled.unsigned_abs() >= 10u128.pow(u32::from(DIGITS)) {
-        return Err(too_long());
-    }
-    Ok((if sign == 0x4000 { -unscaled } else { unscaled }, shown))
+/// Microseconds, days, months.
+fn interval(raw: &[u8]) -> Result<IntervalMonthDayNano, QueryError> {
+    let (Some(micros), Some(days), Some(months)) = (raw.get(..8), raw.get(8..12), raw.get(12..16)) else { return Err(broken()) };
+    let nanoseconds = i64::from_be_bytes(fixed(micros)?).checked_mul(1000);
+    let too_long = || QueryError::new(QueryErrorKind::Value, "an interval has more than 292 years of seconds").hint("cast it to text");
+    let nanoseconds = nanoseconds.ok_or_else(too_long)?;
+    Ok(IntervalMonthDayNano::new(i32::from_be_bytes(fixed(months)?), i32::from_be_bytes(fixed(days)?), nanoseconds))
 }

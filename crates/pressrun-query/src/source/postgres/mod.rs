@@ -1,6 +1,6 @@
 //! Servers that speak PostgreSQL's wire: the whole query is pushed down, its dialect untouched.
 //!
-//! One connection a query. It runs in a read-only transaction with the query zone as its `TimeZone` and a statement timeout,
+//! One connection a query. It runs in a read-only transaction on one snapshot with the query zone as its `TimeZone` and a statement timeout,
 //! parameters travel beside the SQL, and rows are fetched through a portal a batch at a time, so that a million rows stay
 //! small here. When the future is dropped a cancel request is sent. What a read-only transaction still allows (functions
 //! with effects of their own) is for the connection's role to forbid.
@@ -12,6 +12,7 @@
 //! server's own.
 
 mod column;
+mod decimal;
 mod failure;
 mod tls;
 
@@ -25,9 +26,10 @@ use async_trait::async_trait;
 use bytes::BytesMut;
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
-use tokio_postgres::{CancelToken, Config, Row, Transaction};
+use tokio_postgres::{CancelToken, Config, IsolationLevel, Row, Statement, Transaction};
 
 use self::column::{Column, Raw, is_native};
+use self::decimal::Form;
 use self::failure::{connection, explain};
 use self::tls::Tls;
 use super::{BatchSink, QueryStats, Shape, Source};
@@ -65,7 +67,13 @@ impl PostgresSource {
         let (mut client, wire) = config.connect(tls.clone()).await.map_err(|error| connection(&error))?;
         let wire = AbortOnDrop(tokio::spawn(wire));
         let mut cancel = CancelOnDrop { token: Some((client.cancel_token(), tls)), wire };
-        let transaction = client.build_transaction().read_only(true).start().await.map_err(|error| explain(&error))?;
+        let transaction = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true)
+            .start()
+            .await
+            .map_err(|error| explain(&error))?;
         let timeout = format!("{}ms", limits.timeout_ms.max(1));
         transaction
             .execute("select set_config('TimeZone', $1, true), set_config('statement_timeout', $2, true)", &[&query.zone, &timeout])
@@ -102,19 +110,60 @@ async fn fetch(
         let wrapped = format!("select {shown} from ({sql}\n) as q({})", list(&|at, _| format!("c{at}")));
         statement = transaction.prepare(&wrapped).await.map_err(failed)?;
     }
+    let mut forms: Vec<Option<Form>> = statement.columns().iter().map(|column| Form::declared(column.type_modifier())).collect();
+    // Rows of one snapshot need one pass to learn their digits and one to tell them; a query that draws lots may need more.
+    for _ in 0..3 {
+        match pass(transaction, &statement, &names, &forms, query, limits, sink).await? {
+            Pass::Done(stats) => return Ok(stats),
+            Pass::Wider(found) => forms = found,
+        }
+    }
+    Err(QueryError::new(QueryErrorKind::Value, "a numeric column has more digits each time it is read").hint("round it"))
+}
+
+/// What came of reading a result.
+enum Pass {
+    Done(QueryStats),
+    /// A later value has more digits than its column: what the columns have to hold.
+    Wider(Vec<Option<Form>>),
+}
+
+async fn pass(
+    transaction: &Transaction<'_>,
+    statement: &Statement,
+    names: &[String],
+    forms: &[Option<Form>],
+    query: &CompiledQuery,
+    limits: &QueryLimits,
+    sink: &mut dyn BatchSink,
+) -> Result<Pass, QueryError> {
+    let failed = |error: tokio_postgres::Error| explain(&error);
     let params: Vec<Text> = query.params.iter().map(Text::from).collect();
     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
-    let portal = transaction.bind(&statement, &params).await.map_err(failed)?;
-    let mut columns: Vec<Column> = statement.columns().iter().map(|column| Column::new(column.type_(), &query.zone)).collect();
+    let portal = transaction.bind(statement, &params).await.map_err(failed)?;
+    let typed = statement.columns().iter().zip(forms);
+    let mut columns: Vec<Column> = typed.map(|(column, form)| Column::new(column.type_(), *form, &query.zone)).collect();
     let mut sink = Some(sink);
     let mut shape: Option<Shape<'_>> = None;
+    let (mut read, mut misfit) = (0, false);
     loop {
         let rows = transaction.query_portal_raw(&portal, BATCH).await.map_err(failed)?;
         pin_mut!(rows);
-        let mut count = 0;
+        let mut count = 0_i32;
         while let Some(row) = rows.next().await {
             append(&mut columns, &row.map_err(failed)?)?;
             count += 1;
+        }
+        read += u64::from(count.unsigned_abs());
+        misfit |= columns.iter_mut().filter_map(Column::decimals).any(|decimals| decimals.misfit());
+        if misfit {
+            // Nothing more is told; only what the numerics need is of interest.
+            columns.iter_mut().for_each(Column::forget);
+            if count < BATCH || read > query.limit {
+                let found = columns.iter_mut().map(|column| column.decimals().map(|decimals| decimals.form()));
+                return Ok(Pass::Wider(found.collect()));
+            }
+            continue;
         }
         let arrays = columns.iter_mut().map(Column::finish).collect::<Result<Vec<_>, _>>()?;
         let fields = names.iter().zip(&arrays).map(|(name, array)| Field::new(name, array.data_type().clone(), true));
@@ -128,7 +177,7 @@ async fn fetch(
             break;
         }
     }
-    Ok(shape.map(Shape::finish).unwrap_or_default())
+    Ok(Pass::Done(shape.map(Shape::finish).unwrap_or_default()))
 }
 
 fn append(columns: &mut [Column], row: &Row) -> Result<(), QueryError> {

@@ -1,102 +1,17 @@
 //! Against a real server, started for the test in a temporary folder.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
 use pressrun_domain::catalog::FilterKind;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
 use tokio_postgres::NoTls;
 
 use super::*;
 use crate::source::Collected;
+use crate::testing::server::Server;
 use crate::testing::{filters, identity, new_york, rows, tile};
 use crate::{Dialect, EffectiveFilters, compile};
 
-/// A server of its own; stopped when dropped.
-struct Server {
-    binaries: PathBuf,
-    folder: TempDir,
-    port: u16,
-}
-
 impl Server {
-    /// `None`, with the reason on stderr, where PostgreSQL is not installed.
-    fn start() -> Option<Self> {
-        let Some(binaries) = std::fs::read_dir("/usr/lib/postgresql")
-            .ok()
-            .and_then(|versions| versions.flatten().map(|version| version.path().join("bin")).max())
-            .filter(|bin| bin.join("initdb").exists())
-        else {
-            eprintln!("skipped: PostgreSQL's initdb is not under /usr/lib/postgresql");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { binaries, folder, port };
-        if is_root() {
-            // The server refuses to run as root.
-            run(Command::new("chown").arg("postgres").arg(server.folder.path()));
-        }
-        let data = server.data();
-        run(server.command("initdb").args(["-U", "tester", "--auth=trust", "-E", "UTF8", "--no-sync", "-D"]).arg(&data));
-        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        std::fs::write(server.certificate(), made.cert.pem()).unwrap();
-        let key = folder_key(server.folder.path());
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        if is_root() {
-            run(Command::new("chown").arg("postgres").arg(&key).arg(server.certificate()));
-        }
-        let tls = format!("-c ssl=on -c ssl_cert_file={} -c ssl_key_file={}", server.certificate().display(), key.display());
-        let options = format!(
-            "{tls} -c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={} -c fsync=off",
-            server.folder.path().display()
-        );
-        run(server
-            .command("pg_ctl")
-            .arg("-D")
-            .arg(&data)
-            .arg("-l")
-            .arg(server.folder.path().join("log"))
-            .args(["-w", "-o", &options, "start"]));
-        Some(server)
-    }
-
-    fn certificate(&self) -> PathBuf {
-        self.folder.path().join("server.crt")
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn command(&self, name: &str) -> Command {
-        let program = self.binaries.join(name);
-        if is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        }
-    }
-
-    fn url(&self) -> String {
-        format!("postgres://tester@127.0.0.1:{}/postgres?sslmode=disable", self.port)
-    }
-
-    async fn admin(&self, sql: &str) {
-        let (client, wire) = tokio_postgres::connect(&self.url(), NoTls).await.unwrap();
-        let wire = tokio::spawn(wire);
-        client.batch_execute(sql).await.unwrap();
-        drop(client);
-        wire.await.unwrap().unwrap();
-    }
-
     async fn ask(&self, sql: &str, filter: (FilterKind, Value)) -> Result<(Collected, QueryStats), QueryError> {
         self.ask_limited(sql, filter, 1000, &QueryLimits::default()).await
     }
@@ -114,26 +29,6 @@ impl Server {
         let stats = PostgresSource::new(self.url()).run(&query, limits, &mut sink).await?;
         Ok((sink, stats))
     }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.command("pg_ctl").arg("-D").arg(self.data()).args(["-m", "immediate", "stop"]).stdout(Stdio::null()).status();
-    }
-}
-
-fn folder_key(folder: &Path) -> PathBuf {
-    folder.join("server.key")
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
-}
-
-fn run(command: &mut Command) {
-    let output = command.current_dir(Path::new("/")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let output = output.unwrap().wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn any() -> (FilterKind, Value) {
@@ -158,6 +53,7 @@ async fn the_wire_of_postgres() {
     f4_filters_mean_the_same_as_on_files(&server).await;
     q5_q6_clock_and_zone(&server).await;
     every_type_arrives(&server).await;
+    r5_numerics_are_exact(&server).await;
     only_reads(&server).await;
     r11_limits_and_batches(&server).await;
     failures(&server).await;
@@ -181,7 +77,7 @@ async fn f4_filters_mean_the_same_as_on_files(server: &Server) {
         ("id", FilterKind::Number, json!({"kind": "GREATER_THAN", "values": ["1.5"]}), "2 3 4"),
         ("price", FilterKind::Number, json!(["10.5"]), "1"),
         ("price", FilterKind::Number, json!({"kind": "BETWEEN", "values": ["0.1", 15]}), "1 4"),
-        ("rate", FilterKind::Number, json!({"kind": "GREATER_THAN", "values": [1]}), "2 4"),
+        ("rate", FilterKind::Number, json!({"kind": "GREATER_THAN", "values": [1]}), "4"),
         ("rate", FilterKind::Number, json!({"values": [0.5], "is_negative": true}), "2 3 4"),
         ("id = 1", FilterKind::Boolean, json!({"type": "boolean", "is_negative": true}), "2 3 4"),
         ("aware", FilterKind::Date, date("TIME_FOR_UNIT_DURATION", "2026-11-01"), "2 4"),
@@ -234,7 +130,8 @@ async fn every_type_arrives(server: &Server) {
         ("'{\"a\":1}'::jsonb", "Utf8", "{\"a\": 1}"),
         ("'\\xdead'::bytea", "Utf8", "\\xdead"),
         ("array[1,2]", "Utf8", "{1,2}"),
-        ("interval '1 month 2 days'", "Utf8", "1 mon 2 days"),
+        ("interval '1 month 2 days'", "Interval(MonthDayNano)", "1 mons 2 days"),
+        ("interval '-1.5 seconds'", "Interval(MonthDayNano)", "-1.500000000 secs"),
         ("'10.0.0.1'::inet", "Utf8", "10.0.0.1/32"),
         ("null::int[]", "Utf8", "∅"),
     ] {
@@ -249,6 +146,25 @@ async fn every_type_arrives(server: &Server) {
     assert_eq!(rows(&found), ["1.50", "∅", "10.25"], "one scale a column");
     let (found, _) = server.ask("select id, price from orders where false", any()).await.unwrap();
     assert_eq!(found.schema.unwrap().fields().len(), 2, "no rows still have columns");
+}
+
+async fn r5_numerics_are_exact(server: &Server) {
+    let wide = "12345678901234567890123456789012345678901234567890.5";
+    let (found, _) = server.ask(&format!("select {wide} as v union all select -0.25"), any()).await.unwrap();
+    assert_eq!(found.schema.clone().unwrap().field(0).data_type().to_string(), "Decimal256(76, 2)");
+    assert_eq!(rows(&found), [format!("{wide}0"), "-0.25".to_owned()]);
+    // Digits that come after the first batch are told too, and nothing is told twice.
+    let sql =
+        "select n, case n when 20000 then 0.125 when 19999 then 1e30 else n end as v, 'x' as t from generate_series(1, 20000) n order by n";
+    let (found, stats) = server.ask_limited(sql, any(), 50_000, &QueryLimits::default()).await.unwrap();
+    let all = rows(&found);
+    assert_eq!((all.len(), stats.rows), (20_000, 20_000));
+    assert_eq!((all[0].as_str(), all[19_999].as_str()), ("1|1.000|x", "20000|0.125|x"));
+    assert_eq!(all[19_998], "19999|1000000000000000000000000000000.000|x");
+    let (found, _) = server.ask_limited(sql, any(), 10_000, &QueryLimits::default()).await.unwrap();
+    assert_eq!(rows(&found)[9_999], "10000|10000|x", "beyond the limit nothing is looked at");
+    let error = server.ask("select 1e80 as v", any()).await.unwrap_err();
+    assert!(error.kind == QueryErrorKind::Value && error.to_string().contains("76 digits"), "{error:?}");
 }
 
 async fn only_reads(server: &Server) {

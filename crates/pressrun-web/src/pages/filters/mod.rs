@@ -5,10 +5,11 @@
 //! [`apply`] turns back into one. What a form cannot say (composites, attributes of the reader, patterns) it shows in words and leaves
 //! as it is until something else is chosen.
 
+mod control;
 mod said;
 mod words;
 
-use pressrun_domain::catalog::{Dashboard, FilterDefinition};
+use pressrun_domain::catalog::{Dashboard, FilterDefinition, FilterKind};
 use pressrun_domain::id::FilterKey;
 use pressrun_domain::schedule::FilterConfig;
 
@@ -77,7 +78,12 @@ pub(crate) fn read(json: Option<&str>, dashboard: &Dashboard) -> Result<FilterCo
 /// The form: every visible filter (F11), with what is in force.
 pub(crate) fn fields(dashboard: &Dashboard, filters: &FilterConfig) -> Vec<Field> {
     let visible = dashboard.filters.iter().filter(|(_, definition)| !definition.hidden);
-    visible.map(|(key, definition)| field(key, definition, filters)).collect()
+    visible
+        .map(|(key, definition)| match definition.kind {
+            FilterKind::Control => control::field(key, definition, filters),
+            _ => field(key, definition, filters),
+        })
+        .collect()
 }
 
 fn field(key: &FilterKey, definition: &FilterDefinition, filters: &FilterConfig) -> Field {
@@ -114,6 +120,10 @@ pub(crate) fn apply(filters: &mut FilterConfig, dashboard: &Dashboard, sent: &[(
     };
     for (key, definition) in dashboard.filters.iter().filter(|(_, definition)| !definition.hidden) {
         let Some(how) = value("how.", key) else { continue };
+        if definition.kind == FilterKind::Control {
+            control::set(filters, key, definition, &how)?;
+            continue;
+        }
         let wanted = Said { how, a: value("a.", key).unwrap_or_default(), b: value("b.", key).unwrap_or_default() };
         let shown = said(definition.kind, filters.get(key).or(definition.default.as_ref()));
         if wanted == shown || wanted.how == Said::KEEP {

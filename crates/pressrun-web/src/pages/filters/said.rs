@@ -71,6 +71,7 @@ pub(super) fn choices(kind: FilterKind) -> impl Iterator<Item = (&'static str, &
         FilterKind::Number => (&NUMBER, &[]),
         FilterKind::Date => (&DAYS, &PERIODS),
         FilterKind::Boolean => (&FLAG, &[]),
+        FilterKind::Control => (&[], &[]),
     };
     own.iter().copied().chain(periods.iter().map(|(word, label, ..)| (*word, *label)))
 }
@@ -81,7 +82,7 @@ pub(super) fn inputs(kind: FilterKind) -> &'static [(&'static str, &'static str,
         FilterKind::String => &[("a", "values", "text", "part several by commas")],
         FilterKind::Number => &[("a", "value", "text", "such as 100"), ("b", "upper bound", "text", "to")],
         FilterKind::Date => &[("a", "first day", "date", ""), ("b", "last day", "date", "")],
-        FilterKind::Boolean => &[],
+        FilterKind::Boolean | FilterKind::Control => &[],
     }
 }
 
@@ -114,6 +115,7 @@ impl Said {
                 "no" => Ok(json!({ "type": "boolean", "is_negative": true })),
                 other => Err(unknown(other)),
             },
+            FilterKind::Control => Err(unknown(&self.how)),
         }
     }
 
@@ -223,7 +225,7 @@ fn listed(kind: FilterKind, values: &[Value]) -> Option<Said> {
         (FilterKind::Number, _) => Some(Said::new("is", numbers(values)?, "")),
         (FilterKind::Date, [Value::String(text)]) => period(text, ""),
         (FilterKind::Boolean, [Value::Bool(flag)]) => Some(Said::new(if *flag { "yes" } else { "no" }, "", "")),
-        (FilterKind::Date | FilterKind::Boolean, _) => None,
+        (FilterKind::Date | FilterKind::Boolean | FilterKind::Control, _) => None,
     }
 }
 
@@ -235,6 +237,7 @@ fn object_said(kind: FilterKind, object: &Map<String, Value>) -> Option<Said> {
         FilterKind::Number => "number",
         FilterKind::Date => "date",
         FilterKind::Boolean => "boolean",
+        FilterKind::Control => return None,
     };
     let unset = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
     let known = object.iter().all(|(key, value)| KNOWN.contains(&key.as_str()) || unset(value));

@@ -1,21 +1,32 @@
-use pressrun_domain::catalog::FilterKind;
+use pressrun_domain::catalog::{ControlOption, FilterKind};
 use serde_json::{Value, json};
 
 use super::*;
 
 fn dashboard() -> Dashboard {
-    let filter = |kind, default: Option<Value>, hidden| FilterDefinition { label: "L".into(), kind, default, hidden };
+    let filter = |kind, default: Option<Value>, hidden| FilterDefinition {
+        label: "L".into(),
+        kind,
+        default,
+        hidden,
+        options: std::iter::empty().collect(),
+    };
+    let option = |value: &str| (value.to_owned(), ControlOption { label: value.to_uppercase(), sql: "1".to_owned() });
+    let mut metric = filter(FilterKind::Control, Some(json!(["revenue"])), false);
+    metric.options = [option("revenue"), option("orders")].into_iter().collect();
     let filters = [
         ("region", filter(FilterKind::String, None, false)),
         ("day", filter(FilterKind::Date, Some(json!({ "kind": "TIME_FOR_UNIT_DURATION", "left_side": "this month" })), false)),
         ("secret", filter(FilterKind::String, None, true)),
         ("amount", filter(FilterKind::Number, None, false)),
         ("open", filter(FilterKind::Boolean, None, false)),
+        ("metric", metric),
     ];
     Dashboard {
         description: None,
         connection: "c".into(),
         timezone: None,
+        fiscal_start: None,
         filters: filters.into_iter().map(|(key, filter)| (key.into(), filter)).collect(),
         pages: Vec::new(),
         tiles: std::iter::empty::<(pressrun_domain::id::TileKey, pressrun_domain::catalog::Tile)>().collect(),
@@ -43,7 +54,7 @@ fn state(field: &Field) -> (String, Vec<String>) {
 #[test]
 fn f11_only_visible_filters_are_in_the_form_and_can_be_set_by_it() {
     let keys: Vec<String> = fields(&dashboard(), &FilterConfig::default()).into_iter().map(|field| field.key).collect();
-    assert_eq!(keys, ["region", "day", "amount", "open"]);
+    assert_eq!(keys, ["region", "day", "amount", "open", "metric"]);
     assert_eq!(after("{}", &[("how.secret", "is"), ("a.secret", "x"), ("how.nope", "is"), ("a.nope", "x")]), Ok(json!({})));
 }
 
@@ -76,6 +87,27 @@ fn every_choice_of_every_kind_makes_an_expression_that_is_shown_as_that_choice_a
             assert_eq!(after(&made.to_string(), &again), Ok(made), "{key} {how}");
         }
     }
+}
+
+#[test]
+fn f9_a_control_is_chosen_from_its_options() {
+    let said = |expression: &Value| {
+        let choices = shown("metric", expression).choices.into_iter();
+        choices.map(|choice| if choice.chosen { format!("[{}]", choice.label) } else { choice.label }).collect::<Vec<_>>()
+    };
+    for expression in [json!([]), json!("revenue"), json!({ "kind": "EQ", "left_side": "revenue" })] {
+        assert_eq!(said(&expression), ["[REVENUE]", "ORDERS"], "{expression}");
+    }
+    assert_eq!(said(&json!({ "kind": "EQUALS", "values": ["orders"] })), ["REVENUE", "[ORDERS]"]);
+    for (json, how, expected) in [
+        ("{}", "orders", json!({ "metric": ["orders"] })),
+        ("{}", "revenue", json!({})),
+        (r#"{"metric": "orders"}"#, "orders", json!({ "metric": "orders" })),
+        (r#"{"metric": ["orders"]}"#, "revenue", json!({})),
+    ] {
+        assert_eq!(after(json, &[("how.metric", how)]), Ok(expected), "{json} {how}");
+    }
+    assert_eq!(after("{}", &[("how.metric", "1; drop")]), Err("L: “1; drop” is none of the choices.".to_owned()));
 }
 
 #[test]
