@@ -1,5 +1,6 @@
 //! `pressrun serve`: API, pages, scheduler and workers.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,7 +50,8 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// Logs to standard error; `PRESSRUN_LOG` sets the level.
 pub(crate) fn init_logs(level: &str, json: bool) {
     let filter = EnvFilter::try_from_env("PRESSRUN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for a terminal; a file keeps plain text.
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second initialization, in tests, keeps the first.
     let _ = if json { logs.json().try_init() } else { logs.try_init() };
 }
