@@ -16,9 +16,10 @@ use futures::{StreamExt, TryStreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
@@ -29,7 +30,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::{Host, Url};
 
 use crate::egress::{EgressPolicy, Resolve, ResolveError};
-use crate::outcome::ANSWER_BYTES_MAX;
+use crate::outcome::{ANSWER_BYTES_MAX, retry_after};
 use crate::tls;
 
 /// How much of an answer's body is read.
@@ -98,6 +99,13 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// The first bytes of the body, as text; not yet redacted.
     pub(crate) text: String,
+}
+
+impl Answer {
+    /// The instant before which the remote does not want to be asked again.
+    pub(crate) fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
+        self.headers.get(RETRY_AFTER)?.to_str().ok().and_then(|value| retry_after(value, now))
+    }
 }
 
 /// Why nothing came back. `Display` names the phase.

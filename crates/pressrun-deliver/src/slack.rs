@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::Request;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use jiff::Timestamp;
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{SlackRecipientType, SlackSettings};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::config::{ConfigError, Deadlines, SlackConfig};
 use crate::http::{Answer, Body, Http, HttpError, Owner, Reading, bytes_body, file_body, target};
-use crate::outcome::{accepted, presentable, rejected, retry, retry_after};
+use crate::outcome::{accepted, presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel, ParcelFile};
 use crate::webhook::is_transient;
 
@@ -83,7 +83,8 @@ impl SlackDeliverer<'_> {
 
 /// The client message id: the same on every attempt (I6), so that a second message can be told from a new one.
 ///
-/// The calls for files take no such id; what an attempt left behind there is a file that no channel shows.
+/// The calls for files take none. What an attempt leaves behind before the last of them is a file that no channel shows; only when the answer to
+/// the last one is lost is a file shown again, under the same name.
 fn mark(parcel: &Parcel) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, parcel.idempotency_key.as_bytes())
 }
@@ -148,7 +149,7 @@ impl Slack {
         if said["ok"] == Value::Bool(true) {
             return Ok(said);
         }
-        Err(self.judge(method, &said, asked_wait(&answer, now)))
+        Err(self.judge(method, &said, answer.not_before(now)))
     }
 
     fn unreached(&self, phase: &str, error: &HttpError) -> Outcome {
@@ -159,7 +160,7 @@ impl Slack {
     /// An answer that is not Slack's JSON: rate limits and broken gateways.
     fn refusal(&self, phase: &str, answer: &Answer, now: Timestamp) -> Outcome {
         let reason = self.shown(&format!("slack: {phase}: HTTP {} {}", answer.status.as_u16(), answer.text));
-        if is_transient(answer.status) { Outcome::Retry { reason, not_before: asked_wait(answer, now) } } else { rejected(reason) }
+        if is_transient(answer.status) { Outcome::Retry { reason, not_before: answer.not_before(now) } } else { rejected(reason) }
     }
 
     /// Slack's own words, with what to do where people can do something (D10).
@@ -202,11 +203,6 @@ impl Slack {
     fn shown(&self, text: &str) -> String {
         presentable(text, &[&self.token])
     }
-}
-
-/// The wait that a rate limit asks for (D10).
-fn asked_wait(answer: &Answer, now: Timestamp) -> Option<Timestamp> {
-    answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now))
 }
 
 fn text_at(value: &Value, path: &[&str]) -> Result<String, Outcome> {

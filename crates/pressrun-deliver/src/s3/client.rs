@@ -135,7 +135,7 @@ impl Bucket<'_> {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        let fault = Fault::of(&answer);
+        let fault = Fault::of(&answer, self.now);
         Err(NotPut { keys_ran_out: fault.keys_ran_out(), outcome: fault.outcome(phase, |text| self.shown(text)) })
     }
 

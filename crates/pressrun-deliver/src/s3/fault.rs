@@ -1,11 +1,12 @@
 //! What an error of S3 or of the token service means, and what to do about it.
 
 use hyper::StatusCode;
+use jiff::Timestamp;
 use pressrun_domain::delivery::Outcome;
 
 use super::xml::text_of;
 use crate::http::Answer;
-use crate::outcome::{rejected, retry};
+use crate::outcome::rejected;
 use crate::webhook::is_transient;
 
 /// An answer that is no success.
@@ -15,6 +16,7 @@ pub(super) struct Fault {
     code: String,
     said: String,
     region: Option<String>,
+    not_before: Option<Timestamp>,
 }
 
 /// The object is not in the bucket.
@@ -31,11 +33,12 @@ impl From<Outcome> for NotPut {
 }
 
 impl Fault {
-    pub(super) fn of(answer: &Answer) -> Self {
+    pub(super) fn of(answer: &Answer, now: Timestamp) -> Self {
         let code = text_of(&answer.text, "Code").unwrap_or_default();
         let said = text_of(&answer.text, "Message").unwrap_or_else(|| if code.is_empty() { answer.text.clone() } else { String::new() });
         let told = answer.headers.get("x-amz-bucket-region").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Self { status: answer.status, code, said, region: told.or_else(|| text_of(&answer.text, "Region")) }
+        let region = told.or_else(|| text_of(&answer.text, "Region"));
+        Self { status: answer.status, code, said, region, not_before: answer.not_before(now) }
     }
 
     /// Whether the keys have run out.
@@ -54,7 +57,7 @@ impl Fault {
                 self.code.as_str(),
                 "RequestTimeout" | "SlowDown" | "OperationAborted" | "RequestLimitExceeded" | "IDPCommunicationError"
             );
-        if passes { retry(reason) } else { rejected(reason) }
+        if passes { Outcome::Retry { reason, not_before: self.not_before } } else { rejected(reason) }
     }
 
     fn hint(&self) -> String {
@@ -118,7 +121,7 @@ mod tests {
                 format!("<Error><Code>{code}</Code><Message>{message}</Message><Region>eu-west-1</Region></Error>")
             };
             let answer = Answer { status: StatusCode::from_u16(status).expect("status"), headers: HeaderMap::new(), text };
-            let (found, reason) = match Fault::of(&answer).outcome("put", str::to_owned) {
+            let (found, reason) = match Fault::of(&answer, Timestamp::UNIX_EPOCH).outcome("put", str::to_owned) {
                 Outcome::Retry { reason, .. } => (true, reason),
                 Outcome::Rejected { reason } => (false, reason),
                 Outcome::Accepted { .. } => panic!("{code}"),

@@ -87,7 +87,7 @@ async fn ask(
         if error.refused { rejected(reason) } else { retry(reason) }
     })?;
     if !answer.status.is_success() {
-        return Err(Fault::of(&answer).outcome("assume role", |text| presentable(text, &secrets)));
+        return Err(Fault::of(&answer, now).outcome("assume role", |text| presentable(text, &secrets)));
     }
     let found = |name: &str| text_of(&answer.text, name).ok_or_else(|| retry(format!("s3: assume role: the answer has no {name}")));
     let until = found("Expiration")?.parse().map_err(|_| retry("s3: assume role: the answer's Expiration is no instant"))?;

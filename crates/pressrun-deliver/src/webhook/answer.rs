@@ -1,13 +1,13 @@
 //! What an answer means (D3).
 
 use hyper::StatusCode;
-use hyper::header::{LOCATION, RETRY_AFTER};
+use hyper::header::LOCATION;
 use jiff::Timestamp;
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::secret::Secret;
 
 use crate::http::Answer;
-use crate::outcome::{accepted, presentable, rejected, retry_after};
+use crate::outcome::{accepted, presentable, rejected};
 
 /// Warning of an attempt whose receiver answered 410: it wants nothing any more.
 pub const WEBHOOK_GONE: &str = "webhookGone";
@@ -27,8 +27,7 @@ pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Out
         ));
     }
     if is_transient(status) {
-        let not_before = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(|value| retry_after(value, now));
-        return Outcome::Retry { reason: format!("webhook: {said}"), not_before };
+        return Outcome::Retry { reason: format!("webhook: {said}"), not_before: answer.not_before(now) };
     }
     if status == StatusCode::GONE {
         return rejected(format!("webhook: {said}; the receiver says that this address is gone for good: change it or end the schedule"));

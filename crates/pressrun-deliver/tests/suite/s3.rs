@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pressrun_deliver::{Carriers, EgressPolicy, Resolve, S3Config, S3Credentials};
+use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Destination, S3Settings};
 use pressrun_domain::secret::Secret;
-use pressrun_testkit::{HttpAnswer, HttpBehaviour, HttpReceiver, ObjectServer};
+use pressrun_testkit::{HttpAnswer, HttpBehaviour, HttpReceiver, ObjectServer, instant};
 
 use crate::aim::bucket;
 use crate::bench::{Bench, LINK, accepted, carriers, noise, now, rejected, retry};
@@ -130,6 +131,19 @@ async fn d8_an_upload_in_parts_that_fails_anywhere_is_aborted_in_the_store() {
         assert_eq!((server.unfinished(), server.objects().len()), (0, 0), "{good}");
         accepted(&carriers.deliver(&destination, &parcel, now()).await);
         assert_eq!(server.objects().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn s9_a_store_that_asks_for_patience_gets_it() {
+    let bench = Bench::new();
+    for good in [0, 1] {
+        let (server, carriers) = faithful(|_| {}).await;
+        let busy = "<Error><Code>SlowDown</Code><Message>busy</Message></Error>";
+        server.receiver().fail_after(good, HttpAnswer::new(503, busy).header("Retry-After", "40"));
+        let delivered = carriers.deliver(&Destination::S3(bucket()), &bench.csv(), now()).await;
+        let Outcome::Retry { not_before, .. } = delivered.outcome else { panic!("{delivered:?}") };
+        assert_eq!(not_before, Some(instant("2026-11-24T09:00:45Z")), "{good}");
     }
 }
 
