@@ -4,12 +4,14 @@
 //! that one is repeated with the same mark and the same bytes.
 
 use pressrun_domain::delivery::{Delivery, DeliveryState};
+use pressrun_domain::destination::Destination;
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::run::{Run, RunStatus};
 use pressrun_domain::schedule::{Definition, SystemDisabledReason};
 use pressrun_engine::fail::FailPoint;
 use pressrun_testkit::{HttpAnswer, ReceivedMail};
 
+use crate::people::email_only;
 use crate::process::Site;
 use crate::world::ended;
 
@@ -166,4 +168,31 @@ async fn x1_a_schedule_is_switched_off_also_when_the_process_dies_over_its_notic
     let saved = site.store.schedule(schedule).await.unwrap().unwrap();
     assert_eq!(saved.system_disabled.map(|disabled| disabled.reason), Some(SystemDisabledReason::MissingQuery));
     assert_mails(&site, deliveries.iter().find(|delivery| delivery.is_notice()).unwrap(), 1, "amid_notice");
+}
+
+#[tokio::test]
+async fn i6_p4_a_personal_run_that_dies_between_two_promises_sends_each_copy_once() {
+    let site = Site::new(ONE_AT_A_TIME).await;
+    let people: [(&str, Option<&[&str]>); 4] = [
+        ("us@x.example", Some(&["US"])),
+        ("eu@x.example", Some(&["EU"])),
+        ("both@x.example", Some(&["EU", "US"])),
+        ("too@x.example", Some(&["US"])),
+    ];
+    let recipients = email_only(site.store.as_ref(), &people).await;
+    // Three audiences: the first has its pieces in the ledger, or the first two, when the process dies.
+    for point in ["before_promise:2", "before_promise:3", "after_query:2", "after_render:3"] {
+        let mut definition = Site::email(&[]);
+        if let Destination::Email(email) = &mut definition.destination {
+            (email.fan_out, email.recipients) = (true, recipients.clone());
+        }
+        let before = site.smtp.mails().len();
+        let (_, run, deliveries) = die_and_go_on(&site, definition, point).await;
+        assert_all_accepted(&run, &deliveries, point);
+        assert_eq!((deliveries.len(), run.record.artifacts.len()), (4, 3), "{point}");
+        for delivery in &deliveries {
+            assert_mails(&site, delivery, 1, point);
+        }
+        assert_eq!(site.smtp.mails().len() - before, 4, "{point}");
+    }
 }
