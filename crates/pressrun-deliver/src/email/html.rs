@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 /// Where the HTML asks for the picture.
 const PICTURE: &str = "cid:dashboard";
 
+/// Where the renderer's mail has room for one more note, as a row of its card.
+const NOTE_PLACE: &str = "<!--note-->";
+
 /// Plain text as HTML: escaped, line breaks kept (D11).
 pub(super) fn from_text(text: &str) -> String {
     let mut html = String::from("<html><body style=\"font-family: sans-serif\"><p>");
@@ -37,15 +40,19 @@ pub(super) fn without_picture(html: &str) -> String {
     html
 }
 
-/// `html` with a note at its end, and a link when there is one.
+/// `html` with a note, and a link when there is one: where it has room for it, else at its end.
 pub(super) fn with_note(html: &str, note: &str, link: Option<&str>) -> String {
-    let mut paragraph = format!("<p>{}", escape(note));
+    let mut words = escape(note);
     if let Some(link) = link {
         let link = escape(link);
-        let _ = write!(paragraph, " <a href=\"{link}\">{link}</a>");
+        let _ = write!(words, " <a href=\"{link}\" style=\"color:inherit;\">Open the dashboard</a>");
     }
-    paragraph.push_str("</p>");
-    append(html, &paragraph)
+    if html.contains(NOTE_PLACE) {
+        let style =
+            "padding:16px 24px 0 24px;font-family:'Noto Sans',Helvetica,Arial,sans-serif;font-size:13px;line-height:19px;color:#18212f;";
+        return html.replacen(NOTE_PLACE, &format!("<tr><td class=\"pad text\" style=\"{style}\">{words}</td></tr>"), 1);
+    }
+    append(html, &format!("<p>{words}</p>"))
 }
 
 fn append(html: &str, more: &str) -> String {
@@ -77,6 +84,14 @@ mod tests {
     fn d11_text_is_escaped_and_keeps_its_lines() {
         let html = from_text("a < b & \"c\"\r\n<script>");
         assert!(html.contains("a &lt; b &amp; &quot;c&quot;<br>\n&lt;script&gt;"), "{html}");
+    }
+
+    #[test]
+    fn d12_a_note_stands_in_the_card_or_else_at_the_end() {
+        let row = with_note("<table><!--note--></table></body>", "a < b", Some("https://x.example/?a=1&b=2"));
+        assert!(row.starts_with("<table><tr><td") && row.ends_with("</td></tr></table></body>"), "{row}");
+        assert!(row.contains("a &lt; b <a href=\"https://x.example/?a=1&amp;b=2\""), "{row}");
+        assert_eq!(with_note("<body>x</body>", "note", None), "<body>x<p>note</p></body>");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use pressrun_domain::audience::Identity;
+use pressrun_domain::audience::{Identity, TIMEZONE_ATTRIBUTE};
 use pressrun_domain::catalog::{Catalog, Dashboard, Document};
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, RunId, TileKey};
 use pressrun_domain::output::{Format, OutputOptions};
@@ -101,8 +101,10 @@ impl DashboardSource for Dashboards {
         let dashboard = document.dashboard.as_ref().ok_or(DashboardError::NotFound)?;
         let viewer = catalog.member(member.0).ok_or(DashboardError::NotFound)?;
         let identity = member_identity(&catalog, viewer);
+        // As Q6 has it for whoever the data is for: their own zone where that is enabled, else the dashboard's, else the connection's.
+        let own = identity.values(TIMEZONE_ATTRIBUTE).first().filter(|_| catalog.organization.member_timezones).map(ToString::to_string);
         let connection_zone = || catalog.connections.get(&dashboard.connection).map(|connection| connection.timezone.clone());
-        let zone = dashboard.timezone.clone().or_else(connection_zone).unwrap_or_else(|| "UTC".to_owned());
+        let zone = own.or_else(|| dashboard.timezone.clone()).or_else(connection_zone).unwrap_or_else(|| "UTC".to_owned());
         let now = self.context.clock.now();
         let shown = Shown { catalog: &catalog, document, dashboard, tile: None, filters, identity: &identity, zone: &zone, now };
         self.members.pass(self.view(shown)).await
