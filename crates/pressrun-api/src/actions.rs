@@ -52,7 +52,7 @@ impl From<AppError> for Refused {
             AppError::Denied | AppError::NoSchedule(_) | AppError::NoRun(_) | AppError::Unauthorized | AppError::ForOthers => {
                 Self::Denied(error.to_string())
             }
-            AppError::Store(_) | AppError::Randomness(_) => {
+            AppError::Store(_) | AppError::NotQueued(_) | AppError::Randomness(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "an action failed");
                 Self::Failed
             }

@@ -76,7 +76,10 @@ fn measure(expression: &Expr) -> Option<bool> {
     match expression {
         Expr::Value(_) => Some(false),
         Expr::Nested(inner) | Expr::Cast { expr: inner, .. } | Expr::UnaryOp { expr: inner, .. } => measure(inner),
-        Expr::BinaryOp { left, right, .. } => Some(measure(left)? | measure(right)?),
+        Expr::BinaryOp { left, right, .. } => {
+            let (left, right) = (measure(left)?, measure(right)?);
+            Some(left || right)
+        }
         Expr::Function(function) if function.over.is_some() => None,
         Expr::Function(function) => {
             let name = function.name.to_string().to_ascii_lowercase();
@@ -85,7 +88,7 @@ fn measure(expression: &Expr) -> Option<bool> {
             }
             let FunctionArguments::List(list) = &function.args else { return None };
             list.args.iter().try_fold(false, |any, argument| match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(any | measure(expression)?),
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(measure(expression)? || any),
                 _ => None,
             })
         }

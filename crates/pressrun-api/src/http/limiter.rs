@@ -7,9 +7,12 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
 
+/// One bucket a key.
+type Keyed<C> = RateLimiter<[u8; 32], DefaultKeyedStateStore<[u8; 32]>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
 /// Counts by hash of the token; only tokens that open something get in, so it stays as small as the list of keys.
 pub(super) struct Limiter<C: Clock = DefaultClock> {
-    inner: RateLimiter<[u8; 32], DefaultKeyedStateStore<[u8; 32]>, C, NoOpMiddleware<C::Instant>>,
+    inner: Keyed<C>,
     clock: C,
 }
 

@@ -74,9 +74,10 @@ pub(crate) struct Records<T> {
     pub(crate) records: Vec<T>,
 }
 
-/// Closed sets of words, as the document shows them; requests are read by `app::given`.
+/// Closed sets of words, as the document shows them; requests are read by `app::given`. The words are token trees, because a `literal`
+/// fragment hides the renaming from the schema.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:literal),* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident = $word:tt),* })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
         pub(crate) enum $name { $(#[serde(rename = $word)] $variant),* }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{NOWHERE, server, webhook};
+use crate::harness::{NOWHERE, server, server_with, webhook};
 
 #[tokio::test]
 async fn transport_any_content_type_is_read_as_json() {
@@ -96,6 +96,74 @@ async fn openapi_tells_the_cases_of_a_tagged_choice_apart() {
         let case = document.body.pointer(reference.as_str().unwrap().trim_start_matches('#')).expect("a schema");
         assert_eq!(case["properties"]["type"]["enum"], json!([tag]));
     }
+}
+
+/// Method and path of every documented endpoint under `/api`, its ids filled in.
+async fn endpoints(server: &crate::harness::Server) -> Vec<(String, String)> {
+    let document = server.send(server.request(reqwest::Method::GET, "/openapi.json")).await.ok().clone();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/api/")) {
+        let filled: Vec<&str> = path.split('/').map(|part| if part.starts_with('{') { NOWHERE } else { part }).collect();
+        all.extend(item.as_object().unwrap().keys().map(|method| (method.to_uppercase(), filled.join("/"))));
+    }
+    assert!(all.len() >= 27, "{all:?}");
+    all
+}
+
+#[tokio::test]
+async fn every_endpoint_401_without_a_token() {
+    let server = server().await;
+    for (method, path) in endpoints(&server).await {
+        let request = server.request(method.parse().unwrap(), &path).body("not json");
+        server.send(request).await.refuses(401, "Unauthorized: Missing or invalid API key");
+    }
+}
+
+#[tokio::test]
+async fn every_endpoint_429_over_the_rate() {
+    let server = server_with(pressrun_api::ApiConfig { requests_per_minute: 1, ..Default::default() }).await;
+    server.get("/api/v1/schedules").await.ok();
+    for (method, path) in endpoints(&server).await {
+        let answer = server.call("org", &method, &path, Some(&json!({}))).await;
+        answer.refuses(429, "Too Many Requests");
+        assert!(
+            answer.header("Retry-After").is_some_and(|seconds| seconds.parse::<u64>().is_ok_and(|seconds| (1..=60).contains(&seconds)))
+        );
+        assert_eq!(answer.header("X-Omni-Waf-Action"), Some("block"), "{method} {path}");
+    }
+}
+
+/// The words that a schema or parameter admits.
+fn words(document: &Value, schema: &Value) -> Vec<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return words(document, document.pointer(reference.trim_start_matches('#')).unwrap());
+    }
+    let choices = schema["oneOf"].as_array().into_iter().flatten().flat_map(|choice| words(document, choice));
+    let own = schema["enum"].as_array().into_iter().flatten().map(|word| word.as_str().unwrap().to_owned());
+    choices.chain(own).collect()
+}
+
+#[tokio::test]
+async fn openapi_words_are_those_of_the_wire() {
+    let server = server().await;
+    let document = server.send(server.request(reqwest::Method::GET, "/openapi.json")).await.ok().clone();
+    let mut tried = 0;
+    for parameter in document["paths"]["/api/v1/schedules"]["get"]["parameters"].as_array().unwrap() {
+        for word in words(&document, &parameter["schema"]) {
+            let name = parameter["name"].as_str().unwrap();
+            let request = server.request(reqwest::Method::GET, "/api/v1/schedules").query(&[(name, &word)]);
+            server.send(request.header("Authorization", "Bearer org")).await.ok();
+            tried += 1;
+        }
+    }
+    for (field, schema) in document["components"]["schemas"]["ScheduleBody"]["properties"].as_object().unwrap() {
+        for word in words(&document, schema) {
+            let answer = server.create(&webhook(json!({ field: word }))).await;
+            assert!(!answer.text.contains("Invalid enum value"), "{field} {word}: {}", answer.text);
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 4 + 6 + 2 + 2 + 5 + 2 + 6 + 5 + 4 + 6 + 2 + 2);
 }
 
 /// Every reference points at something.
