@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
 /// Attempts of a normal test run.
-const ATTEMPTS: u64 = 2_000;
+const ATTEMPTS: u64 = 1_000;
 /// Longest text that is tried, in characters; findings are small.
 const LONGEST: usize = 4_096;
 /// Most seeds that are kept.
