@@ -221,7 +221,7 @@ impl Server {
 /// Looks until something is found. Processes of their own do not tell when they are done, so that a test has to look; a deadline turns a hang
 /// into a failure.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_secs(600);
     loop {
         if let Some(found) = look().await {
             return found;
