@@ -85,7 +85,7 @@ fn place(mail: &str, slack: &str, s3: &str) -> Place {
     std::fs::write(&config, text).unwrap();
     let mut place = Place { dir, config, token: String::new() };
     let made = place.cli(&["key", "create", "--kind", "organization", "--member", "blob.ross@myorg.co", "--json"]);
-    place.token = serde_json::from_str::<Value>(&made).unwrap()["token"].as_str().unwrap().to_owned();
+    serde_json::from_str::<Value>(&made).unwrap()["token"].as_str().unwrap().clone_into(&mut place.token);
     place
 }
 
