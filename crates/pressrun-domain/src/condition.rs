@@ -1,8 +1,14 @@
 //! Alert judgement: condition + baseline + result → deliver or not (rules A1–A22).
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::catalog::{Dashboard, FilterMapping, QueryTile};
 use crate::id::TileKey;
+use crate::schedule::{Definition, FilterConfig};
 
 /// What makes a schedule an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +104,44 @@ pub fn advances_baseline(judgement: Judgement, delivered_to_somebody: bool) -> b
     }
 }
 
+/// Names what a comparing condition looks at: SHA-256 (hex) over the watched query and its key, the filters in force, the override zone, the
+/// condition's kind and the owner, whose rights decide. A baseline of another basis says nothing about this one: the next evaluation
+/// is a first one (A12, A13), whether the schedule was edited, given away, or the dashboard published anew. Name, recipients, format
+/// and cron are no part of it.
+#[must_use]
+pub fn basis(definition: &Definition, dashboard: &Dashboard, query: &QueryTile, in_force: &FilterConfig) -> String {
+    let filters: BTreeMap<&str, Value> = in_force.iter().map(|(key, expression)| (key.as_str(), canonical(expression))).collect();
+    let mapped = |mapping: &FilterMapping| match mapping {
+        FilterMapping::Off => None,
+        FilterMapping::To(expression) => Some(expression.clone()),
+    };
+    let mappings: BTreeMap<&str, Option<String>> = query.filters.iter().map(|(key, mapping)| (key.as_str(), mapped(mapping))).collect();
+    let asked = json!([
+        definition.identifier.as_str(),
+        definition.owner.to_string(),
+        definition.condition.as_ref().map(|condition| (condition.kind.as_str(), condition.tile.as_str())),
+        dashboard.connection.as_str(),
+        query.sql,
+        query.limit,
+        mappings,
+        filters,
+        definition.timezone_override,
+    ]);
+    hex::encode(Sha256::digest(asked.to_string()))
+}
+
+/// The same expression with the keys of its objects in order: their order means nothing.
+fn canonical(expression: &Value) -> Value {
+    match expression {
+        Value::Object(object) => {
+            let sorted: BTreeMap<&String, Value> = object.iter().map(|(key, value)| (key, canonical(value))).collect();
+            json!(sorted)
+        }
+        Value::Array(values) => values.iter().map(canonical).collect(),
+        other => other.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,5 +182,72 @@ mod tests {
         assert!(advances_baseline(Met, true));
         assert!(advances_baseline(Unmet, false));
         assert!(advances_baseline(BaselineRecorded, false));
+    }
+
+    /// One alert over days: results as numbers, `None` is a failed send. Returns what each day came to.
+    fn days(kind: ConditionKind, results: &[(u64, bool)]) -> Vec<&'static str> {
+        let mut baseline: Option<u64> = None;
+        let day = |&(result, arrives): &(u64, bool)| {
+            let comparison = match baseline {
+                None => NoBaseline,
+                Some(before) if before == result => Same,
+                Some(_) => Different,
+            };
+            let judgement = judge(kind, 1, comparison);
+            if advances_baseline(judgement, arrives) {
+                baseline = Some(result);
+            }
+            match (judgement, arrives) {
+                (BaselineRecorded, _) => "baseline",
+                (Unmet, _) => "unmet",
+                (Met, true) => "deliver",
+                (Met, false) => "lost",
+            }
+        };
+        results.iter().map(day).collect()
+    }
+
+    #[test]
+    fn a7_a8_a9_a10_sequences() {
+        for (case, kind, results, expected) in [
+            (
+                "a9 with the previous evaluation, not the last delivery",
+                ResultsChanged,
+                &[(10, true), (12, true), (12, true), (10, true)][..],
+                &["baseline", "deliver", "unmet", "deliver"][..],
+            ),
+            (
+                "a8 unchanged",
+                ResultsUnchanged,
+                &[(10, true), (10, true), (11, true), (11, true)],
+                &["baseline", "deliver", "unmet", "deliver"],
+            ),
+            (
+                "a10 nobody heard of it: it fires again",
+                ResultsChanged,
+                &[(10, true), (12, false), (12, true), (12, true)],
+                &["baseline", "lost", "deliver", "unmet"],
+            ),
+            (
+                "a10 the change was taken back before anybody heard",
+                ResultsChanged,
+                &[(10, true), (12, false), (10, true)],
+                &["baseline", "lost", "unmet"],
+            ),
+            (
+                "a10 unchanged, not heard, still unchanged",
+                ResultsUnchanged,
+                &[(10, true), (10, false), (10, true)],
+                &["baseline", "lost", "deliver"],
+            ),
+            (
+                "a14 none, some, none",
+                ResultsChanged,
+                &[(0, true), (3, true), (0, true), (0, true)],
+                &["baseline", "deliver", "deliver", "unmet"],
+            ),
+        ] {
+            assert_eq!(days(kind, results), expected, "{case}");
+        }
     }
 }

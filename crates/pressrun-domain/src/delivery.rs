@@ -29,17 +29,6 @@ pub struct Delivery {
     pub attempts: Vec<Attempt>,
 }
 
-/// Begins the target of a failure notice; such a piece never counts for the verdict.
-pub const NOTICE: &str = "notice:";
-
-impl Delivery {
-    /// Whether it is a failure notice, not a piece of what was asked for.
-    #[must_use]
-    pub fn is_notice(&self) -> bool {
-        self.target.starts_with(NOTICE)
-    }
-}
-
 /// The words around an artifact, the same on every attempt.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -138,7 +127,7 @@ pub enum Outcome {
     },
 }
 
-/// How the pieces of a run stand, failure notices left out.
+/// How the pieces of a run stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Pieces that were taken.

@@ -211,6 +211,18 @@ impl Destination {
         }
     }
 
+    /// Whether both lead to the same place, so that a secret meant for one may be shown to the other.
+    #[must_use]
+    pub fn same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Email(_), Self::Email(_)) | (Self::Slack(_), Self::Slack(_)) => true,
+            (Self::Sftp(one), Self::Sftp(two)) => (&one.address, one.port, &one.username) == (&two.address, two.port, &two.username),
+            (Self::Webhook(one), Self::Webhook(two)) => one.url == two.url,
+            (Self::S3(one), Self::S3(two)) => (&one.bucket_name, &one.role_arn) == (&two.bucket_name, &two.role_arn),
+            (Self::Email(_) | Self::Sftp(_) | Self::Webhook(_) | Self::Slack(_) | Self::S3(_), _) => false,
+        }
+    }
+
     /// Puts secrets back that [`Destination::secrets`] named.
     pub fn restore_secrets(&mut self, mut secrets: BTreeMap<String, Secret>) {
         match self {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::{RecipientId, ScheduleId};
+
 /// The text is no mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a mail address; write it as name@example.com")]
@@ -35,6 +37,13 @@ impl EmailAddress {
     #[must_use]
     pub fn domain(&self) -> String {
         self.0.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default()
+    }
+
+    /// The place of somebody who is on a schedule only through a group: made from both, so that the same person has the same unsubscribe
+    /// link in every mail (P12).
+    #[must_use]
+    pub fn place_on(&self, schedule: ScheduleId) -> RecipientId {
+        RecipientId(uuid::Uuid::new_v5(&schedule.0, self.folded().as_bytes()))
     }
 
     /// Whether both name the same mailbox, compared without case.

@@ -15,6 +15,7 @@ pub mod email;
 pub mod id;
 pub mod key;
 pub mod naming;
+pub mod notice;
 pub mod output;
 pub mod plan;
 pub mod retry;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::condition::Judgement;
-use crate::id::{RunId, ScheduleId, TileKey, WorkerId};
+use crate::condition::{ConditionKind, Judgement};
+use crate::id::{DeliveryId, RunId, ScheduleId, TileKey, WorkerId};
 use crate::schedule::Definition;
 
 /// One run.
@@ -44,11 +44,13 @@ pub enum RunKind {
     Manual,
     /// A test delivery (S8).
     Test,
+    /// One piece of an earlier run, sent again to one place.
+    Resend,
 }
 
 impl RunKind {
     /// Every value.
-    pub const ALL: [Self; 3] = [Self::Scheduled, Self::Manual, Self::Test];
+    pub const ALL: [Self; 4] = [Self::Scheduled, Self::Manual, Self::Test, Self::Resend];
 
     /// The wire value.
     #[must_use]
@@ -57,6 +59,17 @@ impl RunKind {
             Self::Scheduled => "scheduled",
             Self::Manual => "manual",
             Self::Test => "test",
+            Self::Resend => "resend",
+        }
+    }
+
+    /// Whether the schedule is another after it: last status, baselines, system disabling and notices. Tests (S8) and resends leave all that
+    /// alone, and neither waits for the schedule's other runs.
+    #[must_use]
+    pub fn counts(self) -> bool {
+        match self {
+            Self::Scheduled | Self::Manual => true,
+            Self::Test | Self::Resend => false,
         }
     }
 }
@@ -194,6 +207,19 @@ pub struct RunRecord {
     /// Results that become baselines when the run ends, and under which audience (A9, A18). Empty once it has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub judged: Vec<JudgedResult>,
+    /// What a resend sends again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resend_of: Option<ResendOf>,
+}
+
+/// The piece that a resend sends again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResendOf {
+    /// The run that promised it.
+    pub run: RunId,
+    /// The piece.
+    pub delivery: DeliveryId,
 }
 
 /// A watched result that waits to become the baseline of an audience.
@@ -270,6 +296,27 @@ pub struct ConditionRecord {
     pub added: Option<u64>,
     /// Rows of the previous result that are gone, when it compares.
     pub removed: Option<u64>,
+    /// What was asked; absent in old rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<ConditionKind>,
+    /// The first digits of the result's fingerprint, when the condition compares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// What it was compared with; absent when there was nothing yet (A7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineRecord>,
+}
+
+/// The earlier result that a condition was compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BaselineRecord {
+    /// When it was judged.
+    pub at: Timestamp,
+    /// Rows it had.
+    pub rows: u64,
+    /// The first digits of its fingerprint.
+    pub fingerprint: String,
 }
 
 /// A rendered file.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::output::Format;
 use pressrun_domain::retry::RetryPolicy;
 
@@ -34,6 +35,8 @@ pub struct EngineConfig {
     pub public_url: String,
     /// Show a picture of the first page inside mails that carry a pdf.
     pub mail_preview: bool,
+    /// Where the operator is told of failures (S13); `None` tells only owners.
+    pub operator: Option<WebhookSettings>,
     /// Schedules due at one instant share the execution of equal queries.
     pub share_queries: bool,
     /// Longest time between two looks at the store, for work that another node left.
@@ -57,6 +60,7 @@ impl EngineConfig {
             keep_artifacts: SignedDuration::from_hours(24 * 30),
             public_url: public_url.into(),
             mail_preview: true,
+            operator: None,
             share_queries: true,
             poll: SignedDuration::from_secs(15),
         }

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use crate::fail::{FailPoint, reach};
 use crate::jump::JumpWatch;
+use crate::notice::outbox;
 use crate::pipeline::Context;
 use crate::plan::plan_schedule;
 use crate::publish;
@@ -25,13 +26,15 @@ pub struct Engine {
     context: Arc<Context>,
     worker: WorkerId,
     wake: Arc<Notify>,
+    /// Something may have been written to the outbox of notices.
+    said: Notify,
 }
 
 impl Engine {
     /// An engine; `wake` is signalled by whoever queues a run or changes a schedule.
     #[must_use]
     pub fn new(context: Context, wake: Arc<Notify>) -> Self {
-        Self { context: Arc::new(context), worker: WorkerId::generate(), wake }
+        Self { context: Arc::new(context), worker: WorkerId::generate(), wake, said: Notify::new() }
     }
 
     /// What its runs need.
@@ -72,7 +75,7 @@ impl Engine {
         }
     }
 
-    /// Claims and works on everything that is available now, and returns when nothing is; for tests and for one-off use.
+    /// Claims and works on everything that is available now, sends what there is to say about it, and returns; for tests and for one-off use.
     ///
     /// # Errors
     /// The store failed while claiming.
@@ -82,6 +85,7 @@ impl Engine {
             let claimed = self.claim(&mut claims, true, &CancellationToken::new()).await?;
             worked += claimed;
             if claims.is_empty() {
+                outbox::send_due(&self.context).await?;
                 return Ok(worked);
             }
             claims.one_done().await;
@@ -90,6 +94,32 @@ impl Engine {
 
     /// Runs until `stop`; then claims nothing more and waits for what is under way until `hand_back`, when the rest is handed back.
     pub async fn run(&self, stop: CancellationToken, hand_back: CancellationToken) {
+        tokio::join!(self.work(stop.clone(), hand_back), self.tell(stop));
+    }
+
+    /// Sends notices until `stop`. One that is under way then is sent again later, under the same mark.
+    async fn tell(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let said = self.said.notified();
+            let sent = tokio::select! {
+                () = stop.cancelled() => return,
+                sent = outbox::send_due(&self.context) => sent,
+            };
+            if let Err(error) = sent {
+                warn!(error = %error, "could not send notices; trying again");
+            }
+            let now = self.context.clock.now();
+            let due = self.context.store.next_notice().await.ok().flatten();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = said => {}
+                () = self.context.clock.sleep_until(self.look_again(now, due)) => {}
+            }
+        }
+    }
+
+    /// Plans and works until `stop`; then waits for what is under way until `hand_back`.
+    async fn work(&self, stop: CancellationToken, hand_back: CancellationToken) {
         let mut claims = Claims::default();
         let mut swept_at: Option<Timestamp> = None;
         let mut jumps = JumpWatch::new(self.context.clock.now(), self.context.config.lease);
@@ -119,7 +149,7 @@ impl Engine {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = woken => {}
-                () = claims.one_done(), if !claims.is_empty() => {}
+                () = claims.one_done(), if !claims.is_empty() => self.said.notify_one(),
                 () = self.context.clock.sleep_until(next) => {}
                 // The clock may be set back meanwhile, and `next` be hours away.
                 () = self.context.clock.sleep(self.context.config.poll) => {}
@@ -135,12 +165,12 @@ impl Engine {
     pub async fn follow_catalog(&self, stop: CancellationToken) {
         let mut published = self.context.catalog.subscribe();
         loop {
-            let catalog = self.context.catalog.current();
-            match publish::published(self.context.store.as_ref(), &catalog, self.context.clock.now()).await {
+            match publish::published(&self.context).await {
                 Ok(0) => {}
                 Ok(disabled) => warn!(disabled, "the published catalog switched schedules off"),
                 Err(error) => warn!(error = %error, "could not re-validate schedules; they are checked again before each run"),
             }
+            self.said.notify_one();
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = published.changed() => if changed.is_err() { return },
@@ -195,14 +225,19 @@ impl Engine {
 
     /// When to look again: the earliest instant that something is due or available, but no later than the poll interval.
     async fn next_instant(&self, now: Timestamp, under_way: usize) -> Timestamp {
-        let latest = now + self.context.config.poll;
         let store = &self.context.store;
         let due = store.next_due().await.ok().flatten();
         let free = under_way < self.context.config.workers as usize;
         let available = if free { store.next_available().await.ok().flatten() } else { None };
+        self.look_again(now, due.into_iter().chain(available).min())
+    }
+
+    /// The instant `next`, or the end of the poll interval when that comes first.
+    fn look_again(&self, now: Timestamp, next: Option<Timestamp>) -> Timestamp {
+        let latest = now + self.context.config.poll;
         // An instant that has passed and is still there was lost to another node or to a fault: no busy loop.
         let soonest = now + jiff::SignedDuration::from_millis(200);
-        due.into_iter().chain(available).min().map_or(latest, |at| at.clamp(soonest, latest))
+        next.map_or(latest, |at| at.clamp(soonest, latest))
     }
 
     async fn sweep(&self, now: Timestamp) {

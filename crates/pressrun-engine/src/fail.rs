@@ -37,13 +37,11 @@ pub enum FailPoint {
     BeforeFinish,
     /// The run has ended.
     AfterFinish,
-    /// The failure notice is promised, not sent.
-    AmidNotice,
 }
 
 impl FailPoint {
     /// Every place, in the order in which a run comes by them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 15] = [
         Self::AfterPlan,
         Self::AfterClaim,
         Self::AfterAudiences,
@@ -59,7 +57,6 @@ impl FailPoint {
         Self::AfterAttempt,
         Self::BeforeFinish,
         Self::AfterFinish,
-        Self::AmidNotice,
     ];
 
     /// Its name in `FAIL_POINT`.
@@ -81,7 +78,6 @@ impl FailPoint {
             Self::AfterAttempt => "after_attempt",
             Self::BeforeFinish => "before_finish",
             Self::AfterFinish => "after_finish",
-            Self::AmidNotice => "amid_notice",
         }
     }
 }

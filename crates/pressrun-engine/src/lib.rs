@@ -6,6 +6,7 @@
 //! - [`Engine::work`] claims runs by lease and works on them, a bounded number at once ([`worker`]).
 //! - [`pipeline`] is one run: audiences, queries, judgement, artifacts, promises, deliveries, verdict.
 //! - [`executor`] runs queries and typesetting in child processes, where a deadline and a memory limit can be kept.
+//! - Notices to owners and to the operator are rows of an outbox of their own (`notice`).
 //! - [`spool`] keeps artifacts by the hash of their bytes until nobody needs them.
 //!
 //! What is guaranteed: an occurrence becomes at most one run, a piece that was recorded as accepted is not sent again, and a
@@ -28,6 +29,7 @@ mod config;
 mod engine;
 mod flight;
 mod jump;
+mod notice;
 
 pub use carrier::Carrier;
 pub use config::EngineConfig;

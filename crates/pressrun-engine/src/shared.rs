@@ -69,7 +69,7 @@ pub async fn open(
     if fault(&definition, catalog).is_some() {
         return Err(OpenError::Withdrawn);
     }
-    let found = audience::resolve(Scene { catalog, document, dashboard, definition: &definition }, store).await?;
+    let found = audience::resolve(Scene { catalog, document, dashboard, definition: &definition }, link.schedule, store).await?;
     let audience = found.audiences.into_iter().next().ok_or(OpenError::Withdrawn)?;
     Ok(Opened { definition, audience, expires: link.expires })
 }

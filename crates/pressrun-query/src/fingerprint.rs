@@ -61,6 +61,16 @@ impl Fingerprint {
     }
 }
 
+impl Fingerprint {
+    /// Twelve digits that tell results apart in a history.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let digest =
+            Sha256::new().chain_update(&self.columns).chain_update(&self.multiset).chain_update(self.rows.to_be_bytes()).finalize();
+        hex::encode(&digest[..6])
+    }
+}
+
 /// Elements of two sorted multisets that the other lacks.
 fn unmatched(left: &str, right: &str) -> (u64, u64) {
     let mut left = left.as_bytes().chunks(16).peekable();

@@ -11,6 +11,7 @@ mod collation;
 pub mod conformance;
 mod error;
 mod keys;
+mod notices;
 mod page;
 mod people;
 mod runs;
@@ -23,6 +24,7 @@ mod sqlite;
 
 pub use error::StoreError;
 pub use keys::Keys;
+pub use notices::Notices;
 pub use page::Page;
 pub use people::{People, Upserted};
 pub use runs::{BaselineChange, ClaimRequest, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs};
@@ -32,6 +34,6 @@ pub use seals::Seals;
 pub use sqlite::SqliteStore;
 
 /// Everything a database has to do for Pressrun.
-pub trait Store: Schedules + Runs + People + Keys + Seals + Send + Sync {}
+pub trait Store: Schedules + Runs + Notices + People + Keys + Seals + Send + Sync {}
 
-impl<T: Schedules + Runs + People + Keys + Seals + Send + Sync> Store for T {}
+impl<T: Schedules + Runs + Notices + People + Keys + Seals + Send + Sync> Store for T {}

@@ -39,4 +39,16 @@ pub trait People: Send + Sync {
 
     /// Takes one address off one schedule (unsubscribe, P12); false when it was not on it.
     async fn remove_recipient(&self, schedule: ScheduleId, recipient: RecipientId, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Takes one address off one schedule for good (P12): off its list, and out of what its groups expand to. Twice is the same as once.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the schedule is deleted.
+    async fn opt_out(&self, schedule: ScheduleId, email: &EmailAddress, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Takes back [`People::opt_out`]: the address is again among what groups expand to.
+    async fn opt_in(&self, schedule: ScheduleId, email: &EmailAddress) -> Result<(), StoreError>;
+
+    /// Addresses, in lower case, that are off a schedule for good.
+    async fn opted_out(&self, schedule: ScheduleId) -> Result<Vec<String>, StoreError>;
 }

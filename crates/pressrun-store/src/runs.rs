@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::id::{DeliveryId, DocumentIdentifier, RunId, ScheduleId, WorkerId};
+use pressrun_domain::notice::Notice;
 use pressrun_domain::run::{Lease, Run, RunRecord, RunStatus, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
 
@@ -35,6 +36,12 @@ pub trait Runs: Send + Sync {
     /// [`StoreError::RunInProgress`] when a run of that schedule is queued or running (I3); tests never conflict.
     /// [`StoreError::NotFound`] when a manual run's schedule is deleted.
     async fn enqueue(&self, run: &Enqueue, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Queues a resend with the one piece that it promises. It conflicts with no other run, and needs no schedule.
+    async fn enqueue_resend(&self, run: &Run, piece: &Delivery) -> Result<(), StoreError>;
+
+    /// Resends of a run's pieces, oldest first, without secrets.
+    async fn resends(&self, of: RunId) -> Result<Vec<Run>, StoreError>;
 
     /// Claims queued runs that are available, and running ones whose lease has lapsed, oldest first; each claim counts the run's fence up.
     /// Runs of one owner do not crowd out others: claims go round by owner.
@@ -85,13 +92,13 @@ pub trait Runs: Send + Sync {
     /// Every piece of a run with its attempts, in the order promised.
     async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError>;
 
-    /// Up to `limit` pieces that may be tried at `now`, with their attempts, in the order promised; failure notices are left out.
+    /// Up to `limit` pieces that may be tried at `now`, with their attempts, in the order promised.
     async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError>;
 
     /// One piece of a run with its attempts.
     async fn delivery(&self, run: RunId, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
 
-    /// How the pieces of a run stand, failure notices left out.
+    /// How the pieces of a run stand.
     async fn tally(&self, run: RunId) -> Result<Tally, StoreError>;
 
     /// Records that an attempt begins; returns its number (from 1).
@@ -106,7 +113,7 @@ pub trait Runs: Send + Sync {
     /// [`StoreError::Conflict`] when the piece is accepted and would no longer be; [`StoreError::NotFound`] when no such attempt began.
     async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState) -> Result<(), StoreError>;
 
-    /// Ends a run. In the same transaction: the schedule's `last_run` (not for tests, S8; not when the schedule is gone), baselines, system
+    /// Ends a run. In the same transaction: its notices, the schedule's `last_run` (not for tests, S8; not when the schedule is gone), baselines, system
     /// disabling, and a pinned SFTP host key when one was learnt; each only as far as the schedule still is what ran (an edit that reset a
     /// baseline is not undone). Pieces still owed become failed, or skipped when never tried, with the run's reason.
     async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError>;
@@ -237,6 +244,8 @@ pub struct RunEnd {
     pub disable: Option<SystemDisabledReason>,
     /// Host key (OpenSSH form) learnt at the first successful SFTP use (D7).
     pub learnt_host_key: Option<String>,
+    /// What is to be said about it (S10). One that says the schedule was switched off is kept only if this very end did that.
+    pub notices: Vec<Notice>,
 }
 
 /// A baseline to store.
@@ -246,4 +255,6 @@ pub struct BaselineChange {
     pub audience: String,
     /// The fingerprint, as the engine wrote it.
     pub fingerprint: String,
+    /// Only once this piece of the run was accepted: what nobody was told of has to fire again (A10, A18).
+    pub after: Option<DeliveryId>,
 }

@@ -241,7 +241,15 @@ pub fn piece(run: RunId, target: &str) -> Delivery {
 /// An ending with nothing to add.
 #[must_use]
 pub fn end(status: RunStatus) -> RunEnd {
-    RunEnd { status, reason: None, record: RunRecord::default(), baselines: Vec::new(), disable: None, learnt_host_key: None }
+    RunEnd {
+        status,
+        reason: None,
+        record: RunRecord::default(),
+        baselines: Vec::new(),
+        disable: None,
+        learnt_host_key: None,
+        notices: Vec::new(),
+    }
 }
 
 /// The first page of the list, by schedule name upwards, without filters.

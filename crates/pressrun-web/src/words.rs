@@ -179,6 +179,7 @@ pub(crate) fn kind(kind: RunKind) -> &'static str {
         RunKind::Scheduled => "Scheduled",
         RunKind::Manual => "Run by hand",
         RunKind::Test => "Test",
+        RunKind::Resend => "Sent again",
     }
 }
 

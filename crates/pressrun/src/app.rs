@@ -65,7 +65,7 @@ impl App {
         let store = open_store(settings).await?;
         let spool =
             Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
-        let config = Arc::new(engine_config(settings));
+        let config = Arc::new(EngineConfig { operator: settings.operator()?, ..engine_config(settings) });
         let producer = Producer::new(executors(settings)?, Arc::clone(&config));
         let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
             .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use pressrun_deliver::{AllowRule, DkimConfig, EgressPolicy, MailConfig, S3Config, S3Credentials, SlackConfig, SmtpTls};
+use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::secret::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub egress: Egress,
     /// `[retry]`
     pub retry: Retry,
+    /// `[notify]`
+    pub notify: Notify,
     /// `[scheduler]`
     pub scheduler: Scheduler,
     /// `[render]`
@@ -61,6 +64,7 @@ impl Default for Settings {
             limits: Limits::default(),
             egress: Egress::default(),
             retry: Retry { max_attempts: 3, first_wait_seconds: 30, deadline_minutes: 15 },
+            notify: Notify::default(),
             scheduler: Scheduler {
                 workers: 8,
                 lease_seconds: 60,
@@ -249,6 +253,18 @@ impl Default for Retry {
     }
 }
 
+/// Where the operator is told of failed runs, schedules that were switched off and owners who cannot be mailed (S13).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Notify {
+    /// http or https address that takes a JSON object by POST. The egress policy holds for it too: name a private one in `egress.allow`.
+    pub webhook_url: Option<String>,
+    /// Signs each notice (Standard Webhooks).
+    pub webhook_secret: Option<Hidden>,
+    /// File with that secret.
+    pub webhook_secret_file: Option<PathBuf>,
+}
+
 /// How runs are worked on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -427,6 +443,23 @@ impl Settings {
         Ok(Some(s3))
     }
 
+    /// The operator's webhook, when there is one.
+    ///
+    /// # Errors
+    /// The address is none, or the secret cannot be read.
+    pub(crate) fn operator(&self) -> anyhow::Result<Option<WebhookSettings>> {
+        let key = "notify.webhook_secret";
+        let secret = secret(key, self.notify.webhook_secret.as_ref(), self.notify.webhook_secret_file.as_deref())?;
+        let Some(url) = self.notify.webhook_url.clone() else {
+            if secret.is_some() {
+                bail!("notify.webhook_secret: there is no notify.webhook_url that it could sign for");
+            }
+            return Ok(None);
+        };
+        self.egress()?.check_url(&url).context("notify.webhook_url")?;
+        Ok(Some(WebhookSettings { url, secrets: secret.into_iter().collect() }))
+    }
+
     /// Which addresses deliveries may go to.
     ///
     /// # Errors
@@ -443,6 +476,7 @@ fn secrets_as_typed(figment: Figment, variable: impl Fn(&str) -> Option<String>)
         ("PRESSRUN_MAIL__PASSWORD", "mail.password"),
         ("PRESSRUN_SLACK__TOKEN", "slack.token"),
         ("PRESSRUN_S3__SECRET_ACCESS_KEY", "s3.secret_access_key"),
+        ("PRESSRUN_NOTIFY__WEBHOOK_SECRET", "notify.webhook_secret"),
     ];
     keys.into_iter().fold(figment, |figment, (name, key)| match variable(name) {
         Some(text) => figment.merge((key, text)),
@@ -519,6 +553,23 @@ mod tests {
             let settings: Settings = typed.extract().expect("valid");
             assert_eq!(settings.mail.password.expect("given").secret().expose(), text);
         }
+    }
+
+    #[test]
+    fn s13_the_operators_webhook_is_checked_when_the_server_starts() {
+        let operator = |url: Option<&str>, secret: Option<&str>, allow: &[&str]| {
+            let figment = Figment::from(Serialized::defaults(Settings::default())).merge(("egress.allow", allow.to_vec()));
+            let figment = url.into_iter().fold(figment, |figment, url| figment.merge(("notify.webhook_url", url)));
+            let figment = secrets_as_typed(figment, |name| secret.filter(|_| name == "PRESSRUN_NOTIFY__WEBHOOK_SECRET").map(str::to_owned));
+            figment.extract::<Settings>().expect("valid").operator()
+        };
+        assert_eq!(operator(None, None, &[]).expect("none is fine"), None);
+        let found = operator(Some("https://ops.example.com/pressrun"), Some("whsec"), &[]).expect("public").expect("there");
+        assert_eq!((found.url.as_str(), found.secrets.len()), ("https://ops.example.com/pressrun", 1));
+        assert!(operator(Some("http://10.0.0.7/hook"), None, &[]).is_err(), "a private address has to be allowed");
+        assert!(operator(Some("http://10.0.0.7/hook"), None, &["10.0.0.7"]).is_ok());
+        assert!(operator(Some("ftp://ops.example.com"), None, &[]).is_err());
+        assert!(operator(None, Some("whsec"), &[]).is_err(), "a secret without an address is a mistake");
     }
 
     #[test]

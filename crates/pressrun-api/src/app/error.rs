@@ -47,6 +47,12 @@ pub(crate) enum AppError {
     /// No such run; the id as given.
     #[error("Run with id {0} does not exist")]
     NoRun(String),
+    /// The run has no such piece; the id as given.
+    #[error("Delivery with id {0} does not exist")]
+    NoDelivery(String),
+    /// The piece cannot be sent again.
+    #[error("{0}")]
+    NotResendable(Cow<'static, str>),
     /// No such key; the id as given.
     #[error("API key with id {0} does not exist")]
     NoKey(String),

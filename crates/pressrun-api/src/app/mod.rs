@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod options;
 pub(crate) mod recipients;
+pub(crate) mod resend;
 pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod update;

@@ -198,3 +198,37 @@ fn groups(catalog: &Catalog, named: &Named) -> Result<Vec<GroupId>, AppError> {
     let unknown: Vec<&str> = unknown.into_iter().map(|(text, _)| text.as_str()).collect();
     Err(AppError::invalid(format!("Invalid recipient(s): The following user groups do not exist: {}", unknown.join(", "))))
 }
+
+/// Puts the caller on the list of a schedule that they may read (P12); on it already is fine. Whoever had opted out is in again.
+pub(crate) async fn subscribe(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
+    let catalog = state.catalog.current();
+    let member = caller.person(&catalog).filter(|member| member.active).ok_or(AppError::Denied)?;
+    for _ in 0..schedules::TRIES {
+        let mut schedule = schedules::readable(state, caller, &catalog, id).await?;
+        let kind = schedule.definition.destination.kind();
+        let Destination::Email(email) = &mut schedule.definition.destination else {
+            return Err(AppError::invalid(format!("Cannot subscribe to destination type {}", kind.as_str())));
+        };
+        validate::allowed_domains(&catalog, "email", std::slice::from_ref(&member.email))?;
+        state.store.opt_in(schedule.id, &member.email).await?;
+        if email.recipients.iter().any(|place| place.email.same_as(&member.email)) {
+            return Ok(());
+        }
+        let place = Recipient { id: RecipientId::generate(), email: member.email.clone(), person: Person::Member(member.id) };
+        email.recipients.push(place);
+        if save(state, &catalog, schedule, Changed { recipients: 1, groups: 0 }).await? {
+            return Ok(());
+        }
+    }
+    Err(AppError::Busy)
+}
+
+/// Takes the caller off a schedule for good (P12).
+pub(crate) async fn unsubscribe(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
+    let catalog = state.catalog.current();
+    let member = caller.person(&catalog).ok_or(AppError::Denied)?;
+    let schedule = schedules::readable(state, caller, &catalog, id).await?;
+    state.store.opt_out(schedule.id, &member.email, state.clock.now()).await?;
+    state.wake.notify_one();
+    Ok(())
+}

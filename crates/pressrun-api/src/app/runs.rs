@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::Delivery;
+use pressrun_domain::notice::Notice;
 use pressrun_domain::run::{ArtifactRecord, Run, RunState};
 
 use super::access::Caller;
@@ -27,16 +28,31 @@ async fn find(state: &ApiState, id: &str) -> Result<Run, AppError> {
     state.store.run(parsed).await?.ok_or_else(missing)
 }
 
-/// One run with every piece it promised.
-pub(crate) async fn get(state: &ApiState, caller: &Caller, id: &str) -> Result<(Run, Vec<Delivery>), AppError> {
+/// Everything that there is to read about a run.
+#[derive(Debug)]
+pub(crate) struct Story {
+    pub(crate) run: Run,
+    /// Every piece it promised.
+    pub(crate) deliveries: Vec<Delivery>,
+    /// What was said about it to its owner and the operator.
+    pub(crate) notices: Vec<Notice>,
+    /// Runs that sent a piece of it again.
+    pub(crate) resends: Vec<Run>,
+}
+
+/// One run with every piece it promised, and what came of it.
+pub(crate) async fn get(state: &ApiState, caller: &Caller, id: &str) -> Result<Story, AppError> {
     let catalog = state.catalog.current();
     let run = find(state, id).await?;
     caller.may_read(&catalog, &run.definition)?;
     let deliveries = state.store.deliveries(run.id).await?;
-    Ok((run, deliveries))
+    let notices = state.store.notices_of(run.id).await?;
+    let resends = state.store.resends(run.id).await?;
+    Ok(Story { run, deliveries, notices, resends })
 }
 
-async fn managed(state: &ApiState, caller: &Caller, catalog: &Catalog, id: &str) -> Result<Run, AppError> {
+/// The run, when the caller may change it.
+pub(crate) async fn managed(state: &ApiState, caller: &Caller, catalog: &Catalog, id: &str) -> Result<Run, AppError> {
     let run = find(state, id).await?;
     caller.may_manage(catalog, run.definition.owner)?;
     Ok(run)

@@ -12,6 +12,7 @@ mod faults;
 mod fuzz;
 mod hardening;
 mod harness;
+mod lifecycle;
 mod list;
 mod pause;
 mod read;

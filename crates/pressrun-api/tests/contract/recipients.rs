@@ -166,3 +166,29 @@ async fn read_by(server: &Server, token: &str) -> Answer {
     let id = server.create(&mail(json!({"identifier": "secret"}))).await.id();
     server.call(token, "GET", &format!("/api/v1/schedules/{id}/recipients"), None).await
 }
+
+#[tokio::test]
+async fn p12_who_may_view_subscribes_and_unsubscribes_themselves_only() {
+    let server = server().await;
+    let id = server.create(&mail(json!({}))).await.id();
+    let act = async |who: &str, what: &str| server.call(who, "PUT", &format!("/api/v1/schedules/{id}/{what}"), None).await;
+    let addresses = async || {
+        let recipients = server.stored(&id).await.definition.destination.email().unwrap().recipients.clone();
+        recipients.iter().map(|place| place.email.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(act("hill", "subscribe").await.ok(), &json!({"success": true}));
+    act("hill", "subscribe").await.ok();
+    let two = addresses().await;
+    assert_eq!((two.len(), two[0].as_str()), (2, "iamagoodblob@myorg.co"), "once, beside who was there");
+    act("hill", "unsubscribe").await.ok();
+    assert_eq!(addresses().await, ["iamagoodblob@myorg.co"], "only oneself");
+    assert_eq!(server.store.opted_out(id.parse().unwrap()).await.unwrap(), [two[1].to_lowercase()]);
+    act("hill", "subscribe").await.ok();
+    assert!(server.store.opted_out(id.parse().unwrap()).await.unwrap().is_empty(), "whoever comes back is back");
+
+    let hook = server.create(&crate::harness::webhook(json!({}))).await.id();
+    let path = format!("/api/v1/schedules/{hook}/subscribe");
+    server.call("hill", "PUT", &path, None).await.refuses(400, "Cannot subscribe to destination type webhook");
+    let secret = server.create(&mail(json!({"identifier": "secret"}))).await.id();
+    server.call("outer", "PUT", &format!("/api/v1/schedules/{secret}/subscribe"), None).await.refuses(403, "Permission denied");
+}

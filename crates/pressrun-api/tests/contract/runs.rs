@@ -1,5 +1,6 @@
 //! Our additions: run history, stopping a run, its files.
 
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
 use pressrun_domain::id::WorkerId;
 use pressrun_domain::run::RunStatus;
 use pressrun_store::sample as stored;
@@ -99,4 +100,73 @@ async fn runs_give_their_files_to_who_may_manage_only() {
         .await
         .refuses(404, &format!("Artifact {other} does not exist or is no longer kept"));
     assert_eq!(server.get(&format!("/api/v1/runs/{run}/artifacts/..%2F..%2Fpasswd")).await.status, 404);
+}
+
+/// A mail schedule whose run has sent one piece to `target`; returns schedule, run and piece.
+async fn sent(server: &Server, target: &str) -> (String, String, Delivery) {
+    let id = server.create(&crate::harness::mail(json!({"recipients": [target]}))).await.id();
+    server.call("org", "POST", &format!("/api/v1/schedules/{id}/trigger"), None).await.ok();
+    let now = stored::at(NOW);
+    let claimed = server.store.claim(WorkerId::generate(), now, stored::at("2025-07-24T00:00:00Z"), 1).await.unwrap().remove(0);
+    let piece = stored::piece(claimed.run.id, target);
+    server.store.promise(&claimed.lease, std::slice::from_ref(&piece)).await.unwrap();
+    let number = server.store.begin_attempt(&claimed.lease, piece.id, now).await.unwrap();
+    let outcome = Outcome::Accepted { receipt: "250 OK".into() };
+    let attempt = Attempt { number, started_at: now, ended_at: Some(now), outcome: Some(outcome) };
+    server.store.end_attempt(&claimed.lease, piece.id, &attempt, &DeliveryState::Accepted { at: now }).await.unwrap();
+    server.store.finish(&claimed.lease, &stored::end(RunStatus::Complete), now).await.unwrap();
+    (id, claimed.run.id.to_string(), piece)
+}
+
+/// Keeps a file for every artifact that a piece names.
+fn keep(server: &Server, piece: &Delivery, folder: &tempfile::TempDir) {
+    let path = folder.path().join("artifact");
+    std::fs::write(&path, "hello").unwrap();
+    server.spool.0.lock().unwrap().insert(piece.artifact.as_ref().unwrap().sha256.clone(), path);
+}
+
+#[tokio::test]
+async fn a_delivery_is_resent_as_a_run_of_its_own_under_a_new_mark() {
+    let server = server().await;
+    let (id, run, piece) = sent(&server, "iamagoodblob@myorg.co").await;
+    let folder = tempfile::tempdir().unwrap();
+    keep(&server, &piece, &folder);
+    let answer = server.call("org", "POST", &format!("/api/v1/runs/{run}/deliveries/{}/resend", piece.id), None).await;
+    let again = answer.ok()["runId"].as_str().unwrap().to_owned();
+    let first = server.get(&format!("/api/v1/runs/{run}")).await;
+    let told = &first.ok()["timeline"][0];
+    assert_eq!((&told["event"], &told["detail"]), (&json!("attempted"), &json!("1 to iamagoodblob@myorg.co: accepted 250 OK")));
+    let got = server.get(&format!("/api/v1/runs/{again}")).await;
+    let got = got.ok();
+    assert_eq!((&got["kind"], &got["scheduleId"]), (&json!("resend"), &json!(id)));
+    assert_eq!(got["resendOf"], json!({"runId": run, "deliveryId": piece.id.to_string()}));
+    let delivery = &got["deliveries"][0];
+    assert_eq!((&delivery["target"], &delivery["state"]), (&json!("iamagoodblob@myorg.co"), &json!("pending")));
+    assert_eq!(delivery["artifact"]["sha256"], piece.artifact.as_ref().unwrap().sha256);
+    assert_ne!(delivery["idempotencyKey"], piece.idempotency_key);
+    assert_eq!(server.get(&format!("/api/v1/runs/{run}")).await.ok()["resends"], json!([again]));
+    let listed = server.get(&format!("/api/v1/schedules/{id}/runs")).await;
+    assert_eq!(listed.ok()["pageInfo"]["totalRecords"], 2);
+    let claimed = server.store.claim(WorkerId::generate(), stored::at(NOW), stored::at("2025-07-24T00:00:00Z"), 9).await.unwrap();
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(server.store.deliveries(claimed[0].run.id).await.unwrap()[0].message, piece.message, "the same words");
+}
+
+#[tokio::test]
+async fn what_cannot_be_resent_says_why() {
+    let server = server().await;
+    let (id, run, piece) = sent(&server, "iamagoodblob@myorg.co").await;
+    let path = format!("/api/v1/runs/{run}/deliveries/{}/resend", piece.id);
+    let sha256 = &piece.artifact.as_ref().unwrap().sha256;
+    let gone = format!("Artifact {sha256} does not exist or is no longer kept");
+    server.call("org", "POST", &path, None).await.refuses(404, &gone);
+    let folder = tempfile::tempdir().unwrap();
+    keep(&server, &piece, &folder);
+    server.call("hill", "POST", &path, None).await.refuses(403, "Permission denied");
+    let resend = async |delivery: &str| server.call("org", "POST", &format!("/api/v1/runs/{run}/deliveries/{delivery}/resend"), None).await;
+    resend(NOWHERE).await.refuses(404, &format!("Delivery with id {NOWHERE} does not exist"));
+    resend("x").await.refuses(400, "Bad Request: deliveryId: Invalid uuid");
+    server.put(&format!("/api/v1/schedules/{id}/remove-recipients"), &json!({"emails": ["iamagoodblob@myorg.co"]})).await.ok();
+    let text = "iamagoodblob@myorg.co is no longer a recipient of this schedule";
+    server.call("org", "POST", &path, None).await.refuses(409, text);
 }

@@ -16,7 +16,7 @@ pub async fn baseline(server: &Server, id: &str) {
     let claimed = server.store.claim(WorkerId::generate(), now, stored::at("2025-07-24T00:00:00Z"), 9).await.unwrap();
     let claim = claimed.iter().find(|claim| claim.run.schedule_id.to_string() == id).expect("claimed");
     let mut end = stored::end(RunStatus::Complete);
-    end.baselines = vec![BaselineChange { audience: String::new(), fingerprint: "f".into() }];
+    end.baselines = vec![BaselineChange { audience: String::new(), fingerprint: "f".into(), after: None }];
     server.store.finish(&claim.lease, &end, now).await.unwrap();
     assert!(server.store.baseline(id.parse().unwrap(), "").await.unwrap().is_some());
 }

@@ -6,7 +6,7 @@ use pressrun_domain::audience::{Identity, TIMEZONE_ATTRIBUTE};
 use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, FanOutPolicy, Member, Scalar, TileBody};
 use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
-use pressrun_domain::id::{RecipientId, UserId};
+use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
 use pressrun_domain::schedule::Definition;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{Store, StoreError};
@@ -72,7 +72,7 @@ pub struct Scene<'a> {
 ///
 /// # Errors
 /// The store failed.
-pub async fn resolve(scene: Scene<'_>, store: &dyn Store) -> Result<Audiences, StoreError> {
+pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) -> Result<Audiences, StoreError> {
     let asked = asked_attributes(scene);
     let owner = scene.catalog.member(scene.definition.owner.0);
     let Some(email) = scene.definition.destination.email() else {
@@ -84,7 +84,8 @@ pub async fn resolve(scene: Scene<'_>, store: &dyn Store) -> Result<Audiences, S
         FanOutPolicy::Always => true,
         FanOutPolicy::Never => false,
     };
-    let (people, mut skipped) = people(scene.catalog, email);
+    let opted_out = store.opted_out(schedule).await?.into_iter().collect();
+    let (people, mut skipped) = people(scene.catalog, email, schedule, &opted_out);
     if !personal {
         let targets: Vec<_> = people.iter().map(|person| person.target(String::new())).collect();
         let audiences = if targets.is_empty() { Vec::new() } else { vec![owners_audience(scene, owner, &asked, targets)] };
@@ -221,21 +222,30 @@ impl Someone<'_> {
     }
 }
 
-/// Single recipients and members of groups, each address once (P7), less those who may not get mail (P10, P13).
-fn people<'a>(catalog: &'a Catalog, email: &EmailSettings) -> (Vec<Someone<'a>>, Vec<Skipped>) {
+/// Single recipients and members of groups, each address once (P7), less those who may not get mail (P10, P13) or want none (P12). Who
+/// opted out gets nothing through a group; who was put on the list by name since then does.
+fn people<'a>(
+    catalog: &'a Catalog,
+    email: &EmailSettings,
+    schedule: ScheduleId,
+    opted_out: &HashSet<String>,
+) -> (Vec<Someone<'a>>, Vec<Skipped>) {
     let (mut people, mut skipped, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
     let single = email.recipients.iter().map(|recipient| (someone(catalog, recipient), recipient.email.clone()));
     let grouped = email.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
-    let grouped = grouped
-        .filter_map(|id| catalog.member(id.0))
-        .map(|member| (Some(Someone { email: member.email.clone(), who: Who::Member(member), recipient: None }), member.email.clone()));
-    for (found, address) in single.chain(grouped) {
+    let grouped = grouped.filter_map(|id| catalog.member(id.0)).map(|member| {
+        let recipient = Some(member.email.place_on(schedule));
+        (Some(Someone { email: member.email.clone(), who: Who::Member(member), recipient }), member.email.clone())
+    });
+    let from_groups = grouped.map(|(found, address)| (found, address, true));
+    for (found, address, through_group) in single.map(|(found, address)| (found, address, false)).chain(from_groups) {
         if !seen.insert(address.folded()) {
             continue;
         }
         let allowed = &catalog.organization.allowed_domains;
         let reason = match &found {
             None => Some("unknownMember"),
+            Some(_) if through_group && opted_out.contains(&address.folded()) => Some("unsubscribed"),
             Some(Someone { who: Who::Member(member), .. }) if !member.active => Some("deactivated"),
             Some(_) if !allowed.is_empty() && !allowed.contains(&address.domain()) => Some("domainNotAllowed"),
             Some(_) => None,

@@ -1,10 +1,12 @@
 //! The watched query of an alert, judged for each target of an audience (A1–A19).
 
+use jiff::Timestamp;
 use pressrun_domain::catalog::QueryTile;
-use pressrun_domain::condition::{Comparison, Condition, Judgement, judge};
-use pressrun_domain::run::{ConditionRecord, JudgedResult, RunStatus, TileRecord};
+use pressrun_domain::condition::{Comparison, Condition, Judgement, basis, judge};
+use pressrun_domain::run::{BaselineRecord, ConditionRecord, JudgedResult, RunStatus, TileRecord};
 use pressrun_query::CompiledQuery;
-use pressrun_query::fingerprint::Fingerprint;
+use pressrun_query::fingerprint::{Difference, Fingerprint};
+use serde::{Deserialize, Serialize};
 
 use super::audience::{Audience, Target};
 use super::{Halt, Stop, Work};
@@ -61,10 +63,11 @@ pub(super) async fn judge_audience(
     }
     work.record.tiles.push(tile);
 
+    let basis = condition.kind.compares().then(|| basis_of(work, content, query));
     let mut met = Vec::new();
     let mut last_key: Option<String> = None;
     for target in &audience.targets {
-        let (judgement, added, removed) = judge_target(work, condition, &rows, target).await?;
+        let Verdict { judgement, difference, baseline } = judge_target(work, condition, &rows, target, basis.as_deref()).await?;
         // Targets that share a baseline share a judgement: it is recorded once.
         if last_key.as_deref() != Some(&target.baseline) {
             last_key = Some(target.baseline.clone());
@@ -74,11 +77,19 @@ pub(super) async fn judge_audience(
                 tile: condition.tile.clone(),
                 rows: rows.outcome.rows,
                 judgement,
-                added,
-                removed,
+                added: difference.and_then(|difference| difference.added),
+                removed: difference.and_then(|difference| difference.removed),
+                kind: Some(condition.kind),
+                fingerprint: rows.outcome.fingerprint.as_ref().map(Fingerprint::short),
+                baseline: baseline.map(|baseline| BaselineRecord {
+                    at: baseline.at,
+                    rows: baseline.fingerprint.rows,
+                    fingerprint: baseline.fingerprint.short(),
+                }),
             });
-            if let Some(fingerprint) = &rows.outcome.fingerprint {
-                let fingerprint = serde_json::to_string(fingerprint).unwrap_or_default();
+            if let Some((fingerprint, basis)) = rows.outcome.fingerprint.as_ref().zip(basis.as_ref()) {
+                let remembered = Baseline { basis: basis.clone(), at: work.context.clock.now(), fingerprint: fingerprint.clone() };
+                let fingerprint = serde_json::to_string(&remembered).unwrap_or_default();
                 work.record.judged.push(JudgedResult { audience: target.baseline.clone(), judgement, fingerprint });
             }
         }
@@ -91,23 +102,50 @@ pub(super) async fn judge_audience(
     Ok(Judged { compiled, rows, met })
 }
 
+/// What is remembered of a result, to compare the next one with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Baseline {
+    /// What was asked; see [`basis`].
+    basis: String,
+    /// When it was judged.
+    at: Timestamp,
+    /// What came.
+    fingerprint: Fingerprint,
+}
+
+/// What the watched result of one target came to.
+struct Verdict {
+    judgement: Judgement,
+    /// How it differs from the baseline; zeros when it does not.
+    difference: Option<Difference>,
+    baseline: Option<Baseline>,
+}
+
+fn basis_of(work: &Work<'_>, content: &Content<'_>, query: &QueryTile) -> String {
+    let in_force = content.filters.iter().filter_map(|(key, filter)| Some((key.clone(), filter.expression.clone()?))).collect();
+    basis(&work.run.definition, content.dashboard, query, &in_force)
+}
+
 async fn judge_target(
     work: &Work<'_>,
     condition: &Condition,
     rows: &QueryRows,
     target: &Target,
-) -> Result<(Judgement, Option<u64>, Option<u64>), Halt> {
-    let Some(fingerprint) = &rows.outcome.fingerprint else {
-        return Ok((judge(condition.kind, rows.outcome.rows, Comparison::NoBaseline), None, None));
+    basis: Option<&str>,
+) -> Result<Verdict, Halt> {
+    let Some((fingerprint, basis)) = rows.outcome.fingerprint.as_ref().zip(basis) else {
+        let judgement = judge(condition.kind, rows.outcome.rows, Comparison::NoBaseline);
+        return Ok(Verdict { judgement, difference: None, baseline: None });
     };
     let stored = work.context.store.baseline(work.run.schedule_id, &target.baseline).await?;
-    // A baseline of an older version that cannot be read counts as none.
-    let baseline: Option<Fingerprint> = stored.and_then(|text| serde_json::from_str(&text).ok());
-    let difference = baseline.as_ref().map(|baseline| fingerprint.difference(baseline));
-    let (comparison, added, removed) = match difference {
-        None => (Comparison::NoBaseline, None, None),
-        Some(None) => (Comparison::Same, Some(0), Some(0)),
-        Some(Some(difference)) => (Comparison::Different, difference.added, difference.removed),
+    // One of an older version that cannot be read counts as none, and so does one of something else that was asked (A12).
+    let baseline = stored.and_then(|text| serde_json::from_str::<Baseline>(&text).ok()).filter(|baseline| baseline.basis == basis);
+    let (comparison, difference) = match &baseline {
+        None => (Comparison::NoBaseline, None),
+        Some(baseline) => match fingerprint.difference(&baseline.fingerprint) {
+            None => (Comparison::Same, Some(Difference { columns: false, added: Some(0), removed: Some(0) })),
+            different => (Comparison::Different, different),
+        },
     };
-    Ok((judge(condition.kind, rows.outcome.rows, comparison), added, removed))
+    Ok(Verdict { judgement: judge(condition.kind, rows.outcome.rows, comparison), difference, baseline })
 }

@@ -90,6 +90,9 @@ mod tests {
             judgement: Judgement::Met,
             added: Some(1),
             removed: Some(0),
+            kind: None,
+            fingerprint: None,
+            baseline: None,
         };
         for (kind, expected) in [
             (ConditionKind::ResultsPresent, "Alert: “Refunds” has 1,234 rows."),

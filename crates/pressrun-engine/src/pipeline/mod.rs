@@ -12,17 +12,17 @@ pub mod audience;
 mod judge;
 mod link;
 mod message;
-mod notice;
 mod prepare;
 mod send;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::CatalogHandle;
 use pressrun_domain::clock::Clock;
-use pressrun_domain::run::{Lease, Run, RunKind, RunRecord, RunStatus};
+use pressrun_domain::condition::Judgement;
+use pressrun_domain::run::{JudgedResult, Lease, Run, RunRecord, RunStatus};
 use pressrun_domain::schedule::{SystemDisabledReason, fault};
 use pressrun_store::{BaselineChange, RunEnd, Store, StoreError};
 
@@ -31,6 +31,7 @@ use crate::config::EngineConfig;
 use crate::content::Producer;
 use crate::fail::{FailPoint, reach};
 use crate::links::Links;
+use crate::notice::{self, Ending};
 use crate::spool::Spool;
 use send::Sent;
 
@@ -123,7 +124,8 @@ pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, R
     let producer = context.producer.for_run(run.kind);
     let mut work = Work { context, run, lease, record: run.record.clone(), producer, learnt_host_key: None };
     let event = if run.fence <= 1 { "claimed" } else { "resumed" };
-    work.note(event, Some(format!("by worker {}", lease.worker)));
+    let late = context.clock.now().duration_since(run.scheduled_for);
+    work.note(event, Some(format!("by worker {}, {late:#} after its instant", lease.worker)));
     match work.go().await {
         Ok(step) => Ok((step, work.record)),
         Err(Halt::Store(error)) => Err(error),
@@ -132,6 +134,29 @@ pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, R
             Ok((Step::End(Box::new(end)), work.record))
         }
     }
+}
+
+/// How often a run that queries or renders looks whether it is still wanted.
+const LOOK_FOR_STOP: SignedDuration = SignedDuration::from_secs(2);
+
+/// Ends when somebody asked for the run to be stopped, or deleted its schedule: what is slow is dropped then (S5, X9).
+async fn until_stopped(context: &Context, run: &Run) -> Stop {
+    loop {
+        context.clock.sleep(LOOK_FOR_STOP).await;
+        // A store that fails now is heard of by the work itself.
+        if let Ok(Some(stop)) = asked_to_stop(context, run).await {
+            return stop;
+        }
+    }
+}
+
+/// Whether the run is to be stopped, and the named reason.
+async fn asked_to_stop(context: &Context, run: &Run) -> Result<Option<Stop>, StoreError> {
+    if !context.store.is_cancelled(run.id).await? {
+        return Ok(None);
+    }
+    let gone = run.kind.counts() && context.store.schedule(run.schedule_id).await?.is_none();
+    Ok(Some(Stop::new(RunStatus::Killed, if gone { "deleted" } else { "cancelled" })))
 }
 
 impl Work<'_> {
@@ -144,7 +169,11 @@ impl Work<'_> {
             if self.run.fence > 1 {
                 store.forget_promises(&self.lease).await?;
             }
-            let pieces = prepare::prepare(self, &catalog).await?;
+            let pieces = tokio::select! {
+                biased;
+                stop = until_stopped(self.context, self.run) => return Err(stop.into()),
+                pieces = prepare::prepare(self, &catalog) => pieces?,
+            };
             self.check_alive().await?;
             reach(FailPoint::AmidPromises);
             self.record.promised = true;
@@ -168,42 +197,49 @@ impl Work<'_> {
         let status = tally.verdict(failed_before).unwrap_or(RunStatus::Error);
         let accepted = matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered);
         let reason = (!accepted).then(|| tally.first_failure.unwrap_or_else(|| "noRecipients".to_owned()));
-        if status.is_failure() {
-            notice::notify_owner(self, status, reason.as_deref()).await?;
-        }
-        Ok(Step::End(Box::new(self.end(status, reason, accepted))))
+        let ending = Ending { status, reason: reason.as_deref(), disable: None, promised: true };
+        let notices = notice::about_run(self.context, self.run, &self.record, ending).await?;
+        Ok(Step::End(Box::new(RunEnd { notices, ..self.end(status, reason, accepted) })))
     }
 
-    /// The end of a run that could not go on; its owner is told, once.
+    /// The end of a run that could not go on.
     async fn stopped(&mut self, stop: Stop) -> Result<RunEnd, StoreError> {
         self.record.error = stop.error.or(self.record.error.take());
-        let by_a_person = stop.reason == "cancelled";
-        if stop.status.is_failure() && !by_a_person {
-            match notice::notify_owner(self, stop.status, Some(&stop.reason)).await {
-                Ok(()) => {}
-                Err(Halt::Store(error)) => return Err(error),
-                Err(Halt::Stop(_)) => self.record.warn("ownerNotNotified"),
-            }
-        }
-        let mut end = self.end(stop.status, Some(stop.reason), false);
-        end.disable = stop.disable.filter(|_| self.run.kind != RunKind::Test);
-        Ok(end)
+        let disable = stop.disable.filter(|_| self.run.kind.counts());
+        let ending = Ending { status: stop.status, reason: Some(&stop.reason), disable, promised: false };
+        let notices = notice::about_run(self.context, self.run, &self.record, ending).await?;
+        Ok(RunEnd { notices, disable, ..self.end(stop.status, Some(stop.reason), false) })
     }
 
     fn end(&mut self, status: RunStatus, reason: Option<String>, delivered: bool) -> RunEnd {
         let judged = std::mem::take(&mut self.record.judged);
-        let moves = |judgement| {
+        let moves = |result: &JudgedResult| {
             let evaluated =
                 matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered | RunStatus::ConditionUnmet | RunStatus::Error);
-            evaluated && pressrun_domain::condition::advances_baseline(judgement, delivered)
+            evaluated && pressrun_domain::condition::advances_baseline(result.judgement, delivered)
         };
-        let baselines = judged.into_iter().filter(|result| self.run.kind != RunKind::Test && moves(result.judgement));
-        let baselines = baselines.map(|result| BaselineChange { audience: result.audience, fingerprint: result.fingerprint }).collect();
+        let baselines = judged.into_iter().filter(|result| self.run.kind.counts() && moves(result));
+        // What all share was told when anybody has it (A10); a personal copy, when that person has it (A18).
+        let personal = |result: &JudgedResult| result.judgement == Judgement::Met && !result.audience.is_empty();
+        let baselines = baselines.map(|result| BaselineChange {
+            after: personal(&result).then(|| prepare::delivery_id(self.run.id, &result.audience)),
+            audience: result.audience,
+            fingerprint: result.fingerprint,
+        });
+        let baselines = baselines.collect();
         self.note(
             "ended",
             Some(reason.as_ref().map_or_else(|| status.as_str().to_owned(), |reason| format!("{} ({reason})", status.as_str()))),
         );
-        RunEnd { status, reason, record: self.record.clone(), baselines, disable: None, learnt_host_key: self.learnt_host_key.take() }
+        RunEnd {
+            status,
+            reason,
+            record: self.record.clone(),
+            baselines,
+            disable: None,
+            learnt_host_key: self.learnt_host_key.take(),
+            notices: Vec::new(),
+        }
     }
 
     /// Stops a run that somebody cancelled or whose time is up (S5, X9); asked while nothing has been sent yet.
@@ -214,10 +250,10 @@ impl Work<'_> {
 
     /// Stops a run that somebody cancelled, also when some pieces have gone; a deleted schedule's only when none has (X9).
     async fn check_cancelled(&self) -> Result<(), Halt> {
-        if self.context.store.is_cancelled(self.run.id).await? {
-            return Err(Stop::new(RunStatus::Killed, "cancelled").into());
+        match asked_to_stop(self.context, self.run).await? {
+            Some(stop) => Err(stop.into()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What is left of the run's maximum time.

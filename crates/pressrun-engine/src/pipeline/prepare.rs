@@ -3,7 +3,7 @@
 use pressrun_domain::catalog::{Catalog, Dashboard, Document};
 use pressrun_domain::delivery::{Delivery, DeliveryState, Message};
 use pressrun_domain::destination::DestinationKind;
-use pressrun_domain::id::DeliveryId;
+use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::naming::{self, Variables};
 use pressrun_domain::output::Format;
 use pressrun_domain::run::{ArtifactRecord, RunStatus, TileRecord};
@@ -41,7 +41,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
     let definition = &work.run.definition;
     let (document, dashboard) = find(work, catalog)?;
     let scene = Scene { catalog, document, dashboard, definition };
-    let found = audience::resolve(scene, work.context.store.as_ref()).await?;
+    let found = audience::resolve(scene, work.run.schedule_id, work.context.store.as_ref()).await?;
     for Skipped { name, reason } in &found.skipped {
         work.record.warn(format!("recipientSkipped: {name} ({reason})"));
     }
@@ -406,7 +406,7 @@ fn keep_bytes(work: &Work<'_>, bytes: &[u8], dir: &WorkDir) -> Result<String, Co
 }
 
 fn piece(work: &Work<'_>, audience: &Audience, target: &Target, prepared: &Prepared, state: DeliveryState) -> Delivery {
-    let id = delivery_id(work, &target.name);
+    let id = delivery_id(work.run.id, &target.name);
     let mut message = prepared.message.clone();
     message.link = message.link.map(|plain| link::own(work, target, &plain, &prepared.stated));
     message.unsubscribe = target.recipient.map(|recipient| work.context.links.unsubscribe(work.run.schedule_id, recipient));
@@ -424,8 +424,8 @@ fn piece(work: &Work<'_>, audience: &Audience, target: &Target, prepared: &Prepa
 }
 
 /// The same for the same run and target, so that promising twice is promising once.
-pub(super) fn delivery_id(work: &Work<'_>, target: &str) -> DeliveryId {
-    DeliveryId(Uuid::new_v5(&work.run.id.0, target.to_lowercase().as_bytes()))
+pub(super) fn delivery_id(run: RunId, target: &str) -> DeliveryId {
+    DeliveryId(Uuid::new_v5(&run.0, target.to_lowercase().as_bytes()))
 }
 
 /// What cannot be rendered ends the run with a named reason (S5).

@@ -4,7 +4,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_deliver::{Delivered, Parcel, ParcelFile};
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, NOTICE, Outcome};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::retry::Next;
 use pressrun_store::StoreError;
@@ -32,6 +32,8 @@ pub(super) async fn send_pending(work: &mut Work<'_>) -> Result<Sent, Halt> {
     let before = store.tally(work.run.id).await?;
     if before.accepted == 0 {
         work.check_alive().await?;
+    } else {
+        work.check_cancelled().await?;
     }
     let due_by = due_by(work.context.clock.now(), before.next_attempt, work.context.config.longest_wait());
     loop {
@@ -82,7 +84,7 @@ async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<(), H
 }
 
 /// One try at one piece, written down before it begins and after it ended.
-pub(super) async fn attempt(
+async fn attempt(
     context: &Context,
     lease: pressrun_domain::run::Lease,
     run: &pressrun_domain::run::Run,
@@ -104,11 +106,11 @@ pub(super) async fn attempt(
         Outcome::Accepted { .. } => DeliveryState::Accepted { at: ended_at },
         Outcome::Rejected { reason } => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
         Outcome::Retry { reason, not_before } => match context.config.retry.next(delivery.id, number, first, ended_at, *not_before) {
-            Next::At(at) if !delivery.is_notice() => DeliveryState::Pending { not_before: at },
+            Next::At(at) => DeliveryState::Pending { not_before: at },
             Next::Exhausted if number > 1 => {
                 DeliveryState::Failed { at: ended_at, reason: format!("{reason}; given up after {number} attempts") }
             }
-            Next::At(_) | Next::Exhausted => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
+            Next::Exhausted => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
             Next::TooLate => DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for retries is over") },
         },
     };
@@ -132,11 +134,6 @@ fn parcel(context: &Context, run: &pressrun_domain::run::Run, delivery: &Deliver
         message.html = Some(link::fill_html(&html.replace(UNSUBSCRIBE_PLACEHOLDER, own), link));
         message.text = link::fill_text(&message.text.replace(UNSUBSCRIBE_PLACEHOLDER, own), link);
     }
-    if delivery.is_notice() {
-        let organization = &context.catalog.current().organization.name;
-        let html = pressrun_render::email::notice_html(&message.subject, &message.text, message.link.as_deref(), organization);
-        message.html = Some(html);
-    }
     let inline_png = message.inline_png.as_ref().map(|sha256| find(sha256, "picture")).transpose()?;
     let artifact = delivery.artifact.as_ref().map(|artifact| {
         Ok::<_, String>(ParcelFile {
@@ -155,7 +152,7 @@ fn parcel(context: &Context, run: &pressrun_domain::run::Run, delivery: &Deliver
         schedule_name: run.definition.name.clone(),
         scheduled_for: run.scheduled_for,
         format: run.definition.format,
-        target: delivery.target.strip_prefix(NOTICE).unwrap_or(&delivery.target).to_owned(),
+        target: delivery.target.clone(),
         message,
         inline_png,
         artifact: artifact.transpose()?,

@@ -151,3 +151,92 @@ fn a6_equal_moments_and_numbers_are_equal_whatever_their_width_and_lists_are_com
         assert_ne!(list(vec![Some(1), None]), list(other.clone()), "{other:?}");
     }
 }
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Row = (Option<i64>, Option<String>);
+
+    /// Rows of few different values, so that equal rows, nulls and empty texts are common.
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        let row =
+            (proptest::option::of(0i64..3), proptest::option::of(proptest::sample::select(vec!["", "a", "b"]).prop_map(str::to_owned)));
+        proptest::collection::vec(row, 0..12)
+    }
+
+    fn of_rows(rows: &[Row]) -> Fingerprint {
+        let numbers: ArrayRef = Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>());
+        let texts: ArrayRef = Arc::new(rows.iter().map(|row| row.1.clone()).collect::<StringArray>());
+        of(&[batch(vec![("n", numbers), ("t", texts)])])
+    }
+
+    /// How often each row is on the left without a partner on the right.
+    fn without_partner(left: &[Row], right: &[Row]) -> u64 {
+        let mut right = right.to_vec();
+        let alone = left.iter().filter(|row| match right.iter().position(|other| other == *row) {
+            Some(at) => {
+                right.swap_remove(at);
+                false
+            }
+            None => true,
+        });
+        alone.count() as u64
+    }
+
+    proptest! {
+        #[test]
+        fn a5_results_are_the_same_exactly_when_their_multisets_of_rows_are(left in rows(), right in rows()) {
+            let (added, removed) = (without_partner(&left, &right), without_partner(&right, &left));
+            let expected = (added + removed > 0).then_some((Some(added), Some(removed)));
+            prop_assert_eq!(counts(&of_rows(&left), &of_rows(&right)), expected);
+        }
+
+        #[test]
+        fn a5_order_means_nothing_and_multiplicity_does(rows in rows(), seed in any::<u64>()) {
+            let mut shuffled = rows.clone();
+            let mut state = seed;
+            for at in (1..shuffled.len()).rev() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                shuffled.swap(at, (state >> 33) as usize % (at + 1));
+            }
+            prop_assert_eq!(of_rows(&shuffled), of_rows(&rows));
+            if let Some(row) = rows.first().cloned() {
+                let mut more = rows.clone();
+                more.push(row);
+                prop_assert_eq!(counts(&of_rows(&more), &of_rows(&rows)), Some((Some(1), Some(0))));
+            }
+        }
+
+        #[test]
+        fn a6_decimals_compare_by_value(unscaled in -1_000_000i128..1_000_000, scale in 0i8..6, zeros in 0u32..6) {
+            let decimal = |unscaled: i128, scale: i8| {
+                one("c", Arc::new(Decimal128Array::from(vec![unscaled]).with_precision_and_scale(30, scale).unwrap()))
+            };
+            let longer = decimal(unscaled * 10i128.pow(zeros), scale + zeros as i8);
+            prop_assert_eq!(&longer, &decimal(unscaled, scale));
+            prop_assert_ne!(&longer, &decimal(unscaled * 10i128.pow(zeros) + 1, scale + zeros as i8));
+        }
+
+        #[test]
+        fn a6_floats_compare_by_twelve_digits(value in proptest::num::f64::NORMAL, digits in 12usize..17) {
+            let float = |value: f64| one("c", Arc::new(Float64Array::from(vec![value])));
+            // A number written with twelve digits or more, and read again, is the same number.
+            let written: f64 = format!("{value:.*e}", digits - 1).parse().unwrap();
+            let twelve: f64 = format!("{value:.11e}").parse().unwrap();
+            let rounds_alike = format!("{written:.11e}") == format!("{value:.11e}");
+            prop_assert_eq!(float(written).difference(&float(value)).is_none(), rounds_alike);
+            prop_assert_eq!(&float(twelve), &float(value));
+            let other: f64 = format!("{:.11e}", value * (1.0 + 1e-9)).parse().unwrap();
+            prop_assert_eq!(float(other) == float(value), other.to_bits() == twelve.to_bits());
+        }
+
+        #[test]
+        fn a6_instants_compare_whatever_their_zone(at in -1_000_000_000_000_000i64..1_000_000_000_000_000) {
+            let instant = |zone: &str| one("c", Arc::new(TimestampMicrosecondArray::from(vec![at]).with_timezone(zone)));
+            prop_assert_eq!(instant("UTC"), instant("Asia/Tokyo"));
+            prop_assert_eq!(instant("+00:00"), instant("America/New_York"));
+        }
+    }
+}

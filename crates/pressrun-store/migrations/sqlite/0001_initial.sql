@@ -92,7 +92,7 @@ CREATE TABLE runs (
     schedule_id      TEXT NOT NULL,
     definition_id    TEXT NOT NULL REFERENCES definitions (id),
     sealed           BLOB,
-    kind             TEXT NOT NULL CHECK (kind IN ('scheduled', 'manual', 'test')),
+    kind             TEXT NOT NULL CHECK (kind IN ('scheduled', 'manual', 'test', 'resend')),
     scheduled_for    INTEGER NOT NULL,
     dst              TEXT,
     owner            TEXT NOT NULL,
@@ -120,7 +120,7 @@ CREATE TABLE runs (
 -- I1: an occurrence is one row, whoever inserts it.
 CREATE UNIQUE INDEX runs_occurrence ON runs (schedule_id, scheduled_for) WHERE kind = 'scheduled';
 -- I2, I3: at most one run of a schedule is under way.
-CREATE UNIQUE INDEX runs_under_way ON runs (schedule_id) WHERE state IN ('queued', 'running') AND kind <> 'test';
+CREATE UNIQUE INDEX runs_under_way ON runs (schedule_id) WHERE state IN ('queued', 'running') AND kind IN ('scheduled', 'manual');
 
 CREATE INDEX runs_queue ON runs (turn, available_at, id) WHERE state = 'queued';
 CREATE INDEX runs_available ON runs (available_at) WHERE state = 'queued';

@@ -4,7 +4,7 @@ use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome, Tally};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::DeliveryId;
-use pressrun_domain::run::{ConditionRecord, RunRecord, RunState, RunStatus, TileRecord};
+use pressrun_domain::run::{BaselineRecord, ConditionRecord, RunRecord, RunState, RunStatus, TileRecord};
 use pressrun_domain::schedule::{LastRun, Schedule, SystemDisabled, SystemDisabledReason};
 
 use super::{claim, insert, started, stored};
@@ -19,7 +19,7 @@ fn accepted() -> (Outcome, DeliveryState) {
 }
 
 fn baseline(audience: &str, fingerprint: &str) -> BaselineChange {
-    BaselineChange { audience: audience.into(), fingerprint: fingerprint.into() }
+    BaselineChange { audience: audience.into(), fingerprint: fingerprint.into(), after: None }
 }
 
 async fn run_again<S: Store>(store: &S, schedule: &Schedule) -> ClaimedRun {
@@ -64,14 +64,14 @@ pub async fn i7_an_accepted_piece_is_never_tried_again<S: Store>(store: &S) {
 
 pub async fn i6_promises_of_a_claim_that_died_are_forgotten_but_not_what_was_tried<S: Store>(store: &S) {
     let (_, run) = started(store, sample::schedule("daily")).await;
-    let notice = sample::piece(run.run.id, "notice:blob@myorg.co");
+    let tried = sample::piece(run.run.id, "tried@b.co");
     let half: Vec<_> = ["a@b.co", "b@c.co"].iter().map(|target| sample::piece(run.run.id, target)).collect();
     store.promise(&run.lease, &half).await.unwrap();
-    store.promise(&run.lease, std::slice::from_ref(&notice)).await.unwrap();
-    store.begin_attempt(&run.lease, notice.id, sample::after(2)).await.unwrap();
+    store.promise(&run.lease, std::slice::from_ref(&tried)).await.unwrap();
+    store.begin_attempt(&run.lease, tried.id, sample::after(2)).await.unwrap();
     store.forget_promises(&run.lease).await.unwrap();
     let left: Vec<_> = store.deliveries(run.run.id).await.unwrap().into_iter().map(|piece| piece.target).collect();
-    assert_eq!(left, ["notice:blob@myorg.co"]);
+    assert_eq!(left, ["tried@b.co"]);
     // The next claim promises something else to the same people.
     let mut again = half.clone();
     again[0].message.subject = "rendered anew".into();
@@ -87,7 +87,6 @@ pub async fn owed_pieces_come_in_pages_in_the_order_promised<S: Store>(store: &S
     pieces[1].state = DeliveryState::Pending { not_before: sample::after(60) };
     pieces[2].state = DeliveryState::Skipped { reason: "noAccess".into() };
     store.promise(&run.lease, &pieces).await.unwrap();
-    store.promise(&run.lease, &[sample::piece(run.run.id, "notice:blob@myorg.co")]).await.unwrap();
     let owed = async |now, limit| {
         let owed = store.owed(run.run.id, sample::after(now), limit).await.unwrap();
         owed.into_iter().map(|piece| piece.target).collect::<Vec<_>>()
@@ -114,10 +113,8 @@ pub async fn p4_pieces_are_counted_by_where_they_stand<S: Store>(store: &S) {
         DeliveryState::Pending { not_before: sample::after(60) },
         DeliveryState::Skipped { reason: "noAccess".into() },
     ];
-    let mut pieces: Vec<_> =
-        (0..).zip(states).map(|(number, state)| (sample::piece(run.run.id, &format!("p{number}@b.co")), state)).collect();
-    pieces.push((sample::piece(run.run.id, "notice:blob@myorg.co"), failed("of the notice")));
-    let pieces: Vec<_> = pieces.into_iter().map(|(piece, state)| pressrun_domain::delivery::Delivery { state, ..piece }).collect();
+    let pieces = (0..).zip(states).map(|(number, state)| (sample::piece(run.run.id, &format!("p{number}@b.co")), state));
+    let pieces: Vec<_> = pieces.map(|(piece, state)| pressrun_domain::delivery::Delivery { state, ..piece }).collect();
     store.promise(&run.lease, &pieces).await.unwrap();
     let expected = Tally {
         accepted: 1,
@@ -223,6 +220,9 @@ pub async fn s12_the_record_is_read_as_it_was_saved<S: Store>(store: &S) {
         judgement: Judgement::Met,
         added: Some(1),
         removed: None,
+        kind: Some(ConditionKind::ResultsChanged),
+        fingerprint: Some("ab12".into()),
+        baseline: Some(BaselineRecord { at: sample::after(0), rows: 2, fingerprint: "cd34".into() }),
     });
     record.artifacts.push(sample::artifact("bb22"));
     record.warn("a tile was cut");
@@ -335,4 +335,18 @@ pub async fn the_spool_keeps_what_a_kept_run_names<S: Store>(store: &S) {
     let again = run_again(store, &schedule).await;
     store.promise(&again.lease, &[sample::piece(again.run.id, "blob@myorg.co")]).await.unwrap();
     assert_eq!(store.live_artifacts(sample::after(5)).await.unwrap(), ["aa11"], "equal bytes are one file");
+}
+
+pub async fn a18_a_personal_baseline_moves_only_when_that_piece_was_accepted<S: Store>(store: &S) {
+    let (schedule, run) = started(store, sample::schedule("daily")).await;
+    let pieces = ["a@b.co", "c@d.co"].map(|target| sample::piece(run.run.id, target));
+    store.promise(&run.lease, &pieces).await.unwrap();
+    let (outcome, state) = accepted();
+    let number = store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
+    store.end_attempt(&run.lease, pieces[0].id, &attempt(number, outcome), &state).await.unwrap();
+    let change = |audience: &str, piece: usize| BaselineChange { after: Some(pieces[piece].id), ..baseline(audience, "f1") };
+    let baselines = vec![change("a@b.co", 0), change("c@d.co", 1)];
+    store.finish(&run.lease, &RunEnd { baselines, ..sample::end(RunStatus::ErrorDelivered) }, sample::after(5)).await.unwrap();
+    assert_eq!(store.baseline(schedule.id, "a@b.co").await.unwrap().as_deref(), Some("f1"));
+    assert_eq!(store.baseline(schedule.id, "c@d.co").await.unwrap(), None);
 }

@@ -9,6 +9,7 @@ pub mod claims;
 pub mod keys;
 pub mod ledger;
 pub mod lists;
+pub mod notices;
 pub mod occurrences;
 pub mod people;
 pub mod saved;
@@ -80,6 +81,7 @@ macro_rules! conformance_suite {
                     i3_a_manual_run_conflicts_with_one_under_way
                     i4_a_manual_run_leaves_the_timeline_alone
                     s8_tests_never_conflict
+                    a_resend_is_a_run_of_its_own_with_its_piece
                     history_is_newest_first_and_pages;
                 claims: claims_count_the_fence_and_keep_the_first_start
                     eight_claimers_get_each_of_400_runs_once
@@ -108,6 +110,7 @@ macro_rules! conformance_suite {
                     s8_a_test_leaves_no_trace_on_a_schedule
                     s12_the_record_is_read_as_it_was_saved
                     a10_baselines_move_with_the_run
+                    a18_a_personal_baseline_moves_only_when_that_piece_was_accepted
                     a12_a_run_does_not_bring_back_a_baseline_that_an_edit_reset
                     a13_a_deleted_schedule_takes_its_baselines_along
                     x1_a_run_can_disable_its_schedule
@@ -118,7 +121,16 @@ macro_rules! conformance_suite {
                     p8_attributes_are_merged_by_key
                     users_are_listed_by_address
                     p9_a_deleted_user_is_off_every_list
-                    p12_unsubscribing_takes_one_address_off_one_list;
+                    p12_unsubscribing_takes_one_address_off_one_list
+                    p12_who_opted_out_is_off_the_list_and_out_of_its_groups;
+                notices: s10_a_notice_is_kept_once_and_claimed_by_one
+                    s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_nothing
+                    an_all_clear_never_comes_before_its_alarm
+                    s13_what_follows_from_a_lost_notice_is_kept_with_its_end
+                    whoever_heard_of_a_failure_is_alarmed_until_the_all_clear
+                    s10_notices_of_a_run_are_kept_with_its_end
+                    x1_a_schedule_is_switched_off_with_its_notices_once
+                    x1_a_run_says_that_its_schedule_is_off_only_when_it_switched_it_off;
                 keys: keys_are_found_by_their_hash_and_revoked_once;
             }
         }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use pressrun_domain::id::{RunId, WorkerId};
-use pressrun_domain::run::{RunKind, RunState, RunStatus, SkipReason};
+use pressrun_domain::run::{ResendOf, RunKind, RunState, RunStatus, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
 
 use super::{claim, insert, saved, started, stored};
@@ -183,4 +183,25 @@ pub async fn history_is_newest_first_and_pages<S: Store>(store: &S) {
         assert_eq!((seconds.as_slice(), found.total), (expected, total));
     }
     assert_eq!(store.run(RunId::generate()).await.unwrap(), None);
+}
+
+pub async fn a_resend_is_a_run_of_its_own_with_its_piece<S: Store>(store: &S) {
+    let (schedule, first) = started(store, sample::schedule("daily")).await;
+    let mut again = sample::run(&schedule, RunKind::Resend, sample::after(2));
+    let piece = sample::piece(again.id, "blob@myorg.co");
+    again.record.resend_of = Some(ResendOf { run: first.run.id, delivery: piece.id });
+    store.enqueue_resend(&again, &piece).await.unwrap();
+    assert_eq!(store.deliveries(again.id).await.unwrap(), std::slice::from_ref(&piece));
+    let listed = store.resends(first.run.id).await.unwrap();
+    assert_eq!(listed.iter().map(|run| (run.id, run.kind)).collect::<Vec<_>>(), [(again.id, RunKind::Resend)]);
+    assert!(store.resends(again.id).await.unwrap().is_empty());
+    let claimed = store.claim(WorkerId::generate(), sample::after(3), sample::after(303), 9).await.unwrap();
+    assert_eq!(claimed.len(), 1, "beside the run under way");
+    store.finish(&claimed[0].lease, &sample::end(RunStatus::Complete), sample::after(4)).await.unwrap();
+    assert_eq!(stored(store, &schedule).await.last_run, None, "it leaves no trace on the schedule");
+    // Its schedule may be gone.
+    store.delete_schedule(schedule.id, sample::after(5)).await.unwrap();
+    let late = sample::run(&schedule, RunKind::Resend, sample::after(6));
+    store.enqueue_resend(&late, &sample::piece(late.id, "blob@myorg.co")).await.unwrap();
+    assert!(!store.is_cancelled(late.id).await.unwrap());
 }

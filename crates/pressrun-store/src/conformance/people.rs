@@ -113,3 +113,20 @@ pub async fn p12_unsubscribing_takes_one_address_off_one_list<S: Store>(store: &
     assert_eq!((addresses(&read), read.updated_at, read.version), (vec!["c@d.co".to_owned()], sample::after(3), 2));
     assert_eq!(stored(store, &other).await, other);
 }
+
+pub async fn p12_who_opted_out_is_off_the_list_and_out_of_its_groups<S: Store>(store: &S) {
+    let mut schedule = sample::schedule("two");
+    schedule.definition.destination = sample::to_members(&["a@b.co", "c@d.co"]);
+    let (schedule, other) = (insert(store, schedule).await, saved(store, "other").await);
+    for address in ["A@B.co", "a@b.co", "from.a.group@b.co"] {
+        store.opt_out(schedule.id, &sample::email(address), sample::after(3)).await.unwrap();
+    }
+    let read = stored(store, &schedule).await;
+    assert_eq!((addresses(&read), read.version), (vec!["c@d.co".to_owned()], 2), "only one address was on the list");
+    assert_eq!(store.opted_out(schedule.id).await.unwrap(), ["a@b.co", "from.a.group@b.co"]);
+    assert!(store.opted_out(other.id).await.unwrap().is_empty());
+    store.opt_in(schedule.id, &sample::email("a@B.co")).await.unwrap();
+    assert_eq!(store.opted_out(schedule.id).await.unwrap(), ["from.a.group@b.co"]);
+    let unsaved = sample::schedule("unsaved");
+    assert!(matches!(store.opt_out(unsaved.id, &sample::email("a@b.co"), sample::after(3)).await, Err(crate::StoreError::NotFound(_))));
+}

@@ -3,14 +3,16 @@
 use jiff::Timestamp;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::RunId;
+use pressrun_domain::notice::{Notice, NoticeKind};
 use pressrun_domain::run::{Lease, RunKind, RunRecord, RunStatus};
 use pressrun_domain::schedule::Definition;
 use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 
 use super::lease::hold;
 use super::row::Reader;
 use super::schedule_row::{put_definition, read_definition};
-use super::{SqliteStore, Tx, artifacts, micros};
+use super::{SqliteStore, Tx, artifacts, micros, notices};
 use crate::{RunEnd, StoreError};
 
 /// What ends a run.
@@ -22,7 +24,7 @@ pub(super) struct Ending<'a> {
 }
 
 /// Ends a run that is queued or running: closes what it still owes, forgets its copy of the secrets, and moves the schedule's last run
-/// unless it is a test (S6, S8).
+/// unless the run does not count (S6, S8).
 pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Timestamp) -> Result<(), StoreError> {
     // Nothing is owed after the end: pieces that were tried have failed, the others were never tried.
     let reason = ending.reason.unwrap_or(ending.status.as_str());
@@ -51,7 +53,7 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
         let run = Reader::new("runs", &row).parsed("id")?;
         artifacts::put_record(tx, run, record).await?;
     }
-    if row.try_get::<&str, _>("kind")? != RunKind::Test.as_str() {
+    if counts(&row)? {
         sqlx::query("UPDATE schedules SET last_status = $2, last_completed_at = $3 WHERE id = $1")
             .bind(row.try_get::<String, _>("schedule_id")?)
             .bind(ending.status.as_str())
@@ -69,9 +71,14 @@ impl SqliteStore {
         let run = lease.run.to_string();
         let ending = Ending { status: end.status, reason: end.reason.as_deref(), record: Some(&end.record) };
         end_run(&mut tx, &run, &ending, now).await?;
+        let mut switched_off = false;
         if !end.baselines.is_empty() || end.disable.is_some() || end.learnt_host_key.is_some() {
-            teach_schedule(&mut tx, &run, end, now).await?;
+            switched_off = teach_schedule(&mut tx, &run, end, now).await?;
         }
+        // A schedule that was off before has said so already (X1: told once).
+        let is_true = |notice: &&Notice| switched_off || notice.kind != NoticeKind::ScheduleDisabled;
+        let said: Vec<Notice> = end.notices.iter().filter(is_true).cloned().collect();
+        notices::put(&mut tx, &said).await?;
         Ok(tx.commit().await?)
     }
 
@@ -93,7 +100,7 @@ impl SqliteStore {
     pub(super) async fn wants_cancel(&self, run: RunId) -> Result<bool, StoreError> {
         // A deleted schedule stops a run that has sent nothing; one that has sent something finishes (X9).
         let row = sqlx::query(
-            "SELECT 1 FROM runs r WHERE r.id = $1 AND (r.cancel_requested <> 0 OR (r.kind <> 'test'
+            "SELECT 1 FROM runs r WHERE r.id = $1 AND (r.cancel_requested <> 0 OR (r.kind IN ('scheduled', 'manual')
                  AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.schedule_id)
                  AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = r.id AND d.state = 'accepted')))",
         )
@@ -104,8 +111,14 @@ impl SqliteStore {
     }
 }
 
-/// Hands on to the schedule what its run learnt, as far as the schedule is still the one that ran.
-async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {
+/// Whether the schedule is another after the run (S8).
+fn counts(run: &SqliteRow) -> Result<bool, StoreError> {
+    let kind = Reader::new("runs", run).word("kind", &RunKind::ALL, RunKind::as_str)?;
+    Ok(kind.counts())
+}
+
+/// Hands on to the schedule what its run learnt, as far as the schedule is still the one that ran. Returns whether it switched it off.
+async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) -> Result<bool, StoreError> {
     let rows = sqlx::query(
         "SELECT r.id, r.definition_id, d.json AS definition, r.kind FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.id = $1
          UNION ALL
@@ -115,27 +128,30 @@ async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) ->
     .bind(run)
     .fetch_all(&mut **tx)
     .await?;
-    let [ran, stored] = rows.as_slice() else { return Ok(()) };
-    if ran.try_get::<&str, _>("kind")? == RunKind::Test.as_str() {
-        return Ok(());
+    let [ran, stored] = rows.as_slice() else { return Ok(false) };
+    if !counts(ran)? {
+        return Ok(false);
     }
     let ran = read_definition(&Reader::new("runs", ran))?;
     let stored = Reader::new("schedules", stored);
     let (schedule, mut definition) = (stored.id().to_owned(), read_definition(&stored)?);
+    let mut switched_off = false;
     if judges_alike(&ran, &definition) {
         for change in &end.baselines {
             sqlx::query(
-                "INSERT INTO baselines (schedule_id, audience, fingerprint) VALUES ($1, $2, $3)
+                "INSERT INTO baselines (schedule_id, audience, fingerprint) SELECT $1, $2, $3
+                 WHERE $4 IS NULL OR EXISTS (SELECT 1 FROM deliveries WHERE id = $4 AND state = 'accepted')
                  ON CONFLICT (schedule_id, audience) DO UPDATE SET fingerprint = excluded.fingerprint",
             )
             .bind(&schedule)
             .bind(&change.audience)
             .bind(&change.fingerprint)
+            .bind(change.after.map(|piece| piece.to_string()))
             .execute(&mut **tx)
             .await?;
         }
         if let Some(reason) = end.disable.filter(|_| ran.tile == definition.tile) {
-            sqlx::query(
+            let disabled = sqlx::query(
                 "UPDATE schedules SET system_disabled_at = $2, system_disabled_reason = $3, next_at = NULL, version = version + 1
                  WHERE id = $1 AND system_disabled_at IS NULL",
             )
@@ -144,6 +160,7 @@ async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) ->
             .bind(reason.as_str())
             .execute(&mut **tx)
             .await?;
+            switched_off = disabled.rows_affected() > 0;
         }
     }
     if let Some(key) = &end.learnt_host_key
@@ -156,7 +173,7 @@ async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) ->
             .execute(&mut **tx)
             .await?;
     }
-    Ok(())
+    Ok(switched_off)
 }
 
 /// Whether both watch the same data with the same rights: what a run found out about one then holds for the other. An edit that resets

@@ -62,6 +62,18 @@ impl SqliteStore {
         row.map(|row| read_run(&row)).transpose()
     }
 
+    pub(super) async fn runs_that_resend(&self, of: RunId) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            run_columns!(),
+            " FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.resend_of = $1 ORDER BY r.created_at, r.id"
+        ))
+        .bind(of.to_string())
+        .fetch_all(&self.read)
+        .await?;
+        Ok(readable(&rows, read_run))
+    }
+
     pub(super) async fn run_page(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError> {
         let mut tx = self.snapshot().await?;
         let (count, rows) = match schedule {

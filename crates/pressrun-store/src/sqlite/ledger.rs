@@ -1,7 +1,7 @@
 //! Promised pieces and the tries at them.
 
 use jiff::Timestamp;
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Message, NOTICE, Tally};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Message, Tally};
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::run::Lease;
 use sha2::{Digest, Sha256};
@@ -29,7 +29,6 @@ impl Which {
             }
             Self::Due { now, limit } => {
                 statement.push(" AND d.state = 'pending' AND d.not_before <= ").push_bind(micros(*now));
-                statement.push(" AND substr(d.target, 1, length(").push_bind(NOTICE).push(")) <> ").push_bind(NOTICE);
                 statement.push(" ORDER BY d.position, d.id LIMIT ").push_bind(i64::from(*limit));
             }
             Self::One(id) => {
@@ -43,34 +42,7 @@ impl SqliteStore {
     pub(super) async fn promise_pieces(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
-        let run = lease.run.to_string();
-        let last = sqlx::query("SELECT coalesce(max(position), 0) FROM deliveries WHERE run_id = $1").bind(&run);
-        let last: i64 = last.fetch_one(&mut *tx).await?.try_get(0)?;
-        let mut content = Content::default();
-        for (position, delivery) in (last + 1..).zip(deliveries) {
-            let content_id = content.put(&mut tx, &run, delivery).await?;
-            let columns = StateColumns::of(&delivery.state);
-            sqlx::query(
-                "INSERT INTO deliveries (id, run_id, position, target, audience, content_id, unsubscribe, idempotency_key, state, not_before,
-                     settled_at, reason)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
-            )
-            .bind(delivery.id.to_string())
-            .bind(&run)
-            .bind(position)
-            .bind(&delivery.target)
-            .bind(&delivery.audience)
-            .bind(content_id)
-            .bind(&delivery.message.unsubscribe)
-            .bind(&delivery.idempotency_key)
-            .bind(delivery.state.as_str())
-            .bind(columns.not_before)
-            .bind(columns.settled_at)
-            .bind(columns.reason)
-            .execute(&mut *tx)
-            .await?;
-        }
-        artifacts::put_deliveries(&mut tx, lease.run, deliveries).await?;
+        put_pieces(&mut tx, lease.run, deliveries).await?;
         Ok(tx.commit().await?)
     }
 
@@ -127,10 +99,10 @@ impl SqliteStore {
         let mut tx = self.snapshot().await?;
         let rows = sqlx::query(
             "SELECT state, count(*) AS count, min(not_before) AS next FROM deliveries
-             WHERE run_id = $1 AND substr(target, 1, length($2)) <> $2 GROUP BY state",
+             WHERE run_id = $1 GROUP BY state",
         );
         let mut tally = Tally::default();
-        for row in rows.bind(run.to_string()).bind(NOTICE).fetch_all(&mut *tx).await? {
+        for row in rows.bind(run.to_string()).fetch_all(&mut *tx).await? {
             let reader = Reader::new("deliveries", &row);
             let count = reader.count("count")?;
             match reader.get("state")? {
@@ -146,14 +118,46 @@ impl SqliteStore {
         }
         if tally.failed > 0 {
             let first = sqlx::query(
-                "SELECT reason FROM deliveries WHERE run_id = $1 AND state = 'failed' AND substr(target, 1, length($2)) <> $2
+                "SELECT reason FROM deliveries WHERE run_id = $1 AND state = 'failed'
                  ORDER BY position, id LIMIT 1",
             );
-            let row = first.bind(run.to_string()).bind(NOTICE).fetch_one(&mut *tx).await?;
+            let row = first.bind(run.to_string()).fetch_one(&mut *tx).await?;
             tally.first_failure = row.try_get(0)?;
         }
         Ok(tally)
     }
+}
+
+/// Writes the pieces that a run promises; those that exist are left as they are.
+pub(super) async fn put_pieces(tx: &mut Tx, run_id: RunId, deliveries: &[Delivery]) -> Result<(), StoreError> {
+    let run = run_id.to_string();
+    let last = sqlx::query("SELECT coalesce(max(position), 0) FROM deliveries WHERE run_id = $1").bind(&run);
+    let last: i64 = last.fetch_one(&mut **tx).await?.try_get(0)?;
+    let mut content = Content::default();
+    for (position, delivery) in (last + 1..).zip(deliveries) {
+        let content_id = content.put(tx, &run, delivery).await?;
+        let columns = StateColumns::of(&delivery.state);
+        sqlx::query(
+            "INSERT INTO deliveries (id, run_id, position, target, audience, content_id, unsubscribe, idempotency_key, state, not_before,
+                 settled_at, reason)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+        )
+        .bind(delivery.id.to_string())
+        .bind(&run)
+        .bind(position)
+        .bind(&delivery.target)
+        .bind(&delivery.audience)
+        .bind(content_id)
+        .bind(&delivery.message.unsubscribe)
+        .bind(&delivery.idempotency_key)
+        .bind(delivery.state.as_str())
+        .bind(columns.not_before)
+        .bind(columns.settled_at)
+        .bind(columns.reason)
+        .execute(&mut **tx)
+        .await?;
+    }
+    artifacts::put_deliveries(tx, run_id, deliveries).await
 }
 
 /// What a state holds besides its word.
@@ -173,6 +177,17 @@ impl<'a> StateColumns<'a> {
         };
         Self { not_before, settled_at, reason }
     }
+}
+
+/// Where a piece or a notice stands.
+pub(super) fn read_state(reader: &Reader<'_>) -> Result<DeliveryState, StoreError> {
+    Ok(match reader.get("state")? {
+        "pending" => DeliveryState::Pending { not_before: reader.instant("not_before")? },
+        "accepted" => DeliveryState::Accepted { at: reader.instant("settled_at")? },
+        "failed" => DeliveryState::Failed { at: reader.instant("settled_at")?, reason: reader.get("reason")? },
+        "skipped" => DeliveryState::Skipped { reason: reader.get("reason")? },
+        unknown => return Err(reader.corrupt("state", format_args!("unknown word `{unknown}`"))),
+    })
 }
 
 /// What the pieces of a transaction carry; equal contents are one row.
@@ -211,13 +226,6 @@ type Carried = Option<(String, Option<pressrun_domain::run::ArtifactRecord>, Mes
 
 fn read_delivery(row: &SqliteRow, carried: &mut Carried) -> Result<Delivery, StoreError> {
     let reader = Reader::new("deliveries", row);
-    let state = match reader.get("state")? {
-        "pending" => DeliveryState::Pending { not_before: reader.instant("not_before")? },
-        "accepted" => DeliveryState::Accepted { at: reader.instant("settled_at")? },
-        "failed" => DeliveryState::Failed { at: reader.instant("settled_at")?, reason: reader.get("reason")? },
-        "skipped" => DeliveryState::Skipped { reason: reader.get("reason")? },
-        unknown => return Err(reader.corrupt("state", format_args!("unknown word `{unknown}`"))),
-    };
     let content: String = reader.get("content_id")?;
     if carried.as_ref().is_none_or(|(id, ..)| *id != content) {
         *carried = Some((content, reader.json_opt("artifact")?, reader.json("message")?));
@@ -231,7 +239,7 @@ fn read_delivery(row: &SqliteRow, carried: &mut Carried) -> Result<Delivery, Sto
         artifact,
         idempotency_key: reader.get("idempotency_key")?,
         message: Message { unsubscribe: reader.get("unsubscribe")?, ..message },
-        state,
+        state: read_state(&reader)?,
         attempts: Vec::new(),
     })
 }

@@ -13,8 +13,11 @@ use crate::StoreError;
 pub(super) const APPLICATION_ID: i64 = 0x5052_5352;
 
 /// Every migration, oldest first.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/sqlite/0001_initial.sql"), include_str!("../../migrations/sqlite/0002_fan_out.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../migrations/sqlite/0002_fan_out.sql"),
+    include_str!("../../migrations/sqlite/0003_notices.sql"),
+];
 
 /// Brings the file to the newest schema, each step in a transaction of its own.
 pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ mod lease;
 mod ledger;
 mod list;
 mod migrate;
+mod notices;
 mod open;
 mod people;
 mod plan;

@@ -100,6 +100,22 @@ impl People for SqliteStore {
         Ok(deleted)
     }
 
+    async fn opt_out(&self, schedule: ScheduleId, email: &EmailAddress, now: Timestamp) -> Result<(), StoreError> {
+        self.put_opt_out(schedule, email, now).await
+    }
+
+    async fn opt_in(&self, schedule: ScheduleId, email: &EmailAddress) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let back = sqlx::query("DELETE FROM opt_outs WHERE schedule_id = $1 AND email_folded = $2");
+        back.bind(schedule.to_string()).bind(email.folded()).execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn opted_out(&self, schedule: ScheduleId) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("SELECT email_folded FROM opt_outs WHERE schedule_id = $1 ORDER BY email_folded");
+        rows.bind(schedule.to_string()).fetch_all(&self.read).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
     async fn remove_recipient(&self, schedule: ScheduleId, recipient: RecipientId, now: Timestamp) -> Result<bool, StoreError> {
         self.take_off(schedule, recipient, now).await
     }

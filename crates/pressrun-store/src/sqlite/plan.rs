@@ -1,10 +1,12 @@
 //! Due schedules, their occurrences, and manual runs.
 
 use jiff::Timestamp;
+use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::ScheduleId;
-use pressrun_domain::run::{RunKind, RunRecord, RunState, SkipReason};
+use pressrun_domain::run::{Run, RunRecord, RunState, SkipReason};
 use sqlx::Row as _;
 
+use super::ledger::put_pieces;
 use super::row::{int, to_json};
 use super::schedule_row::{put_definition, read, read_with_secrets, schedule_columns, seal_secrets};
 use super::{SqliteStore, Tx, micros};
@@ -29,7 +31,7 @@ impl SqliteStore {
             let rows = sqlx::query(concat!(
                 "SELECT ",
                 schedule_columns!(),
-                ", EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.state IN ('queued', 'running') AND r.kind <> 'test') AS running
+                ", EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.state IN ('queued', 'running') AND r.kind IN ('scheduled', 'manual')) AS running
                  FROM schedules s JOIN definitions d ON d.id = s.definition_id
                  WHERE s.next_at IS NOT NULL AND s.disabled_at IS NULL AND s.system_disabled_at IS NULL AND s.unreadable = 0
                      AND s.next_at <= $1
@@ -111,10 +113,10 @@ impl SqliteStore {
         Ok(queued)
     }
 
-    pub(super) async fn insert_run(&self, enqueue: &Enqueue, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn insert_run(&self, enqueue: &Enqueue) -> Result<(), StoreError> {
         let run = &enqueue.run;
         let mut tx = self.begin().await?;
-        if run.kind != RunKind::Test {
+        if run.kind.counts() {
             let exists = sqlx::query("SELECT 1 FROM schedules WHERE id = $1").bind(run.schedule_id.to_string());
             if exists.fetch_optional(&mut *tx).await?.is_none() {
                 return Err(StoreError::NotFound("schedule"));
@@ -123,17 +125,30 @@ impl SqliteStore {
                 return Err(StoreError::RunInProgress);
             }
         }
+        self.put_run(&mut tx, run).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(super) async fn insert_resend(&self, run: &Run, piece: &Delivery) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        self.put_run(&mut tx, run).await?;
+        put_pieces(&mut tx, run.id, std::slice::from_ref(piece)).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Queues a run.
+    async fn put_run(&self, tx: &mut Tx, run: &Run) -> Result<(), StoreError> {
         let available_at = match &run.state {
             RunState::Queued { available_at } => *available_at,
-            RunState::Running { .. } | RunState::Skipped { .. } | RunState::Ended { .. } => now,
+            RunState::Running { .. } | RunState::Skipped { .. } | RunState::Ended { .. } => run.created_at,
         };
-        let definition_id = put_definition(&mut tx, &run.definition).await?;
+        let definition_id = put_definition(tx, &run.definition).await?;
         sqlx::query(concat!(
             "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, state, turn, available_at,
-                 created_at, record, identifier)
+                 created_at, record, identifier, resend_of)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', ",
             next_turn!("$8"),
-            ", $9, $10, $11, $12)"
+            ", $9, $10, $11, $12, $13)"
         ))
         .bind(run.id.to_string())
         .bind(run.schedule_id.to_string())
@@ -147,9 +162,10 @@ impl SqliteStore {
         .bind(micros(run.created_at))
         .bind(to_json(&run.record)?)
         .bind(run.definition.identifier.as_str())
-        .execute(&mut *tx)
+        .bind(run.record.resend_of.map(|of| of.run.to_string()))
+        .execute(&mut **tx)
         .await?;
-        Ok(tx.commit().await?)
+        Ok(())
     }
 }
 
@@ -188,9 +204,10 @@ async fn insert_occurrence(tx: &mut Tx, schedule: ScheduleId, occurrence: &NewOc
     Ok(u32::from(skip.is_none() && inserted.rows_affected() > 0))
 }
 
-/// Whether a run of the schedule is queued or running; tests do not count.
+/// Whether a run of the schedule is queued or running; tests and resends do not count.
 async fn under_way(tx: &mut Tx, schedule: ScheduleId) -> Result<bool, StoreError> {
-    let run = sqlx::query("SELECT 1 FROM runs WHERE schedule_id = $1 AND state IN ('queued', 'running') AND kind <> 'test'");
+    let run =
+        sqlx::query("SELECT 1 FROM runs WHERE schedule_id = $1 AND state IN ('queued', 'running') AND kind IN ('scheduled', 'manual')");
     Ok(run.bind(schedule.to_string()).fetch_optional(&mut **tx).await?.is_some())
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::schedule::Definition;
 use serde::Serialize;
@@ -89,6 +90,25 @@ pub(super) async fn retain(
 }
 
 impl SqliteStore {
+    pub(super) async fn put_opt_out(&self, schedule: ScheduleId, email: &EmailAddress, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let id = schedule.to_string();
+        let added = sqlx::query(
+            "INSERT INTO opt_outs (schedule_id, email_folded, at) SELECT id, $2, $3 FROM schedules WHERE id = $1
+             ON CONFLICT (schedule_id, email_folded) DO UPDATE SET email_folded = excluded.email_folded",
+        )
+        .bind(&id)
+        .bind(email.folded())
+        .bind(micros(now))
+        .execute(&mut *tx)
+        .await?;
+        if added.rows_affected() == 0 {
+            return Err(StoreError::NotFound("schedule"));
+        }
+        retain(&mut tx, &id, Some(now), |on_list| !on_list.email.same_as(email)).await?;
+        Ok(tx.commit().await?)
+    }
+
     pub(super) async fn take_off(&self, schedule: ScheduleId, recipient: RecipientId, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let removed = retain(&mut tx, &schedule.to_string(), Some(now), |on_list| on_list.id != recipient).await?;

@@ -27,8 +27,16 @@ impl Runs for SqliteStore {
         self.insert_occurrences(schedules, now).await
     }
 
-    async fn enqueue(&self, run: &Enqueue, now: Timestamp) -> Result<(), StoreError> {
-        self.insert_run(run, now).await
+    async fn enqueue(&self, run: &Enqueue, _now: Timestamp) -> Result<(), StoreError> {
+        self.insert_run(run).await
+    }
+
+    async fn enqueue_resend(&self, run: &Run, piece: &Delivery) -> Result<(), StoreError> {
+        self.insert_resend(run, piece).await
+    }
+
+    async fn resends(&self, of: RunId) -> Result<Vec<Run>, StoreError> {
+        self.runs_that_resend(of).await
     }
 
     async fn claim_some(&self, request: &ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {

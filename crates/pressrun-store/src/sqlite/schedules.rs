@@ -81,7 +81,7 @@ impl Schedules for SqliteStore {
         // A run that waits and has sent nothing ends here (X9); one that has sent something finishes; a running one is told by
         // `is_cancelled`.
         let waiting = sqlx::query(
-            "SELECT id FROM runs WHERE schedule_id = $1 AND state = 'queued' AND kind <> 'test'
+            "SELECT id FROM runs WHERE schedule_id = $1 AND state = 'queued' AND kind IN ('scheduled', 'manual')
                  AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = runs.id AND d.state = 'accepted')",
         )
         .bind(id.to_string())

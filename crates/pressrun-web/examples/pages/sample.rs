@@ -308,6 +308,9 @@ async fn unmet(store: &SqliteStore, schedule: &Schedule) {
         judgement: Judgement::Unmet,
         added: None,
         removed: None,
+        kind: None,
+        fingerprint: None,
+        baseline: None,
     });
     store.finish(&claim.lease, &RunEnd { record, ..sample::end(RunStatus::ConditionUnmet) }, sample::after(4)).await.unwrap();
 }

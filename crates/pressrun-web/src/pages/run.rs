@@ -9,8 +9,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, NOTICE};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
 use pressrun_domain::id::RunId;
+use pressrun_domain::notice::{Notice, NoticeTo};
 use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord};
 
 use crate::page::{Frame, PageError, show};
@@ -114,6 +115,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
     let run = readable(&state, &viewer, &id).await?;
     let mut deliveries = state.store.deliveries(run.id).await?;
     let tally = state.store.tally(run.id).await?;
+    let notices = state.store.notices_of(run.id).await?;
     // What went wrong comes first; the rest stays in the order promised.
     deliveries.sort_by_key(|piece| !matches!(piece.state, DeliveryState::Failed { .. }));
     let now = state.clock.now();
@@ -136,6 +138,8 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
         (RunState::Running { .. }, Some(started)) => Some(format!("for {}", words::length(now.duration_since(started)))),
         _ => None,
     };
+    let mut shown = first(&deliveries, |delivery| piece(delivery, file, &zone, now));
+    shown.rows.extend(notices.iter().map(|notice| said(notice, &zone, now)));
     Ok(show(
         StatusCode::OK,
         &Page {
@@ -155,7 +159,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
             stop: (open && !is_over).then(|| viewer.form_token.clone()),
             warnings: run.record.warnings.iter().map(|warning| words::warning(warning, title)).collect(),
             conditions: first(&run.record.conditions, |judged| condition(judged, title_of(&judged.tile), &readers)),
-            deliveries: first(&deliveries, |delivery| piece(delivery, file, &zone, now)),
+            deliveries: shown,
             tiles: first(&run.record.tiles, |record| tile(record, &readers)),
             artifacts: first(&run.record.artifacts, file),
             timeline: run
@@ -184,7 +188,7 @@ fn refresh(state: &RunState, now: Timestamp) -> u32 {
 /// Who each audience is: its first reader, and how many more.
 fn readers(deliveries: &[Delivery]) -> HashMap<String, String> {
     let mut found: HashMap<&str, (&str, usize)> = HashMap::new();
-    for piece in deliveries.iter().filter(|piece| !piece.is_notice()) {
+    for piece in deliveries {
         found.entry(&piece.audience).or_insert((&piece.target, 0)).1 += 1;
     }
     let words = |(first, count): (&str, usize)| if count == 1 { first.to_owned() } else { format!("{first} and {} more", count - 1) };
@@ -204,17 +208,37 @@ fn condition(judged: &ConditionRecord, tile: String, readers: &impl Fn(&str) -> 
     Condition { tile, audience: readers(&judged.audience), judgement: words::judgement(judged.judgement), detail }
 }
 
-fn piece(delivery: &Delivery, file: impl Fn(&ArtifactRecord) -> File, zone: &TimeZone, now: Timestamp) -> Piece {
-    let detail = match &delivery.state {
+/// Something that Pressrun itself said about the run, shown like a piece.
+fn said(notice: &Notice, zone: &TimeZone, now: Timestamp) -> Piece {
+    let to = match &notice.to {
+        NoticeTo::Owner(email) => email.to_string(),
+        NoticeTo::Operator => "the operator".to_owned(),
+    };
+    Piece {
+        target: format!("Notice to {to}"),
+        state: words::delivery(&notice.state),
+        detail: standing(&notice.state, zone, now),
+        subject: notice.subject.clone(),
+        file: None,
+        attempts: notice.attempts.iter().map(|attempt| attempted(attempt, zone, now)).collect(),
+    }
+}
+
+/// When a piece or notice came to where it stands, or what is next.
+fn standing(state: &DeliveryState, zone: &TimeZone, now: Timestamp) -> String {
+    match state {
         DeliveryState::Pending { not_before } if *not_before > now => format!("next attempt {}", words::relative(*not_before, now)),
         DeliveryState::Pending { .. } => "next attempt as soon as a worker is free".to_owned(),
         DeliveryState::Accepted { at } => words::when_exactly(*at, zone, now).text,
         DeliveryState::Failed { reason, .. } | DeliveryState::Skipped { reason } => words::reason(reason),
-    };
+    }
+}
+
+fn piece(delivery: &Delivery, file: impl Fn(&ArtifactRecord) -> File, zone: &TimeZone, now: Timestamp) -> Piece {
     Piece {
-        target: delivery.target.strip_prefix(NOTICE).map_or_else(|| delivery.target.clone(), |owner| format!("Notice to {owner}")),
+        target: delivery.target.clone(),
         state: words::delivery(&delivery.state),
-        detail,
+        detail: standing(&delivery.state, zone, now),
         subject: delivery.message.subject.clone(),
         file: delivery.artifact.as_ref().map(file),
         attempts: delivery.attempts.iter().map(|attempt| attempted(attempt, zone, now)).collect(),

@@ -7,7 +7,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId};
+use pressrun_domain::schedule::Schedule;
 use pressrun_store::StoreError;
 
 use crate::page::{Frame, Message, PageError, show};
@@ -27,29 +29,38 @@ type Parts = Path<(String, String, String)>;
 /// `GET /unsubscribe/…`: asks; changes nothing, since mail scanners follow links.
 pub(crate) async fn ask(State(state): State<Arc<WebState>>, Path(parts): Parts) -> Result<Response, PageError> {
     let Some((schedule, recipient)) = signed(&state, &parts) else { return Ok(invalid()) };
-    let schedule = state.store.schedule(schedule).await?;
-    let found = schedule.as_ref().and_then(|schedule| {
-        let recipients = &schedule.definition.destination.email()?.recipients;
-        let recipient = recipients.iter().find(|one| one.id == recipient)?;
-        Some((schedule.definition.name.clone(), recipient.email.to_string()))
-    });
-    Ok(match found {
-        Some((schedule, email)) => show(StatusCode::OK, &Ask { frame: Frame::bare("Unsubscribe"), schedule, email }),
+    Ok(match find(&state, schedule, recipient).await? {
+        Some((schedule, email)) => {
+            show(StatusCode::OK, &Ask { frame: Frame::bare("Unsubscribe"), schedule: schedule.definition.name, email: email.to_string() })
+        }
         None => done(),
     })
 }
 
-/// `POST /unsubscribe/…`: takes this one address off this one schedule. Twice is the same as once.
+/// `POST /unsubscribe/…`: takes this one address off this one schedule, also out of its groups. Twice is the same as once.
 pub(crate) async fn remove(State(state): State<Arc<WebState>>, Path(parts): Parts) -> Result<Response, PageError> {
-    let Some((schedule, recipient)) = signed(&state, &parts) else { return Ok(invalid()) };
-    match state.store.remove_recipient(schedule, recipient, state.clock.now()).await {
-        Ok(removed) => {
-            tracing::info!(%schedule, removed, "a recipient unsubscribed");
+    let Some((id, recipient)) = signed(&state, &parts) else { return Ok(invalid()) };
+    let Some((schedule, email)) = find(&state, id, recipient).await? else { return Ok(done()) };
+    match state.store.opt_out(schedule.id, &email, state.clock.now()).await {
+        Ok(()) => {
+            tracing::info!(schedule = %schedule.id, "a recipient unsubscribed");
             Ok(done())
         }
         Err(StoreError::NotFound(_)) => Ok(done()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whose place it is: somebody on the list, or a member of one of its groups, who has a place made from the address.
+async fn find(state: &WebState, schedule: ScheduleId, place: RecipientId) -> Result<Option<(Schedule, EmailAddress)>, StoreError> {
+    let Some(schedule) = state.store.schedule(schedule).await? else { return Ok(None) };
+    let Some(settings) = schedule.definition.destination.email() else { return Ok(None) };
+    let on_list = settings.recipients.iter().find(|one| one.id == place).map(|one| one.email.clone());
+    let catalog = (state.catalog)();
+    let members = settings.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
+    let mut emails = members.filter_map(|id| catalog.member(id.0)).map(|member| &member.email);
+    let email = on_list.or_else(|| emails.find(|email| email.place_on(schedule.id) == place).cloned());
+    Ok(email.map(|email| (schedule, email)))
 }
 
 /// The schedule and recipient of a link that we signed.

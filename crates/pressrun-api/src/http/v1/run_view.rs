@@ -1,11 +1,13 @@
 //! Runs on the wire: instants with three decimals, and nothing that the engine keeps for itself.
 
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
-use pressrun_domain::run::{ArtifactRecord, Run, RunState};
+use pressrun_domain::notice::Notice;
+use pressrun_domain::run::{ArtifactRecord, Run, RunState, TimelineEntry};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::app::runs::Story;
 use crate::http::wire::stamp;
 
 /// A run in a list.
@@ -20,7 +22,7 @@ pub(crate) struct RunSummary {
     identifier: String,
     format: &'static str,
     destination_type: &'static str,
-    /// scheduled, manual or test.
+    /// scheduled, manual, test or resend.
     kind: &'static str,
     /// queued, running, skipped or ended.
     state: &'static str,
@@ -80,12 +82,61 @@ pub(crate) struct RunView {
     /// Queries that ran: key, title, audience, rows, ms, truncated, error.
     #[schema(value_type = Vec<std::collections::BTreeMap<String, Value>>)]
     tiles: Value,
-    /// How the condition was judged: audience, tile, rows, judgement, added, removed.
+    /// How the condition was judged: audience, tile, kind, rows, judgement, and for conditions that compare the short fingerprint, the
+    /// baseline it was compared with (`at`, `rows`, `fingerprint`), and rows added and removed.
     #[schema(value_type = Vec<std::collections::BTreeMap<String, Value>>)]
     conditions: Value,
     artifacts: Vec<ArtifactView>,
     /// Every piece that the run promised, with each try.
     deliveries: Vec<DeliveryView>,
+    /// What Pressrun said about the run to its owner and to the operator.
+    notices: Vec<NoticeView>,
+    /// The delivery of which run a resend sends again.
+    resend_of: Option<ResendView>,
+    /// Ids of runs that sent a delivery of this one again, oldest first.
+    resends: Vec<uuid::Uuid>,
+}
+
+/// The delivery that a resend sends again.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResendView {
+    run_id: uuid::Uuid,
+    delivery_id: uuid::Uuid,
+}
+
+/// Something that Pressrun itself said.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NoticeView {
+    /// Such as run.failed or run.recovered.
+    event: &'static str,
+    /// The owner's address, or operator.
+    to: String,
+    subject: String,
+    /// pending, accepted, failed or skipped.
+    state: &'static str,
+    reason: Option<String>,
+    created_at: String,
+    attempts: Vec<AttemptView>,
+}
+
+impl From<Notice> for NoticeView {
+    fn from(notice: Notice) -> Self {
+        let reason = match &notice.state {
+            DeliveryState::Failed { reason, .. } | DeliveryState::Skipped { reason } => Some(reason.clone()),
+            DeliveryState::Pending { .. } | DeliveryState::Accepted { .. } => None,
+        };
+        Self {
+            event: notice.kind.as_str(),
+            to: notice.to.to_string(),
+            subject: notice.subject,
+            state: notice.state.as_str(),
+            reason,
+            created_at: stamp(notice.created_at),
+            attempts: notice.attempts.into_iter().map(AttemptView::from).collect(),
+        }
+    }
 }
 
 /// One line of a run's timeline.
@@ -184,22 +235,38 @@ impl From<Delivery> for DeliveryView {
     }
 }
 
+/// Pieces of a run whose attempts still read well as lines of its timeline; those of more stand with each piece only.
+const ATTEMPTS_TOLD_UP_TO: usize = 100;
+
+/// What happened when: the run's own lines, and between them each attempt with what the remote said.
+fn timeline(mut lines: Vec<TimelineEntry>, deliveries: &[Delivery]) -> Vec<TimelineView> {
+    let told = if deliveries.len() <= ATTEMPTS_TOLD_UP_TO { deliveries } else { &[] };
+    for (delivery, attempt) in told.iter().flat_map(|delivery| delivery.attempts.iter().map(move |attempt| (delivery, attempt))) {
+        let view = AttemptView::from(attempt.clone());
+        let (result, said) = (view.result.unwrap_or("under way"), view.detail.unwrap_or_default());
+        let detail = format!("{} to {}: {result} {said}", attempt.number, delivery.target);
+        let at = attempt.ended_at.unwrap_or(attempt.started_at);
+        lines.push(TimelineEntry { at, event: "attempted".to_owned(), detail: Some(detail.trim_end().to_owned()) });
+    }
+    lines.sort_by_key(|line| line.at);
+    lines.into_iter().map(|line| TimelineView { at: stamp(line.at), event: line.event, detail: line.detail }).collect()
+}
+
 impl RunView {
     /// The run with its pieces.
-    pub(crate) fn new(run: Run, deliveries: Vec<Delivery>) -> Self {
+    pub(crate) fn new(Story { run, deliveries, notices, resends }: Story) -> Self {
         let summary = RunSummary::from(&run);
         let record = run.record;
         Self {
             summary,
-            timeline: record
-                .timeline
-                .into_iter()
-                .map(|line| TimelineView { at: stamp(line.at), event: line.event, detail: line.detail })
-                .collect(),
+            timeline: timeline(record.timeline, &deliveries),
             tiles: json!(record.tiles),
             conditions: json!(record.conditions),
             artifacts: record.artifacts.into_iter().map(ArtifactView::from).collect(),
             deliveries: deliveries.into_iter().map(DeliveryView::from).collect(),
+            notices: notices.into_iter().map(NoticeView::from).collect(),
+            resend_of: record.resend_of.map(|of| ResendView { run_id: of.run.0, delivery_id: of.delivery.0 }),
+            resends: resends.into_iter().map(|run| run.id.0).collect(),
         }
     }
 }

@@ -8,13 +8,15 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use tokio_util::io::ReaderStream;
+use utoipa::ToSchema;
 
 use super::run_view::RunView;
 use super::schedules::BAD_REQUEST;
 use crate::app::access::Caller;
 use crate::app::error::AppError;
-use crate::app::runs;
+use crate::app::{resend, runs};
 use crate::http::extract::Segments;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::wire::Success;
@@ -28,11 +30,11 @@ use crate::state::ApiState;
         "identifier": "12db1a0a", "format": "json", "destinationType": "webhook", "kind": "scheduled", "state": "ended", "status": "COMPLETE",
         "reason": null, "scheduledFor": "2025-07-24T09:00:00.000Z", "createdAt": "2025-07-24T09:00:00.012Z", "startedAt": "2025-07-24T09:00:00.020Z",
         "endedAt": "2025-07-24T09:00:01.400Z", "dst": null, "warnings": [], "error": null, "timeline": [], "tiles": [], "conditions": [],
-        "artifacts": [], "deliveries": []
+        "artifacts": [], "deliveries": [], "notices": [], "resendOf": null, "resends": []
     }))))]
 pub(crate) async fn get(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<RunView>, Problem> {
-    let (run, deliveries) = runs::get(&state, &caller, segments.id("runId", BAD_REQUEST)?).await?;
-    Ok(Json(RunView::new(run, deliveries)))
+    let story = runs::get(&state, &caller, segments.id("runId", BAD_REQUEST)?).await?;
+    Ok(Json(RunView::new(story)))
 }
 
 /// Stops a run: a queued one at once, a running one when its worker next looks.
@@ -45,6 +47,33 @@ pub(crate) async fn get(caller: Caller, segments: Segments, State(state): State<
 pub(crate) async fn cancel(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
     runs::cancel(&state, &caller, segments.id("runId", BAD_REQUEST)?).await?;
     Ok(Json(Success::YES))
+}
+
+/// That a delivery is sent again, and by which run.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Resent {
+    /// Always true.
+    success: bool,
+    /// The run of kind `resend` that sends it.
+    run_id: uuid::Uuid,
+}
+
+/// Sends one delivery of a run again: exactly the same bytes to the same recipient or destination, under a new idempotency mark, as a run
+/// of its own (`kind` is `resend`). Nothing is queried or rendered anew, and the schedule's last status stays.
+#[utoipa::path(post, path = "/api/v1/runs/{runId}/deliveries/{deliveryId}/resend", tag = "Runs",
+    params(
+        ("runId" = uuid::Uuid, Path, description = "Id of the run that promised the delivery."),
+        ("deliveryId" = uuid::Uuid, Path, description = "Id of the delivery, as the run shows it."),
+    ),
+    responses(
+        (status = 200, description = "Queued.", body = Resent, example = json!({"success": true, "runId": "0192f0c1-2b7e-7c1d-9a55-1f0c5e6d7a8b"})),
+        (status = 409, description = "It was never tried, is still owed, or its recipient or destination is no longer the schedule's.", body = ProblemBody, example = json!({"detail": "a@b.co is no longer a recipient of this schedule", "status": 409})),
+    ))]
+pub(crate) async fn resend(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Resent>, Problem> {
+    let (run, delivery) = (segments.id("runId", BAD_REQUEST)?, segments.id("deliveryId", BAD_REQUEST)?);
+    let again = resend::resend(&state, &caller, run, delivery).await?;
+    Ok(Json(Resent { success: true, run_id: again.0 }))
 }
 
 /// Fetches a file that a run rendered, while it is kept. Only who may manage the schedule gets it.

@@ -33,7 +33,10 @@ async fn due_schedules_and_claims_are_found_by_index() {
         ),
         ("SELECT id FROM runs WHERE state = 'queued' AND available_at <= $1 ORDER BY turn, available_at, id LIMIT $2", "runs_queue"),
         ("SELECT id FROM runs WHERE state = 'running' AND lease_until <= $1 ORDER BY lease_until, id LIMIT $2", "runs_lease"),
-        ("SELECT 1 FROM runs WHERE schedule_id = $1 AND state IN ('queued', 'running') AND kind <> 'test'", "runs_under_way"),
+        (
+            "SELECT 1 FROM runs WHERE schedule_id = $1 AND state IN ('queued', 'running') AND kind IN ('scheduled', 'manual')",
+            "runs_under_way",
+        ),
         ("SELECT max(q.turn) + 1 FROM runs q WHERE q.state = 'queued' AND q.owner = $1", "runs_owner_turn"),
         ("SELECT min(q.turn) FROM runs q WHERE q.state = 'queued'", "runs_queue"),
         (

@@ -11,6 +11,7 @@ pub(crate) mod recipients;
 pub(crate) mod remove_recipients;
 pub(crate) mod resume;
 pub(crate) mod runs;
+pub(crate) mod subscribe;
 pub(crate) mod transfer_ownership;
 pub(crate) mod trigger;
 pub(crate) mod update;

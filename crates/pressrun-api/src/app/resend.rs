@@ -1,0 +1,119 @@
+//! Sending one piece of an ended run again: the same bytes to the same place, as a run of its own under a new mark.
+
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::delivery::{Delivery, DeliveryState};
+use pressrun_domain::destination::{Destination, EmailSettings};
+use pressrun_domain::id::{DeliveryId, RunId};
+use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord, RunState};
+use pressrun_domain::schedule::{Definition, Schedule};
+
+use super::access::Caller;
+use super::error::AppError;
+use super::runs;
+use crate::state::ApiState;
+
+/// Queues the resend of a piece; nothing is queried or rendered anew. Returns the run that sends it.
+pub(crate) async fn resend(state: &ApiState, caller: &Caller, run_id: &str, delivery_id: &str) -> Result<RunId, AppError> {
+    let catalog = state.catalog.current();
+    let run = runs::managed(state, caller, &catalog, run_id).await?;
+    let missing = || AppError::NoDelivery(delivery_id.to_owned());
+    let id: DeliveryId = delivery_id.parse().map_err(|_| missing())?;
+    let piece = state.store.delivery(run.id, id).await?.ok_or_else(missing)?;
+    was_tried(&piece)?;
+    is_kept(state, &piece)?;
+    let schedule = state.store.schedule(run.schedule_id).await?;
+    let definition = addressed(&run, schedule.as_ref())?;
+    if let (Some(schedule), Some(email)) = (&schedule, schedule.as_ref().and_then(|schedule| schedule.definition.destination.email())) {
+        let opted_out = state.store.opted_out(schedule.id).await?;
+        still_wanted(&catalog, email, &opted_out, &piece.target)?;
+    }
+    let (again, piece) = repeated(&run, piece, definition, state.clock.now());
+    state.store.enqueue_resend(&again, &piece).await?;
+    state.wake.notify_one();
+    Ok(again.id)
+}
+
+/// Only what was tried can be sent again: a piece that is owed will be sent, and one that was skipped has nothing to send.
+fn was_tried(piece: &Delivery) -> Result<(), AppError> {
+    match &piece.state {
+        DeliveryState::Accepted { .. } | DeliveryState::Failed { .. } if !piece.attempts.is_empty() => Ok(()),
+        DeliveryState::Pending { .. } => Err(AppError::NotResendable("The delivery is still owed and will be sent".into())),
+        DeliveryState::Accepted { .. } | DeliveryState::Failed { .. } | DeliveryState::Skipped { .. } => {
+            Err(AppError::NotResendable("The delivery was never tried, so there is nothing to send again".into()))
+        }
+    }
+}
+
+/// Every file that the piece needs is still there.
+fn is_kept(state: &ApiState, piece: &Delivery) -> Result<(), AppError> {
+    let artifact = piece.artifact.as_ref().map(|artifact| &artifact.sha256);
+    let needed = [artifact, piece.message.html_artifact.as_ref(), piece.message.inline_png.as_ref()];
+    match needed.into_iter().flatten().find(|sha256| state.artifacts.path(sha256).is_none()) {
+        Some(sha256) => Err(AppError::NoArtifact(sha256.clone())),
+        None => Ok(()),
+    }
+}
+
+/// The run's definition with the secrets of its destination. They ended with the run (D13); the schedule has them as long as it leads to
+/// the same place.
+fn addressed(run: &Run, schedule: Option<&Schedule>) -> Result<Definition, AppError> {
+    let mut definition = run.definition.clone();
+    match &mut definition.destination {
+        Destination::Email(_) | Destination::Slack(_) | Destination::S3(_) => Ok(definition),
+        ran @ (Destination::Sftp(_) | Destination::Webhook(_)) => {
+            let now = schedule.map(|schedule| &schedule.definition.destination).filter(|now| now.same_place(ran));
+            let now = now.ok_or(AppError::NotResendable("The schedule no longer delivers to where this delivery went".into()))?;
+            ran.restore_secrets(now.secrets());
+            if let (Destination::Sftp(ran), Destination::Sftp(now)) = (ran, now) {
+                ran.host_key.clone_from(&now.host_key);
+            }
+            Ok(definition)
+        }
+    }
+}
+
+/// Somebody who left the list, or never may get mail again, gets none (P10, P12, P13).
+fn still_wanted(catalog: &Catalog, email: &EmailSettings, opted_out: &[String], target: &str) -> Result<(), AppError> {
+    let is_target = |address: &pressrun_domain::email::EmailAddress| address.as_str().eq_ignore_ascii_case(target);
+    let by_name = email.recipients.iter().any(|place| is_target(&place.email));
+    let member = |id: &pressrun_domain::id::MembershipId| catalog.member(id.0).is_some_and(|member| is_target(&member.email));
+    let through_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(|group| group.members.iter().any(member));
+    let wants_none = opted_out.contains(&target.to_lowercase());
+    let allowed = &catalog.organization.allowed_domains;
+    let domain = target.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default();
+    let deactivated = catalog.members.iter().any(|member| is_target(&member.email) && !member.active);
+    if deactivated || !(allowed.is_empty() || allowed.contains(&domain)) || !(by_name || (through_group && !wants_none)) {
+        return Err(AppError::NotResendable(format!("{target} is no longer a recipient of this schedule").into()));
+    }
+    Ok(())
+}
+
+/// The run that sends the piece again, and the piece under its new mark.
+fn repeated(run: &Run, piece: Delivery, definition: Definition, now: jiff::Timestamp) -> (Run, Delivery) {
+    let id = DeliveryId::generate();
+    let resend_of = Some(ResendOf { run: run.id, delivery: piece.id });
+    let mut record = RunRecord { resend_of, promised: true, ..RunRecord::default() };
+    record.note(now, "planned", Some(format!("sends the delivery to {} of run {} again", piece.target, run.id)));
+    record.artifacts.extend(piece.artifact.clone());
+    let again = Run {
+        id: RunId::generate(),
+        kind: RunKind::Resend,
+        definition,
+        state: RunState::Queued { available_at: now },
+        created_at: now,
+        started_at: None,
+        fence: 0,
+        record,
+        // The bytes are those of the occurrence, whenever they are sent.
+        ..run.clone()
+    };
+    let piece = Delivery {
+        id,
+        run: again.id,
+        idempotency_key: format!("pressrun-{id}"),
+        state: DeliveryState::Pending { not_before: now },
+        attempts: Vec::new(),
+        ..piece
+    };
+    (again, piece)
+}

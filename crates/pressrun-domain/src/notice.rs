@@ -1,0 +1,177 @@
+//! What Pressrun itself has to say: that a delivery failed or works again, that a schedule was switched off (S10, S13, X1, X5).
+//!
+//! A notice is a row before it is sent, like any other piece. Its id is made from what it is about, so that saying it twice is saying it
+//! once, whatever crashes in between.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::delivery::{Attempt, DeliveryState};
+use crate::email::EmailAddress;
+use crate::id::{DeliveryId, RunId, ScheduleId};
+use crate::run::RunStatus;
+
+/// Occurrences that have to fail one after the other before the operator hears that a destination keeps failing.
+pub const FAILURES_IN_A_ROW: usize = 5;
+
+/// One message to one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Made from what it is about and whom it is for; see [`notice_id`].
+    pub id: DeliveryId,
+    /// What it says.
+    pub kind: NoticeKind,
+    /// Which schedule it is about.
+    pub schedule: ScheduleId,
+    /// Which run it is about; `None` when a publication was the cause.
+    pub run: Option<RunId>,
+    /// Who is told.
+    pub to: NoticeTo,
+    /// Subject of the mail; never holds data (A21).
+    pub subject: String,
+    /// Text of the mail.
+    pub text: String,
+    /// JSON body of the operator's webhook.
+    pub body: String,
+    /// When there was reason to say it.
+    pub created_at: Timestamp,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Every try so far, oldest first; the last may be under way.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What a notice says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// An occurrence failed (S10).
+    RunFailed,
+    /// The first complete run after a failure.
+    RunRecovered,
+    /// Pressrun switched a schedule off (X1).
+    ScheduleDisabled,
+    /// What it was switched off for is gone; somebody has to switch it on (X5).
+    ScheduleCanBeEnabled,
+    /// The owner could not be mailed (S13).
+    OwnerUnreachable,
+    /// A webhook answered 410: its address is gone for good.
+    DestinationGone,
+    /// [`FAILURES_IN_A_ROW`] occurrences in a row delivered nothing.
+    DestinationFailing,
+}
+
+impl NoticeKind {
+    /// Every value.
+    pub const ALL: [Self; 7] = [
+        Self::RunFailed,
+        Self::RunRecovered,
+        Self::ScheduleDisabled,
+        Self::ScheduleCanBeEnabled,
+        Self::OwnerUnreachable,
+        Self::DestinationGone,
+        Self::DestinationFailing,
+    ];
+
+    /// The `event` of the operator's webhook, and the word in storage.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunFailed => "run.failed",
+            Self::RunRecovered => "run.recovered",
+            Self::ScheduleDisabled => "schedule.disabled",
+            Self::ScheduleCanBeEnabled => "schedule.canBeEnabled",
+            Self::OwnerUnreachable => "owner.unreachable",
+            Self::DestinationGone => "destination.gone",
+            Self::DestinationFailing => "destination.failing",
+        }
+    }
+}
+
+/// Who is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoticeTo {
+    /// The owner, by mail.
+    Owner(EmailAddress),
+    /// The operator, by webhook.
+    Operator,
+}
+
+/// The operator's word where others have an address.
+const OPERATOR: &str = "operator";
+
+impl fmt::Display for NoticeTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner(email) => f.write_str(email.as_str()),
+            Self::Operator => f.write_str(OPERATOR),
+        }
+    }
+}
+
+impl FromStr for NoticeTo {
+    type Err = <EmailAddress as FromStr>::Err;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == OPERATOR { Ok(Self::Operator) } else { text.parse().map(Self::Owner) }
+    }
+}
+
+/// The same for the same cause, kind and place. The cause is the run, or the schedule with the instant at which it was switched off.
+#[must_use]
+pub fn notice_id(cause: Uuid, kind: NoticeKind, to: &NoticeTo) -> DeliveryId {
+    DeliveryId(Uuid::new_v5(&cause, format!("{} {}", kind.as_str(), to.to_string().to_lowercase()).as_bytes()))
+}
+
+/// Whether a run that ended with `status` is the one that makes a failing destination worth a word of its own: the last of exactly
+/// [`FAILURES_IN_A_ROW`]. `before` are the statuses of the runs before it, latest first.
+#[must_use]
+pub fn fails_repeatedly(status: RunStatus, before: impl IntoIterator<Item = RunStatus>) -> bool {
+    let in_a_row = before.into_iter().take_while(|status| *status == RunStatus::Error).count();
+    status == RunStatus::Error && in_a_row + 1 == FAILURES_IN_A_ROW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RunStatus::{Complete, ConditionUnmet, Error, ErrorDelivered};
+
+    #[test]
+    fn s10_the_same_cause_kind_and_place_is_one_notice() {
+        let owner = |text: &str| NoticeTo::Owner(text.parse().expect("an address"));
+        let (run, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let failed = notice_id(run, NoticeKind::RunFailed, &owner("blob@myorg.co"));
+        assert_eq!(failed, notice_id(run, NoticeKind::RunFailed, &owner("Blob@MyOrg.co")));
+        for different in [
+            notice_id(other, NoticeKind::RunFailed, &owner("blob@myorg.co")),
+            notice_id(run, NoticeKind::RunRecovered, &owner("blob@myorg.co")),
+            notice_id(run, NoticeKind::RunFailed, &NoticeTo::Operator),
+        ] {
+            assert_ne!(failed, different);
+        }
+    }
+
+    #[test]
+    fn a_place_is_read_as_it_was_written() {
+        for to in [NoticeTo::Operator, NoticeTo::Owner("blob@myorg.co".parse().expect("an address"))] {
+            assert_eq!(to.to_string().parse::<NoticeTo>(), Ok(to));
+        }
+    }
+
+    #[test]
+    fn s13_a_destination_that_keeps_failing_is_told_once_a_streak() {
+        for (case, status, before, expected) in [
+            ("the fifth in a row", Error, vec![Error; 4], true),
+            ("the fourth", Error, vec![Error; 3], false),
+            ("the sixth was told with the fifth", Error, vec![Error; 5], false),
+            ("a delivery in between begins anew", Error, vec![Error, Error, Complete, Error, Error], false),
+            ("an alert that had nothing to say, too", Error, vec![Error, ConditionUnmet, Error, Error, Error], false),
+            ("what came before the streak does not count", Error, vec![Error, Error, Error, Error, Complete], true),
+            ("something was delivered", ErrorDelivered, vec![Error; 4], false),
+        ] {
+            assert_eq!(fails_repeatedly(status, before), expected, "{case}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What Pressrun itself has to say to a schedule's owner and to the operator (S10, S13, X1, X5).
+//!
+//! Theory of operation. Whatever gives reason for a notice writes it as a row, in the transaction that makes it true: the end of a run, or
+//! the switching off of a schedule at a publication. [`outbox`] sends rows that are due, with the retries of any other piece, and
+//! independently of runs: a mail server that is down holds up no run, and no crash loses or repeats a notice under another mark. When the
+//! owner cannot be reached the operator is told (S13); when the operator cannot be reached either, the log says so.
+
+pub(crate) mod outbox;
+mod words;
+
+use jiff::Timestamp;
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::delivery::DeliveryState;
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, fails_repeatedly, notice_id};
+use pressrun_domain::run::{Run, RunRecord, RunState, RunStatus};
+use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
+use pressrun_store::StoreError;
+
+use crate::pipeline::Context;
+use words::{About, Words};
+
+/// How a run is about to end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending<'a> {
+    pub(crate) status: RunStatus,
+    pub(crate) reason: Option<&'a str>,
+    /// What switches the schedule off with it.
+    pub(crate) disable: Option<SystemDisabledReason>,
+    /// Pieces were promised, so that the reason is a destination's.
+    pub(crate) promised: bool,
+}
+
+/// What has to be said about a run that is about to end: once for each failed occurrence (S10), and once when it works again. Tests and
+/// resends say nothing, and neither do runs that a person stopped: who started or stopped them looks at them.
+///
+/// # Errors
+/// The store failed.
+pub(crate) async fn about_run(context: &Context, run: &Run, record: &RunRecord, ending: Ending<'_>) -> Result<Vec<Notice>, StoreError> {
+    let by_a_person = ending.status == RunStatus::Killed && matches!(ending.reason, Some("cancelled" | "deleted"));
+    if !run.kind.counts() || by_a_person {
+        return Ok(Vec::new());
+    }
+    let catalog = context.catalog.current();
+    let about = About::run(context, &catalog, run, record, ending);
+    let now = context.clock.now();
+    match ending.status {
+        RunStatus::ConditionUnmet => Ok(Vec::new()),
+        RunStatus::Complete => {
+            let alarmed = context.store.alarmed(run.schedule_id).await?;
+            Ok(alarmed.into_iter().map(|to| about.notice(run.id.0, NoticeKind::RunRecovered, to, now)).collect())
+        }
+        RunStatus::Error | RunStatus::ErrorDelivered | RunStatus::Killed => {
+            let kind = if ending.disable.is_some() { NoticeKind::ScheduleDisabled } else { NoticeKind::RunFailed };
+            let mut notices = to_both(context, &catalog, &about, run.id.0, kind, now);
+            if context.config.operator.is_some() {
+                let more = trouble_with_the_destination(context, run, ending).await?;
+                notices.extend(more.map(|kind| about.notice(run.id.0, kind, NoticeTo::Operator, now)));
+            }
+            Ok(notices)
+        }
+    }
+}
+
+/// What a schedule's being switched off outside of a run gives reason to say.
+pub(crate) fn about_disabling(context: &Context, catalog: &Catalog, schedule: &Schedule, disabled: SystemDisabled) -> Vec<Notice> {
+    let about = About::schedule(context, catalog, schedule, disabled.reason);
+    to_both(context, catalog, &about, cause(schedule, disabled), NoticeKind::ScheduleDisabled, disabled.at)
+}
+
+/// That a schedule which is off could be switched on again (X5): said once each time that it was switched off.
+pub(crate) fn about_recovery(
+    context: &Context,
+    catalog: &Catalog,
+    schedule: &Schedule,
+    disabled: SystemDisabled,
+    now: Timestamp,
+) -> Vec<Notice> {
+    let about = About::schedule(context, catalog, schedule, disabled.reason);
+    to_both(context, catalog, &about, cause(schedule, disabled), NoticeKind::ScheduleCanBeEnabled, now)
+}
+
+/// The cause that a switching off is, as an id.
+fn cause(schedule: &Schedule, disabled: SystemDisabled) -> uuid::Uuid {
+    uuid::Uuid::new_v5(&schedule.id.0, &disabled.at.as_microsecond().to_be_bytes())
+}
+
+/// To the owner, and to the operator if there is a webhook. Of an owner who is no longer active only the operator hears (S13).
+fn to_both(context: &Context, catalog: &Catalog, about: &About<'_>, cause: uuid::Uuid, kind: NoticeKind, now: Timestamp) -> Vec<Notice> {
+    let owner = catalog.member(about.owner.0).filter(|owner| owner.active).map(|owner| NoticeTo::Owner(owner.email.clone()));
+    let unreachable = owner.is_none().then_some((NoticeKind::OwnerUnreachable, NoticeTo::Operator));
+    let told = owner.map(|owner| (kind, owner)).into_iter().chain([(kind, NoticeTo::Operator)]).chain(unreachable);
+    let there = told.filter(|(_, to)| *to != NoticeTo::Operator || context.config.operator.is_some());
+    there.map(|(kind, to)| about.notice(cause, kind, to, now)).collect()
+}
+
+/// What is worth a word of its own beside the failure: an address that is gone for good, or the fifth failure in a row.
+async fn trouble_with_the_destination(context: &Context, run: &Run, ending: Ending<'_>) -> Result<Option<NoticeKind>, StoreError> {
+    if !ending.promised || ending.status != RunStatus::Error {
+        return Ok(None);
+    }
+    if ending.reason.is_some_and(|reason| reason.starts_with(words::GONE)) {
+        return Ok(Some(NoticeKind::DestinationGone));
+    }
+    // This run is among them and has not ended yet.
+    let latest = context.store.list_runs(Some(run.schedule_id), 1, 20).await?;
+    let before = latest.rows.iter().filter(|other| other.kind.counts()).filter_map(|other| match other.state {
+        RunState::Ended { status, .. } => Some(status),
+        RunState::Queued { .. } | RunState::Running { .. } | RunState::Skipped { .. } => None,
+    });
+    Ok(fails_repeatedly(ending.status, before).then_some(NoticeKind::DestinationFailing))
+}
+
+impl About<'_> {
+    /// The row.
+    fn notice(&self, cause: uuid::Uuid, kind: NoticeKind, to: NoticeTo, now: Timestamp) -> Notice {
+        let Words { subject, text, body } = self.words(kind, now);
+        Notice {
+            id: notice_id(cause, kind, &to),
+            kind,
+            schedule: self.schedule,
+            run: self.run.map(|(run, _)| run.id),
+            to,
+            subject,
+            text,
+            body,
+            created_at: now,
+            state: DeliveryState::Pending { not_before: now },
+            attempts: Vec::new(),
+        }
+    }
+}

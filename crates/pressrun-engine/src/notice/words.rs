@@ -1,0 +1,220 @@
+//! The words of notices: for people by mail, for programs as JSON. Neither holds data of a report (A21).
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::id::{MembershipId, ScheduleId};
+use pressrun_domain::notice::{FAILURES_IN_A_ROW, NoticeKind};
+use pressrun_domain::run::{Run, RunRecord, RunStatus};
+use pressrun_domain::schedule::{Definition, Schedule, SystemDisabledReason};
+use serde_json::{Value, json};
+
+use super::Ending;
+use crate::pipeline::Context;
+
+/// How the reason begins when a webhook answered 410 Gone.
+pub(super) const GONE: &str = "webhook: HTTP 410";
+
+/// Failed tiles that a mail lists.
+const TILES_LISTED: usize = 20;
+
+/// What there is to say something about.
+pub(super) struct About<'a> {
+    pub(super) schedule: ScheduleId,
+    pub(super) owner: MembershipId,
+    pub(super) run: Option<(&'a Run, &'a RunRecord)>,
+    definition: &'a Definition,
+    ending: Option<Ending<'a>>,
+    disabled: Option<SystemDisabledReason>,
+    public_url: &'a str,
+    owner_name: Option<String>,
+}
+
+/// What a notice says.
+pub(super) struct Words {
+    pub(super) subject: String,
+    pub(super) text: String,
+    pub(super) body: String,
+}
+
+impl<'a> About<'a> {
+    pub(super) fn run(context: &'a Context, catalog: &Catalog, run: &'a Run, record: &'a RunRecord, ending: Ending<'a>) -> Self {
+        Self {
+            schedule: run.schedule_id,
+            owner: run.definition.owner,
+            run: Some((run, record)),
+            definition: &run.definition,
+            ending: Some(ending),
+            disabled: ending.disable,
+            public_url: &context.config.public_url,
+            owner_name: catalog.member(run.definition.owner.0).map(|owner| owner.name.clone()),
+        }
+    }
+
+    pub(super) fn schedule(context: &'a Context, catalog: &Catalog, schedule: &'a Schedule, reason: SystemDisabledReason) -> Self {
+        Self {
+            schedule: schedule.id,
+            owner: schedule.definition.owner,
+            run: None,
+            definition: &schedule.definition,
+            ending: None,
+            disabled: Some(reason),
+            public_url: &context.config.public_url,
+            owner_name: catalog.member(schedule.definition.owner.0).map(|owner| owner.name.clone()),
+        }
+    }
+
+    pub(super) fn words(&self, kind: NoticeKind, now: Timestamp) -> Words {
+        let name = one_line(&self.definition.name);
+        let quoted = format!("\u{201c}{name}\u{201d}");
+        let (subject, paragraphs) = match kind {
+            NoticeKind::RunFailed => {
+                let outcome = self.outcome();
+                (format!("Delivery {outcome}: {name}"), self.failure(&quoted, outcome))
+            }
+            NoticeKind::RunRecovered => (
+                format!("Delivery works again: {name}"),
+                vec![format!(
+                    "The delivery {quoted}, due {}, arrived. The one before it had failed; nothing is left to be done.",
+                    self.due()
+                )],
+            ),
+            NoticeKind::ScheduleDisabled => (format!("Switched off: {name}"), self.disabling(&quoted)),
+            NoticeKind::ScheduleCanBeEnabled => (
+                format!("Can be switched on again: {name}"),
+                vec![
+                    format!("The delivery {quoted} had been switched off because {}. That is no longer so.", self.cause().0),
+                    "It stays off until somebody switches it on: save the schedule once, without a change if none is wanted.".to_owned(),
+                ],
+            ),
+            NoticeKind::OwnerUnreachable => (
+                format!("Owner cannot be reached: {name}"),
+                vec![format!(
+                    "{} owns the delivery {quoted} and could not be mailed about it. Give it to somebody else, or see to the mail.",
+                    self.owner_name.as_deref().unwrap_or("Somebody who is no longer a member")
+                )],
+            ),
+            NoticeKind::DestinationGone => (
+                format!("Destination is gone: {name}"),
+                vec![format!("The webhook of {quoted} answered 410: its address is gone for good. Give it another one, or pause it.")],
+            ),
+            NoticeKind::DestinationFailing => (
+                format!("Destination keeps failing: {name}"),
+                vec![format!(
+                    "The last {FAILURES_IN_A_ROW} occurrences of {quoted} delivered nothing. See to its destination, or pause it."
+                )],
+            ),
+        };
+        let body = self.body(kind, now, &subject).to_string();
+        Words { subject, text: paragraphs.join("\n\n"), body }
+    }
+
+    fn outcome(&self) -> &'static str {
+        match self.ending.map(|ending| ending.status) {
+            Some(RunStatus::ErrorDelivered) => "was delivered, but not without errors",
+            Some(RunStatus::Killed) => "was stopped",
+            _ => "failed",
+        }
+    }
+
+    fn failure(&self, quoted: &str, outcome: &str) -> Vec<String> {
+        let mut lines = vec![format!("The delivery {quoted}, due {}, {outcome}.", self.due())];
+        lines.extend(self.why());
+        if self.ending.and_then(|ending| ending.reason).is_some_and(|reason| reason.starts_with(GONE)) {
+            lines.push("The answer 410 says that the address is gone for good: give the schedule another one, or pause it.".to_owned());
+        }
+        lines.push("The schedule stays active and runs again at its next instant.".to_owned());
+        lines
+    }
+
+    /// Reason, error and failed tiles of the run.
+    fn why(&self) -> Vec<String> {
+        let mut lines: Vec<String> =
+            self.ending.and_then(|ending| ending.reason).map(|reason| format!("Reason: {reason}")).into_iter().collect();
+        let Some((_, record)) = self.run else { return lines };
+        lines.extend(record.error.clone());
+        let failed = record.tiles.iter().filter_map(|tile| Some(format!("Tile \u{201c}{}\u{201d}: {}", tile.title, tile.error.as_ref()?)));
+        let mut tiles: Vec<String> = Vec::new();
+        for line in failed {
+            // One audience after the other fails in the same words.
+            if !tiles.contains(&line) {
+                tiles.push(line);
+            }
+        }
+        let left_out = tiles.len().saturating_sub(TILES_LISTED);
+        tiles.truncate(TILES_LISTED);
+        lines.extend(tiles);
+        if left_out > 0 {
+            lines.push(format!("and {left_out} more."));
+        }
+        lines
+    }
+
+    fn disabling(&self, quoted: &str) -> Vec<String> {
+        let (because, remedy) = self.cause();
+        let mut lines = vec![format!("The delivery {quoted} was switched off, because {because}. Nothing was sent, and nothing will be.")];
+        if self.run.is_some() {
+            lines.push(format!("It was due {}.", self.due()));
+        }
+        lines.push(format!("To switch it on again, {remedy}, and save the schedule."));
+        lines
+    }
+
+    /// Why it was switched off, and what ends that.
+    fn cause(&self) -> (&'static str, &'static str) {
+        match self.disabled {
+            Some(SystemDisabledReason::MissingQuery) | None => (
+                "its dashboard, its tile or the query that it watches no longer exists",
+                "bring that back, or choose another tile or query",
+            ),
+            Some(SystemDisabledReason::NoAccess) => {
+                ("its owner may no longer see the dashboard", "give the owner access, or give the schedule to somebody who has it")
+            }
+            Some(SystemDisabledReason::OrphanedFilterConfigKeys) => (
+                "it sets a filter that the dashboard no longer has, and without that filter it would send other data than was asked for",
+                "take that filter out of the schedule, or bring it back to the dashboard",
+            ),
+        }
+    }
+
+    /// The occurrence in the schedule's own zone.
+    fn due(&self) -> String {
+        let Some((run, _)) = self.run else { return String::new() };
+        let zone = TimeZone::get(&self.definition.timezone).unwrap_or(TimeZone::UTC);
+        run.scheduled_for.to_zoned_datetime(zone).strftime("%A, %-d %B %Y, %H:%M %Z").to_string()
+    }
+
+    fn body(&self, kind: NoticeKind, now: Timestamp, summary: &str) -> Value {
+        let definition = self.definition;
+        let run = self.run.map(|(run, record)| {
+            json!({
+                "id": run.id.to_string(),
+                "kind": run.kind.as_str(),
+                "scheduledFor": run.scheduled_for.to_string(),
+                "status": self.ending.map(|ending| ending.status.as_str()),
+                "reason": self.ending.and_then(|ending| ending.reason),
+                "error": record.error,
+                "url": format!("{}/runs/{}", self.public_url, run.id),
+            })
+        });
+        json!({
+            "event": kind.as_str(),
+            "at": now.to_string(),
+            "summary": summary,
+            "schedule": {
+                "id": self.schedule.to_string(),
+                "name": definition.name,
+                "dashboard": definition.identifier.as_str(),
+                "destination": definition.destination.kind().as_str(),
+                "systemDisabledReason": self.disabled.map(SystemDisabledReason::as_str),
+                "url": format!("{}/schedules/{}", self.public_url, self.schedule),
+            },
+            "owner": { "id": self.owner.to_string(), "name": self.owner_name },
+            "run": run,
+        })
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,168 @@
+//! The outbox of notices.
+
+use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
+use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
+use pressrun_domain::run::RunStatus;
+use pressrun_domain::schedule::{SystemDisabled, SystemDisabledReason};
+
+use super::{claim, saved, started, stored};
+use crate::{RunEnd, Store, StoreError, sample};
+
+fn owner() -> NoticeTo {
+    NoticeTo::Owner(sample::email("blob@myorg.co"))
+}
+
+/// A notice that is due `seconds` after nine.
+fn notice(schedule: ScheduleId, kind: NoticeKind, to: NoticeTo, seconds: i64) -> Notice {
+    Notice {
+        id: DeliveryId::generate(),
+        kind,
+        schedule,
+        run: None,
+        to,
+        subject: "Delivery failed".into(),
+        text: "It failed.".into(),
+        body: "{\"event\":\"run.failed\"}".into(),
+        created_at: sample::after(seconds),
+        state: DeliveryState::Pending { not_before: sample::after(seconds) },
+        attempts: Vec::new(),
+    }
+}
+
+async fn claim_all<S: Store>(store: &S, seconds: i64) -> Vec<Notice> {
+    store.claim_notices(sample::after(seconds), sample::after(seconds + 300), 9).await.unwrap()
+}
+
+/// The attempt under way, accepted.
+fn accepted(notice: &Notice, seconds: i64) -> (Attempt, DeliveryState) {
+    let begun = notice.attempts.last().unwrap().clone();
+    let ended_at = sample::after(seconds);
+    let attempt = Attempt { ended_at: Some(ended_at), outcome: Some(Outcome::Accepted { receipt: "250 OK".into() }), ..begun };
+    (attempt, DeliveryState::Accepted { at: ended_at })
+}
+
+pub async fn s10_a_notice_is_kept_once_and_claimed_by_one<S: Store>(store: &S) {
+    let about = notice(ScheduleId::generate(), NoticeKind::RunFailed, owner(), 0);
+    assert_eq!(store.add_notices(std::slice::from_ref(&about)).await.unwrap(), 1);
+    let again = Notice { text: "said anew".into(), ..about.clone() };
+    assert_eq!(store.add_notices(&[again]).await.unwrap(), 0);
+    assert!(store.claim_notices(sample::after(-1), sample::after(300), 9).await.unwrap().is_empty(), "not before its time");
+    assert_eq!(store.next_notice().await.unwrap(), Some(sample::after(0)));
+
+    let claimed = claim_all(store, 1).await;
+    let begun = Attempt { number: 1, started_at: sample::after(1), ended_at: None, outcome: None };
+    let hidden = DeliveryState::Pending { not_before: sample::after(301) };
+    assert_eq!(claimed, [Notice { attempts: vec![begun], state: hidden, ..about }]);
+    assert!(claim_all(store, 2).await.is_empty(), "somebody has it");
+    assert_eq!(store.next_notice().await.unwrap(), Some(sample::after(301)));
+}
+
+pub async fn s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_nothing<S: Store>(store: &S) {
+    store.add_notices(&[notice(ScheduleId::generate(), NoticeKind::RunFailed, owner(), 0)]).await.unwrap();
+    let first = claim_all(store, 1).await.remove(0);
+    let second = claim_all(store, 301).await.remove(0);
+    assert_eq!(second.attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
+    let (attempt, state) = accepted(&first, 302);
+    assert!(matches!(store.settle_notice(first.id, &attempt, &state, &[]).await, Err(StoreError::LeaseLost)));
+    let (attempt, state) = accepted(&second, 303);
+    store.settle_notice(second.id, &attempt, &state, &[]).await.unwrap();
+    assert!(matches!(store.settle_notice(second.id, &attempt, &state, &[]).await, Err(StoreError::LeaseLost)), "it is settled");
+    assert!(claim_all(store, 9999).await.is_empty(), "accepted is accepted");
+    assert_eq!(store.next_notice().await.unwrap(), None);
+}
+
+pub async fn an_all_clear_never_comes_before_its_alarm<S: Store>(store: &S) {
+    let schedule = ScheduleId::generate();
+    let alarm = notice(schedule, NoticeKind::RunFailed, owner(), 0);
+    let clear = notice(schedule, NoticeKind::RunRecovered, owner(), 10);
+    let elsewhere = notice(schedule, NoticeKind::RunRecovered, NoticeTo::Operator, 10);
+    let other = notice(ScheduleId::generate(), NoticeKind::RunRecovered, owner(), 10);
+    store.add_notices(&[clear.clone(), alarm.clone(), elsewhere.clone(), other.clone()]).await.unwrap();
+    let claimed = claim_all(store, 20).await;
+    let mut ids: Vec<_> = claimed.iter().map(|notice| notice.id).collect();
+    let mut expected = vec![alarm.id, elsewhere.id, other.id];
+    ids.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
+    let first = claimed.iter().find(|notice| notice.id == alarm.id).unwrap();
+    let (attempt, state) = accepted(first, 21);
+    store.settle_notice(alarm.id, &attempt, &state, &[]).await.unwrap();
+    assert_eq!(claim_all(store, 22).await[0].id, clear.id);
+}
+
+pub async fn s13_what_follows_from_a_lost_notice_is_kept_with_its_end<S: Store>(store: &S) {
+    let lost = notice(ScheduleId::generate(), NoticeKind::RunFailed, owner(), 0);
+    store.add_notices(std::slice::from_ref(&lost)).await.unwrap();
+    let claimed = claim_all(store, 1).await.remove(0);
+    let follow_up = notice(lost.schedule, NoticeKind::OwnerUnreachable, NoticeTo::Operator, 2);
+    let reason = "550 no such user";
+    let attempt = Attempt {
+        ended_at: Some(sample::after(2)),
+        outcome: Some(Outcome::Rejected { reason: reason.into() }),
+        ..claimed.attempts[0].clone()
+    };
+    let failed = DeliveryState::Failed { at: sample::after(2), reason: reason.into() };
+    store.settle_notice(lost.id, &attempt, &failed, std::slice::from_ref(&follow_up)).await.unwrap();
+    assert_eq!(claim_all(store, 3).await[0].id, follow_up.id);
+}
+
+pub async fn whoever_heard_of_a_failure_is_alarmed_until_the_all_clear<S: Store>(store: &S) {
+    let schedule = ScheduleId::generate();
+    assert!(store.alarmed(schedule).await.unwrap().is_empty());
+    let lost = Notice {
+        state: DeliveryState::Failed { at: sample::after(0), reason: "550".into() },
+        ..notice(schedule, NoticeKind::RunFailed, NoticeTo::Operator, 0)
+    };
+    store
+        .add_notices(&[notice(schedule, NoticeKind::RunFailed, owner(), 0), notice(schedule, NoticeKind::RunFailed, owner(), 1), lost])
+        .await
+        .unwrap();
+    assert_eq!(store.alarmed(schedule).await.unwrap(), [owner()], "not who never heard of it");
+    assert!(store.alarmed(ScheduleId::generate()).await.unwrap().is_empty());
+    store.add_notices(&[notice(schedule, NoticeKind::RunRecovered, owner(), 2)]).await.unwrap();
+    assert!(store.alarmed(schedule).await.unwrap().is_empty(), "said once");
+    store.add_notices(&[notice(schedule, NoticeKind::RunFailed, owner(), 3)]).await.unwrap();
+    assert_eq!(store.alarmed(schedule).await.unwrap(), [owner()]);
+}
+
+pub async fn s10_notices_of_a_run_are_kept_with_its_end<S: Store>(store: &S) {
+    let (schedule, run) = started(store, sample::schedule("daily")).await;
+    let about = Notice { run: Some(run.run.id), ..notice(schedule.id, NoticeKind::RunFailed, owner(), 5) };
+    let end = RunEnd { notices: vec![about.clone()], ..sample::end(RunStatus::Error) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    assert_eq!(store.notices_of(run.run.id).await.unwrap(), [about]);
+    assert!(store.notices_of(RunId::generate()).await.unwrap().is_empty());
+}
+
+pub async fn x1_a_schedule_is_switched_off_with_its_notices_once<S: Store>(store: &S) {
+    let schedule = saved(store, "daily").await;
+    let off = SystemDisabled { at: sample::after(3), reason: SystemDisabledReason::NoAccess };
+    let about = notice(schedule.id, NoticeKind::ScheduleDisabled, owner(), 3);
+    assert!(matches!(store.system_disable(schedule.id, 9, off, &[]).await, Err(StoreError::Conflict)), "another version");
+    store.system_disable(schedule.id, schedule.version, off, std::slice::from_ref(&about)).await.unwrap();
+    let read = stored(store, &schedule).await;
+    assert_eq!((read.system_disabled, read.next_at, read.version), (Some(off), None, schedule.version + 1));
+    let again = notice(schedule.id, NoticeKind::ScheduleDisabled, owner(), 4);
+    assert!(matches!(store.system_disable(schedule.id, read.version, off, &[again]).await, Err(StoreError::Conflict)), "off already");
+    let unsaved = sample::schedule("unsaved");
+    assert!(matches!(store.system_disable(unsaved.id, 1, off, &[]).await, Err(StoreError::NotFound(_))));
+    assert_eq!(claim_all(store, 9).await.iter().map(|notice| notice.id).collect::<Vec<_>>(), [about.id]);
+}
+
+pub async fn x1_a_run_says_that_its_schedule_is_off_only_when_it_switched_it_off<S: Store>(store: &S) {
+    let (schedule, run) = started(store, sample::schedule("daily")).await;
+    let said = |run: RunId| Notice { run: Some(run), ..notice(schedule.id, NoticeKind::ScheduleDisabled, owner(), 5) };
+    let end = |run: RunId| RunEnd {
+        disable: Some(SystemDisabledReason::MissingQuery),
+        notices: vec![said(run)],
+        ..sample::end(RunStatus::Error)
+    };
+    store.finish(&run.lease, &end(run.run.id), sample::after(5)).await.unwrap();
+    assert_eq!(store.notices_of(run.run.id).await.unwrap().len(), 1);
+    // A run that was queued before comes to the same end.
+    store.enqueue(&sample::manual(&schedule, sample::after(1)), sample::after(1)).await.unwrap();
+    let second = claim(store).await;
+    store.finish(&second.lease, &end(second.run.id), sample::after(6)).await.unwrap();
+    assert!(store.notices_of(second.run.id).await.unwrap().is_empty());
+}

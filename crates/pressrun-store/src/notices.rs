@@ -1,0 +1,54 @@
+//! What Pressrun itself has to say: an outbox beside the ledger.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_domain::delivery::{Attempt, DeliveryState};
+use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
+use pressrun_domain::notice::{Notice, NoticeTo};
+use pressrun_domain::schedule::SystemDisabled;
+
+use crate::StoreError;
+
+/// Notices, each kept until it was sent or given up. Those about a run are kept with its end ([`Runs::finish`](crate::Runs::finish)).
+#[async_trait]
+pub trait Notices: Send + Sync {
+    /// Keeps notices; one that exists (same id) is left as it is. Returns how many are new.
+    async fn add_notices(&self, notices: &[Notice]) -> Result<u32, StoreError>;
+
+    /// Switches a schedule off and keeps what is to be said about it, in one transaction. The schedule's version counts up.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it has another version or is off already, [`StoreError::NotFound`] when it is deleted.
+    async fn system_disable(
+        &self,
+        schedule: ScheduleId,
+        version: u64,
+        disabled: SystemDisabled,
+        notices: &[Notice],
+    ) -> Result<(), StoreError>;
+
+    /// Claims up to `limit` notices that are due, oldest first: an attempt begins for each, and nobody else gets it before `hidden_until`.
+    /// A notice waits for older ones about the same schedule to the same place, so that an all-clear never comes before its alarm.
+    async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError>;
+
+    /// When the earliest notice is due.
+    async fn next_notice(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Records what the attempt under way came to, and keeps `follow_ups`, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when the attempt is no longer the last one: somebody else has claimed the notice since.
+    async fn settle_notice(
+        &self,
+        id: DeliveryId,
+        attempt: &Attempt,
+        state: &DeliveryState,
+        follow_ups: &[Notice],
+    ) -> Result<(), StoreError>;
+
+    /// Notices about a run, in the order in which there was reason for them.
+    async fn notices_of(&self, run: RunId) -> Result<Vec<Notice>, StoreError>;
+
+    /// Who was, or is about to be, told of a failed run of this schedule and of no recovery since.
+    async fn alarmed(&self, schedule: ScheduleId) -> Result<Vec<NoticeTo>, StoreError>;
+}
