@@ -256,6 +256,7 @@ impl Default for Retry {
 /// Where the operator is told of failed runs, schedules that were switched off and owners who cannot be mailed (S13).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the keys")]
 pub(crate) struct Notify {
     /// http or https address that takes a JSON object by POST. The egress policy holds for it too: name a private one in `egress.allow`.
     pub webhook_url: Option<String>,
