@@ -85,7 +85,7 @@ async fn raw(address: &str, bytes: &[u8]) -> String {
 #[tokio::test]
 async fn hardening_header_limits_and_what_is_no_http_answer_in_json() {
     let server = server().await;
-    let many: String = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let many = "X-Many: 1\r\n".repeat(200);
     let long = "x".repeat(300_000);
     for (request, status, detail) in [
         (format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431, "Request Header Fields Too Large"),
