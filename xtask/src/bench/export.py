@@ -19,7 +19,7 @@ def csv(rows, out):
 def xlsx(rows, out):
     import xlsxwriter
 
-    frame = pl.read_ipc(rows, memory_map=False)
+    frame = pl.read_ipc(rows)
     before = resource.getrusage(resource.RUSAGE_SELF)
     book = xlsxwriter.Workbook(out, {"constant_memory": True, "remove_timezone": True})
     sheet = book.add_worksheet("Orders")
