@@ -11,6 +11,7 @@ pub(crate) fn run(name: &str) -> anyhow::Result<()> {
         "dispatch" => crate::cargo(&["bench", "--package", "pressrun", "--bench", "dispatch"]),
         "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
         "export" => export::run(),
-        other => bail!("there is no benchmark {other:?}; there are: cron, dispatch, export"),
+        "render" => crate::render::bench(),
+        other => bail!("there is no benchmark {other:?}; there are: cron, dispatch, export, render"),
     }
 }

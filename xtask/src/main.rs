@@ -6,6 +6,7 @@ mod bench;
 mod fuzz;
 mod fuzz_api;
 mod machine;
+mod render;
 mod tidy;
 
 use std::process::Command;
@@ -47,6 +48,12 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Draw every reference output and every kind of chart into a folder, with one page to look at them all.
+    ContactSheet {
+        /// Where.
+        #[arg(default_value = "target/contact-sheet")]
+        folder: std::path::PathBuf,
+    },
     /// Print figures: `cron`, `render`, `export`.
     Bench {
         /// Which.
@@ -62,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         Task::Tidy => tidy::crate_graph(),
         Task::FuzzApi(bounds) => fuzz_api::run(bounds),
         Task::Fuzz { name, seconds, seed } => fuzz::run(&name, seconds, seed),
+        Task::ContactSheet { folder } => render::contact_sheet(&folder),
         Task::Bench { name } => bench::run(&name),
     }
 }

@@ -72,6 +72,8 @@ pub struct OutputOptions {
     pub expand_tables_to_show_all_rows: bool,
     /// pdf, png: tiles full width, one under the other (V7).
     pub single_column_layout: bool,
+    /// Names of the dashboard's pages that are delivered, in this order; empty means all, and the first for png (V10, R13).
+    pub pages: Vec<String>,
     /// All but csv and link_only: print label and values of visible filters (V8).
     pub show_filters: bool,
     /// All but link_only: a link back to the dashboard.
@@ -96,6 +98,7 @@ impl Default for OutputOptions {
             paper_orientation: None,
             expand_tables_to_show_all_rows: false,
             single_column_layout: false,
+            pages: Vec::new(),
             show_filters: true,
             show_content_link: true,
             hide_hidden_fields: false,

@@ -27,8 +27,12 @@ pub struct EngineConfig {
     pub render_deadline: Duration,
     /// Memory one query may use in the embedded engine, in bytes.
     pub query_memory_bytes: u64,
-    /// Folders of more fonts.
+    /// Folders of more fonts; `system` stands for the machine's own Noto fonts.
     pub fonts: Vec<PathBuf>,
+    /// Most rows of one table on pages, whatever else is said.
+    pub table_rows: u64,
+    /// Most rows of a table that is expanded to show all its rows (V6).
+    pub expanded_rows: u64,
     /// How long artifacts of ended runs are kept.
     pub keep_artifacts: SignedDuration,
     /// Address under which people reach this server, without a trailing slash.
@@ -57,6 +61,8 @@ impl EngineConfig {
             render_deadline: Duration::from_secs(120),
             query_memory_bytes: 512 << 20,
             fonts: Vec::new(),
+            table_rows: 5_000,
+            expanded_rows: 1_000,
             keep_artifacts: SignedDuration::from_hours(24 * 30),
             public_url: public_url.into(),
             mail_preview: true,

@@ -110,15 +110,25 @@ pub struct Made {
 }
 
 impl<'a> Content<'a> {
-    /// Tiles in this content that have a query, in dashboard order (Q9, R13): the named one, or all that are not hidden.
+    /// Tiles in this content that have a query, in dashboard order (Q9, R13): the named one, or all of its pages that are not hidden.
     pub fn query_tiles(&self) -> impl Iterator<Item = (&'a Tile, &'a QueryTile)> + use<'a> {
-        let only = self.tile;
-        self.dashboard.tiles.values().filter(move |tile| only.map_or(!tile.hidden, |key| tile.key == *key)).filter_map(|tile| {
-            match &tile.body {
-                TileBody::Query(query) => Some((tile, query)),
-                TileBody::Markdown(_) => None,
-            }
+        let (only, pages) = (self.tile, self.pages());
+        let shown = move |tile: &&Tile| only.map_or(!tile.hidden && pages.contains(&tile.page), |key| tile.key == *key);
+        self.dashboard.tiles.values().filter(shown).filter_map(|tile| match &tile.body {
+            TileBody::Query(query) => Some((tile, query)),
+            TileBody::Markdown(_) => None,
         })
+    }
+
+    /// Indexes of the pages in this content, in order (V10): those that the options name, else all, of which a picture holds the first.
+    fn pages(&self) -> Vec<usize> {
+        let all = &self.dashboard.pages;
+        let chosen = self.options.pages.iter().filter_map(|name| all.iter().position(|page| page == name));
+        match (self.options.pages.is_empty(), self.format) {
+            (false, _) => chosen.collect(),
+            (true, Format::Png) => vec![0],
+            (true, _) => (0..all.len().max(1)).collect(),
+        }
     }
 
     /// The connection its SQL runs on.
@@ -157,21 +167,19 @@ impl<'a> Content<'a> {
     /// The report of these results.
     #[must_use]
     pub fn report(&self, results: &TileResults, link: Option<String>, notes: Vec<String>) -> Report {
-        let names = if self.dashboard.pages.is_empty() { vec![None] } else { self.dashboard.pages.iter().cloned().map(Some).collect() };
-        let shown = |tile: &&Tile| self.tile.map_or(!tile.hidden, |key| tile.key == *key);
-        let page_of = |tile: &Tile| if self.tile.is_some() { 0 } else { tile.page };
-        let names = if self.tile.is_some() { vec![None] } else { names };
-        let pages = names.into_iter().enumerate().map(|(index, name)| Page {
-            name,
-            tiles: self
-                .dashboard
-                .tiles
-                .values()
-                .filter(shown)
-                .filter(|tile| page_of(tile) == index)
-                .map(|tile| view(tile, results))
-                .collect(),
-        });
+        let tiles = |shown: &dyn Fn(&Tile) -> bool| {
+            self.dashboard.tiles.values().filter(|tile| shown(tile)).map(|tile| view(tile, results)).collect()
+        };
+        let pages: Vec<Page> = match self.tile {
+            Some(key) => vec![Page { name: None, tiles: tiles(&|tile| tile.key == *key) }],
+            None => {
+                let page = |index: usize| Page {
+                    name: self.dashboard.pages.get(index).cloned(),
+                    tiles: tiles(&|tile| !tile.hidden && tile.page == index),
+                };
+                self.pages().into_iter().map(page).collect()
+            }
+        };
         Report {
             title: self.document.name.clone(),
             description: self.dashboard.description.clone(),
@@ -180,7 +188,7 @@ impl<'a> Content<'a> {
             as_of: self.clock.at,
             filters: self.filter_lines(),
             link,
-            pages: pages.collect(),
+            pages,
             notes,
             theme: pressrun_render::ThemeName::default(),
         }
@@ -355,7 +363,11 @@ impl Producer {
             format: request.format,
             options: request.options.clone(),
             single_tile: request.single_tile,
-            limits: RenderLimits::default(),
+            limits: RenderLimits {
+                table_rows: self.config.table_rows,
+                expanded_rows: self.config.expanded_rows,
+                ..RenderLimits::default()
+            },
             fonts: self.config.fonts.clone(),
             file_stem: request.file_stem.to_owned(),
             imprint: request.imprint,

@@ -31,6 +31,7 @@ mod names;
 mod render;
 pub mod report;
 pub mod rows;
+mod sections;
 pub mod svg;
 #[cfg(test)]
 mod testing;

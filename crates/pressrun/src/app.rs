@@ -198,6 +198,8 @@ pub(crate) fn engine_config(settings: &Settings) -> EngineConfig {
         render_deadline: Duration::from_secs(settings.render.seconds.max(1).into()),
         query_memory_bytes: (settings.render.memory_mb << 20) / 2,
         fonts: settings.render.fonts.clone(),
+        table_rows: settings.render.table_rows,
+        expanded_rows: settings.render.expanded_rows,
         keep_artifacts: SignedDuration::from_hours(24 * i64::from(scheduler.keep_artifacts_days)),
         mail_preview: settings.mail.preview.unwrap_or(true),
         ..EngineConfig::new(settings.public_url())

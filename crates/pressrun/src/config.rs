@@ -76,7 +76,7 @@ impl Default for Settings {
                 parallel_deliveries: 8,
                 cadence_floor_minutes: 0,
             },
-            render: Render { fonts: Vec::new(), seconds: 120, memory_mb: 1536, processes: None },
+            render: Render { fonts: Vec::new(), seconds: 120, memory_mb: 1536, processes: None, table_rows: 5_000, expanded_rows: 1_000 },
             secrets: Secrets::default(),
         }
     }
@@ -300,7 +300,7 @@ impl Default for Scheduler {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Render {
-    /// Folders of more fonts.
+    /// Folders of more fonts; the word `system` stands for the Noto fonts that the machine has.
     pub fonts: Vec<PathBuf>,
     /// Time one render has.
     pub seconds: u32,
@@ -308,6 +308,10 @@ pub(crate) struct Render {
     pub memory_mb: u64,
     /// Executor processes; as many as there are cores, but at most 4, when absent.
     pub processes: Option<usize>,
+    /// Most rows of one table on pages, whatever else is said.
+    pub table_rows: u64,
+    /// Most rows of a table that is expanded to show all its rows.
+    pub expanded_rows: u64,
 }
 
 impl Default for Render {

@@ -4,6 +4,7 @@ use pressrun_domain::catalog::{Catalog, Dashboard, Member};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::TileKey;
+use pressrun_domain::output::Format;
 use pressrun_domain::schedule::Definition;
 use pressrun_store::Names;
 use url::Url;
@@ -37,6 +38,7 @@ pub(crate) fn against_catalog(definition: &Definition, catalog: &Catalog, owner:
     if asks.condition {
         known(dashboard, definition.condition.as_ref().map(|condition| &condition.tile))?;
     }
+    pages(definition, dashboard)?;
     if asks.filters { filters::check(&definition.filters, dashboard) } else { Ok(()) }
 }
 
@@ -51,6 +53,22 @@ fn known(dashboard: &Dashboard, key: Option<&TileKey>) -> Result<(), AppError> {
         Some(key) if dashboard.query(key).is_none() => Err(AppError::invalid(format!("Couldn't find query presentation for key: {key}"))),
         _ => Ok(()),
     }
+}
+
+/// V10: the pages exist, each is named once, and a picture holds one.
+fn pages(definition: &Definition, dashboard: &Dashboard) -> Result<(), AppError> {
+    let wanted = &definition.options.pages;
+    if let Some(unknown) = wanted.iter().find(|page| !dashboard.pages.contains(page)) {
+        let valid = if dashboard.pages.is_empty() { "none, it has one page".to_owned() } else { dashboard.pages.join(", ") };
+        return Err(AppError::invalid(format!("Unknown page: {unknown}. Valid pages: {valid}")));
+    }
+    if let Some(repeated) = wanted.iter().enumerate().find(|(index, page)| wanted[..*index].contains(page)).map(|(_, page)| page) {
+        return Err(AppError::invalid(format!("Page {repeated} is named twice")));
+    }
+    if definition.format == Format::Png && definition.tile.is_none() && wanted.len() > 1 {
+        return Err(AppError::invalid("PNG format requires exactly one page"));
+    }
+    Ok(())
 }
 
 /// Asks the operator's policy: cadence floor, and where deliveries may go.

@@ -600,3 +600,25 @@ async fn create_d11_says_which_variable_of_a_subject_does_not_exist() {
     assert!(warning.starts_with("subject is sent as typed: unknown variable {{today}}; use one of currentDate"), "{warning}");
     assert_eq!(answer.body["warnings"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn v10_pages_exist_are_named_once_and_a_picture_holds_one() {
+    let paged = |changes: Value| crate::harness::changed(mail(json!({"identifier": "plain"})), changes);
+    refused(vec![
+        (paged(json!({"pages": ["overview"]})), 400, "Unknown page: overview. Valid pages: Overview, Sources"),
+        (mail(json!({"pages": ["Overview"]})), 400, "Unknown page: Overview. Valid pages: none, it has one page"),
+        (paged(json!({"pages": ["Sources", "Sources"]})), 400, "Page Sources is named twice"),
+        (paged(json!({"format": "png", "pages": ["Sources", "Overview"]})), 400, "PNG format requires exactly one page"),
+        (paged(json!({"pages": 1})), 400, "pages: Expected array, received number"),
+    ])
+    .await;
+    let server = server().await;
+    for (body, stored) in [
+        (paged(json!({"pages": ["Sources", "Overview"]})), vec!["Sources", "Overview"]),
+        (paged(json!({"format": "png", "pages": ["Sources"]})), vec!["Sources"]),
+        (paged(json!({"format": "png"})), vec![]),
+    ] {
+        let id = server.create(&body).await.id();
+        assert_eq!(server.stored(&id).await.definition.options.pages, stored);
+    }
+}

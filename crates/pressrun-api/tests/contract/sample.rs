@@ -106,7 +106,7 @@ pub fn catalog() -> Catalog {
     let documents = [
         document("12db1a0a", "Orders", true, &[], Some(dashboard(&["region"]))),
         document("dashboard-abc123", "Regional", true, &[], Some(dashboard(&["region", "status"]))),
-        document("plain", "No filters", true, &[], Some(dashboard(&[]))),
+        document("plain", "No filters", true, &[], Some(Dashboard { pages: vec!["Overview".into(), "Sources".into()], ..dashboard(&[]) })),
         document("secret", "Sales only", true, &["sales"], Some(dashboard(&["region"]))),
         document("draft", "Draft", false, &[], None),
         document("workbook", "Workbook", true, &[], None),

@@ -114,9 +114,10 @@ impl Labels {
         let mut context: Option<&str> = None;
         let mut free = f64::NEG_INFINITY;
         for tick in kept {
-            let half = width(&tick.text) / 2.0;
+            let text = measure::ellipsize(&tick.text, theme.small, Weight::Regular, limits.1 - limits.0);
+            let half = width(&text) / 2.0;
             let x = tick.x.clamp(limits.0 + half, (limits.1 - half).max(limits.0 + half));
-            labels.lines.push(Line { x, row: 0, text: tick.text.clone(), anchor: Anchor::Middle });
+            labels.lines.push(Line { x, row: 0, text, anchor: Anchor::Middle });
             if let Some(period) = tick.context.as_deref()
                 && context != Some(period)
             {

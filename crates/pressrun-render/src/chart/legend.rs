@@ -100,6 +100,9 @@ pub(crate) fn ramp(svg: &mut Svg, right: f64, top: f64, ends: (&str, &str), colo
     const STEPS: usize = 24;
     let width = |text: &str| measure::width(text, theme.small, Weight::Regular);
     let style = TextStyle { size: theme.small, weight: Weight::Regular, color: theme.muted, anchor: Anchor::End };
+    if width(ends.0) + width(ends.1) + LENGTH + 10.0 > right {
+        return;
+    }
     let baseline = top + theme.small * 0.98;
     svg.text(right, baseline, ends.1, style);
     let end = right - width(ends.1) - 5.0;

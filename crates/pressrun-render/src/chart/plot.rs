@@ -52,6 +52,8 @@ pub(crate) enum Heading {
     Legend(Legend),
     /// The name of the value axis.
     Caption(String),
+    /// A legend with the name of the value axis below.
+    Both(Legend, String),
     Nothing,
 }
 
@@ -84,9 +86,18 @@ impl Heading {
         Self::Caption(measure::ellipsize(text, canvas.theme.small, Weight::Regular, canvas.width))
     }
 
+    /// A legend, and below it the name of the axis: for charts whose two axes both need one.
+    pub(crate) fn both(names: &[(String, Color)], swatch: Swatch, text: &str, canvas: &Canvas<'_>) -> Self {
+        match (Self::legend(names, swatch, canvas), Self::caption(text, canvas)) {
+            (Self::Legend(legend), Self::Caption(text)) => Self::Both(legend, text),
+            (legend, _) => legend,
+        }
+    }
+
     pub(crate) fn height(&self, theme: &Theme) -> f64 {
         match self {
             Self::Legend(legend) => legend.height,
+            Self::Both(legend, _) => legend.height + theme.small + 5.0,
             Self::Caption(_) => theme.small + 7.0,
             Self::Nothing => 0.0,
         }
@@ -97,6 +108,10 @@ impl Heading {
         match self {
             Self::Legend(legend) => legend.draw(&mut canvas.svg, 0.5, 1.0, canvas.theme),
             Self::Caption(text) => canvas.svg.text(0.5, canvas.theme.small, text, style),
+            Self::Both(legend, text) => {
+                legend.draw(&mut canvas.svg, 0.5, 1.0, canvas.theme);
+                canvas.svg.text(0.5, legend.height + canvas.theme.small - 1.0, text, style);
+            }
             Self::Nothing => {}
         }
     }
@@ -165,7 +180,8 @@ impl Plot {
             if (tick - self.axis.scale.base()).abs() > f64::EPSILON * tick.abs() || self.axis.scale.base().abs() > 0.0 {
                 canvas.svg.line((self.left, y), (self.right, y), canvas.theme.grid, 0.6);
             }
-            canvas.svg.text(self.left - 6.0, y + canvas.theme.small * 0.35, label, style);
+            let label = measure::ellipsize(label, canvas.theme.small, Weight::Regular, self.left - 6.0);
+            canvas.svg.text(self.left - 6.0, y + canvas.theme.small * 0.35, &label, style);
         }
         self.x.labels.draw(&mut canvas.svg, self.bottom, canvas.theme);
     }

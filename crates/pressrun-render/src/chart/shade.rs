@@ -44,7 +44,7 @@ pub fn table_shades(input: &ChartInput<'_>, theme: &Theme) -> Result<IndexMap<St
         let (low, high) = range(numbers.iter().flatten().copied());
         let heat = numbers.iter().map(|number| {
             // Lighter than a heatmap's cells: the number in front is what counts.
-            let color = theme.background.mix(theme.heat((*number)?, low, high), 0.75);
+            let color = theme.background.mix(theme.heat((*number)?, low, high), 0.62);
             Some((color, color.legible(theme.text, theme.background)))
         });
         shades.insert(name.clone(), Shades::Heat(heat.collect()));

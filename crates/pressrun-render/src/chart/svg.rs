@@ -214,9 +214,10 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// Neither a control character nor one that turns the order of the text after it.
+/// Neither a control character, nor one that turns the order of the text after it or only picks a look of the sign before it.
 fn printable(c: char) -> bool {
-    !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' | '\u{2028}' | '\u{2029}')
+    !c.is_control()
+        && !matches!(c, '\u{fe0e}' | '\u{fe0f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Splits where the bundled font begins or ceases to have glyphs. Spaces and joiners stay with what stands before them.

@@ -42,6 +42,56 @@ fn parses(svg: &str) -> bool {
     resvg::usvg::Tree::from_str(svg, &resvg::usvg::Options::default()).is_ok()
 }
 
+/// The drawing as a renderer sees it, with the fonts that it will be drawn in.
+fn seen(svg: &str) -> resvg::usvg::Tree {
+    use resvg::usvg::{Options, Tree, fontdb};
+    static FONTS: std::sync::LazyLock<Arc<fontdb::Database>> = std::sync::LazyLock::new(|| {
+        let mut fonts = fontdb::Database::new();
+        for bytes in [notosans::REGULAR_TTF, notosans::BOLD_TTF] {
+            fonts.load_font_source(fontdb::Source::Binary(Arc::new(bytes)));
+        }
+        Arc::new(fonts)
+    });
+    let options = Options { fontdb: FONTS.clone(), font_family: "Noto Sans".to_owned(), ..Options::default() };
+    Tree::from_str(svg, &options).unwrap()
+}
+
+/// What of a drawing lies outside of its box: shapes by more than their outline, text by more than a renderer rounds.
+fn outside(tree: &resvg::usvg::Tree) -> Vec<String> {
+    use resvg::usvg::{Group, Node};
+    fn walk(group: &Group, size: (f32, f32), found: &mut Vec<String>) {
+        for node in group.children() {
+            let (bounds, slack, what) = match node {
+                Node::Group(group) => {
+                    walk(group, size, found);
+                    continue;
+                }
+                Node::Path(path) => (path.abs_stroke_bounding_box(), 2.0, "shape".to_owned()),
+                Node::Text(text) => {
+                    (text.flattened().abs_bounding_box(), 2.5, text.chunks().iter().map(|chunk| chunk.text().to_owned()).collect())
+                }
+                Node::Image(_) => continue,
+            };
+            let inside =
+                bounds.left() >= -slack && bounds.top() >= -slack && bounds.right() <= size.0 + slack && bounds.bottom() <= size.1 + slack;
+            if !inside {
+                found.push(format!("{what} at {bounds:?}"));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(tree.root(), (tree.size().width(), tree.size().height()), &mut found);
+    found
+}
+
+/// Numbers of attributes that are none.
+fn has_broken_numbers(svg: &str) -> bool {
+    // Text from data stands between tags and in the label only.
+    let label = svg.split_once("aria-label=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(label, _)| label).unwrap_or_default();
+    let bare = svg.replacen(label, "", 1);
+    bare.split('<').filter_map(|tag| tag.split_once('>')).any(|(tag, _)| tag.contains("NaN") || tag.contains("inf"))
+}
+
 #[test]
 fn v13_no_rows_and_nulls_only_say_no_results() {
     for mark in MARKS {
@@ -201,7 +251,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
-    fn drawing_never_panics_and_is_always_an_svg(
+    fn drawings_never_panic_and_stay_in_their_box(
         (places, groups, amounts) in (0..60usize).prop_flat_map(|n| (any_places(n), any_places(n), prop::collection::vec(any_amount(), n))),
         mark in prop::sample::select(MARKS.to_vec()),
         (stack, orient, scale) in (
@@ -228,8 +278,13 @@ proptest! {
         let fields = IndexMap::from([("amount".to_owned(), spec()), ("name".to_owned(), spec())]);
         let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "America/New_York" };
         if let Ok(out) = draw(&input, Size { width, height }, &Theme::dark()) {
-            prop_assert!(parses(&out.svg), "{}", out.svg);
-            prop_assert!(!out.svg.contains("NaN") || batches[0].num_rows() > 0);
+            prop_assert!(!has_broken_numbers(&out.svg), "{}", out.svg);
+            let tree = seen(&out.svg);
+            // On less room than a thumb no label fits.
+            if width.is_finite() && height.is_finite() && width >= 60.0 && height >= 40.0 && width < 5_000.0 && height < 5_000.0 {
+                let outside = outside(&tree);
+                prop_assert!(outside.is_empty(), "{outside:?} in {}", out.svg);
+            }
             prop_assert!(out.svg.len() < 400_000);
         }
     }

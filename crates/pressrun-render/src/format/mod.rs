@@ -128,6 +128,13 @@ impl FieldFormat {
         }
     }
 
+    /// Where its text stands on pages: years and identifiers name things, so they stand left as names do.
+    #[must_use]
+    pub fn page_alignment(&self) -> Alignment {
+        let names = self.kind == Kind::Number && !self.grouped && self.number.is_none();
+        if names { Alignment::Left } else { self.alignment() }
+    }
+
     /// Whether the author chose a format that fits the type.
     #[must_use]
     pub fn is_explicit(&self) -> bool {

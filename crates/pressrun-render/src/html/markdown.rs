@@ -3,14 +3,15 @@
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream};
 
 use crate::report::Report;
-use crate::tokens;
+use crate::{sections, tokens};
 
 /// The HTML of a text tile. Tokens are filled in after parsing, so that a value is text, whatever is in it.
 pub(super) fn html(text: &str, report: &Report) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     // Events of links and images whose address is refused lose their frame and keep their text.
     let mut dropped = Vec::new();
-    let events = TextMergeStream::new(Parser::new_ext(text, options)).filter_map(|event| match event {
+    let text = sections::unfold(text, report);
+    let events = TextMergeStream::new(Parser::new_ext(&text, options)).filter_map(|event| match event {
         Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::HtmlBlock) | Event::End(TagEnd::HtmlBlock) => None,
         Event::Text(text) => Some(Event::Text(fill(&text, report))),
         Event::Code(text) => Some(Event::Code(fill(&text, report))),

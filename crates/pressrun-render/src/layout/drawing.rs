@@ -19,8 +19,9 @@ use typst::pdf::{TableCellKind, TableHeaderScope};
 use typst::syntax::Span;
 use typst::text::{FontVariations, Glyph, TextElem, TextItem};
 use typst::visualize::{Color as Paint, Geometry};
+use unicode_width::UnicodeWidthChar;
 
-use super::text::{Faces, Weight};
+use super::text::{Faces, Found, Weight};
 use crate::chart::Color;
 
 const RECTANGLE: u8 = 0;
@@ -51,24 +52,22 @@ impl Drawing {
         self.bytes.extend_from_slice(&[color.0, color.1, color.2]);
     }
 
-    /// A line of text whose baseline starts at (`x`, `y`); one run a font, characters without a glyph are left out.
+    /// A line of text whose baseline starts at (`x`, `y`); one run a font, a box for each character without a glyph.
     pub(super) fn text(&mut self, faces: &Faces, x: f64, y: f64, text: &str, style: Style) {
         let mut at = x;
-        let mut rest = text.chars().peekable();
-        while let Some(first) = rest.next() {
-            let Some(found) = faces.find(first, style.weight) else { continue };
+        let seen = |c: char| faces.find(c, style.weight).or_else(|| is_visible(c).then(|| faces.missing(style.weight)));
+        let mut rest = text.chars().filter_map(|c| Some((c, seen(c)?))).peekable();
+        while let Some((first, found)) = rest.next() {
             let font = found.font;
             let (mut run, mut glyphs, mut width) = (String::new(), Vec::new(), 0.0);
-            let mut push = |c: char, glyph: u16, advance: f64, width: &mut f64| {
+            let mut push = |c: char, found: &Found| {
                 run.push(c);
-                glyphs.extend_from_slice(&glyph.to_le_bytes());
-                *width += advance * style.size;
+                glyphs.extend_from_slice(&found.glyph.to_le_bytes());
+                width += found.advance * style.size;
             };
-            push(first, found.glyph, found.advance, &mut width);
-            while let Some(next) = rest.peek().and_then(|c| faces.find(*c, style.weight)).filter(|next| next.font == font) {
-                if let Some(c) = rest.next() {
-                    push(c, next.glyph, next.advance, &mut width);
-                }
+            push(first, &found);
+            while let Some((c, next)) = rest.next_if(|(_, next)| next.font == font) {
+                push(c, &next);
             }
             self.bytes.push(TEXT);
             self.numbers(&[at, y, style.size]);
@@ -124,6 +123,11 @@ impl Drawing {
         bytes.extend_from_slice(&self.bytes);
         BlockElem::single_layouter(Packed::new(MetadataElem::new(Value::Bytes(Bytes::new(bytes)))), layout).pack()
     }
+}
+
+/// Whether a character takes room of its own.
+fn is_visible(c: char) -> bool {
+    !c.is_whitespace() && c.width().is_some_and(|width| width > 0)
 }
 
 /// How a line of text looks.

@@ -7,10 +7,13 @@ use typst::foundations::Value;
 
 use super::dict::{dict, list, text, texts};
 use crate::report::Report;
-use crate::tokens;
+use crate::{sections, tokens};
 
 /// Nesting beyond this is flattened: lists in lists in lists have no readable form on paper.
 const DEPTH: usize = 12;
+
+/// Most bytes of a text that are set; a page of prose has some three thousand.
+const LONGEST: usize = 60_000;
 
 /// An open element.
 struct Open {
@@ -35,7 +38,9 @@ enum Kind {
 pub(super) fn blocks(source: &str, report: &Report) -> Vec<Value> {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
     let mut stack = vec![Open { kind: Kind::Node("root"), children: Vec::new() }];
-    for event in TextMergeStream::new(Parser::new_ext(source, options)) {
+    let source = sections::unfold(source, report);
+    let set = &source[..source.floor_char_boundary(LONGEST)];
+    for event in TextMergeStream::new(Parser::new_ext(set, options)) {
         match event {
             Event::Start(tag) => {
                 let kind = if stack.len() > DEPTH { Kind::Through } else { open(tag, report) };
@@ -65,7 +70,11 @@ pub(super) fn blocks(source: &str, report: &Report) -> Vec<Value> {
             | Event::TaskListMarker(_) => {}
         }
     }
-    stack.into_iter().next().map(|root| root.children).unwrap_or_default()
+    let mut blocks = stack.into_iter().next().map(|root| root.children).unwrap_or_default();
+    if set.len() < source.len() {
+        blocks.push(node("paragraph", list([node("text", text("… The text is longer than can be shown here."))])));
+    }
+    blocks
 }
 
 fn push(stack: &mut [Open], value: Value) {

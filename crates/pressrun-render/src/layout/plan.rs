@@ -8,7 +8,7 @@ use typst::foundations::{Dict, Value};
 use super::dict::{color, dict, list, optional, points, text, texts};
 use super::flow::{self, Block, GAP, ROW};
 use super::text::Weight;
-use super::tile::{Body, Prepared};
+use super::tile::{Body, Prepared, level_figures};
 use super::{Context, markdown, world};
 use crate::error::RenderError;
 use crate::render::grouped;
@@ -25,15 +25,21 @@ const BOTTOM: f64 = 46.0;
 /// Between header and body.
 const BELOW_HEADER: f64 = 14.0;
 
+/// Most filters and notes in the head of a report.
+const MOST_FILTERS: usize = 24;
+const MOST_NOTES: usize = 6;
+
 /// Room for the small texts at head and foot.
 const RUNNING: f64 = 300.0;
 
-/// Between the blocks of a text tile, and above the first; as in the template.
+/// Between the blocks of a text tile; as in the template.
 const PROSE_GAP: f64 = 11.0;
-const PROSE_TOP: f64 = 7.0;
 
 /// Width of sheets that are sized to their content.
 const FREE_WIDTH: f64 = 840.0;
+
+/// The widest body on paper; beyond it everything grows with the paper, as large sheets are looked at from further away.
+const WIDEST: f64 = 780.0;
 
 /// Columns of the grid.
 const COLUMNS: f64 = 24.0;
@@ -48,14 +54,16 @@ struct Sheet {
 
 /// The size of the sheets; no height when they are sized to their content.
 struct Paper {
+    /// Points as laid out: on the sheet, each is `zoom` points.
     width: f64,
     height: Option<f64>,
     margin: f64,
+    zoom: f64,
 }
 
 impl Paper {
     fn of(job: &RenderJob, picture: bool) -> Self {
-        let free = Self { width: FREE_WIDTH, height: None, margin: MARGIN };
+        let free = Self { width: FREE_WIDTH, height: None, margin: MARGIN, zoom: 1.0 };
         if picture {
             return Self { margin: PICTURE_MARGIN, ..free };
         }
@@ -63,10 +71,12 @@ impl Paper {
             return free;
         };
         let (width, height) = (f64::from(width), f64::from(height));
-        match job.options.paper_orientation.unwrap_or(PaperOrientation::Portrait) {
-            PaperOrientation::Portrait => Self { width, height: Some(height), margin: MARGIN },
-            PaperOrientation::Landscape => Self { width: height, height: Some(width), margin: MARGIN },
-        }
+        let (width, height) = match job.options.paper_orientation.unwrap_or(PaperOrientation::Portrait) {
+            PaperOrientation::Portrait => (width, height),
+            PaperOrientation::Landscape => (height, width),
+        };
+        let zoom = ((width - 2.0 * MARGIN) / WIDEST).max(1.0);
+        Self { width: width / zoom, height: Some(height / zoom), margin: MARGIN, zoom }
     }
 
     fn body_width(&self) -> f64 {
@@ -93,6 +103,7 @@ pub(super) fn inputs(context: &mut Context<'_>, picture: bool) -> Result<Dict, R
             ("w", points(paper.width)),
             ("margin", points(paper.margin)),
             ("h", points(sheet.height)),
+            ("zoom", Value::Float(paper.zoom)),
             ("items", list(sheet.items)),
             ("continued", Value::Bool(sheet.continued)),
             ("number", if count > 1 { text(format!("Page {} of {count}", index + 1)) } else { Value::None }),
@@ -112,7 +123,7 @@ fn base(context: &Context<'_>, mode: &str, content: Value) -> Dict {
     dict([
         ("mode", text(mode)),
         ("content", content),
-        ("title", text(title(context.job))),
+        ("title", text(title(context.job).chars().filter(|c| !c.is_control()).take(300).collect::<String>())),
         ("language", text(language(&report.language))),
         ("as_of", text(as_of(context.job))),
         ("running", text(context.faces.ellipsize(&title(context.job), 7.5, Weight::Bold, RUNNING))),
@@ -142,7 +153,7 @@ fn base(context: &Context<'_>, mode: &str, content: Value) -> Dict {
 
 fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize, sheets: &mut Vec<Sheet>) -> Result<(), RenderError> {
     let width = paper.body_width();
-    let header = header(context, page, index);
+    let header = header(context, page, index, width);
     let alone = context.job.single_tile;
     let stacked = alone || context.job.options.single_column_layout;
     let mut tiles: Vec<&TileView> = page.tiles.iter().collect();
@@ -156,9 +167,12 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
         let place = if stacked { (0.0, width) } else { (x * column, across * column - GAP) };
         prepared.push(Prepared::new(tile, place, context)?);
     }
+    if !stacked {
+        level_figures(&mut prepared);
+    }
     let mut set = vec![(width, header.clone())];
-    let proses = || prepared.iter().filter_map(|tile| if let Body::Prose(blocks) = &tile.body { Some((tile.width, blocks)) } else { None });
-    set.extend(proses().map(|(width, blocks)| (width, prose(blocks))));
+    let proses = || prepared.iter().filter(|tile| matches!(tile.body, Body::Prose(_)));
+    set.extend(proses().filter_map(|tile| Some((tile.inner_width(), prose(tile.prose()?, tile.lead())))));
     let heights = measure(context, set)?;
     let header_height = heights.first().copied().unwrap_or(0.0);
     let top_of_header = TOP.min(paper.margin);
@@ -170,7 +184,7 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
     let mut measured = heights.into_iter().skip(1).zip(parts);
 
     let mut y = 0;
-    let blocks: Vec<Block> = prepared
+    let mut blocks: Vec<Block> = prepared
         .iter()
         .map(|tile| {
             let (needs, parts) = if matches!(tile.body, Body::Prose(_)) { measured.next().unwrap_or_default() } else { (0.0, None) };
@@ -178,7 +192,7 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
             if alone {
                 block.y = 0;
                 block.h = 1;
-                block.needs = block.needs.max(alone_height(tile, capacity(0)));
+                block.needs = block.needs.max(alone_height(tile, paper.height.map(|_| capacity(0))));
             } else if stacked {
                 block.y = y;
                 y += block.h;
@@ -186,7 +200,8 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
             block
         })
         .collect();
-    let pieces = flow::place(&blocks, capacity);
+    flow::close_gaps(&mut blocks);
+    let pieces = flow::place_tight(&blocks, capacity);
     let count = pieces.iter().map(|piece| piece.sheet + 1).max().unwrap_or(1);
     for sheet in 0..count {
         let top = if sheet == 0 { first_top } else { TOP_AGAIN };
@@ -208,13 +223,15 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
     Ok(())
 }
 
-/// V11: a tile delivered alone fills the paper; on a sheet without height, or a figure, it gets a fitting height.
-fn alone_height(tile: &Prepared<'_>, room: f64) -> f64 {
+/// V11: a tile delivered alone fills the paper, but a figure, of which half a sheet is enough; without paper it gets a fitting height.
+fn alone_height(tile: &Prepared<'_>, room: Option<f64>) -> f64 {
     let mark = tile.tile.data().map(|data| data.chart.mark);
-    match mark {
-        Some(Mark::Kpi) => room.min(200.0),
-        Some(Mark::Table) => room.min((f64::from(tile.tile.at.h) * ROW).max(640.0)),
-        _ => room.min(tile.width * 0.62),
+    match (mark, room) {
+        (Some(Mark::Kpi), room) => room.unwrap_or(f64::INFINITY).min(tile.width * 0.36),
+        (Some(_), Some(room)) => room,
+        (Some(Mark::Table), None) => (f64::from(tile.tile.at.h) * ROW).max(640.0),
+        (Some(_), None) => tile.width * 0.62,
+        (None, _) => 0.0,
     }
 }
 
@@ -228,49 +245,68 @@ fn measure(context: &Context<'_>, set: Vec<(f64, Dict)>) -> Result<Vec<f64>, Ren
 /// For each text tile that is taller than a sheet, the heights of its blocks: it goes on between them (V5).
 fn parts<'a>(
     context: &Context<'_>,
-    tiles: impl Iterator<Item = (f64, &'a Vec<Value>)>,
+    tiles: impl Iterator<Item = &'a Prepared<'a>>,
     heights: &[f64],
     room: f64,
 ) -> Result<Vec<Option<Vec<f64>>>, RenderError> {
     tiles
         .zip(heights)
-        .map(|((width, blocks), height)| {
-            if *height <= room {
+        .map(|(tile, height)| {
+            if *height + tile.around() <= room {
                 return Ok(None);
             }
-            let set = blocks.iter().map(|block| (width, prose(std::slice::from_ref(block)))).collect();
+            let blocks = tile.prose().unwrap_or_default();
+            let set = blocks.iter().map(|block| (tile.inner_width(), prose(std::slice::from_ref(block), 0.0))).collect();
             let heights = measure(context, set)?;
-            Ok(Some(heights.into_iter().map(|height| height - PROSE_TOP + PROSE_GAP).collect()))
+            Ok(Some(heights.into_iter().map(|height| height + PROSE_GAP).collect()))
         })
         .collect()
 }
 
-fn prose(blocks: &[Value]) -> Dict {
-    dict([("kind", text("prose")), ("value", list(blocks.iter().cloned()))])
+fn prose(blocks: &[Value], lead: f64) -> Dict {
+    dict([("kind", text("prose")), ("lead", points(lead)), ("value", list(blocks.iter().cloned()))])
 }
 
-/// Title, instant, filters, link and notes on the first page; its name on the others.
-fn header(context: &Context<'_>, page: &Page, index: usize) -> Dict {
-    let job = context.job;
+/// Title, instant, filters, link and notes on the first page; its name on the others. Each is bounded, so that a head never
+/// takes the sheet.
+fn header(context: &Context<'_>, page: &Page, index: usize, width: f64) -> Dict {
+    let (job, faces) = (context.job, &context.faces);
     let (report, options) = (&job.report, &job.options);
     let first = index == 0;
-    let page_name = page.name.as_deref().filter(|_| report.pages.len() > 1);
-    let filters = report.filters.iter().filter(|_| first && options.show_filters).map(|line| {
-        let value = if line.value.is_empty() { "any value" } else { &line.value };
-        Value::Dict(dict([("label", text(line.label.as_str())), ("value", text(value))]))
-    });
-    let filters = list(filters);
     let link = report.link.as_deref().filter(|link| first && options.show_content_link && markdown::is_address(link));
+    let beside = if link.is_some() { width - 110.0 } else { width };
+    let clamp = |words: &str, size: f64, weight: Weight, lines: usize| faces.clamp(words.trim(), size, weight, beside, lines);
+    let page_name = page.name.as_deref().map(|name| clamp(name, 14.0, Weight::Bold, 2));
+    let shown: Vec<_> = report.filters.iter().filter(|_| first && options.show_filters).collect();
+    let filter = |label: &str, value: &str| {
+        let label = faces.ellipsize(label, 8.0, Weight::Regular, 150.0);
+        let value = faces.clamp(value, 8.0, Weight::Regular, width - 180.0, 3);
+        Value::Dict(dict([("label", text(label)), ("value", text(value))]))
+    };
+    let mut filters: Vec<Value> = shown
+        .iter()
+        .take(MOST_FILTERS)
+        .map(|line| filter(&line.label, if line.value.is_empty() { "any value" } else { &line.value }))
+        .collect();
+    if shown.len() > MOST_FILTERS {
+        filters.push(filter("more", &format!("{} filters", shown.len() - MOST_FILTERS)));
+    }
+    let said: Vec<_> = report.notes.iter().filter(|_| first).collect();
+    let mut notes: Vec<String> =
+        said.iter().take(MOST_NOTES).map(|note| faces.clamp(note, 8.5, Weight::Regular, width - 20.0, 4)).collect();
+    if said.len() > MOST_NOTES {
+        notes.push(format!("{} more notes are in the history of this run", said.len() - MOST_NOTES));
+    }
     let description = report.description.as_deref().filter(|_| first && !job.single_tile && !options.hide_title);
     dict([
         ("kind", text("header")),
-        ("title", optional((first && !options.hide_title).then(|| title(job)))),
-        ("description", optional(description)),
+        ("title", optional((first && !options.hide_title).then(|| clamp(&title(job), 20.0, Weight::Bold, 3)))),
+        ("description", optional(description.map(|words| clamp(words, 9.5, Weight::Regular, 4)))),
         ("as_of", optional(first.then(|| as_of(job)))),
         ("page", optional(page_name)),
         ("link", optional(link)),
-        ("filters", filters),
-        ("notes", texts(report.notes.iter().filter(|_| first).cloned())),
+        ("filters", list(filters)),
+        ("notes", texts(notes)),
     ])
 }
 

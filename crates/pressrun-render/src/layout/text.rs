@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use typst::layout::Abs;
-use typst::text::{FontInstance, FontVariations};
+use typst::layout::{Abs, Em};
+use typst::text::{FontInstance, FontVariations, FontWeight};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
-use super::fonts::Fonts;
+use super::fonts::{FALLBACKS, Fonts};
 
 /// Weight of text in tables and titles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(super) enum Weight {
 /// The fonts, ready to look up glyphs.
 pub(super) struct Faces {
     faces: Vec<FontInstance>,
+    /// Fonts in the order in which they are asked for a character, for regular and for bold text.
+    order: [Vec<usize>; 2],
     /// Advances of ASCII in ems, regular and bold.
     ascii: [[f64; 128]; 2],
 }
@@ -39,7 +41,15 @@ impl Faces {
             .iter()
             .map(|font| font.clone().instantiate(font.info().variant, Abs::pt(8.0), &FontVariations::default()))
             .collect();
-        let mut this = Self { faces, ascii: [[0.6; 128]; 2] };
+        let heavy = |font: &usize| fonts.fonts.get(*font).is_some_and(|font| font.info().variant.weight >= FontWeight::SEMIBOLD);
+        let order = [Weight::Regular, Weight::Bold].map(|weight| {
+            let bold = weight == Weight::Bold;
+            let mut others: Vec<usize> = (FALLBACKS..fonts.fonts.len()).collect();
+            // Those of the other weight come last.
+            others.sort_by_key(|font| heavy(font) != bold);
+            std::iter::once(usize::from(bold)).chain(others).collect()
+        });
+        let mut this = Self { faces, order, ascii: [[0.6; 128]; 2] };
         for (slot, weight) in [Weight::Regular, Weight::Bold].into_iter().enumerate() {
             for code in 0_u8..128 {
                 if let Some(found) = this.find(char::from(code), weight) {
@@ -50,15 +60,21 @@ impl Faces {
         this
     }
 
-    /// The glyph of a character: Noto Sans in the weight, else the first other font that has it.
+    /// The glyph of a character: Noto Sans in the weight, else another font that has it, rather of the same weight.
     pub(super) fn find(&self, c: char, weight: Weight) -> Option<Found> {
-        let own = usize::from(weight == Weight::Bold);
-        let others = (0..self.faces.len()).filter(|index| *index >= 4);
-        std::iter::once(own).chain(others).find_map(|font| {
-            let face = self.faces.get(font)?;
+        let order = &self.order[usize::from(weight == Weight::Bold)];
+        order.iter().find_map(|font| {
+            let face = self.faces.get(*font)?;
             let glyph = face.ttf().glyph_index(c)?.0;
-            Some(Found { font, glyph, advance: face.x_advance(glyph)?.get() })
+            Some(Found { font: *font, glyph, advance: face.x_advance(glyph)?.get() })
         })
+    }
+
+    /// The box that stands for a character without a glyph.
+    pub(super) fn missing(&self, weight: Weight) -> Found {
+        let font = usize::from(weight == Weight::Bold);
+        let advance = self.faces.get(font).and_then(|face| face.x_advance(0)).map_or(0.6, Em::get);
+        Found { font, glyph: 0, advance }
     }
 
     /// Whether a text is set right glyph by glyph: no ligating, stacking or right-to-left script, and a glyph for every character.
@@ -99,6 +115,14 @@ impl Faces {
         format!("{}{end}", out.trim_end())
     }
 
+    /// The text if it stands in `most` lines of `room` points, else as much as does with an ellipsis.
+    pub(super) fn clamp(&self, text: &str, size: f64, weight: Weight, room: f64, most: usize) -> String {
+        // A little room for the typesetter to break elsewhere.
+        let lines = self.wrap(text, size, weight, room * 0.98, most);
+        let whole = lines.iter().map(|line| line.split_whitespace().map(str::len).sum::<usize>()).sum::<usize>();
+        if whole >= text.split_whitespace().map(str::len).sum() { text.to_owned() } else { lines.join(" ") }
+    }
+
     /// Lines of at most `room` points, broken between words and, where a word is longer than a line, within it.
     ///
     /// Beyond `most` lines the last one ends in an ellipsis. Line breaks in the text are kept.
@@ -132,6 +156,9 @@ impl Faces {
                     if used + width > room && !line.is_empty() {
                         lines.push(std::mem::take(&mut line));
                         used = 0.0;
+                        if lines.len() > most {
+                            break;
+                        }
                     }
                     line.push_str(grapheme);
                     used += width;
@@ -154,6 +181,11 @@ impl Faces {
         }
         lines
     }
+}
+
+/// Whether a character is one to draw: no control, and no mark that only picks one of two looks of the sign before it.
+pub(super) fn has_shape(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{fe0e}' | '\u{fe0f}')
 }
 
 fn fallback_advance(c: char) -> f64 {

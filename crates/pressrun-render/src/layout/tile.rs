@@ -5,10 +5,10 @@ use std::ops::Range;
 use pressrun_domain::chart::Mark;
 use typst::foundations::{Bytes, Dict, Value};
 
-use super::dict::{dict, list, points, text, texts};
+use super::dict::{color, dict, list, points, text, texts};
 use super::flow::{Block, GAP, Piece, ROW, Split};
 use super::table::{Overlay, Table};
-use super::text::{Faces, Weight};
+use super::text::{Faces, Weight, has_shape};
 use super::{Context, markdown};
 use crate::chart::{ChartInput, Size, draw};
 use crate::error::RenderError;
@@ -57,23 +57,36 @@ pub(super) struct Prepared<'a> {
     pub(super) tile: &'a TileView,
     pub(super) x: f64,
     pub(super) width: f64,
-    /// Whether it is a card; a tile that is delivered alone is none (V11).
+    /// Whether it is a card; a tile that is delivered alone is none (V11), nor is a text without a title.
     pub(super) framed: bool,
     pub(super) body: Body,
     title: Vec<String>,
     subtitle: Vec<String>,
+    /// Points that the body stands lower than its own title asks for.
+    lowered: f64,
+}
+
+/// Figures of a row stand level, whether their subtitles take one line or two.
+pub(super) fn level_figures(tiles: &mut [Prepared<'_>]) {
+    let is_figure = |tile: &Prepared<'_>| tile.tile.data().is_some_and(|data| data.chart.mark == Mark::Kpi);
+    let tops: Vec<(u16, f64)> = tiles.iter().filter(|tile| is_figure(tile)).map(|tile| (tile.tile.at.y, tile.body_top())).collect();
+    for tile in tiles.iter_mut().filter(|tile| is_figure(tile)) {
+        let lowest = tops.iter().filter(|(y, _)| *y == tile.tile.at.y).map(|(_, top)| *top).fold(0.0, f64::max);
+        tile.lowered = (lowest - tile.body_top()).max(0.0);
+    }
 }
 
 impl<'a> Prepared<'a> {
     pub(super) fn new(tile: &'a TileView, (x, width): (f64, f64), context: &mut Context<'_>) -> Result<Self, RenderError> {
-        let framed = !context.job.single_tile && !matches!(tile.content, TileContent::Markdown(_));
-        let mut this = Self { tile, x, width, framed, body: Body::NoResults, title: Vec::new(), subtitle: Vec::new() };
+        let untitled_text = matches!(tile.content, TileContent::Markdown(_)) && tile.title.trim().is_empty();
+        let framed = !context.job.single_tile && !untitled_text;
+        let mut this = Self { tile, x, width, framed, body: Body::NoResults, title: Vec::new(), subtitle: Vec::new(), lowered: 0.0 };
         let room = this.inner_width();
         let faces = &context.faces;
         if framed {
             this.title = lines(faces, &tile.title, TITLE, Weight::Bold, room, 2);
         }
-        if !matches!(tile.content, TileContent::Markdown(_)) {
+        if !untitled_text {
             this.subtitle =
                 tile.subtitle.as_deref().map(|subtitle| lines(faces, subtitle, SUBTITLE, Weight::Regular, room, 2)).unwrap_or_default();
         }
@@ -81,8 +94,7 @@ impl<'a> Prepared<'a> {
             TileContent::Markdown(source) => Body::Prose(markdown::blocks(source, &context.job.report)),
             TileContent::Failed { message } => Body::Failed(message.clone()),
             TileContent::Data(data) if data.chart.mark == Mark::Table => {
-                // What is left for rows and two lines of notes.
-                let height = f64::from(tile.at.h) * ROW - GAP - this.body_top() - this.below() - notes_height(2);
+                let height = f64::from(tile.at.h) * ROW - GAP - this.body_top() - this.below();
                 table(tile, data, (room + 2.0 * this.reach(), height), context)?
             }
             TileContent::Data(data) => Body::Chart(Box::new(Batches::open(tile, &data.rows)?.take_rows(context.job.limits.chart_rows)?)),
@@ -90,8 +102,25 @@ impl<'a> Prepared<'a> {
         Ok(this)
     }
 
-    fn inner_width(&self) -> f64 {
-        if self.framed { self.width - 2.0 * PAD } else { self.width }
+    /// Points across that the body has.
+    pub(super) fn inner_width(&self) -> f64 {
+        // A tile one column wide still has a body, if one that nobody can read.
+        if self.framed { (self.width - 2.0 * PAD).max(1.0) } else { self.width.max(1.0) }
+    }
+
+    /// The blocks of a text tile.
+    pub(super) fn prose(&self) -> Option<&[Value]> {
+        if let Body::Prose(blocks) = &self.body { Some(blocks) } else { None }
+    }
+
+    /// Points above the first line of a text tile: without a card it stands level with the titles beside it.
+    pub(super) fn lead(&self) -> f64 {
+        if self.framed { 0.0 } else { PAD_TOP - 2.0 }
+    }
+
+    /// Points of the tile that its body does not have.
+    pub(super) fn around(&self) -> f64 {
+        self.body_top() + self.below()
     }
 
     fn reach(&self) -> f64 {
@@ -107,7 +136,7 @@ impl<'a> Prepared<'a> {
     fn body_top(&self) -> f64 {
         let titles = self.title.len() as f64 * TITLE_LINE + self.subtitle.len() as f64 * SUBTITLE_LINE;
         let below = if titles > 0.0 { BELOW_TITLE } else { 0.0 };
-        titles + below + if self.framed { PAD_TOP } else { 0.0 }
+        titles + below + self.lowered + if self.framed { PAD_TOP } else { 0.0 }
     }
 
     fn below(&self) -> f64 {
@@ -128,9 +157,10 @@ impl<'a> Prepared<'a> {
                     rows: table.row_heights(),
                 })
             }
-            _ => parts.map(|rows| Split { first: 0.0, again: 0.0, last: 0.0, rows }),
+            _ => parts.map(|rows| Split { first: self.body_top() + self.lead(), again: self.continued(), last: self.below(), rows }),
         };
-        Block { y: at.y, h: at.h.max(1), needs, split }
+        let needs = if matches!(self.body, Body::Prose(_)) { needs + self.around() } else { needs };
+        Block { y: at.y.into(), h: at.h.max(1).into(), needs, split }
     }
 
     /// What the template draws of this tile on `piece`; `body` is the point where the sheet's body starts.
@@ -170,7 +200,9 @@ impl<'a> Prepared<'a> {
             (Body::Prose(blocks), _) => {
                 let rows = piece.rows.clone().unwrap_or(0..blocks.len());
                 let shown = blocks.get(rows).unwrap_or_default();
-                (body("prose", top, self.inner_width(), height, list(shown.iter().cloned())), Vec::new())
+                let mut parts = body("prose", top, self.inner_width(), height, list(shown.iter().cloned()));
+                parts.insert("lead".into(), points(if continued { 0.0 } else { self.lead() }));
+                (parts, Vec::new())
             }
             (Body::Failed(message), _) => {
                 let room = self.inner_width() - 2.0 * PAD;
@@ -188,7 +220,9 @@ impl<'a> Prepared<'a> {
     fn chart_parts(&self, taken: &Taken, data: &TileData, (top, height): (f64, f64), context: &mut Context<'_>) -> (Dict, Vec<String>) {
         let input = ChartInput { chart: &data.chart, batches: &taken.batches, fields: &data.fields, zone: &context.job.report.zone };
         let width = self.inner_width();
-        let drawn = |height: f64| draw(&input, Size { width, height }, &context.theme);
+        // Alone on a sheet, letters and lines grow with the drawing.
+        let zoom = if context.job.single_tile { (width / 430.0).clamp(1.0, 1.5) } else { 1.0 };
+        let drawn = |height: f64| draw(&input, Size { width: width / zoom, height: height / zoom }, &context.theme);
         let mut notes = cut_note(data);
         if taken.total > taken.kept() {
             notes.push(format!("Drawn from the first {} of {} rows", grouped(taken.kept()), grouped(taken.total)));
@@ -244,7 +278,13 @@ impl<'a> Prepared<'a> {
             (0..shown, notes_for(shown))
         };
         let ends = rows.end == table.len() || !expanded;
-        let (drawing, drawn, overlays) = table.paint(rows, ends, &context.faces, &context.theme);
+        let spread = if expanded || rows.len() as u64 >= table.total {
+            0.0
+        } else {
+            // What is left of a full tile goes to its rows.
+            table.spread(rows.clone(), height - notes_height(self.note_lines(&notes, context).len()))
+        };
+        let (drawing, drawn, overlays) = table.paint(rows, ends, spread, &context.faces, &context.theme);
         let width = self.inner_width() + 2.0 * self.reach();
         let mut parts = body("table", top, width, drawn, Value::Content(drawing.content(width, drawn)));
         parts.insert("table_end".into(), points(top + drawn + ABOVE_NOTES));
@@ -305,6 +345,8 @@ fn overlay(cell: Overlay) -> Value {
         ("h", points(cell.height)),
         ("size", points(cell.size)),
         ("text", text(cell.text)),
+        ("bold", Value::Bool(cell.weight == Weight::Bold)),
+        ("color", color(cell.color)),
         ("align", text(alignment)),
     ]))
 }
@@ -319,5 +361,6 @@ fn notes_height(lines: usize) -> f64 {
 }
 
 fn lines(faces: &Faces, words: &str, size: f64, weight: Weight, room: f64, most: usize) -> Vec<String> {
-    if words.trim().is_empty() { Vec::new() } else { faces.wrap(words.trim(), size, weight, room, most) }
+    let words: String = words.trim().chars().filter(|c| has_shape(*c)).collect();
+    if words.is_empty() { Vec::new() } else { faces.wrap(&words, size, weight, room, most) }
 }

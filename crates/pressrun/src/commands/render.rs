@@ -61,6 +61,9 @@ pub(crate) struct Arguments {
     /// Sheets wider than tall.
     #[arg(long)]
     landscape: bool,
+    /// Only this page of the dashboard, by name; repeatable, in this order.
+    #[arg(long = "page")]
+    pages: Vec<String>,
     /// Tiles full width, one under the other.
     #[arg(long)]
     single_column: bool,
@@ -109,6 +112,10 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     {
         let known = one_of(dashboard.tiles.keys().filter(|key| dashboard.query(key).is_some()).map(TileKey::as_str));
         return Err(Hinted::new(format!("the dashboard has no query {key}"), known).into());
+    }
+    if let Some(unknown) = arguments.pages.iter().find(|page| !dashboard.pages.contains(page)) {
+        let known = one_of(dashboard.pages.iter().map(String::as_str));
+        return Err(Hinted::new(format!("the dashboard has no page {unknown:?}"), known).into());
     }
     let filters = EffectiveFilters::new(&dashboard.filters, &filters(&arguments.filters)?)
         .map_err(|error| Hinted::new(error.to_string(), one_of(dashboard.filters.keys().map(FilterKey::as_str))))?;
@@ -223,6 +230,7 @@ fn options(arguments: &Arguments) -> anyhow::Result<OutputOptions> {
         paper_format: arguments.paper.as_ref().map(paper).transpose()?,
         paper_orientation: arguments.landscape.then_some(PaperOrientation::Landscape),
         single_column_layout: arguments.single_column,
+        pages: arguments.pages.clone(),
         expand_tables_to_show_all_rows: arguments.expand_tables,
         hide_title: arguments.hide_title,
         enable_formatting: arguments.formatted,

@@ -110,3 +110,36 @@ fn p1_render_without_a_viewer_sees_no_rows_of_anybody() {
     let output = render(&catalog, &["sales", "--format", "csv", "--tile", "1", "-o", "/dev/stdout"]);
     assert!(stdout(&output).starts_with("Region,Amount\r\n/dev/stdout"), "{output:?}");
 }
+
+#[test]
+fn v10_chosen_pages_come_in_order_and_a_picture_holds_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let rendered = |format: &str, pages: &[&str]| {
+        let out = dir.path().join(format!("out.{format}"));
+        let mut arguments = vec!["render", "1169b547", "--format", format, "--at", "2026-06-01T12:00:00Z", "-o", out.to_str().unwrap()];
+        arguments.extend(pages.iter().flat_map(|page| ["--page", *page]));
+        stdout(&pressrun(&arguments));
+        Command::new("pdftotext")
+            .arg("-layout")
+            .arg(&out)
+            .arg("-")
+            .output()
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for (pages, expected) in [
+        (vec![], vec!["Where visits come from", "Visits and sign-ups"]),
+        (vec!["Sources", "Overview"], vec!["Visits and sign-ups", "Where visits come from"]),
+        (vec!["Sources"], vec!["Visits and sign-ups"]),
+    ] {
+        let text = rendered("pdf", &pages).unwrap();
+        let sheets: Vec<&str> = text.trim_end_matches('\u{c}').split('\u{c}').collect();
+        assert_eq!(sheets.len(), expected.len(), "{pages:?}: {text}");
+        for (sheet, title) in sheets.iter().zip(&expected) {
+            assert!(sheet.contains(title), "{pages:?}: {sheet}");
+        }
+    }
+    assert!(rendered("png", &["Sources"]).is_ok());
+    let unknown = pressrun(&["render", "1169b547", "--format", "pdf", "--page", "sources"]);
+    let text = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(!unknown.status.success() && text.contains("Overview, Sources"), "{text}");
+}

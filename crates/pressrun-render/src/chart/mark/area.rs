@@ -21,8 +21,9 @@ const MOST_POINTS: usize = 2400;
 pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
     let x = needed(input.chart.x.as_ref(), "area", "x")?;
     let mut table = Table::read(input, x, &values(input, "area")?, true, Rest::Sum)?;
-    let stacked = input.chart.stack != Stack::None;
     let share = input.chart.stack == Stack::Normalize;
+    // A stack of one is an area, and looks like one.
+    let stacked = share || (input.chart.stack != Stack::None && table.series.len() > 1);
     let log = input.chart.scale == Scale::Log && !stacked;
     if log {
         table.drop_not_positive();

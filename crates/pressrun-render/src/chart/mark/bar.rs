@@ -175,7 +175,11 @@ fn stand(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
         canvas,
         &heading,
         (0.0, above),
-        |pixels| ValueAxis::new(bars.low, bars.high, bars.log, pixels, if bars.log { 22.0 } else { 32.0 }, &bars.format),
+        |pixels| {
+            // Labels below negative bars need room under the longest of them.
+            let below = if labelled && bars.low < 0.0 { (bars.high - bars.low) * (theme.label + 3.0) / pixels } else { 0.0 };
+            ValueAxis::new(bars.low - below, bars.high, bars.log, pixels, if bars.log { 22.0 } else { 32.0 }, &bars.format)
+        },
         |left, right, most| places::bands(&table.places, left, right, most, theme),
     );
     let step = plot.x.band.step();
@@ -257,11 +261,17 @@ fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
     if (canvas.height - top) / count < theme.label + 1.5 {
         labels.clear();
     }
+    let room_for = |labels: &[(usize, f64, String)]| {
+        labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular) + 6.0).fold(2.0, f64::max)
+    };
+    // Numbers that leave the bars no room are worse than an axis.
+    if room_for(&labels) > canvas.width * 0.3 {
+        labels.clear();
+    }
+    let label_room = room_for(&labels);
     // Numbers at the bars' ends say more than an axis; both would say it twice.
     let with_axis = labels.is_empty();
     let bottom = canvas.height - if with_axis { theme.small + 7.0 } else { 1.0 };
-    let label_room =
-        labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular) + 6.0).fold(2.0, f64::max);
     let negative_room = if bars.low < 0.0 && !with_axis { label_room } else { 0.0 };
     let (start, end) = (left + negative_room, (canvas.width - label_room).max(left + negative_room + 4.0));
     let axis = ValueAxis::new(bars.low, bars.high, bars.log, end - start, 64.0, &bars.format);
@@ -307,7 +317,7 @@ fn draw_lying_axis(axis: &ValueAxis, (start, end): (f64, f64), (top, bottom): (f
         let x = start + share * (end - start);
         canvas.svg.line((x, top), (x, bottom), theme.grid, 0.6);
         let half = measure::width(label, theme.small, measure::Weight::Regular) / 2.0;
-        let at = x.min(canvas.width - half);
+        let at = x.min(canvas.width - half).max(half);
         if at - half >= free {
             canvas.svg.text(at, bottom + theme.small + 4.0, label, canvas.small(Anchor::Middle));
             free = at + half + 5.0;

@@ -110,40 +110,46 @@ fn percent_change(share: f64) -> String {
     if percent.abs() >= 99.95 { format!("{percent:+.0}%") } else { format!("{percent:+.1}%") }
 }
 
-/// Draws the number with its comparison below and its sparkline at the foot.
+/// Draws the number with its comparison below; its sparkline beside the number in flat tiles, at the foot of high ones.
+///
+/// The size of the number follows the height of the tile and not its digits, so that figures in a row look alike; only a
+/// number that does not fit gets smaller.
 pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
     let kpi = read(input)?;
     let (width, height) = (canvas.width, canvas.height);
     let theme = canvas.theme;
     let compared = kpi.text.change.is_some() || kpi.text.compared_with.is_some();
-    let line_height = if height < 60.0 { 12.0 } else { 16.5 };
-    let below = if compared { line_height } else { 0.0 };
-    // Beside the number in flat tiles, under it in high ones.
-    let beside = kpi.spark.is_some() && height - below < 66.0 && width >= 150.0;
-    let under = kpi.spark.is_some() && !beside && height - below >= 44.0;
-    let spark_height = if under { ((height - below) * 0.42).min(90.0) } else { 0.0 };
-    let room = if beside { width * 0.56 } else { width };
-    let most = ((height - below - spark_height) * 0.78).clamp(8.0, 34.0);
+    let small = if height < 60.0 { theme.small } else { (height * 0.13).clamp(8.0, 11.0) };
+    // All of this follows from the height alone, so that figures in a row stand on one line whether or not they have the rest.
+    let most = (height * 0.48).clamp(8.0, largest(height));
+    let step = if height < 46.0 { small + 4.0 } else { small + 8.5 };
+    let top = ((height - most * 0.72 - step - small * 0.3) * 0.3).clamp(1.0, 14.0);
+    // Digits stand 0.72 em high.
+    let baseline = top + most * 0.72;
+    let foot = baseline + step + small * 0.3 + 7.0;
+    let beside = kpi.spark.is_some() && height < 96.0 && width >= 130.0;
+    let under = kpi.spark.is_some() && !beside && height - foot >= 10.0;
+    let room = if beside { width * 0.58 } else { width };
     let size = |text: &str| (room / measure::width(text, 1.0, Weight::Bold).max(0.1)).min(most);
     let mut shown = kpi.text.value.clone();
-    if let Some(short) = kpi.short.as_ref().filter(|short| size(&shown) < most * 0.62 && size(short) > size(&shown)) {
+    if let Some(short) = kpi.short.as_ref().filter(|short| size(&shown) < most * 0.8 && size(short) > size(&shown)) {
         shown.clone_from(short);
     }
     let size = size(&shown).max(6.0);
     let shown = measure::ellipsize(&shown, size, Weight::Bold, room + 1.0);
-    let free = height - spark_height - below - size * 0.95;
-    let top = if under { 0.0 } else { (free / 2.0).max(0.0) };
-    let baseline = top + size * 0.86;
     canvas.svg.text(0.0, baseline, &shown, TextStyle { size, weight: Weight::Bold, color: theme.text, anchor: Anchor::Start });
     if compared {
-        draw_comparison(&kpi, baseline + line_height, room, if height < 60.0 { 7.5 } else { 8.5 }, canvas);
+        draw_comparison(&kpi, baseline + step, width, small, canvas);
     }
     if let Some(values) = &kpi.spark {
         if under {
+            let spark_height = (height - foot).min(width * 0.3).min(120.0);
             line::spark(values, (0.0, height - spark_height), (width, spark_height), canvas);
         } else if beside {
-            let left = width * 0.6;
-            line::spark(values, (left, height * 0.15), (width - left, height * 0.7), canvas);
+            // On the line of the number; the comparison has the width below it.
+            let left = width * 0.62;
+            let top = (baseline - most * 0.9).max(0.0);
+            line::spark(values, (left, top), (width - left, baseline - top + 1.5), canvas);
         }
     }
     let mut alt = format!("{}: {}", kpi.label, kpi.text.value);
@@ -153,6 +159,11 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     }
     alt.push('.');
     Ok(Told { alt, notes: Vec::new(), empty: false })
+}
+
+/// The largest number in a tile of this height: of dashboards a heading's, alone on a page a poster's.
+fn largest(height: f64) -> f64 {
+    if height < 150.0 { 28.0 } else { (height * 0.22).min(48.0) }
 }
 
 fn draw_comparison(kpi: &Kpi, baseline: f64, room: f64, size: f64, canvas: &mut Canvas<'_>) {
@@ -170,6 +181,7 @@ fn draw_comparison(kpi: &Kpi, baseline: f64, room: f64, size: f64, canvas: &mut 
             x = half * 2.2 + 3.0;
         }
         let text = if kpi.rising.is_some() { change.trim_start_matches(['+', '\u{2212}']) } else { change.as_str() };
+        let text = &measure::ellipsize(text, size, Weight::Bold, room - x);
         canvas.svg.text(x, baseline, text, TextStyle { size, weight: Weight::Bold, color, anchor: Anchor::Start });
         x += measure::width(text, size, Weight::Bold) + size * 0.5;
     }

@@ -48,7 +48,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let slices = slices(sums, usize::from(input.chart.max_series.max(1)), canvas, &mut notes);
     let hole = f64::from(input.chart.inner_radius.min(92)) / 100.0;
     let alt = alt(&slices, &format);
-    if !beside(&slices, hole, &format, canvas) {
+    if !beside(&slices, hole, &format, canvas) && !above(&slices, hole, &format, canvas) {
         listed(&slices, hole, &format, canvas);
     }
     Ok(Told { alt, notes, empty: false })
@@ -153,20 +153,73 @@ fn beside(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
     true
 }
 
+/// Widths of the texts of a list of slices.
+struct Texts {
+    shares: Vec<String>,
+    widest_name: f64,
+    widest_share: f64,
+}
+
+impl Texts {
+    fn of(slices: &[Slice], size: f64) -> Self {
+        let width = |text: &str| measure::width(text, size, Weight::Regular);
+        let shares: Vec<String> = slices.iter().map(|slice| percent(slice.share)).collect();
+        Self {
+            widest_name: slices.iter().map(|slice| width(&slice.name)).fold(0.0, f64::max),
+            widest_share: shares.iter().map(|share| width(share)).fold(0.0, f64::max),
+            shares,
+        }
+    }
+
+    /// The radius of a pie with its list on the right: a smaller pie rather than names cut short.
+    fn radius_beside(&self, width: f64, height: f64) -> f64 {
+        let radius = (height / 2.0 - 2.0).min(width * 0.27).max(4.0);
+        let smaller = |beside: f64| ((width - 18.0 - beside) / 2.0).clamp(radius * 0.66, radius);
+        let tight = width - 2.0 * radius * 0.66 - 18.0 - 21.0 - self.widest_share < self.widest_name.min(30.0);
+        smaller(if tight { 11.0 + self.widest_name } else { 21.0 + self.widest_name + self.widest_share })
+    }
+}
+
+/// The pie above the list of its names, in tiles where that lets it be larger; says whether it did.
+fn above(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) -> bool {
+    let theme = canvas.theme;
+    let (width, height) = (canvas.width, canvas.height);
+    let line = theme.small + 6.0;
+    let texts = Texts::of(slices, theme.small);
+    let values: Vec<String> = slices.iter().map(|slice| format.short(slice.value)).collect();
+    let widest_value = values.iter().map(|value| measure::width(value, theme.small, Weight::Regular)).fold(0.0, f64::max);
+    let list = slices.len() as f64 * line;
+    let radius = ((height - list - 20.0) / 2.0).min(width / 2.0 - 2.0);
+    let columns = 11.0 + texts.widest_name + 18.0 + widest_value + 16.0 + texts.widest_share;
+    if radius < 44.0 || radius < texts.radius_beside(width, height) * 1.1 || columns > width {
+        return false;
+    }
+    let left = (width - columns.max(width * 0.62)) / 2.0;
+    let right = width - left;
+    let spare = (height - 2.0 * radius - list - 14.0).max(0.0) / 2.0;
+    draw_slices(slices, (width / 2.0, spare + radius + 1.0), radius, hole, format, canvas);
+    let top = spare + 2.0 * radius + 14.0;
+    for (nth, slice) in slices.iter().enumerate() {
+        let middle = top + line * (nth as f64 + 0.5);
+        let baseline = middle + theme.small * 0.36;
+        canvas.svg.rect(left, middle - 3.5, 7.0, 7.0, 1.8, slice.color);
+        canvas.svg.text(left + 11.0, baseline, &slice.name, canvas.small(Anchor::Start));
+        canvas.svg.text(right - texts.widest_share - 16.0, baseline, &values[nth], canvas.small(Anchor::End));
+        canvas.svg.text(right, baseline, &texts.shares[nth], canvas.label(Anchor::End, theme.text));
+    }
+    true
+}
+
 /// Names in a list on the right, or none where even that has no room.
 fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let (width, height) = (canvas.width, canvas.height);
     let line = theme.small + 5.0;
     let rows = ((height / line).floor() as usize).min(slices.len());
-    let numbers: Vec<String> = slices.iter().map(|slice| percent(slice.share)).collect();
-    let mut number_width = numbers.iter().map(|text| measure::width(text, theme.small, Weight::Regular)).fold(0.0, f64::max);
-    let widest = slices.iter().map(|slice| measure::width(&slice.name, theme.small, Weight::Regular)).fold(0.0, f64::max);
-    let radius = (height / 2.0 - 2.0).min(width * 0.27).max(4.0);
-    // A smaller pie rather than names cut short.
-    let smaller = |beside: f64| ((width - 18.0 - beside) / 2.0).clamp(radius * 0.66, radius);
-    let tight = width - 2.0 * radius * 0.66 - 18.0 - 21.0 - number_width < widest.min(30.0);
-    let radius = smaller(if tight { 11.0 + widest } else { 21.0 + widest + number_width });
+    let texts = Texts::of(slices, theme.small);
+    let (widest, numbers) = (texts.widest_name, &texts.shares);
+    let mut number_width = texts.widest_share;
+    let radius = texts.radius_beside(width, height);
     let left = radius * 2.0 + 18.0;
     let mut names = widest.min(width - left - 11.0 - number_width - 10.0);
     let with_numbers = names >= widest.min(30.0);

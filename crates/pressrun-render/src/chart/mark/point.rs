@@ -9,6 +9,7 @@ use super::super::axis::ValueAxis;
 use super::super::color::Color;
 use super::super::data::{Column, PlaceKind, Places, count, range};
 use super::super::legend::{self, Swatch};
+use super::super::measure::{self, Weight};
 use super::super::places;
 use super::super::plot::{Canvas, Heading, Plot};
 use super::super::svg::Anchor;
@@ -63,6 +64,9 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let (low, high) = if log { (low, high) } else { super::line::with_zero(low, high) };
     let theme = canvas.theme;
     let heading = match &cloud.colors {
+        Colors::Named(names) if names.len() > 1 && input.chart.y.len() == 1 => {
+            Heading::both(names, Swatch::Dot, &cloud.format.label, canvas)
+        }
         Colors::Named(names) if names.len() > 1 => Heading::legend(names, Swatch::Dot, canvas),
         _ => Heading::caption(&cloud.format.label, canvas),
     };
@@ -82,15 +86,18 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     if named_axis {
         // The name of the horizontal axis stands below its labels.
         let style = canvas.small(Anchor::End);
-        canvas.svg.text(canvas.width - 2.0, full - 2.0, &cloud.places.format.label, style);
+        let name = measure::ellipsize(&cloud.places.format.label, theme.small, Weight::Regular, canvas.width - 4.0);
+        canvas.svg.text(canvas.width - 2.0, full - 2.0, &name, style);
         canvas.height -= theme.small + 4.0;
     }
+    // The largest disc may stand at any edge of the plot.
+    let reach = if cloud.sized { widest(canvas) + 1.0 } else { 8.0 };
     let plot = Plot::new(
         canvas,
         &heading,
-        (0.0, 0.0),
+        (0.0, if cloud.sized { reach } else { 0.0 }),
         |pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &cloud.format),
-        |left, right, most| places::continuous(&cloud.places, left + 8.0, right - 8.0, most, theme),
+        |left, right, most| places::continuous(&cloud.places, left + reach, right - reach, most, theme),
     );
     canvas.height = full;
     plot.draw_base(canvas);
@@ -189,10 +196,15 @@ fn groups(
     Ok((of_row, Colors::Named(named)))
 }
 
+/// Radius of the largest disc.
+fn widest(canvas: &Canvas<'_>) -> f64 {
+    (canvas.width.min(canvas.height) / 14.0).clamp(4.0, 13.0)
+}
+
 fn draw_dots(cloud: &Cloud, plot: &Plot, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
     let largest = range(cloud.dots.iter().map(|dot| dot.size)).1.max(f64::MIN_POSITIVE);
-    let widest = (canvas.width.min(canvas.height) / 14.0).clamp(4.0, 13.0);
+    let widest = widest(canvas);
     let radius = |dot: &Dot| {
         if cloud.sized {
             (widest * (dot.size / largest).sqrt()).max(1.6)

@@ -13,12 +13,29 @@ pub(super) fn scale(low: f64, high: f64, count: usize) -> ValueScale {
         let half = if size > 0.0 { size / 2.0 } else { 0.5 };
         (low, high) = if size > 0.0 { (low - half, high + half) } else { (0.0, 1.0) };
     }
-    let step = nice_step((high - low) / count.max(1) as f64);
-    let first = (low / step + 1e-9).floor();
-    let last = (high / step - 1e-9).ceil().max(first + 1.0);
+    let (step, first, last) = best_step(low, high, count);
     let steps = ((last - first) as usize).clamp(1, 200);
     let ticks: Vec<f64> = (0..=steps).map(|i| tick(first + i as f64, step)).collect();
     ValueScale { low: tick(first, step), high: tick(first + steps as f64, step), ticks, step, log: false }
+}
+
+/// The step with its first and last multiple: of those near the wanted count, the one that leaves least of the axis empty.
+///
+/// A step of 2.5 must earn its odd labels, and each tick more or less than wanted costs a tenth.
+fn best_step(low: f64, high: f64, count: usize) -> (f64, f64, f64) {
+    let wanted = count.max(1) as f64;
+    let ends = |step: f64| {
+        let first = (low / step + 1e-9).floor();
+        (step, first, (high / step - 1e-9).ceil().max(first + 1.0))
+    };
+    let cost = |(step, first, last): (f64, f64, f64)| {
+        let lead = step / 10f64.powf(step.log10().floor());
+        let odd = if (lead - 2.5).abs() < 0.01 { 0.25 } else { 0.0 };
+        (last - first) * step / (high - low) + (last - first - wanted).abs() * 0.1 + odd
+    };
+    let nearby = if count >= 3 { [count, count + 1, count - 1] } else { [count.max(1); 3] };
+    let steps = nearby.into_iter().map(|count| ends(nice_step((high - low) / count as f64)));
+    steps.min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or_else(|| ends(nice_step(high - low)))
 }
 
 /// The smallest round step that is no smaller than `rough`.
@@ -50,11 +67,13 @@ mod tests {
     fn ticks_are_round_and_cover_the_range() {
         for (low, high, count, expected) in [
             (0.0, 100.0, 5, vec![0.0, 20.0, 40.0, 60.0, 80.0, 100.0]),
-            (0.0, 97.0, 4, vec![0.0, 25.0, 50.0, 75.0, 100.0]),
+            (0.0, 97.0, 4, vec![0.0, 20.0, 40.0, 60.0, 80.0, 100.0]),
+            (0.0, 74.0, 3, vec![0.0, 20.0, 40.0, 60.0, 80.0]),
+            (0.0, 430.0, 4, vec![0.0, 100.0, 200.0, 300.0, 400.0, 500.0]),
             (-3.0, 7.0, 5, vec![-4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 8.0]),
             (0.0, 0.3, 3, vec![0.0, 0.1, 0.2, 0.3]),
             (0.0, 1_234_567.0, 4, vec![0.0, 500_000.0, 1_000_000.0, 1_500_000.0]),
-            (0.0, 0.0, 4, vec![0.0, 0.25, 0.5, 0.75, 1.0]),
+            (0.0, 0.0, 4, vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
             (5.0, 5.0, 2, vec![2.5, 5.0, 7.5]),
             (-1.0, 0.0, 2, vec![-1.0, -0.5, 0.0]),
         ] {

@@ -7,8 +7,8 @@ use arrow_array::RecordBatch;
 use pressrun_domain::chart::Chart;
 
 use self::widths::{Fitted, Natural};
-use super::text::{Faces, Weight};
-use crate::chart::{ChartInput, Shades, Theme, table_shades};
+use super::text::{Faces, Weight, has_shape};
+use crate::chart::{ChartInput, Color, Shades, Theme, table_shades};
 use crate::columns::Columns;
 use crate::error::RenderError;
 use crate::format::{Alignment, Value};
@@ -82,6 +82,8 @@ pub(super) struct Overlay {
     pub(super) size: f64,
     pub(super) text: String,
     pub(super) alignment: Alignment,
+    pub(super) weight: Weight,
+    pub(super) color: Color,
 }
 
 impl Table {
@@ -121,7 +123,7 @@ impl Table {
             .enumerate()
             .map(|(index, column)| {
                 let total = totals.as_ref().and_then(|totals| totals.get(index));
-                Natural::of(faces, &labels[index], &texts[index], total, column.format.alignment())
+                Natural::of(faces, &labels[index], &texts[index], total, column.format.page_alignment())
             })
             .collect();
         let Fitted { size, widths } = widths::fit(&naturals, width);
@@ -142,7 +144,7 @@ impl Table {
                 let shown = Shown {
                     x,
                     width: *width,
-                    alignment: column.format.alignment(),
+                    alignment: column.format.page_alignment(),
                     header,
                     shades: shades.as_mut().and_then(|shades| shades.swap_remove(&column.name)),
                 };
@@ -204,6 +206,13 @@ impl Table {
         fitting.count().max(1).min(self.rows.len())
     }
 
+    /// Points that each row of `range` may be higher, so that a full tile is filled; never so much that it looks loose.
+    pub(super) fn spread(&self, range: std::ops::Range<usize>, height: f64) -> f64 {
+        let rows: f64 = self.rows.get(range.clone()).unwrap_or_default().iter().map(|row| self.row_height(row)).sum();
+        let left = height - self.head_height() - self.totals_height() - rows;
+        (left / range.len().max(1) as f64).clamp(0.0, 3.0)
+    }
+
     /// The note about rows that are not shown, if there are any (V6).
     pub(super) fn shown_note(&self, shown: usize) -> Option<String> {
         let shown = shown as u64;
@@ -232,11 +241,11 @@ fn texts(columns: &Columns, batches: &[RecordBatch]) -> Vec<Vec<String>> {
 
 /// One line of text of bounded length, without characters that have no shape.
 fn tidy(text: String) -> String {
-    if text.len() <= MOST_CHARACTERS && text.bytes().all(|byte| byte >= 0x20) {
+    if text.len() <= MOST_CHARACTERS && text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return text;
     }
-    let mut out: String =
-        text.chars().take(MOST_CHARACTERS).map(|c| if c == '\n' || c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+    let spaced = text.chars().take(MOST_CHARACTERS).map(|c| if c == '\n' || c == '\t' { ' ' } else { c });
+    let mut out: String = spaced.filter(|c| has_shape(*c)).collect();
     if text.chars().nth(MOST_CHARACTERS).is_some() {
         out.push('…');
     }

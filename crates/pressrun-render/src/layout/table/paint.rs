@@ -18,18 +18,27 @@ const HAIRLINE: f64 = 0.5;
 impl Table {
     /// The head and the rows of `range`, with the totals below the last of them when `totals`; the height, and the cells left to
     /// the typesetter.
-    pub(in super::super) fn paint(&self, range: Range<usize>, totals: bool, faces: &Faces, theme: &Theme) -> (Drawing, f64, Vec<Overlay>) {
+    ///
+    /// Each row is `spread` points higher than its text needs.
+    pub(in super::super) fn paint(
+        &self,
+        range: Range<usize>,
+        totals: bool,
+        spread: f64,
+        faces: &Faces,
+        theme: &Theme,
+    ) -> (Drawing, f64, Vec<Overlay>) {
         let mut drawing = Drawing::new(self.rows.len() * self.columns.len() <= STRUCTURED);
         let mut overlays = Vec::new();
         let end = range.end;
         let has_totals = totals && self.totals.is_some();
         drawing.start_table(self.columns.len(), 1 + range.len() + usize::from(has_totals));
-        let mut y = self.paint_head(&mut drawing, faces, theme);
+        let mut y = self.paint_head(&mut drawing, &mut overlays, faces, theme);
         let mut told = 1;
         for index in range {
             let Some(row) = self.rows.get(index) else { break };
-            let height = self.row_height(row);
-            self.paint_row(&mut drawing, &mut overlays, (index, told, row), (y, height), faces, theme);
+            let height = self.row_height(row) + spread;
+            self.paint_row(&mut drawing, &mut overlays, (index, told, row), (y, height, spread / 2.0), faces, theme);
             y += height;
             told += 1;
             if index + 1 < end {
@@ -57,7 +66,7 @@ impl Table {
         (drawing, y, overlays)
     }
 
-    fn paint_head(&self, drawing: &mut Drawing, faces: &Faces, theme: &Theme) -> f64 {
+    fn paint_head(&self, drawing: &mut Drawing, overlays: &mut Vec<Overlay>, faces: &Faces, theme: &Theme) -> f64 {
         let height = self.head_height();
         let size = header_size(self.size);
         let style = Style { size, weight: Weight::Bold, color: theme.muted };
@@ -65,8 +74,13 @@ impl Table {
             drawing.start_cell(index, 0);
             // Headers stand on the line below them.
             let top = height - 4.0 - column.header.len() as f64 * size * 1.3;
-            for (line, text) in column.header.iter().enumerate() {
-                put(drawing, faces, column, text, top + (line as f64 + 0.82) * size * 1.3, style);
+            if column.header.iter().all(|line| faces.is_simple(line)) {
+                for (line, text) in column.header.iter().enumerate() {
+                    put(drawing, faces, column, text, top + (line as f64 + 0.82) * size * 1.3, style);
+                }
+            } else {
+                let lines = column.header.len() as f64 * size * 1.3;
+                overlays.push(overlay(column, column.header.join(" "), (top - 1.0, lines + 2.0), style));
             }
             drawing.end_cell();
         }
@@ -79,15 +93,15 @@ impl Table {
         drawing: &mut Drawing,
         overlays: &mut Vec<Overlay>,
         (index, told, row): (usize, usize, &Row),
-        (y, height): (f64, f64),
+        (y, height, lead): (f64, f64, f64),
         faces: &Faces,
         theme: &Theme,
     ) {
         for (place, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
             drawing.start_cell(place, told);
-            let color = shade(drawing, column, index, (y, height, self.line() + ROW_SPACE), theme);
+            let color = shade(drawing, column, index, (y, height, self.line() + ROW_SPACE + 2.0 * lead), theme);
             let style = Style { size: self.size, weight: Weight::Regular, color };
-            let baseline = |line: usize| y + 2.7 + self.size * 1.02 + line as f64 * self.line();
+            let baseline = |line: usize| y + lead + 2.7 + self.size * 1.02 + line as f64 * self.line();
             match cell {
                 CellText::Line(text) => put(drawing, faces, column, text, baseline(0), style),
                 CellText::Lines(lines) => {
@@ -95,18 +109,24 @@ impl Table {
                         put(drawing, faces, column, text, baseline(line), style);
                     }
                 }
-                CellText::Complex(text) => overlays.push(Overlay {
-                    x: column.x + PAD,
-                    y: y + 2.7,
-                    width: column.width - 2.0 * PAD,
-                    height: height - ROW_SPACE,
-                    size: self.size,
-                    text: text.clone(),
-                    alignment: column.alignment,
-                }),
+                CellText::Complex(text) => overlays.push(overlay(column, text.clone(), (y + lead + 2.7, height - ROW_SPACE - lead), style)),
             }
             drawing.end_cell();
         }
+    }
+}
+
+fn overlay(column: &Shown, text: String, (y, height): (f64, f64), style: Style) -> Overlay {
+    Overlay {
+        x: column.x + PAD,
+        y,
+        width: column.width - 2.0 * PAD,
+        height,
+        size: style.size,
+        text,
+        alignment: column.alignment,
+        weight: style.weight,
+        color: style.color,
     }
 }
 

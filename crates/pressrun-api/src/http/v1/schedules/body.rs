@@ -55,6 +55,8 @@ pub(crate) struct ScheduleBody {
     expand_tables_to_show_all_rows: Option<bool>,
     /// pdf, png: tiles one under the other.
     single_column_layout: Option<bool>,
+    /// Names of the dashboard's pages to deliver, in this order; all of them, or the first for png, when left out. png takes one.
+    pages: Option<Vec<String>>,
     /// All but link_only and csv: print the filters in force.
     show_filters: Option<bool>,
     /// All but link_only: a link back to the dashboard.

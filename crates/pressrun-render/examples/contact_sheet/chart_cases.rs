@@ -6,7 +6,7 @@ use pressrun_domain::catalog::FieldSpec;
 use pressrun_domain::chart::{Chart, Compare, Mark, Orient, Scale, Stack};
 use pressrun_render::chart::Size;
 
-use crate::data::{dates, gappy, instants, integers, months, noise, numbers, texts};
+use crate::chart_data::{dates, gappy, instants, integers, months, noise, numbers, texts};
 
 /// One chart of the sheet.
 pub(crate) struct Case {
@@ -290,6 +290,23 @@ fn lines() -> Vec<Case> {
         )
         .xy("year", &["population"])
         .format("year", "Year", "yyyy"),
+        Case::new(
+            "Seconds",
+            Mark::Line,
+            vec![("at", instants((0..48).map(|s| 1_704_120_000 + s))), ("requests", numbers((0..48).map(|s| 800.0 + 300.0 * noise(s))))],
+        )
+        .xy("at", &["requests"]),
+        Case::new(
+            "Centuries",
+            Mark::Line,
+            vec![
+                ("year", instants((0..40).map(|c| (c * 50 - 1_969) * 31_556_952))),
+                ("population", numbers((0..40).map(|c| 1.7e8 * 1.0016f64.powi(c * 50)))),
+            ],
+        )
+        .xy("year", &["population"])
+        .format("population", "Population", "#,##0")
+        .with(|chart| chart.scale = Scale::Log),
         Case::new("Log lines", Mark::Line, revenue(12, &REGIONS[..2]))
             .xy("month", &["revenue"])
             .color("region")

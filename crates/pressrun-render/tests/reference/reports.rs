@@ -1,7 +1,5 @@
-//! Renders a made-up dashboard in every format: `cargo run -p pressrun-render --example dashboard -- FOLDER`.
-#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, reason = "a program for people who look at its output")]
+//! Made-up dashboards with every kind of tile: what the reference outputs, the contact sheet and the benchmark show.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -9,75 +7,19 @@ use arrow_schema::{Field, Schema};
 use indexmap::IndexMap;
 use pressrun_domain::catalog::{FieldSpec, GridPosition};
 use pressrun_domain::chart::{Chart, Compare, Mark, Stack};
-use pressrun_domain::output::{Format, OutputOptions, PaperFormat, PaperOrientation};
-use pressrun_render::{
-    FilterLine, InlineImage, MailView, Page, RenderJob, RenderLimits, Report, Rows, ThemeName, TileContent, TileData, TileView, Truncated,
-    email_html, render,
-};
+use pressrun_domain::output::{Format, OutputOptions};
+use pressrun_render::{FilterLine, Page, RenderJob, RenderLimits, Report, Rows, ThemeName, TileContent, TileData, TileView, Truncated};
 
 const REGIONS: [&str; 4] = ["Americas", "Europe", "Asia Pacific", "Middle East"];
 
-fn main() {
-    let folder = std::env::args().nth(1).unwrap_or_else(|| "target/dashboard".to_owned());
-    let folder = Path::new(&folder);
-    std::fs::create_dir_all(folder).expect("the folder can be made");
-    let job = job(Format::Pdf);
-    let with = |change: &dyn Fn(&mut RenderJob)| {
-        let mut job = job.clone();
-        change(&mut job);
-        job
-    };
-    let alone = |key: &str| {
-        let mut job = job.clone();
-        job.single_tile = true;
-        for page in &mut job.report.pages {
-            page.tiles.retain(|tile| tile.key == key);
-        }
-        job.report.pages.retain(|page| !page.tiles.is_empty());
-        job
-    };
-    let mut expanded_table = alone("orders");
-    expanded_table.options.expand_tables_to_show_all_rows = true;
-    expanded_table.options.paper_format = Some(PaperFormat::A4);
-    let jobs = [
-        ("letter", job.clone()),
-        (
-            "a3-landscape",
-            with(&|job| {
-                (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A3), Some(PaperOrientation::Landscape));
-            }),
-        ),
-        (
-            "a4-landscape",
-            with(&|job| {
-                (job.options.paper_format, job.options.paper_orientation) = (Some(PaperFormat::A4), Some(PaperOrientation::Landscape));
-            }),
-        ),
-        ("fit-page", with(&|job| job.options.paper_format = Some(PaperFormat::FitPage))),
-        ("dark", with(&|job| (job.report.theme, job.options.paper_format) = (ThemeName::Dark, Some(PaperFormat::FitPage)))),
-        ("single-column", with(&|job| job.options.single_column_layout = true)),
-        ("expanded", with(&|job| job.options.expand_tables_to_show_all_rows = true)),
-        ("bare", with(&|job| (job.options.hide_title, job.options.show_filters, job.options.show_content_link) = (true, false, false))),
-        ("one-chart", alone("by-month")),
-        ("one-table", alone("orders")),
-        ("one-table-expanded", expanded_table),
-        ("one-figure", alone("revenue")),
-        ("picture", with(&|job| job.format = Format::Png)),
-        ("rows", with(&|job| job.format = Format::Csv)),
-        ("rows", with(&|job| job.format = Format::Json)),
-        ("workbook", with(&|job| (job.format, job.options.enable_formatting) = (Format::Xlsx, true))),
-    ];
-    for (name, job) in jobs {
-        let path = folder.join(name);
-        let rendered = render(&job, &path).expect("the job renders");
-        let named = folder.join(format!("{name}.{}", rendered.extension));
-        std::fs::rename(&path, &named).unwrap();
-        println!("{} {} bytes, {} pages {:?}", named.display(), rendered.bytes, rendered.pages, rendered.warnings);
-    }
-    std::fs::write(folder.join("mail.html"), email_html(&mail(&job)).html.replace("cid:picture", "picture.png")).unwrap();
+/// How many rows the table of a dashboard has, and which of the endlessly many such dashboards it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) rows: usize,
+    pub(crate) seed: usize,
 }
 
-fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(crate) fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let fields: Vec<_> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect()).unwrap()
 }
@@ -91,14 +33,14 @@ fn noise(seed: usize) -> f64 {
     (x % 10_000) as f64 / 10_000.0
 }
 
-fn months() -> RecordBatch {
+fn months(seed: usize) -> RecordBatch {
     let (mut month, mut region, mut revenue) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..12_usize {
         for (which, name) in REGIONS.iter().enumerate() {
             // First days of the months of 2025.
             month.push(20_089 + [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334][index]);
             region.push(*name);
-            revenue.push((300_000.0 - 60_000.0 * which as f64) * (1.0 + 0.05 * index as f64 + 0.3 * noise(index * 7 + which)));
+            revenue.push((300_000.0 - 60_000.0 * which as f64) * (1.0 + 0.05 * index as f64 + 0.3 * noise(index * 7 + which + seed)));
         }
     }
     batch(vec![
@@ -108,7 +50,7 @@ fn months() -> RecordBatch {
     ])
 }
 
-fn orders(count: usize) -> RecordBatch {
+fn orders(Size { rows: count, seed }: Size) -> RecordBatch {
     let names = [
         "Blob Ross",
         "Blobby Hill",
@@ -126,7 +68,7 @@ fn orders(count: usize) -> RecordBatch {
     ];
     let status = ["shipped", "open", "returned", "cancelled"];
     let pick = |all: &[&str], salt: usize| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values((0..count).map(|row| all[(noise(row * 31 + salt) * all.len() as f64) as usize])))
+        Arc::new(StringArray::from_iter_values((0..count).map(|row| all[(noise(row * 31 + salt + seed) * all.len() as f64) as usize])))
     };
     batch(vec![
         ("order_id", Arc::new(Int64Array::from_iter_values((0..count).map(|row| 100_000 + row as i64)))),
@@ -134,9 +76,9 @@ fn orders(count: usize) -> RecordBatch {
         ("customer", pick(&names, 1)),
         ("product", pick(&products, 2)),
         ("status", pick(&status, 3)),
-        ("quantity", Arc::new(Int64Array::from_iter_values((0..count).map(|row| 1 + (noise(row) * 20.0) as i64)))),
-        ("price", Arc::new(Float64Array::from_iter_values((0..count).map(|row| (noise(row + 5) * 90_000.0).round() / 100.0)))),
-        ("margin", Arc::new(Float64Array::from_iter_values((0..count).map(|row| noise(row + 9) * 0.6 - 0.15)))),
+        ("quantity", Arc::new(Int64Array::from_iter_values((0..count).map(|row| 1 + (noise(row + seed) * 20.0) as i64)))),
+        ("price", Arc::new(Float64Array::from_iter_values((0..count).map(|row| (noise(row + 5 + seed) * 90_000.0).round() / 100.0)))),
+        ("margin", Arc::new(Float64Array::from_iter_values((0..count).map(|row| noise(row + 9 + seed) * 0.6 - 0.15)))),
     ])
 }
 
@@ -159,11 +101,11 @@ fn fields() -> IndexMap<String, FieldSpec> {
     .collect()
 }
 
-fn data(batch: RecordBatch, chart: Chart) -> TileContent {
+pub(crate) fn data(batch: RecordBatch, chart: Chart) -> TileContent {
     TileContent::Data(TileData { rows: Rows::Batches(vec![batch]), fields: fields(), chart, truncated: None })
 }
 
-fn tile(key: &str, title: &str, subtitle: Option<&str>, (x, y, w, h): (u16, u16, u16, u16), content: TileContent) -> TileView {
+pub(crate) fn tile(key: &str, title: &str, subtitle: Option<&str>, (x, y, w, h): (u16, u16, u16, u16), content: TileContent) -> TileView {
     TileView {
         key: key.to_owned(),
         title: title.to_owned(),
@@ -186,9 +128,11 @@ fn totals(column: &str, numbers: Vec<f64>) -> RecordBatch {
     batch(vec![("month", Arc::new(Date32Array::from(months))), (column, Arc::new(Float64Array::from(numbers)))])
 }
 
-fn job(format: Format) -> RenderJob {
+/// The dashboard as a job without options.
+pub(crate) fn job(format: Format, size: Size) -> RenderJob {
+    let seed = size.seed;
     let series = |scale: f64, salt: usize| {
-        (0..12).map(|month| scale * (1.0 + 0.04 * f64::from(month) + 0.2 * noise(month as usize * 3 + salt))).collect()
+        (0..12).map(|month| scale * (1.0 + 0.04 * f64::from(month) + 0.2 * noise(month as usize * 3 + salt + seed))).collect()
     };
     let mut stacked = xy(Mark::Bar, "month", "revenue");
     (stacked.color, stacked.stack) = (Some("region".to_owned()), Stack::Zero);
@@ -201,12 +145,12 @@ fn job(format: Format) -> RenderJob {
         ("revenue", Arc::new(Float64Array::from(vec![4.2e6, 3.1e6, 2.2e6, 0.8e6]))),
     ]);
     let table = Chart { totals: true, bars: vec!["quantity".to_owned()], heat: vec!["margin".to_owned()], ..Chart::new(Mark::Table) };
-    let note = "## Reading this page\n\nRevenue is **net of returns**; figures for {{filters.region.summary}} as of {{metadata.lastRanAt}}. The newest order is \
+    let note = "Revenue is **net of returns**; figures for {{filters.region.summary}} as of {{metadata.lastRanAt}}. The newest order is \
                 **{{queries.orders._first.order_id}}**.\n\n- *Americas* leads since January\n- see the [data dictionary](https://example.com/dictionary)\n\n> Happy little accidents \
                 are returned within 30 days.\n\n<script>alert(1)</script>![tracker](https://example.com/pixel.png)";
-    let mut long = data(orders(1_500), table);
+    let mut long = data(orders(size), table);
     if let TileContent::Data(data) = &mut long {
-        data.truncated = Some(Truncated { limit: 1_500 });
+        data.truncated = Some(Truncated { limit: size.rows as u64 });
     }
     let spark = |value: &str| Chart { sparkline: Some(value.to_owned()), ..kpi(value) };
     let tiles = vec![
@@ -220,10 +164,10 @@ fn job(format: Format) -> RenderJob {
             data(totals("rate", series(0.031, 5)), Chart { lower_is_better: true, ..kpi("rate") }),
         ),
         tile("empty", "Refunds today", None, (18, 0, 6, 4), data(totals("refunds", Vec::new()), kpi("refunds"))),
-        tile("by-month", "Revenue by month and region", Some("Net of returns, in US dollars"), (0, 4, 16, 9), data(months(), stacked)),
+        tile("by-month", "Revenue by month and region", Some("Net of returns, in US dollars"), (0, 4, 16, 9), data(months(seed), stacked)),
         tile("share", "Share of regions", None, (16, 4, 8, 9), data(shares, pie)),
-        tile("trend", "Trend", None, (0, 13, 12, 8), data(months(), lines)),
-        tile("note", "", None, (12, 13, 12, 8), TileContent::Markdown(note.to_owned())),
+        tile("trend", "Trend", None, (0, 13, 12, 8), data(months(seed), lines)),
+        tile("note", "Reading this page", None, (12, 13, 12, 8), TileContent::Markdown(note.to_owned())),
         tile("orders", "Latest orders", Some("Every line of every order"), (0, 21, 24, 12), long),
         tile(
             "bad",
@@ -232,7 +176,7 @@ fn job(format: Format) -> RenderJob {
             (0, 33, 12, 5),
             TileContent::Failed { message: "column \"stock_level\" does not exist in table inventory; did you mean \"stock\"?".to_owned() },
         ),
-        tile("small", "Smallest orders", None, (12, 33, 12, 5), data(orders(3), Chart::new(Mark::Table))),
+        tile("small", "Smallest orders", None, (12, 33, 12, 5), data(orders(Size { rows: 3, seed }), Chart::new(Mark::Table))),
     ];
     RenderJob {
         report: Report {
@@ -261,27 +205,5 @@ fn job(format: Format) -> RenderJob {
         fonts: Vec::new(),
         file_stem: "orders".to_owned(),
         imprint: Some("Blob Inc. · Weekly orders".to_owned()),
-    }
-}
-
-fn mail(job: &RenderJob) -> MailView {
-    let kpis = job.report.data_tiles().filter(|(_, data)| data.chart.mark == Mark::Kpi).filter_map(|(tile, data)| {
-        let Rows::Batches(batches) = &data.rows else { return None };
-        let input = pressrun_render::chart::ChartInput { chart: &data.chart, batches, fields: &data.fields, zone: &job.report.zone };
-        Some((tile.title.clone(), pressrun_render::chart::kpi_text(&input).ok()?))
-    });
-    MailView {
-        title: job.report.title.clone(),
-        message: "Hello Blob,\nhere are last week's orders.\n\nHave a happy day!".to_owned(),
-        link: job.report.link.clone(),
-        filters: job.report.filters.clone(),
-        kpis: kpis.collect(),
-        tables: Vec::new(),
-        inline_image: Some(InlineImage { content_id: "picture".to_owned(), alt: "Orders and revenue, nine tiles".to_owned(), width: 1680 }),
-        notes: job.report.notes.clone(),
-        unsubscribe: Some("https://bi.example.com/unsubscribe/abc".to_owned()),
-        organization: "Blob Inc.".to_owned(),
-        schedule_name: "Weekly orders".to_owned(),
-        scheduled_for_text: "Monday, March 2, 2026, 09:00 EST".to_owned(),
     }
 }

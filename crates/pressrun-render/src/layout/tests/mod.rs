@@ -1,3 +1,6 @@
+mod document;
+mod hostile;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
