@@ -41,6 +41,9 @@ const PIXELS: f64 = 2.0;
 const MOST_DOWN: f64 = 30_000.0;
 const MOST_PIXELS: f64 = 60e6;
 
+/// Sheets from which on a document is long.
+const LONG: usize = 12;
+
 /// What laying out one report needs, and what is learned on the way.
 struct Context<'a> {
     job: &'a RenderJob,
@@ -65,8 +68,11 @@ impl<'a> Context<'a> {
 
 /// The pages as a tagged pdf with bookmarks.
 pub(crate) fn write_pdf(job: &RenderJob, artifact: &mut Artifact) -> Result<Written, RenderError> {
-    let _evict = world::Evict;
+    let mut evict = world::Evict::default();
     let (document, mut warnings) = document(job)?;
+    if document.pages().len() > LONG {
+        evict.age = 0;
+    }
     let options = PdfOptions {
         creator: typst::foundations::Smart::Custom(Some("Pressrun".to_owned())),
         timestamp: world::moment(job.report.as_of).map(Timestamp::new_utc),
@@ -80,7 +86,7 @@ pub(crate) fn write_pdf(job: &RenderJob, artifact: &mut Artifact) -> Result<Writ
 
 /// The first page as one picture, sized to its content (V10).
 pub(crate) fn write_png(job: &RenderJob, artifact: &mut Artifact) -> Result<Written, RenderError> {
-    let _evict = world::Evict;
+    let _evict = world::Evict::default();
     let (document, mut warnings) = document(job)?;
     let Some(page) = document.pages().first() else {
         return Err(RenderError::Report { cause: "it has no pages".to_owned() });

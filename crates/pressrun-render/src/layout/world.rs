@@ -90,10 +90,22 @@ fn tell(world: &PageWorld, errors: &[SourceDiagnostic]) -> String {
 }
 
 /// Frees what the typesetter remembers of old renders, on every way out; its cache is global to the process.
-pub(super) struct Evict;
+///
+/// What several renders share (fonts, the parts of the template) is worth keeping for a few of them; of a long document there is
+/// too much.
+pub(super) struct Evict {
+    /// Renders after which what was not used again is forgotten.
+    pub(super) age: usize,
+}
+
+impl Default for Evict {
+    fn default() -> Self {
+        Self { age: 3 }
+    }
+}
 
 impl Drop for Evict {
     fn drop(&mut self) {
-        typst::comemo::evict(5);
+        typst::comemo::evict(self.age);
     }
 }
