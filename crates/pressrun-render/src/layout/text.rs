@@ -18,7 +18,7 @@ pub(super) enum Weight {
 
 /// The fonts, ready to look up glyphs.
 pub(super) struct Faces {
-    faces: Vec<FontInstance>,
+    instances: Vec<FontInstance>,
     /// Fonts in the order in which they are asked for a character, for regular and for bold text.
     order: [Vec<usize>; 2],
     /// Advances of ASCII in ems, regular and bold.
@@ -36,7 +36,7 @@ pub(super) struct Found {
 
 impl Faces {
     pub(super) fn new(fonts: &Arc<Fonts>) -> Self {
-        let faces = fonts
+        let instances = fonts
             .fonts
             .iter()
             .map(|font| font.clone().instantiate(font.info().variant, Abs::pt(8.0), &FontVariations::default()))
@@ -49,7 +49,7 @@ impl Faces {
             others.sort_by_key(|font| heavy(font) != bold);
             std::iter::once(usize::from(bold)).chain(others).collect()
         });
-        let mut this = Self { faces, order, ascii: [[0.6; 128]; 2] };
+        let mut this = Self { instances, order, ascii: [[0.6; 128]; 2] };
         for (slot, weight) in [Weight::Regular, Weight::Bold].into_iter().enumerate() {
             for code in 0_u8..128 {
                 if let Some(found) = this.find(char::from(code), weight) {
@@ -64,7 +64,7 @@ impl Faces {
     pub(super) fn find(&self, c: char, weight: Weight) -> Option<Found> {
         let order = &self.order[usize::from(weight == Weight::Bold)];
         order.iter().find_map(|font| {
-            let face = self.faces.get(*font)?;
+            let face = self.instances.get(*font)?;
             let glyph = face.ttf().glyph_index(c)?.0;
             Some(Found { font: *font, glyph, advance: face.x_advance(glyph)?.get() })
         })
@@ -73,7 +73,7 @@ impl Faces {
     /// The box that stands for a character without a glyph.
     pub(super) fn missing(&self, weight: Weight) -> Found {
         let font = usize::from(weight == Weight::Bold);
-        let advance = self.faces.get(font).and_then(|face| face.x_advance(0)).map_or(0.6, Em::get);
+        let advance = self.instances.get(font).and_then(|face| face.x_advance(0)).map_or(0.6, Em::get);
         Found { font, glyph: 0, advance }
     }
 
