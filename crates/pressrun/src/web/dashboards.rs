@@ -50,7 +50,7 @@ impl Dashboards {
             filters: filters.map_err(|error| DashboardError::Filters(error.to_string()))?,
             identity: shown.identity,
             clock: QueryClock::new(shown.now, shown.zone.to_owned()).fiscal(shown.catalog.fiscal_start(shown.dashboard)),
-            format: Format::Png,
+            format: Format::Pdf,
             options: &options,
         };
         let failed = |error: ContentError| DashboardError::Failed(error.to_string());
