@@ -77,7 +77,10 @@ fn example(name: &str, profile: &str, what: &[&str]) -> anyhow::Result<PathBuf> 
 
 /// Runs the measuring program and reads the JSON that it prints, if any.
 fn ask(program: &Path, arguments: &[&str]) -> anyhow::Result<Value> {
-    let output = Command::new(program).args(arguments).output().with_context(|| format!("could not start {}", program.display()))?;
+    // As the engine starts its executors (`executor/pool.rs`).
+    let memory = [("MALLOC_MMAP_THRESHOLD_", "1048576"), ("MALLOC_TRIM_THRESHOLD_", "1048576")];
+    let output =
+        Command::new(program).args(arguments).envs(memory).output().with_context(|| format!("could not start {}", program.display()))?;
     anyhow::ensure!(output.status.success(), "{} failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(if text.trim().is_empty() { Value::Null } else { serde_json::from_str(text.trim())? })

@@ -49,6 +49,10 @@ impl ExecutorConfig {
     }
 }
 
+/// What makes glibc's allocator give memory back after a large job: it otherwise raises these thresholds by itself, and 500 different reports
+/// ended at 1.85 times the memory of the first 20 instead of 1.03 times. Other allocators know nothing of it.
+const GIVE_MEMORY_BACK: [(&str, &str); 2] = [("MALLOC_MMAP_THRESHOLD_", "1048576"), ("MALLOC_TRIM_THRESHOLD_", "1048576")];
+
 /// Why a child gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExecutorError {
@@ -237,6 +241,7 @@ impl ExecutorPool {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .env("RUST_BACKTRACE", "0")
+            .envs(GIVE_MEMORY_BACK)
             .kill_on_drop(true)
             .spawn()
             .map_err(ExecutorError::unavailable)?;

@@ -69,7 +69,8 @@ fn outside(tree: &resvg::usvg::Tree) -> Vec<String> {
                 Node::Path(path) => (path.abs_stroke_bounding_box(), 2.0, "shape".to_owned()),
                 Node::Text(text) => {
                     // Characters without a font are as wide as the renderer's box for them, which is not ours.
-                    let bounds = text.flattened().abs_bounding_box();
+                    let upright = text.flattened().bounding_box();
+                    let bounds = upright.transform(text.abs_transform()).unwrap_or(upright);
                     (bounds, 2.5 + bounds.width() * 0.12, text.chunks().iter().map(|chunk| chunk.text().to_owned()).collect())
                 }
                 Node::Image(_) => continue,

@@ -127,8 +127,8 @@ fn v10_chosen_pages_come_in_order_and_a_picture_holds_one() {
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     };
     for (pages, expected) in [
-        (vec![], vec!["Where visits come from", "Visits and sign-ups"]),
-        (vec!["Sources", "Overview"], vec!["Visits and sign-ups", "Where visits come from"]),
+        (vec![], vec!["Sources by measure", "Visits and sign-ups"]),
+        (vec!["Sources", "Overview"], vec!["Visits and sign-ups", "Sources by measure"]),
         (vec!["Sources"], vec!["Visits and sign-ups"]),
     ] {
         let text = rendered("pdf", &pages).unwrap();
