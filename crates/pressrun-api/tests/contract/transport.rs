@@ -144,6 +144,18 @@ fn words(document: &Value, schema: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn openapi_names_the_recipients_fields_as_the_wire_does() {
+    let server = server().await;
+    let document = server.send(server.request(reqwest::Method::GET, "/openapi.json")).await.ok().clone();
+    for (kind, fields) in
+        [("email", &["recipients", "userGroupRecipients"][..]), ("s3", &["bucketName", "roleArn", "externalId", "keyPrefix", "filename"])]
+    {
+        let properties = &document["components"]["schemas"][format!("RecipientsView_{kind}")]["properties"];
+        assert!(fields.iter().all(|field| properties[field].is_object()), "{kind}: {properties}");
+    }
+}
+
+#[tokio::test]
 async fn openapi_words_are_those_of_the_wire() {
     let server = server().await;
     let document = server.send(server.request(reqwest::Method::GET, "/openapi.json")).await.ok().clone();

@@ -17,13 +17,15 @@ use crate::state::ApiState;
 
 /// Where a schedule delivers to, by kind of destination.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "lowercase", rename_all_fields = "camelCase")]
+// The names of fields are spelled out: the document knows no `rename_all_fields`.
+#[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum RecipientsView {
     /// Mail.
     Email {
         /// Single recipients.
         recipients: Vec<PersonView>,
         /// Groups with the members they have now.
+        #[serde(rename = "userGroupRecipients")]
         user_group_recipients: Vec<GroupView>,
     },
     /// SFTP, without its secrets.
@@ -34,10 +36,14 @@ pub(crate) enum RecipientsView {
     Webhook { url: String },
     /// S3.
     S3 {
+        #[serde(rename = "bucketName")]
         bucket_name: String,
         region: String,
+        #[serde(rename = "roleArn")]
         role_arn: String,
+        #[serde(rename = "externalId")]
         external_id: uuid::Uuid,
+        #[serde(rename = "keyPrefix")]
         key_prefix: Option<String>,
         filename: Option<String>,
     },
