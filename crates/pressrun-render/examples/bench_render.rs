@@ -3,6 +3,7 @@
 //! - `render FORMAT ROWS RUNS`: CPU milliseconds of each render of a different dashboard after a few to warm up, peak memory.
 //! - `growth`: memory after each of 500 different reports.
 //! - `page ROWS FILE`: the same dashboard as an HTML page, for a browser to print.
+//! - `rows ROWS FILE`: its rows as JSON, for a page that draws them by script.
 //!
 //! Prints one line of JSON.
 
@@ -36,14 +37,18 @@ fn main() -> anyhow::Result<()> {
         ["render", format, rows, runs] => measure(Format::from_wire(format).context("a format")?, rows.parse()?, runs.parse()?),
         ["growth"] => growth(),
         ["page", rows, file] => Ok(std::fs::write(file, page(&report(Format::Pdf, rows.parse()?, 0))?)?),
-        _ => anyhow::bail!("usage: bench_render render FORMAT ROWS RUNS | growth | page ROWS FILE"),
+        ["rows", rows, file] => Ok(drop(render(&report(Format::Json, rows.parse()?, 0), std::path::Path::new(file))?)),
+        _ => anyhow::bail!("usage: bench_render render FORMAT ROWS RUNS | growth | page ROWS FILE | rows ROWS FILE"),
     }
 }
+
+/// Rows beyond which a picture is refused for its height.
+const PICTURE_ROWS: usize = 500;
 
 /// The dashboard with a table of `rows`, expanded where it has more than a tile holds.
 fn report(format: Format, rows: usize, seed: usize) -> RenderJob {
     let mut job = job(format, Size { rows, seed });
-    job.options.expand_tables_to_show_all_rows = true;
+    job.options.expand_tables_to_show_all_rows = format == Format::Pdf || rows <= PICTURE_ROWS;
     job.limits.expanded_rows = 5_000;
     // A query that fails and one without rows belong to the reference outputs, not to a measurement.
     for page in &mut job.report.pages {

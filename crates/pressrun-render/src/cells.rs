@@ -15,7 +15,7 @@ use arrow_schema::{DataType, TimeUnit};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::format::{FieldFormat, Value};
+use crate::format::{FieldFormat, Value, moment};
 
 /// The cells of one column in one batch.
 pub(crate) enum Cells {
@@ -111,7 +111,8 @@ impl Cells {
             }
             Self::Moment { counts, per_second, zone } if counts.is_valid(row) => {
                 if push_moment(counts.value(row), *per_second, zone.as_mut(), out).is_none() {
-                    out.extend_from_slice(counts.value(row).to_string().as_bytes());
+                    let far = moment(counts.value(row), *per_second, zone.is_some());
+                    out.extend_from_slice(format.plain(&far).as_bytes());
                 }
                 Cell::Symbol
             }
@@ -152,7 +153,8 @@ impl Offsets {
         if !(self.from..self.until).contains(&second) {
             let instant = Timestamp::from_second(second).ok()?;
             self.seconds = i64::from(self.zone.to_offset(instant).seconds());
-            self.until = self.zone.following(instant).next().map_or(i64::MAX, |transition| transition.timestamp().as_second());
+            let last = Timestamp::MAX.as_second() + 1;
+            self.until = self.zone.following(instant).next().map_or(last, |transition| transition.timestamp().as_second());
             // A period is only remembered from the first instant seen in it, so that no transition lies between.
             self.from = second;
         }
@@ -337,8 +339,8 @@ mod tests {
             ints in prop::collection::vec(any::<Option<i64>>(), 1..20),
             floats in prop::collection::vec(prop_oneof![any::<f64>(), (-1_000_000_000i64..1_000_000_000).prop_map(|n| n as f64 / 100.0)], 1..20),
             decimals in prop::collection::vec(-10i128.pow(30)..10i128.pow(30), 1..20),
-            days in prop::collection::vec(-700_000i32..2_900_000, 1..20),
-            micros in prop::collection::vec(-10_000_000_000_000_000i64..60_000_000_000_000_000, 1..20),
+            days in prop::collection::vec(prop_oneof![any::<i32>(), -5_000_000i32..3_000_000], 1..20),
+            micros in prop::collection::vec(prop_oneof![any::<i64>(), -400_000_000_000_000_000i64..300_000_000_000_000_000], 1..20),
         ) {
             let arrays: Vec<ArrayRef> = vec![
                 Arc::new(Int64Array::from(ints)),

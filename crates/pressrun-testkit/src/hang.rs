@@ -26,6 +26,13 @@ impl Hang {
     /// Ends when the sink has gone silent, with tokio's clock paused: from then on the next deadline passes at once.
     ///
     /// Needs a current-thread runtime, as `#[tokio::test]` makes it.
+    ///
+    /// ```no_run
+    /// # async fn example(sink: pressrun_testkit::HttpReceiver, attempt: impl Future<Output = u8>) {
+    /// let (outcome, ()) = tokio::join!(attempt, async { sink.hang().let_deadlines_pass().await });
+    /// # }
+    /// ```
+    #[cfg(feature = "virtual-time")]
     pub async fn let_deadlines_pass(&self) {
         self.reached().await;
         // What was said before the silence is heard first: each of these lets the other tasks and the sockets have their turn.

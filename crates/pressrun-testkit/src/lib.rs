@@ -2,13 +2,7 @@
 //!
 //! Each sink is a real counterpart on 127.0.0.1, port 0: it speaks the protocol, records what it got, and follows a script
 //! of misbehaviour. When a script says to hang, the sink announces it ([`Hang`]), so that a test can pause tokio's clock at
-//! that moment and let a deadline pass without sleeping:
-//!
-//! ```no_run
-//! # async fn example(sink: pressrun_testkit::HttpReceiver, attempt: impl Future<Output = u8>) {
-//! let (outcome, ()) = tokio::join!(attempt, async { sink.hang().let_deadlines_pass().await });
-//! # }
-//! ```
+//! that moment and let a deadline pass without sleeping (feature `virtual-time`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc, reason = "a failing sink fails the test")]
 
 mod babble;

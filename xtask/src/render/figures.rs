@@ -42,25 +42,35 @@ impl Figures {
     }
 }
 
-/// The cases as a table for a terminal: ours, the browser's where there is one, and how many times less we take.
-pub(crate) fn table(rows: &[(String, Figures, Option<Figures>)]) -> String {
-    let cell = |figures: &Figures| {
-        let (low, high) = (figures.share(0.1), figures.share(0.9));
-        format!("{:>7.1} ({low:.1} to {high:.1}) {:>6.0} MB", figures.median(), figures.peak_mb)
+/// One thing that was measured: ours, and what a browser took for the same.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) ours: Figures,
+    pub(crate) printed: Vec<(&'static str, Figures)>,
+}
+
+impl Case {
+    pub(crate) fn json(&self) -> Value {
+        let printed: serde_json::Map<String, Value> =
+            self.printed.iter().map(|(what, figures)| ((*what).to_owned(), figures.json())).collect();
+        json!({ "case": self.name, "pressrun": self.ours.json(), "beside": printed })
+    }
+}
+
+/// The cases as a table for a terminal, with how many times more the others take.
+pub(crate) fn table(cases: &[Case]) -> String {
+    let mut out = format!("{:<28} {:>30} {:>9} {:>6} {:>7}\n", "", "CPU ms, median (10 to 90 %)", "peak MB", "CPU", "memory");
+    let line = |out: &mut String, name: &str, figures: &Figures, times: &str| {
+        let spread = format!("{:.1} ({:.1} to {:.1})", figures.median(), figures.share(0.1), figures.share(0.9));
+        let _ = writeln!(out, "  {name:<26} {spread:>30} {:>9.0} {times}", figures.peak_mb);
     };
-    let mut out = format!("{:<16} {:>34} {:>40} {:>8} {:>8}\n", "", "pressrun, CPU ms", "warm Chromium, CPU ms", "CPU", "memory");
-    for (name, ours, printed) in rows {
-        let _ = match printed {
-            Some(printed) => writeln!(
-                out,
-                "{name:<16} {:>34} {:>40} {:>7.0}x {:>7.1}x",
-                cell(ours),
-                cell(printed),
-                printed.median() / ours.median(),
-                printed.peak_mb / ours.peak_mb
-            ),
-            None => writeln!(out, "{name:<16} {:>34} {:>40}", cell(ours), "no chromium here"),
-        };
+    for Case { name, ours, printed } in cases {
+        let _ = writeln!(out, "{name}");
+        line(&mut out, "Pressrun", ours, "");
+        for (what, figures) in printed {
+            let (cpu, memory) = (figures.median() / ours.median(), figures.peak_mb / ours.peak_mb);
+            line(&mut out, what, figures, &format!("{cpu:>5.1}x {memory:>6.1}x"));
+        }
     }
     out
 }
@@ -74,7 +84,8 @@ mod tests {
         let ours = Figures::of(&json!({ "cpu_ms": [30.0, 10.0, 20.0], "peak_mb": 100.0 })).expect("figures");
         assert_eq!(ours.json()["median_cpu_ms"], 20.0);
         assert_eq!((ours.share(0.0), ours.share(1.0)), (10.0, 30.0));
-        let text = table(&[("pdf".to_owned(), ours, Some(Figures::new(vec![400.0], 600.0)))]);
-        assert!(text.contains("20x") && text.contains("6.0x"), "{text}");
+        let case = Case { name: "pdf".to_owned(), ours, printed: vec![("browser", Figures::new(vec![400.0], 600.0))] };
+        let text = table(&[case]);
+        assert!(text.contains("20.0x") && text.contains("6.0x"), "{text}");
     }
 }

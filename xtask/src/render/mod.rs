@@ -10,14 +10,18 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use self::browser::Browser;
-use self::figures::{Figures, table};
+use self::figures::{Case, Figures, table};
 
 /// Renders and prints that count, per case.
 const RUNS: usize = 21;
 const PRINTS: usize = 7;
 
-/// What is measured: format, rows of the long table. A picture of 2,000 rows is refused, for it would be 65,852 pixels tall.
-const CASES: [(&str, usize); 3] = [("pdf", 50), ("pdf", 2_000), ("png", 50)];
+/// What is measured: format, rows of the long table, rows that the browser is given: a picture shows what a tile holds of 2,000 rows,
+/// for all of them would be 65,852 pixels tall.
+const CASES: [(&str, usize, usize); 4] = [("pdf", 50, 50), ("pdf", 2_000, 2_000), ("png", 50, 50), ("png", 2_000, 50)];
+
+/// The charts of the page that is drawn by script, as BI tools draw theirs.
+const ECHARTS: &str = "echarts@6";
 
 /// Measures, prints a table, writes `target/bench/render.json`.
 pub(crate) fn bench() -> anyhow::Result<()> {
@@ -26,21 +30,23 @@ pub(crate) fn bench() -> anyhow::Result<()> {
     let folder = program.parent().and_then(Path::parent).and_then(Path::parent).context("a target folder")?.join("bench");
     std::fs::create_dir_all(&folder)?;
     let mut browser = Browser::start()?;
-    let mut rows = Vec::new();
-    for (format, count) in CASES {
-        let told = ask(&program, &["render", format, &count.to_string(), &RUNS.to_string()])?;
-        let ours = Figures::of(&told)?;
-        let page = folder.join(format!("page-{count}.html"));
-        ask(&program, &["page", &count.to_string(), &page.to_string_lossy()])?;
-        let printed = match (&mut browser, format) {
-            (Some(browser), "pdf") => Some(browser.measure(&page, PRINTS, Browser::print)?),
-            (Some(browser), _) => Some(browser.measure(&page, PRINTS, Browser::picture)?),
-            (None, _) => None,
-        };
-        rows.push((format!("{format}, {count} rows"), ours, printed));
+    let echarts = browser.is_some().then(|| echarts(&folder)).transpose()?.flatten();
+    let mut cases = Vec::new();
+    for (format, count, given) in CASES {
+        let ours = Figures::of(&ask(&program, &["render", format, &count.to_string(), &RUNS.to_string()])?)?;
+        let mut printed = Vec::new();
+        if let Some(browser) = &mut browser {
+            let what: fn(&mut Browser) -> anyhow::Result<()> = if format == "pdf" { Browser::print } else { Browser::picture };
+            printed.push(("Chromium, our own page", browser.measure(&own_page(&program, &folder, given)?, PRINTS, what)?));
+            if let Some(echarts) = &echarts {
+                let page = scripted_page(&program, &folder, given, echarts)?;
+                printed.push(("Chromium, drawn by script", browser.measure(&page, PRINTS, what)?));
+            }
+        }
+        cases.push(Case { name: format!("{format}, {count} rows"), ours, printed });
     }
     let growth = ask(&program, &["growth"])?;
-    eprintln!("\n{}", table(&rows));
+    eprintln!("\n{}", table(&cases));
     let megabytes = |name: &str| growth.get(name).and_then(Value::as_f64).unwrap_or(0.0);
     eprintln!(
         "500 different reports in one process: {:.0} MB after the first 20, {:.0} MB at the end, {:.0} MB at most: {:.2} times",
@@ -49,14 +55,42 @@ pub(crate) fn bench() -> anyhow::Result<()> {
         megabytes("most_mb"),
         megabytes("most_mb") / megabytes("after_first_mb")
     );
-    let cases: Vec<Value> = rows
-        .iter()
-        .map(|(name, ours, printed)| json!({ "case": name, "pressrun": ours.json(), "chromium": printed.as_ref().map(Figures::json) }))
-        .collect();
+    let cases: Vec<Value> = cases.iter().map(Case::json).collect();
     let file = folder.join("render.json");
     std::fs::write(&file, serde_json::to_string_pretty(&json!({ "cases": cases, "growth": growth }))?)?;
     eprintln!("{}", file.display());
     Ok(())
+}
+
+/// The dashboard as the page that Pressrun serves: nothing in it has to be computed by the browser.
+fn own_page(program: &Path, folder: &Path, rows: usize) -> anyhow::Result<PathBuf> {
+    let page = folder.join(format!("page-{rows}.html"));
+    ask(program, &["page", &rows.to_string(), &page.to_string_lossy()])?;
+    Ok(page)
+}
+
+/// The same rows as a page whose charts and tables are drawn by script.
+fn scripted_page(program: &Path, folder: &Path, rows: usize, echarts: &Path) -> anyhow::Result<PathBuf> {
+    let data = folder.join("rows.json");
+    ask(program, &["rows", &rows.to_string(), &data.to_string_lossy()])?;
+    // Within a script, `</` would end it.
+    let data = std::fs::read_to_string(data)?.replace("</", "<\\/");
+    let page = folder.join(format!("scripted-{rows}.html"));
+    let html = include_str!("scripted.html").replace("ECHARTS", &echarts.to_string_lossy()).replace("ROWS", &data);
+    std::fs::write(&page, html)?;
+    Ok(page)
+}
+
+/// Where the chart library is; `None` where npm is not.
+fn echarts(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if !crate::machine::has("npm") {
+        return Ok(None);
+    }
+    let script = folder.canonicalize()?.join("node_modules/echarts/dist/echarts.min.js");
+    if !script.exists() {
+        crate::run(Command::new("npm").args(["install", "--silent", "--no-save", "--prefix"]).arg(folder).arg(ECHARTS))?;
+    }
+    Ok(Some(script))
 }
 
 /// Draws the reference outputs for people to look at.

@@ -22,8 +22,7 @@ use anyhow::Context as _;
 use pressrun_domain::output::Format;
 use pressrun_render::{RenderJob, render};
 
-use crate::cases::cases;
-use crate::reports::{Size, job};
+use crate::cases::{Case, cases};
 
 const HEAD: &str = "<!doctype html><meta charset=utf-8><title>Contact sheet</title><style>\
     @font-face{font-family:\"Noto Sans\";src:url(regular.ttf)}@font-face{font-family:\"Noto Sans\";font-weight:700;src:url(bold.ttf)}\
@@ -41,14 +40,15 @@ fn main() -> anyhow::Result<()> {
     std::fs::write(folder.join("bold.ttf"), notosans::BOLD_TTF)?;
     let mut html = HEAD.to_owned();
     html.push_str("<h1>Contact sheet</h1>\n<h2>Pages and pictures</h2>\n");
-    for case in cases() {
+    let (pages, rows): (Vec<Case>, Vec<Case>) = cases().into_iter().partition(|case| matches!(case.job.format, Format::Pdf | Format::Png));
+    for case in pages {
         let file = format!("{}.{}", case.name, case.job.format);
         write_visual(&mut html, folder, &file, &case.job)?;
     }
     html.push_str(&charts::section()?);
     html.push_str("<h2>Rows</h2>\n");
-    for format in [Format::Csv, Format::Json, Format::Xlsx] {
-        write_rows(&mut html, folder, format)?;
+    for case in rows {
+        write_rows(&mut html, folder, &case)?;
     }
     let page = folder.join("index.html");
     std::fs::write(&page, html)?;
@@ -84,16 +84,21 @@ fn write_visual(html: &mut String, folder: &Path, file: &str, job: &RenderJob) -
     Ok(())
 }
 
-fn write_rows(html: &mut String, folder: &Path, format: Format) -> anyhow::Result<()> {
-    let mut job = job(format, Size { rows: 40, seed: 0 });
-    job.options.enable_formatting = format == Format::Xlsx;
-    let rendered = render(&job, &folder.join("rows"))?;
-    let file = format!("rows.{}", rendered.extension);
+fn write_rows(html: &mut String, folder: &Path, case: &Case) -> anyhow::Result<()> {
+    let rendered = render(&case.job, &folder.join("rows"))?;
+    let format = case.job.format;
+    let file = if rendered.extension == format.as_str() {
+        format!("{}.{format}", case.name)
+    } else {
+        format!("{}.{format}.{}", case.name, rendered.extension)
+    };
     std::fs::rename(folder.join("rows"), folder.join(&file))?;
-    let _ = writeln!(html, "<h3><a href=\"{file}\">{file}</a> · {} kB</h3>", rendered.bytes / 1024);
-    if format == Format::Json {
-        let text = std::fs::read_to_string(folder.join(&file))?;
-        let _ = writeln!(html, "<pre>{}</pre>", escape(text.get(..4_000).unwrap_or(&text)));
+    let _ = writeln!(html, "<h3><a href=\"{file}\">{file}</a> · {} kB</h3>", rendered.bytes.div_ceil(1024));
+    for warning in &rendered.warnings {
+        let _ = writeln!(html, "<p class=\"warning\">{}</p>", escape(warning));
+    }
+    if let Ok(text) = std::fs::read_to_string(folder.join(&file)) {
+        let _ = writeln!(html, "<pre>{}</pre>", escape(&text.chars().take(4_000).collect::<String>()));
     }
     Ok(())
 }

@@ -147,13 +147,13 @@ fn a_hostile_name_stays_a_name_in_both_parts() {
 
 #[test]
 fn a_mail_stays_under_the_size_that_programs_cut_and_says_what_it_left_out() {
-    let long = "<&\"'>".repeat(60_000);
+    let long = "<&\"'>".repeat(20_000);
     for (case, change) in [
         ("a long message", (|view: &mut MailView, long: &str| view.message = long.to_owned()) as fn(&mut MailView, &str)),
-        ("many notes", |view, long| view.notes = vec![long.to_owned(); 5_000]),
+        ("many notes", |view, long| view.notes = vec![long.to_owned(); 100]),
         ("many filters", |view, long| {
             let line = FilterLine { label: long.to_owned(), value: long.to_owned(), key: String::new() };
-            view.filters = vec![line; 500];
+            view.filters = vec![line; 100];
         }),
         ("wide tables", |view, long| {
             view.tables[0].columns = vec![(long.to_owned(), false); 6];

@@ -18,6 +18,7 @@ use self::date::{DatePattern, ZoneText};
 use self::digits::Digits;
 use self::number::NumberFormat;
 pub use self::separators::Separators;
+pub(crate) use self::value::moment;
 pub use self::value::{Decimal, Value};
 
 /// Where text stands in its column.

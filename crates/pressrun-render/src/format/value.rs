@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::i256;
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 use jiff::civil::{Date, DateTime, Time};
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 
 /// A number of up to 256 bits with a decimal point: `unscaled` / 10^`scale`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,12 +224,12 @@ fn span<O: arrow_array::OffsetSizeTrait>(offsets: &[O], row: usize) -> std::ops:
     }
 }
 
+/// Midnight from which instants and days are counted.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
 fn date_from_days<'a>(days: i64) -> Value<'a> {
-    let date = days.checked_mul(86_400).and_then(|s| Timestamp::from_second(s).ok());
-    match date {
-        Some(at) => Value::Date(jiff::tz::Offset::UTC.to_datetime(at).date()),
-        None => Value::Text(Cow::Owned(format!("day {days}"))),
-    }
+    let date = Span::new().try_days(days).ok().and_then(|days| EPOCH.date().checked_add(days).ok());
+    date.map_or_else(|| Value::Text(Cow::Owned(format!("day {days}"))), Value::Date)
 }
 
 fn time_from_nanoseconds<'a>(nanoseconds: i128) -> Value<'a> {
@@ -244,28 +244,26 @@ fn time_from_nanoseconds<'a>(nanoseconds: i128) -> Value<'a> {
 }
 
 fn instant<'a>(array: &dyn Array, row: usize, unit: TimeUnit, zoned: bool) -> Value<'a> {
-    let (count, at) = match unit {
-        TimeUnit::Second => {
-            let count = native::<t::TimestampSecondType>(array, row);
-            (count, Timestamp::from_second(count))
-        }
-        TimeUnit::Millisecond => {
-            let count = native::<t::TimestampMillisecondType>(array, row);
-            (count, Timestamp::from_millisecond(count))
-        }
-        TimeUnit::Microsecond => {
-            let count = native::<t::TimestampMicrosecondType>(array, row);
-            (count, Timestamp::from_microsecond(count))
-        }
-        TimeUnit::Nanosecond => {
-            let count = native::<t::TimestampNanosecondType>(array, row);
-            (count, Timestamp::from_nanosecond(count.into()))
-        }
+    let (count, per_second) = match unit {
+        TimeUnit::Second => (native::<t::TimestampSecondType>(array, row), 1),
+        TimeUnit::Millisecond => (native::<t::TimestampMillisecondType>(array, row), 1_000),
+        TimeUnit::Microsecond => (native::<t::TimestampMicrosecondType>(array, row), 1_000_000),
+        TimeUnit::Nanosecond => (native::<t::TimestampNanosecondType>(array, row), 1_000_000_000),
     };
-    match at {
-        Ok(at) if zoned => Value::Instant(at),
-        Ok(at) => Value::DateTime(jiff::tz::Offset::UTC.to_datetime(at)),
-        Err(_) => Value::Text(Cow::Owned(count.to_string())),
+    moment(count, per_second, zoned)
+}
+
+/// `count` units of 1/`per_second` s after 1970: an instant, or what a wall shows.
+pub(crate) fn moment<'a>(count: i64, per_second: i64, zoned: bool) -> Value<'a> {
+    let nanoseconds = count.rem_euclid(per_second) * (1_000_000_000 / per_second);
+    let since = SignedDuration::new(count.div_euclid(per_second), nanoseconds as i32);
+    let wall = EPOCH.checked_add(since);
+    match (Timestamp::from_duration(since), wall) {
+        (Ok(at), _) if zoned => Value::Instant(at),
+        // The last hours of the year 9999, which stand for "for ever": no zone is known for them.
+        (Err(_), Ok(wall)) if zoned => Value::Text(Cow::Owned(format!("{wall}+00:00"))),
+        (_, Ok(wall)) => Value::DateTime(wall),
+        (_, Err(_)) => Value::Text(Cow::Owned(count.to_string())),
     }
 }
 

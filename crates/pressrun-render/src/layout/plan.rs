@@ -41,6 +41,9 @@ const FREE_WIDTH: f64 = 840.0;
 /// The widest body on paper; beyond it everything grows with the paper, as large sheets are looked at from further away.
 const WIDEST: f64 = 780.0;
 
+/// The longest sheet that readers of pdf must open (ISO 32000-1, annex C.2), in points; content beyond it goes on on another.
+const LONGEST: f64 = 14_400.0;
+
 /// Columns of the grid.
 const COLUMNS: f64 = 24.0;
 
@@ -57,15 +60,17 @@ struct Paper {
     /// Points as laid out: on the sheet, each is `zoom` points.
     width: f64,
     height: Option<f64>,
+    /// What a sheet that is sized to its content may not pass.
+    longest: f64,
     margin: f64,
     zoom: f64,
 }
 
 impl Paper {
     fn of(job: &RenderJob, picture: bool) -> Self {
-        let free = Self { width: FREE_WIDTH, height: None, margin: MARGIN, zoom: 1.0 };
+        let free = Self { width: FREE_WIDTH, height: None, longest: LONGEST, margin: MARGIN, zoom: 1.0 };
         if picture {
-            return Self { margin: PICTURE_MARGIN, ..free };
+            return Self { margin: PICTURE_MARGIN, longest: f64::INFINITY, ..free };
         }
         let Some((width, height)) = job.options.paper_format.unwrap_or(PaperFormat::Letter).portrait_points() else {
             return free;
@@ -76,7 +81,7 @@ impl Paper {
             PaperOrientation::Landscape => (height, width),
         };
         let zoom = ((width - 2.0 * MARGIN) / WIDEST).max(1.0);
-        Self { width: width / zoom, height: Some(height / zoom), margin: MARGIN, zoom }
+        Self { width: width / zoom, height: Some(height / zoom), margin: MARGIN, zoom, ..free }
     }
 
     fn body_width(&self) -> f64 {
@@ -177,8 +182,7 @@ fn lay_page(context: &mut Context<'_>, paper: &Paper, page: &Page, index: usize,
     let header_height = heights.first().copied().unwrap_or(0.0);
     let top_of_header = TOP.min(paper.margin);
     let first_top = top_of_header + if header_height > 0.0 { header_height + BELOW_HEADER } else { 0.0 };
-    let capacity =
-        |sheet: usize| paper.height.map_or(f64::INFINITY, |height| height - BOTTOM - if sheet == 0 { first_top } else { TOP_AGAIN });
+    let capacity = |sheet: usize| paper.height.unwrap_or(paper.longest) - BOTTOM - if sheet == 0 { first_top } else { TOP_AGAIN };
 
     let parts = parts(context, proses(), &heights[1.min(heights.len())..], capacity(1))?;
     let mut measured = heights.into_iter().skip(1).zip(parts);

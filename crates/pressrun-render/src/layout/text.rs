@@ -1,7 +1,9 @@
 //! Widths and lines of text in the fonts that will be drawn.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use icu_segmenter::options::LineBreakOptions;
+use icu_segmenter::{LineSegmenter, LineSegmenterBorrowed};
 use typst::layout::{Abs, Em};
 use typst::text::{FontInstance, FontVariations, FontWeight};
 use unicode_segmentation::UnicodeSegmentation;
@@ -123,51 +125,14 @@ impl Faces {
         if whole >= text.split_whitespace().map(str::len).sum() { text.to_owned() } else { lines.join(" ") }
     }
 
-    /// Lines of at most `room` points, broken between words and, where a word is longer than a line, within it.
+    /// Lines of at most `room` points, broken where Unicode allows (UAX #14: not before a comma, not within `23:57`) and, where
+    /// even that leaves more than a line, within a word.
     ///
     /// Beyond `most` lines the last one ends in an ellipsis. Line breaks in the text are kept.
     pub(super) fn wrap(&self, text: &str, size: f64, weight: Weight, room: f64, most: usize) -> Vec<String> {
         let mut lines = Vec::new();
         for paragraph in text.split('\n') {
-            let mut line = String::new();
-            let mut used = 0.0;
-            for word in paragraph.trim_end_matches('\r').split_word_bounds() {
-                let width = self.width(word, size, weight);
-                let blank = word.trim().is_empty();
-                if used + width <= room || (blank && used > 0.0) {
-                    line.push_str(word);
-                    used += width;
-                    continue;
-                }
-                if !line.trim().is_empty() {
-                    lines.push(std::mem::take(&mut line).trim_end().to_owned());
-                }
-                used = 0.0;
-                if blank {
-                    continue;
-                }
-                if width <= room {
-                    line.push_str(word);
-                    used = width;
-                    continue;
-                }
-                for grapheme in word.graphemes(true) {
-                    let width = self.width(grapheme, size, weight);
-                    if used + width > room && !line.is_empty() {
-                        lines.push(std::mem::take(&mut line));
-                        used = 0.0;
-                        if lines.len() > most {
-                            break;
-                        }
-                    }
-                    line.push_str(grapheme);
-                    used += width;
-                }
-                if lines.len() > most {
-                    break;
-                }
-            }
-            lines.push(line.trim_end().to_owned());
+            self.wrap_paragraph(paragraph.trim_end_matches('\r'), size, weight, room, most, &mut lines);
             if lines.len() > most {
                 break;
             }
@@ -181,6 +146,49 @@ impl Faces {
         }
         lines
     }
+
+    /// Adds the lines of one paragraph, and no more than one beyond `most`.
+    fn wrap_paragraph(&self, paragraph: &str, size: f64, weight: Weight, room: f64, most: usize, lines: &mut Vec<String>) {
+        let (mut line, mut used) = (String::new(), 0.0);
+        let mut end_line = |line: &mut String| {
+            lines.push(std::mem::take(line).trim_end().to_owned());
+            lines.len() > most
+        };
+        for piece in unbroken(paragraph) {
+            let visible = self.width(piece.trim_end(), size, weight);
+            if used + visible > room {
+                if !line.trim().is_empty() && end_line(&mut line) {
+                    return;
+                }
+                line.clear();
+                used = 0.0;
+            }
+            if visible <= room {
+                line.push_str(piece);
+                used += self.width(piece, size, weight);
+                continue;
+            }
+            for grapheme in piece.graphemes(true) {
+                let width = self.width(grapheme, size, weight);
+                if used + width > room && !line.is_empty() {
+                    if end_line(&mut line) {
+                        return;
+                    }
+                    used = 0.0;
+                }
+                line.push_str(grapheme);
+                used += width;
+            }
+        }
+        end_line(&mut line);
+    }
+}
+
+/// The pieces of a text that a line should not break within, each with the spaces behind it.
+fn unbroken(text: &str) -> impl Iterator<Item = &str> {
+    static SEGMENTER: LazyLock<LineSegmenterBorrowed<'static>> = LazyLock::new(|| LineSegmenter::new_auto(LineBreakOptions::default()));
+    let mut start = 0;
+    SEGMENTER.segment_str(text).skip(1).filter_map(move |end| text.get(std::mem::replace(&mut start, end)..end))
 }
 
 /// Whether a character is one to draw: no control, and no mark that only picks one of two looks of the sign before it.
@@ -230,6 +238,22 @@ mod tests {
         }
         assert_eq!(faces.wrap("one two three four", 8.0, Weight::Regular, 34.0, 2).len(), 2);
         assert!(faces.wrap("one two three four", 8.0, Weight::Regular, 34.0, 2)[1].ends_with('…'));
+    }
+
+    #[test]
+    fn lines_break_where_readers_expect_it() {
+        let faces = faces();
+        for (text, first) in [
+            ("2026-10-31 23:57", "2026-10-31"),
+            ("Canvas, 40 × 60 cm", "Canvas, 40"),
+            ("Sales (net), total", "Sales (net),"),
+            ("12.5 %", "12.5"),
+            ("東京都、大阪", "東京"),
+        ] {
+            // Room for the first line and half a letter more.
+            let room = faces.width(first, 8.0, Weight::Regular) + 2.0;
+            assert_eq!(faces.wrap(text, 8.0, Weight::Regular, room, 9)[0], first, "{text}");
+        }
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl CellWriter {
             Value::Bool(flag) => sheet.write_boolean(row, column, *flag).map(drop),
             Value::Int(int) if int.unsigned_abs() < 10_u64.pow(DIGITS as u32) => self.number(sheet, row, column, *int as f64),
             Value::UInt(int) if *int < 10_u64.pow(DIGITS as u32) => self.number(sheet, row, column, *int as f64),
-            Value::Float(float) if float.is_finite() => self.number(sheet, row, column, *float),
+            // Adding zero turns -0 into 0.
+            Value::Float(float) if float.is_finite() => self.number(sheet, row, column, *float + 0.0),
             Value::Decimal(decimal) => {
                 let text = self.field.plain(value);
                 let significant = text.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();

@@ -1,8 +1,11 @@
-//! The matrix: every option of pdf and png that changes the page, alone and in the company that it keeps.
+//! The matrix: every option that changes an artifact, alone and in the company that it keeps.
 
 use std::sync::Arc;
 
-use arrow_array::{Float64Array, StringArray};
+use arrow_array::{
+    BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use pressrun_domain::catalog::FieldSpec;
 use pressrun_domain::chart::{Chart, Mark, Stack};
 use pressrun_domain::output::{Format, PaperFormat, PaperOrientation};
 use pressrun_render::{Page, RenderJob, ThemeName, TileContent};
@@ -19,13 +22,17 @@ pub(crate) struct Case {
 /// Rows of the table: more than its tile holds, and two sheets of it alone.
 const ROWS: Size = Size { rows: 90, seed: 0 };
 
-/// All cases, pdf before png.
+/// Rows of the files of rows: few, for every cell of them is kept.
+const FEW: Size = Size { rows: 6, seed: 0 };
+
+/// All cases: pages, pictures, files of rows.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = papers();
     cases.extend(layouts());
     cases.extend(single_tiles());
     cases.extend(odd());
     cases.extend(pictures());
+    cases.extend(rows());
     cases
 }
 
@@ -147,4 +154,92 @@ fn pictures() -> Vec<Case> {
         alone("picture-table-expanded", Format::Png, "orders", |job| job.options.expand_tables_to_show_all_rows = true),
         alone("picture-figure", Format::Png, "revenue", |_| ()),
     ]
+}
+
+fn rows() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for format in [Format::Csv, Format::Json, Format::Xlsx] {
+        cases.push(of_rows("rows", format, |_| ()));
+        cases.push(of_rows("rows-of-one", format, only_awkward));
+    }
+    for format in [Format::Csv, Format::Xlsx] {
+        cases.push(of_rows("rows-formatted", format, |job| job.options.enable_formatting = true));
+        cases.push(of_rows("rows-without-hidden", format, |job| job.options.hide_hidden_fields = true));
+    }
+    cases.push(of_rows("rows-of-one-formatted", Format::Csv, |job| {
+        only_awkward(job);
+        job.options.enable_formatting = true;
+    }));
+    cases.push(of_rows("rows-of-one-formatted", Format::Json, |job| {
+        only_awkward(job);
+        job.options.enable_formatting = true;
+    }));
+    cases.push(of_rows("rows-bare", Format::Json, |job| job.options.show_filters = false));
+    cases.push(of_rows("rows-bare", Format::Xlsx, |job| (job.options.show_filters, job.options.show_content_link) = (false, false)));
+    cases
+}
+
+/// The dashboard with a tile of awkward values behind the others.
+fn of_rows(name: &'static str, format: Format, change: impl FnOnce(&mut RenderJob)) -> Case {
+    let mut job = job(format, FEW);
+    let mut content = data(awkward(), Chart::new(Mark::Table));
+    if let TileContent::Data(data) = &mut content {
+        let field = |label: Option<&str>, format: Option<&str>, hidden| FieldSpec {
+            label: label.map(str::to_owned),
+            format: format.map(str::to_owned),
+            hidden,
+        };
+        data.fields.insert("internal".to_owned(), field(None, None, true));
+        data.fields.insert("exact".to_owned(), field(Some("Balance"), Some("$#,##0.00"), false));
+        data.fields.insert("at".to_owned(), field(Some("Seen: at"), Some("yyyy-MM-dd HH:mm"), false));
+    }
+    if let Some(page) = job.report.pages.first_mut() {
+        page.tiles.push(tile("awkward", "Awkward: values/*?", None, (0, 38, 24, 8), content));
+    }
+    change(&mut job);
+    Case { name, job }
+}
+
+fn only_awkward(job: &mut RenderJob) {
+    job.single_tile = true;
+    for page in &mut job.report.pages {
+        page.tiles.retain(|tile| tile.key == "awkward");
+    }
+}
+
+/// What spreadsheets and parsers stumble over: leading zeros, formulas, quotes, line breaks, 17 digits, both 01:30 of a long night.
+fn awkward() -> RecordBatch {
+    let at = [1_772_460_000, 1_793_511_000, 1_793_514_600, 0, -1, 253_402_300_799].map(|second: i64| Some(second * 1_000_000));
+    let exact = [Some(10), Some(-1_234_567_890_123_456_789_012_345), None, Some(0), Some(999_999), Some(-5)];
+    batch(vec![
+        ("code", Arc::new(StringArray::from(vec!["00123", "=1+1", "+49 30 1234", "-5", "@home", "\tSUM(A1)"]))),
+        (
+            "text",
+            Arc::new(StringArray::from(vec![
+                Some("a \"quoted\", comma"),
+                Some("two\nlines"),
+                None,
+                Some(""),
+                Some(" padded "),
+                Some("東京 🏙️"),
+            ])),
+        ),
+        (
+            "big",
+            Arc::new(Int64Array::from(vec![
+                Some(9_007_199_254_740_993),
+                Some(i64::MIN),
+                None,
+                Some(0),
+                Some(-1),
+                Some(123_456_789_012_345),
+            ])),
+        ),
+        ("exact", Arc::new(Decimal128Array::from(exact.to_vec()).with_precision_and_scale(38, 2).unwrap_or_else(|_| unreachable!()))),
+        ("ratio", Arc::new(Float64Array::from(vec![Some(0.1), Some(f64::NAN), None, Some(-0.0), Some(1e21), Some(f64::NEG_INFINITY)]))),
+        ("at", Arc::new(TimestampMicrosecondArray::from(at.to_vec()).with_timezone("UTC"))),
+        ("day", Arc::new(Date32Array::from(vec![Some(20_514), Some(0), None, Some(-30_000), Some(-719_162), Some(2_932_896)]))),
+        ("paid", Arc::new(BooleanArray::from(vec![Some(true), Some(false), None, Some(true), Some(false), Some(true)]))),
+        ("internal", Arc::new(StringArray::from(vec!["n 1", "n 2", "n 3", "n 4", "n 5", "n 6"]))),
+    ])
 }

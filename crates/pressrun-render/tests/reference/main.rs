@@ -1,6 +1,7 @@
 //! Reference outputs: what every option makes of the same dashboard, kept under version control.
 //!
-//! A pdf is compared by its sheets and the text that a reader finds in it, a png by its pixels at a fifth of their size.
+//! A pdf is compared by its sheets and the text that a reader finds in it, a png by its pixels at a fifth of their size, files of
+//! rows cell by cell.
 //! `PRESSRUN_UPDATE_REFERENCES=1 cargo test -p pressrun-render --test reference` writes the outputs anew; look at them
 //! (`cargo xtask contact-sheet`) before they are committed.
 
@@ -9,6 +10,7 @@
 mod cases;
 mod picture;
 mod reports;
+mod rows;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -96,6 +98,20 @@ fn check_png(case: &Case, folder: &Path, update: bool) -> Option<String> {
     found.differs(&wanted).map(|how| format!("{}: {how}", case.name))
 }
 
+fn check_rows(case: &Case, folder: &Path, update: bool) -> Option<String> {
+    let path = folder.join("rows");
+    let rendered = pressrun_render::render(&case.job, &path).unwrap();
+    let warnings = rendered.warnings.iter().fold(String::new(), |told, warning| told + "! " + warning + "\n");
+    let found = warnings + &rows::cells(&path, &rendered.extension);
+    let file = expected(&format!("{}.{}.txt", case.name, case.job.format));
+    if update {
+        std::fs::write(file, found).unwrap();
+        return None;
+    }
+    let wanted = std::fs::read_to_string(&file).unwrap_or_default();
+    rows::difference(&wanted, &found).map(|how| format!("{}.{}: {how}", case.name, case.job.format))
+}
+
 fn check(format: Format, one: impl Fn(&Case, &Path, bool) -> Option<String>) {
     let update = std::env::var_os(UPDATE).is_some();
     let folder = tempfile::tempdir().unwrap();
@@ -114,6 +130,13 @@ fn pdfs_say_what_they_said() {
 #[test]
 fn pictures_look_as_they_looked() {
     check(Format::Png, check_png);
+}
+
+#[test]
+fn rows_hold_what_they_held_cell_by_cell() {
+    for format in [Format::Csv, Format::Json, Format::Xlsx] {
+        check(format, check_rows);
+    }
 }
 
 #[test]

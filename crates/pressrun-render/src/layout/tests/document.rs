@@ -51,6 +51,19 @@ fn v2_a_fit_page_that_got_past_the_refusal_is_still_one_sheet() {
 }
 
 #[test]
+fn v4_a_fit_page_goes_on_where_readers_would_not_open_a_longer_one() {
+    let mut job = job(Format::Pdf, vec![at(table("1", "Orders", vec![numbers(2_000)]), 0, 0, 24, 8)]);
+    (job.options.paper_format, job.options.expand_tables_to_show_all_rows) = (Some(PaperFormat::FitPage), true);
+    job.limits.expanded_rows = 5_000;
+    let seen = see(&job);
+    if poppler() {
+        let heights: Vec<f64> = super::sizes(&seen.info).iter().filter_map(|size| size.split_whitespace().nth(2)?.parse().ok()).collect();
+        assert!(heights.len() > 1 && heights.iter().all(|height| *height <= 14_400.0), "{heights:?}");
+        assert_eq!(seen.text.matches("row-").count(), 2_000);
+    }
+}
+
+#[test]
 fn v3_without_options_the_sheet_is_letter_upright_with_filters_and_link() {
     let seen = see(&job(Format::Pdf, dashboard()));
     if poppler() {
