@@ -16,7 +16,7 @@ mod serve;
 mod state;
 mod token;
 
-pub use actions::{Action, Actor, Refused, act};
+pub use actions::act;
 pub use http::router;
 pub use serve::{ServerLimits, serve};
 pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CatalogSource, NoArtifacts, UrlPolicy};

@@ -37,4 +37,4 @@ pub use egress::{AllowRule, EgressPolicy, EgressRefused, Resolve, SystemResolver
 pub use email::INLINE_PNG_BYTES_MAX;
 pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile};
 pub use sftp::{InvalidSftpAddress, parse_sftp_address};
-pub use webhook::{WEBHOOK_GONE, signature as webhook_signature};
+pub use webhook::signature as webhook_signature;

@@ -37,7 +37,10 @@ fn main() -> anyhow::Result<()> {
         ["render", format, rows, runs] => measure(Format::from_wire(format).context("a format")?, rows.parse()?, runs.parse()?),
         ["growth"] => growth(),
         ["page", rows, file] => Ok(std::fs::write(file, page(&report(Format::Pdf, rows.parse()?, 0))?)?),
-        ["rows", rows, file] => Ok(drop(render(&report(Format::Json, rows.parse()?, 0), std::path::Path::new(file))?)),
+        ["rows", rows, file] => {
+            render(&report(Format::Json, rows.parse()?, 0), std::path::Path::new(file))?;
+            Ok(())
+        }
         _ => anyhow::bail!("usage: bench_render render FORMAT ROWS RUNS | growth | page ROWS FILE | rows ROWS FILE"),
     }
 }

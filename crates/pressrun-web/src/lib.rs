@@ -30,8 +30,8 @@ use axum::routing::{get, post};
 
 pub use secure::html_errors;
 pub use state::{
-    Action, ActionError, Actor, ArtifactFiles, CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile,
-    DashboardView, FilterLine, LinkError, ScheduleActions, SharedView, UnsubscribeCheck, WebState,
+    ArtifactFiles, CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine, LinkError,
+    ScheduleActions, SharedView, UnsubscribeCheck, WebState,
 };
 
 /// Most bytes of a form.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use pressrun_domain::action::{Action, Actor, Refused};
 use pressrun_domain::catalog::{Catalog, GridPosition};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, RecipientId, RunId, ScheduleId};
-use pressrun_domain::key::KeyKind;
 use pressrun_domain::schedule::FilterConfig;
 use pressrun_domain::secret::Secret;
 use pressrun_store::Store;
@@ -103,46 +103,8 @@ pub trait ScheduleActions: Send + Sync {
     /// Does it with the rights of `actor`; a trigger answers with its run.
     ///
     /// # Errors
-    /// [`ActionError`].
-    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, ActionError>;
-}
-
-/// Who presses a button: what the key of the session may do, and whom it belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Actor {
-    /// What the key may do.
-    pub kind: KeyKind,
-    /// Whom it belongs to.
-    pub member: MembershipId,
-}
-
-/// What a button does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Until it is resumed, no occurrence becomes a run.
-    Pause(ScheduleId),
-    /// From now on again.
-    Resume(ScheduleId),
-    /// A run at once, for everybody on the list.
-    Trigger(ScheduleId),
-    /// The schedule goes, its history stays.
-    Delete(ScheduleId),
-    /// A run under way is stopped.
-    Cancel(RunId),
-}
-
-/// Why an action was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ActionError {
-    /// It does not exist, or the actor may not do this.
-    #[error("it does not exist, or it is not for this person")]
-    Denied,
-    /// Not as things stand; the text says why.
-    #[error("{0}")]
-    NotNow(String),
-    /// The store failed.
-    #[error("the store failed")]
-    Failed,
+    /// [`Refused`].
+    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, Refused>;
 }
 
 /// Why a dashboard cannot be shown.

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use pressrun_domain::action::Actor;
 use pressrun_domain::catalog::{Catalog, Document};
 use pressrun_domain::id::{DocumentIdentifier, MembershipId};
 use pressrun_domain::key::KeyKind;
@@ -16,7 +17,7 @@ use subtle::ConstantTimeEq;
 
 use crate::page::PageError;
 use crate::session::{self, Subject};
-use crate::state::{Actor, WebState};
+use crate::state::WebState;
 
 /// The signed-in person of a request, with the catalog as it was when the request came.
 pub(crate) struct Viewer {

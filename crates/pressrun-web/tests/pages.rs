@@ -53,7 +53,10 @@ impl Browser {
             at: GridPosition { x: 30, y: 0, w: 99, h: 0 },
             html: "<svg class=\"ours\"></svg>".into(),
         };
-        let mut site = sample::site(dir.path(), vec![DashboardPage { name: Some(HOSTILE.into()), tiles: vec![tile] }]).await;
+        let second = DashboardTile { html: "<svg class=\"second\"></svg>".into(), ..tile.clone() };
+        let pages =
+            [(HOSTILE, tile), ("Every order", second)].map(|(name, tile)| DashboardPage { name: Some(name.into()), tiles: vec![tile] });
+        let mut site = sample::site(dir.path(), pages.into()).await;
         site.state.public_url = public_url.into();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -92,6 +95,17 @@ impl Browser {
         let answer = self.post("/sign-in", &[], &format!("token={token}&next=%2Fschedules")).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
         answer.header(header::SET_COOKIE).split(';').next().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_dashboard_shows_each_of_its_pages_under_its_name() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.admin).await;
+    for path in ["/dashboards/12db1a0a", "/shared/good"] {
+        let body = browser.get(&cookie, path).await.body;
+        let at = |text: &str| body.find(text).unwrap_or_else(|| panic!("{path}: no {text} in {body}"));
+        assert!(at("class=\"ours\"") < at("Every order") && at("Every order") < at("class=\"second\""), "{path}");
     }
 }
 

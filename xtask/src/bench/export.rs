@@ -25,7 +25,8 @@ struct Figures {
 /// Makes the rows, runs both sides, prints a table and writes `target/bench/export.json`.
 pub(super) fn run() -> anyhow::Result<()> {
     let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
-    crate::cargo(&["build", "--release", "--quiet", "--package", "pressrun-render", "--example", "export"])?;
+    // The features of the program itself, so that its release build is built on.
+    crate::cargo(&["build", "--release", "--quiet", "--package", "pressrun", "--package", "pressrun-render", "--example", "export"])?;
     let ours = target.join("release/examples/export").canonicalize()?;
     let folder = target.join("bench");
     std::fs::create_dir_all(&folder)?;

@@ -9,9 +9,6 @@ use pressrun_domain::secret::Secret;
 use crate::http::Answer;
 use crate::outcome::{accepted, presentable, rejected};
 
-/// Warning of an attempt whose receiver answered 410: it wants nothing any more.
-pub const WEBHOOK_GONE: &str = "webhookGone";
-
 /// Any 2xx is accepted; 408, 425, 429 and 5xx may work later; redirects are not followed; the rest will not work by waiting.
 pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Outcome {
     let status = answer.status;
@@ -33,11 +30,6 @@ pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Out
         return rejected(format!("webhook: {said}; the receiver says that this address is gone for good: change it or end the schedule"));
     }
     rejected(format!("webhook: {said}"))
-}
-
-/// The warning that goes with an answer: [`WEBHOOK_GONE`], for the notice that somebody has to act.
-pub(super) fn warnings(answer: &Answer) -> Vec<String> {
-    if answer.status == StatusCode::GONE { vec![WEBHOOK_GONE.to_owned()] } else { Vec::new() }
 }
 
 /// Whether the same request may be answered otherwise later (D3).

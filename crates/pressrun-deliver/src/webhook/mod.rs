@@ -22,7 +22,6 @@ use url::Url;
 use crate::http::{Http, Owner, Reading, target};
 use crate::outcome::{presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-pub use answer::WEBHOOK_GONE;
 pub(crate) use answer::is_transient;
 use body::Payload;
 pub use sign::signature;
@@ -56,7 +55,7 @@ impl WebhookDeliverer<'_> {
         match self.http.exchange(&url, Owner::Tenant, request, left, Reading::Beginning).await {
             Ok(answer) => {
                 let outcome = answer::judge(&answer, now, &secrets);
-                Ok(Delivered { outcome, learnt_host_key: None, warnings: answer::warnings(&answer) })
+                Ok(Delivered { outcome, learnt_host_key: None, warnings: Vec::new() })
             }
             Err(error) if error.refused => Err(rejected(presentable(&format!("webhook: {error}"), &secrets))),
             Err(error) => Err(retry(presentable(&format!("webhook: {error}"), &secrets))),

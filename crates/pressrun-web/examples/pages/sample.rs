@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_api::ApiState;
+use pressrun_domain::action::{Action, Actor, Refused};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
@@ -21,8 +22,7 @@ use pressrun_domain::schedule::{FilterConfig, Schedule};
 use pressrun_domain::secret::Secret;
 use pressrun_store::{Keys, Names, NewOccurrence, RunEnd, Runs, Schedules, SqliteStore, sample};
 use pressrun_web::{
-    Action, ActionError, Actor, DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, ScheduleActions,
-    SharedView, WebState,
+    DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, ScheduleActions, SharedView, WebState,
 };
 use sha2::{Digest, Sha256};
 
@@ -117,20 +117,8 @@ struct Buttons(ApiState);
 
 #[async_trait]
 impl ScheduleActions for Buttons {
-    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, ActionError> {
-        let actor = pressrun_api::Actor { kind: actor.kind, member: actor.member };
-        let action = match action {
-            Action::Pause(id) => pressrun_api::Action::Pause(id),
-            Action::Resume(id) => pressrun_api::Action::Resume(id),
-            Action::Trigger(id) => pressrun_api::Action::Trigger(id),
-            Action::Delete(id) => pressrun_api::Action::Delete(id),
-            Action::Cancel(id) => pressrun_api::Action::Cancel(id),
-        };
-        pressrun_api::act(&self.0, actor, action).await.map_err(|refused| match refused {
-            pressrun_api::Refused::Denied(_) => ActionError::Denied,
-            pressrun_api::Refused::NotNow(why) => ActionError::NotNow(why),
-            pressrun_api::Refused::Failed => ActionError::Failed,
-        })
+    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, Refused> {
+        pressrun_api::act(&self.0, actor, action).await
     }
 }
 

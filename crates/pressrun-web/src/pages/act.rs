@@ -8,13 +8,14 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
+use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::id::RunId;
 use serde::Deserialize;
 
 use crate::page::PageError;
 use crate::secure::is_from_here;
 use crate::session;
-use crate::state::{Action, ActionError, WebState};
+use crate::state::WebState;
 use crate::viewer::{self, Viewer};
 
 /// What every form carries.
@@ -80,8 +81,8 @@ async fn act(state: &WebState, viewer: &Viewer, action: Action, what: &'static s
     let done = state.actions.act(viewer.actor(), action).await;
     tracing::info!(member = %viewer.member, ?action, done = done.is_ok(), "a button was pressed");
     done.map_err(|error| match error {
-        ActionError::Denied => PageError::NotFound(what),
-        ActionError::NotNow(why) => PageError::Conflict(format!("{why}.")),
-        ActionError::Failed => PageError::Unavailable("The database did not answer. Try again in a moment.".to_owned()),
+        Refused::Denied => PageError::NotFound(what),
+        Refused::NotNow(why) => PageError::Conflict(format!("{why}.")),
+        Refused::Failed => PageError::Unavailable("The database did not answer. Try again in a moment.".to_owned()),
     })
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::Router;
 use pressrun_api::ApiState;
+use pressrun_domain::action::{Action, Actor, Refused};
 use pressrun_domain::id::RunId;
 use pressrun_domain::secret::Secret;
 use pressrun_engine::pipeline::Context;
-use pressrun_web::{Action, ActionError, Actor, ScheduleActions, WebState};
+use pressrun_web::{ScheduleActions, WebState};
 
 use dashboards::Dashboards;
 
@@ -35,19 +36,7 @@ struct Actions(ApiState);
 
 #[async_trait]
 impl ScheduleActions for Actions {
-    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, ActionError> {
-        let actor = pressrun_api::Actor { kind: actor.kind, member: actor.member };
-        let action = match action {
-            Action::Pause(id) => pressrun_api::Action::Pause(id),
-            Action::Resume(id) => pressrun_api::Action::Resume(id),
-            Action::Trigger(id) => pressrun_api::Action::Trigger(id),
-            Action::Delete(id) => pressrun_api::Action::Delete(id),
-            Action::Cancel(id) => pressrun_api::Action::Cancel(id),
-        };
-        pressrun_api::act(&self.0, actor, action).await.map_err(|refused| match refused {
-            pressrun_api::Refused::Denied(_) => ActionError::Denied,
-            pressrun_api::Refused::NotNow(why) => ActionError::NotNow(why),
-            pressrun_api::Refused::Failed => ActionError::Failed,
-        })
+    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, Refused> {
+        pressrun_api::act(&self.0, actor, action).await
     }
 }

@@ -211,7 +211,6 @@ async fn failures_say_what_and_where() {
         ("select cast(text as int) from events", QueryErrorKind::Value, "2026-10-31"),
         ("select * from broken", QueryErrorKind::Unreadable { file: "broken.parquet".into() }, "broken.parquet"),
         ("select * from damaged", QueryErrorKind::Unreadable { file: "damaged.parquet".into() }, "damaged.parquet"),
-        ("select * from events pivot (sum(id) for day in (1))", QueryErrorKind::Unsupported, "filter (where"),
         ("select * from events a asof join events b on a.id = b.id", QueryErrorKind::Unsupported, "row_number"),
         (&deep, QueryErrorKind::TooLarge, "levels deep"),
     ] {
@@ -219,6 +218,17 @@ async fn failures_say_what_and_where() {
         assert_eq!(error.kind, kind, "{sql}: {error:?}");
         assert!(error.to_string().contains(text), "{sql}: {error}");
         assert!(!error.to_string().contains(folder.path().to_str().unwrap()), "no path of the machine: {error}");
+    }
+}
+
+#[tokio::test]
+async fn r12_a_pivot_is_refused_whatever_its_limit_and_never_cut() {
+    let folder = events();
+    for limit in [2, u64::MAX] {
+        let query = CompiledQuery { limit, ..plain("select * from events pivot (sum(id) for day in (1))") };
+        let error = answer(folder.path(), &query).await.expect_err("refused");
+        assert_eq!(error.kind, QueryErrorKind::Unsupported);
+        assert!(error.to_string().contains("filter (where"), "{error}");
     }
 }
 

@@ -1,0 +1,42 @@
+//! What a person causes through the buttons of the pages: said by `web`, done by `api`.
+
+use crate::id::{MembershipId, RunId, ScheduleId};
+use crate::key::KeyKind;
+
+/// Who acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    /// What the key of the session may do.
+    pub kind: KeyKind,
+    /// Whom it belongs to.
+    pub member: MembershipId,
+}
+
+/// What can be done to a schedule or a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Until it is resumed, no occurrence becomes a run.
+    Pause(ScheduleId),
+    /// From now on again; what was missed is not made up (T15).
+    Resume(ScheduleId),
+    /// A run at once, for everybody on the list (I3 to I5).
+    Trigger(ScheduleId),
+    /// The schedule goes, its history stays (X9).
+    Delete(ScheduleId),
+    /// A run under way is stopped (S5).
+    Cancel(RunId),
+}
+
+/// Why an action was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It does not exist, or the actor may not do this.
+    #[error("it does not exist, or it is not for this person")]
+    Denied,
+    /// Not as things stand; the text says why.
+    #[error("{0}")]
+    NotNow(String),
+    /// The store failed; the cause was logged.
+    #[error("the database did not answer")]
+    Failed,
+}
