@@ -20,9 +20,6 @@ const PRINTS: usize = 7;
 /// for all of them would be 65,852 pixels tall.
 const CASES: [(&str, usize, usize); 4] = [("pdf", 50, 50), ("pdf", 2_000, 2_000), ("png", 50, 50), ("png", 2_000, 50)];
 
-/// Rows that Chromium prints when a script made them: with 2,000 it was still at it after eight minutes.
-const MOST_SCRIPTED: usize = 50;
-
 /// The charts of the page that is drawn by script, as BI tools draw theirs.
 const ECHARTS: &str = "echarts@6";
 
@@ -41,7 +38,7 @@ pub(crate) fn bench() -> anyhow::Result<()> {
         if let Some(browser) = &mut browser {
             let what: fn(&mut Browser) -> anyhow::Result<()> = if format == "pdf" { Browser::print } else { Browser::picture };
             printed.push(("Chromium, our own page", browser.measure(&own_page(&program, &folder, given)?, PRINTS, what)?));
-            if let Some(echarts) = echarts.as_ref().filter(|_| given <= MOST_SCRIPTED) {
+            if let Some(echarts) = &echarts {
                 let page = scripted_page(&program, &folder, given, echarts)?;
                 printed.push(("Chromium, drawn by script", browser.measure(&page, PRINTS, what)?));
             }

@@ -257,13 +257,14 @@ fn instant<'a>(array: &dyn Array, row: usize, unit: TimeUnit, zoned: bool) -> Va
 pub(crate) fn moment<'a>(count: i64, per_second: i64, zoned: bool) -> Value<'a> {
     let nanoseconds = count.rem_euclid(per_second) * (1_000_000_000 / per_second);
     let since = SignedDuration::new(count.div_euclid(per_second), nanoseconds as i32);
-    let wall = EPOCH.checked_add(since);
-    match (Timestamp::from_duration(since), wall) {
-        (Ok(at), _) if zoned => Value::Instant(at),
+    if zoned && let Ok(at) = Timestamp::from_duration(since) {
+        return Value::Instant(at);
+    }
+    match EPOCH.checked_add(since) {
         // The last hours of the year 9999, which stand for "for ever": no zone is known for them.
-        (Err(_), Ok(wall)) if zoned => Value::Text(Cow::Owned(format!("{wall}+00:00"))),
-        (_, Ok(wall)) => Value::DateTime(wall),
-        (_, Err(_)) => Value::Text(Cow::Owned(count.to_string())),
+        Ok(wall) if zoned => Value::Text(Cow::Owned(format!("{wall}+00:00"))),
+        Ok(wall) => Value::DateTime(wall),
+        Err(_) => Value::Text(Cow::Owned(count.to_string())),
     }
 }
 

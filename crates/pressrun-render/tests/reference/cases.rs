@@ -10,7 +10,7 @@ use pressrun_domain::chart::{Chart, Mark, Stack};
 use pressrun_domain::output::{Format, PaperFormat, PaperOrientation};
 use pressrun_render::{Page, RenderJob, ThemeName, TileContent};
 
-use super::reports::{Size, batch, data, job, tile};
+use super::reports::{Size, batch, data, field, job, tile};
 
 /// One reference output.
 pub(crate) struct Case {
@@ -97,12 +97,17 @@ fn two_pages(job: &mut RenderJob) {
 
 fn alone(name: &'static str, format: Format, key: &str, change: impl FnOnce(&mut RenderJob)) -> Case {
     case(name, format, |job| {
-        job.single_tile = true;
-        for page in &mut job.report.pages {
-            page.tiles.retain(|tile| tile.key == key);
-        }
+        keep(job, key);
         change(job);
     })
+}
+
+/// Leaves one tile, delivered alone.
+fn keep(job: &mut RenderJob, key: &str) {
+    job.single_tile = true;
+    for page in &mut job.report.pages {
+        page.tiles.retain(|tile| tile.key == key);
+    }
 }
 
 fn single_tiles() -> Vec<Case> {
@@ -160,20 +165,18 @@ fn rows() -> Vec<Case> {
     let mut cases = Vec::new();
     for format in [Format::Csv, Format::Json, Format::Xlsx] {
         cases.push(of_rows("rows", format, |_| ()));
-        cases.push(of_rows("rows-of-one", format, only_awkward));
+        cases.push(of_rows("rows-of-one", format, |job| keep(job, "awkward")));
     }
     for format in [Format::Csv, Format::Xlsx] {
         cases.push(of_rows("rows-formatted", format, |job| job.options.enable_formatting = true));
         cases.push(of_rows("rows-without-hidden", format, |job| job.options.hide_hidden_fields = true));
     }
-    cases.push(of_rows("rows-of-one-formatted", Format::Csv, |job| {
-        only_awkward(job);
-        job.options.enable_formatting = true;
-    }));
-    cases.push(of_rows("rows-of-one-formatted", Format::Json, |job| {
-        only_awkward(job);
-        job.options.enable_formatting = true;
-    }));
+    for format in [Format::Csv, Format::Json] {
+        cases.push(of_rows("rows-of-one-formatted", format, |job| {
+            keep(job, "awkward");
+            job.options.enable_formatting = true;
+        }));
+    }
     cases.push(of_rows("rows-bare", Format::Json, |job| job.options.show_filters = false));
     cases.push(of_rows("rows-bare", Format::Xlsx, |job| (job.options.show_filters, job.options.show_content_link) = (false, false)));
     cases
@@ -184,27 +187,15 @@ fn of_rows(name: &'static str, format: Format, change: impl FnOnce(&mut RenderJo
     let mut job = job(format, FEW);
     let mut content = data(awkward(), Chart::new(Mark::Table));
     if let TileContent::Data(data) = &mut content {
-        let field = |label: Option<&str>, format: Option<&str>, hidden| FieldSpec {
-            label: label.map(str::to_owned),
-            format: format.map(str::to_owned),
-            hidden,
-        };
-        data.fields.insert("internal".to_owned(), field(None, None, true));
-        data.fields.insert("exact".to_owned(), field(Some("Balance"), Some("$#,##0.00"), false));
-        data.fields.insert("at".to_owned(), field(Some("Seen: at"), Some("yyyy-MM-dd HH:mm"), false));
+        data.fields.insert("internal".to_owned(), FieldSpec { hidden: true, ..field(None, None) });
+        data.fields.insert("exact".to_owned(), field(Some("Balance"), Some("$#,##0.00")));
+        data.fields.insert("at".to_owned(), field(Some("Seen: at"), Some("yyyy-MM-dd HH:mm")));
     }
     if let Some(page) = job.report.pages.first_mut() {
         page.tiles.push(tile("awkward", "Awkward: values/*?", None, (0, 38, 24, 8), content));
     }
     change(&mut job);
     Case { name, job }
-}
-
-fn only_awkward(job: &mut RenderJob) {
-    job.single_tile = true;
-    for page in &mut job.report.pages {
-        page.tiles.retain(|tile| tile.key == "awkward");
-    }
 }
 
 /// What spreadsheets and parsers stumble over: leading zeros, formulas, quotes, line breaks, 17 digits, both 01:30 of a long night.

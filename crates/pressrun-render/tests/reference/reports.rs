@@ -82,7 +82,7 @@ fn orders(Size { rows: count, seed }: Size) -> RecordBatch {
     ])
 }
 
-fn field(label: Option<&str>, format: Option<&str>) -> FieldSpec {
+pub(crate) fn field(label: Option<&str>, format: Option<&str>) -> FieldSpec {
     FieldSpec { label: label.map(str::to_owned), format: format.map(str::to_owned), hidden: false }
 }
 
