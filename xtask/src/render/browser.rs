@@ -19,6 +19,9 @@ const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// Prints before the first that counts.
 const WARM: usize = 2;
 
+/// Seconds after which a browser that hangs is killed, and with it the measurement.
+const LONGEST: u64 = 3_600;
+
 /// What of its work is not ours to measure is switched off; nothing is asked of any network.
 const SWITCHES: [&str; 10] = [
     "--headless",
@@ -57,8 +60,11 @@ impl Browser {
         };
         let (to, from) = (pipe("to")?, pipe("from")?);
         // The browser reads its descriptor 3 and writes its descriptor 4; the shell opens them.
-        let line =
-            format!("exec {name} {} --user-data-dir={} 3<{to} 4>{from}", SWITCHES.join(" "), folder.path().join("profile").display());
+        let line = format!(
+            "exec timeout --signal=KILL {LONGEST} {name} {} --user-data-dir={} 3<{to} 4>{from}",
+            SWITCHES.join(" "),
+            folder.path().join("profile").display()
+        );
         let process = Command::new("sh").args(["-c", &line]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         // Opening a pipe waits for its other end, in the shell's order.
         let to = File::options().write(true).open(to)?;

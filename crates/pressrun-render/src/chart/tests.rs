@@ -6,6 +6,7 @@ use arrow_array::*;
 use pressrun_domain::chart::{Compare, Orient, Scale, Stack};
 use proptest::prelude::*;
 
+use super::measure::Weight;
 use super::*;
 
 const MARKS: [Mark; 7] = [Mark::Kpi, Mark::Bar, Mark::Line, Mark::Area, Mark::Point, Mark::Pie, Mark::Heatmap];
@@ -196,6 +197,25 @@ fn kpis_say_value_change_and_comparison() {
         let found = (text.value.as_str(), text.change.as_deref(), text.good, text.compared_with.as_deref());
         assert_eq!(found, expected, "{case}");
     }
+}
+
+#[test]
+fn a_comparison_gets_smaller_before_it_is_cut() {
+    let mut kpi = Chart::new(Mark::Kpi);
+    kpi.value = Some("amount".to_owned());
+    kpi.compare = Some(Compare::Previous);
+    let batches = rows(vec!["a"; 2], vec!["x"; 2], vec![Some(100.0), Some(112.0)]);
+    let input = ChartInput { chart: &kpi, batches: &batches, fields: &IndexMap::new(), zone: "UTC" };
+    let theme = Theme::light();
+    let says = |width: f64, words: &str| {
+        let svg = draw(&input, Size { width, height: 50.0 }, &theme).unwrap().svg;
+        svg.contains(&format!(">{words}</text>"))
+    };
+    // What all of it takes in the smallest letters, with the arrow and the spaces around the change.
+    let least = measure::width("12.0%", theme.small, Weight::Bold) + measure::width("vs 100 before", theme.small, Weight::Regular);
+    let least = least + theme.small * 1.7;
+    assert!(says(least + 1.0, "vs 100 before"));
+    assert!(says(least - 1.0, "vs 100 befo…") && says(least - 1.0, "12.0%"));
 }
 
 #[test]

@@ -125,16 +125,19 @@ fn base(context: &Context<'_>, mode: &str, content: Value) -> Dict {
     let page = if dark { crate::chart::Color(14, 18, 25) } else { crate::chart::Color(255, 255, 255) };
     let warm = if dark { crate::chart::Color(42, 37, 22) } else { crate::chart::Color(255, 248, 232) };
     let failed = theme.background.mix(theme.bad, 0.07);
+    let imprint = context.job.imprint.as_deref();
     dict([
         ("mode", text(mode)),
         ("content", content),
         ("title", text(title(context.job).chars().filter(|c| !c.is_control()).take(300).collect::<String>())),
         ("language", text(language(&report.language))),
-        ("as_of", text(as_of(context.job))),
-        ("running", text(context.faces.ellipsize(&title(context.job), 7.5, Weight::Bold, RUNNING))),
         (
-            "imprint",
-            optional(context.job.imprint.as_deref().map(|imprint| context.faces.ellipsize(imprint, 7.0, Weight::Regular, RUNNING))),
+            "words",
+            Value::Dict(dict([
+                ("as_of", text(as_of(context.job))),
+                ("title", text(context.faces.ellipsize(&title(context.job), 7.5, Weight::Bold, RUNNING))),
+                ("imprint", optional(imprint.map(|imprint| context.faces.ellipsize(imprint, 7.0, Weight::Regular, RUNNING)))),
+            ])),
         ),
         (
             "theme",

@@ -4,11 +4,14 @@ use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use typst::diag::{FileError, FileResult, SourceDiagnostic};
-use typst::foundations::{Bytes, Datetime, Dict, Duration};
-use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
+use typst::comemo::Track;
+use typst::diag::{At, FileError, FileResult, SourceDiagnostic, SourceResult};
+use typst::engine::{Engine, Route, Sink, Traced};
+use typst::foundations::{Bytes, Context, Datetime, Dict, Duration, Func, Output, StyleChain, Target, TargetElem, Value};
+use typst::introspection::EmptyIntrospector;
+use typst::syntax::{FileId, RootedPath, Source, Span, VirtualPath, VirtualRoot};
 use typst::text::{Font, FontBook};
-use typst::utils::LazyHash;
+use typst::utils::{LazyHash, Protected};
 use typst::{Library, LibraryExt, World, WorldExt};
 use typst_layout::PagedDocument;
 
@@ -23,15 +26,17 @@ static SOURCE: LazyLock<Source> = LazyLock::new(|| {
     Source::new(RootedPath::new(VirtualRoot::Project, path).intern(), TEMPLATE.to_owned())
 });
 
+/// The typesetter's standard library, built and hashed once.
+static LIBRARY: LazyLock<LazyHash<Library>> = LazyLock::new(|| LazyHash::new(Library::default()));
+
 struct PageWorld {
-    library: LazyHash<Library>,
     fonts: Arc<Fonts>,
     as_of: Timestamp,
 }
 
 impl World for PageWorld {
     fn library(&self) -> &LazyHash<Library> {
-        &self.library
+        &LIBRARY
     }
 
     fn book(&self) -> &LazyHash<FontBook> {
@@ -70,10 +75,35 @@ pub(super) fn moment(at: Timestamp) -> Option<Datetime> {
     Datetime::from_ymd_hms(at.year().into(), part(at.month()), part(at.day()), part(at.hour()), part(at.minute()), part(at.second()))
 }
 
-/// Sets the template with `inputs`.
-pub(super) fn compile(inputs: Dict, fonts: &Arc<Fonts>, as_of: Timestamp) -> Result<PagedDocument, RenderError> {
-    let world = PageWorld { library: LazyHash::new(Library::builder().with_inputs(inputs).build()), fonts: fonts.clone(), as_of };
-    typst::compile::<PagedDocument>(&world).output.map_err(|errors| RenderError::Layout { cause: tell(&world, &errors) })
+/// Sets the template with `data`.
+pub(super) fn compile(data: Dict, fonts: &Arc<Fonts>, as_of: Timestamp) -> Result<PagedDocument, RenderError> {
+    let world = PageWorld { fonts: fonts.clone(), as_of };
+    lay_out(&world, data).map_err(|errors| RenderError::Layout { cause: tell(&world, &errors) })
+}
+
+/// `typst::compile`, but for two things: the data is an argument of the template's function instead of a part of the library,
+/// whose hash is part of the key of everything that the typesetter remembers; and since nothing in the template asks where
+/// anything stands, the first layout is the last.
+fn lay_out(world: &dyn World, data: Dict) -> SourceResult<PagedDocument> {
+    let world = world.track();
+    let traced = Traced::default();
+    let mut sink = Sink::new();
+    let template = typst_eval::eval(world, &LIBRARY, traced.track(), sink.track_mut(), Route::default().track(), &SOURCE)?;
+    let draw = template.field("draw", ()).at(Span::detached())?.clone().cast::<Func>().at(Span::detached())?;
+    let mut engine = Engine {
+        world,
+        library: &LIBRARY,
+        introspector: Protected::new(EmptyIntrospector.track()),
+        traced: traced.track(),
+        sink: sink.track_mut(),
+        route: Route::default(),
+    };
+    let content = draw.call(&mut engine, Context::none().track(), [Value::Dict(data)])?.display();
+    let target = TargetElem::target.set(Target::Paged).wrap();
+    let document = PagedDocument::create(&mut engine, &content, StyleChain::new(&LIBRARY.styles).chain(&target))?;
+    debug_assert!(sink.introspections().is_empty(), "the template asks where something stands");
+    let delayed = sink.delayed();
+    if delayed.is_empty() { Ok(document) } else { Err(delayed) }
 }
 
 /// The first diagnostics.

@@ -119,7 +119,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let (width, height) = (canvas.width, canvas.height);
     let theme = canvas.theme;
     let compared = kpi.text.change.is_some() || kpi.text.compared_with.is_some();
-    let small = if height < 60.0 { theme.small } else { (height * 0.13).clamp(8.0, 11.0) };
+    let small = (height * 0.13).clamp(8.5, 11.0);
     // All of this follows from the height alone, so that figures in a row stand on one line whether or not they have the rest.
     let most = (height * 0.48).clamp(8.0, largest(height));
     let step = if height < 46.0 { small + 4.0 } else { small + 8.5 };
@@ -166,24 +166,46 @@ fn largest(height: f64) -> f64 {
     if height < 150.0 { 28.0 } else { (height * 0.22).min(48.0) }
 }
 
+/// In letter sizes: half the height of an arrow, its width with the space behind it, the space behind the change.
+const ARROW: f64 = 0.36;
+const ARROW_ROOM: f64 = 1.2;
+const SPACE: f64 = 0.5;
+
+impl Kpi {
+    /// The change as drawn: where an arrow stands before it, without its sign.
+    fn change<'a>(&self, change: &'a str) -> &'a str {
+        if self.rising.is_some() { change.trim_start_matches(['+', '\u{2212}']) } else { change }
+    }
+
+    /// Points that the comparison takes in letters of `size`.
+    fn comparison_width(&self, size: f64) -> f64 {
+        let arrow = if self.rising.is_some() { size * ARROW_ROOM } else { 0.0 };
+        let change = self.text.change.as_deref();
+        let change = change.map_or(0.0, |change| arrow + measure::width(self.change(change), size, Weight::Bold) + size * SPACE);
+        let against = self.text.compared_with.as_deref();
+        change + against.map_or(0.0, |against| measure::width(against, size, Weight::Regular))
+    }
+}
+
+/// Letters of `size`, or as small as those of axes where the comparison would not fit otherwise.
 fn draw_comparison(kpi: &Kpi, baseline: f64, room: f64, size: f64, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
+    let size = (size * (room - 0.5) / kpi.comparison_width(size).max(1.0)).clamp(theme.small.min(size), size);
     let mut x = 0.0;
     if let Some(change) = &kpi.text.change {
         let color = kpi.text.good.map_or(theme.muted, |good| if good { theme.good } else { theme.bad });
         if let Some(rising) = kpi.rising {
             // An arrow as a path: the font has none.
-            let (half, middle) = (size * 0.36, baseline - size * 0.36);
+            let (half, middle) = (size * ARROW, baseline - size * ARROW);
             let (tip, foot) = if rising { (middle - half, middle + half * 0.8) } else { (middle + half, middle - half * 0.8) };
             let path =
                 format!("M0 {f}L{r} {f}L{m} {t}Z", f = number(foot), r = number(half * 2.2), m = number(half * 1.1), t = number(tip));
             canvas.svg.fill(&path, color, 1.0);
-            x = half * 2.2 + 3.0;
+            x = size * ARROW_ROOM;
         }
-        let text = if kpi.rising.is_some() { change.trim_start_matches(['+', '\u{2212}']) } else { change.as_str() };
-        let text = &measure::ellipsize(text, size, Weight::Bold, room - x);
+        let text = &measure::ellipsize(kpi.change(change), size, Weight::Bold, room - x);
         canvas.svg.text(x, baseline, text, TextStyle { size, weight: Weight::Bold, color, anchor: Anchor::Start });
-        x += measure::width(text, size, Weight::Bold) + size * 0.5;
+        x += measure::width(text, size, Weight::Bold) + size * SPACE;
     }
     if let Some(against) = &kpi.text.compared_with {
         let text = measure::ellipsize(against, size, Weight::Regular, room - x);

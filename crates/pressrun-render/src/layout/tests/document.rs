@@ -8,7 +8,7 @@ use arrow_array::StringArray;
 use pressrun_domain::output::{Format, PaperFormat, PaperOrientation};
 
 use super::{bars, dashboard, numbers, poppler, see};
-use crate::report::TileContent;
+use crate::report::{ThemeName, TileContent};
 use crate::testing::{at, batch, job, rendered, table, text, tile};
 
 /// What a program of poppler says about the artifact of `job`.
@@ -117,6 +117,17 @@ fn v9_two_processes_make_the_same_bytes() {
     let child = Command::new(program).args(["--exact", name]).env("PRESSRUN_OTHER_PROCESS", &out).output().unwrap();
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
     assert_eq!(rendered(&job(Format::Pdf, dashboard())).unwrap().0, std::fs::read(out).unwrap());
+}
+
+#[test]
+fn v9_what_is_remembered_of_other_reports_changes_nothing() {
+    let one = job(Format::Pdf, dashboard());
+    let mut other = job(Format::Pdf, vec![table("1", "Orders", vec![numbers(40)])]);
+    other.report.theme = ThemeName::Dark;
+    other.report.title = "Another".to_owned();
+    let first = rendered(&one).unwrap().0;
+    assert_ne!(first, rendered(&other).unwrap().0);
+    assert_eq!(first, rendered(&one).unwrap().0);
 }
 
 #[test]
