@@ -34,6 +34,26 @@ pub struct Run {
     pub record: RunRecord,
 }
 
+impl Run {
+    /// A new run for the instant `now`, which may begin at once.
+    #[must_use]
+    pub fn queued(schedule_id: ScheduleId, definition: Definition, kind: RunKind, now: Timestamp) -> Self {
+        Self {
+            id: RunId::generate(),
+            schedule_id,
+            kind,
+            scheduled_for: now,
+            dst: None,
+            definition,
+            state: RunState::Queued { available_at: now },
+            created_at: now,
+            started_at: None,
+            fence: 0,
+            record: RunRecord::default(),
+        }
+    }
+}
+
 /// Why a run exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

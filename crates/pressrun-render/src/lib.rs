@@ -23,6 +23,7 @@ mod columns;
 mod csv;
 pub mod email;
 pub mod error;
+mod escape;
 pub mod format;
 pub mod html;
 mod json;

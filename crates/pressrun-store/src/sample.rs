@@ -12,7 +12,7 @@ use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{ApiKeyId, DeliveryId, MembershipId, RecipientId, RunId, ScheduleId, UserId};
 use pressrun_domain::key::{ApiKey, KeyKind};
 use pressrun_domain::output::{Format, OutputOptions};
-use pressrun_domain::run::{ArtifactRecord, Run, RunKind, RunRecord, RunState, RunStatus};
+use pressrun_domain::run::{ArtifactRecord, Run, RunKind, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Definition, Schedule};
 use pressrun_domain::secret::Secret;
 use uuid::Uuid;
@@ -180,19 +180,7 @@ pub fn planned(schedule: &Schedule) -> PlannedSchedule {
 /// A queued run of `schedule`, promised at `now`.
 #[must_use]
 pub fn run(schedule: &Schedule, kind: RunKind, now: Timestamp) -> Run {
-    Run {
-        id: RunId::generate(),
-        schedule_id: schedule.id,
-        kind,
-        scheduled_for: now,
-        dst: None,
-        definition: schedule.definition.clone(),
-        state: RunState::Queued { available_at: now },
-        created_at: now,
-        started_at: None,
-        fence: 0,
-        record: RunRecord::default(),
-    }
+    Run::queued(schedule.id, schedule.definition.clone(), kind, now)
 }
 
 /// A manual trigger of `schedule`.

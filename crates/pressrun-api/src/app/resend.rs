@@ -4,7 +4,7 @@ use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::destination::{Destination, EmailSettings};
 use pressrun_domain::id::{DeliveryId, RunId};
-use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord, RunState};
+use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord};
 use pressrun_domain::schedule::{Definition, Schedule};
 
 use super::access::Caller;
@@ -95,17 +95,12 @@ fn repeated(run: &Run, piece: Delivery, definition: Definition, now: jiff::Times
     let mut record = RunRecord { resend_of, promised: true, ..RunRecord::default() };
     record.note(now, "planned", Some(format!("sends the delivery to {} of run {} again", piece.target, run.id)));
     record.artifacts.extend(piece.artifact.clone());
+    // The bytes are those of the occurrence, whenever they are sent.
     let again = Run {
-        id: RunId::generate(),
-        kind: RunKind::Resend,
-        definition,
-        state: RunState::Queued { available_at: now },
-        created_at: now,
-        started_at: None,
-        fence: 0,
+        scheduled_for: run.scheduled_for,
+        dst: run.dst.clone(),
         record,
-        // The bytes are those of the occurrence, whenever they are sent.
-        ..run.clone()
+        ..Run::queued(run.schedule_id, definition, RunKind::Resend, now)
     };
     let piece = Delivery {
         id,

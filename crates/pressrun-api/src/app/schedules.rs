@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, DestinationKind, Person};
 use pressrun_domain::id::{OrganizationId, RunId, ScheduleId};
-use pressrun_domain::run::{Run, RunKind, RunRecord, RunState};
+use pressrun_domain::run::{Run, RunKind};
 use pressrun_domain::schedule::{self, Definition, Schedule};
 use pressrun_store::{Enqueue, StoreError};
 use serde_json::{Map, Value};
@@ -100,21 +100,8 @@ async fn enqueue(
     kind: RunKind,
     now: Timestamp,
 ) -> Result<RunId, AppError> {
-    let mut record = RunRecord::default();
-    record.note(now, "planned", Some(kind.as_str().to_owned()));
-    let run = Run {
-        id: RunId::generate(),
-        schedule_id,
-        kind,
-        scheduled_for: now,
-        dst: None,
-        definition,
-        state: RunState::Queued { available_at: now },
-        created_at: now,
-        started_at: None,
-        fence: 0,
-        record,
-    };
+    let mut run = Run::queued(schedule_id, definition, kind, now);
+    run.record.note(now, "planned", Some(kind.as_str().to_owned()));
     let id = run.id;
     state.store.enqueue(&Enqueue { run }, now).await.map_err(|error| match error {
         StoreError::RunInProgress => AppError::RunInProgress,

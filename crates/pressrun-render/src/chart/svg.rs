@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::color::Color;
 use super::measure::{self, Weight};
+use crate::escape::turns;
 
 /// Where text is held at its x.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,26 +199,13 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// Text as XML character data or attribute value; characters that XML forbids are dropped.
-pub(crate) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if printable(c) => out.push(c),
-            _ => {}
-        }
-    }
-    out
+fn escape(text: &str) -> String {
+    crate::escape::escape(text, printable)
 }
 
 /// Neither a control character, nor one that turns the order of the text after it or only picks a look of the sign before it.
 fn printable(c: char) -> bool {
-    !c.is_control()
-        && !matches!(c, '\u{fe0e}' | '\u{fe0f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' | '\u{2028}' | '\u{2029}')
+    !c.is_control() && !turns(c) && !matches!(c, '\u{fe0e}' | '\u{fe0f}' | '\u{fffe}' | '\u{ffff}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Splits where the bundled font begins or ceases to have glyphs. Spaces and joiners stay with what stands before them.

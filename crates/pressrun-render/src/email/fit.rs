@@ -1,6 +1,7 @@
 //! A mail that is shown whole: some programs cut the HTML after 102 KB and hide the rest, the way off the list included.
 
 use super::{MailView, table::shorten};
+use crate::escape::turns;
 
 /// Most bytes of HTML: what is left to 102 KB is for addresses, which are put in for each reader.
 pub(super) const MOST_BYTES: usize = 86_000;
@@ -96,5 +97,5 @@ fn clean(text: &str, lines: bool) -> String {
         c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => ' ',
         c => c,
     });
-    kept.filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect()
+    kept.filter(|c| !turns(*c)).collect()
 }

@@ -2,6 +2,7 @@
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream};
 
+use crate::escape::turns;
 use crate::report::Report;
 use crate::{sections, tokens};
 
@@ -48,7 +49,7 @@ pub(super) fn html(text: &str, report: &Report) -> String {
 
 fn fill<'a>(text: &CowStr<'_>, report: &Report) -> CowStr<'a> {
     let filled = if text.contains("{{") { tokens::fill(text, report, str::to_owned) } else { text.to_string() };
-    filled.chars().filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect::<String>().into()
+    filled.chars().filter(|c| !turns(*c)).collect::<String>().into()
 }
 
 /// The page has the first heading, the tile the second.

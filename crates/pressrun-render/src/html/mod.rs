@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chart::Theme;
 use crate::error::RenderError;
+use crate::escape::turns;
 use crate::report::{Report, ThemeName, TileContent, TileView};
 
 /// The tiles of one page of a dashboard.
@@ -94,18 +95,5 @@ fn notes(notes: &[String]) -> String {
 
 /// Text as HTML character data or attribute value; control characters and those that turn the order of text are dropped.
 fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {}
-            c => out.push(c),
-        }
-    }
-    out
+    crate::escape::escape(text, |c| matches!(c, '\n' | '\t') || !(c.is_control() || turns(c)))
 }

@@ -6,6 +6,7 @@ use pulldown_cmark::{Alignment, CowStr, Event, HeadingLevel, Options, Parser, Ta
 use typst::foundations::Value;
 
 use super::dict::{dict, list, text, texts};
+use crate::escape::turns;
 use crate::report::Report;
 use crate::{sections, tokens};
 
@@ -145,7 +146,7 @@ fn close(closed: Open, into: &mut Vec<Value>) {
 fn fill(words: &CowStr<'_>, report: &Report) -> String {
     let filled = if words.contains("{{") { tokens::fill(words, report, str::to_owned) } else { words.to_string() };
     // Marks that turn the order of what follows could make a line say something else.
-    filled.chars().filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect()
+    filled.chars().filter(|c| !turns(*c)).collect()
 }
 
 /// Whether a link may be followed: web and mail only.

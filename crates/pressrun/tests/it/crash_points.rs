@@ -6,7 +6,7 @@
 use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::ScheduleId;
-use pressrun_domain::run::{Run, RunStatus};
+use pressrun_domain::run::{Run, RunKind, RunStatus};
 use pressrun_domain::schedule::{Definition, SystemDisabledReason};
 use pressrun_engine::fail::FailPoint;
 use pressrun_testkit::{HttpAnswer, ReceivedMail};
@@ -147,19 +147,7 @@ async fn x1_a_schedule_is_switched_off_also_when_the_process_dies_over_its_notic
     let schedule = site.due_once(definition).await;
     // What is published is checked at start too; the run has to be queued before.
     let stored = site.store.schedule(schedule).await.unwrap().unwrap();
-    let run = pressrun_domain::run::Run {
-        id: pressrun_domain::id::RunId::generate(),
-        schedule_id: schedule,
-        kind: pressrun_domain::run::RunKind::Manual,
-        scheduled_for: stored.created_at,
-        dst: None,
-        definition: stored.definition,
-        state: pressrun_domain::run::RunState::Queued { available_at: stored.created_at },
-        created_at: stored.created_at,
-        started_at: None,
-        fence: 0,
-        record: pressrun_domain::run::RunRecord::default(),
-    };
+    let run = Run::queued(schedule, stored.definition, RunKind::Manual, stored.created_at);
     site.store.enqueue(&pressrun_store::Enqueue { run }, stored.created_at).await.unwrap();
     site.start(Some("before_finish")).killed().await;
     let again = site.start(None);

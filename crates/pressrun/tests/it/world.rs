@@ -13,7 +13,7 @@ use pressrun_domain::delivery::Delivery;
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient, WebhookSettings};
 use pressrun_domain::id::{MembershipId, RecipientId, RunId, ScheduleId};
 use pressrun_domain::output::{Format, OutputOptions};
-use pressrun_domain::run::{Run, RunKind, RunRecord, RunState, RunStatus};
+use pressrun_domain::run::{Run, RunKind, RunState, RunStatus};
 use pressrun_domain::schedule::{Definition, FilterConfig, Schedule};
 use pressrun_domain::secret::Secret;
 use pressrun_engine::content::Producer;
@@ -217,19 +217,7 @@ impl World {
     /// Queues a run.
     pub(crate) async fn enqueue(&self, schedule_id: ScheduleId, definition: Definition, kind: RunKind) -> RunId {
         let now = self.clock.now();
-        let run = Run {
-            id: RunId::generate(),
-            schedule_id,
-            kind,
-            scheduled_for: now,
-            dst: None,
-            definition,
-            state: RunState::Queued { available_at: now },
-            created_at: now,
-            started_at: None,
-            fence: 0,
-            record: RunRecord::default(),
-        };
+        let run = Run::queued(schedule_id, definition, kind, now);
         let id = run.id;
         self.store.enqueue(&Enqueue { run }, now).await.unwrap();
         id
