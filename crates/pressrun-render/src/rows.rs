@@ -55,10 +55,19 @@ impl Batches {
     /// # Errors
     /// [`RenderError::Rows`]: the file is damaged.
     pub fn take_rows(self, limit: u64) -> Result<Taken, RenderError> {
+        self.take_rows_and(limit, |_| ())
+    }
+
+    /// The same, with a look at every batch, kept or not.
+    ///
+    /// # Errors
+    /// As [`Batches::take_rows`].
+    pub fn take_rows_and(self, limit: u64, mut see: impl FnMut(&RecordBatch)) -> Result<Taken, RenderError> {
         let schema = self.schema();
         let (mut batches, mut total) = (Vec::new(), 0_u64);
         for batch in self {
             let batch = batch?;
+            see(&batch);
             let room = limit.saturating_sub(total);
             let rows = batch.num_rows();
             total += rows as u64;

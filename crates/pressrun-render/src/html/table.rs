@@ -12,7 +12,7 @@ use crate::chart::{ChartInput, Shades, Theme, table_shades};
 use crate::error::RenderError;
 use crate::format::{Alignment, FieldFormat, Value, grouped};
 use crate::report::{Report, TileData, TileView};
-use crate::rows::Batches;
+use crate::rows::{Batches, Taken};
 
 /// Most rows shown; the rest is stated.
 const MOST_ROWS: u64 = 1_000;
@@ -33,18 +33,11 @@ pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Th
     let columns = columns(report, data, &rows.schema());
     let most = MOST_ROWS.min(MOST_CELLS / (columns.len() as u64).max(1)).max(1);
     let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format, column.name.as_str())));
-    let (mut kept, mut total) = (Vec::new(), 0_u64);
-    for batch in rows {
-        let batch = batch?;
+    let Taken { batches: kept, total, .. } = rows.take_rows_and(most, |batch| {
         if data.chart.totals {
-            totals.add(&batch);
+            totals.add(batch);
         }
-        let room = most.saturating_sub(total).min(batch.num_rows() as u64);
-        total += batch.num_rows() as u64;
-        if room > 0 {
-            kept.push(batch.slice(0, room as usize));
-        }
-    }
+    })?;
     if total == 0 {
         return Ok(no_results());
     }

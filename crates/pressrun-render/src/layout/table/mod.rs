@@ -15,7 +15,7 @@ use crate::format::{Alignment, Value};
 use crate::html::totals::Totals;
 use crate::render::grouped;
 use crate::report::{Report, TileData, TileView};
-use crate::rows::Batches;
+use crate::rows::{Batches, Taken};
 
 /// Most lines of one cell.
 const MOST_LINES: usize = 6;
@@ -99,18 +99,11 @@ impl Table {
         let batches = Batches::open(tile, &data.rows)?;
         let columns = Columns::of(&batches.schema(), data, &report.zone, true);
         let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format, column.name.as_str())));
-        let (mut kept, mut total) = (Vec::new(), 0_u64);
-        for batch in batches {
-            let batch = batch?;
+        let Taken { batches: kept, total, .. } = batches.take_rows_and(limit, |batch| {
             if data.chart.totals {
-                totals.add(&batch);
+                totals.add(batch);
             }
-            let room = limit.saturating_sub(total).min(batch.num_rows() as u64);
-            total += batch.num_rows() as u64;
-            if room > 0 {
-                kept.push(batch.slice(0, room as usize));
-            }
-        }
+        })?;
         if total == 0 || columns.len() == 0 {
             return Ok(None);
         }
