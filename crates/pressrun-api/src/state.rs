@@ -17,9 +17,9 @@ pub trait CatalogSource: Send + Sync {
     /// The last good state.
     fn current(&self) -> Arc<Catalog>;
 
-    /// Why the files as they are now were refused; `None` while they are what [`CatalogSource::current`] returns.
-    fn last_error(&self) -> Option<String> {
-        None
+    /// Whether the files as they are now were refused, so that they are not what [`CatalogSource::current`] returns.
+    fn is_stale(&self) -> bool {
+        false
     }
 }
 

@@ -21,6 +21,9 @@ pub const SYSTEM_ATTRIBUTES: [&str; 7] = [
 /// The one system attribute that may be set (contract §7).
 pub const TIMEZONE_ATTRIBUTE: &str = "omni_user_timezone";
 
+/// The key of the audience whose rows are the owner's (P1); those of personal copies have others.
+pub const OWNERS: &str = "owner";
+
 /// What a query knows of the person it runs for: effective attribute values, defaults already applied.
 ///
 /// An attribute without values is absent, and a predicate on it is false (P1, fail closed).

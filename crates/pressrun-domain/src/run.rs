@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audience::OWNERS;
 use crate::condition::{ConditionKind, Judgement};
+use crate::delivery::Delivery;
+use crate::email::EmailAddress;
 use crate::id::{DeliveryId, RunId, ScheduleId, TileKey, WorkerId};
 use crate::schedule::Definition;
 
@@ -51,6 +54,21 @@ impl Run {
             fence: 0,
             record: RunRecord::default(),
         }
+    }
+
+    /// The file of this hash (SHA-256, hex) among those that the run and its `pieces` name, when `reader` may open it.
+    ///
+    /// A file holds what its audience may see (P1). So whoever manages a run may open what was made of the owner's rows, and of
+    /// personal copies only what was sent to their own address. `None` opens everything: admins and organization keys.
+    #[must_use]
+    pub fn file<'a>(&'a self, pieces: &'a [Delivery], sha256: &str, reader: Option<&EmailAddress>) -> Option<&'a ArtifactRecord> {
+        let of_run = self.record.artifacts.iter().map(|artifact| (artifact, None));
+        let of_pieces = pieces.iter().filter_map(|piece| Some((piece.artifact.as_ref()?, Some(piece.target.as_str()))));
+        let mut named = of_run.chain(of_pieces).filter(|(artifact, _)| artifact.sha256 == sha256);
+        let is_open = |artifact: &ArtifactRecord, target: Option<&str>| {
+            reader.is_none_or(|reader| artifact.audience == OWNERS || target.is_some_and(|target| target.to_lowercase() == reader.folded()))
+        };
+        named.find(|(artifact, target)| is_open(artifact, *target)).map(|(artifact, _)| artifact)
     }
 }
 

@@ -6,8 +6,9 @@
 //! and nothing at all once the owner lost access (Q2) or the address left the list (P9, P12).
 
 use jiff::Timestamp;
-use pressrun_domain::catalog::Catalog;
+use pressrun_domain::catalog::{Catalog, Dashboard};
 use pressrun_domain::destination::Destination;
+use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::schedule::{Definition, FilterConfig, fault};
 use pressrun_store::{Store, StoreError};
 
@@ -23,6 +24,18 @@ pub struct Opened {
     pub audience: Audience,
     /// Until when the link is good.
     pub expires: Timestamp,
+}
+
+impl Opened {
+    /// What a page shows of the dashboard: the pages that were sent, of which a picture holds the first (V10).
+    #[must_use]
+    pub fn options(&self, dashboard: &Dashboard) -> OutputOptions {
+        let mut pages = self.definition.options.pages.clone();
+        if pages.is_empty() && self.definition.format == Format::Png {
+            pages.extend(dashboard.pages.first().cloned());
+        }
+        OutputOptions { pages, ..OutputOptions::default() }
+    }
 }
 
 /// Why a link opens nothing.
@@ -54,7 +67,7 @@ pub async fn open(
     let link = links.open_shared(token, filters, now)?;
     let schedule = store.schedule(link.schedule).await?.filter(|schedule| schedule.system_disabled.is_none());
     let mut definition = schedule.ok_or(OpenError::Withdrawn)?.definition;
-    if fault(&definition, catalog).is_some() || scope(&definition.identifier, definition.tile.as_ref()) != link.scope {
+    if fault(&definition, catalog).is_some() || scope(&definition) != link.scope {
         return Err(OpenError::Withdrawn);
     }
     let Destination::Email(email) = &mut definition.destination else { return Err(OpenError::Withdrawn) };
@@ -80,7 +93,7 @@ fn read(filters: &str) -> Result<FilterConfig, OpenError> {
 
 /// The part of the filters in force that a link without a login spells out.
 #[must_use]
-pub fn stated(in_force: &FilterConfig, dashboard: &pressrun_domain::catalog::Dashboard) -> FilterConfig {
+pub fn stated(in_force: &FilterConfig, dashboard: &Dashboard) -> FilterConfig {
     let visible = |key| dashboard.filters.get(key).is_some_and(|filter| !filter.hidden);
     in_force.iter().filter(|(key, _)| visible(*key)).map(|(key, expression)| (key.clone(), expression.clone())).collect()
 }

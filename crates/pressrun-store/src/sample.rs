@@ -3,6 +3,7 @@
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use pressrun_domain::audience::OWNERS;
 use pressrun_domain::condition::{Condition, ConditionKind};
 use pressrun_domain::delivery::{Delivery, DeliveryState, Message};
 use pressrun_domain::destination::{
@@ -200,7 +201,7 @@ pub fn test_delivery(definition: Definition, now: Timestamp) -> Enqueue {
 #[must_use]
 pub fn artifact(sha256: &str) -> ArtifactRecord {
     ArtifactRecord {
-        audience: String::new(),
+        audience: OWNERS.into(),
         name: "Blob Sales.pdf".into(),
         media_type: "application/pdf".into(),
         bytes: 1234,

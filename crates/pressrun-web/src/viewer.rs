@@ -8,8 +8,10 @@ use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use pressrun_domain::action::Actor;
 use pressrun_domain::catalog::{Catalog, Document};
+use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::{DocumentIdentifier, MembershipId};
 use pressrun_domain::key::KeyKind;
+use pressrun_domain::run::{ArtifactRecord, Run};
 use pressrun_domain::schedule::Definition;
 use pressrun_store::StoreError;
 use sha2::{Digest, Sha256};
@@ -52,6 +54,15 @@ impl Viewer {
     /// Whether the schedule is this person's to manage: its owner, or an admin.
     pub(crate) fn may_manage(&self, owner: MembershipId) -> bool {
         self.is_admin() || self.member == owner
+    }
+
+    /// The file of this hash, when this person may open it ([`Run::file`]).
+    pub(crate) fn file<'a>(&self, run: &'a Run, pieces: &'a [Delivery], sha256: &str) -> Option<&'a ArtifactRecord> {
+        if self.is_admin() {
+            return run.file(pieces, sha256, None);
+        }
+        let person = self.catalog.member(self.member.0).filter(|person| person.id == run.definition.owner)?;
+        run.file(pieces, sha256, Some(&person.email))
     }
 
     /// Whether a schedule or run of this definition may be read: own ones, and those of dashboards that are open.

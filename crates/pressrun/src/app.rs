@@ -272,9 +272,8 @@ impl CatalogSource for LiveCatalog {
         self.0.current()
     }
 
-    fn last_error(&self) -> Option<String> {
-        let problems = self.0.status().last_error?;
-        Some(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    fn is_stale(&self) -> bool {
+        self.0.status().last_error.is_some()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who may do what (contract §1.2).
 
 use pressrun_domain::catalog::{Catalog, Document, Member};
+use pressrun_domain::destination::Destination;
 use pressrun_domain::id::{DocumentIdentifier, MembershipId};
 use pressrun_domain::key::KeyKind;
-use pressrun_domain::schedule::Definition;
+use pressrun_domain::schedule::{Definition, Schedule};
 
 use super::error::AppError;
 
@@ -59,6 +60,17 @@ impl Caller {
             KeyKind::Organization => true,
             KeyKind::Personal => self.person(catalog).is_some_and(|member| catalog.may_view(member, document)),
         }
+    }
+
+    /// What a reader is shown of a destination: of a webhook only those who may manage the schedule see more than the host, for its path
+    /// may be what opens it (D13).
+    pub(crate) fn shown(&self, catalog: &Catalog, mut schedule: Schedule) -> Schedule {
+        if let Destination::Webhook(webhook) = &mut schedule.definition.destination
+            && self.may_manage(catalog, schedule.definition.owner).is_err()
+        {
+            webhook.url = url::Url::parse(&webhook.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+        }
+        schedule
     }
 
     /// What the list is narrowed to; `None` sees all.

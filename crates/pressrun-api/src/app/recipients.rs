@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
-use pressrun_domain::id::{GroupId, RecipientId, UserId};
+use pressrun_domain::id::{GroupId, ScheduleId, UserId};
 use pressrun_domain::schedule::Schedule;
 use serde_json::{Map, Value};
 
@@ -16,10 +16,12 @@ use super::{schedules, validate};
 use crate::state::ApiState;
 
 /// Makes people of addresses: members by address, else email-only users, created when unknown (P8). Addresses that are
-/// already in `kept` keep their place; doubles count once.
+/// already in `kept` keep their place; doubles count once. A place is made from schedule and address, so that the links in older mails
+/// go on to mean the same person when a list is written anew (P12).
 pub(crate) async fn resolve(
     state: &ApiState,
     catalog: &Catalog,
+    schedule: ScheduleId,
     emails: &[EmailAddress],
     kept: &[Recipient],
 ) -> Result<Vec<Recipient>, AppError> {
@@ -44,7 +46,7 @@ pub(crate) async fn resolve(
             None => users.iter().find(|user| user.email.same_as(email)).map(|user| Person::EmailOnly(user.id)),
         };
         if let Some(person) = person {
-            resolved.push(Recipient { id: RecipientId::generate(), email: email.clone(), person });
+            resolved.push(Recipient { id: email.place_on(schedule), email: email.clone(), person });
         }
     }
     Ok(resolved)
@@ -108,7 +110,7 @@ pub(crate) async fn add(state: &ApiState, caller: &Caller, id: &str, named: Name
         validate::allowed_domains(&catalog, "emails", &addresses)?;
         let news: Vec<EmailAddress> =
             addresses.into_iter().filter(|address| !email.recipients.iter().any(|place| place.email.same_as(address))).collect();
-        let news = resolve(state, &catalog, &news, &[]).await?;
+        let news = resolve(state, &catalog, schedule.id, &news, &[]).await?;
         let new_groups: BTreeSet<GroupId> = groups.into_iter().filter(|group| !email.groups.contains(group)).collect();
         let changed = Changed { recipients: news.len(), groups: new_groups.len() };
         email.recipients.extend(news);
@@ -214,7 +216,7 @@ pub(crate) async fn subscribe(state: &ApiState, caller: &Caller, id: &str) -> Re
         if email.recipients.iter().any(|place| place.email.same_as(&member.email)) {
             return Ok(());
         }
-        let place = Recipient { id: RecipientId::generate(), email: member.email.clone(), person: Person::Member(member.id) };
+        let place = Recipient { id: member.email.place_on(schedule.id), email: member.email.clone(), person: Person::Member(member.id) };
         email.recipients.push(place);
         if save(state, &catalog, schedule, Changed { recipients: 1, groups: 0 }).await? {
             return Ok(());

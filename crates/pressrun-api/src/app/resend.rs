@@ -3,6 +3,7 @@
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::destination::{Destination, EmailSettings};
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord};
 use pressrun_domain::schedule::{Definition, Schedule};
@@ -23,9 +24,15 @@ pub(crate) async fn resend(state: &ApiState, caller: &Caller, run_id: &str, deli
     is_kept(state, &piece)?;
     let schedule = state.store.schedule(run.schedule_id).await?;
     let definition = addressed(&run, schedule.as_ref())?;
-    if let (Some(schedule), Some(email)) = (&schedule, schedule.as_ref().and_then(|schedule| schedule.definition.destination.email())) {
-        let opted_out = state.store.opted_out(schedule.id).await?;
-        still_wanted(&catalog, email, &opted_out, &piece.target)?;
+    if run.definition.destination.email().is_some() {
+        may_get_mail(&catalog, &piece.target)?;
+        // A test has no schedule; of others, nobody knows who still wants it once the schedule is gone.
+        if run.kind != RunKind::Test {
+            let email = schedule.as_ref().and_then(|schedule| schedule.definition.destination.email());
+            let email = email.ok_or(AppError::NotResendable("The schedule no longer sends mail".into()))?;
+            let opted_out = state.store.opted_out(run.schedule_id).await?;
+            still_wanted(&catalog, email, &opted_out, &piece.target)?;
+        }
     }
     let (again, piece) = repeated(&run, piece, definition, state.clock.now());
     state.store.enqueue_resend(&again, &piece).await?;
@@ -72,20 +79,30 @@ fn addressed(run: &Run, schedule: Option<&Schedule>) -> Result<Definition, AppEr
     }
 }
 
-/// Somebody who left the list, or never may get mail again, gets none (P10, P12, P13).
+fn is_at(address: &EmailAddress, target: &str) -> bool {
+    address.folded() == target.to_lowercase()
+}
+
+fn not_wanted(target: &str) -> AppError {
+    AppError::NotResendable(format!("{target} is no longer a recipient of this schedule").into())
+}
+
+/// A member who was deactivated and an address outside the allowed domains get no mail (P10, P13).
+fn may_get_mail(catalog: &Catalog, target: &str) -> Result<(), AppError> {
+    let allowed = &catalog.organization.allowed_domains;
+    let domain = target.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default();
+    let deactivated = catalog.members.iter().any(|member| is_at(&member.email, target) && !member.active);
+    if deactivated || !(allowed.is_empty() || allowed.contains(&domain)) { Err(not_wanted(target)) } else { Ok(()) }
+}
+
+/// Somebody who left the list gets no mail (P12).
 fn still_wanted(catalog: &Catalog, email: &EmailSettings, opted_out: &[String], target: &str) -> Result<(), AppError> {
-    let is_target = |address: &pressrun_domain::email::EmailAddress| address.as_str().eq_ignore_ascii_case(target);
+    let is_target = |address: &EmailAddress| is_at(address, target);
     let by_name = email.recipients.iter().any(|place| is_target(&place.email));
     let member = |id: &pressrun_domain::id::MembershipId| catalog.member(id.0).is_some_and(|member| is_target(&member.email));
     let through_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(|group| group.members.iter().any(member));
     let wants_none = opted_out.contains(&target.to_lowercase());
-    let allowed = &catalog.organization.allowed_domains;
-    let domain = target.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default();
-    let deactivated = catalog.members.iter().any(|member| is_target(&member.email) && !member.active);
-    if deactivated || !(allowed.is_empty() || allowed.contains(&domain)) || !(by_name || (through_group && !wants_none)) {
-        return Err(AppError::NotResendable(format!("{target} is no longer a recipient of this schedule").into()));
-    }
-    Ok(())
+    if by_name || (through_group && !wants_none) { Ok(()) } else { Err(not_wanted(target)) }
 }
 
 /// The run that sends the piece again, and the piece under its new mark.

@@ -69,22 +69,18 @@ pub(crate) async fn cancel(state: &ApiState, caller: &Caller, id: &str) -> Resul
     Ok(())
 }
 
-/// A file that a run rendered. Only for those who may manage the schedule: a file holds what its audience may see, which can be
-/// more than what the caller may.
+/// A file that a run rendered, for those who may manage the schedule and open the file ([`Run::file`]).
 pub(crate) async fn artifact(state: &ApiState, caller: &Caller, id: &str, sha256: &str) -> Result<(ArtifactRecord, PathBuf), AppError> {
     let missing = || AppError::NoArtifact(sha256.to_owned());
-    let run = managed(state, caller, &state.catalog.current(), id).await?;
+    let catalog = state.catalog.current();
+    let run = managed(state, caller, &catalog, id).await?;
     let hash = sha256.to_ascii_lowercase();
     if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(missing());
     }
-    let rendered = run.record.artifacts.into_iter().find(|artifact| artifact.sha256 == hash);
-    let record = if let Some(record) = rendered {
-        record
-    } else {
-        let deliveries = state.store.deliveries(run.id).await?;
-        deliveries.into_iter().filter_map(|delivery| delivery.artifact).find(|artifact| artifact.sha256 == hash).ok_or_else(missing)?
-    };
+    let reader = if caller.is_admin(&catalog) { None } else { Some(&caller.person(&catalog).ok_or(AppError::Denied)?.email) };
+    let deliveries = state.store.deliveries(run.id).await?;
+    let record = run.file(&deliveries, &hash, reader).cloned().ok_or_else(missing)?;
     let path = state.artifacts.path(&hash).ok_or_else(missing)?;
     Ok((record, path))
 }

@@ -48,20 +48,21 @@ pub(crate) async fn create(
         return Err(AppError::invalid("Test delivery not supported for destination type s3"));
     }
     validate::against_policy(state, &definition).await?;
+    let id = ScheduleId::generate();
     if let (Destination::Email(email), Some(addresses)) = (&mut definition.destination, &recipients) {
         validate::allowed_domains(&catalog, "recipients", addresses)?;
-        email.recipients = recipients::resolve(state, &catalog, addresses, &[]).await?;
+        email.recipients = recipients::resolve(state, &catalog, id, addresses, &[]).await?;
     }
     warnings.extend(alerts::always_one_row(&definition, &catalog));
     warnings.extend(outsiders(&definition));
     let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);
     let now = state.clock.now();
     let id = if test_now {
-        enqueue(state, ScheduleId::generate(), definition, RunKind::Test, now).await?.0
+        enqueue(state, id, definition, RunKind::Test, now).await?.0
     } else {
         let names = validate::names(&catalog, &definition);
         let schedule = Schedule {
-            id: ScheduleId::generate(),
+            id,
             next_at: next_at(&definition, now)?,
             definition,
             disabled_at: None,

@@ -69,7 +69,7 @@ async fn merged(
     }
     if let (Destination::Email(email), Some(addresses)) = (&mut draft.definition.destination, &draft.recipients) {
         validate::allowed_domains(catalog, "recipients", addresses)?;
-        email.recipients = recipients::resolve(state, catalog, addresses, &email.recipients).await?;
+        email.recipients = recipients::resolve(state, catalog, stored.id, addresses, &email.recipients).await?;
     }
     if draft.asks.condition {
         draft.warnings.extend(alerts::always_one_row(&draft.definition, catalog));

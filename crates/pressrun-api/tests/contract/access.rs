@@ -1,5 +1,6 @@
 //! §1.2: tokens, and what each may do.
 
+use pressrun_domain::destination::{Destination, WebhookSettings};
 use serde_json::json;
 
 use crate::harness::{NOWHERE, refusals, server, webhook};
@@ -99,6 +100,15 @@ async fn personal_tokens_manage_their_own() {
     assert_eq!(server.stored(&id).await.definition.owner.0, sample::HILL);
     server.call("hill", "PUT", &format!("/api/v1/schedules/{id}/pause"), None).await.ok();
     server.call("outer", "PUT", &format!("/api/v1/schedules/{id}/resume"), None).await.refuses(403, "Permission denied");
-    server.call("outer", "GET", &format!("/api/v1/schedules/{id}"), None).await.ok();
+    // D13: the path of a webhook may be what opens it.
+    let url = server.stored(&id).await.definition.destination;
+    let Destination::Webhook(WebhookSettings { url, .. }) = url else { panic!("a webhook") };
+    let host = url.split_inclusive('/').take(3).collect::<String>();
+    for (who, shown) in [("hill", url.as_str()), ("outer", host.trim_end_matches('/'))] {
+        let read = server.call(who, "GET", &format!("/api/v1/schedules/{id}"), None).await;
+        assert_eq!(read.ok()["destinations"][0]["metadata"]["url"], shown, "{who}");
+        let recipients = server.call(who, "GET", &format!("/api/v1/schedules/{id}/recipients"), None).await;
+        assert_eq!(recipients.ok()["url"], shown, "{who}");
+    }
     server.call("hill", "DELETE", &format!("/api/v1/schedules/{id}"), None).await.ok();
 }

@@ -127,6 +127,19 @@ async fn add_and_remove_count_what_really_changed() {
 }
 
 #[tokio::test]
+async fn p12_who_is_put_on_the_list_again_has_the_place_that_older_mails_name() {
+    let server = server().await;
+    let (add, remove) = mailing(&server).await;
+    let schedule = add.replace("/add-recipients", "");
+    let place = async || server.get(&schedule).await.ok()["destinations"][0]["recipients"][0]["id"].clone();
+    let (first, body) = (place().await, json!({"emails": ["iamagoodblob@myorg.co"]}));
+    server.put(&remove, &body).await.ok();
+    assert_eq!(place().await, json!(null));
+    server.put(&add, &body).await.ok();
+    assert_eq!(place().await, first);
+}
+
+#[tokio::test]
 async fn recipients_by_destination() {
     let server = server().await;
     let base = |changes: Value| crate::harness::changed(webhook(json!({"url": null})), changes);

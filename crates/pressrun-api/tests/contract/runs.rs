@@ -2,7 +2,7 @@
 
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
 use pressrun_domain::id::WorkerId;
-use pressrun_domain::run::RunStatus;
+use pressrun_domain::run::{ArtifactRecord, RunStatus};
 use pressrun_store::sample as stored;
 use serde_json::json;
 
@@ -102,6 +102,36 @@ async fn runs_give_their_files_to_who_may_manage_only() {
     assert_eq!(server.get(&format!("/api/v1/runs/{run}/artifacts/..%2F..%2Fpasswd")).await.status, 404);
 }
 
+#[tokio::test]
+async fn p1_who_manages_a_run_opens_the_owners_file_and_their_own_copy_and_no_other() {
+    let server = server().await;
+    let people = ["blobby@blobsrus.com", "iamagoodblob@myorg.co"];
+    let body = crate::harness::mail(json!({"fanOut": true, "recipients": people}));
+    let id = server.call("hill", "POST", "/api/v1/schedules", Some(&body)).await.id();
+    server.call("hill", "POST", &format!("/api/v1/schedules/{id}/trigger"), None).await.ok();
+    let claimed = server.store.claim(WorkerId::generate(), stored::at(NOW), stored::at("2025-07-24T00:00:00Z"), 1).await.unwrap().remove(0);
+    let [owners, own, other] = ["a", "b", "c"].map(|digit| digit.repeat(64));
+    let copies = [(people[0], &own), (people[1], &other)].map(|(target, sha256)| {
+        let mut piece = stored::piece(claimed.run.id, target);
+        let artifact = ArtifactRecord { audience: format!("of {target}"), bytes: 4, ..stored::artifact(sha256) };
+        piece.artifact = Some(artifact);
+        piece
+    });
+    let mut record = claimed.run.record.clone();
+    record.artifacts.push(ArtifactRecord { bytes: 4, ..stored::artifact(&owners) });
+    record.artifacts.extend(copies.iter().filter_map(|piece| piece.artifact.clone()));
+    server.store.promise(&claimed.lease, &copies).await.unwrap();
+    server.store.save_record(&claimed.lease, &record).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (sha256, who, status) in [(&owners, "hill", 200), (&own, "hill", 200), (&other, "hill", 404), (&other, "org", 200)] {
+        let file = folder.path().join(sha256);
+        std::fs::write(&file, "rows").unwrap();
+        server.spool.0.lock().unwrap().insert(sha256.clone(), file);
+        let path = format!("/api/v1/runs/{}/artifacts/{sha256}", claimed.run.id);
+        assert_eq!(server.call(who, "GET", &path, None).await.status, status, "{sha256} for {who}");
+    }
+}
+
 /// A mail schedule whose run has sent one piece to `target`; returns schedule, run and piece.
 async fn sent(server: &Server, target: &str) -> (String, String, Delivery) {
     let id = server.create(&crate::harness::mail(json!({"recipients": [target]}))).await.id();
@@ -169,4 +199,7 @@ async fn what_cannot_be_resent_says_why() {
     server.put(&format!("/api/v1/schedules/{id}/remove-recipients"), &json!({"emails": ["iamagoodblob@myorg.co"]})).await.ok();
     let text = "iamagoodblob@myorg.co is no longer a recipient of this schedule";
     server.call("org", "POST", &path, None).await.refuses(409, text);
+    // P12: nobody knows who still wants it once the schedule is gone.
+    server.call("org", "DELETE", &format!("/api/v1/schedules/{id}"), None).await.ok();
+    server.call("org", "POST", &path, None).await.refuses(409, "The schedule no longer sends mail");
 }

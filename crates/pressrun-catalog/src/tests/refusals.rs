@@ -124,7 +124,7 @@ fn one_fault_gives_one_problem_with_its_place() {
         ("not YAML", DASHBOARD.replace("{ type", "{{ type"), "4:"),
         ("two documents", format!("{DASHBOARD}---\nname: x\n"), "12:1: a second YAML document in one file"),
         ("a list", "- a\n".to_owned(), "1:1: a list where a mapping is expected"),
-        ("a text", "hello".to_owned(), "1:1: `hello` where a mapping is expected"),
+        ("a text", "hello".to_owned(), "1:1: a text where a mapping is expected"),
         ("empty", String::new(), "1:1: the file is empty"),
     ] {
         let said = refused("dashboards/orders.yaml", &text);

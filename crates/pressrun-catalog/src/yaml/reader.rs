@@ -56,17 +56,27 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong(&self, expected: &str, hint: &str) -> Unread {
-        self.report.add(self.node.place, format!("{} where {expected} is expected", self.found()), hint);
+        // A text in the place of a mapping may be a whole address with its password.
+        let found = if matches!(expected, "a mapping" | "a list") { self.kind() } else { self.found() };
+        self.report.add(self.node.place, format!("{found} where {expected} is expected"), hint);
         Unread::Noted
     }
 
     fn found(&self) -> String {
         match &self.node.value {
-            _ if self.node.is_null() => "nothing".to_owned(),
-            Value::Scalar { text, .. } => format!("`{}`", printable(text)),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a mapping".to_owned(),
+            Value::Scalar { text, .. } if !self.node.is_null() => format!("`{}`", printable(text)),
+            _ => self.kind(),
         }
+    }
+
+    fn kind(&self) -> String {
+        let kind = match &self.node.value {
+            _ if self.node.is_null() => "nothing",
+            Value::Scalar { .. } => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        };
+        kind.to_owned()
     }
 
     /// The text of a scalar, and whether it was written without quotes.

@@ -170,6 +170,13 @@ async fn s9_4xx_is_retried_and_5xx_is_rejected_at_every_phase() {
             assert!(reason.starts_with(&format!("mail: {name}: ")) && reason.contains(&code.to_string()), "{phase:?} {code}: {reason}");
         }
     }
+    // RFC 5321 §4.3.2: only 354 asks for the message, and only 2xx says that it was taken.
+    for (phase, code) in [(SmtpPhase::Data, 250), (SmtpPhase::Message, 354)] {
+        sink.follow(|script| script.answer = HashMap::from([(phase, (code, "scripted".to_owned()))]));
+        let delivered = mailing(&sink).deliver(&email(), &parcel, now()).await;
+        let reason = retry(&delivered);
+        assert!(reason.contains(&code.to_string()), "{phase:?}: {reason}");
+    }
     assert!(sink.mails().is_empty());
 }
 

@@ -9,8 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use pressrun_domain::id::{DocumentIdentifier, RecipientId, ScheduleId, TileKey};
-use pressrun_domain::schedule::FilterConfig;
+use pressrun_domain::id::{RecipientId, ScheduleId};
+use pressrun_domain::output::Format;
+use pressrun_domain::schedule::{Definition, FilterConfig};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -47,11 +48,19 @@ pub enum SharedError {
     Expired,
 }
 
-/// Names what a schedule shows, so that a link does not follow it to another dashboard or from one tile to all.
+/// Names what a schedule shows, so that a link does not follow it to another dashboard, from one tile to all, or to other pages.
 #[must_use]
-pub fn scope(identifier: &DocumentIdentifier, tile: Option<&TileKey>) -> [u8; 8] {
-    let tile = tile.map_or_else(|| "*".to_owned(), |key| format!("={key}"));
-    let digest = Sha256::new().chain_update(identifier.as_str()).chain_update([0]).chain_update(tile).finalize();
+pub fn scope(definition: &Definition) -> [u8; 8] {
+    let tile = definition.tile.as_ref().map_or_else(|| "*".to_owned(), |key| format!("={key}"));
+    let mut digest = Sha256::new().chain_update(definition.identifier.as_str()).chain_update([0]).chain_update(tile);
+    for page in &definition.options.pages {
+        digest.update([0]);
+        digest.update(page);
+    }
+    if definition.format == Format::Png && definition.tile.is_none() && definition.options.pages.is_empty() {
+        digest.update([1]);
+    }
+    let digest = digest.finalize();
     let mut out = [0; 8];
     out.copy_from_slice(&digest[..8]);
     out
@@ -158,7 +167,7 @@ mod tests {
     #[test]
     fn a_shared_link_opens_what_it_was_made_for_until_it_expires() {
         let (schedule, recipient) = (ScheduleId::generate(), RecipientId::generate());
-        let scope = scope(&"12db1a0a".into(), None);
+        let scope = [7; 8];
         for filters in [filters(), FilterConfig::new()] {
             let address = links("k").shared(schedule, recipient, scope, SENT, &filters).expect("links are on");
             let (token, json) = parts(&address);
@@ -212,14 +221,26 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_tells_dashboards_and_tiles_apart() {
+    fn a_scope_tells_dashboards_tiles_and_pages_apart() {
+        let of = |identifier: &str, tile: Option<&str>, pages: &[&str], format: Format| {
+            let mut definition = pressrun_store::sample::definition("a");
+            definition.identifier = identifier.into();
+            definition.tile = tile.map(Into::into);
+            definition.options.pages = pages.iter().map(ToString::to_string).collect();
+            definition.format = format;
+            scope(&definition)
+        };
         let all = [
-            scope(&"a".into(), None),
-            scope(&"b".into(), None),
-            scope(&"a".into(), Some(&"1".into())),
-            scope(&"a".into(), Some(&"*".into())),
-            scope(&"a".into(), Some(&"2".into())),
+            of("a", None, &[], Format::Pdf),
+            of("b", None, &[], Format::Pdf),
+            of("a", Some("1"), &[], Format::Pdf),
+            of("a", Some("*"), &[], Format::Pdf),
+            of("a", Some("2"), &[], Format::Pdf),
+            of("a", None, &["Summary"], Format::Pdf),
+            of("a", None, &["Summary", "Details"], Format::Pdf),
+            of("a", None, &[], Format::Png),
         ];
         assert_eq!(all.iter().collect::<std::collections::HashSet<_>>().len(), all.len());
+        assert_eq!(of("a", None, &[], Format::Pdf), of("a", None, &[], Format::Csv));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use pressrun_domain::audience::{Identity, TIMEZONE_ATTRIBUTE};
+use pressrun_domain::audience::{Identity, OWNERS, TIMEZONE_ATTRIBUTE};
 use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, FanOutPolicy, Member, Scalar, TileBody};
 use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
@@ -169,7 +169,7 @@ pub fn query_zone(scene: Scene<'_>, owner: Option<&Member>, recipient: Option<&I
 
 fn owners_audience(scene: Scene<'_>, owner: Option<&Member>, asked: &BTreeSet<String>, targets: Vec<Target>) -> Audience {
     let identity = owner.map(|owner| member_identity(scene.catalog, owner)).unwrap_or_default();
-    Audience { key: "owner".to_owned(), identity: identity.restrict(asked), zone: query_zone(scene, owner, None), targets }
+    Audience { key: OWNERS.to_owned(), identity: identity.restrict(asked), zone: query_zone(scene, owner, None), targets }
 }
 
 /// Names of the attributes that any query or filter of the dashboard asks for: those that split audiences (P3).

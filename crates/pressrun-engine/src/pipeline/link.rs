@@ -18,8 +18,8 @@ pub(super) const LINK_PLACEHOLDER: &str = "https://dashboard.invalid/this-reader
 pub(super) fn own(work: &Work<'_>, target: &Target, plain: &str, stated: &FilterConfig) -> String {
     let definition = &work.run.definition;
     let place = target.recipient.filter(|_| target.without_login && work.run.kind != RunKind::Test);
-    let scope = scope(&definition.identifier, definition.tile.as_ref());
-    let own = place.and_then(|place| work.context.links.shared(work.run.schedule_id, place, scope, work.run.scheduled_for, stated));
+    let own =
+        place.and_then(|place| work.context.links.shared(work.run.schedule_id, place, scope(definition), work.run.scheduled_for, stated));
     own.unwrap_or_else(|| plain.to_owned())
 }
 

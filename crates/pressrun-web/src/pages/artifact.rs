@@ -15,8 +15,7 @@ use crate::viewer::Viewer;
 
 const WHAT: &str = "file";
 
-/// `GET /runs/{id}/artifacts/{sha256}`. Only for those who may manage the schedule: a file holds what its audience may see, which
-/// can be more than what the viewer may.
+/// `GET /runs/{id}/artifacts/{sha256}`.
 pub(crate) async fn download(
     State(state): State<Arc<WebState>>,
     viewer: Viewer,
@@ -24,18 +23,11 @@ pub(crate) async fn download(
 ) -> Result<Response, PageError> {
     let run = readable(&state, &viewer, &id).await?;
     let hash = sha256.to_ascii_lowercase();
-    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hash || !viewer.may_manage(run.definition.owner) {
+    if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(PageError::NotFound(WHAT));
     }
-    let known = run.record.artifacts.iter().find(|artifact| artifact.sha256 == hash).cloned();
-    let record = if let Some(record) = known {
-        record
-    } else {
-        let deliveries = state.store.deliveries(run.id).await?;
-        let own = deliveries.into_iter().filter_map(|delivery| delivery.artifact).find(|artifact| artifact.sha256 == hash);
-        own.ok_or(PageError::NotFound(WHAT))?
-    };
+    let deliveries = state.store.deliveries(run.id).await?;
+    let record = viewer.file(&run, &deliveries, &hash).ok_or(PageError::NotFound(WHAT))?;
     let path = (state.artifacts)(&hash).ok_or(PageError::NotFound(WHAT))?;
     let Ok(file) = tokio::fs::File::open(&path).await else { return Err(PageError::NotFound(WHAT)) };
     let length = file.metadata().await.map_or(record.bytes, |facts| facts.len());

@@ -120,8 +120,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
     deliveries.sort_by_key(|piece| !matches!(piece.state, DeliveryState::Failed { .. }));
     let now = state.clock.now();
     let zone = words::zone(&run.definition.timezone);
-    // A file holds what its audience may see, which can be more than what the viewer may.
-    let open = viewer.may_manage(run.definition.owner);
+    let managed = viewer.may_manage(run.definition.owner);
     let title_of = |key: &pressrun_domain::id::TileKey| {
         let dashboard = viewer.catalog.documents.get(&run.definition.identifier).and_then(|document| document.dashboard.as_ref());
         dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| key.to_string(), |tile| tile.title.clone())
@@ -129,7 +128,10 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
     let title = |key: &str| title_of(&key.into());
     let names = readers(&deliveries);
     let readers = |audience: &str| names.get(audience).cloned().unwrap_or_else(|| audience.to_owned());
-    let file = |artifact: &ArtifactRecord| file(artifact, &run, open, &readers);
+    let file = |artifact: &ArtifactRecord| {
+        let open = viewer.file(&run, &deliveries, &artifact.sha256).is_some();
+        file(artifact, &run, open, &readers)
+    };
     let named = run.record.tiles.iter().map(|tile| tile.audience.as_str());
     let audiences: BTreeSet<&str> = named.chain(run.record.artifacts.iter().map(|artifact| artifact.audience.as_str())).collect();
     let is_over = matches!(run.state, RunState::Ended { .. } | RunState::Skipped { .. });
@@ -156,7 +158,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
             counts: words::accepted(&tally),
             several: audiences.len() > 1,
             is_over,
-            stop: (open && !is_over).then(|| viewer.form_token.clone()),
+            stop: (managed && !is_over).then(|| viewer.form_token.clone()),
             warnings: run.record.warnings.iter().map(|warning| words::warning(warning, title)).collect(),
             conditions: first(&run.record.conditions, |judged| condition(judged, title_of(&judged.tile), &readers)),
             deliveries: shown,

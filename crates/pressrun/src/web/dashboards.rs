@@ -40,7 +40,6 @@ impl Dashboards {
 
     /// Queries and draws `shown`.
     async fn view(&self, shown: Shown<'_>) -> Result<DashboardView, DashboardError> {
-        let options = OutputOptions::default();
         let filters = EffectiveFilters::new(&shown.dashboard.filters, shown.filters);
         let content = Content {
             catalog: shown.catalog,
@@ -51,7 +50,7 @@ impl Dashboards {
             identity: shown.identity,
             clock: QueryClock::new(shown.now, shown.zone.to_owned()).fiscal(shown.catalog.fiscal_start(shown.dashboard)),
             format: Format::Pdf,
-            options: &options,
+            options: &shown.options,
         };
         let failed = |error: ContentError| DashboardError::Failed(error.to_string());
         let work = self.context.spool.work_dir(&format!("page-{}", RunId::generate())).map_err(|error| failed(error.into()))?;
@@ -82,6 +81,7 @@ struct Shown<'a> {
     document: &'a Document,
     dashboard: &'a Dashboard,
     tile: Option<&'a TileKey>,
+    options: OutputOptions,
     filters: &'a FilterConfig,
     identity: &'a Identity,
     zone: &'a str,
@@ -106,7 +106,8 @@ impl DashboardSource for Dashboards {
         let connection_zone = || catalog.connections.get(&dashboard.connection).map(|connection| connection.timezone.clone());
         let zone = own.or_else(|| dashboard.timezone.clone()).or_else(connection_zone).unwrap_or_else(|| "UTC".to_owned());
         let now = self.context.clock.now();
-        let shown = Shown { catalog: &catalog, document, dashboard, tile: None, filters, identity: &identity, zone: &zone, now };
+        let options = OutputOptions::default();
+        let shown = Shown { catalog: &catalog, document, dashboard, tile: None, options, filters, identity: &identity, zone: &zone, now };
         self.members.pass(self.view(shown)).await
     }
 
@@ -131,6 +132,7 @@ impl DashboardSource for Dashboards {
             document,
             dashboard,
             tile: definition.tile.as_ref(),
+            options: opened.options(dashboard),
             filters: &definition.filters,
             identity: &opened.audience.identity,
             zone: &opened.audience.zone,

@@ -239,3 +239,19 @@ async fn s8_a_test_carries_the_plain_link() {
     let (_, deliveries) = world.run(run).await;
     assert!(sent_to(&deliveries, OUTSIDER).starts_with("http://reports.example/dashboards/sales"));
 }
+
+#[tokio::test]
+async fn v10_a_link_shows_the_pages_that_were_sent_and_ends_when_others_are() {
+    let mut sent = Sent::new(false).await;
+    let mut opened = sent.open().await.unwrap();
+    let catalog = sent.world.catalog.current();
+    let mut dashboard = catalog.documents[&opened.definition.identifier].dashboard.clone().unwrap();
+    dashboard.pages = ["Summary", "Details"].map(str::to_owned).to_vec();
+    assert_eq!(opened.options(&dashboard).pages, [""; 0], "all");
+    opened.definition.format = Format::Png;
+    assert_eq!(opened.options(&dashboard).pages, ["Summary"]);
+    opened.definition.options.pages = vec!["Details".to_owned()];
+    assert_eq!(opened.options(&dashboard).pages, ["Details"]);
+    sent.change(|schedule| schedule.definition.format = Format::Png).await;
+    assert!(is_withdrawn(sent.open().await));
+}

@@ -106,7 +106,13 @@ impl Dialogue {
         if reply.is_positive() { Ok(reply) } else { Err(SmtpError::Refused(reply)) }
     }
 
-    /// Sends the message after `DATA`, dots stuffed, and takes the answer.
+    /// Asks to send the message; another answer than 354 would have it taken for commands.
+    pub(super) async fn data(&mut self) -> Result<(), SmtpError> {
+        let reply = self.reply_to("DATA").await?;
+        accepted_as(354, reply)
+    }
+
+    /// Sends the message after [`Dialogue::data`], dots stuffed, and takes the answer.
     pub(super) async fn message(&mut self, message: &[u8]) -> Result<Reply, SmtpError> {
         if let Err(broken) = self.write(&stuffed(message)).await {
             // A server that has had enough says why before it closes.

@@ -95,7 +95,8 @@ impl Relay {
             }
             return Err(self.judge(phase, &error));
         }
-        self.command(&mut line.dialogue, "DATA").await.map_err(|error| self.judge("DATA", &error))?;
+        let asked = timeout(self.deadlines.command, line.dialogue.data()).await.unwrap_or(Err(SmtpError::Silent));
+        asked.map_err(|error| self.judge("DATA", &error))?;
         match timeout(self.deadlines.transfer, line.dialogue.message(message)).await {
             Ok(Ok(reply)) => {
                 self.keep(line);

@@ -38,9 +38,9 @@ impl ReplyLine {
 }
 
 impl Reply {
-    /// 2xx, or 3xx where more is expected.
+    /// 2xx: done.
     pub(super) fn is_positive(&self) -> bool {
-        self.code < 400
+        (200..300).contains(&self.code)
     }
 
     /// 5xx: the same request will not be taken later either.

@@ -236,5 +236,6 @@ pub(crate) async fn get(
         let seen_as = Caller { kind: pressrun_domain::key::KeyKind::Personal, member: member.id };
         seen_as.may_read(&catalog, &schedule.definition).map_err(|_| AppError::Denied)?;
     }
-    Ok(([(header::ETAG, etag(schedule.version))], Json(view(&schedule, &catalog))).into_response())
+    let tag = etag(schedule.version);
+    Ok(([(header::ETAG, tag)], Json(view(&caller.shown(&catalog, schedule), &catalog))).into_response())
 }

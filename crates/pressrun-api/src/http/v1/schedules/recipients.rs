@@ -145,5 +145,5 @@ pub(crate) async fn recipients(
 ) -> Result<Json<RecipientsView>, Problem> {
     let catalog = state.catalog.current();
     let schedule = schedules::readable(&state, &caller, &catalog, segments.id("scheduleId", BAD_REQUEST)?).await?;
-    Ok(Json(view(schedule.definition.destination, &catalog)))
+    Ok(Json(view(caller.shown(&catalog, schedule).definition.destination, &catalog)))
 }
