@@ -71,10 +71,10 @@ impl App {
             .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));
         let organization = catalog.current().organization.id.to_string();
         let carrier_config = CarrierConfig {
-            egress: settings.egress()?,
-            slack: settings.slack()?,
-            s3: settings.s3(&organization)?,
-            dkim: settings.dkim()?,
+            egress: settings.egress.policy()?,
+            slack: settings.slack.workspace()?,
+            s3: settings.s3.access(&organization)?,
+            dkim: settings.mail.signing_keys()?,
             ..CarrierConfig::new(mail(settings)?)
         };
         let egress = carrier_config.egress.clone();
@@ -202,13 +202,13 @@ pub(crate) fn engine_config(settings: &Settings) -> EngineConfig {
         expanded_rows: settings.render.expanded_rows,
         keep_artifacts: SignedDuration::from_hours(24 * i64::from(scheduler.keep_artifacts_days)),
         mail_preview: settings.mail.preview.unwrap_or(true),
-        ..EngineConfig::new(settings.public_url())
+        ..EngineConfig::new(settings.server.link_base())
     }
 }
 
 /// Opens the database, its secrets sealed with the configured keys.
 pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
-    let path = settings.sqlite_path()?;
+    let path = settings.store.sqlite_path()?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     }
@@ -225,7 +225,7 @@ async fn own_secret(settings: &Settings, store: &Arc<dyn Store>, purpose: &str) 
 }
 
 fn mail(settings: &Settings) -> anyhow::Result<MailConfig> {
-    let mail = settings.mail()?;
+    let mail = settings.mail.transport(&settings.spool.path)?;
     if let MailConfig::File { folder, .. } = &mail {
         info!(folder = %folder.display(), "mail is written to files; set mail.url to send it");
     }
@@ -233,7 +233,7 @@ fn mail(settings: &Settings) -> anyhow::Result<MailConfig> {
 }
 
 fn router(settings: &Settings, context: &Context, egress: EgressPolicy, wake: &Arc<Notify>, session_key: Secret) -> Router {
-    let public_url = settings.public_url();
+    let public_url = settings.server.link_base();
     let state = ApiState {
         store: Arc::clone(&context.store),
         catalog: Arc::new(LiveCatalog(Arc::clone(&context.catalog))),

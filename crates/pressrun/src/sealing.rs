@@ -31,7 +31,7 @@ impl KeyPlace {
         }
         Ok(Self::File(match &settings.secrets.keys_file {
             Some(file) => file.clone(),
-            None => settings.sqlite_path()?.with_extension("key"),
+            None => settings.store.sqlite_path()?.with_extension("key"),
         }))
     }
 }

@@ -1,0 +1,43 @@
+//! `[notify]`: where the operator is told.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use pressrun_deliver::EgressPolicy;
+use pressrun_domain::destination::WebhookSettings;
+use serde::{Deserialize, Serialize};
+
+use super::secret;
+use crate::hidden::Hidden;
+
+/// Where the operator is told of failed runs, schedules that were switched off and owners who cannot be mailed (S13).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the keys")]
+pub(crate) struct Notify {
+    /// http or https address that takes a JSON object by POST. The egress policy holds for it too: name a private one in `egress.allow`.
+    pub webhook_url: Option<String>,
+    /// Signs each notice (Standard Webhooks).
+    pub webhook_secret: Option<Hidden>,
+    /// File with that secret.
+    pub webhook_secret_file: Option<PathBuf>,
+}
+
+impl Notify {
+    /// The operator's webhook, when there is one.
+    ///
+    /// # Errors
+    /// The address is none, or the secret cannot be read.
+    pub(crate) fn operator(&self, egress: &EgressPolicy) -> anyhow::Result<Option<WebhookSettings>> {
+        let key = "notify.webhook_secret";
+        let secret = secret(key, self.webhook_secret.as_ref(), self.webhook_secret_file.as_deref())?;
+        let Some(url) = self.webhook_url.clone() else {
+            if secret.is_some() {
+                bail!("notify.webhook_secret: there is no notify.webhook_url that it could sign for");
+            }
+            return Ok(None);
+        };
+        egress.check_url(&url).context("notify.webhook_url")?;
+        Ok(Some(WebhookSettings { url, secrets: secret.into_iter().collect() }))
+    }
+}

@@ -1,0 +1,21 @@
+//! `[retry]`: how failed deliveries are repeated.
+
+use serde::{Deserialize, Serialize};
+
+/// How failed deliveries are repeated (S9).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Retry {
+    /// Most attempts; 1 is no retry.
+    pub max_attempts: u32,
+    /// Wait before the second attempt.
+    pub first_wait_seconds: u32,
+    /// No attempt begins later after the first.
+    pub deadline_minutes: u32,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { max_attempts: 3, first_wait_seconds: 30, deadline_minutes: 15 }
+    }
+}

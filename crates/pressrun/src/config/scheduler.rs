@@ -1,0 +1,43 @@
+//! `[scheduler]`: how runs are worked on.
+
+use serde::{Deserialize, Serialize};
+
+/// How runs are worked on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Scheduler {
+    /// Runs at once.
+    pub workers: u32,
+    /// How long a claim holds without a heartbeat.
+    pub lease_seconds: u32,
+    /// A longer run is stopped (S5).
+    pub max_run_minutes: u32,
+    /// Most rows when a schedule lifts the limit without saying how far (R9).
+    pub max_rows: u64,
+    /// How long artifacts are kept.
+    pub keep_artifacts_days: u32,
+    /// Time for runs to end when the server is asked to stop.
+    pub grace_seconds: u32,
+    /// Schedules due at one instant share the execution of equal queries.
+    pub share_queries: bool,
+    /// Pieces of one run sent at once.
+    pub parallel_deliveries: usize,
+    /// Shortest distance between two firings that may be saved (T7); 0 is no floor.
+    pub cadence_floor_minutes: u32,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self {
+            workers: 8,
+            lease_seconds: 60,
+            max_run_minutes: 30,
+            max_rows: 50_000,
+            keep_artifacts_days: 30,
+            grace_seconds: 30,
+            share_queries: true,
+            parallel_deliveries: 8,
+            cadence_floor_minutes: 0,
+        }
+    }
+}

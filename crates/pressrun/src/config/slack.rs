@@ -1,0 +1,33 @@
+//! `[slack]`: the workspace that messages go to.
+
+use std::path::PathBuf;
+
+use pressrun_deliver::SlackConfig;
+use serde::{Deserialize, Serialize};
+
+use super::secret;
+use crate::hidden::Hidden;
+
+/// The Slack workspace.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Slack {
+    /// Bot token.
+    pub token: Option<Hidden>,
+    /// File that holds it.
+    pub token_file: Option<PathBuf>,
+    /// `https://slack.com/api` unless said otherwise.
+    pub base_url: Option<String>,
+}
+
+impl Slack {
+    /// Slack, when a token is given.
+    ///
+    /// # Errors
+    /// The token file cannot be read.
+    pub(crate) fn workspace(&self) -> anyhow::Result<Option<SlackConfig>> {
+        let token = secret("slack.token", self.token.as_ref(), self.token_file.as_deref())?;
+        let base_url = self.base_url.clone().unwrap_or_else(|| "https://slack.com/api".to_owned());
+        Ok(token.map(|token| SlackConfig { token, base_url }))
+    }
+}
