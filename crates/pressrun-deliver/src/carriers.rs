@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use pressrun_domain::destination::Destination;
 
 use crate::config::{CarrierConfig, ConfigError, Deadlines};
+use crate::dial::Dialer;
 use crate::egress::EgressPolicy;
 use crate::email::Mailer;
 use crate::http::Http;
@@ -22,6 +23,7 @@ use crate::webhook::WebhookDeliverer;
 pub struct Carriers {
     mailer: Mailer,
     http: Http,
+    dialer: Dialer,
     slack: Option<Slack>,
     s3: Option<ObjectStore>,
     deadlines: Deadlines,
@@ -33,18 +35,20 @@ impl Carriers {
     /// # Errors
     /// [`ConfigError`], which names the setting.
     pub fn new(config: CarrierConfig) -> Result<Self, ConfigError> {
-        let http = Http {
+        let dialer = Dialer {
             egress: config.egress,
             resolver: config.resolver,
             tls: tls::client(&config.extra_roots)?,
             connect: config.deadlines.connect,
         };
+        let http = Http { dialer: dialer.clone() };
         let deadlines = config.deadlines;
         Ok(Self {
-            mailer: Mailer::new(config.mail, &config.dkim, &http, deadlines)?,
+            mailer: Mailer::new(config.mail, &config.dkim, &dialer, deadlines)?,
             slack: config.slack.map(|slack| Slack::new(slack, http.clone(), deadlines)).transpose()?,
             s3: config.s3.map(|s3| ObjectStore::new(s3, http.clone(), deadlines)).transpose()?,
             http,
+            dialer,
             deadlines,
         })
     }
@@ -52,7 +56,7 @@ impl Carriers {
     /// The address policy, for checking what a tenant saves (D5).
     #[must_use]
     pub fn egress(&self) -> &EgressPolicy {
-        &self.http.egress
+        &self.dialer.egress
     }
 
     /// Makes one attempt. Picks by destination; never panics; every phase has a deadline.
@@ -64,7 +68,7 @@ impl Carriers {
                     WebhookDeliverer { settings, http: &self.http, total: self.deadlines.webhook }.deliver(parcel, now).await
                 }
                 Destination::Sftp(settings) => {
-                    SftpDeliverer { settings, http: &self.http, deadlines: self.deadlines }.deliver(parcel, now).await
+                    SftpDeliverer { settings, dialer: &self.dialer, deadlines: self.deadlines }.deliver(parcel, now).await
                 }
                 Destination::Slack(settings) => match &self.slack {
                     Some(slack) => SlackDeliverer { settings, slack }.deliver(parcel, now).await,

@@ -1,14 +1,11 @@
 //! One HTTP/1.1 exchange on one checked connection: no proxy, no redirects, no reuse, a deadline on everything.
 //!
 //! A general HTTP client resolves names, follows redirects and asks proxies by itself; here each of these is a hole in the
-//! egress policy. So the connection is made by us, to an address that [`EgressPolicy`] returned, and `hyper` speaks on it.
+//! egress policy. So the connection is made by our [`Dialer`], and `hyper` speaks on it.
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,18 +17,14 @@ use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderMap, HeaderVa
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_rustls::client::TlsStream;
 use tokio_util::io::ReaderStream;
 use tokio_util::task::AbortOnDropHandle;
-use url::{Host, Url};
+use url::Url;
 
-use crate::egress::{EgressPolicy, Resolve, ResolveError};
-use crate::outcome::{ANSWER_BYTES_MAX, retry_after};
-use crate::tls;
+use crate::dial::{Connection, DialError, Dialer, Trust};
+use crate::outcome::{ANSWER_BYTES_MAX, chain, retry_after};
 
 /// How much of an answer's body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,26 +63,10 @@ pub(crate) async fn file_body(before: Bytes, path: &Path, len: u64, after: Bytes
     Ok(StreamBody::new(stream).boxed_unsync())
 }
 
-/// Either end of the wire, encrypted or not.
-pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for T {}
-
 /// Makes exchanges under one policy.
 #[derive(Clone)]
 pub(crate) struct Http {
-    pub(crate) egress: EgressPolicy,
-    pub(crate) resolver: Arc<dyn Resolve>,
-    pub(crate) tls: Arc<rustls::ClientConfig>,
-    pub(crate) connect: Duration,
-}
-
-/// Whose address it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// A tenant typed it: the egress policy applies.
-    Tenant,
-    /// The operator configured it: taken as it is.
-    Operator,
+    pub(crate) dialer: Dialer,
 }
 
 /// What came back.
@@ -122,6 +99,12 @@ impl fmt::Display for HttpError {
     }
 }
 
+impl From<DialError> for HttpError {
+    fn from(error: DialError) -> Self {
+        Self { refused: error.refused, reason: error.to_string() }
+    }
+}
+
 impl HttpError {
     fn at(phase: &str, error: impl fmt::Display) -> Self {
         Self { refused: false, reason: format!("{phase}: {error}") }
@@ -132,78 +115,17 @@ impl HttpError {
     }
 }
 
-/// The whole chain of an error in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
-}
-
 impl Http {
-    /// Looks up, checks and connects to `host`.
-    pub(crate) async fn open(&self, host: &Host, port: u16, owner: Owner) -> Result<TcpStream, HttpError> {
-        let addresses = self.addresses(host, port, owner).await.map_err(|error| HttpError {
-            refused: matches!(error, ResolveError::Refused(_)),
-            reason: format!("connect: {}", chain(&error)),
-        })?;
-        // An address that swallows packets must not use up the time of those after it.
-        let share = self.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-        let mut last = "no address".to_owned();
-        for address in addresses {
-            match timeout(share, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    let _ = stream.set_nodelay(true);
-                    return Ok(stream);
-                }
-                Ok(Err(error)) => last = error.to_string(),
-                Err(_) => "timed out".clone_into(&mut last),
-            }
-        }
-        Err(HttpError::at("connect", last))
-    }
-
-    /// TLS on an open connection; the certificate must be trusted and carry `host`.
-    ///
-    /// # Errors
-    /// What is wrong, in plain words.
-    pub(crate) async fn secure<S: Wire>(&self, host: &Host, stream: S) -> Result<TlsStream<S>, String> {
-        let name = server_name(host).ok_or("the host is no valid name")?;
-        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls));
-        connector.connect(name, stream).await.map_err(|error| tls::explained(&error))
-    }
-
-    /// Where `host` may be reached; only what a tenant typed is judged.
-    pub(crate) async fn addresses(&self, host: &Host, port: u16, owner: Owner) -> Result<Vec<SocketAddr>, ResolveError> {
-        match (owner, host) {
-            (Owner::Tenant, host) => self.egress.resolve_checked(self.resolver.as_ref(), host, port).await,
-            (Owner::Operator, Host::Ipv4(address)) => Ok(vec![SocketAddr::new((*address).into(), port)]),
-            (Owner::Operator, Host::Ipv6(address)) => Ok(vec![SocketAddr::new((*address).into(), port)]),
-            (Owner::Operator, Host::Domain(name)) => {
-                let lookup = |source| ResolveError::Lookup { host: name.clone(), source };
-                let found = self.resolver.resolve(name).await.map_err(lookup)?;
-                Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect())
-            }
-        }
-    }
-
-    async fn connect(&self, url: &Url, owner: Owner) -> Result<Pin<Box<dyn Wire>>, HttpError> {
+    async fn connect(&self, url: &Url, trust: Trust) -> Result<Connection, HttpError> {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
             return Err(HttpError { refused: true, reason: "connect: the address has no host".to_owned() });
         };
         let host = host.to_owned();
-        let stream = self.open(&host, port, owner).await?;
+        let stream = self.dialer.open(&host, port, trust).await?;
         if url.scheme() == "http" {
-            return Ok(Box::pin(stream));
+            return Ok(stream);
         }
-        let stream = self.secure(&host, stream).await.map_err(|reason| HttpError::at("TLS", reason))?;
+        let stream = self.dialer.secure(&host, stream).await.map_err(|reason| HttpError::at("TLS", reason))?;
         Ok(Box::pin(stream))
     }
 
@@ -211,13 +133,14 @@ impl Http {
     pub(crate) async fn exchange(
         &self,
         url: &Url,
-        owner: Owner,
+        trust: Trust,
         mut request: Request<Body>,
         total: Duration,
         reading: Reading,
     ) -> Result<Answer, HttpError> {
         let deadline = Instant::now() + total;
-        let wire = timeout(self.connect.min(total), self.connect(url, owner)).await.map_err(|_| HttpError::timed_out("connect"))??;
+        let wire =
+            timeout(self.dialer.connect.min(total), self.connect(url, trust)).await.map_err(|_| HttpError::timed_out("connect"))??;
         if let Ok(host) = HeaderValue::from_str(&authority(url)) {
             request.headers_mut().insert(HOST, host);
         }
@@ -259,15 +182,6 @@ impl Http {
 /// How the body is compressed, if it is.
 fn packed(headers: &HeaderMap) -> Option<&str> {
     headers.get(CONTENT_ENCODING)?.to_str().ok().filter(|coding| !coding.eq_ignore_ascii_case("identity"))
-}
-
-/// The name that a certificate must carry.
-pub(crate) fn server_name(host: &Host) -> Option<ServerName<'static>> {
-    match host {
-        Host::Domain(name) => ServerName::try_from(name.strip_suffix('.').unwrap_or(name).to_owned()).ok(),
-        Host::Ipv4(address) => Some(ServerName::from(std::net::IpAddr::V4(*address))),
-        Host::Ipv6(address) => Some(ServerName::from(std::net::IpAddr::V6(*address))),
-    }
 }
 
 /// `host` or `host:port`, as the Host header wants it.

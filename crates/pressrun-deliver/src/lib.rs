@@ -17,6 +17,7 @@
 
 mod carriers;
 mod config;
+mod dial;
 pub mod egress;
 mod email;
 mod http;

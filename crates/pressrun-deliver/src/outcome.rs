@@ -1,7 +1,10 @@
 //! Words for outcomes: short, named, and without secrets.
 
+use std::error::Error;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use hyper::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::secret::Secret;
@@ -22,6 +25,26 @@ pub(crate) fn retry(reason: impl Into<String>) -> Outcome {
 
 pub(crate) fn rejected(reason: impl Into<String>) -> Outcome {
     Outcome::Rejected { reason: reason.into() }
+}
+
+/// Whether the same request may be answered otherwise later (D3).
+pub(crate) fn is_transient(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error()
+}
+
+/// The whole chain of an error in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let more = source.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        next = source.source();
+    }
+    text
 }
 
 /// `text` with every secret replaced, control characters made blanks, and cut to [`ANSWER_BYTES_MAX`].

@@ -35,6 +35,21 @@ pub struct Parcel {
     pub artifact: Option<ParcelFile>,
 }
 
+impl Parcel {
+    /// The name that a file gets at its destination: the artifact's, or one made from schedule and occurrence for `link_only`.
+    pub(crate) fn file_name(&self) -> String {
+        let name = match &self.artifact {
+            Some(artifact) => artifact.name.clone(),
+            None => format!("{}_{}.json", self.schedule_name, self.scheduled_for.strftime("%Y-%m-%d_%H%M%S")),
+        };
+        let mut safe: String = name.chars().map(|c| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c }).collect();
+        if safe.trim_matches('.').is_empty() {
+            "delivery".clone_into(&mut safe);
+        }
+        safe
+    }
+}
+
 /// A file in the spool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParcelFile {

@@ -14,10 +14,10 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::config::{ConfigError, Deadlines, SlackConfig};
-use crate::http::{Answer, Body, Http, HttpError, Owner, Reading, bytes_body, file_body, target};
-use crate::outcome::{accepted, presentable, rejected, retry};
+use crate::dial::Trust;
+use crate::http::{Answer, Body, Http, HttpError, Reading, bytes_body, file_body, target};
+use crate::outcome::{accepted, is_transient, presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel, ParcelFile};
-use crate::webhook::is_transient;
 
 /// The connected workspace.
 pub(crate) struct Slack {
@@ -107,7 +107,7 @@ impl Slack {
         let place = self.post("files.getUploadURLExternal", "application/x-www-form-urlencoded", form, now).await?;
         let (id, address) = (text_at(&place, &["file_id"])?, text_at(&place, &["upload_url"])?);
         let url = Url::parse(&address).map_err(|_| retry("slack: upload: Slack gave no valid upload address"))?;
-        let owner = if url.origin() == self.base.origin() { Owner::Operator } else { Owner::Tenant };
+        let trust = if url.origin() == self.base.origin() { Trust::Operator } else { Trust::Tenant };
         let body = file_body(Bytes::new(), &file.path, file.bytes, Bytes::new())
             .await
             .map_err(|error| retry(format!("slack: the artifact could not be read: {error}")))?;
@@ -118,7 +118,7 @@ impl Slack {
             .map_err(|error| rejected(format!("slack: upload: {error}")))?;
         let answer = self
             .http
-            .exchange(&url, owner, request, self.deadlines.transfer, Reading::Beginning)
+            .exchange(&url, trust, request, self.deadlines.transfer, Reading::Beginning)
             .await
             .map_err(|error| self.unreached("upload", &error))?;
         if answer.status.is_success() { Ok(id) } else { Err(self.refusal("upload", &answer, now)) }
@@ -139,7 +139,7 @@ impl Slack {
             .map_err(|error| rejected(format!("slack: {method}: {error}")))?;
         let answer = self
             .http
-            .exchange(&url, Owner::Operator, request, self.deadlines.command, Reading::Whole)
+            .exchange(&url, Trust::Operator, request, self.deadlines.command, Reading::Whole)
             .await
             .map_err(|error| self.unreached(method, &error))?;
         if !answer.status.is_success() {

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 use url::Host;
 
 use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig};
-use crate::http::Http;
-use crate::outcome::{accepted, rejected, retry};
+use crate::dial::Dialer;
+use crate::outcome::{accepted, chain, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
 use compose::{ComposeError, Composed, Room};
 use dkim::Signer;
@@ -47,7 +47,7 @@ enum Transport {
 }
 
 impl Mailer {
-    pub(crate) fn new(config: MailConfig, dkim: &[DkimConfig], http: &Http, deadlines: Deadlines) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: MailConfig, dkim: &[DkimConfig], dialer: &Dialer, deadlines: Deadlines) -> Result<Self, ConfigError> {
         let signers = dkim.iter().map(Signer::new).collect::<Result<_, _>>()?;
         match config {
             MailConfig::Smtp { host, port, tls, credentials, from, reply_to, max_attachment_bytes } => Ok(Self {
@@ -57,7 +57,7 @@ impl Mailer {
                     signers,
                 },
                 max_attachment_bytes,
-                transport: Transport::Relay(Box::new(Relay::new(&host, port, tls, credentials, http.clone(), deadlines)?)),
+                transport: Transport::Relay(Box::new(Relay::new(&host, port, tls, credentials, dialer.clone(), deadlines)?)),
             }),
             MailConfig::File { folder, from } => Ok(Self {
                 sender: Sender { from: mailbox("from", &from)?, reply_to: None, signers },
@@ -91,7 +91,7 @@ impl Mailer {
 
     async fn compose(&self, parcel: &Parcel, to: &Address, room: Room, now: Timestamp) -> Result<Composed, Outcome> {
         compose::compose(parcel, &self.sender, to, room, now).await.map_err(|error| {
-            let reason = format!("mail: {}", crate::http::chain(&error));
+            let reason = format!("mail: {}", chain(&error));
             match error {
                 ComposeError::Unreadable { .. } => retry(reason),
                 ComposeError::Message(_) => rejected(reason),

@@ -16,7 +16,8 @@ use super::fault::{Fault, NotPut};
 use super::sign::{Unsigned, encode, sign};
 use super::xml::{escaped, text_of};
 use crate::config::{Deadlines, S3Credentials};
-use crate::http::{Answer, Body, Http, Owner, Reading, bytes_body, file_body, target};
+use crate::dial::Trust;
+use crate::http::{Answer, Body, Http, Reading, bytes_body, file_body, target};
 use crate::outcome::{presentable, rejected, retry};
 use crate::parcel::{Parcel, ParcelFile};
 
@@ -32,7 +33,7 @@ pub(super) struct Bucket<'a> {
     pub(super) http: &'a Http,
     pub(super) deadlines: &'a Deadlines,
     pub(super) part_bytes: u64,
-    pub(super) owner: Owner,
+    pub(super) trust: Trust,
     pub(super) now: Timestamp,
 }
 
@@ -128,7 +129,7 @@ impl Bucket<'_> {
             builder = builder.header(name, value);
         }
         let request = builder.body(body).map_err(|error| rejected(format!("s3: {phase}: {error}")))?;
-        let answer = self.http.exchange(url, self.owner, request, self.deadlines.transfer, Reading::Whole).await.map_err(|error| {
+        let answer = self.http.exchange(url, self.trust, request, self.deadlines.transfer, Reading::Whole).await.map_err(|error| {
             let reason = self.shown(&format!("s3: {phase}: {error}"));
             if error.refused { rejected(reason) } else { retry(reason) }
         })?;

@@ -6,8 +6,7 @@ use pressrun_domain::delivery::Outcome;
 
 use super::xml::text_of;
 use crate::http::Answer;
-use crate::outcome::rejected;
-use crate::webhook::is_transient;
+use crate::outcome::{is_transient, rejected};
 
 /// An answer that is no success.
 pub(super) struct Fault {

@@ -13,10 +13,10 @@ use pressrun_domain::destination::S3Settings;
 use url::Url;
 
 use crate::config::{ConfigError, Deadlines, S3Config};
-use crate::http::{Http, Owner};
+use crate::dial::Trust;
+use crate::http::Http;
 use crate::outcome::{accepted, rejected};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-use crate::sftp::final_name;
 use client::Bucket;
 use sts::Roles;
 
@@ -72,7 +72,7 @@ impl ObjectStoreDeliverer<'_> {
         if !is_label(region) || !is_bucket(bucket_name) {
             return Err(rejected("s3: the bucket name or the region is not valid"));
         }
-        let key = format!("{}{}", key_prefix.as_deref().unwrap_or_default(), final_name(parcel));
+        let key = format!("{}{}", key_prefix.as_deref().unwrap_or_default(), parcel.file_name());
         if key.split('/').any(|part| part == "..") {
             return Err(rejected("s3: the key prefix must not contain \"..\""));
         }
@@ -88,8 +88,8 @@ impl ObjectStoreDeliverer<'_> {
         };
         let url = Url::parse(&address).map_err(|_| rejected("s3: the endpoint is not a valid address"))?;
         // Only what the operator typed is beyond the egress policy; bucket and region are a tenant's.
-        let owner = if config.endpoint.is_some() { Owner::Operator } else { Owner::Tenant };
-        let bucket = Bucket { url, region, credentials: &credentials, http, deadlines, part_bytes: config.part_bytes, owner, now };
+        let trust = if config.endpoint.is_some() { Trust::Operator } else { Trust::Tenant };
+        let bucket = Bucket { url, region, credentials: &credentials, http, deadlines, part_bytes: config.part_bytes, trust, now };
         if let Err(not_put) = bucket.put(&key, parcel).await {
             if not_put.keys_ran_out {
                 roles.forget(role_arn, region).await;

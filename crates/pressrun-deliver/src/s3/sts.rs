@@ -14,7 +14,8 @@ use super::fault::Fault;
 use super::sign::{Unsigned, sign};
 use super::xml::text_of;
 use crate::config::{Deadlines, S3Config, S3Credentials};
-use crate::http::{Http, Owner, Reading, bytes_body, target};
+use crate::dial::Trust;
+use crate::http::{Http, Reading, bytes_body, target};
 use crate::outcome::{presentable, rejected, retry};
 
 /// Keys that end sooner than this are not used any more: a big upload takes a while.
@@ -81,8 +82,8 @@ async fn ask(
     let secrets: Vec<&Secret> =
         [Some(&config.credentials.secret_access_key), config.credentials.session_token.as_ref()].into_iter().flatten().collect();
     // Only what the operator typed is beyond the egress policy; the region is a tenant's.
-    let owner = if config.sts_endpoint.is_some() { Owner::Operator } else { Owner::Tenant };
-    let answer = http.exchange(&url, owner, request, deadlines.command, Reading::Whole).await.map_err(|error| {
+    let trust = if config.sts_endpoint.is_some() { Trust::Operator } else { Trust::Tenant };
+    let answer = http.exchange(&url, trust, request, deadlines.command, Reading::Whole).await.map_err(|error| {
         let reason = presentable(&format!("s3: assume role: {error}"), &secrets);
         if error.refused { rejected(reason) } else { retry(reason) }
     })?;

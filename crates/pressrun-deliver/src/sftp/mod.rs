@@ -13,7 +13,7 @@ use pressrun_domain::secret::Secret;
 use sha2::{Digest, Sha256};
 
 use crate::config::Deadlines;
-use crate::http::Http;
+use crate::dial::Dialer;
 use crate::outcome::{accepted, presentable, rejected};
 use crate::parcel::{Delivered, Deliverer, Parcel};
 pub use address::{InvalidSftpAddress, parse_sftp_address};
@@ -22,7 +22,7 @@ use upload::{Content, Upload};
 /// Puts files into one folder of one server.
 pub(crate) struct SftpDeliverer<'a> {
     pub(crate) settings: &'a SftpSettings,
-    pub(crate) http: &'a Http,
+    pub(crate) dialer: &'a Dialer,
     pub(crate) deadlines: Deadlines,
 }
 
@@ -45,11 +45,11 @@ impl SftpDeliverer<'_> {
         let content = Content::of(parcel).map_err(|reason| rejected(format!("sftp: {reason}")))?;
         let upload = Upload {
             folder: self.settings.path.as_deref().map(str::trim).filter(|path| !path.is_empty()),
-            name: final_name(parcel),
+            name: parcel.file_name(),
             mark: hex::encode(&Sha256::digest(&parcel.idempotency_key)[..8]),
             deadlines: self.deadlines,
         };
-        let session = session::open(self.settings, self.http, self.deadlines).await?;
+        let session = session::open(self.settings, self.dialer, self.deadlines).await?;
         let written = upload.run(&session.sftp, &content).await?;
         let host_key = session.host_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         session.close().await;
@@ -65,17 +65,4 @@ impl SftpDeliverer<'_> {
             Outcome::Rejected { reason } => Outcome::Rejected { reason: presentable(&reason, &secrets) },
         }
     }
-}
-
-/// The name that the file ends up with: the artifact's, or one made from schedule and occurrence for link_only.
-pub(crate) fn final_name(parcel: &Parcel) -> String {
-    let name = match &parcel.artifact {
-        Some(artifact) => artifact.name.clone(),
-        None => format!("{}_{}.json", parcel.schedule_name, parcel.scheduled_for.strftime("%Y-%m-%d_%H%M%S")),
-    };
-    let mut safe: String = name.chars().map(|c| if c.is_control() || matches!(c, '/' | '\\') { '_' } else { c }).collect();
-    if safe.trim_matches('.').is_empty() {
-        "delivery".clone_into(&mut safe);
-    }
-    safe
 }

@@ -19,8 +19,8 @@ use tokio::time::timeout;
 use super::address::parse_sftp_address;
 use super::host_key::Pinned;
 use crate::config::Deadlines;
-use crate::http::{Http, Owner, chain};
-use crate::outcome::{rejected, retry};
+use crate::dial::{Dialer, Trust};
+use crate::outcome::{chain, rejected, retry};
 
 /// Rounds of questions a server may ask.
 const QUESTIONS_MAX: usize = 4;
@@ -66,7 +66,7 @@ impl russh::client::Handler for Watch {
 }
 
 /// Opens a session, or says in which phase it failed.
-pub(super) async fn open(settings: &SftpSettings, http: &Http, deadlines: Deadlines) -> Result<Session, Outcome> {
+pub(super) async fn open(settings: &SftpSettings, dialer: &Dialer, deadlines: Deadlines) -> Result<Session, Outcome> {
     let host = parse_sftp_address(&settings.address).map_err(|error| rejected(error.to_string()))?;
     let pinned = match settings.host_key.as_deref() {
         None => None,
@@ -76,12 +76,10 @@ pub(super) async fn open(settings: &SftpSettings, http: &Http, deadlines: Deadli
     };
     let credential = Credential::of(settings)?;
 
-    let stream = match timeout(deadlines.connect, http.open(&host, settings.port, Owner::Tenant)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) if error.refused => return Err(rejected(format!("sftp: {error}"))),
-        Ok(Err(error)) => return Err(retry(format!("sftp: {error}"))),
-        Err(_) => return Err(retry("sftp: connect: timed out")),
-    };
+    let stream = dialer.open(&host, settings.port, Trust::Tenant).await.map_err(|error| {
+        let reason = format!("sftp: {error}");
+        if error.refused { rejected(reason) } else { retry(reason) }
+    })?;
 
     let (shown, mismatch) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(false)));
     let config = russh::client::Config { preferred: preferred(pinned.as_ref()), nodelay: true, ..Default::default() };

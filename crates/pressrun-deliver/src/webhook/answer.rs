@@ -7,7 +7,7 @@ use pressrun_domain::delivery::Outcome;
 use pressrun_domain::secret::Secret;
 
 use crate::http::Answer;
-use crate::outcome::{accepted, presentable, rejected};
+use crate::outcome::{accepted, is_transient, presentable, rejected};
 
 /// Any 2xx is accepted; 408, 425, 429 and 5xx may work later; redirects are not followed; the rest will not work by waiting.
 pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Outcome {
@@ -30,11 +30,6 @@ pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Out
         return rejected(format!("webhook: {said}; the receiver says that this address is gone for good: change it or end the schedule"));
     }
     rejected(format!("webhook: {said}"))
-}
-
-/// Whether the same request may be answered otherwise later (D3).
-pub(crate) fn is_transient(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error()
 }
 
 #[cfg(test)]

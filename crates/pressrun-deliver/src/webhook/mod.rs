@@ -19,10 +19,10 @@ use pressrun_domain::secret::Secret;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::http::{Http, Owner, Reading, target};
+use crate::dial::Trust;
+use crate::http::{Http, Reading, target};
 use crate::outcome::{presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-pub(crate) use answer::is_transient;
 use body::Payload;
 pub use sign::signature;
 
@@ -42,7 +42,7 @@ impl Deliverer for WebhookDeliverer<'_> {
 
 impl WebhookDeliverer<'_> {
     async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<Delivered, Outcome> {
-        let url = self.http.egress.check_url(&self.settings.url).map_err(|error| rejected(format!("webhook: {error}")))?;
+        let url = self.http.dialer.egress.check_url(&self.settings.url).map_err(|error| rejected(format!("webhook: {error}")))?;
         let payload = Payload::of(parcel).map_err(|reason| rejected(format!("webhook: {reason}")))?;
         // One deadline for everything (D4). Only the exchange may judge what comes of it: a status that came in time stands, however late the rest.
         let deadline = Instant::now() + self.total;
@@ -52,7 +52,7 @@ impl WebhookDeliverer<'_> {
         let left = deadline.saturating_duration_since(Instant::now());
         let secrets = self.secrets(&url);
         let secrets: Vec<&Secret> = secrets.iter().collect();
-        match self.http.exchange(&url, Owner::Tenant, request, left, Reading::Beginning).await {
+        match self.http.exchange(&url, Trust::Tenant, request, left, Reading::Beginning).await {
             Ok(answer) => {
                 let outcome = answer::judge(&answer, now, &secrets);
                 Ok(Delivered { outcome, learnt_host_key: None, warnings: Vec::new() })

@@ -5,7 +5,6 @@
 //! (`docs/decisions/0007-own-smtp-dialogue.md`).
 
 use std::io;
-use std::pin::Pin;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use url::Host;
 
 use super::reply::{Offers, Reply, ReplyLine};
-use crate::http::{Http, Wire};
+use crate::dial::{Connection, Dialer};
 
 /// Bytes of one line of a reply; RFC 5321 §4.5.3.1.5 asks for 512.
 const LINE_BYTES_MAX: u64 = 4096;
@@ -48,12 +47,12 @@ pub(super) enum SmtpError {
 
 /// An open connection.
 pub(super) struct Dialogue {
-    wire: BufReader<Pin<Box<dyn Wire>>>,
+    wire: BufReader<Connection>,
     offers: Offers,
 }
 
 impl Dialogue {
-    pub(super) fn new(wire: Pin<Box<dyn Wire>>) -> Self {
+    pub(super) fn new(wire: Connection) -> Self {
         Self { wire: BufReader::new(wire), offers: Offers::default() }
     }
 
@@ -74,12 +73,12 @@ impl Dialogue {
     }
 
     /// Asks for TLS. What the server said before the handshake is forgotten (RFC 3207 §4.2): anyone could have said it.
-    pub(super) async fn start_tls(mut self, http: &Http, host: &Host) -> Result<Self, SmtpError> {
+    pub(super) async fn start_tls(mut self, dialer: &Dialer, host: &Host) -> Result<Self, SmtpError> {
         self.command("STARTTLS").await?;
         if !self.wire.buffer().is_empty() {
             return Err(SmtpError::Nonsense("the server went on in the clear after STARTTLS"));
         }
-        let secured = http.secure(host, self.wire.into_inner()).await.map_err(SmtpError::Tls)?;
+        let secured = dialer.secure(host, self.wire.into_inner()).await.map_err(SmtpError::Tls)?;
         Ok(Self::new(Box::pin(secured)))
     }
 

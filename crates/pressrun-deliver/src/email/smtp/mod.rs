@@ -8,7 +8,6 @@ mod reply;
 
 use std::fmt::Write as _;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use tokio::time::{Instant, timeout};
 use url::Host;
 
 use crate::config::{ConfigError, Deadlines, SmtpTls};
-use crate::http::{Http, Owner, Wire};
+use crate::dial::{Connection, Dialer, Trust};
 use crate::outcome::{presentable, rejected, retry};
 use dialogue::{Dialogue, SmtpError};
 use reply::Offers;
@@ -37,7 +36,7 @@ pub(super) struct Relay {
     port: u16,
     tls: SmtpTls,
     credentials: Option<(String, Secret)>,
-    http: Http,
+    dialer: Dialer,
     deadlines: Deadlines,
     idle: Mutex<Vec<Line>>,
 }
@@ -70,11 +69,11 @@ impl Relay {
         port: u16,
         encryption: SmtpTls,
         credentials: Option<(String, Secret)>,
-        http: Http,
+        dialer: Dialer,
         deadlines: Deadlines,
     ) -> Result<Self, ConfigError> {
         let host = Host::parse(host).map_err(|_| ConfigError::MailHost(host.to_owned()))?;
-        Ok(Self { host, port, tls: encryption, credentials, http, deadlines, idle: Mutex::default() })
+        Ok(Self { host, port, tls: encryption, credentials, dialer, deadlines, idle: Mutex::default() })
     }
 
     /// Sends one message to one recipient, and answers with what the server said.
@@ -150,7 +149,7 @@ impl Relay {
             if !dialogue.offers().start_tls {
                 return Err(rejected("mail: STARTTLS: the mail server does not offer it; set tls to none or implicit if that is right"));
             }
-            dialogue = self.step("STARTTLS", self.deadlines.connect, dialogue.start_tls(&self.http, &self.host)).await?;
+            dialogue = self.step("STARTTLS", self.deadlines.connect, dialogue.start_tls(&self.dialer, &self.host)).await?;
             self.step("EHLO", command, dialogue.hello()).await?;
         }
         if let Some((user, password)) = &self.credentials {
@@ -161,12 +160,12 @@ impl Relay {
 
     async fn connect(&self) -> Result<Dialogue, Outcome> {
         let opened = async {
-            let stream = self.http.open(&self.host, self.port, Owner::Operator).await.map_err(|error| error.to_string())?;
+            let stream = self.dialer.open(&self.host, self.port, Trust::Operator).await.map_err(|error| error.to_string())?;
             if self.tls != SmtpTls::Implicit {
-                return Ok::<_, String>(Box::pin(stream) as Pin<Box<dyn Wire>>);
+                return Ok::<_, String>(stream);
             }
-            let secured = self.http.secure(&self.host, stream).await.map_err(|reason| format!("TLS: {reason}"))?;
-            Ok(Box::pin(secured) as Pin<Box<dyn Wire>>)
+            let secured = self.dialer.secure(&self.host, stream).await.map_err(|reason| format!("TLS: {reason}"))?;
+            Ok(Box::pin(secured) as Connection)
         };
         match timeout(self.deadlines.connect, opened).await {
             Ok(Ok(wire)) => Ok(Dialogue::new(wire)),
