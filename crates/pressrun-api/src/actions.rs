@@ -1,9 +1,9 @@
 //! What pages let a person cause, through the use cases behind the HTTP contract.
 
-use pressrun_domain::action::{Action, Actor, Refused};
+use pressrun_domain::access::Actor;
+use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::id::RunId;
 
-use crate::app::access::Caller;
 use crate::app::error::AppError;
 use crate::app::{runs, schedules};
 use crate::state::ApiState;
@@ -24,13 +24,12 @@ fn refused(error: AppError) -> Refused {
 /// # Errors
 /// [`Refused`].
 pub async fn act(state: &ApiState, actor: Actor, action: Action) -> Result<Option<RunId>, Refused> {
-    let caller = Caller { kind: actor.kind, member: actor.member };
     let done = match action {
-        Action::Trigger(id) => return schedules::trigger(state, &caller, &id.to_string()).await.map(Some).map_err(refused),
-        Action::Pause(id) => schedules::pause(state, &caller, &id.to_string()).await,
-        Action::Resume(id) => schedules::resume(state, &caller, &id.to_string()).await,
-        Action::Delete(id) => schedules::delete(state, &caller, &id.to_string()).await,
-        Action::Cancel(id) => runs::cancel(state, &caller, &id.to_string()).await,
+        Action::Trigger(id) => return schedules::trigger(state, &actor, &id.to_string()).await.map(Some).map_err(refused),
+        Action::Pause(id) => schedules::pause(state, &actor, &id.to_string()).await,
+        Action::Resume(id) => schedules::resume(state, &actor, &id.to_string()).await,
+        Action::Delete(id) => schedules::delete(state, &actor, &id.to_string()).await,
+        Action::Cancel(id) => runs::cancel(state, &actor, &id.to_string()).await,
     };
     done.map(|()| None).map_err(refused)
 }

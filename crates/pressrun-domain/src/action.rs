@@ -1,16 +1,6 @@
 //! What a person causes through the buttons of the pages: said by `web`, done by `api`.
 
-use crate::id::{MembershipId, RunId, ScheduleId};
-use crate::key::KeyKind;
-
-/// Who acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Actor {
-    /// What the key of the session may do.
-    pub kind: KeyKind,
-    /// Whom it belongs to.
-    pub member: MembershipId,
-}
+use crate::id::{RunId, ScheduleId};
 
 /// What can be done to a schedule or a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

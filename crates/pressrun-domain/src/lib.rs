@@ -4,6 +4,7 @@
 //! occurrence is an instant at which it is due, a [`run::Run`] is the work for one occurrence, a
 //! [`delivery::Delivery`] is one piece that the run promised, an [`delivery::Attempt`] one try at it.
 
+pub mod access;
 pub mod action;
 pub mod audience;
 pub mod catalog;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pressrun_domain::action::{Action, Actor, Refused};
+use pressrun_domain::access::Actor;
+use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::catalog::{Catalog, GridPosition};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, RecipientId, RunId, ScheduleId};

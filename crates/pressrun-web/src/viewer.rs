@@ -6,10 +6,10 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use pressrun_domain::action::Actor;
+use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::{Catalog, Document};
 use pressrun_domain::delivery::Delivery;
-use pressrun_domain::id::{DocumentIdentifier, MembershipId};
+use pressrun_domain::id::MembershipId;
 use pressrun_domain::key::KeyKind;
 use pressrun_domain::run::{ArtifactRecord, Run};
 use pressrun_domain::schedule::Definition;
@@ -24,60 +24,38 @@ use crate::state::WebState;
 /// The signed-in person of a request, with the catalog as it was when the request came.
 pub(crate) struct Viewer {
     /// Whose rights and rows count.
-    pub(crate) member: MembershipId,
+    pub(crate) actor: Actor,
     /// Shown in the corner.
     pub(crate) name: String,
     /// The catalog.
     pub(crate) catalog: Arc<Catalog>,
     /// What forms of this session carry.
     pub(crate) form_token: String,
-    kind: KeyKind,
 }
 
 impl Viewer {
-    /// Who presses buttons.
-    pub(crate) fn actor(&self) -> Actor {
-        Actor { kind: self.kind, member: self.member }
-    }
-
-    /// Whether everything is open: organization keys, and personal ones of admins.
-    pub(crate) fn is_admin(&self) -> bool {
-        self.kind == KeyKind::Organization || self.catalog.member(self.member.0).is_some_and(|member| member.admin && member.active)
-    }
-
     /// Whether the document is open.
     pub(crate) fn may_view(&self, document: &Document) -> bool {
-        self.kind == KeyKind::Organization
-            || self.catalog.member(self.member.0).is_some_and(|member| self.catalog.may_view(member, document))
+        self.actor.may_view(&self.catalog, document)
     }
 
-    /// Whether the schedule is this person's to manage: its owner, or an admin.
+    /// Whether what belongs to `owner` is this person's to manage.
     pub(crate) fn may_manage(&self, owner: MembershipId) -> bool {
-        self.is_admin() || self.member == owner
+        self.actor.may_manage(&self.catalog, owner)
+    }
+
+    /// Whether a schedule or run of this definition may be read.
+    pub(crate) fn may_read(&self, definition: &Definition) -> bool {
+        self.actor.may_read(&self.catalog, definition)
     }
 
     /// The file of this hash, when this person may open it ([`Run::file`]).
     pub(crate) fn file<'a>(&self, run: &'a Run, pieces: &'a [Delivery], sha256: &str) -> Option<&'a ArtifactRecord> {
-        if self.is_admin() {
+        if self.actor.is_admin(&self.catalog) {
             return run.file(pieces, sha256, None);
         }
-        let person = self.catalog.member(self.member.0).filter(|person| person.id == run.definition.owner)?;
+        let person = self.actor.person(&self.catalog).filter(|person| person.id == run.definition.owner)?;
         run.file(pieces, sha256, Some(&person.email))
-    }
-
-    /// Whether a schedule or run of this definition may be read: own ones, and those of dashboards that are open.
-    pub(crate) fn may_read(&self, definition: &Definition) -> bool {
-        self.may_manage(definition.owner)
-            || self.catalog.documents.get(&definition.identifier).is_some_and(|document| self.may_view(document))
-    }
-
-    /// What the list of schedules is narrowed to; `None` sees all.
-    pub(crate) fn visible(&self) -> Option<(MembershipId, Vec<DocumentIdentifier>)> {
-        if self.is_admin() {
-            return None;
-        }
-        let open = self.catalog.documents.values().filter(|document| self.may_view(document));
-        Some((self.member, open.map(|document| document.identifier.clone()).collect()))
     }
 
     /// The person behind the session cookie of these headers, if it is good and its key still is.
@@ -108,7 +86,7 @@ impl Viewer {
             return None;
         }
         let (member, name) = person.map_or((member, key_name), |person| (person.id, person.name.clone()));
-        Some(Self { member, name, catalog, form_token, kind })
+        Some(Self { actor: Actor::new(kind, member), name, catalog, form_token })
     }
 }
 

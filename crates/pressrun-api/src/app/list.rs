@@ -1,11 +1,11 @@
 //! The list of schedules: its query, in the contract's order of faults (§5.2), and page numbers (§1.6).
 
+use pressrun_domain::access::Actor;
 use pressrun_domain::destination::DestinationKind;
 use pressrun_domain::id::MembershipId;
 use pressrun_domain::key::KeyKind;
 use pressrun_store::{ContentKind, ListQuery, ListRow, Page, ScheduleKind, SortDirection, SortField, StatusFilter};
 
-use super::access::Caller;
 use super::error::AppError;
 use crate::state::ApiState;
 
@@ -90,7 +90,7 @@ pub(crate) fn slice<T>(rows: Vec<T>, asked: Option<u64>, page_size: u32) -> Resu
 }
 
 /// Lists what the caller may see.
-pub(crate) async fn list(state: &ApiState, caller: &Caller, parameters: &Parameters) -> Result<Listed<ListRow>, AppError> {
+pub(crate) async fn list(state: &ApiState, actor: &Actor, parameters: &Parameters) -> Result<Listed<ListRow>, AppError> {
     let catalog = state.catalog.current();
     let status = parameters.word(
         "status",
@@ -123,7 +123,7 @@ pub(crate) async fn list(state: &ApiState, caller: &Caller, parameters: &Paramet
         (Some(id), Some(text)) => Some(catalog.member(id).map(|member| member.id).ok_or_else(|| AppError::NoUser(text.to_owned()))?),
         _ => None,
     };
-    if caller.kind == KeyKind::Personal && owner.is_some_and(|owner: MembershipId| owner != caller.member) {
+    if actor.kind == KeyKind::Personal && owner.is_some_and(|owner: MembershipId| owner != actor.member) {
         return Err(AppError::ForOthers);
     }
     let asked = parameters.page();
@@ -139,7 +139,7 @@ pub(crate) async fn list(state: &ApiState, caller: &Caller, parameters: &Paramet
         content,
         owner,
         identifier: parameters.filled("identifier").map(Into::into),
-        visible: caller.visible(&catalog),
+        visible: actor.visible(&catalog),
         sort: sort.unwrap_or(SortField::ScheduleName),
         direction: direction.unwrap_or(SortDirection::Descending),
         page: asked.unwrap_or(1),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
@@ -9,7 +10,6 @@ use pressrun_domain::id::{GroupId, ScheduleId, UserId};
 use pressrun_domain::schedule::Schedule;
 use serde_json::{Map, Value};
 
-use super::access::Caller;
 use super::error::AppError;
 use super::given::Fields;
 use super::{schedules, validate};
@@ -95,10 +95,10 @@ pub(crate) struct Changed {
 }
 
 /// Adds recipients; all or nothing, and somebody who is on the list is not counted.
-pub(crate) async fn add(state: &ApiState, caller: &Caller, id: &str, named: Named) -> Result<Changed, AppError> {
+pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named) -> Result<Changed, AppError> {
     let catalog = state.catalog.current();
     for _ in 0..schedules::TRIES {
-        let mut schedule = schedules::managed(state, caller, &catalog, id).await?;
+        let mut schedule = schedules::managed(state, actor, &catalog, id).await?;
         validate::may_widen(&schedule.definition, &catalog)?;
         let kind = schedule.definition.destination.kind();
         let Destination::Email(email) = &mut schedule.definition.destination else {
@@ -123,10 +123,10 @@ pub(crate) async fn add(state: &ApiState, caller: &Caller, id: &str, named: Name
 }
 
 /// Removes recipients; somebody who is not on the list is not counted, and the last one may go.
-pub(crate) async fn remove(state: &ApiState, caller: &Caller, id: &str, named: Named) -> Result<Changed, AppError> {
+pub(crate) async fn remove(state: &ApiState, actor: &Actor, id: &str, named: Named) -> Result<Changed, AppError> {
     let catalog = state.catalog.current();
     for _ in 0..schedules::TRIES {
-        let mut schedule = schedules::managed(state, caller, &catalog, id).await?;
+        let mut schedule = schedules::managed(state, actor, &catalog, id).await?;
         let kind = schedule.definition.destination.kind();
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot change recipients on a scheduled task destination of type {}", kind.as_str())));
@@ -202,11 +202,11 @@ fn groups(catalog: &Catalog, named: &Named) -> Result<Vec<GroupId>, AppError> {
 }
 
 /// Puts the caller on the list of a schedule that they may read (P12); on it already is fine. Whoever had opted out is in again.
-pub(crate) async fn subscribe(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
+pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
     let catalog = state.catalog.current();
-    let member = caller.person(&catalog).filter(|member| member.active).ok_or(AppError::Denied)?;
+    let member = actor.person(&catalog).filter(|member| member.active).ok_or(AppError::Denied)?;
     for _ in 0..schedules::TRIES {
-        let mut schedule = schedules::readable(state, caller, &catalog, id).await?;
+        let mut schedule = schedules::readable(state, actor, &catalog, id).await?;
         let kind = schedule.definition.destination.kind();
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot subscribe to destination type {}", kind.as_str())));
@@ -226,10 +226,10 @@ pub(crate) async fn subscribe(state: &ApiState, caller: &Caller, id: &str) -> Re
 }
 
 /// Takes the caller off a schedule for good (P12).
-pub(crate) async fn unsubscribe(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
+pub(crate) async fn unsubscribe(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
     let catalog = state.catalog.current();
-    let member = caller.person(&catalog).ok_or(AppError::Denied)?;
-    let schedule = schedules::readable(state, caller, &catalog, id).await?;
+    let member = actor.person(&catalog).ok_or(AppError::Denied)?;
+    let schedule = schedules::readable(state, actor, &catalog, id).await?;
     state.store.opt_out(schedule.id, &member.email, state.clock.now()).await?;
     state.wake.notify_one();
     Ok(())

@@ -1,5 +1,6 @@
 //! Sending one piece of an ended run again: the same bytes to the same place, as a run of its own under a new mark.
 
+use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::destination::{Destination, EmailSettings};
@@ -8,15 +9,14 @@ use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord};
 use pressrun_domain::schedule::{Definition, Schedule};
 
-use super::access::Caller;
 use super::error::AppError;
 use super::runs;
 use crate::state::ApiState;
 
 /// Queues the resend of a piece; nothing is queried or rendered anew. Returns the run that sends it.
-pub(crate) async fn resend(state: &ApiState, caller: &Caller, run_id: &str, delivery_id: &str) -> Result<RunId, AppError> {
+pub(crate) async fn resend(state: &ApiState, actor: &Actor, run_id: &str, delivery_id: &str) -> Result<RunId, AppError> {
     let catalog = state.catalog.current();
-    let run = runs::managed(state, caller, &catalog, run_id).await?;
+    let run = runs::managed(state, actor, &catalog, run_id).await?;
     let missing = || AppError::NoDelivery(delivery_id.to_owned());
     let id: DeliveryId = delivery_id.parse().map_err(|_| missing())?;
     let piece = state.store.delivery(run.id, id).await?.ok_or_else(missing)?;

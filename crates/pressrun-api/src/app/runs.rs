@@ -2,21 +2,22 @@
 
 use std::path::PathBuf;
 
+use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::notice::Notice;
 use pressrun_domain::run::{ArtifactRecord, Run, RunState};
 
-use super::access::Caller;
+use super::access;
 use super::error::AppError;
 use super::list::{Listed, Parameters};
 use super::schedules;
 use crate::state::ApiState;
 
 /// Runs of a schedule, newest occurrence first.
-pub(crate) async fn list(state: &ApiState, caller: &Caller, id: &str, parameters: &Parameters) -> Result<Listed<Run>, AppError> {
+pub(crate) async fn list(state: &ApiState, actor: &Actor, id: &str, parameters: &Parameters) -> Result<Listed<Run>, AppError> {
     let page_size = parameters.page_size(100)?;
-    let schedule = schedules::readable(state, caller, &state.catalog.current(), id).await?;
+    let schedule = schedules::readable(state, actor, &state.catalog.current(), id).await?;
     let asked = parameters.page();
     let page = state.store.list_runs(Some(schedule.id), asked.unwrap_or(1), page_size).await?;
     Listed::new(page, asked, page_size)
@@ -41,10 +42,10 @@ pub(crate) struct Story {
 }
 
 /// One run with every piece it promised, and what came of it.
-pub(crate) async fn get(state: &ApiState, caller: &Caller, id: &str) -> Result<Story, AppError> {
+pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str) -> Result<Story, AppError> {
     let catalog = state.catalog.current();
     let run = find(state, id).await?;
-    caller.may_read(&catalog, &run.definition)?;
+    access::granted(actor.may_read(&catalog, &run.definition))?;
     let deliveries = state.store.deliveries(run.id).await?;
     let notices = state.store.notices_of(run.id).await?;
     let resends = state.store.resends(run.id).await?;
@@ -52,15 +53,15 @@ pub(crate) async fn get(state: &ApiState, caller: &Caller, id: &str) -> Result<S
 }
 
 /// The run, when the caller may change it.
-pub(crate) async fn managed(state: &ApiState, caller: &Caller, catalog: &Catalog, id: &str) -> Result<Run, AppError> {
+pub(crate) async fn managed(state: &ApiState, actor: &Actor, catalog: &Catalog, id: &str) -> Result<Run, AppError> {
     let run = find(state, id).await?;
-    caller.may_manage(catalog, run.definition.owner)?;
+    access::granted(actor.may_manage(catalog, run.definition.owner))?;
     Ok(run)
 }
 
 /// Asks for a run to be stopped (S5).
-pub(crate) async fn cancel(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
-    let run = managed(state, caller, &state.catalog.current(), id).await?;
+pub(crate) async fn cancel(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
+    let run = managed(state, actor, &state.catalog.current(), id).await?;
     let over = matches!(run.state, RunState::Ended { .. } | RunState::Skipped { .. });
     if over || !state.store.cancel(run.id, state.clock.now()).await? {
         return Err(AppError::RunEnded);
@@ -70,15 +71,15 @@ pub(crate) async fn cancel(state: &ApiState, caller: &Caller, id: &str) -> Resul
 }
 
 /// A file that a run rendered, for those who may manage the schedule and open the file ([`Run::file`]).
-pub(crate) async fn artifact(state: &ApiState, caller: &Caller, id: &str, sha256: &str) -> Result<(ArtifactRecord, PathBuf), AppError> {
+pub(crate) async fn artifact(state: &ApiState, actor: &Actor, id: &str, sha256: &str) -> Result<(ArtifactRecord, PathBuf), AppError> {
     let missing = || AppError::NoArtifact(sha256.to_owned());
     let catalog = state.catalog.current();
-    let run = managed(state, caller, &catalog, id).await?;
+    let run = managed(state, actor, &catalog, id).await?;
     let hash = sha256.to_ascii_lowercase();
     if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(missing());
     }
-    let reader = if caller.is_admin(&catalog) { None } else { Some(&caller.person(&catalog).ok_or(AppError::Denied)?.email) };
+    let reader = if actor.is_admin(&catalog) { None } else { Some(&actor.person(&catalog).ok_or(AppError::Denied)?.email) };
     let deliveries = state.store.deliveries(run.id).await?;
     let record = run.file(&deliveries, &hash, reader).cloned().ok_or_else(missing)?;
     let path = state.artifacts.path(&hash).ok_or_else(missing)?;

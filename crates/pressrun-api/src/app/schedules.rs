@@ -1,6 +1,7 @@
 //! Create, read, delete, trigger, pause, resume and transfer.
 
 use jiff::Timestamp;
+use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, DestinationKind, Person};
 use pressrun_domain::id::{OrganizationId, RunId, ScheduleId};
@@ -9,7 +10,7 @@ use pressrun_domain::schedule::{self, Definition, Schedule};
 use pressrun_store::{Enqueue, StoreError};
 use serde_json::{Map, Value};
 
-use super::access::{self, Caller};
+use super::access;
 use super::edit::{self, Asks};
 use super::error::AppError;
 use super::{alerts, recipients, validate};
@@ -30,16 +31,11 @@ pub(crate) struct Created {
 }
 
 /// Creates a schedule, or delivers a test once (§5.1, S8).
-pub(crate) async fn create(
-    state: &ApiState,
-    caller: &Caller,
-    user_id: Option<&str>,
-    body: &Map<String, Value>,
-) -> Result<Created, AppError> {
+pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str>, body: &Map<String, Value>) -> Result<Created, AppError> {
     let catalog = state.catalog.current();
-    let named = access::acting_for(caller, &catalog, user_id)?;
-    let owner = named.or_else(|| caller.person(&catalog));
-    let owner_id = owner.map_or(caller.member, |owner| owner.id);
+    let named = access::acting_for(actor, &catalog, user_id)?;
+    let owner = named.or_else(|| actor.person(&catalog));
+    let owner_id = owner.map_or(actor.member, |owner| owner.id);
     let edit::Draft { mut definition, recipients, test_now, mut warnings, .. } = edit::draft(body, None, owner_id)?;
     let everything = Asks { document: true, tile: true, condition: true, filters: true };
     validate::against_catalog(&definition, &catalog, owner, everything)?;
@@ -120,16 +116,16 @@ pub(crate) async fn find(state: &ApiState, id: &str) -> Result<Schedule, AppErro
 }
 
 /// The schedule, when the caller may read it.
-pub(crate) async fn readable(state: &ApiState, caller: &Caller, catalog: &Catalog, id: &str) -> Result<Schedule, AppError> {
+pub(crate) async fn readable(state: &ApiState, actor: &Actor, catalog: &Catalog, id: &str) -> Result<Schedule, AppError> {
     let schedule = find(state, id).await?;
-    caller.may_read(catalog, &schedule.definition)?;
+    access::granted(actor.may_read(catalog, &schedule.definition))?;
     Ok(schedule)
 }
 
 /// The schedule, when the caller may change it.
-pub(crate) async fn managed(state: &ApiState, caller: &Caller, catalog: &Catalog, id: &str) -> Result<Schedule, AppError> {
+pub(crate) async fn managed(state: &ApiState, actor: &Actor, catalog: &Catalog, id: &str) -> Result<Schedule, AppError> {
     let schedule = find(state, id).await?;
-    caller.may_manage(catalog, schedule.definition.owner)?;
+    access::granted(actor.may_manage(catalog, schedule.definition.owner))?;
     Ok(schedule)
 }
 
@@ -148,8 +144,8 @@ pub(crate) async fn replace(state: &ApiState, catalog: &Catalog, schedule: &Sche
 }
 
 /// Deletes a schedule; its history stays (X9).
-pub(crate) async fn delete(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
-    let schedule = managed(state, caller, &state.catalog.current(), id).await?;
+pub(crate) async fn delete(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
+    let schedule = managed(state, actor, &state.catalog.current(), id).await?;
     if state.store.delete_schedule(schedule.id, state.clock.now()).await? {
         state.wake.notify_one();
         Ok(())
@@ -159,8 +155,8 @@ pub(crate) async fn delete(state: &ApiState, caller: &Caller, id: &str) -> Resul
 }
 
 /// Queues a manual run (I3 to I5).
-pub(crate) async fn trigger(state: &ApiState, caller: &Caller, id: &str) -> Result<RunId, AppError> {
-    let schedule = managed(state, caller, &state.catalog.current(), id).await?;
+pub(crate) async fn trigger(state: &ApiState, actor: &Actor, id: &str) -> Result<RunId, AppError> {
+    let schedule = managed(state, actor, &state.catalog.current(), id).await?;
     if schedule.system_disabled.is_some() {
         return Err(AppError::Inactive);
     }
@@ -168,19 +164,19 @@ pub(crate) async fn trigger(state: &ApiState, caller: &Caller, id: &str) -> Resu
 }
 
 /// Pauses a schedule: until it is resumed, no occurrence becomes a run.
-pub(crate) async fn pause(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
-    switch(state, caller, id, true).await
+pub(crate) async fn pause(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
+    switch(state, actor, id, true).await
 }
 
 /// Resumes a schedule from now; what was missed is not made up (T15).
-pub(crate) async fn resume(state: &ApiState, caller: &Caller, id: &str) -> Result<(), AppError> {
-    switch(state, caller, id, false).await
+pub(crate) async fn resume(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
+    switch(state, actor, id, false).await
 }
 
-async fn switch(state: &ApiState, caller: &Caller, id: &str, pausing: bool) -> Result<(), AppError> {
+async fn switch(state: &ApiState, actor: &Actor, id: &str, pausing: bool) -> Result<(), AppError> {
     let catalog = state.catalog.current();
     for _ in 0..TRIES {
-        let mut schedule = managed(state, caller, &catalog, id).await?;
+        let mut schedule = managed(state, actor, &catalog, id).await?;
         if schedule.system_disabled.is_some() {
             return Err(AppError::invalid("Schedule is system disabled"));
         }
@@ -204,11 +200,11 @@ async fn switch(state: &ApiState, caller: &Caller, id: &str, pausing: bool) -> R
 }
 
 /// Gives a schedule to another member (X7): the baseline goes (A13), and a system disabling whose cause is gone ends (X4).
-pub(crate) async fn transfer(state: &ApiState, caller: &Caller, id: &str, user_id: &str) -> Result<(), AppError> {
+pub(crate) async fn transfer(state: &ApiState, actor: &Actor, id: &str, user_id: &str) -> Result<(), AppError> {
     let catalog = state.catalog.current();
     let uuid = pressrun_domain::id::parse_uuid(user_id).map_err(|_| AppError::field("userId", "Invalid uuid"))?;
     for _ in 0..TRIES {
-        let mut schedule = managed(state, caller, &catalog, id).await?;
+        let mut schedule = managed(state, actor, &catalog, id).await?;
         let owner = catalog.member(uuid).ok_or_else(|| AppError::NoUser(user_id.to_owned()))?;
         if owner.id == schedule.definition.owner {
             return Err(AppError::field("userId", "User is already the owner of this schedule"));

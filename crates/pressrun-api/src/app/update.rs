@@ -1,11 +1,11 @@
 //! Update: partial, `null` clears, and an older version is refused when the caller asks for it (design §12, X10).
 
+use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde_json::{Map, Value};
 
-use super::access::Caller;
 use super::edit;
 use super::error::AppError;
 use super::{alerts, recipients, schedules, validate};
@@ -23,14 +23,14 @@ pub(crate) struct Updated {
 /// Changes a schedule. `expected` is the version the caller read; an empty body changes nothing but re-validates (X4).
 pub(crate) async fn update(
     state: &ApiState,
-    caller: &Caller,
+    actor: &Actor,
     id: &str,
     body: Option<&Map<String, Value>>,
     expected: Option<&[u64]>,
 ) -> Result<Updated, AppError> {
     let catalog = state.catalog.current();
     for _ in 0..schedules::TRIES {
-        let stored = schedules::managed(state, caller, &catalog, id).await?;
+        let stored = schedules::managed(state, actor, &catalog, id).await?;
         if expected.is_some_and(|versions| !versions.contains(&stored.version)) {
             return Err(AppError::Stale);
         }

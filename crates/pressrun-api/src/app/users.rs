@@ -1,5 +1,6 @@
 //! Email-only users: create or update, list, delete (contract §6); organization keys only.
 
+use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::UserId;
@@ -7,7 +8,7 @@ use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::Upserted;
 use serde_json::{Map, Value};
 
-use super::access::Caller;
+use super::access;
 use super::attributes;
 use super::error::AppError;
 use super::given::{Fields, type_name};
@@ -32,8 +33,8 @@ fn read(body: &Map<String, Value>, catalog: &Catalog) -> Result<Upserted, AppErr
 }
 
 /// Creates or updates one user.
-pub(crate) async fn upsert(state: &ApiState, caller: &Caller, body: &Map<String, Value>) -> Result<Known, AppError> {
-    caller.organization_only()?;
+pub(crate) async fn upsert(state: &ApiState, actor: &Actor, body: &Map<String, Value>) -> Result<Known, AppError> {
+    access::organization_only(actor)?;
     let catalog = state.catalog.current();
     let user = read(body, &catalog)?;
     let email = user.0.clone();
@@ -42,8 +43,8 @@ pub(crate) async fn upsert(state: &ApiState, caller: &Caller, body: &Map<String,
 }
 
 /// Creates or updates up to twenty users; every item is checked before any is stored.
-pub(crate) async fn upsert_many(state: &ApiState, caller: &Caller, body: &Map<String, Value>) -> Result<Vec<Known>, AppError> {
-    caller.organization_only()?;
+pub(crate) async fn upsert_many(state: &ApiState, actor: &Actor, body: &Map<String, Value>) -> Result<Vec<Known>, AppError> {
+    access::organization_only(actor)?;
     let catalog = state.catalog.current();
     let users = match Fields(body).raw("users").value() {
         None => return Err(AppError::field("users", "users is required")),
@@ -86,8 +87,8 @@ pub(crate) struct UserPage {
 }
 
 /// Lists users by address.
-pub(crate) async fn list(state: &ApiState, caller: &Caller, parameters: &Parameters) -> Result<UserPage, AppError> {
-    caller.organization_only()?;
+pub(crate) async fn list(state: &ApiState, actor: &Actor, parameters: &Parameters) -> Result<UserPage, AppError> {
+    access::organization_only(actor)?;
     let page_size = parameters.page_size(20)?;
     let descending = parameters.word("sortDirection", &[("asc", false), ("desc", true)])?.unwrap_or(true);
     let (part, after) = (parameters.filled("email"), parameters.filled("cursor"));
@@ -108,8 +109,8 @@ pub(crate) struct Deleted {
 }
 
 /// Deletes users and takes them off every schedule (P9).
-pub(crate) async fn delete(state: &ApiState, caller: &Caller, body: Option<&Map<String, Value>>) -> Result<Deleted, AppError> {
-    caller.organization_only()?;
+pub(crate) async fn delete(state: &ApiState, actor: &Actor, body: Option<&Map<String, Value>>) -> Result<Deleted, AppError> {
+    access::organization_only(actor)?;
     let nothing = Map::new();
     let fields = Fields(body.unwrap_or(&nothing));
     let ids = fields.ids("userIds")?.value().unwrap_or_default();

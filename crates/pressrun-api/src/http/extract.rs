@@ -9,14 +9,18 @@ use axum::http::header;
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
+use pressrun_domain::access::Actor;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use crate::app::access::Caller;
 use crate::app::error::AppError;
 use crate::app::given::type_name;
 use crate::app::list::Parameters;
 use crate::state::ApiState;
+
+/// Who calls, as authenticated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller(pub(crate) Actor);
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;

@@ -6,12 +6,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use pressrun_domain::access::Actor;
 use pressrun_domain::key::KeyKind;
 use subtle::ConstantTimeEq;
 
+use super::extract::Caller;
 use super::limiter::Limiter;
 use super::problem::Problem;
-use crate::app::access::Caller;
 use crate::app::error::AppError;
 use crate::state::ApiState;
 use crate::token;
@@ -31,7 +32,7 @@ impl Guard {
     async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let token = bearer(headers).ok_or(AppError::Unauthorized)?;
         let hash = token::hash(token);
-        let caller = authenticate(&self.state, hash).await?;
+        let caller = Caller(authenticate(&self.state, hash).await?);
         match self.limiter.as_ref().map(|limiter| limiter.check(hash)) {
             Some(Err(retry_after_seconds)) => Err(Problem::too_many_requests(retry_after_seconds)),
             Some(Ok(())) | None => Ok(caller),
@@ -48,18 +49,18 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whose token this is: a stored key, or one of the catalog's development keys.
-async fn authenticate(state: &ApiState, hash: [u8; 32]) -> Result<Caller, AppError> {
+async fn authenticate(state: &ApiState, hash: [u8; 32]) -> Result<Actor, AppError> {
     let catalog = state.catalog.current();
     let written = catalog.dev_keys.iter().find(|key| bool::from(token::hash(key.token.expose()).ct_eq(&hash)));
-    let caller = if let Some(key) = written {
-        Caller { kind: key.kind, member: key.member }
+    let actor = if let Some(key) = written {
+        Actor::new(key.kind, key.member)
     } else {
         let key = state.store.key_by_hash(hash).await?.filter(|key| key.revoked_at.is_none()).ok_or(AppError::Unauthorized)?;
-        Caller { kind: key.kind, member: key.member }
+        Actor::new(key.kind, key.member)
     };
-    match caller.kind {
-        KeyKind::Organization => Ok(caller),
-        KeyKind::Personal if caller.person(&catalog).is_some_and(|member| member.active) => Ok(caller),
+    match actor.kind {
+        KeyKind::Organization => Ok(actor),
+        KeyKind::Personal if actor.person(&catalog).is_some_and(|member| member.active) => Ok(actor),
         KeyKind::Personal => Err(AppError::Unauthorized),
     }
 }

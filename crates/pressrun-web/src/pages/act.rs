@@ -78,8 +78,8 @@ pub(super) fn is_own(state: &WebState, headers: &HeaderMap, form: Posted) -> Res
 }
 
 async fn act(state: &WebState, viewer: &Viewer, action: Action, what: &'static str) -> Result<Option<RunId>, PageError> {
-    let done = state.actions.act(viewer.actor(), action).await;
-    tracing::info!(member = %viewer.member, ?action, done = done.is_ok(), "a button was pressed");
+    let done = state.actions.act(viewer.actor, action).await;
+    tracing::info!(member = %viewer.actor.member, ?action, done = done.is_ok(), "a button was pressed");
     done.map_err(|error| match error {
         Refused::Denied => PageError::NotFound(what),
         Refused::NotNow(why) => PageError::Conflict(format!("{why}.")),

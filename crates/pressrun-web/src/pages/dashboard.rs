@@ -49,7 +49,7 @@ pub(crate) async fn page(
     if filters::apply(&mut filters, dashboard, &sent).map_err(PageError::Invalid)? {
         return Ok(Redirect::to(&filters::address(identifier.as_str(), &filters)).into_response());
     }
-    let view = state.dashboards.dashboard(&identifier, &filters, viewer.member).await.map_err(|error| match error {
+    let view = state.dashboards.dashboard(&identifier, &filters, viewer.actor.member).await.map_err(|error| match error {
         DashboardError::NotFound => PageError::NotFound(WHAT),
         DashboardError::Filters(text) => PageError::Invalid(text),
         DashboardError::Busy => {

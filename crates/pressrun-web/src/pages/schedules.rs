@@ -210,7 +210,7 @@ fn query(asked: &Asked, viewer: &Viewer, page: u64) -> ListQuery {
         content: None,
         owner: None,
         identifier: None,
-        visible: viewer.visible(),
+        visible: viewer.actor.visible(&viewer.catalog),
         sort,
         direction,
         page,

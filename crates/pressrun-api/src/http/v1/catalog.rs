@@ -11,10 +11,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::app::access::Caller;
 use crate::app::error::AppError;
 use crate::app::list::{self, Parameters};
-use crate::http::extract::Segments;
+use crate::http::extract::{Caller, Segments};
 use crate::http::problem::Problem;
 use crate::http::wire::{PageOf, Records};
 use crate::state::ApiState;
@@ -64,13 +63,13 @@ fn dashboard_row(document: &Document) -> Option<DashboardRow> {
         "records": [{"identifier": "12db1a0a", "name": "Orders", "description": null, "filterKeys": ["region"], "queries": [{"key": "1", "name": "Orders by month", "hidden": false}]}]
     }))))]
 pub(crate) async fn dashboards(
-    caller: Caller,
+    Caller(actor): Caller,
     parameters: Parameters,
     State(state): State<Arc<ApiState>>,
 ) -> Result<Json<PageOf<DashboardRow>>, Problem> {
     let catalog = state.catalog.current();
     let page_size = parameters.page_size(100)?;
-    let rows = catalog.documents.values().filter(|document| caller.may_view(&catalog, document)).filter_map(dashboard_row).collect();
+    let rows = catalog.documents.values().filter(|document| actor.may_view(&catalog, document)).filter_map(dashboard_row).collect();
     Ok(Json(PageOf::of(list::slice(rows, parameters.page(), page_size)?, |row| row)))
 }
 
@@ -138,11 +137,15 @@ fn filter(definition: &FilterDefinition) -> Value {
         "identifier": "12db1a0a", "filters": {"region": {"kind": "EQUALS", "values": [], "type": "string", "label": "Region", "hidden": false}},
         "controls": [], "filterOrder": ["region"]
     }))))]
-pub(crate) async fn filters(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<FiltersView>, Problem> {
+pub(crate) async fn filters(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<FiltersView>, Problem> {
     let catalog = state.catalog.current();
     let identifier = segments.get("identifier");
     let document = catalog.documents.get(identifier).ok_or_else(|| AppError::NoDocument(identifier.to_owned()))?;
-    if !caller.may_view(&catalog, document) {
+    if !actor.may_view(&catalog, document) {
         return Err(AppError::Denied.into());
     }
     let dashboard = document.dashboard.as_ref().ok_or_else(|| AppError::invalid("Document does not have a dashboard"))?;
@@ -204,13 +207,13 @@ impl From<&Document> for DocumentRow {
         "records": [{"identifier": "12db1a0a", "name": "Orders", "type": "document", "hasDashboard": true, "saved": true, "connectionId": "warehouse", "version": "9f2c", "deleted": false, "scope": "organization"}]
     }))))]
 pub(crate) async fn documents(
-    caller: Caller,
+    Caller(actor): Caller,
     parameters: Parameters,
     State(state): State<Arc<ApiState>>,
 ) -> Result<Json<PageOf<DocumentRow>>, Problem> {
     let catalog = state.catalog.current();
     let page_size = parameters.page_size(100)?;
-    let rows: Vec<&Document> = catalog.documents.values().filter(|document| caller.may_view(&catalog, document)).collect();
+    let rows: Vec<&Document> = catalog.documents.values().filter(|document| actor.may_view(&catalog, document)).collect();
     Ok(Json(PageOf::of(list::slice(rows, parameters.page(), page_size)?, DocumentRow::from)))
 }
 
@@ -267,7 +270,7 @@ fn attribute(definition: &AttributeDefinition, organization: uuid::Uuid) -> Attr
     responses((status = 200, description = "All of them.", body = Records<AttributeRow>, example = json!({
         "records": [{"id": "3f0d3a5e-0b0c-5a43-8f0a-7f6f7b1c2d3e", "name": "region", "label": "Region", "type": "String", "multiple_values": true, "default_value": null, "description": "", "system": false}]
     }))))]
-pub(crate) async fn user_attributes(_caller: Caller, State(state): State<Arc<ApiState>>) -> Json<Records<AttributeRow>> {
+pub(crate) async fn user_attributes(_: Caller, State(state): State<Arc<ApiState>>) -> Json<Records<AttributeRow>> {
     let catalog = state.catalog.current();
     let organization = catalog.organization.id.0;
     let own = catalog.attributes.values().map(|definition| attribute(definition, organization));

@@ -8,9 +8,8 @@ use pressrun_domain::key::ApiKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::access::Caller;
-use crate::app::keys;
-use crate::http::extract::{JsonBody, Segments};
+use crate::app::{access, keys};
+use crate::http::extract::{Caller, JsonBody, Segments};
 use crate::http::problem::Problem;
 use crate::http::wire::{Records, Success, stamp};
 use crate::state::ApiState;
@@ -71,8 +70,8 @@ pub(crate) struct NewKey {
 /// Lists keys, newest first, without their tokens.
 #[utoipa::path(get, path = "/api/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
     responses((status = 200, description = "All keys.", body = Records<KeyRow>, example = json!({"records": []}))))]
-pub(crate) async fn list(caller: Caller, State(state): State<Arc<ApiState>>) -> Result<Json<Records<KeyRow>>, Problem> {
-    let listed = keys::list(&state, &caller).await?;
+pub(crate) async fn list(Caller(actor): Caller, State(state): State<Arc<ApiState>>) -> Result<Json<Records<KeyRow>>, Problem> {
+    let listed = keys::list(&state, &actor).await?;
     Ok(Json(Records { records: listed.into_iter().map(KeyRow::from).collect() }))
 }
 
@@ -82,9 +81,9 @@ pub(crate) async fn list(caller: Caller, State(state): State<Arc<ApiState>>) -> 
         "id": "0192f0c1-2b7e-7c1d-9a55-1f0c5e6d7a8b", "type": "personal", "name": "laptop", "userId": "9e8719d9-276a-4964-9395-a493189a247c",
         "prefix": "pr_pat_A1b2", "createdAt": "2025-07-23T21:43:39.000Z", "revokedAt": null, "token": "pr_pat_A1b2…"
     }))))]
-pub(crate) async fn create(caller: Caller, State(state): State<Arc<ApiState>>, body: JsonBody) -> Result<Json<NewKey>, Problem> {
-    caller.organization_only()?;
-    let (token, key) = keys::create(&state, &caller, &body.object()?).await?;
+pub(crate) async fn create(Caller(actor): Caller, State(state): State<Arc<ApiState>>, body: JsonBody) -> Result<Json<NewKey>, Problem> {
+    access::organization_only(&actor)?;
+    let (token, key) = keys::create(&state, &actor, &body.object()?).await?;
     Ok(Json(NewKey { key: key.into(), token: token.expose().to_owned() }))
 }
 
@@ -92,7 +91,11 @@ pub(crate) async fn create(caller: Caller, State(state): State<Arc<ApiState>>, b
 #[utoipa::path(delete, path = "/api/v1/api-keys/{keyId}", operation_id = "revokeApiKey", tag = "API keys",
     params(("keyId" = uuid::Uuid, Path, description = "Id of the key.")),
     responses((status = 200, description = "Revoked.", body = Success, example = json!({"success": true}))))]
-pub(crate) async fn revoke(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
-    keys::revoke(&state, &caller, segments.get("keyId")).await?;
+pub(crate) async fn revoke(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<Success>, Problem> {
+    keys::revoke(&state, &actor, segments.get("keyId")).await?;
     Ok(Json(Success::YES))
 }

@@ -14,10 +14,9 @@ use utoipa::ToSchema;
 
 use super::run_view::RunView;
 use super::schedules::BAD_REQUEST;
-use crate::app::access::Caller;
 use crate::app::error::AppError;
 use crate::app::{resend, runs};
-use crate::http::extract::Segments;
+use crate::http::extract::{Caller, Segments};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::wire::Success;
 use crate::state::ApiState;
@@ -32,8 +31,8 @@ use crate::state::ApiState;
         "endedAt": "2025-07-24T09:00:01.400Z", "dst": null, "warnings": [], "error": null, "timeline": [], "tiles": [], "conditions": [],
         "artifacts": [], "deliveries": [], "notices": [], "resendOf": null, "resends": []
     }))))]
-pub(crate) async fn get(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<RunView>, Problem> {
-    let story = runs::get(&state, &caller, segments.id("runId", BAD_REQUEST)?).await?;
+pub(crate) async fn get(Caller(actor): Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<RunView>, Problem> {
+    let story = runs::get(&state, &actor, segments.id("runId", BAD_REQUEST)?).await?;
     Ok(Json(RunView::new(story)))
 }
 
@@ -44,8 +43,12 @@ pub(crate) async fn get(caller: Caller, segments: Segments, State(state): State<
         (status = 200, description = "It will stop.", body = Success, example = json!({"success": true})),
         (status = 409, description = "It was over.", body = ProblemBody, example = json!({"detail": "Run has already ended", "status": 409})),
     ))]
-pub(crate) async fn cancel(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
-    runs::cancel(&state, &caller, segments.id("runId", BAD_REQUEST)?).await?;
+pub(crate) async fn cancel(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<Success>, Problem> {
+    runs::cancel(&state, &actor, segments.id("runId", BAD_REQUEST)?).await?;
     Ok(Json(Success::YES))
 }
 
@@ -70,9 +73,9 @@ pub(crate) struct Resent {
         (status = 200, description = "Queued.", body = Resent, example = json!({"success": true, "runId": "0192f0c1-2b7e-7c1d-9a55-1f0c5e6d7a8b"})),
         (status = 409, description = "It was never tried, is still owed, or its recipient or destination is no longer the schedule's.", body = ProblemBody, example = json!({"detail": "a@b.co is no longer a recipient of this schedule", "status": 409})),
     ))]
-pub(crate) async fn resend(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Resent>, Problem> {
+pub(crate) async fn resend(Caller(actor): Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Resent>, Problem> {
     let (run, delivery) = (segments.id("runId", BAD_REQUEST)?, segments.id("deliveryId", BAD_REQUEST)?);
-    let again = resend::resend(&state, &caller, run, delivery).await?;
+    let again = resend::resend(&state, &actor, run, delivery).await?;
     Ok(Json(Resent { success: true, run_id: again.0 }))
 }
 
@@ -83,10 +86,10 @@ pub(crate) async fn resend(caller: Caller, segments: Segments, State(state): Sta
         ("sha256" = String, Path, description = "SHA-256 of the file, in hex."),
     ),
     responses((status = 200, description = "The bytes, under the media type they were rendered as.", body = Vec<u8>, content_type = "application/octet-stream", example = json!("%PDF-1.7 …"))))]
-pub(crate) async fn artifact(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Response, Problem> {
+pub(crate) async fn artifact(Caller(actor): Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Response, Problem> {
     let id = segments.id("runId", BAD_REQUEST)?;
     let sha256 = segments.get("sha256");
-    let (record, path) = runs::artifact(&state, &caller, id, sha256).await?;
+    let (record, path) = runs::artifact(&state, &actor, id, sha256).await?;
     let gone = |error: std::io::Error| {
         tracing::warn!(%error, sha256, "an artifact cannot be read");
         AppError::NoArtifact(sha256.to_owned())

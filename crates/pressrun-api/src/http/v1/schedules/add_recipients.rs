@@ -6,9 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::body::RecipientsBody;
-use crate::app::access::Caller;
 use crate::app::recipients;
-use crate::http::extract::{JsonBody, Segments};
+use crate::http::extract::{Caller, JsonBody, Segments};
 use crate::http::problem::Problem;
 use crate::state::ApiState;
 
@@ -33,13 +32,13 @@ pub(crate) struct AddedRecipients {
         (status = 409, description = "Somebody else changed the schedule at the same time.", body = crate::http::problem::ProblemBody, example = json!({"detail": "The schedule was changed by somebody else at the same time; try again", "status": 409})),
     ))]
 pub(crate) async fn add(
-    caller: Caller,
+    Caller(actor): Caller,
     segments: Segments,
     State(state): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<Json<AddedRecipients>, Problem> {
     let id = segments.id("scheduleId", "")?;
     let named = recipients::read(body.optional()?.as_ref(), "")?;
-    let changed = recipients::add(&state, &caller, id, named).await?;
+    let changed = recipients::add(&state, &actor, id, named).await?;
     Ok(Json(AddedRecipients { added_recipients_count: changed.recipients, added_group_recipients_count: changed.groups, success: true }))
 }

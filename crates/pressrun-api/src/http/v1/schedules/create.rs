@@ -7,10 +7,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::body::ScheduleBody;
-use crate::app::access::Caller;
 use crate::app::list::Parameters;
 use crate::app::schedules;
-use crate::http::extract::JsonBody;
+use crate::http::extract::{Caller, JsonBody};
 use crate::http::problem::Problem;
 use crate::state::ApiState;
 
@@ -41,15 +40,15 @@ pub(crate) struct CreatedSchedule {
     params(("userId" = Option<uuid::Uuid>, Query, description = "Membership that will own the schedule; organization keys only.")),
     responses((status = 200, description = "Created.", body = CreatedSchedule, example = json!({"id": "2abba91d-9bec-41a0-8a8d-6f133b4ff0b7", "message": "Successfully created schedule"}))))]
 pub(crate) async fn create(
-    caller: Caller,
+    Caller(actor): Caller,
     parameters: Parameters,
     State(state): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<Json<CreatedSchedule>, Problem> {
     let user_id = parameters.get("userId");
     // The owner is a matter of the query, which is looked at before the body.
-    crate::app::access::acting_for(&caller, &state.catalog.current(), user_id)?;
-    let created = schedules::create(&state, &caller, user_id, &body.object()?).await?;
+    crate::app::access::acting_for(&actor, &state.catalog.current(), user_id)?;
+    let created = schedules::create(&state, &actor, user_id, &body.object()?).await?;
     Ok(Json(CreatedSchedule {
         id: created.id,
         message: "Successfully created schedule",

@@ -4,8 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::key::KeyKind;
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -13,12 +15,11 @@ use utoipa::ToSchema;
 
 use super::BAD_REQUEST;
 use super::update::etag;
-use crate::app::access::{self, Caller};
-use crate::app::error::AppError;
+use crate::app::access;
 use crate::app::list::Parameters;
 use crate::app::recipients::person_id;
 use crate::app::{filters, schedules};
-use crate::http::extract::Segments;
+use crate::http::extract::{Caller, Segments};
 use crate::http::problem::Problem;
 use crate::http::wire::stamp;
 use crate::state::ApiState;
@@ -223,19 +224,19 @@ fn view(schedule: &Schedule, catalog: &Catalog) -> ScheduleView {
             "destinations": []
         }))))]
 pub(crate) async fn get(
-    caller: Caller,
+    Caller(actor): Caller,
     segments: Segments,
     parameters: Parameters,
     State(state): State<Arc<ApiState>>,
 ) -> Result<Response, Problem> {
     let catalog = state.catalog.current();
     let id = segments.id("scheduleId", BAD_REQUEST)?;
-    let acting = access::acting_for(&caller, &catalog, parameters.get("userId"))?;
-    let schedule = schedules::readable(&state, &caller, &catalog, id).await?;
+    let acting = access::acting_for(&actor, &catalog, parameters.get("userId"))?;
+    let schedule = schedules::readable(&state, &actor, &catalog, id).await?;
     if let Some(member) = acting {
-        let seen_as = Caller { kind: pressrun_domain::key::KeyKind::Personal, member: member.id };
-        seen_as.may_read(&catalog, &schedule.definition).map_err(|_| AppError::Denied)?;
+        let seen_as = Actor::new(KeyKind::Personal, member.id);
+        access::granted(seen_as.may_read(&catalog, &schedule.definition))?;
     }
     let tag = etag(schedule.version);
-    Ok(([(header::ETAG, tag)], Json(view(&caller.shown(&catalog, schedule), &catalog))).into_response())
+    Ok(([(header::ETAG, tag)], Json(view(&access::shown(&actor, &catalog, schedule), &catalog))).into_response())
 }

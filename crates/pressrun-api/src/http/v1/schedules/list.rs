@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::app::access::Caller;
 use crate::app::list::{self, Parameters};
+use crate::http::extract::Caller;
 use crate::http::problem::Problem;
 use crate::http::wire::{PageOf, stamp, words};
 use crate::state::ApiState;
@@ -151,10 +151,10 @@ pub(crate) fn parameter_schemas() -> impl Iterator<Item = (String, RefOr<Schema>
         }]
     }))))]
 pub(crate) async fn list(
-    caller: Caller,
+    Caller(actor): Caller,
     parameters: Parameters,
     State(state): State<Arc<ApiState>>,
 ) -> Result<Json<PageOf<ScheduleRow>>, Problem> {
-    let listed = list::list(&state, &caller, &parameters).await?;
+    let listed = list::list(&state, &actor, &parameters).await?;
     Ok(Json(PageOf::of(listed, ScheduleRow::from)))
 }

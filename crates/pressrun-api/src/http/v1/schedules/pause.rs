@@ -4,9 +4,8 @@ use axum::Json;
 use axum::extract::State;
 
 use super::BAD_REQUEST;
-use crate::app::access::Caller;
 use crate::app::schedules;
-use crate::http::extract::Segments;
+use crate::http::extract::{Caller, Segments};
 use crate::http::problem::Problem;
 use crate::http::wire::Success;
 use crate::state::ApiState;
@@ -18,7 +17,7 @@ use crate::state::ApiState;
         (status = 200, description = "Paused.", body = Success, example = json!({"success": true})),
         (status = 409, description = "Somebody else changed the schedule at the same time.", body = crate::http::problem::ProblemBody, example = json!({"detail": "The schedule was changed by somebody else at the same time; try again", "status": 409})),
     ))]
-pub(crate) async fn pause(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
-    schedules::pause(&state, &caller, segments.id("scheduleId", BAD_REQUEST)?).await?;
+pub(crate) async fn pause(Caller(actor): Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
+    schedules::pause(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
     Ok(Json(Success::YES))
 }

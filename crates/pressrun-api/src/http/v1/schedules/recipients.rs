@@ -8,10 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::BAD_REQUEST;
-use crate::app::access::Caller;
+use crate::app::access;
 use crate::app::recipients::person_id;
 use crate::app::schedules;
-use crate::http::extract::Segments;
+use crate::http::extract::{Caller, Segments};
 use crate::http::problem::Problem;
 use crate::state::ApiState;
 
@@ -139,11 +139,11 @@ fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
         "userGroupRecipients": []
     }))))]
 pub(crate) async fn recipients(
-    caller: Caller,
+    Caller(actor): Caller,
     segments: Segments,
     State(state): State<Arc<ApiState>>,
 ) -> Result<Json<RecipientsView>, Problem> {
     let catalog = state.catalog.current();
-    let schedule = schedules::readable(&state, &caller, &catalog, segments.id("scheduleId", BAD_REQUEST)?).await?;
-    Ok(Json(view(caller.shown(&catalog, schedule).definition.destination, &catalog)))
+    let schedule = schedules::readable(&state, &actor, &catalog, segments.id("scheduleId", BAD_REQUEST)?).await?;
+    Ok(Json(view(access::shown(&actor, &catalog, schedule).definition.destination, &catalog)))
 }

@@ -7,9 +7,8 @@ use utoipa::ToSchema;
 
 use super::BAD_REQUEST;
 use super::body::RecipientsBody;
-use crate::app::access::Caller;
 use crate::app::recipients;
-use crate::http::extract::{JsonBody, Segments};
+use crate::http::extract::{Caller, JsonBody, Segments};
 use crate::http::problem::Problem;
 use crate::state::ApiState;
 
@@ -34,14 +33,14 @@ pub(crate) struct RemovedRecipients {
         (status = 409, description = "Somebody else changed the schedule at the same time.", body = crate::http::problem::ProblemBody, example = json!({"detail": "The schedule was changed by somebody else at the same time; try again", "status": 409})),
     ))]
 pub(crate) async fn remove(
-    caller: Caller,
+    Caller(actor): Caller,
     segments: Segments,
     State(state): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<Json<RemovedRecipients>, Problem> {
     let id = segments.id("scheduleId", BAD_REQUEST)?;
     let named = recipients::read(body.optional()?.as_ref(), BAD_REQUEST)?;
-    let changed = recipients::remove(&state, &caller, id, named).await?;
+    let changed = recipients::remove(&state, &actor, id, named).await?;
     Ok(Json(RemovedRecipients {
         removed_recipients_count: changed.recipients,
         removed_group_recipients_count: changed.groups,

@@ -4,10 +4,9 @@ use axum::Json;
 use axum::extract::State;
 
 use super::BAD_REQUEST;
-use crate::app::access::Caller;
 use crate::app::list::Parameters;
 use crate::app::runs;
-use crate::http::extract::Segments;
+use crate::http::extract::{Caller, Segments};
 use crate::http::problem::Problem;
 use crate::http::v1::run_view::RunSummary;
 use crate::http::wire::PageOf;
@@ -22,12 +21,12 @@ use crate::state::ApiState;
     ),
     responses((status = 200, description = "One page.", body = PageOf<RunSummary>, example = json!({"pageInfo": {"hasNextPage": false, "nextCursor": null, "pageSize": 20, "totalRecords": 0}, "records": []}))))]
 pub(crate) async fn runs(
-    caller: Caller,
+    Caller(actor): Caller,
     segments: Segments,
     parameters: Parameters,
     State(state): State<Arc<ApiState>>,
 ) -> Result<Json<PageOf<RunSummary>>, Problem> {
     let id = segments.id("scheduleId", BAD_REQUEST)?;
-    let listed = runs::list(&state, &caller, id, &parameters).await?;
+    let listed = runs::list(&state, &actor, id, &parameters).await?;
     Ok(Json(PageOf::of(listed, |run| RunSummary::from(&run))))
 }

@@ -4,9 +4,8 @@ use axum::Json;
 use axum::extract::State;
 
 use super::BAD_REQUEST;
-use crate::app::access::Caller;
 use crate::app::recipients;
-use crate::http::extract::Segments;
+use crate::http::extract::{Caller, Segments};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::wire::Success;
 use crate::state::ApiState;
@@ -18,8 +17,12 @@ use crate::state::ApiState;
         (status = 200, description = "The caller is on the list.", body = Success, example = json!({"success": true})),
         (status = 409, description = "Somebody else changed the schedule at the same time.", body = ProblemBody, example = json!({"detail": "The schedule was changed by somebody else at the same time; try again", "status": 409})),
     ))]
-pub(crate) async fn subscribe(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
-    recipients::subscribe(&state, &caller, segments.id("scheduleId", BAD_REQUEST)?).await?;
+pub(crate) async fn subscribe(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<Success>, Problem> {
+    recipients::subscribe(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
     Ok(Json(Success::YES))
 }
 
@@ -27,7 +30,11 @@ pub(crate) async fn subscribe(caller: Caller, segments: Segments, State(state): 
 #[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/unsubscribe", tag = "Schedules",
     params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
     responses((status = 200, description = "The caller gets no more of it.", body = Success, example = json!({"success": true}))))]
-pub(crate) async fn unsubscribe(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
-    recipients::unsubscribe(&state, &caller, segments.id("scheduleId", BAD_REQUEST)?).await?;
+pub(crate) async fn unsubscribe(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<Success>, Problem> {
+    recipients::unsubscribe(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
     Ok(Json(Success::YES))
 }

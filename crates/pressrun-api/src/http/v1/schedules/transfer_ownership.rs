@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::BAD_REQUEST;
-use crate::app::access::Caller;
 use crate::app::error::AppError;
 use crate::app::given::{Fields, Given};
 use crate::app::schedules;
-use crate::http::extract::{JsonBody, Segments};
+use crate::http::extract::{Caller, JsonBody, Segments};
 use crate::http::problem::Problem;
 use crate::http::wire::Success;
 use crate::state::ApiState;
@@ -31,7 +30,7 @@ pub(crate) struct TransferBody {
         (status = 409, description = "Somebody else changed the schedule at the same time.", body = crate::http::problem::ProblemBody, example = json!({"detail": "The schedule was changed by somebody else at the same time; try again", "status": 409})),
     ))]
 pub(crate) async fn transfer(
-    caller: Caller,
+    Caller(actor): Caller,
     segments: Segments,
     State(state): State<Arc<ApiState>>,
     body: JsonBody,
@@ -39,6 +38,6 @@ pub(crate) async fn transfer(
     let id = segments.id("scheduleId", BAD_REQUEST)?;
     let body = body.optional()?.unwrap_or_default();
     let Given::Value(user_id) = Fields(&body).text("userId")? else { return Err(AppError::required("userId").into()) };
-    schedules::transfer(&state, &caller, id, &user_id).await?;
+    schedules::transfer(&state, &actor, id, &user_id).await?;
     Ok(Json(Success::YES))
 }

@@ -4,9 +4,8 @@ use axum::Json;
 use axum::extract::State;
 
 use super::BAD_REQUEST;
-use crate::app::access::Caller;
 use crate::app::schedules;
-use crate::http::extract::Segments;
+use crate::http::extract::{Caller, Segments};
 use crate::http::problem::Problem;
 use crate::http::wire::Success;
 use crate::state::ApiState;
@@ -16,7 +15,11 @@ use crate::state::ApiState;
     params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
     responses((status = 200, description = "Queued.", body = Success, example = json!({"success": true})),
     (status = 409, description = "A run of it is under way, or Pressrun switched it off.", body = crate::http::problem::ProblemBody, example = json!({"detail": "Cannot trigger an inactive schedule", "status": 409}))))]
-pub(crate) async fn trigger(caller: Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<Success>, Problem> {
-    schedules::trigger(&state, &caller, segments.id("scheduleId", BAD_REQUEST)?).await?;
+pub(crate) async fn trigger(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<Success>, Problem> {
+    schedules::trigger(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
     Ok(Json(Success::YES))
 }

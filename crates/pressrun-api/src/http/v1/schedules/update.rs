@@ -9,9 +9,8 @@ use utoipa::ToSchema;
 
 use super::BAD_REQUEST;
 use super::body::ScheduleChange;
-use crate::app::access::Caller;
 use crate::app::update;
-use crate::http::extract::{JsonBody, Segments};
+use crate::http::extract::{Caller, JsonBody, Segments};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::state::ApiState;
 
@@ -43,7 +42,7 @@ pub(crate) struct UpdatedSchedule {
         (status = 412, description = "The schedule has another version than `If-Match` names.", body = ProblemBody, example = json!({"detail": "The schedule was changed since it was read; read it again and repeat the change", "status": 412})),
     ))]
 pub(crate) async fn update(
-    caller: Caller,
+    Caller(actor): Caller,
     segments: Segments,
     headers: HeaderMap,
     State(state): State<Arc<ApiState>>,
@@ -51,7 +50,7 @@ pub(crate) async fn update(
 ) -> Result<Response, Problem> {
     let id = segments.id("scheduleId", BAD_REQUEST)?;
     let body = body.optional()?;
-    let updated = update::update(&state, &caller, id, body.as_ref(), if_match(&headers).as_deref()).await?;
+    let updated = update::update(&state, &actor, id, body.as_ref(), if_match(&headers).as_deref()).await?;
     let answer = UpdatedSchedule { success: true, scheduled_task_id: id.to_ascii_lowercase(), warnings: updated.warnings };
     Ok(([(header::ETAG, etag(updated.version))], Json(answer)).into_response())
 }

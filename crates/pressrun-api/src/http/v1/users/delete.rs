@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::KnownUser;
-use crate::app::access::Caller;
-use crate::app::users;
-use crate::http::extract::JsonBody;
+use crate::app::{access, users};
+use crate::http::extract::{Caller, JsonBody};
 use crate::http::problem::Problem;
 use crate::state::ApiState;
 
@@ -44,9 +43,13 @@ pub(crate) struct NotFound {
     responses((status = 200, description = "Deleted.", body = DeletedUsers, example = json!({
         "deleted": [{"email": "iamagoodblob@myorg.co", "userId": "1e23dadc-961b-4a21-b36b-17168130fc3f"}], "notFound": {"emails": [], "userIds": []}
     }))))]
-pub(crate) async fn delete(caller: Caller, State(state): State<Arc<ApiState>>, body: JsonBody) -> Result<Json<DeletedUsers>, Problem> {
-    caller.organization_only()?;
-    let deleted = users::delete(&state, &caller, body.optional()?.as_ref()).await?;
+pub(crate) async fn delete(
+    Caller(actor): Caller,
+    State(state): State<Arc<ApiState>>,
+    body: JsonBody,
+) -> Result<Json<DeletedUsers>, Problem> {
+    access::organization_only(&actor)?;
+    let deleted = users::delete(&state, &actor, body.optional()?.as_ref()).await?;
     Ok(Json(DeletedUsers {
         deleted: deleted.users.into_iter().map(|user| (user.email, user.id).into()).collect(),
         not_found: NotFound { emails: deleted.unknown_emails, user_ids: deleted.unknown_ids },

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::app::access::Caller;
 use crate::app::list::Parameters;
 use crate::app::users;
+use crate::http::extract::Caller;
 use crate::http::problem::Problem;
 use crate::http::v1::schedules::list::SortDirectionWord;
 use crate::http::wire::{PageInfo, PageOf};
@@ -55,11 +55,11 @@ impl From<EmailOnlyUser> for UserRow {
             "omni_is_org_admin": "false", "omni_user_timezone": "America/New_York", "region": ["US", "EU"]}}]
     }))))]
 pub(crate) async fn list(
-    caller: Caller,
+    Caller(actor): Caller,
     parameters: Parameters,
     State(state): State<Arc<ApiState>>,
 ) -> Result<Json<PageOf<UserRow>>, Problem> {
-    let page = users::list(&state, &caller, &parameters).await?;
+    let page = users::list(&state, &actor, &parameters).await?;
     let page_info =
         PageInfo { has_next_page: page.next.is_some(), next_cursor: page.next, page_size: page.page_size, total_records: page.total };
     Ok(Json(PageOf { page_info, records: page.users.into_iter().map(UserRow::from).collect() }))
