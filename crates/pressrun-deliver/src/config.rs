@@ -53,22 +53,7 @@ impl CarrierConfig {
 #[derive(Debug, Clone)]
 pub enum MailConfig {
     /// Over SMTP to a relay that the operator trusts.
-    Smtp {
-        /// Host name; also the name that its certificate must carry.
-        host: String,
-        /// Usually 25, 465 or 587.
-        port: u16,
-        /// Encryption.
-        tls: SmtpTls,
-        /// User name and password.
-        credentials: Option<(String, Secret)>,
-        /// Sender: `name@example.com` or `Name <name@example.com>`.
-        from: String,
-        /// Where answers go, in the same form.
-        reply_to: Option<String>,
-        /// Attachments above this many bytes are left out (D12).
-        max_attachment_bytes: u64,
-    },
+    Smtp(Box<SmtpConfig>),
     /// One `.eml` file a mail, for development and the demo. The name is made from the idempotency key, so a repeated delivery overwrites.
     File {
         /// Folder; made when missing.
@@ -76,6 +61,41 @@ pub enum MailConfig {
         /// Sender.
         from: String,
     },
+}
+
+/// A relay, and who sends through it.
+#[derive(Debug, Clone)]
+pub struct SmtpConfig {
+    /// Host name; also the name that its certificate must carry.
+    pub host: String,
+    /// Usually 25, 465 or 587.
+    pub port: u16,
+    /// Encryption.
+    pub tls: SmtpTls,
+    /// User name and password.
+    pub credentials: Option<(String, Secret)>,
+    /// Sender: `name@example.com` or `Name <name@example.com>`.
+    pub from: String,
+    /// Where answers go, in the same form.
+    pub reply_to: Option<String>,
+    /// Attachments above this many bytes are left out (D12).
+    pub max_attachment_bytes: u64,
+}
+
+impl SmtpConfig {
+    /// A relay that asks for no login; answers go to the sender.
+    #[must_use]
+    pub fn new(host: impl Into<String>, port: u16, tls: SmtpTls, from: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            tls,
+            credentials: None,
+            from: from.into(),
+            reply_to: None,
+            max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
+        }
+    }
 }
 
 /// Encryption of the mail connection.

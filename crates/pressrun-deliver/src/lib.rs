@@ -32,7 +32,7 @@ mod webhook;
 pub use carriers::Carriers;
 pub use config::{
     CarrierConfig, ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig, S3Config, S3Credentials, SlackConfig,
-    SmtpTls,
+    SmtpConfig, SmtpTls,
 };
 pub use egress::{AllowRule, EgressPolicy, EgressRefused, Resolve, SystemResolver};
 pub use email::INLINE_PNG_BYTES_MAX;

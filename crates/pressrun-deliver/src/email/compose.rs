@@ -1,42 +1,30 @@
 //! A parcel as a message (RFC 5322, 2045–2049, 2231, 2369, 8058).
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lettre::Address;
-use lettre::Message;
-use lettre::message::header::{ContentDisposition, ContentId, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
+use lettre::message::Mailbox;
+use lettre::message::header::{ContentDisposition, ContentId, ContentType, Date, Headers};
 use pressrun_domain::output::Format;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{INLINE_PNG_BYTES_MAX, Sender, html, plain_key};
+use super::letter::{Letter, SpoolFile, Unreadable};
+use super::mime::Part;
+use super::{INLINE_PNG_BYTES_MAX, Sender, head, html, plain_key};
 use crate::parcel::{Parcel, ParcelFile};
+
+/// Longest address in a header; a longer one would need a line that no relay has to take (RFC 5322 §2.1.1).
+const HEADER_URL_BYTES_MAX: usize = 900;
 
 /// A message ready for the wire.
 pub(super) struct Composed {
-    pub(super) bytes: Vec<u8>,
+    pub(super) letter: Letter,
     pub(super) warnings: Vec<String>,
     /// Whether it would be smaller without its files.
     pub(super) carries_files: bool,
-}
-
-/// No message came of it.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ComposeError {
-    /// The spool.
-    #[error("{name} could not be read from the spool")]
-    Unreadable {
-        name: String,
-        #[source]
-        source: io::Error,
-    },
-    /// The mail library refused.
-    #[error("the message could not be built")]
-    Message(#[source] lettre::error::Error),
 }
 
 /// How much may be attached.
@@ -69,15 +57,16 @@ impl Room {
 /// What goes into the message besides words.
 #[derive(Default)]
 struct Pieces {
-    inline: Option<Vec<u8>>,
-    attached: Vec<(String, String, Vec<u8>)>,
+    inline: Option<SpoolFile>,
+    /// With its media type.
+    attached: Option<(SpoolFile, String)>,
     too_large: Option<(String, u64)>,
 }
 
 /// Builds the message. Equal input gives equal bytes.
-pub(super) async fn compose(parcel: &Parcel, sender: &Sender, to: &Address, room: Room, now: Timestamp) -> Result<Composed, ComposeError> {
+pub(super) async fn compose(parcel: &Parcel, sender: &Sender, to: &Address, room: Room, now: Timestamp) -> Result<Composed, Unreadable> {
     let pieces = gather(parcel, room.bytes()).await?;
-    let carries_files = pieces.inline.is_some() || !pieces.attached.is_empty();
+    let carries_files = pieces.inline.is_some() || pieces.attached.is_some();
     let mut warnings = Vec::new();
     let mut text = parcel.message.text.clone();
     let mut rich = parcel.message.html.clone().unwrap_or_else(|| html::from_text(&text));
@@ -90,119 +79,96 @@ pub(super) async fn compose(parcel: &Parcel, sender: &Sender, to: &Address, room
     }
 
     let boundary = |part: &str| format!("pressrun-{part}-{}", hex::encode(&Sha256::digest(&parcel.idempotency_key)[..12]));
-    let mut alternative = MultiPart::alternative().boundary(boundary("alternative")).singlepart(SinglePart::plain(clean_body(&text)));
-    alternative = match pieces.inline {
-        Some(png) => alternative.multipart(
-            MultiPart::related().boundary(boundary("related")).singlepart(SinglePart::html(clean_body(&rich))).singlepart(picture(png)?),
-        ),
-        None => alternative.singlepart(SinglePart::html(clean_body(&rich))),
-    };
-    let body = if pieces.attached.is_empty() {
-        alternative
-    } else {
-        let mut mixed = MultiPart::mixed().boundary(boundary("mixed")).multipart(alternative);
-        for (name, media_type, bytes) in pieces.attached {
-            mixed = mixed.singlepart(attachment(&name, &media_type, bytes)?);
-        }
-        mixed
-    };
+    let several = |kind: &'static str, parts| Part::Several { kind, boundary: boundary(kind), parts };
+    let mut rich = Part::words(ContentType::TEXT_HTML, clean_body(&rich));
+    if let Some(png) = pieces.inline {
+        rich = several("related", vec![rich, picture(png)]);
+    }
+    let mut body = several("alternative", vec![Part::words(ContentType::TEXT_PLAIN, clean_body(&text)), rich]);
+    if let Some((file, media_type)) = pieces.attached {
+        body = several("mixed", vec![body, attachment(file, &media_type)]);
+    }
+    let (below, body) = body.into_message();
+    let mut letter = Letter::new(format!("{}{below}", headers(parcel, sender, to, now)), body);
+    letter.sign(&sender.signers, now).await?;
+    Ok(Composed { letter, warnings, carries_files })
+}
 
-    let mut message = Message::builder()
-        .from(sender.from.clone())
-        .to(Mailbox::new(None, to.clone()))
-        .subject(one_line(&parcel.message.subject))
-        .date(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default()))
-        .message_id(Some(format!("<{}@{}>", plain_key(&parcel.idempotency_key), sender.from.email.domain())));
+/// Who, to whom, what and when.
+fn headers(parcel: &Parcel, sender: &Sender, to: &Address, now: Timestamp) -> Headers {
+    let mut headers = Headers::new();
+    headers.insert_raw(head::mailboxes("From", std::slice::from_ref(&sender.from)));
+    headers.insert_raw(head::mailboxes("To", &[Mailbox::new(None, to.clone())]));
     if let Some(reply_to) = &sender.reply_to {
-        message = message.reply_to(reply_to.clone());
+        headers.insert_raw(head::mailboxes("Reply-To", std::slice::from_ref(reply_to)));
     }
-    message = message.raw_header(plain_header("Auto-Submitted", "auto-generated"));
+    headers.insert_raw(head::text("Subject", &one_line(&parcel.message.subject)));
+    headers.set(Date::new(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default())));
+    let id = format!("<{}@{}>", plain_key(&parcel.idempotency_key), sender.from.email.domain());
+    headers.insert_raw(head::plain("Message-ID", &id));
+    headers.insert_raw(head::plain("Auto-Submitted", "auto-generated"));
     if let Some(url) = parcel.message.unsubscribe.as_deref().and_then(web_address) {
-        message = message
-            .raw_header(plain_header("List-Unsubscribe", &format!("<{url}>")))
-            .raw_header(plain_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
+        headers.insert_raw(head::plain("List-Unsubscribe", &format!("<{url}>")));
+        headers.insert_raw(head::plain("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
     }
-    let message = message.multipart(body).map_err(ComposeError::Message)?.formatted();
-    let mut bytes: Vec<u8> = sender.signers.iter().filter_map(|signer| signer.header(&message, now)).flatten().collect();
-    bytes.extend_from_slice(&message);
-    Ok(Composed { bytes, warnings, carries_files })
+    headers.insert_raw(head::plain("MIME-Version", "1.0"));
+    headers
 }
 
 /// Decides what is shown, what is attached and what is left out (R1, R2, D12).
-async fn gather(parcel: &Parcel, max_attachment_bytes: u64) -> Result<Pieces, ComposeError> {
+async fn gather(parcel: &Parcel, max_attachment_bytes: u64) -> Result<Pieces, Unreadable> {
     let mut pieces = Pieces::default();
     let mut budget = max_attachment_bytes;
     let is_png = parcel.format == Format::Png;
     let artifact_png = parcel.artifact.as_ref().filter(|_| is_png).map(|artifact| artifact.path.clone());
-    let mut rest: Option<(PathBuf, String, String, u64)> = parcel
-        .artifact
-        .as_ref()
-        .map(|ParcelFile { path, name, media_type, bytes, .. }| (path.clone(), name.clone(), media_type.clone(), *bytes));
+    let mut rest: Option<(PathBuf, String, String)> =
+        parcel.artifact.as_ref().map(|ParcelFile { path, name, media_type, .. }| (path.clone(), name.clone(), media_type.clone()));
 
     if let Some(path) = parcel.inline_png.clone().or(artifact_png) {
-        let bytes = size(&path, "the picture").await?;
-        if bytes <= INLINE_PNG_BYTES_MAX && bytes <= budget {
-            pieces.inline = Some(read(&path, "the picture").await?);
-            budget -= bytes;
+        let picture = SpoolFile::find(path, "the picture".to_owned()).await?;
+        if picture.bytes <= INLINE_PNG_BYTES_MAX && picture.bytes <= budget {
+            budget -= picture.bytes;
+            pieces.inline = Some(picture);
             if is_png {
                 rest = None;
             }
         } else if is_png && rest.is_none() {
-            rest = Some((path, "dashboard.png".to_owned(), "image/png".to_owned(), bytes));
+            rest = Some((picture.path, "dashboard.png".to_owned(), "image/png".to_owned()));
         }
     }
-    if let Some((path, name, media_type, _)) = rest {
-        let bytes = size(&path, &name).await?;
-        if bytes > budget {
-            pieces.too_large = Some((one_line(&name), bytes));
+    if let Some((path, name, media_type)) = rest {
+        let file = SpoolFile::find(path, one_line(&name)).await?;
+        if file.bytes > budget {
+            pieces.too_large = Some((file.name, file.bytes));
         } else {
-            let content = read(&path, &name).await?;
-            pieces.attached.push((name, media_type, content));
+            pieces.attached = Some((file, media_type));
         }
     }
     Ok(pieces)
 }
 
-async fn size(path: &Path, name: &str) -> Result<u64, ComposeError> {
-    let found = tokio::fs::metadata(path).await.map_err(|source| ComposeError::Unreadable { name: name.to_owned(), source })?;
-    Ok(found.len())
+fn picture(png: SpoolFile) -> Part {
+    Part::file(media("image/png"), png)
+        .with(ContentDisposition::inline_with_name("dashboard.png"))
+        .with(ContentId::from("<dashboard>".to_owned()))
 }
 
-async fn read(path: &Path, name: &str) -> Result<Vec<u8>, ComposeError> {
-    tokio::fs::read(path).await.map_err(|source| ComposeError::Unreadable { name: name.to_owned(), source })
-}
-
-fn base64(bytes: Vec<u8>) -> Result<Body, ComposeError> {
-    Body::new_with_encoding(bytes, ContentTransferEncoding::Base64).map_err(|_| ComposeError::Message(lettre::error::Error::MissingTo))
-}
-
-fn picture(png: Vec<u8>) -> Result<SinglePart, ComposeError> {
-    Ok(SinglePart::builder()
-        .header(ContentDisposition::inline_with_name("dashboard.png"))
-        .header(ContentId::from("<dashboard>".to_owned()))
-        .header(media("image/png"))
-        .body(base64(png)?))
-}
-
-fn attachment(name: &str, media_type: &str, bytes: Vec<u8>) -> Result<SinglePart, ComposeError> {
-    let name: String = one_line(name).chars().map(|c| if matches!(c, '/' | '\\' | '"') { '_' } else { c }).collect();
-    Ok(SinglePart::builder().header(ContentDisposition::attachment(&name)).header(media(media_type)).body(base64(bytes)?))
+fn attachment(file: SpoolFile, media_type: &str) -> Part {
+    let name: String = file.name.chars().map(|c| if matches!(c, '/' | '\\' | '"') { '_' } else { c }).collect();
+    Part::file(media(media_type), file).with(ContentDisposition::attachment(&name))
 }
 
 fn media(text: &str) -> ContentType {
-    ContentType::parse(text).or_else(|_| ContentType::parse("application/octet-stream")).unwrap_or(ContentType::TEXT_PLAIN)
+    let known = if text.len() <= 127 { ContentType::parse(text).ok() } else { None };
+    known.or_else(|| ContentType::parse("application/octet-stream").ok()).unwrap_or(ContentType::TEXT_PLAIN)
 }
 
-/// A header of ours whose value is plain ASCII.
-fn plain_header(name: &'static str, value: &str) -> HeaderValue {
-    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value.to_owned(), value.to_owned())
-}
-
-/// An http or https address in its ASCII form, without anything that could end a header (D11).
+/// An http or https address in its ASCII form, without anything that could end a header (D11) and short enough for one line.
 fn web_address(text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let text = url.to_string();
-    text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>')).then_some(text)
+    let fits = text.len() <= HEADER_URL_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>'));
+    fits.then_some(text)
 }
 
 /// `text` on one line: no control character survives (D11).
@@ -211,9 +177,10 @@ fn one_line(text: &str) -> String {
     line.trim().to_owned()
 }
 
-/// A body without NUL and other control characters that mail forbids.
+/// A body without NUL and other control characters that mail forbids, and with one kind of line end.
 fn clean_body(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).collect()
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
 fn readable_size(bytes: u64) -> String {

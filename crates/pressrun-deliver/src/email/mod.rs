@@ -3,7 +3,10 @@
 mod compose;
 mod dkim;
 mod file;
+mod head;
 mod html;
+mod letter;
+mod mime;
 mod smtp;
 
 use async_trait::async_trait;
@@ -19,7 +22,7 @@ use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimCo
 use crate::dial::Dialer;
 use crate::outcome::{accepted, chain, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-use compose::{ComposeError, Composed, Room};
+use compose::{Composed, Room};
 use dkim::Signer;
 use file::Folder;
 use smtp::{NotSent, Relay};
@@ -50,14 +53,14 @@ impl Mailer {
     pub(crate) fn new(config: MailConfig, dkim: &[DkimConfig], dialer: &Dialer, deadlines: Deadlines) -> Result<Self, ConfigError> {
         let signers = dkim.iter().map(Signer::new).collect::<Result<_, _>>()?;
         match config {
-            MailConfig::Smtp { host, port, tls, credentials, from, reply_to, max_attachment_bytes } => Ok(Self {
+            MailConfig::Smtp(config) => Ok(Self {
                 sender: Sender {
-                    from: mailbox("from", &from)?,
-                    reply_to: reply_to.map(|text| mailbox("reply_to", &text)).transpose()?,
+                    from: mailbox("from", &config.from)?,
+                    reply_to: config.reply_to.as_deref().map(|text| mailbox("reply_to", text)).transpose()?,
                     signers,
                 },
-                max_attachment_bytes,
-                transport: Transport::Relay(Box::new(Relay::new(&host, port, tls, credentials, dialer.clone(), deadlines)?)),
+                max_attachment_bytes: config.max_attachment_bytes,
+                transport: Transport::Relay(Box::new(Relay::new(*config, dialer.clone(), deadlines)?)),
             }),
             MailConfig::File { folder, from } => Ok(Self {
                 sender: Sender { from: mailbox("from", &from)?, reply_to: None, signers },
@@ -71,16 +74,16 @@ impl Mailer {
         let composed = self.compose(parcel, to, Room::UpTo(self.max_attachment_bytes), now).await?;
         let relay = match &self.transport {
             Transport::Relay(relay) => relay,
-            Transport::Folder(folder) => return Ok(delivered(folder.write(&parcel.idempotency_key, &composed.bytes).await, composed)),
+            Transport::Folder(folder) => return Ok(delivered(folder.write(&parcel.idempotency_key, &composed.letter).await, composed)),
         };
-        match relay.send(&self.sender.from.email, to, &composed.bytes).await {
+        match relay.send(&self.sender.from.email, to, &composed.letter).await {
             Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
             Err(NotSent::Failed(outcome)) => Err(outcome),
             Err(NotSent::TooLarge(reason)) if !composed.carries_files => Err(rejected(reason)),
             // The server's limit is a limit like ours: the words go without the files (D12), under the same Message-ID.
             Err(NotSent::TooLarge(_)) => {
                 let composed = self.compose(parcel, to, Room::Nothing, now).await?;
-                match relay.send(&self.sender.from.email, to, &composed.bytes).await {
+                match relay.send(&self.sender.from.email, to, &composed.letter).await {
                     Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
                     Err(NotSent::Failed(outcome)) => Err(outcome),
                     Err(NotSent::TooLarge(reason)) => Err(rejected(reason)),
@@ -90,13 +93,7 @@ impl Mailer {
     }
 
     async fn compose(&self, parcel: &Parcel, to: &Address, room: Room, now: Timestamp) -> Result<Composed, Outcome> {
-        compose::compose(parcel, &self.sender, to, room, now).await.map_err(|error| {
-            let reason = format!("mail: {}", chain(&error));
-            match error {
-                ComposeError::Unreadable { .. } => retry(reason),
-                ComposeError::Message(_) => rejected(reason),
-            }
-        })
+        compose::compose(parcel, &self.sender, to, room, now).await.map_err(|error| retry(format!("mail: {}", chain(&error))))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pressrun_deliver::{
-    CarrierConfig, Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, Delivered, EgressPolicy, MailConfig, Parcel, Resolve, S3Config, S3Credentials,
-    SlackConfig, SmtpTls,
+    CarrierConfig, Carriers, Delivered, EgressPolicy, MailConfig, Parcel, Resolve, S3Config, S3Credentials, SlackConfig, SmtpConfig,
+    SmtpTls,
 };
 use pressrun_domain::destination::{Destination, S3Settings, SftpSettings, SlackRecipientType, SlackSettings};
 use pressrun_domain::secret::Secret;
@@ -68,15 +68,8 @@ pub(crate) fn aim(bench: &Bench, speech: Speech, host: &str, port: u16, change: 
         config.egress = EgressPolicy::parse(["127.0.0.1", "localhost", "slow.example"]).expect("rules");
         match speech {
             Speech::Smtp | Speech::SmtpOverTls => {
-                config.mail = MailConfig::Smtp {
-                    host: host.to_owned(),
-                    port,
-                    tls: if speech == Speech::Smtp { SmtpTls::None } else { SmtpTls::Implicit },
-                    credentials: None,
-                    from: "reports@myorg.co".into(),
-                    reply_to: None,
-                    max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
-                };
+                let tls = if speech == Speech::Smtp { SmtpTls::None } else { SmtpTls::Implicit };
+                config.mail = MailConfig::Smtp(Box::new(SmtpConfig::new(host, port, tls, "reports@myorg.co")));
             }
             Speech::Webhook | Speech::WebhookOverTls | Speech::Sftp => {}
             Speech::Slack => config.slack = Some(SlackConfig { token: Secret::new("xoxb-t0ken"), base_url: format!("{http}/api") }),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pressrun_deliver::{Carriers, DkimConfig, MailConfig, SmtpTls};
+use pressrun_deliver::{Carriers, DkimConfig, MailConfig, SmtpConfig, SmtpTls};
 use pressrun_domain::output::Format;
 use pressrun_domain::secret::Secret;
 use pressrun_testkit::{KeyFile, SmtpScript, SmtpSink};
@@ -104,16 +104,12 @@ fn key(selector: &str, private_key: &str) -> DkimConfig {
 }
 
 fn signing(sink: &SmtpSink, keys: Vec<DkimConfig>) -> Carriers {
-    let mail = MailConfig::Smtp {
-        host: "localhost".into(),
-        port: sink.port(),
-        tls: SmtpTls::None,
-        credentials: None,
-        from: "Pressrün <reports@myorg.co>".into(),
+    let mail = SmtpConfig {
         reply_to: Some("owner@myorg.co".into()),
         max_attachment_bytes: 1 << 20,
+        ..SmtpConfig::new("localhost", sink.port(), SmtpTls::None, "Pressrün <reports@myorg.co>")
     };
-    carriers(|config| (config.mail, config.dkim) = (mail, keys))
+    carriers(|config| (config.mail, config.dkim) = (MailConfig::Smtp(Box::new(mail)), keys))
 }
 
 #[tokio::test]

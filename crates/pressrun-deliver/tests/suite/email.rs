@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pressrun_deliver::{Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, INLINE_PNG_BYTES_MAX, MailConfig, SmtpTls};
+use pressrun_deliver::{Carriers, INLINE_PNG_BYTES_MAX, MailConfig, SmtpConfig, SmtpTls};
 use pressrun_domain::output::Format;
 use pressrun_domain::secret::Secret;
 use pressrun_testkit::{ReceivedMail, SmtpPhase, SmtpScript, SmtpSink, SmtpSinkTls, TestCertificate, spool_file, temp_dir};
@@ -10,18 +10,11 @@ use proptest::prelude::*;
 
 use crate::bench::{Bench, LINK, accepted, carriers, email, noise, now, rejected, retry};
 
-fn relay(sink: &SmtpSink, change: impl FnOnce(&mut MailConfig)) -> MailConfig {
-    let mut mail = MailConfig::Smtp {
-        host: "localhost".into(),
-        port: sink.port(),
-        tls: SmtpTls::None,
-        credentials: None,
-        from: "Pressrun <reports@myorg.co>".into(),
-        reply_to: Some("owner@myorg.co".into()),
-        max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
-    };
+fn relay(sink: &SmtpSink, change: impl FnOnce(&mut SmtpConfig)) -> MailConfig {
+    let mut mail = SmtpConfig::new("localhost", sink.port(), SmtpTls::None, "Pressrun <reports@myorg.co>");
+    mail.reply_to = Some("owner@myorg.co".into());
     change(&mut mail);
-    mail
+    MailConfig::Smtp(Box::new(mail))
 }
 
 /// Quoted-printable undone, as far as these tests need it.
@@ -124,9 +117,7 @@ async fn r2_a_picture_of_two_mebibytes_is_inline_and_one_byte_more_is_attached()
 async fn d12_an_attachment_above_the_limit_is_left_out_with_reason_and_link() {
     let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
     let mail = relay(&sink, |mail| {
-        if let MailConfig::Smtp { max_attachment_bytes, .. } = mail {
-            *max_attachment_bytes = 1000;
-        }
+        mail.max_attachment_bytes = 1000;
     });
     let carriers = carriers(|config| config.mail = mail);
     let delivered = carriers.deliver(&email(), &bench.pdf(1000), now()).await;
@@ -213,9 +204,7 @@ async fn s9_silence_is_retried_with_the_phase_named() {
         let script = SmtpScript { hang_at: Some(phase), tls, credentials: Some(("blob".into(), "pw".into())), ..SmtpScript::default() };
         let sink = SmtpSink::start(script).await;
         let mail = relay(&sink, |mail| {
-            if let MailConfig::Smtp { tls, credentials, .. } = mail {
-                (*tls, *credentials) = (SmtpTls::StartTls, Some(("blob".into(), Secret::new("pw"))));
-            }
+            (mail.tls, mail.credentials) = (SmtpTls::StartTls, Some(("blob".into(), Secret::new("pw"))));
         });
         let carriers = carriers(|config| (config.mail, config.extra_roots) = (mail, vec![certificate.authority_der.clone()]));
         let (destination, parcel, hang) = (email(), bench.link_only(), sink.hang());
@@ -263,10 +252,8 @@ async fn mail_is_encrypted_and_authenticated_as_configured() {
         let sink = SmtpSink::start(script).await;
         let configured = |password: &str| {
             relay(&sink, |mail| {
-                if let MailConfig::Smtp { tls: wanted, credentials, .. } = mail {
-                    *wanted = tls;
-                    *credentials = Some(("blob".into(), Secret::new(password)));
-                }
+                mail.tls = tls;
+                mail.credentials = Some(("blob".into(), Secret::new(password)));
             })
         };
         let good = configured("1am@g00dBL0b");
@@ -292,9 +279,7 @@ async fn mail_is_encrypted_and_authenticated_as_configured() {
 async fn starttls_is_never_skipped() {
     let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
     let mail = relay(&sink, |mail| {
-        if let MailConfig::Smtp { tls, .. } = mail {
-            *tls = SmtpTls::StartTls;
-        }
+        mail.tls = SmtpTls::StartTls;
     });
     let delivered = carriers(|config| config.mail = mail).deliver(&email(), &bench.link_only(), now()).await;
     assert!(rejected(&delivered).starts_with("mail: STARTTLS: "), "{delivered:?}");
@@ -307,9 +292,7 @@ async fn what_is_said_in_the_clear_behind_starttls_is_no_answer() {
     let tls = SmtpSinkTls::StartTls(certificate.clone());
     let sink = SmtpSink::start(SmtpScript { tls, injects, credentials: Some(("blob".into(), "pw".into())), ..SmtpScript::default() }).await;
     let mail = relay(&sink, |mail| {
-        if let MailConfig::Smtp { tls, credentials, .. } = mail {
-            (*tls, *credentials) = (SmtpTls::StartTls, Some(("blob".into(), Secret::new("pw"))));
-        }
+        (mail.tls, mail.credentials) = (SmtpTls::StartTls, Some(("blob".into(), Secret::new("pw"))));
     });
     let carriers = carriers(|config| (config.mail, config.extra_roots) = (mail, vec![certificate.authority_der.clone()]));
     let delivered = carriers.deliver(&email(), &bench.link_only(), now()).await;
@@ -321,9 +304,7 @@ async fn what_is_said_in_the_clear_behind_starttls_is_no_answer() {
 async fn a_login_that_the_server_does_not_offer_is_a_named_reason() {
     let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
     let mail = relay(&sink, |mail| {
-        if let MailConfig::Smtp { credentials, .. } = mail {
-            *credentials = Some(("blob".into(), Secret::new("pw")));
-        }
+        mail.credentials = Some(("blob".into(), Secret::new("pw")));
     });
     let delivered = carriers(|config| config.mail = mail).deliver(&email(), &bench.link_only(), now()).await;
     assert!(rejected(&delivered).contains("offers no login that we know"), "{delivered:?}");
@@ -367,9 +348,7 @@ async fn internationalised_senders_are_sent_or_clearly_refused() {
     ] {
         let sink = SmtpSink::start(SmtpScript { smtputf8, ..SmtpScript::default() }).await;
         let mail = relay(&sink, |mail| {
-            if let MailConfig::Smtp { from: sender, reply_to: answers, .. } = mail {
-                (*sender, *answers) = (from.into(), reply_to.map(str::to_owned));
-            }
+            (mail.from, mail.reply_to) = (from.into(), reply_to.map(str::to_owned));
         });
         let delivered = carriers(|config| config.mail = mail).deliver(&email(), &bench.link_only(), now()).await;
         match taken {

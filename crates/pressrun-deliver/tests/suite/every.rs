@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use pressrun_deliver::{
-    Carriers, DEFAULT_MAX_ATTACHMENT_BYTES, Delivered, DkimConfig, MailConfig, Parcel, S3Config, S3Credentials, SlackConfig, SmtpTls,
-};
+use pressrun_deliver::{Carriers, Delivered, DkimConfig, MailConfig, Parcel, S3Config, S3Credentials, SlackConfig, SmtpConfig, SmtpTls};
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Destination, S3Settings, SlackRecipientType, SlackSettings};
 use pressrun_domain::secret::Secret;
@@ -80,16 +78,12 @@ async fn mail_case(bench: &Bench, mood: Mood) -> Case {
     })
     .await;
     sink.follow(|script| script.credentials = Some(("blob".into(), SECRET.into())));
-    let mail = MailConfig::Smtp {
-        host: "127.0.0.1".into(),
-        port: sink.port(),
-        tls: SmtpTls::None,
+    let mail = SmtpConfig {
         credentials: Some(("blob".into(), Secret::new(SECRET))),
-        from: "reports@myorg.co".into(),
-        reply_to: None,
-        max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
+        ..SmtpConfig::new("127.0.0.1", sink.port(), SmtpTls::None, "reports@myorg.co")
     };
-    Case { destination: email(), carriers: carriers(|config| config.mail = mail), parcel: bench.csv(), remote: Remote::Mail(sink) }
+    let carriers = carriers(|config| config.mail = MailConfig::Smtp(Box::new(mail)));
+    Case { destination: email(), carriers, parcel: bench.csv(), remote: Remote::Mail(sink) }
 }
 
 async fn webhook_case(bench: &Bench, mood: Mood) -> Case {
@@ -244,14 +238,9 @@ async fn d3_every_http_status_has_its_decision_at_every_destination_that_speaks_
 fn d13_no_configuration_prints_its_secrets() {
     let keys =
         S3Credentials { access_key_id: "AKIA".into(), secret_access_key: Secret::new(SECRET), session_token: Some(Secret::new(SECRET)) };
-    let mail = MailConfig::Smtp {
-        host: "mail.example.com".into(),
-        port: 587,
-        tls: SmtpTls::StartTls,
+    let mail = SmtpConfig {
         credentials: Some(("blob".into(), Secret::new(SECRET))),
-        from: "reports@myorg.co".into(),
-        reply_to: None,
-        max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
+        ..SmtpConfig::new("mail.example.com", 587, SmtpTls::StartTls, "reports@myorg.co")
     };
     let dkim = DkimConfig { domain: "myorg.co".into(), selector: "s".into(), private_key: Secret::new(SECRET) };
     let slack = SlackConfig { token: Secret::new(SECRET), base_url: "https://slack.com/api".into() };

@@ -8,6 +8,7 @@ mod dkim;
 mod email;
 mod every;
 mod formats;
+mod lines;
 mod nonsense;
 mod s3;
 mod servers;

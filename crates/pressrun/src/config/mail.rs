@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use pressrun_deliver::{DkimConfig, MailConfig, SmtpTls};
+use pressrun_deliver::{DkimConfig, MailConfig, SmtpConfig, SmtpTls};
 use serde::{Deserialize, Serialize};
 
 use super::secret;
@@ -84,7 +84,8 @@ impl Mail {
             _ => bail!("mail: give both username and password, or neither"),
         };
         let max_attachment_bytes = self.max_attachment_mib.map_or(pressrun_deliver::DEFAULT_MAX_ATTACHMENT_BYTES, |mib| mib << 20);
-        Ok(MailConfig::Smtp { host, port, tls, credentials, from, reply_to: self.reply_to.clone(), max_attachment_bytes })
+        let reply_to = self.reply_to.clone();
+        Ok(MailConfig::Smtp(Box::new(SmtpConfig { credentials, reply_to, max_attachment_bytes, ..SmtpConfig::new(host, port, tls, from) })))
     }
 
     /// The keys that sign mail.
@@ -120,7 +121,7 @@ mod tests {
             ("smtp://mail.example.com:port", None),
         ] {
             let found = match mail(url) {
-                Ok(MailConfig::Smtp { port, tls, .. }) => Some((port, tls)),
+                Ok(MailConfig::Smtp(smtp)) => Some((smtp.port, smtp.tls)),
                 _ => None,
             };
             assert_eq!(found, expected, "{url}");

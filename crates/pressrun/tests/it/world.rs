@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::CatalogHandle;
-use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig, SmtpTls};
+use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig, SmtpConfig, SmtpTls};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::condition::{Condition, ConditionKind};
 use pressrun_domain::delivery::Delivery;
@@ -313,15 +313,7 @@ pub(crate) fn write_catalog(root: &Path) {
 
 fn carriers(smtp: &SmtpSink, http: &HttpReceiver) -> Carriers {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mail = MailConfig::Smtp {
-        host: "127.0.0.1".to_owned(),
-        port: smtp.port(),
-        tls: SmtpTls::None,
-        credentials: None,
-        from: "Reports <reports@myorg.co>".to_owned(),
-        reply_to: None,
-        max_attachment_bytes: 20 << 20,
-    };
+    let mail = MailConfig::Smtp(Box::new(SmtpConfig::new("127.0.0.1", smtp.port(), SmtpTls::None, "Reports <reports@myorg.co>")));
     let egress = EgressPolicy::parse([http.address().to_string()]).unwrap();
     Carriers::new(CarrierConfig { egress, ..CarrierConfig::new(mail) }).unwrap()
 }

@@ -56,11 +56,11 @@ impl Signer {
         Ok(Self { domain, selector: selector.to_owned(), key })
     }
 
-    /// The `DKIM-Signature` header of `message`, with its line end, to be put in front of it.
+    /// The `DKIM-Signature` header of a message with this head and a body of this hash, with its line end, to be put in front of it.
     ///
     /// `None` when the system has no randomness: a mail without a signature is better than none.
-    pub(super) fn header(&self, message: &[u8], now: Timestamp) -> Option<Vec<u8>> {
-        let (headers, body) = split(message);
+    pub(super) fn header(&self, head: &[u8], body_hash: &str, now: Timestamp) -> Option<Vec<u8>> {
+        let headers = fields(head);
         let names = signed_names(&headers);
         let template = format!(
             " v=1; a={}; c=relaxed/relaxed;\r\n\td={}; s={}; t={};\r\n\th={};\r\n\tbh={};\r\n\tb=",
@@ -69,7 +69,7 @@ impl Signer {
             self.selector,
             now.as_second(),
             folded(&names),
-            BASE64.encode(Sha256::digest(canonical::body(body))),
+            body_hash,
         );
         let signature = BASE64.encode(self.key.sign(signed_text(&headers, &names, &template).as_bytes())?);
         let mut header = format!("DKIM-Signature:{template}");
@@ -84,10 +84,40 @@ impl Signer {
     }
 }
 
-/// Names and values of the headers, and the body.
-fn split(message: &[u8]) -> (Vec<(String, String)>, &[u8]) {
-    let end = message.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let (head, body) = end.map_or((message, &[][..]), |end| (&message[..end + 2], &message[end + 4..]));
+/// The hash of a body for `bh=`, taken as the body goes by.
+#[derive(Default)]
+pub(super) struct BodyHash {
+    form: canonical::Body,
+    hash: Sha256,
+    changed: Vec<u8>,
+}
+
+impl BodyHash {
+    /// Takes the next bytes.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.form.push(bytes, &mut self.changed);
+        self.hash.update(&self.changed);
+        self.changed.clear();
+    }
+
+    /// Takes whole lines that are neither empty nor hold a blank, behind a line end: they are hashed as they are.
+    pub(super) fn update_plain_lines(&mut self, lines: &[u8]) {
+        self.form.before_plain_lines(&mut self.changed);
+        self.hash.update(&self.changed);
+        self.changed.clear();
+        self.hash.update(lines);
+    }
+
+    /// The hash in base64.
+    pub(super) fn finish(mut self) -> String {
+        self.form.end(&mut self.changed);
+        self.hash.update(&self.changed);
+        BASE64.encode(self.hash.finalize())
+    }
+}
+
+/// Names and values of the headers.
+fn fields(head: &[u8]) -> Vec<(String, String)> {
     let mut headers: Vec<(String, String)> = Vec::new();
     for line in String::from_utf8_lossy(head).split_inclusive("\r\n") {
         match (line.starts_with([' ', '\t']), headers.last_mut(), line.split_once(':')) {
@@ -96,7 +126,7 @@ fn split(message: &[u8]) -> (Vec<(String, String)>, &[u8]) {
             _ => {}
         }
     }
-    (headers, body)
+    headers
 }
 
 /// The list for `h=`.
@@ -152,8 +182,11 @@ mod tests {
 
     #[test]
     fn rfc_8463_the_published_message_has_its_published_signature() {
-        let (headers, body) = split(MESSAGE.as_bytes());
-        assert_eq!(BASE64.encode(Sha256::digest(canonical::body(body))), "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=");
+        let (head, body) = MESSAGE.split_once("\r\n\r\n").expect("head and body");
+        let headers = fields(format!("{head}\r\n").as_bytes());
+        let mut hash = BodyHash::default();
+        hash.update(body.as_bytes());
+        assert_eq!(hash.finish(), "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=");
         let names = ["from", "to", "subject", "date", "message-id", "from", "subject", "date"];
         let template = " v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n d=football.example.com; i=@football.example.com;\r\n \
              q=dns/txt; s=brisbane; t=1528637909; h=from : to :\r\n subject : date : message-id : from : subject : date;\r\n \
@@ -164,7 +197,8 @@ mod tests {
 
     #[test]
     fn headers_that_matter_are_named_once_more_than_they_occur() {
-        let (headers, _) = split(MESSAGE.as_bytes());
+        let (head, _) = MESSAGE.split_once("\r\n\r\n").expect("head and body");
+        let headers = fields(format!("{head}\r\n").as_bytes());
         let names = signed_names(&headers);
         assert_eq!(names.iter().filter(|name| **name == "From").count(), 2);
         assert_eq!(names.iter().filter(|name| **name == "Reply-To").count(), 1, "absent, and must stay so");

@@ -13,7 +13,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use url::Host;
 
 use super::reply::{Offers, Reply, ReplyLine};
+use super::stuffing::Stuffing;
 use crate::dial::{Connection, Dialer};
+use crate::email::letter::{Letter, Unreadable};
+use crate::outcome::chain;
 
 /// Bytes of one line of a reply; RFC 5321 §4.5.3.1.5 asks for 512.
 const LINE_BYTES_MAX: u64 = 4096;
@@ -40,6 +43,9 @@ pub(super) enum SmtpError {
     /// Nothing came back before the deadline of this phase.
     #[error("timed out")]
     Silent,
+    /// The message could not be read to its end.
+    #[error("{}", chain(.0))]
+    Unreadable(Unreadable),
     /// The server lacks what we need.
     #[error("{0}")]
     Lacking(&'static str),
@@ -112,15 +118,36 @@ impl Dialogue {
     }
 
     /// Sends the message after [`Dialogue::data`], dots stuffed, and takes the answer.
-    pub(super) async fn message(&mut self, message: &[u8]) -> Result<Reply, SmtpError> {
-        if let Err(broken) = self.write(&stuffed(message)).await {
+    ///
+    /// A message that cannot be read to its end is never ended: the server throws away what it has when the connection breaks.
+    pub(super) async fn message(&mut self, letter: &Letter) -> Result<Reply, SmtpError> {
+        match self.write_message(letter).await {
+            Ok(()) => self.positive().await,
             // A server that has had enough says why before it closes.
-            return Err(match self.reply().await {
+            Err(SmtpError::Broken(broken)) => Err(match self.reply().await {
                 Ok(reply) if !reply.is_positive() => SmtpError::Refused(reply),
                 _ => broken.into(),
-            });
+            }),
+            Err(error) => Err(error),
         }
-        self.positive().await
+    }
+
+    async fn write_message(&mut self, letter: &Letter) -> Result<(), SmtpError> {
+        let (mut message, mut stuffing, mut out) = (letter.read(), Stuffing::new(), Vec::new());
+        while let Some(chunk) = message.next().await.map_err(SmtpError::Unreadable)? {
+            if chunk.is_base64 {
+                self.wire.write_all(chunk.bytes).await?;
+                stuffing.passed_lines();
+            } else {
+                out.clear();
+                stuffing.push(chunk.bytes, &mut out);
+                self.wire.write_all(&out).await?;
+            }
+        }
+        out.clear();
+        stuffing.end(&mut out);
+        self.write(&out).await?;
+        Ok(())
     }
 
     async fn reply_to(&mut self, line: &str) -> Result<Reply, SmtpError> {
@@ -168,42 +195,4 @@ impl Dialogue {
 
 fn accepted_as(code: u16, reply: Reply) -> Result<(), SmtpError> {
     if reply.code == code { Ok(()) } else { Err(SmtpError::Refused(reply)) }
-}
-
-/// The message with a second dot before each line that begins with one, and with its end marked (RFC 5321 §4.5.2).
-///
-/// A lone LF begins a line too: some servers take it for one, and what they see must not end the message.
-fn stuffed(message: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(message.len() + message.len() / 64 + 5);
-    let mut line_begins = true;
-    for &byte in message {
-        if line_begins && byte == b'.' {
-            out.push(b'.');
-        }
-        out.push(byte);
-        line_begins = matches!(byte, b'\n' | b'\r');
-    }
-    if !message.ends_with(b"\r\n") {
-        out.extend_from_slice(b"\r\n");
-    }
-    out.extend_from_slice(b".\r\n");
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn d11_no_line_of_a_message_ends_it() {
-        for (message, expected) in [
-            ("a\r\n.\r\nb\r\n", "a\r\n..\r\nb\r\n.\r\n"),
-            (".a", "..a\r\n.\r\n"),
-            ("a\n.\nb\r\n", "a\n..\nb\r\n.\r\n"),
-            ("a\r.\rb\r\n", "a\r..\rb\r\n.\r\n"),
-            ("", "\r\n.\r\n"),
-        ] {
-            assert_eq!(String::from_utf8_lossy(&stuffed(message.as_bytes())), expected, "{message:?}");
-        }
-    }
 }

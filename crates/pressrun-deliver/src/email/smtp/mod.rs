@@ -5,6 +5,7 @@
 
 mod dialogue;
 mod reply;
+mod stuffing;
 
 use std::fmt::Write as _;
 use std::future::Future;
@@ -17,7 +18,8 @@ use pressrun_domain::secret::Secret;
 use tokio::time::{Instant, timeout};
 use url::Host;
 
-use crate::config::{ConfigError, Deadlines, SmtpTls};
+use super::letter::Letter;
+use crate::config::{ConfigError, Deadlines, SmtpConfig, SmtpTls};
 use crate::dial::{Connection, Dialer, Trust};
 use crate::outcome::{presentable, rejected, retry};
 use dialogue::{Dialogue, SmtpError};
@@ -64,22 +66,16 @@ impl From<Outcome> for NotSent {
 }
 
 impl Relay {
-    pub(super) fn new(
-        host: &str,
-        port: u16,
-        encryption: SmtpTls,
-        credentials: Option<(String, Secret)>,
-        dialer: Dialer,
-        deadlines: Deadlines,
-    ) -> Result<Self, ConfigError> {
-        let host = Host::parse(host).map_err(|_| ConfigError::MailHost(host.to_owned()))?;
-        Ok(Self { host, port, tls: encryption, credentials, dialer, deadlines, idle: Mutex::default() })
+    pub(super) fn new(config: SmtpConfig, dialer: Dialer, deadlines: Deadlines) -> Result<Self, ConfigError> {
+        let host = Host::parse(&config.host).map_err(|_| ConfigError::MailHost(config.host.clone()))?;
+        let SmtpConfig { port, tls, credentials, .. } = config;
+        Ok(Self { host, port, tls, credentials, dialer, deadlines, idle: Mutex::default() })
     }
 
     /// Sends one message to one recipient, and answers with what the server said.
-    pub(super) async fn send(&self, from: &Address, to: &Address, message: &[u8]) -> Result<String, NotSent> {
+    pub(super) async fn send(&self, from: &Address, to: &Address, letter: &Letter) -> Result<String, NotSent> {
         let mut line = self.line().await?;
-        let options = match Self::mail_options(line.dialogue.offers(), from, to, message) {
+        let options = match Self::mail_options(line.dialogue.offers(), from, to, letter) {
             Ok(options) => options,
             Err(not_sent) => {
                 self.keep(line);
@@ -96,7 +92,7 @@ impl Relay {
         }
         let asked = timeout(self.deadlines.command, line.dialogue.data()).await.unwrap_or(Err(SmtpError::Silent));
         asked.map_err(|error| self.judge("DATA", &error))?;
-        match timeout(self.deadlines.transfer, line.dialogue.message(message)).await {
+        match timeout(self.deadlines.transfer, line.dialogue.message(letter)).await {
             Ok(Ok(reply)) => {
                 self.keep(line);
                 Ok(self.shown(&reply.to_string()))
@@ -107,15 +103,14 @@ impl Relay {
     }
 
     /// SIZE, 8BITMIME and SMTPUTF8, where the server offers them and the message or an address needs them (RFC 1870, 6152, 6531).
-    fn mail_options(offers: &Offers, from: &Address, to: &Address, message: &[u8]) -> Result<String, NotSent> {
-        let bytes = message.len() as u64;
+    fn mail_options(offers: &Offers, from: &Address, to: &Address, letter: &Letter) -> Result<String, NotSent> {
+        let bytes = letter.bytes();
         if let Some(max) = offers.size_max.filter(|max| bytes > *max) {
             return Err(NotSent::TooLarge(format!("mail: the message has {bytes} bytes, and the mail server takes at most {max}")));
         }
         let mut options = String::new();
         let plain = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
-        let head = &message[..message.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap_or(message.len())];
-        if !(plain(from) && plain(to) && head.is_ascii()) {
+        if !(plain(from) && plain(to) && letter.head().is_ascii()) {
             if !offers.smtp_utf8 {
                 let odd = if plain(to) { from } else { to };
                 return Err(rejected(format!(
@@ -124,9 +119,10 @@ impl Relay {
                 .into());
             }
             options.push_str(" SMTPUTF8");
-        }
-        if !message.is_ascii() && offers.eight_bit_mime {
-            options.push_str(" BODY=8BITMIME");
+            // Bodies are of seven bits; only a head may have more.
+            if !letter.head().is_ascii() && offers.eight_bit_mime {
+                options.push_str(" BODY=8BITMIME");
+            }
         }
         if offers.size {
             let _ = write!(options, " SIZE={bytes}");
@@ -205,7 +201,12 @@ impl Relay {
         match error {
             SmtpError::Refused(reply) if reply.is_final() => rejected(reason),
             SmtpError::Lacking(_) => rejected(reason),
-            SmtpError::Refused(_) | SmtpError::Broken(_) | SmtpError::Nonsense(_) | SmtpError::Tls(_) | SmtpError::Silent => retry(reason),
+            SmtpError::Refused(_)
+            | SmtpError::Broken(_)
+            | SmtpError::Nonsense(_)
+            | SmtpError::Tls(_)
+            | SmtpError::Silent
+            | SmtpError::Unreadable(_) => retry(reason),
         }
     }
 
