@@ -10,7 +10,12 @@ use crate::state::ApiState;
 
 fn refused(error: AppError) -> Refused {
     match error {
-        AppError::Denied | AppError::NoSchedule(_) | AppError::NoRun(_) | AppError::Unauthorized | AppError::ForOthers => Refused::Denied,
+        AppError::Denied
+        | AppError::NoSchedule(_)
+        | AppError::NoRun(_)
+        | AppError::Gone(_)
+        | AppError::Unauthorized
+        | AppError::ForOthers => Refused::Denied,
         AppError::Store(_) | AppError::NotQueued(_) | AppError::Randomness(_) => {
             tracing::error!(error = &error as &dyn std::error::Error, "an action failed");
             Refused::Failed

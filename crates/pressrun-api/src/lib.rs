@@ -11,13 +11,16 @@
 mod actions;
 mod app;
 mod http;
-mod line;
+mod limits;
+mod peers;
 mod serve;
 mod state;
 mod token;
+mod write_deadline;
 
 pub use actions::act;
-pub use http::router;
+pub use http::{download, health_router, router};
+pub use limits::Limits;
 pub use serve::{ServerLimits, serve};
 pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CatalogSource, NoArtifacts, UrlPolicy};
 pub use token::{hash as token_hash, mint};

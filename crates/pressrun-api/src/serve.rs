@@ -1,4 +1,6 @@
-//! Serving: bounded connections, slow clients cut off, and a shutdown that lets requests finish.
+//! Serving: bounded connections, in all and for each client, slow clients cut off, and a shutdown that lets requests finish.
+//!
+//! What is no HTTP is refused by the HTTP library itself, before a router sees it, and with an empty body.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +14,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use crate::line::Line;
+use crate::peers::Peers;
+use crate::write_deadline::WriteDeadline;
 
 /// Failed accepts in a row after which the listener is given up: about a minute.
 const MAX_ACCEPT_FAILURES: u32 = 600;
@@ -25,6 +28,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct ServerLimits {
     /// Connections open at once; further ones wait in the listener's queue.
     pub max_connections: usize,
+    /// Connections that one client (an IPv4 address, or an IPv6 network of 64 bits) holds at once; further ones are closed unanswered, so
+    /// that the others still find a place.
+    pub connections_per_peer: usize,
     /// How long a client may take to send its headers, and how long a connection may idle before the next request.
     pub header_timeout: Duration,
     /// Headers of one request.
@@ -41,11 +47,12 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             max_connections: 1024,
+            connections_per_peer: 256,
             header_timeout: Duration::from_secs(15),
             max_headers: 100,
-            max_head_bytes: 64 * 1024,
+            max_head_bytes: 32 * 1024,
             write_timeout: Duration::from_secs(30),
-            grace: Duration::from_secs(20),
+            grace: Duration::from_secs(5),
         }
     }
 }
@@ -66,6 +73,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
         .max_buf_size(limits.max_head_bytes);
     let builder = Arc::new(builder);
     let slots = Arc::new(Semaphore::new(limits.max_connections.max(1)));
+    let peers = Peers::new(limits.connections_per_peer);
     let graceful = GracefulShutdown::new();
     let mut failures = 0;
     let mut shutdown = std::pin::pin!(shutdown);
@@ -79,8 +87,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
             () = &mut shutdown => break,
             next = next => next,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, address)) => (stream, peers.admit(address.ip()).ok_or(address)),
             Err(error) => {
                 failures += 1;
                 if failures >= MAX_ACCEPT_FAILURES {
@@ -92,18 +100,26 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
             }
         };
         failures = 0;
+        let peer = match peer {
+            Ok(peer) => peer,
+            Err(address) => {
+                metrics::counter!("pressrun_connections_refused_total").increment(1);
+                tracing::debug!(%address, limit = limits.connections_per_peer, "a connection was closed: its client has too many");
+                continue;
+            }
+        };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection closed before it was served");
         }
         let service = TowerToHyperService::new(app.clone());
         let (builder, watcher) = (Arc::clone(&builder), graceful.watcher());
-        let stream = Line::new(stream, limits.write_timeout);
+        let stream = WriteDeadline::new(stream, limits.write_timeout);
         tokio::spawn(async move {
             let connection = builder.serve_connection(TokioIo::new(stream), service);
             if let Err(error) = watcher.watch(connection).await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(slot);
+            drop((slot, peer));
         });
     }
     drop(listener);

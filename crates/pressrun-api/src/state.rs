@@ -12,6 +12,8 @@ use pressrun_store::Store;
 use tokio::sync::Notify;
 use url::Url;
 
+use crate::limits::Limits;
+
 /// The present catalog.
 pub trait CatalogSource: Send + Sync {
     /// The last good state.
@@ -95,6 +97,8 @@ pub struct ApiConfig {
     pub url_limit: usize,
     /// How long a request may take until its answer begins.
     pub request_timeout: Duration,
+    /// How much one caller may ask for.
+    pub limits: Limits,
 }
 
 impl Default for ApiConfig {
@@ -108,6 +112,7 @@ impl Default for ApiConfig {
             body_limit: 1024 * 1024,
             url_limit: 8 * 1024,
             request_timeout: Duration::from_secs(30),
+            limits: Limits::default(),
         }
     }
 }

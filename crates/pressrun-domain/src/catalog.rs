@@ -1,6 +1,6 @@
 //! What data teams write in files: connections, people, documents, dashboards and tiles, as one validated snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,18 @@ impl Catalog {
     #[must_use]
     pub fn member_by_email(&self, email: &EmailAddress) -> Option<&Member> {
         self.members.iter().find(|m| m.email.same_as(email))
+    }
+
+    /// Members by their membership id, for whoever looks up many.
+    #[must_use]
+    pub fn members_by_id(&self) -> HashMap<MembershipId, &Member> {
+        self.members.iter().map(|member| (member.id, member)).collect()
+    }
+
+    /// Members by their folded address, for whoever looks up many.
+    #[must_use]
+    pub fn members_by_email(&self) -> HashMap<String, &Member> {
+        self.members.iter().map(|member| (member.email.folded(), member)).collect()
     }
 
     /// The group with this id.

@@ -127,6 +127,17 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// What went wrong; `None` when the remote took it.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::Retry { reason, .. } | Self::Rejected { reason } => Some(reason),
+        }
+    }
+}
+
 /// How the pieces of a run stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -145,6 +156,12 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// All pieces.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.accepted + self.failed + self.skipped + self.pending
+    }
+
     /// How the run ends, given whether a tile failed before (S1, S2, P4, S5); `None` while something is owed.
     #[must_use]
     pub fn verdict(&self, something_failed_before: bool) -> Option<crate::run::RunStatus> {

@@ -24,4 +24,5 @@ pub mod retry;
 pub mod run;
 pub mod schedule;
 pub mod secret;
+pub mod text;
 pub mod users;

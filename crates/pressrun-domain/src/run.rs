@@ -56,6 +56,15 @@ impl Run {
         }
     }
 
+    /// When the run goes on, if it has begun and waits at `now` to try again.
+    #[must_use]
+    pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.state {
+            RunState::Queued { available_at } if self.started_at.is_some() && available_at > now => Some(available_at),
+            RunState::Queued { .. } | RunState::Running { .. } | RunState::Skipped { .. } | RunState::Ended { .. } => None,
+        }
+    }
+
     /// The file of this hash (SHA-256, hex) among those that the run and its `pieces` name, when `reader` may open it.
     ///
     /// A file holds what its audience may see (P1). So whoever manages a run may open what was made of the owner's rows, and of

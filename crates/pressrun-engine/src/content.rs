@@ -216,6 +216,13 @@ fn view(tile: &Tile, results: &TileResults) -> TileView {
 /// How long a result is handed out to other schedules that are due at its instant.
 const SHARED_FOR: Duration = Duration::from_secs(60);
 
+/// Results kept at once.
+const MOST_KEPT: usize = 256;
+
+fn kept_for(keep: Duration) -> Flights<QueryRows, QueryError> {
+    Flights::new(keep, MOST_KEPT, |_| 1)
+}
+
 /// Runs queries and renders; bounds how many queries a connection sees at once.
 #[derive(Clone)]
 pub struct Producer {
@@ -223,9 +230,9 @@ pub struct Producer {
     config: Arc<EngineConfig>,
     gates: Arc<Mutex<HashMap<ConnectionName, Arc<Semaphore>>>>,
     /// Executions that everybody may share.
-    common: Flights,
+    common: Flights<QueryRows, QueryError>,
     /// Executions that this one shares.
-    flights: Flights,
+    flights: Flights<QueryRows, QueryError>,
     files: Arc<AtomicU64>,
 }
 
@@ -233,7 +240,7 @@ impl Producer {
     /// A producer that works in `executors`.
     #[must_use]
     pub fn new(executors: ExecutorPool, config: Arc<EngineConfig>) -> Self {
-        let (common, flights) = (Flights::new(SHARED_FOR), Flights::new(Duration::ZERO));
+        let (common, flights) = (kept_for(SHARED_FOR), kept_for(Duration::ZERO));
         Self { executors, config, gates: Arc::default(), common, flights, files: Arc::default() }
     }
 
@@ -242,7 +249,7 @@ impl Producer {
     #[must_use]
     pub fn for_run(&self, kind: RunKind) -> Self {
         let with_others = kind == RunKind::Scheduled && self.config.share_queries;
-        let flights = if with_others { self.common.clone() } else { Flights::new(Duration::MAX) };
+        let flights = if with_others { self.common.clone() } else { kept_for(Duration::MAX) };
         Self { flights, ..self.clone() }
     }
 

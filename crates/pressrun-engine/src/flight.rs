@@ -1,9 +1,9 @@
-//! Single flight: equal queries at one instant are one execution.
+//! Single flight: equal work under way is done once.
 //!
-//! A query is known by everything that decides its result: the connection, the SQL, every bound parameter (and with them whoever it is asked
-//! for), row limit, zone and instant. Who asks for one that is under way waits for the same execution; a result is handed out for a little
-//! longer, because schedules due at one instant do not start at one instant. Whoever is dropped while waiting leaves the others alone: the
-//! execution goes on as long as one waits, and is stopped when none does.
+//! A piece of work is known by everything that decides its result. Of a query that is the connection, the SQL, every bound parameter (and
+//! with them whoever it is asked for), row limit, zone and instant. Who asks for one that is under way waits for the same execution; a result
+//! is handed out for a little longer, because schedules due at one instant do not start at one instant. Whoever is dropped while waiting
+//! leaves the others alone: the execution goes on as long as one waits, and is stopped when none does.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,53 +12,57 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
-use pressrun_query::{CompiledQuery, ConnectionSpec, QueryError};
+use pressrun_query::{CompiledQuery, ConnectionSpec};
 use sha2::{Digest, Sha256};
 
-use crate::content::QueryRows;
-
-/// Results kept at once; the oldest go first.
-const MOST_KEPT: usize = 256;
-
-type Answer = Result<QueryRows, QueryError>;
-type Running = Shared<BoxFuture<'static, Answer>>;
+type Running<T, E> = Shared<BoxFuture<'static, Result<T, E>>>;
 
 /// Executions under way and those just done. Clones are the same.
-#[derive(Clone)]
-pub(crate) struct Flights {
+pub struct Flights<T, E> {
     keep: Duration,
-    known: Arc<Mutex<HashMap<String, Flight>>>,
+    most: usize,
+    weigh: fn(&T) -> usize,
+    known: Known<T, E>,
 }
 
-enum Flight {
-    Running(WeakShared<BoxFuture<'static, Answer>>),
-    Landed { rows: QueryRows, at: Instant },
+type Known<T, E> = Arc<Mutex<HashMap<String, Flight<T, E>>>>;
+
+impl<T, E> Clone for Flights<T, E> {
+    fn clone(&self) -> Self {
+        Self { known: Arc::clone(&self.known), ..*self }
+    }
 }
 
-impl Flights {
-    /// Hands out results for `keep` after they came.
-    pub(crate) fn new(keep: Duration) -> Self {
-        Self { keep, known: Arc::default() }
+enum Flight<T, E> {
+    Running(WeakShared<BoxFuture<'static, Result<T, E>>>),
+    Landed { value: T, weight: usize, at: Instant },
+}
+
+impl<T: Clone + Send, E: Clone + Send> Flights<T, E> {
+    /// Hands out results for `keep` after they came, as long as all together `weigh` no more than `most`; the oldest go first.
+    #[must_use]
+    pub fn new(keep: Duration, most: usize, weigh: fn(&T) -> usize) -> Self {
+        Self { keep, most, weigh, known: Arc::default() }
     }
 
-    /// The answer under `key`: that of an equal query under way or just done, else that of `execute`.
+    /// The answer under `key`: that of equal work under way or just done, else that of `execute`.
     ///
     /// # Errors
     /// The execution's failure, which everybody who waits hears and nobody after them.
-    pub(crate) async fn share<F>(&self, key: String, execute: impl FnOnce() -> F) -> Answer
+    pub async fn share<F>(&self, key: String, execute: impl FnOnce() -> F) -> Result<T, E>
     where
-        F: Future<Output = Answer> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
     {
         self.forget_old();
         let running = {
             let mut known = self.known();
             match known.get(&key) {
-                Some(Flight::Landed { rows, .. }) => return Ok(rows.clone()),
+                Some(Flight::Landed { value, .. }) => return Ok(value.clone()),
                 Some(Flight::Running(running)) => running.upgrade(),
                 None => None,
             }
             .unwrap_or_else(|| {
-                let running: Running = execute().boxed().shared();
+                let running: Running<T, E> = execute().boxed().shared();
                 known.extend(running.downgrade().map(|weak| (key.clone(), Flight::Running(weak))));
                 running
             })
@@ -66,11 +70,11 @@ impl Flights {
         let answer = running.await;
         let mut known = self.known();
         match &answer {
-            Ok(rows) => {
+            Ok(value) => {
                 if !matches!(known.get(&key), Some(Flight::Landed { .. })) {
-                    known.insert(key, Flight::Landed { rows: rows.clone(), at: Instant::now() });
+                    known.insert(key, Flight::Landed { value: value.clone(), weight: (self.weigh)(value), at: Instant::now() });
                 }
-                forget_the_oldest(&mut known);
+                self.forget_the_oldest(&mut known);
             }
             Err(_) => {
                 known.remove(&key);
@@ -80,16 +84,36 @@ impl Flights {
     }
 
     /// Forgets what is no longer handed out.
-    pub(crate) fn forget_old(&self) {
+    pub fn forget_old(&self) {
         self.known().retain(|_, flight| flight.is_of_use(self.keep));
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Flight>> {
+    fn forget_the_oldest(&self, known: &mut HashMap<String, Flight<T, E>>) {
+        let landed = known.iter().filter_map(|(key, flight)| match flight {
+            Flight::Landed { at, weight, .. } => Some((*at, key.clone(), *weight)),
+            Flight::Running(_) => None,
+        });
+        let mut landed: Vec<_> = landed.collect();
+        let mut weight: usize = landed.iter().map(|(.., weight)| weight).sum();
+        if weight <= self.most {
+            return;
+        }
+        landed.sort_unstable();
+        for (_, oldest, its) in landed {
+            if weight <= self.most {
+                return;
+            }
+            weight -= its;
+            known.remove(&oldest);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Flight<T, E>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Flight {
+impl<T, E> Flight<T, E> {
     fn is_of_use(&self, keep: Duration) -> bool {
         match self {
             Self::Running(running) => running.upgrade().is_some(),
@@ -98,18 +122,7 @@ impl Flight {
     }
 }
 
-fn forget_the_oldest(known: &mut HashMap<String, Flight>) {
-    while known.len() > MOST_KEPT {
-        let landed = known.iter().filter_map(|(key, flight)| match flight {
-            Flight::Landed { at, .. } => Some((*at, key.clone())),
-            Flight::Running(_) => None,
-        });
-        let Some((_, oldest)) = landed.min() else { return };
-        known.remove(&oldest);
-    }
-}
-
-/// Everything that decides a result. The identity it is asked for is in it by the parameters: rows of one are never handed to another whose
+/// Everything that decides a query's result. The identity it is asked for is in it by the parameters: rows of one are never handed to another whose
 /// query differs, and two whose queries are equal would see the same rows.
 pub(crate) fn key(connection: &ConnectionSpec, compiled: &CompiledQuery, fingerprint: bool) -> String {
     let place = match connection {
@@ -131,27 +144,27 @@ mod tests {
     use pressrun_domain::audience::Identity;
     use pressrun_domain::catalog::{QueryTile, Scalar};
     use pressrun_domain::chart::{Chart, Mark};
-    use pressrun_query::{EffectiveFilters, QueryClock, QueryErrorKind, QueryOutcome, compile};
+    use pressrun_query::{EffectiveFilters, QueryClock, compile};
     use tokio::sync::Notify;
 
     use super::*;
 
-    fn rows(number: u64) -> QueryRows {
-        let outcome = QueryOutcome { rows: number, truncated: false, ms: 0, bytes: 0, columns: Vec::new(), fingerprint: None };
-        QueryRows { path: PathBuf::from("/nowhere"), outcome, folder: None }
+    /// Flights that hand out up to 10 numbers for this long.
+    fn numbers(keep: Duration) -> Flights<u64, &'static str> {
+        Flights::new(keep, 10, |_| 1)
     }
 
     #[tokio::test]
     async fn equal_queries_are_one_execution_and_others_are_not() {
-        let (flights, ran) = (Flights::new(Duration::from_secs(60)), Arc::new(AtomicUsize::new(0)));
+        let (flights, ran) = (numbers(Duration::from_secs(60)), Arc::new(AtomicUsize::new(0)));
         let ask = |key: &str| {
             let ran = Arc::clone(&ran);
-            flights.share(key.to_owned(), move || async move { Ok(rows(ran.fetch_add(1, Ordering::SeqCst) as u64)) })
+            flights.share(key.to_owned(), move || async move { Ok(ran.fetch_add(1, Ordering::SeqCst) as u64) })
         };
         let (a, b, c) = tokio::join!(ask("us"), ask("us"), ask("eu"));
-        let numbers = [a, b, c].map(|answer| answer.expect("answers").outcome.rows);
+        let numbers = [a, b, c].map(|answer| answer.expect("answers"));
         assert_eq!(numbers, [0, 0, 1]);
-        assert_eq!(ask("us").await.expect("answers").outcome.rows, 0, "also a little later");
+        assert_eq!(ask("us").await.expect("answers"), 0, "also a little later");
     }
 
     #[tokio::test]
@@ -162,13 +175,13 @@ mod tests {
                 self.0.fetch_add(1, Ordering::SeqCst);
             }
         }
-        let (flights, stopped, gate) = (Flights::new(Duration::ZERO), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let (flights, stopped, gate) = (numbers(Duration::ZERO), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let ask = || {
             let (stopped, gate) = (Arc::clone(&stopped), Arc::clone(&gate));
             Box::pin(flights.share("k".to_owned(), move || async move {
                 let _stopped = Stopped(stopped);
                 gate.notified().await;
-                Ok(rows(7))
+                Ok(7)
             }))
         };
         let (mut leader, mut follower) = (ask(), ask());
@@ -176,7 +189,7 @@ mod tests {
         drop(leader);
         assert_eq!(stopped.load(Ordering::SeqCst), 0);
         gate.notify_one();
-        assert_eq!(follower.await.expect("answers").outcome.rows, 7);
+        assert_eq!(follower.await.expect("answers"), 7);
 
         let mut alone = ask();
         assert!(futures::poll!(&mut alone).is_pending());
@@ -187,10 +200,32 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_not_kept() {
-        let flights = Flights::new(Duration::from_secs(60));
-        let failed = flights.share("k".to_owned(), || async { Err(QueryError::new(QueryErrorKind::Timeout, "too slow")) }).await;
+        let flights = numbers(Duration::from_secs(60));
+        let failed = flights.share("k".to_owned(), || async { Err("too slow") }).await;
         assert!(failed.is_err());
-        assert!(flights.share("k".to_owned(), || async { Ok(rows(1)) }).await.is_ok());
+        assert!(flights.share("k".to_owned(), || async { Ok(1) }).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_and_the_oldest_goes_first() {
+        let flights: Flights<usize, &str> = Flights::new(Duration::from_secs(3600), 100, |bytes| *bytes);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let ask = async |key: usize, bytes: usize| {
+            let ran = Arc::clone(&ran);
+            let answer = flights.share(key.to_string(), move || async move {
+                ran.fetch_add(1, Ordering::SeqCst);
+                Ok(bytes)
+            });
+            answer.await.expect("answers");
+        };
+        for key in 0..1000 {
+            ask(key, 30).await;
+            assert!(flights.known().len() <= 3, "{key}");
+        }
+        ask(999, 30).await;
+        assert_eq!(ran.load(Ordering::SeqCst), 1000, "the newest is still there");
+        ask(5000, 101).await;
+        assert!(flights.known().is_empty(), "what is larger than all that may be kept is handed out and not kept");
     }
 
     /// The key of one query for somebody with these regions.

@@ -27,7 +27,7 @@ pub mod worker;
 mod carrier;
 mod config;
 mod engine;
-mod flight;
+pub mod flight;
 mod jump;
 mod notice;
 

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use pressrun_domain::catalog::{Catalog, Dashboard};
 use pressrun_domain::destination::Destination;
+use pressrun_domain::id::ScheduleId;
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::schedule::{Definition, FilterConfig, fault};
 use pressrun_store::{Store, StoreError};
@@ -18,6 +19,8 @@ use crate::pipeline::audience::{self, Audience, Scene};
 /// What a link opens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
+    /// The schedule that sent the link.
+    pub schedule: ScheduleId,
     /// The schedule's definition with the filters of the link and this one recipient.
     pub definition: Definition,
     /// Whose rows are seen.
@@ -84,7 +87,7 @@ pub async fn open(
     }
     let found = audience::resolve(Scene { catalog, document, dashboard, definition: &definition }, link.schedule, store).await?;
     let audience = found.audiences.into_iter().next().ok_or(OpenError::Withdrawn)?;
-    Ok(Opened { definition, audience, expires: link.expires })
+    Ok(Opened { schedule: link.schedule, definition, audience, expires: link.expires })
 }
 
 fn read(filters: &str) -> Result<FilterConfig, OpenError> {

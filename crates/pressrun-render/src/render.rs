@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use pressrun_domain::output::Format;
+use pressrun_domain::text::grouped;
 
 use crate::artifact::{Artifact, Rendered};
 use crate::error::RenderError;
 use crate::report::RenderJob;
-use crate::{csv, format, json, layout, xlsx};
+use crate::{csv, json, layout, xlsx};
 
 /// Writes the artifact of `job` to `out` and says what it wrote. Equal jobs give equal bytes (V9).
 ///
@@ -29,9 +30,4 @@ pub fn render(job: &RenderJob, out: &Path) -> Result<Rendered, RenderError> {
 /// The warning about rows that a query left out (R11).
 pub(crate) fn cut_warning(title: &str, limit: u64) -> String {
     format!("\"{title}\" stops at its limit of {} rows", grouped(limit))
-}
-
-/// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    format::grouped(usize::try_from(number).unwrap_or(usize::MAX))
 }

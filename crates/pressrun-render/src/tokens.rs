@@ -11,20 +11,11 @@
 
 use arrow_array::RecordBatch;
 use jiff::tz::TimeZone;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::columns::Columns;
 use crate::format::Value;
 use crate::report::{Report, TileData, TileView};
 use crate::rows::Batches;
-
-/// Everything but unreserved characters (RFC 3986 §2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A value as part of an address.
-pub(crate) fn percent_encoded(value: &str) -> String {
-    utf8_percent_encode(value, RESERVED).to_string()
-}
 
 /// Replaces every `{{path}}` of `text` by its value, put through `write`.
 pub(crate) fn fill(text: &str, report: &Report, write: impl Fn(&str) -> String) -> String {

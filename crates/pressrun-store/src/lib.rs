@@ -27,7 +27,9 @@ pub use keys::Keys;
 pub use notices::Notices;
 pub use page::Page;
 pub use people::{People, Upserted};
-pub use runs::{BaselineChange, ClaimRequest, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs};
+pub use runs::{
+    AudienceTargets, BaselineChange, ClaimRequest, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs,
+};
 pub use schedules::{ContentKind, ListQuery, ListRow, Names, ScheduleKind, Schedules, SortDirection, SortField, StatusFilter};
 pub use seal::{Place, Sealer, SealingKey};
 pub use seals::Seals;

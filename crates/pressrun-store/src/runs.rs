@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
-use pressrun_domain::id::{DeliveryId, DocumentIdentifier, RunId, ScheduleId, WorkerId};
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{DeliveryId, DocumentIdentifier, MembershipId, RunId, ScheduleId, WorkerId};
 use pressrun_domain::notice::Notice;
 use pressrun_domain::run::{Lease, Run, RunRecord, RunStatus, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
@@ -92,6 +93,15 @@ pub trait Runs: Send + Sync {
     /// Every piece of a run with its attempts, in the order promised.
     async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError>;
 
+    /// One page of a run's pieces with their attempts: those that failed first, then in the order promised; `page` counts from 1.
+    async fn piece_page(&self, run: RunId, page: u64, page_size: u32) -> Result<Page<Delivery>, StoreError>;
+
+    /// The pieces of a run that go to this address, compared without case, with their attempts.
+    async fn pieces_to(&self, run: RunId, address: &EmailAddress) -> Result<Vec<Delivery>, StoreError>;
+
+    /// Who gets the same bytes in a run: of each audience its first target in the order promised, and how many there are.
+    async fn audiences(&self, run: RunId) -> Result<Vec<AudienceTargets>, StoreError>;
+
     /// Up to `limit` pieces that may be tried at `now`, with their attempts, in the order promised.
     async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError>;
 
@@ -131,6 +141,15 @@ pub trait Runs: Send + Sync {
 
     /// Runs of a schedule (all schedules when `None`), newest occurrence first, without secrets; `page` counts from 1.
     async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError>;
+
+    /// Of each of these schedules the run that is queued or running (at most one, I3), without secrets; in no order.
+    async fn runs_under_way(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
+
+    /// Of each of these schedules the newest run that ended as a failure, without secrets; in no order.
+    async fn latest_failures(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
+
+    /// How many test deliveries (S8) were made for this owner since an instant.
+    async fn count_tests(&self, owner: MembershipId, since: Timestamp) -> Result<u64, StoreError>;
 
     /// The stored baseline of an audience of a schedule (A5, A18).
     async fn baseline(&self, schedule: ScheduleId, audience: &str) -> Result<Option<String>, StoreError>;
@@ -179,6 +198,17 @@ pub struct NewOccurrence {
     pub skip: Option<SkipReason>,
     /// First line of the record, such as how many missed instants have no row.
     pub detail: Option<String>,
+}
+
+/// The targets of one audience of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudienceTargets {
+    /// The audience, as pieces name it.
+    pub audience: String,
+    /// The target that was promised first.
+    pub first: String,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// A manual run or a test to queue.

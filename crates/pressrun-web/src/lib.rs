@@ -7,10 +7,12 @@
 //! - `viewer`: who looks, and what that person may see; the session cookie is in `session`.
 //! - `pages`: one file a page: parse, ask the store, present.
 //! - `words`: instants, states and reasons in words; `place`: destinations without their secrets.
+//! - `base`: the path that a reverse proxy puts the pages under.
 //! - `secure`: headers of every answer, and where a form may come from.
 //!
 //! To add a page: a template, a struct that derives `Template`, a handler in `pages`, a line in [`router`].
 
+mod base;
 mod page;
 mod pages;
 mod place;
@@ -28,7 +30,8 @@ use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 
-pub use secure::html_errors;
+pub use base::unusable_path;
+pub use secure::front;
 pub use state::{
     ArtifactFiles, CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine, LinkError,
     ScheduleActions, SharedView, UnsubscribeCheck, WebState,

@@ -100,7 +100,10 @@ impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound(what) => Self::NotFound(what),
-            StoreError::Unavailable(_) | StoreError::Conflict | StoreError::RunInProgress | StoreError::LeaseLost => {
+            StoreError::Conflict | StoreError::RunInProgress | StoreError::LeaseLost => {
+                Self::Conflict("Somebody else changed it at the same time. Open the page again.".to_owned())
+            }
+            StoreError::Unavailable(_) => {
                 tracing::warn!(%error, "the store could not answer a page");
                 Self::Unavailable("The database did not answer. Try again in a moment.".to_owned())
             }

@@ -9,6 +9,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use url::Url;
 
+use crate::base::{self, Base};
 use crate::page::{Message, PageError, show};
 
 /// Nothing is loaded from elsewhere, nothing runs, nobody frames us, forms come home. Styles are in our own sheet; only attributes
@@ -47,12 +48,16 @@ pub(crate) async fn in_time(request: Request, next: Next) -> Response {
     answer.unwrap_or_else(|_| PageError::Unavailable("This page took too long. Try again in a minute.".to_owned()).into_response())
 }
 
-/// Answers browsers that went astray with a page: what is beside the pages, such as an API, says "not found" in JSON.
-pub fn html_errors(router: Router) -> Router {
-    router.layer(from_fn(errors_for_people))
+/// The whole front of a server that people reach at `public_url`: its routes are found under the path of that address, and browsers that went
+/// astray are answered with a page, though what is beside the pages, such as an API, says "not found" in JSON.
+pub fn front(router: Router, public_url: &str) -> Router {
+    let (base, https) = (Base::of(public_url), public_url.starts_with("https://"));
+    let own = base.clone();
+    let router = router.layer(from_fn(move |request, next| own.clone().scope(errors_for_people(request, next, https))));
+    base::under(base, router)
 }
 
-async fn errors_for_people(request: Request, next: Next) -> Response {
+async fn errors_for_people(request: Request, next: Next, https: bool) -> Response {
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_browser = request.method() == Method::GET && accepts.contains("text/html") && !request.uri().path().starts_with("/api/");
     let response = next.run(request).await;
@@ -62,7 +67,7 @@ async fn errors_for_people(request: Request, next: Next) -> Response {
     };
     if is_browser && matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) && !is_page(&response) {
         let page = Message::new("Not found", "There is no such page.").onward("/schedules", "To the schedules");
-        return headers(show(StatusCode::NOT_FOUND, &page), false);
+        return headers(show(StatusCode::NOT_FOUND, &page), https);
     }
     response
 }

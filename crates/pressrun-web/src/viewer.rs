@@ -17,6 +17,7 @@ use pressrun_store::StoreError;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::base::here;
 use crate::page::PageError;
 use crate::session::{self, Subject};
 use crate::state::WebState;
@@ -123,7 +124,7 @@ impl FromRequestParts<Arc<WebState>> for Viewer {
                 let wanted = parts.uri.path_and_query().map_or("/", |path| path.as_str());
                 let wanted = if parts.method == Method::GET { wanted } else { "/" };
                 let next: String = url::form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
-                Err(Redirect::to(&format!("/sign-in?next={next}")).into_response())
+                Err(Redirect::to(&here(&format!("/sign-in?next={next}"))).into_response())
             }
             Err(error) => Err(PageError::from(error).into_response()),
         }

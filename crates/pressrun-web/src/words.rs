@@ -6,6 +6,7 @@ use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{DeliveryState, Outcome, Tally};
 use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
+use pressrun_domain::text::grouped;
 
 /// A short word on a coloured ground.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,19 +100,6 @@ pub(crate) fn count(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
-/// A number with its thousands apart: `1,204`.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// Whether a schedule's occurrences become runs.
 pub(crate) fn activity(schedule: &Schedule) -> Chip {
     if schedule.system_disabled.is_some() {
@@ -165,7 +153,7 @@ pub(crate) fn delivery(state: &DeliveryState) -> Chip {
 
 /// How many pieces were accepted, of how many: `2 of 3 deliveries accepted`; nothing for none.
 pub(crate) fn accepted(tally: &Tally) -> String {
-    match tally.accepted + tally.failed + tally.skipped + tally.pending {
+    match tally.all() {
         0 => String::new(),
         1 if tally.accepted == 1 => "1 delivery, accepted".to_owned(),
         1 => "1 delivery, not accepted".to_owned(),

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use pressrun_domain::catalog::GridPosition;
 use pressrun_domain::run::{RunKind, RunState};
 use pressrun_store::{Keys, Runs, Schedules};
-use pressrun_web::{DashboardPage, DashboardTile, html_errors, router};
+use pressrun_web::{DashboardPage, DashboardTile, front, router};
 
 use sample::{ARTIFACT, HOSTILE, SECRET, SIGNATURE, Site};
 
@@ -60,7 +60,7 @@ impl Browser {
         site.state.public_url = public_url.into();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let app = html_errors(router(site.state.clone()).fallback(async || (StatusCode::NOT_FOUND, "{}")));
+        let app = front(router(site.state.clone()).fallback(async || (StatusCode::NOT_FOUND, "{}")), &site.state.public_url);
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -560,4 +560,93 @@ async fn odd_addresses_are_answered_not_crashed_on() {
     for cookie in ["pressrun_session", "pressrun_session=", "a=b; pressrun_session=....", "pressrun_session=k.99999999999999999999.00"] {
         assert_eq!(browser.get(cookie, "/schedules").await.status, StatusCode::SEE_OTHER, "{cookie}");
     }
+}
+
+#[tokio::test]
+async fn m10_under_a_path_of_a_proxy_every_address_leads_back_there() {
+    let browser = Browser::at("https://intra.example.com/reports").await;
+    let site = &browser.site;
+    let signed_in = browser.post("/reports/sign-in", &[], &format!("token={}&next=%2Fdashboards", site.admin)).await;
+    assert_eq!(signed_in.header(header::LOCATION), "/reports/dashboards");
+    let cookie = signed_in.header(header::SET_COOKIE);
+    assert!(cookie.contains("; Path=/reports; "), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let (open, run) = (site.open, site.run);
+    for path in [
+        "/schedules".to_owned(),
+        format!("/schedules/{open}"),
+        format!("/runs/{run}"),
+        "/dashboards".to_owned(),
+        "/dashboards/12db1a0a".to_owned(),
+        "/shared/good".to_owned(),
+        "/shared/none".to_owned(),
+        "/sign-in".to_owned(),
+        "/nothing".to_owned(),
+        format!("/schedules/{}", "0".repeat(36)),
+        format!("/unsubscribe/{open}/{}/{SIGNATURE}", site.recipient),
+    ] {
+        // One proxy takes the path away, another leaves it.
+        let (stripped, whole) = (browser.get(&cookie, &path).await, browser.get(&cookie, &format!("/reports{path}")).await);
+        assert_eq!((stripped.status, &stripped.body), (whole.status, &whole.body), "{path}");
+        if whole.status.is_redirection() {
+            assert!(whole.header(header::LOCATION).starts_with("/reports/"), "{path}: {}", whole.header(header::LOCATION));
+            continue;
+        }
+        let addresses = ["href=\"", "src=\"", "action=\""].into_iter().flat_map(|name| whole.body.split(name).skip(1));
+        let addresses: Vec<&str> = addresses.map(|rest| rest.split('"').next().unwrap()).filter(|at| at.starts_with('/')).collect();
+        assert!(addresses.len() >= 2 && addresses.iter().all(|at| at.starts_with("/reports/")), "{path}: {addresses:?}");
+        assert!(browser.get(&cookie, addresses[0]).await.status.is_success(), "{path}: {}", addresses[0]);
+    }
+    let token = browser.get(&cookie, &format!("/reports/schedules/{open}")).await.form_token().to_owned();
+    let pressed = browser.press(&cookie, &format!("/reports/schedules/{open}/pause"), &token).await;
+    assert_eq!(pressed.header(header::LOCATION), format!("/reports/schedules/{open}"));
+    let away = browser.get("", "/reports/runs/x?y=1").await;
+    assert_eq!(away.header(header::LOCATION), "/reports/sign-in?next=%2Fruns%2Fx%3Fy%3D1");
+}
+
+#[tokio::test]
+async fn low_a_page_for_a_browser_gone_astray_has_every_header_of_a_page() {
+    let browser = Browser::at("https://reports.example.com").await;
+    let answer = browser.get("", "/nothing").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.header(header::STRICT_TRANSPORT_SECURITY), "max-age=31536000");
+}
+
+/// A run of the open schedule that is under way, and has promised so many pieces.
+async fn under_way(site: &Site, pieces: usize) -> pressrun_store::ClaimedRun {
+    let schedule = site.store.schedule(site.open).await.unwrap().unwrap();
+    let now = site.state.clock.now();
+    site.store.enqueue(&pressrun_store::sample::manual(&schedule, now), now).await.unwrap();
+    let until = now + jiff::SignedDuration::from_mins(5);
+    let run = site.store.claim(pressrun_domain::id::WorkerId::generate(), now, until, 1).await.unwrap().remove(0);
+    let piece = |number| pressrun_store::sample::piece(run.run.id, &format!("person{number}@fan.example"));
+    let pieces: Vec<_> = (0..pieces).map(piece).collect();
+    site.store.promise(&run.lease, &pieces).await.unwrap();
+    run
+}
+
+#[tokio::test]
+async fn low_a_run_to_many_is_shown_page_by_page() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.admin).await;
+    let run = under_way(&browser.site, 250).await.run.id;
+    let shown = async |query: &str| browser.get(&cookie, &format!("/runs/{run}{query}")).await.body;
+    for (query, first, count) in [("", 0, 100), ("?page=2", 100, 100), ("?page=3", 200, 50), ("?page=x", 0, 100)] {
+        let body = shown(query).await;
+        assert_eq!(body.matches("class=\"piece\"").count(), count, "{query}");
+        assert!(body.contains(&format!("person{first}@fan.example")) && body.contains("of 3"), "{query}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn low_a_schedule_that_waits_for_a_retry_does_not_say_never() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.admin).await;
+    let run = under_way(&browser.site, 1).await;
+    let listed = async || browser.get(&cookie, "/schedules").await.body;
+    assert!(listed().await.contains("Is under way."));
+    let later = browser.site.state.clock.now() + jiff::SignedDuration::from_mins(15);
+    browser.site.store.release(&run.lease, later, &run.run.record).await.unwrap();
+    let body = listed().await;
+    assert!(body.contains("Waits for its next attempt at") && body.contains(&format!("/runs/{}", run.run.id)), "{body}");
 }

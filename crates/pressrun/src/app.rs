@@ -25,10 +25,13 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::clock::WallClock;
 use crate::config::Settings;
+use crate::figures::Figures;
+use crate::lifecycle::Budget;
+use crate::show::Hinted;
 use crate::{sealing, web};
 
 /// A wired server that has not started yet.
@@ -39,8 +42,49 @@ pub(crate) struct App {
     pub catalog: Arc<CatalogHandle>,
     engine: Arc<Engine>,
     router: Router,
+    admin_router: Router,
+    figures: Figures,
     limits: ServerLimits,
-    grace: Duration,
+    budget: Budget,
+}
+
+/// Where a server listens. A worker has no public listener, and nobody has to have one for operators.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    public: Option<TcpListener>,
+    admin: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Listens where `settings` say.
+    ///
+    /// # Errors
+    /// An address cannot be had; the message names its key.
+    pub(crate) async fn bind(settings: &Settings, role: Role) -> anyhow::Result<Self> {
+        let mut listeners = Self { public: None, admin: None };
+        if role != Role::Worker {
+            listeners.public = Some(bind("server.listen", &settings.server.listen).await?);
+        }
+        if let Some(address) = &settings.server.admin_listen {
+            let admin = bind("server.admin_listen", address).await?;
+            info!(address = %admin.local_addr()?, "metrics and health are served");
+            listeners.admin = Some(admin);
+        }
+        match &listeners.public {
+            Some(public) => info!(address = %public.local_addr()?, "listening"),
+            None => info!("working; this process listens for nobody but operators"),
+        }
+        Ok(listeners)
+    }
+
+    /// Only people and clients.
+    pub(crate) fn public(listener: TcpListener) -> Self {
+        Self { public: Some(listener), admin: None }
+    }
+}
+
+async fn bind(key: &str, address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{key}: could not listen on {address}"))
 }
 
 /// What a process does.
@@ -61,11 +105,13 @@ impl App {
     /// Something cannot be opened or is not valid; the message says what to change.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
+        // First of all: what follows makes files.
+        let public_url = settings.server.public_url()?;
         let catalog = CatalogHandle::open(&settings.catalog.path, Arc::clone(&clock))?;
         let store = open_store(settings).await?;
         let spool =
             Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
-        let config = Arc::new(EngineConfig { operator: settings.operator()?, ..engine_config(settings) });
+        let config = Arc::new(EngineConfig { operator: settings.operator()?, ..engine_config(settings, &public_url) });
         let producer = Producer::new(executors(settings)?, Arc::clone(&config));
         let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
             .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));
@@ -89,27 +135,42 @@ impl App {
             config,
         };
         let wake = Arc::new(Notify::new());
-        let router = router(settings, &context, egress, &wake, own_secret(settings, &store, "sessions").await?);
+        let session_key = own_secret(settings, &store, "sessions").await?;
+        let state = api_state(settings, &public_url, &context, egress, &wake);
+        let figures = Figures::install();
+        let admin_router = pressrun_api::health_router(state.clone()).merge(figures.router());
+        let mut router = pressrun_api::router(state.clone()).merge(web::router(&context, state, settings, &public_url, session_key));
+        if settings.server.admin_listen.is_none() {
+            router = router.merge(figures.router());
+        }
+        let router = pressrun_web::front(router, &public_url);
         let engine = Arc::new(Engine::new(context, wake));
+        let budget = Budget::new(Duration::from_secs(settings.scheduler.grace_seconds.into()));
         let limits = ServerLimits {
             max_connections: settings.limits.connections,
+            connections_per_peer: settings.limits.connections_per_peer,
+            grace: budget.requests(),
             header_timeout: Duration::from_secs(settings.limits.header_seconds.max(1).into()),
             write_timeout: Duration::from_secs(settings.limits.write_seconds.max(1).into()),
             ..ServerLimits::default()
         };
-        Ok(Self { store, catalog, engine, router, limits, grace: Duration::from_secs(settings.scheduler.grace_seconds.into()) })
+        Ok(Self { store, catalog, engine, router, admin_router, figures, limits, budget })
     }
 
-    /// Serves on `listener` until `stop`; then ends within the grace period.
+    /// Serves on `listeners` until `stop`; then ends within the budget.
     ///
     /// # Errors
     /// The server failed.
-    pub(crate) async fn serve(self, listener: TcpListener, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
+    pub(crate) async fn serve(self, listeners: Listeners, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
         let hand_back = CancellationToken::new();
         let mut tasks = tokio::task::JoinSet::new();
         {
             let (catalog, stop) = (Arc::clone(&self.catalog), stop.clone());
             tasks.spawn(async move { catalog.watch(stop.cancelled_owned()).await });
+        }
+        {
+            let stop = stop.clone();
+            tasks.spawn(async move { stop.run_until_cancelled_owned(self.figures.keep_up()).await.unwrap_or_default() });
         }
         if role != Role::Api {
             let (engine, stopping, hand_back) = (Arc::clone(&self.engine), stop.clone(), hand_back.clone());
@@ -117,25 +178,26 @@ impl App {
             let (engine, stopping) = (Arc::clone(&self.engine), stop.clone());
             tasks.spawn(async move { engine.follow_catalog(stopping).await });
         }
-        if role == Role::Worker {
-            drop(listener);
+        let asked = async {
             stop.cancelled().await;
-        } else {
-            pressrun_api::serve(listener, self.router, self.limits, stop.clone().cancelled_owned()).await?;
-        }
-        stop.cancel();
-        info!(grace_seconds = self.grace.as_secs(), "stopping: runs under way may end");
-        let ended = async { while tasks.join_next().await.is_some() {} };
-        tokio::pin!(ended);
-        if tokio::time::timeout(self.grace, &mut ended).await.is_err() {
-            warn!("the grace period is over: runs under way are handed back");
-            hand_back.cancel();
-            // Handing back is one statement a run; whatever hangs now is picked up when its lease lapses.
-            let _ = tokio::time::timeout(Duration::from_secs(5), ended).await;
-        }
-        info!("stopped");
-        Ok(())
+            tokio::time::Instant::now()
+        };
+        let (public, admin, asked) = tokio::join!(
+            serve_until(&stop, listeners.public, self.router, &self.limits),
+            serve_until(&stop, listeners.admin, self.admin_router, &self.limits),
+            asked,
+        );
+        self.budget.end(tasks, hand_back, asked).await;
+        public.and(admin)
     }
+}
+
+/// Serves until `stop`; a listener that fails stops everything else too.
+async fn serve_until(stop: &CancellationToken, listener: Option<TcpListener>, router: Router, limits: &ServerLimits) -> anyhow::Result<()> {
+    let Some(listener) = listener else { return Ok(()) };
+    let served = pressrun_api::serve(listener, router, limits.clone(), stop.clone().cancelled_owned()).await;
+    stop.cancel();
+    Ok(served?)
 }
 
 /// Cancelled by Ctrl-C or, on Unix, SIGTERM.
@@ -180,8 +242,8 @@ pub(crate) fn executors(settings: &Settings) -> anyhow::Result<ExecutorPool> {
     Ok(ExecutorPool::new(config))
 }
 
-/// Bounds and habits of the engine.
-pub(crate) fn engine_config(settings: &Settings) -> EngineConfig {
+/// Bounds and habits of the engine, for a server reached under `public_url`.
+pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> EngineConfig {
     let scheduler = &settings.scheduler;
     EngineConfig {
         workers: scheduler.workers.max(1),
@@ -202,11 +264,24 @@ pub(crate) fn engine_config(settings: &Settings) -> EngineConfig {
         expanded_rows: settings.render.expanded_rows,
         keep_artifacts: SignedDuration::from_hours(24 * i64::from(scheduler.keep_artifacts_days)),
         mail_preview: settings.mail.preview.unwrap_or(true),
-        ..EngineConfig::new(settings.server.link_base())
+        ..EngineConfig::new(public_url)
     }
 }
 
-/// Opens the database, its secrets sealed with the configured keys.
+/// Opens the database that is there; neither it nor a key is made.
+///
+/// # Errors
+/// There is none, or it cannot be opened.
+pub(crate) async fn open_existing_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let path = settings.store.sqlite_path()?;
+    if !path.is_file() {
+        let error = format!("there is no database {} (configuration: {})", path.display(), settings.source);
+        return Err(Hinted::new(error, "name the server's configuration with --config, or its database with PRESSRUN_STORE__URL").into());
+    }
+    open_store(settings).await
+}
+
+/// Opens the database, its secrets sealed with the configured keys; both are made when they are not there.
 pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     let path = settings.store.sqlite_path()?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -232,9 +307,8 @@ fn mail(settings: &Settings) -> anyhow::Result<MailConfig> {
     Ok(mail)
 }
 
-fn router(settings: &Settings, context: &Context, egress: EgressPolicy, wake: &Arc<Notify>, session_key: Secret) -> Router {
-    let public_url = settings.server.link_base();
-    let state = ApiState {
+fn api_state(settings: &Settings, public_url: &str, context: &Context, egress: EgressPolicy, wake: &Arc<Notify>) -> ApiState {
+    ApiState {
         store: Arc::clone(&context.store),
         catalog: Arc::new(LiveCatalog(Arc::clone(&context.catalog))),
         clock: Arc::clone(&context.clock),
@@ -243,26 +317,18 @@ fn router(settings: &Settings, context: &Context, egress: EgressPolicy, wake: &A
         wake: Arc::clone(wake),
         config: ApiConfig {
             requests_per_minute: settings.limits.requests_per_minute,
-            public_url: public_url.clone(),
+            public_url: public_url.to_owned(),
             deliverer_role_arn: settings.s3.deliverer_role_arn.clone(),
             allow_s3_test: settings.s3.allow_test,
             cadence_floor: Some(settings.scheduler.cadence_floor_minutes)
                 .filter(|minutes| *minutes > 0)
                 .map(|minutes| SignedDuration::from_mins(minutes.into())),
+            limits: settings.limits.api(),
             body_limit: settings.limits.body_kib << 10,
             request_timeout: Duration::from_secs(settings.limits.request_seconds.max(1).into()),
             ..ApiConfig::default()
         },
-    };
-    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-    let figures = recorder.handle();
-    if metrics::set_global_recorder(recorder).is_err() {
-        warn!("metrics were set up twice; the first recorder stays");
     }
-    let metrics = Router::new().route("/metrics", axum::routing::get(move || std::future::ready(figures.render())));
-    pressrun_web::html_errors(
-        pressrun_api::router(state.clone()).merge(web::router(context, state, &public_url, session_key)).merge(metrics),
-    )
 }
 
 struct LiveCatalog(Arc<CatalogHandle>);

@@ -60,7 +60,13 @@ pub(crate) fn read(kind: DestinationKind, fields: Fields<'_>, stored: Option<&De
     let warnings = others
         .copied()
         .filter(meant)
-        .map(|name| format!("{name} is ignored: it has no effect with destination type {}", kind.as_str()))
+        .map(|name| match name {
+            // P5: the personal copies are refused, the schedule is not.
+            "fanOut" => {
+                format!("fanOut is refused: personal copies are for email only, and destination type {} gets one for all", kind.as_str())
+            }
+            other => format!("{other} is ignored: it has no effect with destination type {}", kind.as_str()),
+        })
         .collect();
     Ok(Target { destination, recipients, warnings })
 }

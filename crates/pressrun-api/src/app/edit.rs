@@ -7,6 +7,7 @@ use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{MembershipId, TileKey};
 use pressrun_domain::output::Format;
 use pressrun_domain::schedule::{Definition, FilterConfig};
+use pressrun_domain::text;
 use serde_json::{Map, Value};
 
 use super::destination;
@@ -65,14 +66,17 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
     if let Some(condition) = condition.as_ref().filter(|condition| read.test_now && condition.kind.compares()) {
         return Err(AppError::invalid(format!("Test delivery not supported for condition type {}", condition.kind.as_str())));
     }
+    warnings.extend(unknown(body));
     warnings.extend(target.warnings);
     warnings.extend(mistyped(&target.destination));
     if let Some(stored) = stored {
         if stored.condition.is_some() && condition.is_none() {
             warnings.push("the alert condition was dropped: every occurrence delivers from now on".to_owned());
         }
-        if stored.filters.keys().any(|key| !read.filters.contains_key(key)) {
-            warnings.push("filter overrides were dropped: the dashboard's defaults hold for them".to_owned());
+        let dropped: Vec<&str> =
+            stored.filters.keys().filter(|key| !read.filters.contains_key(*key)).map(pressrun_domain::id::FilterKey::as_str).collect();
+        if !dropped.is_empty() {
+            warnings.push(format!("filter overrides were dropped: {}; the dashboard's defaults hold for them", text::listed(&dropped)));
         }
     }
     let mut output = output;
@@ -102,6 +106,62 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
     })
 }
 
+/// Every field of a schedule's body; others act nowhere.
+pub(crate) const FIELDS: [&str; 46] = [
+    "identifier",
+    "name",
+    "schedule",
+    "timezone",
+    "format",
+    "destinationType",
+    "filterConfig",
+    "conditionType",
+    "conditionQueryMapKey",
+    "queryIdentifierMapKey",
+    "testNow",
+    "killJobsOnFailure",
+    "timezoneOverride",
+    "hideTitle",
+    "paperFormat",
+    "paperOrientation",
+    "expandTablesToShowAllRows",
+    "singleColumnLayout",
+    "pages",
+    "showFilters",
+    "showContentLink",
+    "hideHiddenFields",
+    "enableFormatting",
+    "overrideRowLimit",
+    "maxRowLimit",
+    "filename",
+    "recipients",
+    "subject",
+    "textBody",
+    "fanOut",
+    "url",
+    "webhookUrl",
+    "webhookSecretUnencrypted",
+    "address",
+    "port",
+    "username",
+    "passwordUnencrypted",
+    "privateKeyUnencrypted",
+    "passphraseUnencrypted",
+    "hostKey",
+    "path",
+    "slackRecipientType",
+    "bucketName",
+    "region",
+    "roleArn",
+    "keyPrefix",
+];
+
+/// Names the keys of a body that are no fields: a misspelt one must not look as if it had acted.
+fn unknown(body: &Map<String, Value>) -> Option<String> {
+    let unknown: Vec<&str> = body.keys().map(String::as_str).filter(|key| !FIELDS.contains(key)).collect();
+    (!unknown.is_empty()).then(|| format!("not a field of a schedule, and ignored: {}", text::listed(&unknown)))
+}
+
 /// Variables of subject and body that do not exist: they are sent as typed, which is hardly what was meant (D11).
 fn mistyped(destination: &Destination) -> Vec<String> {
     let Some(email) = destination.email() else { return Vec::new() };
@@ -115,7 +175,8 @@ fn mistyped(destination: &Destination) -> Vec<String> {
 
 /// A cron expression (§5.1.7 row 3).
 pub(crate) fn cron(text: &str) -> Result<CronExpression, AppError> {
-    text.parse().map_err(|_| AppError::field("schedule", "Schedule is an invalid cron expression"))
+    // The contract's sentence, and then what to change.
+    text.parse().map_err(|error| AppError::field("schedule", format!("Schedule is an invalid cron expression: {error}")))
 }
 
 /// The fields of §5.1.2, over the stored ones.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use pressrun_store::StoreError;
 
 /// A refused or failed use case. `Display` is the `detail` of the answer.
@@ -62,6 +63,14 @@ pub(crate) enum AppError {
     /// A run is under way (I3).
     #[error("Another execution of this schedule is in progress")]
     RunInProgress,
+    /// A run is under way and waits to try again (I3): the contract's sentence, and then until when and why.
+    #[error("Another execution of this schedule is in progress; it waits until {until} to try again{}", .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    RunWaits {
+        /// When it goes on.
+        until: Timestamp,
+        /// What the last attempt came to.
+        reason: Option<String>,
+    },
     /// The run is over.
     #[error("Run has already ended")]
     RunEnded,
@@ -74,7 +83,10 @@ pub(crate) enum AppError {
     /// `If-Match` names an older version (X10).
     #[error("The schedule was changed since it was read; read it again and repeat the change")]
     Stale,
-    /// A run could not be queued (§5.3).
+    /// What the call was about was deleted while it was answered.
+    #[error("The {0} does not exist any more")]
+    Gone(&'static str),
+    /// A run could not be queued, for the database failed (§5.3).
     #[error("The run could not be queued: the server's database failed, and its log says why; nothing was sent")]
     NotQueued(#[source] StoreError),
     /// The store failed; never shown.
@@ -90,7 +102,10 @@ impl From<StoreError> for AppError {
         match error {
             StoreError::Conflict => Self::Busy,
             StoreError::RunInProgress => Self::RunInProgress,
-            other => Self::Store(other),
+            StoreError::NotFound(what) => Self::Gone(what),
+            failed @ (StoreError::Unavailable(_) | StoreError::Corrupt { .. } | StoreError::LeaseLost | StoreError::Sealing(_)) => {
+                Self::Store(failed)
+            }
         }
     }
 }
@@ -109,6 +124,14 @@ impl AppError {
     /// A sentence of its own.
     pub(crate) fn invalid(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(text.into())
+    }
+
+    /// What a refusal of the store means for a call about the schedule of this id, as given: one that is gone never was (X9).
+    pub(crate) fn about_schedule(id: &str) -> impl FnOnce(StoreError) -> Self {
+        |error| match error {
+            StoreError::NotFound(_) => Self::NoSchedule(id.to_owned()),
+            other => other.into(),
+        }
     }
 
     /// The same fault behind another prefix.

@@ -1,7 +1,8 @@
 //! Recipients of mail: resolving, adding, removing (contract §5.4, §5.5, P8).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use indexmap::IndexSet;
 use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
@@ -12,44 +13,65 @@ use serde_json::{Map, Value};
 
 use super::error::AppError;
 use super::given::Fields;
+use super::limits::{Bound, Count};
 use super::{schedules, validate};
 use crate::state::ApiState;
 
+/// Addresses looked at before somebody else has a turn on the same thread.
+const TURN: usize = 2_000;
+
 /// Makes people of addresses: members by address, else email-only users, created when unknown (P8). Addresses that are
 /// already in `kept` keep their place; doubles count once. A place is made from schedule and address, so that the links in older mails
-/// go on to mean the same person when a list is written anew (P12).
+/// go on to mean the same person when a list is written anew (P12). Nobody is created when they are more than `bound` admits.
+///
+/// Every list is walked once, however long: people are found by their folded address.
 pub(crate) async fn resolve(
     state: &ApiState,
     catalog: &Catalog,
+    bound: &Bound<'_>,
     schedule: ScheduleId,
     emails: &[EmailAddress],
     kept: &[Recipient],
 ) -> Result<Vec<Recipient>, AppError> {
-    let mut seen = BTreeSet::new();
-    let emails: Vec<&EmailAddress> = emails.iter().filter(|email| seen.insert(email.folded())).collect();
-    let strangers: Vec<EmailAddress> =
-        emails.iter().filter(|email| catalog.member_by_email(email).is_none()).map(|email| (*email).clone()).collect();
-    let users = if strangers.is_empty() {
-        Vec::new()
-    } else {
-        let wanted: Vec<_> = strangers.iter().map(|email| (email.clone(), Vec::new())).collect();
-        state.store.upsert_users(&wanted, state.clock.now()).await?
-    };
-    let mut resolved = Vec::with_capacity(emails.len());
-    for email in emails {
-        if let Some(place) = kept.iter().find(|place| place.email.same_as(email)) {
-            resolved.push(place.clone());
-            continue;
+    let members = catalog.members_by_email();
+    let mut places: HashMap<String, &Recipient> = kept.iter().map(|place| (place.email.folded(), place)).collect();
+    let mut resolved: Vec<Result<Recipient, &EmailAddress>> = Vec::with_capacity(emails.len());
+    let (mut seen, mut strangers) = (HashSet::new(), Vec::new());
+    let mut count = Count::default();
+    for chunk in emails.chunks(TURN) {
+        for email in chunk {
+            let folded = email.folded();
+            if seen.contains(&folded) {
+                continue;
+            }
+            let place = match (places.remove(&folded), members.get(&folded)) {
+                (Some(place), _) => Ok(place.clone()),
+                (None, Some(member)) => Ok(place_of(schedule, email, Person::Member(member.id))),
+                (None, None) => {
+                    strangers.push((email.clone(), Vec::new()));
+                    Err(email)
+                }
+            };
+            count.all += 1;
+            count.outside += usize::from(!matches!(&place, Ok(Recipient { person: Person::Member(_), .. })));
+            resolved.push(place);
+            seen.insert(folded);
         }
-        let person = match catalog.member_by_email(email) {
-            Some(member) => Some(Person::Member(member.id)),
-            None => users.iter().find(|user| user.email.same_as(email)).map(|user| Person::EmailOnly(user.id)),
-        };
-        if let Some(person) = person {
-            resolved.push(Recipient { id: email.place_on(schedule), email: email.clone(), person });
-        }
+        tokio::task::yield_now().await;
     }
-    Ok(resolved)
+    bound.admit(count)?;
+    let users = if strangers.is_empty() { Vec::new() } else { state.store.upsert_users(&strangers, state.clock.now()).await? };
+    // They come back in the order in which they were given.
+    let mut users = users.into_iter();
+    let place = |place| match place {
+        Ok(place) => Some(place),
+        Err(email) => users.next().map(|user| place_of(schedule, email, Person::EmailOnly(user.id))),
+    };
+    Ok(resolved.into_iter().filter_map(place).collect())
+}
+
+fn place_of(schedule: ScheduleId, email: &EmailAddress, person: Person) -> Recipient {
+    Recipient { id: email.place_on(schedule), email: email.clone(), person }
 }
 
 /// Whom a body names.
@@ -101,6 +123,7 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let mut schedule = schedules::managed(state, actor, &catalog, id).await?;
         validate::may_widen(&schedule.definition, &catalog)?;
         let kind = schedule.definition.destination.kind();
+        let bound = Bound::adding(&state.config.limits, actor.is_admin(&catalog), "emails", &schedule.definition.destination);
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot add recipients to destination type {}", kind.as_str())));
         };
@@ -108,10 +131,11 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let groups = groups(&catalog, &named)?;
         let addresses: Vec<EmailAddress> = named.emails.iter().cloned().chain(people).collect();
         validate::allowed_domains(&catalog, "emails", &addresses)?;
-        let news: Vec<EmailAddress> =
-            addresses.into_iter().filter(|address| !email.recipients.iter().any(|place| place.email.same_as(address))).collect();
-        let news = resolve(state, &catalog, schedule.id, &news, &[]).await?;
-        let new_groups: BTreeSet<GroupId> = groups.into_iter().filter(|group| !email.groups.contains(group)).collect();
+        let listed: HashSet<String> = email.recipients.iter().map(|place| place.email.folded()).collect();
+        let news: Vec<EmailAddress> = addresses.into_iter().filter(|address| !listed.contains(&address.folded())).collect();
+        let news = resolve(state, &catalog, &bound, schedule.id, &news, &[]).await?;
+        let listed: BTreeSet<GroupId> = email.groups.iter().copied().collect();
+        let new_groups: BTreeSet<GroupId> = groups.into_iter().filter(|group| !listed.contains(group)).collect();
         let changed = Changed { recipients: news.len(), groups: new_groups.len() };
         email.recipients.extend(news);
         email.groups.extend(new_groups);
@@ -131,12 +155,12 @@ pub(crate) async fn remove(state: &ApiState, actor: &Actor, id: &str, named: Nam
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot change recipients on a scheduled task destination of type {}", kind.as_str())));
         };
-        let gone: Vec<EmailAddress> =
-            people(state, &catalog, &named, false).await?.into_iter().chain(named.emails.iter().cloned()).collect();
-        let ids: Vec<uuid::Uuid> = named.users.iter().map(|(_, id)| *id).collect();
-        let groups = groups(&catalog, &named)?;
+        let people = people(state, &catalog, &named, false).await?;
+        let gone: HashSet<String> = people.iter().chain(&named.emails).map(EmailAddress::folded).collect();
+        let ids: HashSet<uuid::Uuid> = named.users.iter().map(|(_, id)| *id).collect();
+        let groups: HashSet<GroupId> = groups(&catalog, &named)?.into_iter().collect();
         let before = Changed { recipients: email.recipients.len(), groups: email.groups.len() };
-        let named_here = |place: &Recipient| gone.iter().any(|address| address.same_as(&place.email)) || ids.contains(&person_id(place));
+        let named_here = |place: &Recipient| gone.contains(&place.email.folded()) || ids.contains(&person_id(place));
         email.recipients.retain(|place| !named_here(place));
         email.groups.retain(|group| !groups.contains(group));
         let changed = removed(&before, email);
@@ -169,18 +193,20 @@ async fn save(state: &ApiState, catalog: &Catalog, mut schedule: Schedule, chang
 
 /// Addresses of the members and email-only users named by id. To be added, a member has to have access still.
 async fn people(state: &ApiState, catalog: &Catalog, named: &Named, adding: bool) -> Result<Vec<EmailAddress>, AppError> {
-    let member = |id| catalog.member(id).filter(|member| member.active || !adding);
-    let others: Vec<UserId> = named.users.iter().filter(|(_, id)| member(*id).is_none()).map(|(_, id)| UserId(*id)).collect();
+    // A member is found by either id (Q21); the membership's wins.
+    let all = || catalog.members.iter().filter(|member| member.active || !adding);
+    let by_user = all().map(|member| (member.user_id.0, &member.email));
+    let mut found: HashMap<uuid::Uuid, &EmailAddress> = by_user.chain(all().map(|member| (member.id.0, &member.email))).collect();
+    let others: Vec<UserId> = named.users.iter().filter(|(_, id)| !found.contains_key(id)).map(|(_, id)| UserId(*id)).collect();
     let users = if others.is_empty() { Vec::new() } else { state.store.users_by_id(&others).await? };
-    let mut addresses = Vec::new();
-    let mut unknown: Vec<&str> = Vec::new();
+    found.extend(users.iter().map(|user| (user.id.0, &user.email)));
+    let (mut addresses, mut unknown) = (Vec::new(), IndexSet::new());
     for (text, id) in &named.users {
-        if let Some(member) = member(*id) {
-            addresses.push(member.email.clone());
-        } else if let Some(user) = users.iter().find(|user| user.id.0 == *id) {
-            addresses.push(user.email.clone());
-        } else if !unknown.contains(&text.as_str()) {
-            unknown.push(text);
+        match found.get(id) {
+            Some(email) => addresses.push((*email).clone()),
+            None => {
+                unknown.insert(text.as_str());
+            }
         }
     }
     if unknown.is_empty() {
@@ -188,12 +214,13 @@ async fn people(state: &ApiState, catalog: &Catalog, named: &Named, adding: bool
     }
     Err(AppError::invalid(format!(
         "Invalid recipient(s): The following members do not exist or do not have access to this organization: {}",
-        unknown.join(", ")
+        unknown.into_iter().collect::<Vec<_>>().join(", ")
     )))
 }
 
 fn groups(catalog: &Catalog, named: &Named) -> Result<Vec<GroupId>, AppError> {
-    let (known, unknown): (Vec<_>, Vec<_>) = named.groups.iter().partition(|(_, id)| catalog.group(GroupId(*id)).is_some());
+    let known: HashSet<GroupId> = catalog.groups.iter().map(|group| group.id).collect();
+    let (known, unknown): (Vec<_>, Vec<_>) = named.groups.iter().partition(|(_, id)| known.contains(&GroupId(*id)));
     if unknown.is_empty() {
         return Ok(known.into_iter().map(|(_, id)| GroupId(*id)).collect());
     }
@@ -208,16 +235,21 @@ pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Resu
     for _ in 0..schedules::TRIES {
         let mut schedule = schedules::readable(state, actor, &catalog, id).await?;
         let kind = schedule.definition.destination.kind();
+        // Members put themselves on each other's lists: the longer bound is the one that protects the server.
+        let bound = Bound::adding(&state.config.limits, true, "email", &schedule.definition.destination);
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot subscribe to destination type {}", kind.as_str())));
         };
         validate::allowed_domains(&catalog, "email", std::slice::from_ref(&member.email))?;
-        state.store.opt_in(schedule.id, &member.email).await?;
-        if email.recipients.iter().any(|place| place.email.same_as(&member.email)) {
+        let on_list = email.recipients.iter().any(|place| place.email.same_as(&member.email));
+        if !on_list {
+            bound.admit(Count { all: 1, outside: 0 })?;
+        }
+        state.store.opt_in(schedule.id, &member.email).await.map_err(AppError::about_schedule(id))?;
+        if on_list {
             return Ok(());
         }
-        let place = Recipient { id: member.email.place_on(schedule.id), email: member.email.clone(), person: Person::Member(member.id) };
-        email.recipients.push(place);
+        email.recipients.push(place_of(schedule.id, &member.email, Person::Member(member.id)));
         if save(state, &catalog, schedule, Changed { recipients: 1, groups: 0 }).await? {
             return Ok(());
         }
@@ -230,7 +262,7 @@ pub(crate) async fn unsubscribe(state: &ApiState, actor: &Actor, id: &str) -> Re
     let catalog = state.catalog.current();
     let member = actor.person(&catalog).ok_or(AppError::Denied)?;
     let schedule = schedules::readable(state, actor, &catalog, id).await?;
-    state.store.opt_out(schedule.id, &member.email, state.clock.now()).await?;
+    state.store.opt_out(schedule.id, &member.email, state.clock.now()).await.map_err(AppError::about_schedule(id))?;
     state.wake.notify_one();
     Ok(())
 }

@@ -99,8 +99,9 @@ fn may_get_mail(catalog: &Catalog, target: &str) -> Result<(), AppError> {
 fn still_wanted(catalog: &Catalog, email: &EmailSettings, opted_out: &[String], target: &str) -> Result<(), AppError> {
     let is_target = |address: &EmailAddress| is_at(address, target);
     let by_name = email.recipients.iter().any(|place| is_target(&place.email));
-    let member = |id: &pressrun_domain::id::MembershipId| catalog.member(id.0).is_some_and(|member| is_target(&member.email));
-    let through_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(|group| group.members.iter().any(member));
+    let member = catalog.members.iter().find(|member| is_target(&member.email)).map(|member| member.id);
+    let is_in = |group: &pressrun_domain::catalog::Group| member.is_some_and(|member| group.members.contains(&member));
+    let through_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(is_in);
     let wants_none = opted_out.contains(&target.to_lowercase());
     if by_name || (through_group && !wants_none) { Ok(()) } else { Err(not_wanted(target)) }
 }

@@ -7,17 +7,22 @@ use pressrun_domain::destination::{Destination, DestinationKind, Person};
 use pressrun_domain::id::{OrganizationId, RunId, ScheduleId};
 use pressrun_domain::run::{Run, RunKind};
 use pressrun_domain::schedule::{self, Definition, Schedule};
+use pressrun_domain::text;
 use pressrun_store::{Enqueue, StoreError};
 use serde_json::{Map, Value};
 
 use super::access;
 use super::edit::{self, Asks};
 use super::error::AppError;
-use super::{alerts, recipients, validate};
+use super::limits::Bound;
+use super::{alerts, limits, recipients, validate};
 use crate::state::ApiState;
 
 /// How often a change is tried again when somebody else changes the same schedule at the same time.
 pub(crate) const TRIES: usize = 8;
+
+/// Characters of a remote answer that are told with a refusal; the run has all of it.
+const REASON_LIMIT: usize = 200;
 
 /// What creating came to.
 #[derive(Debug)]
@@ -43,11 +48,20 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     if test_now && kind == DestinationKind::S3 && !state.config.allow_s3_test {
         return Err(AppError::invalid("Test delivery not supported for destination type s3"));
     }
+    limits::texts(&state.config.limits, &definition, None)?;
+    let is_admin = actor.is_admin(&catalog);
+    match (is_admin, test_now) {
+        (true, _) => {}
+        (false, true) => limits::one_more_test(state, owner_id).await?,
+        (false, false) => limits::one_more_schedule(state, owner_id).await?,
+    }
     validate::against_policy(state, &definition).await?;
     let id = ScheduleId::generate();
+    let bound = Bound::replacing(&state.config.limits, is_admin, None);
+    bound.admit(limits::count(&definition.destination))?;
     if let (Destination::Email(email), Some(addresses)) = (&mut definition.destination, &recipients) {
         validate::allowed_domains(&catalog, "recipients", addresses)?;
-        email.recipients = recipients::resolve(state, &catalog, id, addresses, &[]).await?;
+        email.recipients = recipients::resolve(state, &catalog, &bound, id, addresses, &[]).await?;
     }
     warnings.extend(alerts::always_one_row(&definition, &catalog));
     warnings.extend(outsiders(&definition));
@@ -101,11 +115,23 @@ async fn enqueue(
     run.record.note(now, "planned", Some(kind.as_str().to_owned()));
     let id = run.id;
     state.store.enqueue(&Enqueue { run }, now).await.map_err(|error| match error {
-        StoreError::RunInProgress => AppError::RunInProgress,
-        failed => AppError::NotQueued(failed),
+        failed @ StoreError::Unavailable(_) => AppError::NotQueued(failed),
+        other => AppError::about_schedule(&schedule_id.to_string())(other),
     })?;
     state.wake.notify_one();
     Ok(id)
+}
+
+/// Says until when and why the run that is under way waits, if it waits.
+async fn in_progress(state: &ApiState, schedule: ScheduleId) -> Result<AppError, AppError> {
+    let under_way = state.store.runs_under_way(&[schedule]).await?.pop();
+    let Some((run, until)) = under_way.and_then(|run| Some((run.id, run.waits_until(state.clock.now())?))) else {
+        return Ok(AppError::RunInProgress);
+    };
+    // The first of the pieces that are still owed stands for all.
+    let owed = state.store.owed(run, Timestamp::MAX, 1).await?;
+    let last = owed.first().and_then(|piece| piece.attempts.last()?.outcome.as_ref()?.reason());
+    Ok(AppError::RunWaits { until, reason: last.map(|reason| text::shortened(&text::one_line(reason), REASON_LIMIT)) })
 }
 
 /// The schedule of this id; `id` is known to be a UUID.
@@ -138,8 +164,7 @@ pub(crate) async fn replace(state: &ApiState, catalog: &Catalog, schedule: &Sche
             Ok(true)
         }
         Err(StoreError::Conflict) => Ok(false),
-        Err(StoreError::NotFound(_)) => Err(AppError::NoSchedule(schedule.id.to_string())),
-        Err(other) => Err(other.into()),
+        Err(other) => Err(AppError::about_schedule(&schedule.id.to_string())(other)),
     }
 }
 
@@ -160,7 +185,10 @@ pub(crate) async fn trigger(state: &ApiState, actor: &Actor, id: &str) -> Result
     if schedule.system_disabled.is_some() {
         return Err(AppError::Inactive);
     }
-    enqueue(state, schedule.id, schedule.definition, RunKind::Manual, state.clock.now()).await
+    match enqueue(state, schedule.id, schedule.definition, RunKind::Manual, state.clock.now()).await {
+        Err(AppError::RunInProgress) => Err(in_progress(state, schedule.id).await?),
+        other => other,
+    }
 }
 
 /// Pauses a schedule: until it is resumed, no occurrence becomes a run.

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 
 use super::edit;
 use super::error::AppError;
-use super::{alerts, recipients, schedules, validate};
+use super::limits::Bound;
+use super::{alerts, limits, recipients, schedules, validate};
 use crate::state::ApiState;
 
 /// What an update came to.
@@ -34,7 +35,7 @@ pub(crate) async fn update(
         if expected.is_some_and(|versions| !versions.contains(&stored.version)) {
             return Err(AppError::Stale);
         }
-        let (mut changed, warnings) = merged(state, &catalog, &stored, body).await?;
+        let (mut changed, warnings) = merged(state, actor, &catalog, &stored, body).await?;
         let now = state.clock.now();
         let retimed = changed.definition.cron != stored.definition.cron || changed.definition.timezone != stored.definition.timezone;
         schedules::revalidate(&mut changed, &catalog, now, retimed)?;
@@ -55,6 +56,7 @@ pub(crate) async fn update(
 
 async fn merged(
     state: &ApiState,
+    actor: &Actor,
     catalog: &Catalog,
     stored: &Schedule,
     body: Option<&Map<String, Value>>,
@@ -64,12 +66,15 @@ async fn merged(
     let owner = stored.definition.owner;
     let mut draft = edit::draft(body, Some(&stored.definition), owner)?;
     validate::against_catalog(&draft.definition, catalog, catalog.member(owner.0), draft.asks)?;
+    limits::texts(&state.config.limits, &draft.definition, Some(&stored.definition))?;
     if draft.definition.destination != stored.definition.destination || draft.definition.cron != stored.definition.cron {
         validate::against_policy(state, &draft.definition).await?;
     }
+    let bound = Bound::replacing(&state.config.limits, actor.is_admin(catalog), Some(&stored.definition.destination));
+    bound.admit(limits::count(&draft.definition.destination))?;
     if let (Destination::Email(email), Some(addresses)) = (&mut draft.definition.destination, &draft.recipients) {
         validate::allowed_domains(catalog, "recipients", addresses)?;
-        email.recipients = recipients::resolve(state, catalog, stored.id, addresses, &email.recipients).await?;
+        email.recipients = recipients::resolve(state, catalog, &bound, stored.id, addresses, &email.recipients).await?;
     }
     if draft.asks.condition {
         draft.warnings.extend(alerts::always_one_row(&draft.definition, catalog));

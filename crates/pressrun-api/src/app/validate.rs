@@ -6,6 +6,7 @@ use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::TileKey;
 use pressrun_domain::output::Format;
 use pressrun_domain::schedule::Definition;
+use pressrun_domain::text;
 use pressrun_store::Names;
 use url::Url;
 
@@ -106,7 +107,7 @@ pub(crate) fn allowed_domains(catalog: &Catalog, field: &'static str, emails: &[
     }
     Err(AppError::field(
         field,
-        format!("{} may not receive deliveries; addresses have to be in {}", outside.join(", "), allowed.join(", ")),
+        format!("{} may not receive deliveries; addresses have to be in {}", text::listed(&outside), allowed.join(", ")),
     ))
 }
 

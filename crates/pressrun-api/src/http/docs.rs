@@ -1,15 +1,33 @@
 //! The OpenAPI document, and a page that shows it without a script.
 
 use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use axum::Extension;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use pressrun_domain::text::escaped;
+use serde_json::{Map, Value, json};
+use url::Url;
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| super::openapi().to_json().unwrap_or_default());
-static PAGE: LazyLock<String> = LazyLock::new(|| page_of(&serde_json::from_str(&DOCUMENT).unwrap_or_default()));
+/// The description in both forms, made once.
+pub(super) struct Docs {
+    document: String,
+    page: String,
+}
+
+impl Docs {
+    /// Describes the API of a server that people reach at `public_url`; a path of it, which a proxy puts there, is that of every endpoint.
+    pub(super) fn of(public_url: &str) -> Self {
+        let base = Url::parse(public_url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
+        let mut document = serde_json::to_value(super::openapi()).unwrap_or_default();
+        if !base.is_empty() {
+            document["servers"] = json!([{ "url": base }]);
+        }
+        Self { page: page_of(&document, &base), document: document.to_string() }
+    }
+}
 
 const STYLE: &str = include_str!("../../assets/docs.css");
 /// Methods in the order shown.
@@ -19,14 +37,14 @@ const DEEPEST: usize = 3;
 
 /// Describes this API, for machines: OpenAPI 3.1.
 #[utoipa::path(get, path = "/openapi.json", operation_id = "getOpenApi", tag = "Service", security(()), responses((status = 200, description = "The document.", body = std::collections::BTreeMap<String, serde_json::Value>, example = json!({"openapi": "3.1.0"}))))]
-pub(super) async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+pub(super) async fn document(Extension(docs): Extension<Arc<Docs>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], docs.document.clone()).into_response()
 }
 
 /// Describes this API, for people.
 #[utoipa::path(get, path = "/docs", operation_id = "getDocs", tag = "Service", security(()), responses((status = 200, description = "The page.", body = String, content_type = "text/html", example = json!("<!doctype html>…"))))]
-pub(super) async fn page() -> Html<&'static str> {
-    Html(PAGE.as_str())
+pub(super) async fn page(Extension(docs): Extension<Arc<Docs>>) -> Html<String> {
+    Html(docs.page.clone())
 }
 
 /// Writing to a `String` cannot fail; this says so once.
@@ -34,23 +52,23 @@ macro_rules! put {
     ($out:expr, $($what:tt)*) => { let _ = write!($out, $($what)*); };
 }
 
-fn page_of(document: &Value) -> String {
+fn page_of(document: &Value, base: &str) -> String {
     let mut out = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>API · Pressrun</title><style>{STYLE}</style></head><body>\
          <main><h1>Pressrun API</h1><p>{}</p>\
-         <p>Send the token as <code>Authorization: Bearer …</code>. Machines read <a href=\"/openapi.json\">/openapi.json</a>; people \
-         find the same as <a href=\"/schedules\">pages</a>.</p>",
+         <p>Send the token as <code>Authorization: Bearer …</code>. Machines read <a href=\"{base}/openapi.json\">/openapi.json</a>; people \
+         find the same as <a href=\"{base}/schedules\">pages</a>.</p>",
         text(&document["info"]["description"])
     );
     let groups = groups(document);
     out.push_str("<nav aria-label=\"Sections\"><ul>");
     for name in groups.keys() {
-        put!(out, "<li><a href=\"#{}\">{}</a></li>", anchor(name), escape(name));
+        put!(out, "<li><a href=\"#{}\">{}</a></li>", anchor(name), escaped(name));
     }
     out.push_str("</ul></nav>");
     for (name, operations) in &groups {
-        put!(out, "<h2 id=\"{}\">{}</h2>", anchor(name), escape(name));
+        put!(out, "<h2 id=\"{}\">{}</h2>", anchor(name), escaped(name));
         for (method, path, operation) in operations {
             describe(&mut out, document, method, path, operation);
         }
@@ -79,7 +97,7 @@ fn describe(out: &mut String, document: &Value, method: &str, path: &str, operat
         out,
         "<details><summary><span class=\"method {method}\">{}</span><code>{}</code><span class=\"says\">{}</span></summary><div class=\"inside\">",
         method.to_uppercase(),
-        escape(path),
+        escaped(path),
         text(&operation["summary"]),
     );
     let description = text(&operation["description"]);
@@ -107,7 +125,7 @@ fn describe(out: &mut String, document: &Value, method: &str, path: &str, operat
         let mut says = text(&response["description"]);
         let example = object(&response["content"]).find_map(|(_, content)| content.get("example"));
         if let Some(example) = example.filter(|example| !example.is_null()) {
-            put!(says, "<pre><code>{}</code></pre>", escape(&pretty(example)));
+            put!(says, "<pre><code>{}</code></pre>", escaped(&pretty(example)));
         }
         line(out, status, "", &says);
     }
@@ -154,13 +172,13 @@ fn kind(document: &Value, schema: &Value) -> String {
 }
 
 fn line(out: &mut String, name: &str, note: &str, says: &str) {
-    let note = if note.is_empty() { String::new() } else { format!("<small>{}</small>", escape(note)) };
-    put!(out, "<div><dt><code>{}</code>{note}</dt><dd>{says}</dd></div>", escape(name));
+    let note = if note.is_empty() { String::new() } else { format!("<small>{}</small>", escaped(note)) };
+    put!(out, "<div><dt><code>{}</code>{note}</dt><dd>{says}</dd></div>", escaped(name));
 }
 
 fn example(out: &mut String, example: &Value) {
     if !example.is_null() {
-        put!(out, "<pre><code>{}</code></pre>", escape(&pretty(example)));
+        put!(out, "<pre><code>{}</code></pre>", escaped(&pretty(example)));
     }
 }
 
@@ -175,15 +193,15 @@ fn object(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
 
 /// Escaped text, words between backticks as code.
 fn text(value: &Value) -> String {
-    let escaped = escape(value.as_str().unwrap_or_default());
-    let mut out = String::with_capacity(escaped.len());
-    for (at, part) in escaped.split('`').enumerate() {
+    let safe = escaped(value.as_str().unwrap_or_default());
+    let mut out = String::with_capacity(safe.len());
+    for (at, part) in safe.split('`').enumerate() {
         if at > 0 {
             out.push_str(if at % 2 == 1 { "<code>" } else { "</code>" });
         }
         out.push_str(part);
     }
-    if escaped.matches('`').count() % 2 == 1 {
+    if safe.matches('`').count() % 2 == 1 {
         out.push_str("</code>");
     }
     out
@@ -191,8 +209,4 @@ fn text(value: &Value) -> String {
 
 fn anchor(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -11,6 +11,7 @@ use pressrun_domain::key::KeyKind;
 use subtle::ConstantTimeEq;
 
 use super::extract::Caller;
+use super::figures::Counted;
 use super::limiter::Limiter;
 use super::problem::Problem;
 use crate::app::error::AppError;
@@ -68,7 +69,7 @@ async fn authenticate(state: &ApiState, hash: [u8; 32]) -> Result<Actor, AppErro
 /// Admits or refuses a request, and bounds the time until its answer begins.
 pub(crate) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     let config = &guard.state.config;
-    let method = request.method().clone();
+    let counted = Counted::of(&request);
     let too_long = request.uri().path_and_query().is_some_and(|text| text.as_str().len() > config.url_limit);
     let path = request.uri().path();
     let protected = path == "/api" || path.starts_with("/api/");
@@ -85,8 +86,7 @@ pub(crate) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
         next.run(request).await
     };
     let response = tokio::time::timeout(config.request_timeout, answer).await.unwrap_or_else(|_| Problem::timeout().into_response());
-    metrics::counter!("pressrun_http_requests_total", "method" => method.to_string(), "status" => response.status().as_u16().to_string())
-        .increment(1);
+    counted.answered(response.status());
     response
 }
 

@@ -1,7 +1,9 @@
 //! The wire: routes, extractors, problems, and one file a verb.
 
 mod docs;
+mod download;
 mod extract;
+mod figures;
 mod guard;
 mod health;
 mod limiter;
@@ -12,9 +14,9 @@ mod wire;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse;
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +25,7 @@ use utoipa_axum::routes;
 use crate::state::ApiState;
 use problem::Problem;
 
+pub use download::download;
 pub(crate) use openapi::openapi;
 
 /// Every documented route, with its OpenAPI description.
@@ -50,6 +53,8 @@ fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(v1::catalog::filters))
         .routes(routes!(v1::catalog::documents))
         .routes(routes!(v1::catalog::user_attributes))
+        .routes(routes!(v1::directory::members))
+        .routes(routes!(v1::directory::groups))
         .routes(routes!(v1::keys::list, v1::keys::create))
         .routes(routes!(v1::keys::revoke))
         .routes(routes!(health::healthz))
@@ -65,16 +70,27 @@ fn routes() -> OpenApiRouter<Arc<ApiState>> {
 pub fn router(state: ApiState) -> Router {
     let state = Arc::new(state);
     let guard = guard::Guard::new(Arc::clone(&state));
+    let docs = Arc::new(docs::Docs::of(&state.config.public_url));
     let (routes, _) = routes().split_for_parts();
     let inner = routes
         .method_not_allowed_fallback(wrong_method)
         .fallback(async || Problem::not_found())
         .with_state(state)
+        .layer(Extension(docs))
         .layer(axum::middleware::from_fn_with_state(guard, guard::guard))
         .layer(CatchPanicLayer::custom(|_| Problem::internal().into_response()))
         .layer(axum::middleware::map_response(guard::security_headers));
     // Routes are matched before a router's own layers run; a trailing slash has to go before that (Q23).
     Router::new().fallback_service(NormalizePath::trim_trailing_slash(inner))
+}
+
+/// `/healthz` and `/readyz` alone, for a listener of operators and for processes that serve no API.
+pub fn health_router(state: ApiState) -> Router {
+    Router::new()
+        .route("/healthz", axum::routing::get(health::healthz))
+        .route("/readyz", axum::routing::get(health::readyz))
+        .layer(axum::middleware::map_response(guard::security_headers))
+        .with_state(Arc::new(state))
 }
 
 /// 400, not 405, and in two wordings (contract §1.7).

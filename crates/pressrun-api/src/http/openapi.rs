@@ -12,7 +12,7 @@ use super::problem::ProblemBody;
 
 /// Refusals of every endpoint under `/api/v1`: status, meaning, example of `detail`.
 const SHARED: [(u16, &str, &str); 9] = [
-    (400, "The request is at fault; the first fault found is named.", "schedule: Schedule is an invalid cron expression"),
+    (400, "The request is at fault; the first fault found is named.", "timezone: Time zone must be IANA valid."),
     (401, "The token is missing, malformed, unknown or revoked.", "Unauthorized: Missing or invalid API key"),
     (403, "The token may not do this.", "Permission denied"),
     (404, "Something that the request names does not exist.", "Scheduled task with id 2abba91d-9bec-41a0-8a8d-6f133b4ff0b7 does not exist"),

@@ -79,10 +79,14 @@ impl From<AppError> for Problem {
             | AppError::NoRun(_)
             | AppError::NoKey(_)
             | AppError::NoDelivery(_)
-            | AppError::NoArtifact(_) => StatusCode::NOT_FOUND,
-            AppError::RunInProgress | AppError::RunEnded | AppError::Inactive | AppError::Busy | AppError::NotResendable(_) => {
-                StatusCode::CONFLICT
-            }
+            | AppError::NoArtifact(_)
+            | AppError::Gone(_) => StatusCode::NOT_FOUND,
+            AppError::RunInProgress
+            | AppError::RunWaits { .. }
+            | AppError::RunEnded
+            | AppError::Inactive
+            | AppError::Busy
+            | AppError::NotResendable(_) => StatusCode::CONFLICT,
             AppError::Stale => StatusCode::PRECONDITION_FAILED,
             AppError::NotQueued(source) => {
                 tracing::error!(error = %source, "a run could not be queued");

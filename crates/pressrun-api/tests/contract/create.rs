@@ -123,9 +123,21 @@ async fn create_02_sftp_slack_and_s3_fields() {
 
 #[tokio::test]
 async fn create_03_bad_cron() {
-    let text = "schedule: Schedule is an invalid cron expression";
-    let rows = ["0 9 * * MON", "0 0 9 ? * * *", "0 9 * * * *", "nonsense", "", "@daily", "0 9 1 * MON *"];
-    refused(rows.map(|cron| (webhook(json!({"schedule": cron, "identifier": "unknown"})), 400, text)).into()).await;
+    let server = server().await;
+    for cron in ["0 9 * * MON", "0 0 9 ? * * *", "0 9 * * * *", "nonsense", "", "@daily", "0 9 1 * MON *"] {
+        let answer = server.create(&webhook(json!({"schedule": cron, "identifier": "unknown"}))).await;
+        // Newcomer 17: the contract's sentence, and then what the command line says.
+        let why = cron.parse::<pressrun_cron::CronExpression>().unwrap_err();
+        answer.refuses(400, &format!("schedule: Schedule is an invalid cron expression: {why}"));
+    }
+}
+
+#[tokio::test]
+async fn newcomer_17_a_cron_error_says_what_to_change() {
+    let answer = server().await.create(&webhook(json!({"schedule": "0 8 * * 1-5"}))).await;
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.starts_with("schedule: Schedule is an invalid cron expression: a cron expression has six fields"), "{detail}");
+    assert!(detail.contains("has 5") && detail.contains('?'), "{detail}");
 }
 
 #[tokio::test]
@@ -396,8 +408,9 @@ async fn create_p5_v1_r8_names_what_it_ignores() {
         answer.body["warnings"],
         json!([
             "hideHiddenFields is ignored: it has no effect with format json",
+            "not a field of a schedule, and ignored: content",
             "subject is ignored: it has no effect with destination type webhook",
-            "fanOut is ignored: it has no effect with destination type webhook"
+            "fanOut is refused: personal copies are for email only, and destination type webhook gets one for all"
         ])
     );
     let plain = server.create(&webhook(json!({"fanOut": "false"}))).await;

@@ -83,20 +83,22 @@ async fn raw(address: &str, bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn hardening_header_limits_and_what_is_no_http_answer_in_json() {
+async fn h4_what_is_no_http_is_refused_by_the_library_in_whole_frames() {
     let server = server().await;
     let many = "X-Many: 1\r\n".repeat(200);
     let long = "x".repeat(300_000);
-    for (request, status, detail) in [
-        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431, "Request Header Fields Too Large"),
-        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"), 431, "Request Header Fields Too Large"),
-        ("GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\u{1}b\r\n\r\n".to_owned(), 400, "Invalid request: it is not HTTP"),
-        ("GET / a b c HTTP/1.1\r\n\r\n".to_owned(), 400, "Invalid request: it is not HTTP"),
-        ("\u{16}\u{3}\u{1} this would be TLS\r\n\r\n".to_owned(), 400, "Invalid request: it is not HTTP"),
+    for (request, status) in [
+        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431),
+        (format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {long}\r\n\r\n"), 431),
+        (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "x".repeat(300_000)), 431),
+        (format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "M".repeat(300_000)), 431),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nX: a\u{1}b\r\n\r\n".to_owned(), 400),
+        ("GET / a b c HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("\u{16}\u{3}\u{1} this would be TLS\r\n\r\n".to_owned(), 400),
     ] {
         let answer = raw(&server.base, request.as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
-        assert!(answer.ends_with(&json!({"detail": detail, "status": status}).to_string()), "{answer}");
+        assert!(answer.contains("content-length: 0\r\n") && answer.ends_with("\r\n\r\n"), "no body was added: {answer}");
     }
 }
 
@@ -195,6 +197,44 @@ async fn hardening_connections_wait_for_a_slot() {
     assert!(waiting.is_err(), "served beside the first: {answer}");
     drop(first);
     second.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+/// Connects from another address of this machine.
+async fn connect_from(local: &str, address: &str) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{local}:0").parse().unwrap()).unwrap();
+    socket.connect(address.parse().unwrap()).await.unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn m8_half_open_requests_of_one_client_leave_places_for_another() {
+    let limits = ServerLimits { max_connections: 8, connections_per_peer: 6, ..ServerLimits::default() };
+    let (address, _stop, _) = limited(limits).await;
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        let mut stream = connect_from("127.0.0.2", &address).await;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+        held.push(stream);
+    }
+    for _ in 0..20 {
+        let mut more = connect_from("127.0.0.2", &address).await;
+        let mut rest = Vec::new();
+        // Closed at once; it depends on the moment whether that is read as an end or as a reset.
+        let _ = more.read_to_end(&mut rest).await;
+        assert!(rest.is_empty(), "a seventh connection was served");
+    }
+    let mut other = connect_from("127.0.0.3", &address).await;
+    other.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    other.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    // What was half open is served still, and its place can be had again.
+    let mut first = held.swap_remove(0);
+    first.write_all(b"Connection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    first.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 

@@ -13,6 +13,7 @@ mod fuzz;
 mod hardening;
 mod harness;
 mod lifecycle;
+mod limits;
 mod list;
 mod pause;
 mod read;

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use pressrun_domain::id::{DocumentIdentifier, RecipientId, ScheduleId};
 use pressrun_domain::schedule::FilterConfig;
 use pressrun_domain::secret::Secret;
+use pressrun_domain::text::percent_encoded;
 use sha2::Sha256;
 
 pub use shared::{Shared, SharedError, scope};
@@ -39,12 +40,12 @@ impl Links {
     /// The dashboard's page with the filters in force, as JSON in the `filters` parameter (D1).
     #[must_use]
     pub fn dashboard(&self, identifier: &DocumentIdentifier, filters: &FilterConfig) -> String {
-        let mut link = format!("{}/dashboards/{}", self.public_url, encode(identifier.as_str()));
+        let mut link = format!("{}/dashboards/{}", self.public_url, percent_encoded(identifier.as_str()));
         if !filters.is_empty()
             && let Ok(json) = serde_json::to_string(filters)
         {
             link.push_str("?filters=");
-            link.push_str(&encode(&json));
+            link.push_str(&percent_encoded(&json));
         }
         link
     }
@@ -73,20 +74,6 @@ impl Links {
         mac.update(recipient.0.as_bytes());
         Some(mac)
     }
-}
-
-/// Percent-encodes everything but unreserved characters (RFC 3986).
-fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push_str(&hex::encode_upper([byte]));
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -12,10 +12,11 @@ use jiff::Timestamp;
 use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::output::Format;
 use pressrun_domain::schedule::{Definition, FilterConfig};
+use pressrun_domain::text::percent_encoded;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Links, encode};
+use super::Links;
 
 /// First byte of a token; another form gets another number.
 const FORM: u8 = 1;
@@ -88,7 +89,7 @@ impl Links {
         let body = body(&Shared { schedule, recipient, scope, expires });
         let signature = self.shared_mac(&body, &json)?.finalize().into_bytes();
         let token = URL_SAFE_NO_PAD.encode([body.as_slice(), &signature].concat());
-        let query = if json.is_empty() { String::new() } else { format!("?filters={}", encode(&json)) };
+        let query = if json.is_empty() { String::new() } else { format!("?filters={}", percent_encoded(&json)) };
         Some(format!("{}/shared/{token}{query}", self.public_url))
     }
 
@@ -160,7 +161,7 @@ mod tests {
         let rest = address.strip_prefix("https://reports.example.com/shared/").expect("our address");
         let (token, query) = rest.split_once("?filters=").unwrap_or((rest, ""));
         let json = if query.is_empty() { String::new() } else { serde_json::to_string(&filters()).expect("JSON") };
-        assert_eq!(query, encode(&json));
+        assert_eq!(query, percent_encoded(&json));
         (token.to_owned(), json)
     }
 

@@ -7,6 +7,7 @@ use pressrun_domain::id::{MembershipId, ScheduleId};
 use pressrun_domain::notice::{FAILURES_IN_A_ROW, NoticeKind};
 use pressrun_domain::run::{Run, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Definition, Schedule, SystemDisabledReason};
+use pressrun_domain::text::one_line;
 use serde_json::{Value, json};
 
 use super::Ending;
@@ -213,8 +214,4 @@ impl<'a> About<'a> {
             "run": run,
         })
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -5,6 +5,7 @@ use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::naming::{Variables, fill};
 use pressrun_domain::run::{ConditionRecord, Run, TileRecord};
+use pressrun_domain::text::{grouped, one_line};
 
 /// Stands in an audience's HTML where each recipient's own address goes.
 pub(super) const UNSUBSCRIBE_PLACEHOLDER: &str = "https://unsubscribe.invalid/this-recipient";
@@ -60,22 +61,6 @@ fn alert_line(record: &ConditionRecord, kind: ConditionKind, title: &str) -> Str
     }
 }
 
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-fn one_line(text: &str) -> String {
-    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,10 +85,5 @@ mod tests {
         ] {
             assert_eq!(notes(Some((&record, kind, "Refunds")), &[]), [expected]);
         }
-    }
-
-    #[test]
-    fn d11_a_subject_is_one_line_whatever_a_name_holds() {
-        assert_eq!(one_line("Sales\r\nBcc: x@y.zz\t report "), "Sales Bcc: x@y.zz report");
     }
 }

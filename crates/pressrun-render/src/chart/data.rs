@@ -344,6 +344,6 @@ pub(crate) fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
 
 /// `1 row`, `3 rows`, `12 series`.
 pub(crate) fn count(count: usize, noun: &str) -> String {
-    let number = crate::format::grouped(count);
+    let number = pressrun_domain::text::grouped(count as u64);
     if count == 1 || noun.ends_with('s') { format!("{number} {noun}") } else { format!("{number} {noun}s") }
 }

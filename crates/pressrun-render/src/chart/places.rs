@@ -195,7 +195,7 @@ pub(crate) fn thin(table: &mut Table, most: usize) {
         .collect();
     table.notes.push(format!(
         "{} of {} drawn: the largest of each {run} neighbours",
-        crate::format::grouped(kept.len()),
+        pressrun_domain::text::grouped(kept.len() as u64),
         count(total, "place")
     ));
     for series in &mut table.series {

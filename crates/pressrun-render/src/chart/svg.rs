@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use pressrun_domain::text::escaped_without;
+
 use super::color::Color;
 use super::measure::{self, Weight};
 use crate::escape::turns;
@@ -200,7 +202,7 @@ pub(crate) fn number(value: f64) -> String {
 
 /// Text as XML character data or attribute value; characters that XML forbids are dropped.
 fn escape(text: &str) -> String {
-    crate::escape::escape(text, printable)
+    escaped_without(text, |c| !printable(c))
 }
 
 /// Neither a control character, nor one that turns the order of the text after it or only picks a look of the sign before it.

@@ -10,6 +10,7 @@ mod table;
 mod text;
 
 use askama::Template;
+use pressrun_domain::text::escaped;
 
 use crate::chart::KpiText;
 use crate::report::FilterLine;
@@ -263,8 +264,7 @@ fn preview(mail: &MailView) -> String {
 }
 
 fn escaped_text(text: &str) -> String {
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    format!("<!doctype html><html><body><pre style=\"white-space:pre-wrap\">{escaped}</pre></body></html>")
+    format!("<!doctype html><html><body><pre style=\"white-space:pre-wrap\">{}</pre></body></html>", escaped(text))
 }
 
 #[cfg(test)]

@@ -315,12 +315,6 @@ pub fn words(name: &str) -> String {
     }
 }
 
-/// A count with grouping, for sentences.
-#[must_use]
-pub fn grouped(count: usize) -> String {
-    Digits::parse(&count.to_string()).map_or_else(String::new, |digits| digits.write(1, 0, true, Separators::EN))
-}
-
 /// Whether a number column names things (years, ids) rather than counts them.
 fn is_label_number(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();

@@ -3,10 +3,10 @@
 use super::{escape, failed, no_results, notes};
 use crate::chart::{ChartInput, Drawn, Size, Theme, draw};
 use crate::error::RenderError;
-use crate::format::grouped;
 use crate::report::{RenderLimits, Report, TileData, TileView};
 use crate::rows::Batches;
 use pressrun_domain::chart::Mark;
+use pressrun_domain::text::grouped;
 
 /// Points of one column of the grid: 24 of them are shown on about 1,200 pixels, so that text has the size it has on paper.
 const COLUMN: f64 = 35.0;
@@ -41,10 +41,10 @@ pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Th
     };
     let mut told = drawn.notes.clone();
     if taken.total > taken.kept() {
-        told.push(format!("Drawn from the first {} of {} rows", grouped(taken.kept() as usize), grouped(taken.total as usize)));
+        told.push(format!("Drawn from the first {} of {} rows", grouped(taken.kept()), grouped(taken.total)));
     }
     if let Some(truncated) = data.truncated {
-        told.push(format!("The query stopped at its limit of {} rows", grouped(truncated.limit as usize)));
+        told.push(format!("The query stopped at its limit of {} rows", grouped(truncated.limit)));
     }
     Ok(format!("{}{}", figure(&drawn, narrow.as_ref(), data.chart.mark), notes(&told)))
 }

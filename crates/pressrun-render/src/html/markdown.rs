@@ -22,7 +22,7 @@ pub(super) fn html(text: &str, report: &Report) -> String {
         Event::End(TagEnd::Heading(level)) => Some(Event::End(TagEnd::Heading(below(level)))),
         Event::Start(Tag::CodeBlock(_)) => Some(Event::Start(Tag::CodeBlock(pulldown_cmark::CodeBlockKind::Indented))),
         Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-            let address = tokens::fill(&dest_url, report, tokens::percent_encoded);
+            let address = tokens::fill(&dest_url, report, pressrun_domain::text::percent_encoded);
             let safe = is_address(&address);
             dropped.push(!safe);
             safe.then(|| Event::Start(Tag::Link { link_type, dest_url: address.into(), title, id }))

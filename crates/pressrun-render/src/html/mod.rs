@@ -17,6 +17,7 @@ pub(crate) mod totals;
 
 use pressrun_domain::catalog::GridPosition;
 use pressrun_domain::chart::Mark;
+use pressrun_domain::text::escaped_without;
 use serde::{Deserialize, Serialize};
 
 use crate::chart::Theme;
@@ -95,5 +96,5 @@ fn notes(notes: &[String]) -> String {
 
 /// Text as HTML character data or attribute value; control characters and those that turn the order of text are dropped.
 fn escape(text: &str) -> String {
-    crate::escape::escape(text, |c| matches!(c, '\n' | '\t') || !(c.is_control() || turns(c)))
+    escaped_without(text, |c| !matches!(c, '\n' | '\t') && (c.is_control() || turns(c)))
 }

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use pressrun_domain::catalog::FieldSpec;
+use pressrun_domain::text::grouped;
 
 use super::totals::Totals;
 use super::{escape, no_results, notes};
 use crate::chart::{ChartInput, Shades, Theme, table_shades};
 use crate::error::RenderError;
-use crate::format::{Alignment, FieldFormat, Value, grouped};
+use crate::format::{Alignment, FieldFormat, Value};
 use crate::report::{Report, TileData, TileView};
 use crate::rows::{Batches, Taken};
 
@@ -65,10 +66,10 @@ pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Th
     out.push_str("</table></div>");
     if total > at as u64 {
         let of = if data.chart.totals { "; totals are over all of them" } else { "" };
-        told.push(format!("First {} of {} rows{of}", grouped(at), grouped(total as usize)));
+        told.push(format!("First {} of {} rows{of}", grouped(at as u64), grouped(total)));
     }
     if let Some(truncated) = data.truncated {
-        told.push(format!("The query stopped at its limit of {} rows", grouped(truncated.limit as usize)));
+        told.push(format!("The query stopped at its limit of {} rows", grouped(truncated.limit)));
     }
     out.push_str(&notes(&told));
     Ok(out)

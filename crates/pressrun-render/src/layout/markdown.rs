@@ -107,7 +107,7 @@ fn open(tag: Tag<'_>, report: &Report) -> Kind {
         Tag::Strong => Kind::Node("strong"),
         Tag::Strikethrough => Kind::Node("strike"),
         Tag::Link { dest_url, .. } => {
-            let address = tokens::fill(&dest_url, report, tokens::percent_encoded);
+            let address = tokens::fill(&dest_url, report, pressrun_domain::text::percent_encoded);
             Kind::Link(is_address(&address).then_some(address))
         }
         Tag::Image { .. } | Tag::HtmlBlock | Tag::MetadataBlock(_) => Kind::Dropped,

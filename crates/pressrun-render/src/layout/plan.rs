@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use pressrun_domain::chart::Mark;
 use pressrun_domain::output::{PaperFormat, PaperOrientation};
+use pressrun_domain::text::grouped;
 use typst::foundations::{Dict, Value};
 
 use super::dict::{color, dict, list, optional, points, text, texts};
@@ -11,7 +12,6 @@ use super::text::Weight;
 use super::tile::{Body, Prepared, level_figures};
 use super::{Context, markdown, world};
 use crate::error::RenderError;
-use crate::render::grouped;
 use crate::report::{Page, RenderJob, ThemeName, TileView};
 
 /// Left and right of the body, on paper and in pictures, which others frame.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use pressrun_domain::chart::Mark;
+use pressrun_domain::text::grouped;
 use typst::foundations::{Bytes, Dict, Value};
 
 use super::dict::{color, dict, list, points, text, texts};
@@ -13,7 +14,6 @@ use super::{Context, markdown};
 use crate::chart::{ChartInput, Size, draw};
 use crate::error::RenderError;
 use crate::format::Alignment;
-use crate::render::grouped;
 use crate::report::{TileContent, TileData, TileView};
 use crate::rows::{Batches, Taken};
 

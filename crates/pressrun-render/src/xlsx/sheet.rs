@@ -4,13 +4,13 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use pressrun_domain::catalog::FieldSpec;
+use pressrun_domain::text::grouped;
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
 
 use super::cell::{CellWriter, TEXT_LENGTH, clean};
 use crate::columns::Columns;
 use crate::error::RenderError;
 use crate::format::{Alignment, FieldFormat, Value};
-use crate::render::grouped;
 use crate::report::{RenderJob, TileData, TileView};
 use crate::rows::Batches;
 

@@ -101,6 +101,31 @@ pub async fn owed_pieces_come_in_pages_in_the_order_promised<S: Store>(store: &S
     assert_eq!(store.delivery(run.run.id, DeliveryId::generate()).await.unwrap(), None);
 }
 
+pub async fn pieces_are_read_in_pages_those_that_failed_first<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let mut pieces: Vec<_> = (0..5).map(|number| sample::piece(run.run.id, &format!("P{number}@ö.example"))).collect();
+    pieces[3].state = DeliveryState::Failed { at: sample::after(1), reason: "no such user".into() };
+    for piece in &mut pieces[1..3] {
+        piece.audience = "a1".into();
+    }
+    store.promise(&run.lease, &pieces).await.unwrap();
+    let number = store.begin_attempt(&run.lease, pieces[4].id, sample::after(2)).await.unwrap();
+    let (outcome, state) = accepted();
+    store.end_attempt(&run.lease, pieces[4].id, &attempt(number, outcome), &state).await.unwrap();
+    let all = store.deliveries(run.run.id).await.unwrap();
+    let expected: Vec<_> = [3, 0, 1, 2, 4].into_iter().map(|at: usize| all[at].clone()).collect();
+    for (page, size, from, to) in [(1, 5, 0, 5), (1, 2, 0, 2), (2, 2, 2, 4), (3, 2, 4, 5), (4, 2, 5, 5), (u64::MAX, 2, 5, 5)] {
+        let read = store.piece_page(run.run.id, page, size).await.unwrap();
+        assert_eq!((read.rows.as_slice(), read.total), (&expected[from..to], 5), "page {page} of {size}");
+    }
+    assert_eq!(store.pieces_to(run.run.id, &sample::email("p4@Ö.example")).await.unwrap(), [all[4].clone()]);
+    assert_eq!(store.pieces_to(run.run.id, &sample::email("nobody@b.co")).await.unwrap(), []);
+    let audiences = store.audiences(run.run.id).await.unwrap();
+    let audiences: Vec<_> = audiences.iter().map(|one| (one.audience == "a1", one.first.as_str(), one.count)).collect();
+    assert_eq!(audiences.len(), 2);
+    assert!(audiences.contains(&(true, "P1@ö.example", 2)) && audiences.contains(&(false, "P0@ö.example", 3)), "{audiences:?}");
+}
+
 pub async fn p4_pieces_are_counted_by_where_they_stand<S: Store>(store: &S) {
     let (_, run) = started(store, sample::schedule("daily")).await;
     assert_eq!(store.tally(run.run.id).await.unwrap(), Tally::default());

@@ -82,7 +82,9 @@ macro_rules! conformance_suite {
                     i4_a_manual_run_leaves_the_timeline_alone
                     s8_tests_never_conflict
                     a_resend_is_a_run_of_its_own_with_its_piece
-                    history_is_newest_first_and_pages;
+                    history_is_newest_first_and_pages
+                    runs_of_many_schedules_are_told_at_once
+                    s8_tests_are_counted_by_owner_and_day;
                 claims: claims_count_the_fence_and_keep_the_first_start
                     eight_claimers_get_each_of_400_runs_once
                     claims_go_round_by_owner
@@ -103,6 +105,7 @@ macro_rules! conformance_suite {
                     i7_an_accepted_piece_is_never_tried_again
                     i6_promises_of_a_claim_that_died_are_forgotten_but_not_what_was_tried
                     owed_pieces_come_in_pages_in_the_order_promised
+                    pieces_are_read_in_pages_those_that_failed_first
                     p4_pieces_are_counted_by_where_they_stand
                     attempts_are_counted_also_when_a_worker_died_in_one
                     what_is_still_owed_is_closed_with_the_run

@@ -185,6 +185,49 @@ pub async fn history_is_newest_first_and_pages<S: Store>(store: &S) {
     assert_eq!(store.run(RunId::generate()).await.unwrap(), None);
 }
 
+pub async fn runs_of_many_schedules_are_told_at_once<S: Store>(store: &S) {
+    let (failing, fine, idle) = (saved(store, "failing").await, saved(store, "fine").await, saved(store, "idle").await);
+    let tries = [
+        (&failing, 10, RunStatus::Error),
+        (&failing, 20, RunStatus::Killed),
+        (&failing, 30, RunStatus::Complete),
+        (&fine, 40, RunStatus::Complete),
+    ];
+    for (schedule, second, status) in tries {
+        store.enqueue(&sample::manual(schedule, sample::after(second)), sample::after(0)).await.unwrap();
+        let run = store.claim(WorkerId::generate(), sample::after(99), sample::after(999), 1).await.unwrap().remove(0);
+        store.finish(&run.lease, &sample::end(status), sample::after(99)).await.unwrap();
+    }
+    for schedule in [&failing, &fine] {
+        store.enqueue(&sample::manual(schedule, sample::after(100)), sample::after(0)).await.unwrap();
+    }
+    let all = [failing.id, fine.id, idle.id];
+    let failures = store.latest_failures(&all).await.unwrap();
+    assert_eq!(failures.len(), 1);
+    assert_eq!((failures[0].schedule_id, failures[0].scheduled_for), (failing.id, sample::after(20)));
+    let mut under_way: Vec<_> = store.runs_under_way(&all).await.unwrap().iter().map(|run| run.schedule_id).collect();
+    under_way.sort();
+    let mut expected = vec![failing.id, fine.id];
+    expected.sort();
+    assert_eq!(under_way, expected);
+    assert_eq!(store.runs_under_way(&[idle.id]).await.unwrap(), []);
+    assert_eq!((store.latest_failures(&[]).await.unwrap(), store.runs_under_way(&[]).await.unwrap()), (vec![], vec![]));
+}
+
+pub async fn s8_tests_are_counted_by_owner_and_day<S: Store>(store: &S) {
+    let schedule = saved(store, "daily").await;
+    let owner = schedule.definition.owner;
+    let mut others = schedule.definition.clone();
+    others.owner = sample::member(77);
+    for (definition, second) in [(&schedule.definition, 10), (&schedule.definition, 20), (&others, 20)] {
+        store.enqueue(&sample::test_delivery(definition.clone(), sample::after(second)), sample::after(0)).await.unwrap();
+    }
+    store.enqueue(&sample::manual(&schedule, sample::after(30)), sample::after(0)).await.unwrap();
+    for (since, expected) in [(0, 2), (11, 1), (20, 1), (21, 0)] {
+        assert_eq!(store.count_tests(owner, sample::after(since)).await.unwrap(), expected, "since {since}");
+    }
+}
+
 pub async fn a_resend_is_a_run_of_its_own_with_its_piece<S: Store>(store: &S) {
     let (schedule, first) = started(store, sample::schedule("daily")).await;
     let mut again = sample::run(&schedule, RunKind::Resend, sample::after(2));

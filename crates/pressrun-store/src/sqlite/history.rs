@@ -1,14 +1,15 @@
 //! Reading runs.
 
-use pressrun_domain::id::{RunId, ScheduleId};
+use jiff::Timestamp;
+use pressrun_domain::id::{MembershipId, RunId, ScheduleId};
 use pressrun_domain::run::{Lease, Run, RunKind, RunState, RunStatus, SkipReason};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::SqliteStore;
-use super::row::Reader;
+use super::row::{Reader, to_json};
 use super::schedule_row::read_definition;
 use super::schedules::readable;
+use super::{SqliteStore, micros};
 use crate::{Page, StoreError};
 
 /// Columns of a run, read by [`read_run`].
@@ -72,6 +73,36 @@ impl SqliteStore {
         .fetch_all(&self.read)
         .await?;
         Ok(readable(&rows, read_run))
+    }
+
+    pub(super) async fn under_way_of(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            run_columns!(),
+            " FROM json_each($1) asked JOIN runs r ON r.schedule_id = asked.value JOIN definitions d ON d.id = r.definition_id
+             WHERE r.state IN ('queued', 'running') AND r.kind IN ('scheduled', 'manual')"
+        ));
+        Ok(readable(&rows.bind(to_json(&schedules)?).fetch_all(&self.read).await?, read_run))
+    }
+
+    pub(super) async fn failures_of(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
+        let failures: Vec<&str> = RunStatus::ALL.into_iter().filter(|status| status.is_failure()).map(RunStatus::as_str).collect();
+        let rows = sqlx::query(concat!(
+            "SELECT ",
+            run_columns!(),
+            " FROM json_each($1) asked JOIN runs r ON r.id = (
+                 SELECT f.id FROM runs f WHERE f.schedule_id = asked.value AND f.state = 'ended' AND f.status IN (SELECT value FROM json_each($2))
+                 ORDER BY f.scheduled_for DESC, f.id DESC LIMIT 1)
+             JOIN definitions d ON d.id = r.definition_id"
+        ));
+        Ok(readable(&rows.bind(to_json(&schedules)?).bind(to_json(&failures)?).fetch_all(&self.read).await?, read_run))
+    }
+
+    pub(super) async fn tests_of(&self, owner: MembershipId, since: Timestamp) -> Result<u64, StoreError> {
+        // By the index of all history: a day of it is not much.
+        let count = sqlx::query("SELECT count(*) FROM runs WHERE scheduled_for >= $1 AND kind = 'test' AND owner = $2");
+        let row = count.bind(micros(since)).bind(owner.to_string()).fetch_one(&self.read).await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
     }
 
     pub(super) async fn run_page(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError> {

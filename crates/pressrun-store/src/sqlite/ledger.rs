@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Message, Tally};
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::run::Lease;
 use sha2::{Digest, Sha256};
@@ -11,28 +12,57 @@ use sqlx::{QueryBuilder, Row as _, Sqlite};
 use super::lease::hold;
 use super::row::{Reader, to_json};
 use super::{SqliteStore, Tx, artifacts, micros};
-use crate::StoreError;
+use crate::{AudienceTargets, StoreError};
 
 /// Which pieces of a run are read.
 pub(super) enum Which {
     All,
-    Due { now: Timestamp, limit: u32 },
+    Due {
+        now: Timestamp,
+        limit: u32,
+    },
     One(DeliveryId),
+    Page {
+        page: u64,
+        page_size: u32,
+    },
+    /// Ids as a JSON list.
+    These(String),
 }
 
 impl Which {
+    /// What the pieces, called `d`, are sorted by.
+    fn order(&self) -> &'static str {
+        match self {
+            Self::Page { .. } => "d.state <> 'failed', d.position, d.id",
+            Self::All | Self::Due { .. } | Self::One(_) | Self::These(_) => "d.position, d.id",
+        }
+    }
+
     /// Adds the condition, the order and the limit to a statement over `deliveries d`.
     fn narrow(&self, statement: &mut QueryBuilder<Sqlite>) {
         match self {
-            Self::All => {
-                statement.push(" ORDER BY d.position, d.id");
-            }
-            Self::Due { now, limit } => {
+            Self::All | Self::Page { .. } => {}
+            Self::Due { now, .. } => {
                 statement.push(" AND d.state = 'pending' AND d.not_before <= ").push_bind(micros(*now));
-                statement.push(" ORDER BY d.position, d.id LIMIT ").push_bind(i64::from(*limit));
             }
             Self::One(id) => {
                 statement.push(" AND d.id = ").push_bind(id.to_string());
+            }
+            Self::These(ids) => {
+                statement.push(" AND d.id IN (SELECT value FROM json_each(").push_bind(ids.clone()).push("))");
+            }
+        }
+        statement.push(" ORDER BY ").push(self.order());
+        match self {
+            Self::All | Self::One(_) | Self::These(_) => {}
+            Self::Due { limit, .. } => {
+                statement.push(" LIMIT ").push_bind(i64::from(*limit));
+            }
+            Self::Page { page, page_size } => {
+                let skipped = page.saturating_sub(1).saturating_mul(u64::from(*page_size));
+                statement.push(" LIMIT ").push_bind(i64::from(*page_size));
+                statement.push(" OFFSET ").push_bind(i64::try_from(skipped).unwrap_or(i64::MAX));
             }
         }
     }
@@ -77,12 +107,12 @@ impl SqliteStore {
         }
         let mut statement = QueryBuilder::new(
             "SELECT a.delivery_id AS id, a.number, a.started_at, a.ended_at, a.outcome FROM attempts a
-             JOIN (SELECT d.id, d.position FROM deliveries d WHERE d.run_id = ",
+             JOIN (SELECT d.id, d.position, d.state FROM deliveries d WHERE d.run_id = ",
         );
         statement.push_bind(run.to_string());
         which.narrow(&mut statement);
         // In the order of the pieces, so that one walk over both puts them together.
-        statement.push(") d ON d.id = a.delivery_id ORDER BY d.position, d.id, a.number");
+        statement.push(") d ON d.id = a.delivery_id ORDER BY ").push(which.order()).push(", a.number");
         let mut piece = pieces.iter_mut().peekable();
         for row in statement.build().fetch_all(&mut *tx).await? {
             let reader = Reader::new("attempts", &row);
@@ -93,6 +123,32 @@ impl SqliteStore {
             }
         }
         Ok(pieces)
+    }
+
+    pub(super) async fn addressed(&self, run: RunId, address: &EmailAddress) -> Result<Vec<Delivery>, StoreError> {
+        // SQLite folds ASCII alone, so that addresses are compared here.
+        let rows = sqlx::query("SELECT id, target FROM deliveries WHERE run_id = $1").bind(run.to_string()).fetch_all(&self.read).await?;
+        let folded = address.folded();
+        let mut ids: Vec<String> = Vec::new();
+        for row in rows {
+            if row.try_get::<String, _>("target")?.to_lowercase() == folded {
+                ids.push(row.try_get("id")?);
+            }
+        }
+        if ids.is_empty() { Ok(Vec::new()) } else { self.pieces(run, &Which::These(to_json(&ids)?)).await }
+    }
+
+    pub(super) async fn count_audiences(&self, run: RunId) -> Result<Vec<AudienceTargets>, StoreError> {
+        // SQLite takes the other columns from the row that has the minimum.
+        let rows = sqlx::query(
+            "SELECT audience, target, count(*) AS count, min(position) FROM deliveries WHERE run_id = $1 GROUP BY audience ORDER BY audience",
+        );
+        let rows = rows.bind(run.to_string()).fetch_all(&self.read).await?;
+        let read = |row: &SqliteRow| {
+            let reader = Reader::new("deliveries", row);
+            Ok(AudienceTargets { audience: reader.get("audience")?, first: reader.get("target")?, count: reader.count("count")? })
+        };
+        rows.iter().map(read).collect()
     }
 
     pub(super) async fn count_pieces(&self, run: RunId) -> Result<Tally, StoreError> {

@@ -1,6 +1,6 @@
 //! [`People`] on SQLite.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -8,6 +8,7 @@ use pressrun_domain::destination::Person;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
 use pressrun_domain::users::EmailOnlyUser;
+use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
@@ -21,18 +22,23 @@ use crate::{Page, People, StoreError, Upserted};
 impl People for SqliteStore {
     async fn upsert_users(&self, users: &[Upserted], now: Timestamp) -> Result<Vec<EmailOnlyUser>, StoreError> {
         let mut tx = self.begin().await?;
-        let mut ids = Vec::with_capacity(users.len());
+        let mut created = Vec::new();
         for user in users {
-            ids.push(upsert(&mut tx, user, now).await?);
+            if user.1.is_empty() {
+                created.push(NewUser::of(user));
+            } else {
+                // In the order given: an address may come twice.
+                insert_new(&mut tx, &std::mem::take(&mut created), now).await?;
+                upsert(&mut tx, user, now).await?;
+            }
         }
-        // An address given twice is one user, as it is after both.
-        let mut result = Vec::with_capacity(ids.len());
-        for id in ids {
-            let row = sqlx::query("SELECT * FROM users_email_only WHERE id = $1").bind(id).fetch_one(&mut *tx).await?;
-            result.push(read_user(&row)?);
-        }
+        insert_new(&mut tx, &created, now).await?;
+        let folded: Vec<String> = users.iter().map(|(email, _)| email.folded()).collect();
+        let rows = sqlx::query("SELECT * FROM users_email_only WHERE email_folded IN (SELECT value FROM json_each($1))");
+        let rows = rows.bind(to_json(&folded)?).fetch_all(&mut *tx).await?;
+        let known = rows.iter().map(|row| read_user(row).map(|user| (user.email.folded(), user))).collect::<Result<HashMap<_, _>, _>>()?;
         tx.commit().await?;
-        Ok(result)
+        Ok(folded.iter().filter_map(|folded| known.get(folded).cloned()).collect())
     }
 
     async fn users_by_email(&self, emails: &[EmailAddress]) -> Result<Vec<EmailOnlyUser>, StoreError> {
@@ -121,38 +127,54 @@ impl People for SqliteStore {
     }
 }
 
-/// Creates the user or merges its attributes; returns its id.
-async fn upsert(tx: &mut Tx, (email, changes): &Upserted, now: Timestamp) -> Result<String, StoreError> {
+/// A user without attributes, as [`insert_new`] reads it.
+#[derive(Serialize)]
+struct NewUser {
+    id: String,
+    email: String,
+    folded: String,
+}
+
+impl NewUser {
+    fn of((email, _): &Upserted) -> Self {
+        Self { id: UserId::generate().to_string(), email: email.to_string(), folded: email.folded() }
+    }
+}
+
+/// Creates those who are not known yet, however many, in one statement.
+async fn insert_new(tx: &mut Tx, users: &[NewUser], now: Timestamp) -> Result<(), StoreError> {
+    if !users.is_empty() {
+        sqlx::query(
+            "INSERT INTO users_email_only (id, email, email_folded, attributes, created_at)
+             SELECT value ->> 'id', value ->> 'email', value ->> 'folded', '{}', $2 FROM json_each($1) WHERE true
+             ON CONFLICT (email_folded) DO NOTHING",
+        )
+        .bind(to_json(&users)?)
+        .bind(micros(now))
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Creates the user or merges its attributes.
+async fn upsert(tx: &mut Tx, user: &Upserted, now: Timestamp) -> Result<(), StoreError> {
+    insert_new(tx, &[NewUser::of(user)], now).await?;
+    let (email, changes) = user;
     let known = sqlx::query("SELECT * FROM users_email_only WHERE email_folded = $1").bind(email.folded());
-    let known = known.fetch_optional(&mut **tx).await?.map(|row| read_user(&row)).transpose()?;
-    let is_new = known.is_none();
-    let mut user = known.unwrap_or_else(|| EmailOnlyUser {
-        id: UserId::generate(),
-        email: email.clone(),
-        attributes: std::collections::BTreeMap::new(),
-        created_at: now,
-    });
+    let mut user = read_user(&known.fetch_one(&mut **tx).await?)?;
     for (name, value) in changes {
         match value {
             Some(value) => user.attributes.insert(name.clone(), value.clone()),
             None => user.attributes.remove(name),
         };
     }
-    let id = user.id.to_string();
-    let attributes = to_json(&user.attributes)?;
-    if is_new {
-        sqlx::query("INSERT INTO users_email_only (id, email, email_folded, attributes, created_at) VALUES ($1, $2, $3, $4, $5)")
-            .bind(&id)
-            .bind(user.email.as_str())
-            .bind(user.email.folded())
-            .bind(attributes)
-            .bind(micros(user.created_at))
-            .execute(&mut **tx)
-            .await?;
-    } else if !changes.is_empty() {
-        sqlx::query("UPDATE users_email_only SET attributes = $2 WHERE id = $1").bind(&id).bind(attributes).execute(&mut **tx).await?;
-    }
-    Ok(id)
+    sqlx::query("UPDATE users_email_only SET attributes = $2 WHERE id = $1")
+        .bind(user.id.to_string())
+        .bind(to_json(&user.attributes)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 fn read_user(row: &SqliteRow) -> Result<EmailOnlyUser, StoreError> {

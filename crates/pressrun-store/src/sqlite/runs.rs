@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
-use pressrun_domain::id::{DeliveryId, RunId, ScheduleId, WorkerId};
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{DeliveryId, MembershipId, RunId, ScheduleId, WorkerId};
 use pressrun_domain::run::{Lease, Run, RunRecord};
 use sqlx::Row as _;
 
@@ -11,7 +12,7 @@ use super::attempts::Entry;
 use super::lease::hold;
 use super::ledger::Which;
 use super::{SqliteStore, artifacts};
-use crate::{ClaimRequest, ClaimedRun, DueSchedule, Enqueue, Page, PlannedSchedule, RunEnd, Runs, StoreError};
+use crate::{AudienceTargets, ClaimRequest, ClaimedRun, DueSchedule, Enqueue, Page, PlannedSchedule, RunEnd, Runs, StoreError};
 
 #[async_trait]
 impl Runs for SqliteStore {
@@ -91,6 +92,20 @@ impl Runs for SqliteStore {
         self.pieces(run, &Which::All).await
     }
 
+    async fn piece_page(&self, run: RunId, page: u64, page_size: u32) -> Result<Page<Delivery>, StoreError> {
+        let total = self.count_pieces(run).await?.all();
+        let rows = self.pieces(run, &Which::Page { page, page_size }).await?;
+        Ok(Page { rows, total })
+    }
+
+    async fn pieces_to(&self, run: RunId, address: &EmailAddress) -> Result<Vec<Delivery>, StoreError> {
+        self.addressed(run, address).await
+    }
+
+    async fn audiences(&self, run: RunId) -> Result<Vec<AudienceTargets>, StoreError> {
+        self.count_audiences(run).await
+    }
+
     async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
         self.pieces(run, &Which::Due { now, limit }).await
     }
@@ -130,6 +145,18 @@ impl Runs for SqliteStore {
 
     async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError> {
         self.run_page(schedule, page, page_size).await
+    }
+
+    async fn runs_under_way(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
+        self.under_way_of(schedules).await
+    }
+
+    async fn latest_failures(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
+        self.failures_of(schedules).await
+    }
+
+    async fn count_tests(&self, owner: MembershipId, since: Timestamp) -> Result<u64, StoreError> {
+        self.tests_of(owner, since).await
     }
 
     async fn baseline(&self, schedule: ScheduleId, audience: &str) -> Result<Option<String>, StoreError> {

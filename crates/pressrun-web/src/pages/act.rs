@@ -12,6 +12,7 @@ use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::id::RunId;
 use serde::Deserialize;
 
+use crate::base::here;
 use crate::page::PageError;
 use crate::secure::is_from_here;
 use crate::session;
@@ -52,7 +53,7 @@ pub(crate) async fn schedule(
         (Action::Delete(_), _) => "/schedules?done=deleted".to_owned(),
         _ => format!("/schedules/{id}"),
     };
-    Ok(Redirect::to(&next).into_response())
+    Ok(Redirect::to(&here(&next)).into_response())
 }
 
 /// `POST /runs/{id}/stop`.
@@ -67,7 +68,7 @@ pub(crate) async fn stop_run(
     is_own(&state, &headers, form)?;
     let id: RunId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
     act(&state, &viewer, Action::Cancel(id), WHAT).await?;
-    Ok(Redirect::to(&format!("/runs/{id}")).into_response())
+    Ok(Redirect::to(&here(&format!("/runs/{id}"))).into_response())
 }
 
 /// Refuses a form that does not come from a page of this session.
@@ -83,6 +84,8 @@ async fn act(state: &WebState, viewer: &Viewer, action: Action, what: &'static s
     done.map_err(|error| match error {
         Refused::Denied => PageError::NotFound(what),
         Refused::NotNow(why) => PageError::Conflict(format!("{why}.")),
-        Refused::Failed => PageError::Unavailable("The database did not answer. Try again in a moment.".to_owned()),
+        Refused::Failed => {
+            PageError::Unavailable("It could not be done just now; the server's log says why. Try again in a moment.".to_owned())
+        }
     })
 }

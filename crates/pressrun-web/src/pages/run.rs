@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
@@ -13,7 +13,11 @@ use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
 use pressrun_domain::id::RunId;
 use pressrun_domain::notice::{Notice, NoticeTo};
 use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord};
+use pressrun_store::AudienceTargets;
+use serde::Deserialize;
 
+use super::schedules::{Pager, page_number};
+use crate::base::here;
 use crate::page::{Frame, PageError, show};
 use crate::state::WebState;
 use crate::viewer::Viewer;
@@ -21,6 +25,15 @@ use crate::words::{self, Chip, When};
 
 /// Rows of a list before the rest is counted.
 const SHOWN: usize = 200;
+/// Deliveries a page.
+const PAGE_SIZE: u32 = 100;
+
+/// What is asked for.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Asked {
+    page: String,
+}
 
 #[derive(Template)]
 #[template(path = "run.html")]
@@ -43,7 +56,8 @@ struct Page {
     stop: Option<String>,
     warnings: Vec<String>,
     conditions: Listed<Condition>,
-    deliveries: Listed<Piece>,
+    deliveries: Vec<Piece>,
+    pager: Pager,
     tiles: Listed<Tile>,
     artifacts: Listed<File>,
     timeline: Vec<Event>,
@@ -111,13 +125,25 @@ pub(crate) async fn readable(state: &WebState, viewer: &Viewer, id: &str) -> Res
 }
 
 /// `GET /runs/{id}`.
-pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Path(id): Path<String>) -> Result<Response, PageError> {
+pub(crate) async fn page(
+    State(state): State<Arc<WebState>>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     let run = readable(&state, &viewer, &id).await?;
-    let mut deliveries = state.store.deliveries(run.id).await?;
-    let tally = state.store.tally(run.id).await?;
-    let notices = state.store.notices_of(run.id).await?;
+    let page = page_number(&asked.page);
     // What went wrong comes first; the rest stays in the order promised.
-    deliveries.sort_by_key(|piece| !matches!(piece.state, DeliveryState::Failed { .. }));
+    let pieces = state.store.piece_page(run.id, page, PAGE_SIZE).await?;
+    let tally = state.store.tally(run.id).await?;
+    let notices = if page == 1 { state.store.notices_of(run.id).await? } else { Vec::new() };
+    // Whoever the run belongs to may open what went to their own address.
+    let own = viewer.catalog.member(run.definition.owner.0).map(|owner| owner.email.clone());
+    let mut nameable = match own {
+        Some(address) => state.store.pieces_to(run.id, &address).await?,
+        None => Vec::new(),
+    };
+    nameable.extend(pieces.rows.iter().cloned());
     let now = state.clock.now();
     let zone = words::zone(&run.definition.timezone);
     let managed = viewer.may_manage(run.definition.owner);
@@ -126,10 +152,10 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
         dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| key.to_string(), |tile| tile.title.clone())
     };
     let title = |key: &str| title_of(&key.into());
-    let names = readers(&deliveries);
+    let names = readers(state.store.audiences(run.id).await?);
     let readers = |audience: &str| names.get(audience).cloned().unwrap_or_else(|| audience.to_owned());
     let file = |artifact: &ArtifactRecord| {
-        let open = viewer.file(&run, &deliveries, &artifact.sha256).is_some();
+        let open = viewer.file(&run, &nameable, &artifact.sha256).is_some();
         file(artifact, &run, open, &readers)
     };
     let named = run.record.tiles.iter().map(|tile| tile.audience.as_str());
@@ -140,8 +166,8 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
         (RunState::Running { .. }, Some(started)) => Some(format!("for {}", words::length(now.duration_since(started)))),
         _ => None,
     };
-    let mut shown = first(&deliveries, |delivery| piece(delivery, file, &zone, now));
-    shown.rows.extend(notices.iter().map(|notice| said(notice, &zone, now)));
+    let mut shown: Vec<Piece> = pieces.rows.iter().map(|delivery| piece(delivery, file, &zone, now)).collect();
+    shown.extend(notices.iter().map(|notice| said(notice, &zone, now)));
     Ok(show(
         StatusCode::OK,
         &Page {
@@ -162,6 +188,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
             warnings: run.record.warnings.iter().map(|warning| words::warning(warning, title)).collect(),
             conditions: first(&run.record.conditions, |judged| condition(judged, title_of(&judged.tile), &readers)),
             deliveries: shown,
+            pager: Pager::new(page, pieces.total, PAGE_SIZE, &[]),
             tiles: first(&run.record.tiles, |record| tile(record, &readers)),
             artifacts: first(&run.record.artifacts, file),
             timeline: run
@@ -188,13 +215,12 @@ fn refresh(state: &RunState, now: Timestamp) -> u32 {
 }
 
 /// Who each audience is: its first reader, and how many more.
-fn readers(deliveries: &[Delivery]) -> HashMap<String, String> {
-    let mut found: HashMap<&str, (&str, usize)> = HashMap::new();
-    for piece in deliveries {
-        found.entry(&piece.audience).or_insert((&piece.target, 0)).1 += 1;
-    }
-    let words = |(first, count): (&str, usize)| if count == 1 { first.to_owned() } else { format!("{first} and {} more", count - 1) };
-    found.into_iter().map(|(audience, first)| (audience.to_owned(), words(first))).collect()
+fn readers(audiences: Vec<AudienceTargets>) -> HashMap<String, String> {
+    let words = |AudienceTargets { audience, first, count }| {
+        let words = if count == 1 { first } else { format!("{first} and {} more", count - 1) };
+        (audience, words)
+    };
+    audiences.into_iter().map(words).collect()
 }
 
 /// At most [`SHOWN`] of them, and how many more there are.
@@ -280,6 +306,6 @@ fn file(artifact: &ArtifactRecord, run: &Run, open: bool, readers: &impl Fn(&str
         audience: readers(&artifact.audience),
         facts: facts.join(", "),
         sha256: artifact.sha256.clone(),
-        href: open.then(|| format!("/runs/{}/artifacts/{}", run.id, artifact.sha256)),
+        href: open.then(|| here(&format!("/runs/{}/artifacts/{}", run.id, artifact.sha256))),
     }
 }

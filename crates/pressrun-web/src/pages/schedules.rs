@@ -1,5 +1,6 @@
 //! The list of schedules.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -7,13 +8,13 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Redirect, Response};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use pressrun_domain::destination::DestinationKind;
-use pressrun_domain::run::RunState;
-use pressrun_domain::schedule::Schedule;
-use pressrun_store::{ListQuery, ListRow, ScheduleKind, SortDirection, SortField, StatusFilter};
+use pressrun_domain::id::ScheduleId;
+use pressrun_domain::run::Run;
+use pressrun_store::{ListQuery, ListRow, ScheduleKind, SortDirection, SortField, StatusFilter, StoreError};
 use serde::Deserialize;
 
+use crate::base::here;
 use crate::page::{Frame, PageError, show};
 use crate::state::WebState;
 use crate::viewer::Viewer;
@@ -22,8 +23,6 @@ use crate::{place, words};
 
 /// Rows a page.
 const PAGE_SIZE: u32 = 50;
-/// Runs looked at to find the one that failed: occurrences since may have been skipped.
-const LOOK_BACK: u32 = 10;
 /// Highest page number that is asked for.
 const LAST_PAGE: u64 = 1_000_000;
 
@@ -118,6 +117,8 @@ struct Row {
     activity: Chip,
     next: Option<When>,
     last: Option<Last>,
+    /// The run that is queued or running: what it does, why, and which it is.
+    under_way: Option<(Chip, (String, String))>,
     destination: String,
 }
 
@@ -156,7 +157,7 @@ pub(crate) fn page_number(text: &str) -> u64 {
 
 /// `GET /`.
 pub(crate) async fn home() -> Redirect {
-    Redirect::to("/schedules")
+    Redirect::to(&here("/schedules"))
 }
 
 /// `GET /schedules`.
@@ -173,10 +174,8 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
     let now = state.clock.now();
     let parts = [("q", &asked.q), ("status", &asked.status), ("kind", &asked.kind), ("to", &asked.to), ("sort", &asked.sort)];
     let pager = Pager::new(page, list.total, PAGE_SIZE, &parts.map(|(name, value)| (name, value.as_str())));
-    let mut rows = Vec::with_capacity(list.rows.len());
-    for row in list.rows {
-        rows.push(present(&state, row, now).await?);
-    }
+    let told = Told::of(&state, &list.rows).await?;
+    let rows = list.rows.into_iter().map(|row| present(&told, row, now)).collect();
     let frame = Frame::new("Schedules", &viewer, "schedules");
     Ok(show(
         StatusCode::OK,
@@ -218,35 +217,47 @@ fn query(asked: &Asked, viewer: &Viewer, page: u64) -> ListQuery {
     }
 }
 
-/// Why the last run of a schedule failed, and which it was; looked up for those that did only.
-async fn trouble(state: &WebState, schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Result<Option<(String, String)>, PageError> {
-    if !schedule.last_run.is_some_and(|last| last.status.is_failure()) {
-        return Ok(None);
-    }
-    let runs = state.store.list_runs(Some(schedule.id), 1, LOOK_BACK).await?;
-    let failed = runs.rows.iter().find(|run| matches!(&run.state, RunState::Ended { status, .. } if status.is_failure()));
-    Ok(failed.map(|run| (words::why(run, zone, now), run.id.to_string())))
+/// Runs that rows of a page tell of, read for all of them at once.
+struct Told {
+    /// The newest that failed, of schedules whose last run did.
+    failures: HashMap<ScheduleId, Run>,
+    /// Those queued or running.
+    under_way: HashMap<ScheduleId, Run>,
 }
 
-async fn present(state: &WebState, row: ListRow, now: Timestamp) -> Result<Row, PageError> {
+impl Told {
+    async fn of(state: &WebState, rows: &[ListRow]) -> Result<Self, StoreError> {
+        let has_failed = |row: &&ListRow| row.schedule.last_run.is_some_and(|last| last.status.is_failure());
+        let failing: Vec<ScheduleId> = rows.iter().filter(has_failed).map(|row| row.schedule.id).collect();
+        let all: Vec<ScheduleId> = rows.iter().map(|row| row.schedule.id).collect();
+        let by_schedule = |runs: Vec<Run>| runs.into_iter().map(|run| (run.schedule_id, run)).collect();
+        Ok(Self {
+            failures: by_schedule(state.store.latest_failures(&failing).await?),
+            under_way: by_schedule(state.store.runs_under_way(&all).await?),
+        })
+    }
+}
+
+fn present(told: &Told, row: ListRow, now: Timestamp) -> Row {
     let destination = place::summary(&row);
     let schedule = row.schedule;
     let zone = words::zone(&schedule.definition.timezone);
-    let trouble = trouble(state, &schedule, &zone, now).await?;
-    Ok(Row {
+    let why = |run: &Run| (words::why(run, &zone, now), run.id.to_string());
+    Row {
         id: schedule.id.to_string(),
         activity: words::activity(&schedule),
         next: schedule.next_at.filter(|_| schedule.is_active()).map(|at| words::when(at, &zone, now)),
         last: schedule.last_run.map(|run| Last {
             status: words::status(run.status),
             when: words::when(run.completed_at, &zone, now),
-            trouble,
+            trouble: told.failures.get(&schedule.id).map(why),
         }),
+        under_way: told.under_way.get(&schedule.id).map(|run| (words::state(&run.state), why(run))),
         format: schedule.definition.format.as_str(),
         alert: schedule.definition.condition.is_some(),
         name: schedule.definition.name,
         dashboard: row.names.dashboard,
         owner: row.names.owner,
         destination,
-    })
+    }
 }

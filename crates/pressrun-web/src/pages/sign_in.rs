@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::act::{Posted, is_own};
+use crate::base::{self, here};
 use crate::page::{Frame, PageError, show};
 use crate::secure::{is_from_here, local_path};
 use crate::session;
@@ -46,7 +47,7 @@ pub(crate) async fn form(
 ) -> Result<Response, PageError> {
     let next = local_path(wanted.next.as_deref());
     if Viewer::of(&headers, &state).await?.is_some() {
-        return Ok(Redirect::to(next).into_response());
+        return Ok(Redirect::to(&here(next)).into_response());
     }
     Ok(show(StatusCode::OK, &SignIn { frame: Frame::bare("Sign in"), next: next.to_owned(), refused: false }))
 }
@@ -71,18 +72,20 @@ pub(crate) async fn enter(
     };
     let expires = state.clock.now().saturating_add(session::LASTS).unwrap_or(jiff::Timestamp::MAX);
     let value = session::seal(&state.session_key, &subject, expires).unwrap_or_default();
-    Ok(with_cookie(Redirect::to(next).into_response(), &value, session::LASTS.as_secs(), &state))
+    Ok(with_cookie(Redirect::to(&here(next)).into_response(), &value, session::LASTS.as_secs(), &state))
 }
 
 /// `POST /sign-out`: forgets the session.
 pub(crate) async fn leave(State(state): State<Arc<WebState>>, headers: HeaderMap, form: Posted) -> Result<Response, PageError> {
     is_own(&state, &headers, form)?;
-    Ok(with_cookie(Redirect::to("/sign-in").into_response(), "", 0, &state))
+    Ok(with_cookie(Redirect::to(&here("/sign-in")).into_response(), "", 0, &state))
 }
 
 fn with_cookie(mut response: Response, value: &str, seconds: i64, state: &WebState) -> Response {
     let secure = if state.public_url.starts_with("https://") { "; Secure" } else { "" };
-    let cookie = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}", session::COOKIE);
+    let base = base::path();
+    let path = if base.is_empty() { "/" } else { &base };
+    let cookie = format!("{}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}", session::COOKIE);
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,10 +10,11 @@ use pressrun_catalog::CatalogHandle;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::key::KeyKind;
+use pressrun_store::Store;
 
-use crate::app::open_store;
+use crate::app::{open_existing_store, open_store};
 use crate::clock::WallClock;
-use crate::config::Settings;
+use crate::config::{Settings, Source};
 use crate::show;
 
 /// What to do with keys.
@@ -29,7 +31,7 @@ pub(crate) enum Command {
 /// Where keys are.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// Configuration file.
+    /// Configuration file; ./pressrun.toml, else /etc/pressrun/pressrun.toml, when there is one.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -83,12 +85,12 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn create_key(create: Create) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(create.place.config.as_deref())?;
-    let catalog = CatalogHandle::open(&settings.catalog.path, std::sync::Arc::new(WallClock))?.current();
+    let settings = Settings::for_command(create.place.config.as_deref())?;
+    let catalog = CatalogHandle::open(&settings.catalog.path, Arc::new(WallClock))?.current();
     let Some(member) = catalog.member_by_email(&create.member) else {
         bail!("people.yaml has no member with the address {}", create.member);
     };
-    let store = open_store(&settings).await?;
+    let store = store_for_first_key(&settings).await?;
     let kind = match create.kind {
         Kind::Organization => KeyKind::Organization,
         Kind::Personal => KeyKind::Personal,
@@ -104,9 +106,20 @@ async fn create_key(create: Create) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The database, which the first key of a new server may make, as long as somebody wrote down where it is to be: a command without a
+/// configuration, in the wrong folder, makes nothing.
+async fn store_for_first_key(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let path = settings.store.sqlite_path()?;
+    if path.is_file() || settings.source == Source::Defaults {
+        return open_existing_store(settings).await;
+    }
+    show::hint(format!("there was no database {}; it is made now", path.display()));
+    open_store(settings).await
+}
+
 async fn list(place: Place) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(place.config.as_deref())?;
-    let store = open_store(&settings).await?;
+    let settings = Settings::for_command(place.config.as_deref())?;
+    let store = open_existing_store(&settings).await?;
     for key in store.list_keys().await? {
         let state = key.revoked_at.map_or_else(|| "active".to_owned(), |at| format!("revoked {at}"));
         show::line(format!("{}  {:<12}  {}…  {}  {state}  {}", key.id, key.kind.as_str(), key.prefix, key.created_at, key.name));
@@ -115,9 +128,9 @@ async fn list(place: Place) -> anyhow::Result<ExitCode> {
 }
 
 async fn revoke_key(revoke: Revoke) -> anyhow::Result<ExitCode> {
-    let settings = Settings::load(revoke.place.config.as_deref())?;
+    let settings = Settings::for_command(revoke.place.config.as_deref())?;
     let id = revoke.id.parse().with_context(|| format!("{:?} is no key id", revoke.id))?;
-    let store = open_store(&settings).await?;
+    let store = open_existing_store(&settings).await?;
     if !store.revoke_key(id, WallClock.now()).await? {
         bail!("there is no active key {id}");
     }

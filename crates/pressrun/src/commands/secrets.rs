@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use pressrun_store::{Sealer, Store};
 
-use crate::app::open_store;
+use crate::app::open_existing_store;
 use crate::config::Settings;
 use crate::sealing::{self, KeyPlace};
 use crate::show;
@@ -38,7 +38,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::NewKey => show::line(Sealer::generate_key()?.expose()),
         Command::Rotate(arguments) => {
-            let settings = Settings::load(arguments.config.as_deref())?;
+            let settings = Settings::for_command(arguments.config.as_deref())?;
             super::serve::runtime()?.block_on(rotate(&settings))?;
         }
     }
@@ -53,12 +53,12 @@ async fn rotate(settings: &Settings) -> anyhow::Result<()> {
             );
         }
         KeyPlace::Settings => {
-            let store = open_store(settings).await?;
+            let store = open_existing_store(settings).await?;
             let sealed = reseal(&store).await?;
             show::line(format!("sealed {sealed} secrets anew; secrets.keys needs its first key only"));
         }
         KeyPlace::File(file) => {
-            let store = open_store(settings).await?;
+            let store = open_existing_store(settings).await?;
             let sealed = rotate_file(&store, &file).await?;
             show::line(format!("sealed {sealed} secrets anew; {} holds the new key only", file.display()));
             show::hint("keep it with your backups: older backups of the database open with the old key only");

@@ -4,18 +4,17 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
-use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-use crate::app::{App, Role, stop_signal};
+use crate::app::{App, Listeners, Role, stop_signal};
 use crate::config::Settings;
 
 /// Arguments of `pressrun serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Configuration file; every key can be overridden by environment, such as PRESSRUN_SERVER__LISTEN.
+    /// Configuration file; ./pressrun.toml, else /etc/pressrun/pressrun.toml, when there is one. Every key can be overridden by environment,
+    /// such as PRESSRUN_SERVER__LISTEN.
     #[arg(long)]
     config: Option<PathBuf>,
     /// What this process does.
@@ -30,14 +29,13 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     init_logs("info", arguments.log_json);
     let settings = Settings::load(arguments.config.as_deref())?;
+    tracing::info!(source = %settings.source, "the configuration was read");
     runtime()?.block_on(async {
         // Before anything else: a server that is asked to stop while it starts stops cleanly too.
         let stop = stop_signal()?;
         let app = App::open(&settings).await?;
-        let listen = &settings.server.listen;
-        let listener = TcpListener::bind(listen).await.with_context(|| format!("server.listen: could not listen on {listen}"))?;
-        tracing::info!(address = %listener.local_addr()?, "listening");
-        app.serve(listener, arguments.role, stop).await
+        let listeners = Listeners::bind(&settings, arguments.role).await?;
+        app.serve(listeners, arguments.role, stop).await
     })?;
     Ok(ExitCode::SUCCESS)
 }

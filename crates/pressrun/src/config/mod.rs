@@ -1,4 +1,5 @@
-//! `pressrun.toml`: every key overridable by environment (`PRESSRUN_STORE__URL`), `*_file` beside every secret.
+//! `pressrun.toml`: every key overridable by environment (`PRESSRUN_STORE__URL`), `*_file` beside every secret. Variables without `__` are no
+//! keys: a cluster sets some of its own for a service that is called `pressrun`.
 //!
 //! Read in two steps: as typed ([`Settings`]), then checked and resolved where it is used; an error names the key.
 //! One file a section: its keys as typed, their defaults, and what they resolve to.
@@ -15,13 +16,14 @@ mod scheduler;
 mod secrets;
 mod server;
 mod slack;
+mod source;
 mod store;
 
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -38,8 +40,9 @@ pub(crate) use retry::Retry;
 pub(crate) use s3::S3;
 pub(crate) use scheduler::Scheduler;
 pub(crate) use secrets::Secrets;
-pub(crate) use server::Server;
+pub(crate) use server::{Server, demo_url};
 pub(crate) use slack::Slack;
+pub(crate) use source::Source;
 pub(crate) use store::{Catalog, Spool, Store};
 
 /// The configuration as typed.
@@ -76,23 +79,43 @@ pub(crate) struct Settings {
     pub render: Render,
     /// `[secrets]`
     pub secrets: Secrets,
+    /// Where all this was read from.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 impl Settings {
-    /// Reads defaults, then `file`, then the environment.
+    /// Reads defaults, then `file` or the first of the usual places, then the environment.
     ///
     /// # Errors
-    /// The file is missing or a key is unknown or of a wrong type; the message names it.
+    /// The named file is missing or a key is unknown or of a wrong type; the message names it.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let source = Source::find(file)?;
         let mut figment = Figment::from(Serialized::defaults(Self::default()));
-        if let Some(file) = file {
-            if !file.is_file() {
-                bail!("there is no configuration file {}", file.display());
-            }
-            figment = figment.merge(Toml::file_exact(file));
+        if let Source::File { path, .. } = &source {
+            figment = figment.merge(Toml::file_exact(path));
         }
-        figment = figment.merge(Env::prefixed("PRESSRUN_").ignore(&["token", "demo_sftp", "log"]).split("__"));
-        secrets_as_typed(figment, |name| std::env::var(name).ok()).extract().context("the configuration is not valid")
+        Ok(Self { source, ..with_environment(figment)? })
+    }
+
+    /// As [`Settings::load`], for commands that people type: says on standard error which file was found when none was named.
+    ///
+    /// # Errors
+    /// Those of [`Settings::load`].
+    pub(crate) fn for_command(file: Option<&Path>) -> anyhow::Result<Self> {
+        let settings = Self::load(file)?;
+        if let Source::File { path, looked_up: true } = &settings.source {
+            crate::show::hint(format!("the configuration is {}; --config names another", path.display()));
+        }
+        Ok(settings)
+    }
+
+    /// Reads the environment over `defaults`, and no file.
+    ///
+    /// # Errors
+    /// A variable names an unknown key or has a wrong type; the message names it.
+    pub(crate) fn over(defaults: &Self) -> anyhow::Result<Self> {
+        with_environment(Figment::from(Serialized::defaults(defaults)))
     }
 
     /// The operator's webhook, when there is one; `[egress]` holds for it too.
@@ -102,6 +125,16 @@ impl Settings {
     pub(crate) fn operator(&self) -> anyhow::Result<Option<WebhookSettings>> {
         self.notify.operator(&self.egress.policy()?)
     }
+}
+
+fn with_environment(figment: Figment) -> anyhow::Result<Settings> {
+    let unknown = source::unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+    if !unknown.is_empty() {
+        let names = unknown.join(", ");
+        tracing::warn!(names, "variables are not understood and are passed over; keys are written PRESSRUN_SECTION__KEY");
+    }
+    let figment = figment.merge(source::environment());
+    secrets_as_typed(figment, |name| std::env::var(name).ok()).extract().context("the configuration is not valid")
 }
 
 /// Takes secrets from the environment letter by letter: read as a value, 007 would be the number 7.

@@ -16,7 +16,8 @@ pub(crate) struct Scheduler {
     pub max_rows: u64,
     /// How long artifacts are kept.
     pub keep_artifacts_days: u32,
-    /// Time for runs to end when the server is asked to stop.
+    /// Time from being asked to stop until the end, all in all: runs under way may end, and are handed back in its last quarter, of which 5
+    /// seconds at most; requests have 5 seconds of it. Kubernetes kills after 30 seconds, Docker after 10.
     pub grace_seconds: u32,
     /// Schedules due at one instant share the execution of equal queries.
     pub share_queries: bool,
@@ -34,7 +35,7 @@ impl Default for Scheduler {
             max_run_minutes: 30,
             max_rows: 50_000,
             keep_artifacts_days: 30,
-            grace_seconds: 30,
+            grace_seconds: 25,
             share_queries: true,
             parallel_deliveries: 8,
             cadence_floor_minutes: 0,

@@ -14,16 +14,17 @@ use pressrun_domain::secret::Secret;
 use pressrun_engine::pipeline::Context;
 use pressrun_web::{ScheduleActions, WebState};
 
+use crate::config::Settings;
 use dashboards::Dashboards;
 
 /// Pages under `public_url`.
-pub(crate) fn router(context: &Context, api: ApiState, public_url: &str, session_key: Secret) -> Router {
+pub(crate) fn router(context: &Context, api: ApiState, settings: &Settings, public_url: &str, session_key: Secret) -> Router {
     let (catalog, spool, links) = (Arc::clone(&context.catalog), context.spool.clone(), context.links.clone());
     pressrun_web::router(WebState {
         store: Arc::clone(&context.store),
         catalog: Arc::new(move || catalog.current()),
         clock: Arc::clone(&context.clock),
-        dashboards: Arc::new(Dashboards::new(context.clone())),
+        dashboards: Arc::new(Dashboards::new(context.clone(), &settings.limits)),
         actions: Arc::new(Actions(api)),
         artifacts: Arc::new(move |sha256| spool.find(sha256)),
         unsubscribe: Arc::new(move |schedule, recipient, signature| links.may_unsubscribe(schedule, recipient, signature)),

@@ -1,6 +1,9 @@
 //! A running server as a reader meets it: the link in a mail, opened without a login, and the same dashboard signed in.
 
+use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Method, StatusCode};
@@ -13,23 +16,30 @@ use crate::world::World;
 const PARTNER: &str = "partner@x.example";
 
 /// A server of its own over the catalog of a world, whose mail goes to that world's sink.
-struct Live {
-    world: World,
-    address: String,
-    token: String,
+pub(crate) struct Live {
+    pub(crate) world: World,
+    pub(crate) address: String,
+    pub(crate) token: String,
     client: Client,
     _server: Child,
 }
 
 impl Live {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
+        Self::with("http://reports.example", |_| {}).await
+    }
+
+    /// A server that people reach at `public_url`, over a catalog that was changed first.
+    pub(crate) async fn with(public_url: &str, change: impl FnOnce(&Path)) -> Self {
         let world = World::new().await;
+        change(&world.dir.path().join("catalog"));
         let (dir, smtp) = (world.dir.path(), world.smtp.port());
         let command = || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_pressrun"));
             command
                 .env("PRESSRUN_SERVER__LISTEN", "127.0.0.1:0")
-                .env("PRESSRUN_SERVER__PUBLIC_URL", "http://reports.example")
+                .env("PRESSRUN_SERVER__PUBLIC_URL", public_url)
+                .env("PRESSRUN_LIMITS__REQUESTS_PER_MINUTE", "0")
                 .env("PRESSRUN_STORE__URL", format!("sqlite://{}", dir.join("live.db").display()))
                 .env("PRESSRUN_CATALOG__PATH", dir.join("catalog"))
                 .env("PRESSRUN_SPOOL__PATH", dir.join("live-spool"))
@@ -60,7 +70,7 @@ impl Live {
         Self { world, address: format!("http://{address}"), token, client, _server: server }
     }
 
-    async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let mut request = self.client.request(method, format!("{}/api/v1{path}", self.address)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(&body);
@@ -72,35 +82,58 @@ impl Live {
         answer
     }
 
-    async fn page(&self, path: &str, cookie: &str) -> (StatusCode, String) {
+    pub(crate) async fn page(&self, path: &str, cookie: &str) -> (StatusCode, String) {
         let response = self.client.get(format!("{}{path}", self.address)).header(COOKIE, cookie).send().await.unwrap();
         (response.status(), response.text().await.unwrap())
+    }
+    /// The cookie of a session of the organization's key.
+    pub(crate) async fn sign_in(&self) -> String {
+        let form = format!("token={}&next=%2Fschedules", self.token);
+        let request = self.client.post(format!("{}/sign-in", self.address)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let entered = request.body(form).send().await.unwrap();
+        assert_eq!(entered.status(), StatusCode::SEE_OTHER);
+        entered.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+
+    /// Saves a schedule that mails a link to somebody without a login, and returns its id and the link once it has come.
+    pub(crate) async fn mailed_link(&self, identifier: &str, filters: Value) -> (String, String) {
+        let created = self.api(
+            Method::POST,
+            "/schedules",
+            Some(json!({
+                "identifier": identifier, "name": "Weekly link", "schedule": "0 9 ? * MON *", "timezone": "UTC", "format": "link_only",
+                "destinationType": "email", "recipients": [PARTNER], "subject": "Sales", "filterConfig": filters, "testNow": false,
+            })),
+        );
+        let id = created.await["id"].as_str().unwrap().to_owned();
+        self.api(Method::POST, &format!("/schedules/{id}/trigger"), None).await;
+        let mail = self.world.smtp.wait_for(1).await.remove(0).text();
+        (id, address_in(&mail, "/shared/"))
+    }
+
+    /// What `/metrics` says of a figure: the sum of its series.
+    pub(crate) async fn figure(&self, name: &str) -> u64 {
+        let (status, text) = self.page("/metrics", "").await;
+        assert_eq!(status, StatusCode::OK);
+        let series = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])));
+        series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 }
 
 /// Path and query of the first address of this kind in a mail.
 fn address_in(mail: &str, start: &str) -> String {
     let text = mail.replace("=\r\n", "").replace("=3D", "=");
-    let rest = text.split(&format!("http://reports.example{start}")).nth(1).unwrap_or_else(|| panic!("no {start} in {text}"));
+    let rest = text
+        .split("http://reports.example")
+        .find_map(|rest| Some(rest.split_once(start).filter(|(base, _)| base.len() < 20)?.1))
+        .unwrap_or_else(|| panic!("no {start} in {text}"));
     format!("{start}{}", rest.split(['"', '\r', '\n', ' ']).next().unwrap())
 }
 
 #[tokio::test]
 async fn d1_a_mailed_link_opens_the_dashboard_with_its_filters_until_the_schedule_is_deleted() {
     let live = Live::start().await;
-    let created = live.api(
-        Method::POST,
-        "/schedules",
-        Some(json!({
-            "identifier": "sales", "name": "Weekly link", "schedule": "0 9 ? * MON *", "timezone": "UTC", "format": "link_only",
-            "destinationType": "email", "recipients": [PARTNER], "subject": "Sales", "filterConfig": { "region": ["US"] }, "testNow": false,
-        })),
-    );
-    let id = created.await["id"].as_str().unwrap().to_owned();
-    live.api(Method::POST, &format!("/schedules/{id}/trigger"), None).await;
-    let mail = live.world.smtp.wait_for(1).await.remove(0).text();
-    let link = address_in(&mail, "/shared/");
-
+    let (id, link) = live.mailed_link("sales", json!({ "region": ["US"] })).await;
     let (status, page) = live.page(&link, "").await;
     assert_eq!(status, StatusCode::OK, "{page}");
     assert!(page.contains("Sales by region") && page.contains("<td>US</td>") && page.contains("40"), "{page}");
@@ -130,4 +163,46 @@ async fn d1_a_mailed_link_opens_the_dashboard_with_its_filters_until_the_schedul
     live.api(Method::DELETE, &format!("/schedules/{id}"), None).await;
     let (status, page) = live.page(&link, "").await;
     assert!(status == StatusCode::GONE && page.contains("This is no longer available"), "{page}");
+}
+
+#[tokio::test]
+async fn h9_two_hundred_readers_of_one_link_all_see_it_and_it_is_made_once() {
+    let live = Arc::new(Live::start().await);
+    let (id, link) = live.mailed_link("sales", json!({ "region": ["US"] })).await;
+    let (made, queries) = (live.figure("pressrun_pages_made_total").await, live.figure("pressrun_queries_total").await);
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let (live, link) = (Arc::clone(&live), link.clone());
+        readers.spawn(async move {
+            let began = Instant::now();
+            let (status, page) = live.page(&link, "").await;
+            assert_eq!(status, StatusCode::OK, "{page}");
+            assert!(page.contains("<td>US</td>") && !page.contains("<td>EU</td>"), "{page}");
+            began.elapsed()
+        });
+    }
+    let slowest = readers.join_all().await.into_iter().max().unwrap_or(Duration::ZERO);
+    eprintln!("the slowest of 200 readers waited {} ms", slowest.as_millis());
+    assert_eq!(live.figure("pressrun_pages_made_total").await - made, 1);
+    let once = live.figure("pressrun_queries_total").await - queries;
+    assert!((1..=2).contains(&once), "each of the two tiles was queried once: {once}");
+    // Whether the link is good is asked at each opening.
+    live.api(Method::DELETE, &format!("/schedules/{id}"), None).await;
+    assert_eq!(live.page(&link, "").await.0, StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn m10_links_of_a_server_under_a_path_lead_there_and_open() {
+    let live = Live::with("http://reports.example/intra/reports", |_| {}).await;
+    let (_, link) = live.mailed_link("sales", json!({})).await;
+    for path in [link.clone(), format!("/intra/reports{link}")] {
+        let (status, page) = live.page(&path, "").await;
+        assert!(status == StatusCode::OK && page.contains("href=\"/intra/reports/assets/style.css\""), "{path}: {page}");
+    }
+    let (_, document) = live.page("/intra/reports/openapi.json", "").await;
+    assert_eq!(serde_json::from_str::<Value>(&document).unwrap()["servers"], json!([{"url": "/intra/reports"}]));
+    let (status, docs) = live.page("/intra/reports/docs", "").await;
+    assert!(status == StatusCode::OK && docs.contains("href=\"/intra/reports/openapi.json\""));
+    let (status, _) = live.page("/intra/reports/api/v1/schedules", "").await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
 }

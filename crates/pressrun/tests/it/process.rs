@@ -167,9 +167,20 @@ impl Drop for Server {
 
 impl Server {
     /// Starts `command serve` on the site in `dir`.
-    pub(crate) fn start(mut command: Command, dir: &Path, fail_point: Option<&str>) -> Self {
+    pub(crate) fn start(command: Command, dir: &Path, fail_point: Option<&str>) -> Self {
+        Self::start_with(command, dir, fail_point, &[])
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(mut command: Command, dir: &Path, fail_point: Option<&str>, arguments: &[&str]) -> Self {
         let log = tempfile::Builder::new().prefix("serve-").suffix(".log").tempfile_in(dir).unwrap().keep().unwrap();
-        command.args(["serve", "--config"]).arg(dir.join("pressrun.toml")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.0);
+        command
+            .args(["serve", "--config"])
+            .arg(dir.join("pressrun.toml"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.0);
         if let Some(point) = fail_point {
             command.env("FAIL_POINT", point);
         }

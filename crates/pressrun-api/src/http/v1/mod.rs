@@ -1,6 +1,7 @@
 //! Version 1 of the API: one file a verb for schedules and users.
 
 pub(super) mod catalog;
+pub(super) mod directory;
 pub(super) mod keys;
 pub(super) mod run_view;
 pub(super) mod runs;

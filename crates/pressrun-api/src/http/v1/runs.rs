@@ -1,21 +1,18 @@
 //! Run history (S12): one run, stopping it, its files.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
-use tokio_util::io::ReaderStream;
 use utoipa::ToSchema;
 
 use super::run_view::RunView;
 use super::schedules::BAD_REQUEST;
 use crate::app::error::AppError;
 use crate::app::{resend, runs};
+use crate::http::download::download;
 use crate::http::extract::{Caller, Segments};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::wire::Success;
@@ -90,45 +87,8 @@ pub(crate) async fn artifact(Caller(actor): Caller, segments: Segments, State(st
     let id = segments.id("runId", BAD_REQUEST)?;
     let sha256 = segments.get("sha256");
     let (record, path) = runs::artifact(&state, &actor, id, sha256).await?;
-    let gone = |error: std::io::Error| {
+    download(&record, &path).await.map_err(|error| {
         tracing::warn!(%error, sha256, "an artifact cannot be read");
-        AppError::NoArtifact(sha256.to_owned())
-    };
-    let file = tokio::fs::File::open(&path).await.map_err(gone)?;
-    let media_type = HeaderValue::from_str(&record.media_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    let mut response = Body::from_stream(ReaderStream::new(file)).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(record.bytes));
-    if let Ok(disposition) = HeaderValue::from_str(&disposition(&record.name)) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
-}
-
-/// Always a download, never shown by a browser; names beyond ASCII as RFC 6266 says.
-fn disposition(name: &str) -> String {
-    let plain: String = name.chars().map(|c| if c.is_ascii_graphic() && c != '"' && c != '\\' || c == ' ' { c } else { '_' }).collect();
-    let mut encoded = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a `String` cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn file_names_cannot_break_out_of_the_header() {
-        assert_eq!(
-            disposition("Umsätze \"Q1\"\r\n.pdf"),
-            "attachment; filename=\"Ums_tze _Q1___.pdf\"; filename*=UTF-8''Ums%C3%A4tze%20%22Q1%22%0D%0A.pdf"
-        );
-    }
+        AppError::NoArtifact(sha256.to_owned()).into()
+    })
 }

@@ -5,6 +5,7 @@ mod widths;
 
 use arrow_array::RecordBatch;
 use pressrun_domain::chart::Chart;
+use pressrun_domain::text::grouped;
 
 use self::widths::{Fitted, Natural};
 use super::text::{Faces, Weight, has_shape};
@@ -13,7 +14,6 @@ use crate::columns::Columns;
 use crate::error::RenderError;
 use crate::format::{Alignment, Value};
 use crate::html::totals::Totals;
-use crate::render::grouped;
 use crate::report::{Report, TileData, TileView};
 use crate::rows::{Batches, Taken};
 

@@ -12,6 +12,7 @@ mod words;
 use pressrun_domain::catalog::{Dashboard, FilterDefinition, FilterKind};
 use pressrun_domain::id::FilterKey;
 use pressrun_domain::schedule::FilterConfig;
+use pressrun_domain::text::percent_encoded;
 
 use said::{Said, choices, said};
 pub(crate) use words::words;
@@ -141,10 +142,9 @@ pub(crate) fn apply(filters: &mut FilterConfig, dashboard: &Dashboard, sent: &[(
 
 /// The address of a dashboard with these filters.
 pub(crate) fn address(identifier: &str, filters: &FilterConfig) -> String {
-    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
     let json = if filters.is_empty() { String::new() } else { serde_json::to_string(filters).unwrap_or_default() };
-    let path = format!("/dashboards/{}", encode(identifier));
-    if json.is_empty() { path } else { format!("{path}?filters={}", encode(&json)) }
+    let path = crate::base::here(&format!("/dashboards/{}", percent_encoded(identifier)));
+    if json.is_empty() { path } else { format!("{path}?filters={}", percent_encoded(&json)) }
 }
 
 #[cfg(test)]

@@ -17,9 +17,9 @@ use tokio::net::TcpListener;
 
 use self::receiver::Receiver;
 use self::schedules::{Demo, Outcome};
-use crate::app::{App, Role, stop_signal};
+use crate::app::{App, Listeners, Role, stop_signal};
 use crate::clock::WallClock;
-use crate::config::{Egress, Limits, Mail, Server, Settings, Spool, Store};
+use crate::config::{Egress, Limits, Mail, Server, Settings, Spool, Store, demo_url};
 use crate::sealing::write_private;
 use crate::show;
 
@@ -50,6 +50,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    // What the demo does not decide itself is as the environment has it; a fault in that is found before anything is written.
+    let defaults = Settings { limits: Limits { requests_per_minute: 600, ..Limits::default() }, ..Settings::default() };
+    let given = Settings::over(&defaults)?;
     let data = &arguments.data;
     std::fs::create_dir_all(data).with_context(|| format!("could not create {}", data.display()))?;
     // Paths that are printed are meant to be opened from anywhere.
@@ -63,28 +66,29 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let receiver = Receiver::start(data, stop.clone()).await?;
     let sftp = arguments.sftp.as_deref().map(schedules::Sftp::parse).transpose()?;
 
+    let own = std::iter::once(receiver.address().to_string()).chain(sftp.as_ref().map(schedules::Sftp::authority));
     let settings = Settings {
-        server: Server { listen: address.to_string(), public_url: None },
+        server: Server {
+            listen: address.to_string(),
+            public_url: Some(given.server.public_url.clone().unwrap_or_else(|| demo_url(address))),
+            admin_listen: None,
+        },
         store: Store { url: format!("sqlite://{}", data.join("pressrun.db").display()) },
         catalog: crate::config::Catalog { path: catalog },
         spool: Spool { path: data.join("spool") },
         mail: Mail {
             url: Some(format!("file:{}", data.join("mail").display())),
             from: Some("Pressrun demo <reports@myorg.co>".to_owned()),
-            ..Mail::default()
+            ..given.mail.clone()
         },
-        // Its own receiver and nothing else on loopback.
-        egress: Egress {
-            allow: std::iter::once(receiver.address().to_string()).chain(sftp.as_ref().map(schedules::Sftp::authority)).collect(),
-        },
-        limits: Limits { requests_per_minute: 600, ..Limits::default() },
-        ..Settings::default()
+        egress: Egress { allow: given.egress.allow.iter().cloned().chain(own).collect() },
+        ..given
     };
     let app = App::open(&settings).await?;
     let token = token(&app, data, arguments.token).await?;
     let store = std::sync::Arc::clone(&app.store);
-    let url = format!("http://{address}");
-    let server = tokio::spawn(app.serve(listener, Role::All, stop.clone()));
+    let url = demo_url(address);
+    let server = tokio::spawn(app.serve(Listeners::public(listener), Role::All, stop.clone()));
 
     let demo = Demo::new(&url, token.clone(), store, data.join("mail"));
     let progress = show::progress(None, "creating schedules");

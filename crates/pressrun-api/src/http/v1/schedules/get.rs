@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -5,8 +6,9 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use pressrun_domain::access::Actor;
-use pressrun_domain::catalog::Catalog;
+use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::id::MembershipId;
 use pressrun_domain::key::KeyKind;
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde::Serialize;
@@ -121,9 +123,9 @@ pub(crate) struct UserGroupView {
     name: String,
 }
 
-fn recipient(place: &Recipient, catalog: &Catalog) -> MembershipView {
+fn recipient(place: &Recipient, members: &HashMap<MembershipId, &Member>) -> MembershipView {
     let name = match place.person {
-        Person::Member(id) => catalog.member(id.0).map(|member| member.name.clone()),
+        Person::Member(id) => members.get(&id).map(|member| member.name.clone()),
         Person::EmailOnly(_) => None,
     };
     MembershipView {
@@ -161,7 +163,7 @@ fn metadata(definition: &Definition) -> Value {
 
 fn view(schedule: &Schedule, catalog: &Catalog) -> ScheduleView {
     let definition = &schedule.definition;
-    let email = definition.destination.email();
+    let (email, members) = (definition.destination.email(), catalog.members_by_id());
     let dashboard = catalog.documents.get(&definition.identifier).and_then(|document| document.dashboard.as_ref());
     let destination = DestinationView {
         // The destination has no life of its own; its id is the schedule's.
@@ -170,7 +172,7 @@ fn view(schedule: &Schedule, catalog: &Catalog) -> ScheduleView {
         last_status: schedule.last_run.map(|run| run.status.as_str()),
         last_completed_at: schedule.last_run.map(|run| stamp(run.completed_at)),
         metadata: settings(&definition.destination),
-        recipients: email.iter().flat_map(|email| &email.recipients).map(|place| recipient(place, catalog)).collect(),
+        recipients: email.iter().flat_map(|email| &email.recipients).map(|place| recipient(place, &members)).collect(),
         user_group_recipients: email
             .iter()
             .flat_map(|email| &email.groups)

@@ -1,9 +1,11 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use pressrun_domain::catalog::Catalog;
+use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::id::{GroupId, MembershipId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -79,9 +81,9 @@ pub(crate) struct SlackView {
     slack_id: String,
 }
 
-fn person(place: &Recipient, catalog: &Catalog) -> PersonView {
+fn person(place: &Recipient, members: &HashMap<MembershipId, &Member>) -> PersonView {
     let name = match place.person {
-        Person::Member(id) => catalog.member(id.0).map(|member| member.name.clone()).filter(|name| !name.is_empty()),
+        Person::Member(id) => members.get(&id).map(|member| member.name.clone()).filter(|name| !name.is_empty()),
         Person::EmailOnly(_) => None,
     };
     PersonView {
@@ -92,9 +94,9 @@ fn person(place: &Recipient, catalog: &Catalog) -> PersonView {
     }
 }
 
-fn group(id: pressrun_domain::id::GroupId, catalog: &Catalog) -> GroupView {
+fn group(id: GroupId, catalog: &Catalog, members: &HashMap<MembershipId, &Member>) -> GroupView {
     let found = catalog.group(id);
-    let members = found.into_iter().flat_map(|group| &group.members).filter_map(|id| catalog.member(id.0));
+    let members = found.into_iter().flat_map(|group| &group.members).filter_map(|id| members.get(id));
     GroupView {
         id: id.0,
         name: found.map_or_else(|| id.to_string(), |group| group.name.clone()),
@@ -106,10 +108,13 @@ fn group(id: pressrun_domain::id::GroupId, catalog: &Catalog) -> GroupView {
 
 fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
     match destination {
-        Destination::Email(email) => RecipientsView::Email {
-            recipients: email.recipients.iter().map(|place| person(place, catalog)).collect(),
-            user_group_recipients: email.groups.into_iter().map(|id| group(id, catalog)).collect(),
-        },
+        Destination::Email(email) => {
+            let members = catalog.members_by_id();
+            RecipientsView::Email {
+                recipients: email.recipients.iter().map(|place| person(place, &members)).collect(),
+                user_group_recipients: email.groups.into_iter().map(|id| group(id, catalog, &members)).collect(),
+            }
+        }
         Destination::Sftp(sftp) => {
             RecipientsView::Sftp { address: sftp.address, port: sftp.port, username: sftp.username, path: sftp.path }
         }

@@ -1,0 +1,39 @@
+//! What is counted of requests. Every label comes from a closed set: whoever sends requests must not be able to make series of figures,
+//! which are kept for as long as the process lives.
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{Method, StatusCode};
+
+/// What of a request is counted, taken before it is answered.
+pub(super) struct Counted {
+    method: &'static str,
+    /// The route as written in the router, never the path that was asked for.
+    route: Option<MatchedPath>,
+}
+
+impl Counted {
+    /// Reads the labels of a request.
+    pub(super) fn of(request: &Request) -> Self {
+        Self { method: method(request.method()), route: request.extensions().get().cloned() }
+    }
+
+    /// Counts it, with the status of its answer.
+    pub(super) fn answered(self, status: StatusCode) {
+        let route = self.route.as_ref().map_or("none", MatchedPath::as_str).to_owned();
+        metrics::counter!("pressrun_http_requests_total", "method" => self.method, "route" => route, "status" => class(status))
+            .increment(1);
+    }
+}
+
+/// The methods of RFC 9110 and RFC 5789; a client may send any other word of any length.
+fn method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
+}
+
+fn class(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(_) => status.as_u16().to_string(),
+        None => "other".to_owned(),
+    }
+}
