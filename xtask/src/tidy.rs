@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("pressrun-store", &["cron", "domain"]),
     ("pressrun-engine", &["cron", "domain", "catalog", "query", "render", "deliver", "store"]),
     ("pressrun-api", &["cron", "domain", "catalog", "store"]),
-    ("pressrun-web", &["cron", "domain", "catalog", "store"]),
+    ("pressrun-web", &["cron", "domain", "catalog", "store", "api"]),
     ("pressrun", &["cron", "domain", "catalog", "query", "render", "deliver", "store", "engine", "api", "web"]),
     ("pressrun-testkit", &["cron", "domain"]),
     ("xtask", &[]),
