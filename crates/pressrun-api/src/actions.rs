@@ -3,14 +3,21 @@
 use pressrun_domain::access::Actor;
 use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::id::RunId;
+use pressrun_domain::key::ApiKey;
+use pressrun_domain::secret::Secret;
 
+use crate::app::audit::AuditPage;
 use crate::app::error::AppError;
-use crate::app::{runs, schedules};
+use crate::app::keys::NewKey;
+use crate::app::list::Parameters;
+use crate::app::{self, runs, schedules};
 use crate::state::ApiState;
 
 fn refused(error: AppError) -> Refused {
     match error {
         AppError::Denied
+        | AppError::OutOfScope(_)
+        | AppError::NoKey(_)
         | AppError::NoSchedule(_)
         | AppError::NoRun(_)
         | AppError::Gone(_)
@@ -37,4 +44,36 @@ pub async fn act(state: &ApiState, actor: Actor, action: Action) -> Result<Optio
         Action::Cancel(id) => runs::cancel(state, &actor, &id.to_string()).await,
     };
     done.map(|()| None).map_err(refused)
+}
+
+/// Keys that are the actor's to see, newest first.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn keys(state: &ApiState, actor: &Actor) -> Result<Vec<ApiKey>, Refused> {
+    app::keys::list(state, actor).await.map_err(refused)
+}
+
+/// Makes a key within what the actor may; its token is in the answer and nowhere else.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn make_key(state: &ApiState, actor: &Actor, new: NewKey) -> Result<(Secret, ApiKey), Refused> {
+    app::keys::make(state, actor, &state.catalog.current(), new).await.map_err(refused)
+}
+
+/// Stops a key from working.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn revoke_key(state: &ApiState, actor: &Actor, id: &str) -> Result<(), Refused> {
+    app::keys::revoke(state, actor, id).await.map_err(refused)
+}
+
+/// One page of the audit, narrowed as by the query of `GET /api/v1/audit`.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn audit(state: &ApiState, actor: &Actor, query: Option<&str>) -> Result<AuditPage, Refused> {
+    app::audit::list(state, actor, &Parameters::read(query)).await.map_err(refused)
 }

@@ -2,6 +2,7 @@
 //!
 //! - `app`: the use cases (create, update, trigger, …) over the store and the catalog; they know no status code.
 //! - `actions`: the few of them that pages offer, for `pressrun-web`.
+//! - `door`: whose token a request carries, and what becomes of tokens that open nothing.
 //! - `http`: the wire. [`router`] holds the routes, `extract` the caller and bodies, `problem` is the only place that turns an
 //!   error into a response, `v1` has one file a verb.
 //!
@@ -10,6 +11,7 @@
 
 mod actions;
 mod app;
+mod door;
 mod http;
 mod limits;
 mod peers;
@@ -18,12 +20,16 @@ mod state;
 mod token;
 mod write_deadline;
 
-pub use actions::act;
-pub use http::{download, health_router, router};
+pub use actions::{act, audit, keys, make_key, revoke_key};
+pub use app::audit::AuditPage;
+pub use app::doers::{Doer, Doers, doer, doers_of, latest as latest_agent};
+pub use app::keys::NewKey;
+pub use door::{Door, NotAdmitted};
+pub use http::{Noted, TrustedProxies, download, health_router, origin, router, traced};
 pub use limits::Limits;
 pub use serve::{ServerLimits, serve};
 pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CatalogSource, NoArtifacts, UrlPolicy};
-pub use token::{hash as token_hash, mint};
+pub use token::{hash as token_hash, mint, session_secret};
 
 /// The OpenAPI 3.1 document of every endpoint, made from the handlers' own types.
 #[must_use]

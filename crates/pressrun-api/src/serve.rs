@@ -7,13 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
 
+use crate::http::Peer;
 use crate::peers::Peers;
 use crate::write_deadline::WriteDeadline;
 
@@ -87,8 +91,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
             () = &mut shutdown => break,
             next = next => next,
         };
-        let (stream, peer) = match accepted {
-            Ok((stream, address)) => (stream, peers.admit(address.ip()).ok_or(address)),
+        let (stream, address, peer) = match accepted {
+            Ok((stream, address)) => (stream, address, peers.admit(address.ip())),
             Err(error) => {
                 failures += 1;
                 if failures >= MAX_ACCEPT_FAILURES {
@@ -100,18 +104,19 @@ pub async fn serve(listener: TcpListener, app: Router, limits: ServerLimits, shu
             }
         };
         failures = 0;
-        let peer = match peer {
-            Ok(peer) => peer,
-            Err(address) => {
-                metrics::counter!("pressrun_connections_refused_total").increment(1);
-                tracing::debug!(%address, limit = limits.connections_per_peer, "a connection was closed: its client has too many");
-                continue;
-            }
+        let Some(peer) = peer else {
+            metrics::counter!("pressrun_connections_refused_total").increment(1);
+            tracing::debug!(%address, limit = limits.connections_per_peer, "a connection was closed: its client has too many");
+            continue;
         };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection closed before it was served");
         }
-        let service = TowerToHyperService::new(app.clone());
+        let service = app.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(address));
+            request
+        });
+        let service = TowerToHyperService::new(service);
         let (builder, watcher) = (Arc::clone(&builder), graceful.watcher());
         let stream = WriteDeadline::new(stream, limits.write_timeout);
         tokio::spawn(async move {

@@ -83,6 +83,11 @@ impl ArtifactSource for NoArtifacts {
 pub struct ApiConfig {
     /// Requests a key may make in a minute; 0 switches the limit off (contract §1.4).
     pub requests_per_minute: u32,
+    /// Tokens that open nothing and come from one address in a minute, before further ones are answered 429; 0 switches that off, and so
+    /// does `requests_per_minute: 0`.
+    pub failed_authentications_per_minute: u32,
+    /// Whether development keys of the catalog open anything.
+    pub development_keys: bool,
     /// Where people reach this server, without a trailing slash.
     pub public_url: String,
     /// The role that assumes S3 schedules' roles (contract §5.1.6).
@@ -105,6 +110,8 @@ impl Default for ApiConfig {
     fn default() -> Self {
         Self {
             requests_per_minute: 60,
+            failed_authentications_per_minute: 60,
+            development_keys: true,
             public_url: "http://127.0.0.1:8080".to_owned(),
             deliverer_role_arn: None,
             allow_s3_test: false,

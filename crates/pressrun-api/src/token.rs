@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pressrun_domain::id::{ApiKeyId, MembershipId};
-use pressrun_domain::key::{ApiKey, KeyKind};
+use pressrun_domain::key::{ApiKey, KeyKind, Scopes};
 use pressrun_domain::secret::Secret;
 use sha2::{Digest, Sha256};
 
@@ -27,13 +27,7 @@ pub fn mint(kind: KeyKind, member: MembershipId, name: &str, now: Timestamp) -> 
         KeyKind::Personal => "pr_pat_",
     };
     let mut token = String::from(prefix);
-    while token.len() < prefix.len() + RANDOM_CHARS {
-        let mut bytes = [0_u8; 64];
-        getrandom::fill(&mut bytes)?;
-        // Bytes from 248 on would make some characters likelier than others.
-        let fair = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(*byte) % 62]));
-        token.extend(fair.take(prefix.len() + RANDOM_CHARS - token.len()));
-    }
+    extend_randomly(&mut token, prefix.len() + RANDOM_CHARS)?;
     let sum = checksum(&token);
     token.push_str(&sum);
     let key = ApiKey {
@@ -42,11 +36,36 @@ pub fn mint(kind: KeyKind, member: MembershipId, name: &str, now: Timestamp) -> 
         member,
         name: name.to_owned(),
         prefix: token.chars().take(SHOWN_CHARS).collect(),
+        scopes: Scopes::ALL,
         created_at: now,
+        expires_at: None,
+        last_used_at: None,
         revoked_at: None,
     };
     let hash = hash(&token);
     Ok((Secret::new(token), key, hash))
+}
+
+/// A secret for the cookie of a session, as random as a token.
+///
+/// # Errors
+/// The system gave no randomness.
+pub fn session_secret() -> Result<Secret, getrandom::Error> {
+    let mut secret = String::new();
+    extend_randomly(&mut secret, RANDOM_CHARS)?;
+    Ok(Secret::new(secret))
+}
+
+/// Adds fair random characters until `text` has `length`.
+fn extend_randomly(text: &mut String, length: usize) -> Result<(), getrandom::Error> {
+    while text.len() < length {
+        let mut bytes = [0_u8; 64];
+        getrandom::fill(&mut bytes)?;
+        // Bytes from 248 on would make some characters likelier than others.
+        let fair = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(*byte) % 62]));
+        text.extend(fair.take(length - text.len()));
+    }
+    Ok(())
 }
 
 /// What a token is stored and looked up under.

@@ -3,9 +3,12 @@
 //! A plain schedule carries its owner's rows. So each question is asked of whoever acts, with the catalog as it is now, and nothing is
 //! remembered: a right that was lost is lost at once.
 
+use jiff::Timestamp;
+
+use crate::audit::{Agent, Change, Origin, Verb};
 use crate::catalog::{Catalog, Document, Member};
-use crate::id::{DocumentIdentifier, MembershipId};
-use crate::key::KeyKind;
+use crate::id::{ApiKeyId, DocumentIdentifier, MembershipId, SessionId};
+use crate::key::{ApiKey, KeyKind, Scopes};
 use crate::schedule::Definition;
 
 /// Who acts, as authenticated.
@@ -15,13 +18,40 @@ pub struct Actor {
     pub kind: KeyKind,
     /// Whom it belongs to.
     pub member: MembershipId,
+    /// The stored key; `None` for a development key of the catalog.
+    pub key: Option<ApiKeyId>,
+    /// The session of a browser.
+    pub session: Option<SessionId>,
+    /// What the key's requests may be about.
+    pub scopes: Scopes,
+    /// Where the request came from.
+    pub origin: Origin,
 }
 
 impl Actor {
-    /// Whoever holds a key of this kind that belongs to `member`.
+    /// Whoever holds a development key of this kind that belongs to `member`.
     #[must_use]
     pub fn new(kind: KeyKind, member: MembershipId) -> Self {
-        Self { kind, member }
+        Self { kind, member, key: None, session: None, scopes: Scopes::ALL, origin: Origin::default() }
+    }
+
+    /// Whoever holds this key.
+    #[must_use]
+    pub fn with(key: &ApiKey) -> Self {
+        Self { key: Some(key.id), scopes: key.scopes, ..Self::new(key.kind, key.member) }
+    }
+
+    /// The same, by a request from there.
+    #[must_use]
+    pub fn from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// A change that this actor makes, for the audit.
+    #[must_use]
+    pub fn change(&self, verb: Verb, at: Timestamp) -> Change {
+        let Self { kind, member, key, session, origin, .. } = *self;
+        Change { at, agent: Agent::Key { kind, member, key, session }, origin, verb }
     }
 
     /// The member behind the key.

@@ -74,6 +74,8 @@ uuid_ids! {
     RecipientId;
     /// A stored API key (never the token itself).
     ApiKeyId;
+    /// A browser that somebody signed in with.
+    SessionId;
     /// One worker of one process.
     WorkerId;
 }

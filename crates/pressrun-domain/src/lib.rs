@@ -7,6 +7,7 @@
 pub mod access;
 pub mod action;
 pub mod audience;
+pub mod audit;
 pub mod catalog;
 pub mod chart;
 pub mod clock;
@@ -24,5 +25,6 @@ pub mod retry;
 pub mod run;
 pub mod schedule;
 pub mod secret;
+pub mod session;
 pub mod text;
 pub mod users;

@@ -21,6 +21,12 @@ use crate::worker::Claims;
 /// Schedules planned in one transaction.
 const PLAN_BATCH: u32 = 500;
 
+/// Entries of the audit that one transaction deletes.
+const PRUNE_BATCH: u32 = 500;
+
+/// Such transactions in one sweep.
+const PRUNE_STEPS: u32 = 100;
+
 /// Plans occurrences and works on runs. Any number of engines may share a store.
 pub struct Engine {
     context: Arc<Context>,
@@ -241,6 +247,7 @@ impl Engine {
     }
 
     async fn sweep(&self, now: Timestamp) {
+        self.prune_audit(now).await;
         let kept_since = now - self.context.config.keep_artifacts;
         let live = match self.context.store.live_artifacts(kept_since).await {
             Ok(live) => live.into_iter().collect(),
@@ -253,6 +260,31 @@ impl Engine {
             Ok(0) => {}
             Ok(removed) => info!(removed, "old artifacts removed"),
             Err(error) => warn!(error = %error, "could not remove old artifacts"),
+        }
+    }
+}
+
+impl Engine {
+    /// Deletes old entries of the audit, a few at a time so that others write in between. What is left over goes with the next sweep.
+    async fn prune_audit(&self, now: Timestamp) {
+        let Ok(kept_since) = now.checked_sub(self.context.config.keep_audit) else { return };
+        let mut pruned = 0;
+        for _ in 0..PRUNE_STEPS {
+            match self.context.store.prune_audit(kept_since, PRUNE_BATCH).await {
+                Ok(count) => {
+                    pruned += count;
+                    if count < u64::from(PRUNE_BATCH) {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    warn!(error = %error, "could not prune the audit");
+                    break;
+                }
+            }
+        }
+        if pruned > 0 {
+            info!(pruned, "old entries of the audit removed");
         }
     }
 }

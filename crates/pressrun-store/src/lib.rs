@@ -5,6 +5,7 @@
 //!
 //! To add a database, implement the traits and run `conformance_suite!` over it.
 
+mod audit;
 mod collation;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]
@@ -20,8 +21,10 @@ pub mod sample;
 mod schedules;
 mod seal;
 mod seals;
+pub mod sessions;
 mod sqlite;
 
+pub use audit::{Audit, AuditQuery};
 pub use error::StoreError;
 pub use keys::Keys;
 pub use notices::Notices;
@@ -33,9 +36,10 @@ pub use runs::{
 pub use schedules::{ContentKind, ListQuery, ListRow, Names, ScheduleKind, Schedules, SortDirection, SortField, StatusFilter};
 pub use seal::{Place, Sealer, SealingKey};
 pub use seals::Seals;
+pub use sessions::Sessions;
 pub use sqlite::SqliteStore;
 
 /// Everything a database has to do for Pressrun.
-pub trait Store: Schedules + Runs + Notices + People + Keys + Seals + Send + Sync {}
+pub trait Store: Schedules + Runs + Notices + People + Keys + Sessions + Seals + Audit + Send + Sync {}
 
-impl<T: Schedules + Runs + Notices + People + Keys + Seals + Send + Sync> Store for T {}
+impl<T: Schedules + Runs + Notices + People + Keys + Sessions + Seals + Audit + Send + Sync> Store for T {}

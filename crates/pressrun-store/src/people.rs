@@ -1,7 +1,7 @@
 //! Email-only users and who has unsubscribed.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use pressrun_domain::audit::Change;
 use pressrun_domain::catalog::AttributeValue;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
@@ -16,8 +16,9 @@ pub type Upserted = (EmailAddress, Vec<(String, Option<AttributeValue>)>);
 #[async_trait]
 pub trait People: Send + Sync {
     /// Creates or updates users by address, compared without case (P8), in order and all or nothing.
-    /// Attributes are merged by key. The result has one user an item, in the same order; an address given twice is one user.
-    async fn upsert_users(&self, users: &[Upserted], now: Timestamp) -> Result<Vec<EmailOnlyUser>, StoreError>;
+    /// Attributes are merged by key. Each user that is new or another leaves an entry of its own in the audit, whatever the verb of `change`.
+    /// The result has one user an item, in the same order; an address given twice is one user.
+    async fn upsert_users(&self, users: &[Upserted], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError>;
 
     /// Users by address (without case); unknown addresses are absent from the result.
     async fn users_by_email(&self, emails: &[EmailAddress]) -> Result<Vec<EmailOnlyUser>, StoreError>;
@@ -35,19 +36,19 @@ pub trait People: Send + Sync {
     ) -> Result<Page<EmailOnlyUser>, StoreError>;
 
     /// Deletes users and takes them off every schedule (P9), all in one transaction. Unknown ones are ignored; returns the deleted.
-    async fn delete_users(&self, emails: &[EmailAddress], ids: &[UserId]) -> Result<Vec<EmailOnlyUser>, StoreError>;
+    async fn delete_users(&self, emails: &[EmailAddress], ids: &[UserId], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError>;
 
     /// Takes one address off one schedule (unsubscribe, P12); false when it was not on it.
-    async fn remove_recipient(&self, schedule: ScheduleId, recipient: RecipientId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn remove_recipient(&self, schedule: ScheduleId, recipient: RecipientId, change: &Change) -> Result<bool, StoreError>;
 
     /// Takes one address off one schedule for good (P12): off its list, and out of what its groups expand to. Twice is the same as once.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the schedule is deleted.
-    async fn opt_out(&self, schedule: ScheduleId, email: &EmailAddress, now: Timestamp) -> Result<(), StoreError>;
+    async fn opt_out(&self, schedule: ScheduleId, email: &EmailAddress, change: &Change) -> Result<(), StoreError>;
 
     /// Takes back [`People::opt_out`]: the address is again among what groups expand to.
-    async fn opt_in(&self, schedule: ScheduleId, email: &EmailAddress) -> Result<(), StoreError>;
+    async fn opt_in(&self, schedule: ScheduleId, email: &EmailAddress, change: &Change) -> Result<(), StoreError>;
 
     /// Addresses, in lower case, that are off a schedule for good.
     async fn opted_out(&self, schedule: ScheduleId) -> Result<Vec<String>, StoreError>;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::audit::Change;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, DocumentIdentifier, MembershipId, RunId, ScheduleId, WorkerId};
@@ -36,10 +37,10 @@ pub trait Runs: Send + Sync {
     /// # Errors
     /// [`StoreError::RunInProgress`] when a run of that schedule is queued or running (I3); tests never conflict.
     /// [`StoreError::NotFound`] when a manual run's schedule is deleted.
-    async fn enqueue(&self, run: &Enqueue, now: Timestamp) -> Result<(), StoreError>;
+    async fn enqueue(&self, run: &Enqueue, change: &Change) -> Result<(), StoreError>;
 
     /// Queues a resend with the one piece that it promises. It conflicts with no other run, and needs no schedule.
-    async fn enqueue_resend(&self, run: &Run, piece: &Delivery) -> Result<(), StoreError>;
+    async fn enqueue_resend(&self, run: &Run, piece: &Delivery, change: &Change) -> Result<(), StoreError>;
 
     /// Resends of a run's pieces, oldest first, without secrets.
     async fn resends(&self, of: RunId) -> Result<Vec<Run>, StoreError>;
@@ -130,7 +131,7 @@ pub trait Runs: Send + Sync {
 
     /// Asks for a run to be stopped: a queued one ends `KILLED` at once, a running one when its worker next looks. False when it had ended.
     /// A queued run ends with the reason `cancelled`.
-    async fn cancel(&self, run: RunId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn cancel(&self, run: RunId, change: &Change) -> Result<bool, StoreError>;
 
     /// Whether somebody asked for the run to be stopped, or its schedule was deleted before anything was accepted (X9). Tests have no
     /// schedule to lose.

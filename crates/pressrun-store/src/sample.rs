@@ -4,6 +4,7 @@
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use pressrun_domain::audience::OWNERS;
+use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::condition::{Condition, ConditionKind};
 use pressrun_domain::delivery::{Delivery, DeliveryState, Message};
 use pressrun_domain::destination::{
@@ -11,7 +12,7 @@ use pressrun_domain::destination::{
 };
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{ApiKeyId, DeliveryId, MembershipId, RecipientId, RunId, ScheduleId, UserId};
-use pressrun_domain::key::{ApiKey, KeyKind};
+use pressrun_domain::key::{ApiKey, KeyKind, Scopes};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::{ArtifactRecord, Run, RunKind, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Definition, Schedule};
@@ -45,6 +46,18 @@ pub fn email(text: &str) -> EmailAddress {
 #[must_use]
 pub fn member(number: u128) -> MembershipId {
     MembershipId(Uuid::from_u128(0x0198_0000_0000_7000_8000_0000_0000_0000 + number))
+}
+
+/// What Pressrun itself does at [`NINE`].
+#[must_use]
+pub fn change(verb: Verb) -> Change {
+    change_at(verb, at(NINE))
+}
+
+/// What Pressrun itself does at `now`.
+#[must_use]
+pub fn change_at(verb: Verb, now: Timestamp) -> Change {
+    Change::by_system(verb, now)
 }
 
 /// A sealer with a fixed key.
@@ -263,5 +276,16 @@ pub fn list() -> ListQuery {
 /// A key of `member(1)`.
 #[must_use]
 pub fn api_key(kind: KeyKind, created_at: Timestamp) -> ApiKey {
-    ApiKey { id: ApiKeyId::generate(), kind, member: member(1), name: "ci".into(), prefix: "prk_1234".into(), created_at, revoked_at: None }
+    ApiKey {
+        id: ApiKeyId::generate(),
+        kind,
+        member: member(1),
+        name: "ci".into(),
+        prefix: "prk_1234".into(),
+        scopes: Scopes::ALL,
+        created_at,
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    }
 }

@@ -1,7 +1,7 @@
 //! Schedules and their list.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use pressrun_domain::audit::Change;
 use pressrun_domain::destination::{DestinationKind, SlackRecipientType};
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
 use pressrun_domain::schedule::Schedule;
@@ -15,7 +15,7 @@ pub trait Schedules: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when its id exists or an address is on its list twice (P7).
-    async fn insert_schedule(&self, schedule: &Schedule, names: &Names) -> Result<(), StoreError>;
+    async fn insert_schedule(&self, schedule: &Schedule, names: &Names, change: &Change) -> Result<(), StoreError>;
 
     /// The schedule of this id, secrets included.
     async fn schedule(&self, id: ScheduleId) -> Result<Option<Schedule>, StoreError>;
@@ -25,11 +25,11 @@ pub trait Schedules: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the stored version is another, [`StoreError::NotFound`] when it is deleted.
-    async fn replace_schedule(&self, schedule: &Schedule, names: &Names) -> Result<u64, StoreError>;
+    async fn replace_schedule(&self, schedule: &Schedule, names: &Names, change: &Change) -> Result<u64, StoreError>;
 
     /// Deletes a schedule with its recipients and baselines; runs and their ledger stay (X9). False when there was none.
     /// A queued run of it that has sent nothing ends `KILLED` with the reason `deleted`; a running one is told by `is_cancelled`.
-    async fn delete_schedule(&self, id: ScheduleId, now: Timestamp) -> Result<bool, StoreError>;
+    async fn delete_schedule(&self, id: ScheduleId, change: &Change) -> Result<bool, StoreError>;
 
     /// One page of the list (contract §5.2), in a constant number of statements.
     async fn list_schedules(&self, query: &ListQuery) -> Result<Page<ListRow>, StoreError>;

@@ -20,9 +20,10 @@ tokio::task_local! {
 }
 
 /// First parts of our own paths. A base path that begins with one of them could not be told from a page.
-const OWN: [&str; 14] = [
+const OWN: [&str; 17] = [
     "api",
     "assets",
+    "audit",
     "dashboards",
     "docs",
     "healthz",
@@ -31,9 +32,11 @@ const OWN: [&str; 14] = [
     "readyz",
     "runs",
     "schedules",
+    "sessions",
     "shared",
     "sign-in",
     "sign-out",
+    "tokens",
     "unsubscribe",
 ];
 

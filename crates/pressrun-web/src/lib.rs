@@ -25,13 +25,14 @@ mod words;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::{from_fn, map_response};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 
 pub use base::unusable_path;
 pub use secure::front;
+pub use session::SessionLimits;
 pub use state::{
     ArtifactFiles, CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine, LinkError,
     ScheduleActions, SharedView, UnsubscribeCheck, WebState,
@@ -42,8 +43,10 @@ const FORM_LIMIT: usize = 16 * 1024;
 
 /// Every page, under the root. It has no fallback, so that it can be merged with the API's routes.
 pub fn router(state: WebState) -> Router {
-    use pages::{act, artifact, assets, dashboard, dashboards, run, schedule, schedules, shared, sign_in, unsubscribe};
-    let https = state.public_url.starts_with("https://");
+    use pages::{
+        act, artifact, assets, audit, dashboard, dashboards, run, schedule, schedules, sessions, shared, sign_in, tokens, unsubscribe,
+    };
+    let https = state.is_https();
     Router::new()
         .route("/", get(schedules::home))
         .route("/sign-in", get(sign_in::form).post(sign_in::enter))
@@ -57,11 +60,24 @@ pub fn router(state: WebState) -> Router {
         .route("/dashboards", get(dashboards::page))
         .route("/dashboards/{identifier}", get(dashboard::page))
         .route("/shared/{token}", get(shared::page))
+        .route("/tokens", get(tokens::page).post(tokens::make))
+        .route("/tokens/{id}/revoke", post(tokens::revoke))
+        .route("/sessions", get(sessions::page))
+        .route("/sessions/end-others", post(sessions::end_others))
+        .route("/sessions/{id}/end", post(sessions::end))
+        .route("/audit", get(audit::page))
         .route("/unsubscribe/{schedule}/{recipient}/{signature}", get(unsubscribe::ask).post(unsubscribe::remove))
         .route("/assets/style.css", get(assets::style))
         .route("/assets/icon.svg", get(assets::icon))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
+        .layer(from_fn(noted))
         .layer(from_fn(secure::in_time))
         .layer(map_response(move |response: Response| std::future::ready(secure::headers(response, https))))
         .with_state(Arc::new(state))
+}
+
+/// Notes for the log which page was asked for.
+async fn noted(request: Request, next: Next) -> Response {
+    pressrun_api::Noted::of(request.extensions()).route(request.extensions());
+    next.run(request).await
 }

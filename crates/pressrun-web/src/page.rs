@@ -1,8 +1,9 @@
 //! What all pages share: the frame around them, and the pages that say what went wrong.
 
 use askama::Template;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use pressrun_domain::key::Scope;
 use pressrun_store::StoreError;
 
 use crate::viewer::Viewer;
@@ -23,12 +24,15 @@ pub(crate) struct Frame {
 pub(crate) struct SignedIn {
     pub(crate) name: String,
     pub(crate) form_token: String,
+    /// Whether the audit is open.
+    pub(crate) admin: bool,
 }
 
 impl Frame {
     /// The frame of a page for `viewer`.
     pub(crate) fn new(title: impl Into<String>, viewer: &Viewer, section: &'static str) -> Self {
-        let signed_in = SignedIn { name: viewer.name.clone(), form_token: viewer.form_token.clone() };
+        let admin = viewer.actor.is_admin(&viewer.catalog);
+        let signed_in = SignedIn { name: viewer.name.clone(), form_token: viewer.form_token.clone(), admin };
         Self { title: title.into(), viewer: Some(signed_in), section, refresh: 0 }
     }
 
@@ -86,8 +90,12 @@ pub(crate) enum PageError {
     NotFound(&'static str),
     /// The address is not understood.
     Invalid(String),
+    /// The key that the session was opened with is not for this.
+    OutOfScope(Scope),
     /// A form from another page or another session.
     Foreign,
+    /// Too many tokens that open nothing; seconds until the next one is looked at.
+    TooMany(u64),
     /// Not as things stand.
     Conflict(String),
     /// The store or the engine cannot just now.
@@ -130,6 +138,15 @@ impl PageError {
                 let text = "This form did not come from a page of this session. Open the page again and repeat it there.";
                 (StatusCode::FORBIDDEN, "Refused", text.to_owned())
             }
+            Self::OutOfScope(scope) => {
+                let scope = scope.as_str();
+                let text = format!("The token that you signed in with lacks the scope “{scope}”. Sign in with one that has it.");
+                (StatusCode::FORBIDDEN, "Not with this token", text)
+            }
+            Self::TooMany(seconds) => {
+                let text = format!("Too many tokens that do not work came from your address. Try again in {seconds} s.");
+                (StatusCode::TOO_MANY_REQUESTS, "Not just now", text)
+            }
             Self::Conflict(text) => (StatusCode::CONFLICT, "Not done", text),
             Self::Unavailable(text) => (StatusCode::SERVICE_UNAVAILABLE, "Not just now", text),
             Self::Failed(text) => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", text),
@@ -139,7 +156,12 @@ impl PageError {
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
+        let wait = if let Self::TooMany(seconds) = self { Some(seconds) } else { None };
         let (status, heading, text) = self.words();
-        show(status, &Message::new(heading, text).onward("/schedules", "To the schedules"))
+        let mut response = show(status, &Message::new(heading, text).onward("/schedules", "To the schedules"));
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }

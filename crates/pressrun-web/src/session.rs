@@ -1,49 +1,40 @@
-//! The session cookie: which key signed in, until when, and our signature over both. It holds no secret and no name.
+//! The session of a browser: its cookie holds a random secret, the store a row under the hash of it (M4).
 
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::{SignedDuration, Timestamp};
-use pressrun_domain::id::ApiKeyId;
+use jiff::SignedDuration;
 use pressrun_domain::secret::Secret;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
-/// Name of the cookie.
-pub(crate) const COOKIE: &str = "pressrun_session";
-/// How long one signs in for.
-pub(crate) const LASTS: SignedDuration = SignedDuration::from_hours(12);
+use crate::base;
 
-/// Which key a session stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Subject {
-    /// A stored key.
-    Stored(ApiKeyId),
-    /// A development key of the catalog, by [`development_tag`].
-    Development(String),
+/// How long sessions last.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// From signing in, however much it is used.
+    pub lasts: SignedDuration,
+    /// From its last use.
+    pub idle: SignedDuration,
 }
 
-/// The value of a cookie that is good until `expires`.
-pub(crate) fn seal(key: &Secret, subject: &Subject, expires: Timestamp) -> Option<String> {
-    let body = match subject {
-        Subject::Stored(id) => format!("k{}.{}", id.0.as_simple(), expires.as_second()),
-        Subject::Development(tag) => format!("d{tag}.{}", expires.as_second()),
-    };
-    let signature = hex::encode(mac(key, "session", &body)?.finalize().into_bytes());
-    Some(format!("{body}.{signature}"))
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self { lasts: SignedDuration::from_hours(12), idle: SignedDuration::from_hours(4) }
+    }
 }
 
-/// The subject of a cookie's value, when we signed it and it has not expired.
-pub(crate) fn open(key: &Secret, value: &str, now: Timestamp) -> Option<Subject> {
-    let (body, signature) = value.rsplit_once('.')?;
-    mac(key, "session", body)?.verify_slice(&hex::decode(signature).ok()?).ok()?;
-    let (subject, expires) = body.split_once('.')?;
-    let expires = Timestamp::from_second(expires.parse().ok()?).ok()?;
-    if expires <= now {
-        return None;
+/// Name of the cookie. Browsers take one that begins with `__Host-` from this very host over https only, whatever a neighbour under
+/// the same domain sends (RFC 6265bis §4.1.3.2); such a cookie is for the whole host, so that under a base path only https is asked for.
+pub(crate) fn cookie_name(https: bool) -> &'static str {
+    match (https, base::path().is_empty()) {
+        (true, true) => "__Host-pressrun_session",
+        (true, false) => "__Secure-pressrun_session",
+        (false, _) => "pressrun_session",
     }
-    match subject.split_at_checked(1)? {
-        ("k", id) => uuid::Uuid::try_parse(id).ok().map(|id| Subject::Stored(ApiKeyId(id))),
-        ("d", tag) => Some(Subject::Development(tag.to_owned())),
-        _ => None,
-    }
+}
+
+/// What a session is stored and looked up under.
+pub(crate) fn hash(cookie: &str) -> [u8; 32] {
+    Sha256::digest(cookie.as_bytes()).into()
 }
 
 /// What a form has to carry to come from a page of this session; `cookie` is the session's own.
@@ -58,7 +49,7 @@ pub(crate) fn is_form_token(key: &Secret, cookie: &str, sent: &str) -> bool {
 }
 
 /// Names a development key without telling its token.
-pub(crate) fn development_tag(key: &Secret, token: &Secret) -> Option<String> {
+pub(crate) fn development_mark(key: &Secret, token: &Secret) -> Option<String> {
     Some(hex::encode(mac(key, "development key", token.expose())?.finalize().into_bytes()))
 }
 
@@ -87,21 +78,6 @@ mod tests {
             ("no hex", &key, "one", "zz"),
         ] {
             assert!(!is_form_token(key, cookie, sent), "{case}");
-        }
-    }
-
-    #[test]
-    fn a_cookie_opens_only_untouched_with_its_key_and_in_time() {
-        let (key, now) = (Secret::new("k"), Timestamp::UNIX_EPOCH);
-        let subject = Subject::Stored(ApiKeyId::generate());
-        let value = seal(&key, &subject, now + LASTS).expect("sealed");
-        assert_eq!(open(&key, &value, now), Some(subject));
-        assert_eq!(open(&key, &value, now + LASTS), None, "expired");
-        assert_eq!(open(&Secret::new("other"), &value, now), None, "another key");
-        let later = value.replacen(&(now + LASTS).as_second().to_string(), "99999999999", 1);
-        assert_eq!(open(&key, &later, now), None, "prolonged by hand");
-        for garbage in ["", ".", "..", "k", "é.é.é", "k.1.00", &value[..value.len() - 2]] {
-            assert_eq!(open(&key, garbage, now), None, "{garbage}");
         }
     }
 }

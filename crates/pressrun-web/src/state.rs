@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use pressrun_api::{ApiState, Door};
 use pressrun_domain::access::Actor;
 use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::catalog::{Catalog, GridPosition};
@@ -14,6 +15,8 @@ use pressrun_domain::schedule::FilterConfig;
 use pressrun_domain::secret::Secret;
 use pressrun_store::Store;
 use serde::Deserialize;
+
+use crate::session::SessionLimits;
 
 /// The present catalog.
 pub type CurrentCatalog = Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>;
@@ -41,10 +44,23 @@ pub struct WebState {
     pub artifacts: ArtifactFiles,
     /// Checks unsubscribe links.
     pub unsubscribe: UnsubscribeCheck,
-    /// Signs session cookies and forms.
+    /// Knows tokens, for signing in.
+    pub door: Arc<Door>,
+    /// The use cases that pages share with the API.
+    pub api: ApiState,
+    /// How long sessions last.
+    pub sessions: SessionLimits,
+    /// Signs forms, and marks development keys.
     pub session_key: Secret,
     /// Where people reach this server; cookies are `Secure` when it is https.
     pub public_url: String,
+}
+
+impl WebState {
+    /// Whether people reach this server by https.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
 }
 
 /// Runs a dashboard for a page.

@@ -6,20 +6,23 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use jiff::{SignedDuration, Timestamp};
+use pressrun_api::Noted;
 use pressrun_domain::access::Actor;
-use pressrun_domain::catalog::{Catalog, Document};
+use pressrun_domain::audit::Origin;
+use pressrun_domain::catalog::{Catalog, DevKey, Document};
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::MembershipId;
-use pressrun_domain::key::KeyKind;
+use pressrun_domain::key::Scope;
 use pressrun_domain::run::{ArtifactRecord, Run};
 use pressrun_domain::schedule::Definition;
+use pressrun_domain::session::{Opener, Session};
 use pressrun_store::StoreError;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::base::here;
 use crate::page::PageError;
-use crate::session::{self, Subject};
+use crate::session;
 use crate::state::WebState;
 
 /// The signed-in person of a request, with the catalog as it was when the request came.
@@ -59,58 +62,91 @@ impl Viewer {
         run.file(pieces, sha256, Some(&person.email))
     }
 
-    /// The person behind the session cookie of these headers, if it is good and its key still is.
-    pub(crate) async fn of(headers: &HeaderMap, state: &WebState) -> Result<Option<Self>, StoreError> {
-        let Some(cookie) = cookie(headers) else { return Ok(None) };
-        let Some(subject) = session::open(&state.session_key, cookie, state.clock.now()) else { return Ok(None) };
+    /// The person behind the session cookie of a request, if the session is open and what opened it still works.
+    pub(crate) async fn of(parts: &Parts, state: &WebState) -> Result<Option<Self>, StoreError> {
+        let Some(cookie) = cookie(&parts.headers, state) else { return Ok(None) };
+        let now = state.clock.now();
+        let Some((session, key)) = state.store.session_by_hash(session::hash(cookie)).await? else { return Ok(None) };
+        if !session.is_open(now, state.sessions.idle) {
+            return Ok(None);
+        }
         let catalog = (state.catalog)();
-        let found = match subject {
-            Subject::Stored(id) => {
-                let keys = state.store.list_keys().await?;
-                keys.into_iter().find(|key| key.id == id && key.revoked_at.is_none()).map(|key| (key.kind, key.member, key.name))
-            }
-            Subject::Development(tag) => {
-                let same = |token| {
-                    session::development_tag(&state.session_key, token).is_some_and(|own| own.as_bytes().ct_eq(tag.as_bytes()).into())
+        let actor = match (&session.opener, &key) {
+            (Opener::Key(_), Some(key)) if key.works(&catalog, now) => Actor::with(key),
+            (Opener::Key(_), _) => return Ok(None),
+            (Opener::Development(mark), _) => {
+                let same = |key: &&DevKey| {
+                    let own = session::development_mark(&state.session_key, &key.token);
+                    own.is_some_and(|own| own.as_bytes().ct_eq(mark.as_bytes()).into())
                 };
-                let key = catalog.dev_keys.iter().find(|key| same(&key.token));
-                key.map(|key| (key.kind, key.member, "Development key".to_owned()))
+                let Some(key) = catalog.dev_keys.iter().find(same).filter(|_| state.api.config.development_keys) else { return Ok(None) };
+                Actor::new(key.kind, key.member)
             }
         };
-        let form_token = session::form_token(&state.session_key, cookie);
-        Ok(found.and_then(|(kind, member, name)| Self::new(catalog, kind, member, name, form_token)))
-    }
-
-    fn new(catalog: Arc<Catalog>, kind: KeyKind, member: MembershipId, key_name: String, form_token: String) -> Option<Self> {
-        let person = catalog.member(member.0);
-        if kind == KeyKind::Personal && !person.is_some_and(|person| person.active) {
-            return None;
+        let Some(person) = actor.person(&catalog).filter(|person| person.active) else { return Ok(None) };
+        if now.duration_since(session.seen_at) >= SignedDuration::from_mins(1) {
+            touch(state, &session, now).await;
         }
-        let (member, name) = person.map_or((member, key_name), |person| (person.id, person.name.clone()));
-        Some(Self { actor: Actor::new(kind, member), name, catalog, form_token })
+        let actor = Actor { session: Some(session.id), origin: pressrun_api::origin(&parts.extensions), ..actor };
+        Noted::of(&parts.extensions).actor(actor);
+        let form_token = session::form_token(&state.session_key, cookie);
+        Ok(Some(Self { actor, name: person.name.clone(), catalog: Arc::clone(&catalog), form_token }))
     }
 }
 
-/// The key of a pasted token: a stored one, or a development key of the catalog. `None` for what opens nothing.
-pub(crate) async fn subject_of(token: &str, state: &WebState) -> Result<Option<Subject>, StoreError> {
-    let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-    let catalog = (state.catalog)();
-    let same = |key: &&pressrun_domain::catalog::DevKey| bool::from(Sha256::digest(key.token.expose().as_bytes()).as_slice().ct_eq(&hash));
-    let works = |kind, member: MembershipId| kind == KeyKind::Organization || catalog.member(member.0).is_some_and(|person| person.active);
-    if let Some(key) = catalog.dev_keys.iter().find(same).filter(|key| works(key.kind, key.member)) {
-        return Ok(session::development_tag(&state.session_key, &key.token).map(Subject::Development));
+/// Records a use. A store that cannot write now does not keep people from reading.
+async fn touch(state: &WebState, session: &Session, now: Timestamp) {
+    let touched = state.store.touch_session(session.id, now).await;
+    let touched = match (&session.opener, touched) {
+        (Opener::Key(key), Ok(())) => state.store.touch_key(*key, now).await,
+        (_, touched) => touched,
+    };
+    if let Err(error) = touched {
+        tracing::warn!(%error, session = %session.id, "the use of a session could not be recorded");
     }
-    let key = state.store.key_by_hash(hash).await?.filter(|key| key.revoked_at.is_none() && works(key.kind, key.member));
-    Ok(key.map(|key| Subject::Stored(key.id)))
 }
 
 /// The value of our cookie.
-pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, state: &WebState) -> Option<&'a str> {
+    let own = session::cookie_name(state.is_https());
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == session::COOKIE)
+        .find(|(name, _)| *name == own)
         .map(|(_, value)| value)
+}
+
+/// Where a request came from.
+pub(crate) struct Came(pub(crate) Origin);
+
+impl<S: Sync> FromRequestParts<S> for Came {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(pressrun_api::origin(&parts.extensions)))
+    }
+}
+
+/// The signed-in person, if there is one; whoever is not is not asked to be.
+pub(crate) struct Perhaps(pub(crate) Option<Viewer>);
+
+impl FromRequestParts<Arc<WebState>> for Perhaps {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<WebState>) -> Result<Self, PageError> {
+        Ok(Self(Viewer::of(parts, state).await?))
+    }
+}
+
+/// What a request to the pages is about; `None` is one's own session.
+fn scope(method: &Method, path: &str) -> Option<Scope> {
+    let under = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    match () {
+        () if under("/sign-out") || under("/sessions") => None,
+        () if under("/tokens") => Some(Scope::Keys),
+        () if matches!(*method, Method::GET | Method::HEAD) => Some(Scope::Read),
+        () => Some(Scope::Schedules),
+    }
 }
 
 impl FromRequestParts<Arc<WebState>> for Viewer {
@@ -118,8 +154,11 @@ impl FromRequestParts<Arc<WebState>> for Viewer {
 
     /// Who is not signed in is asked to, and comes back to where the way led.
     async fn from_request_parts(parts: &mut Parts, state: &Arc<WebState>) -> Result<Self, Response> {
-        match Self::of(&parts.headers, state).await {
-            Ok(Some(viewer)) => Ok(viewer),
+        match Self::of(parts, state).await {
+            Ok(Some(viewer)) => match scope(&parts.method, parts.uri.path()).filter(|scope| !viewer.actor.scopes.has(*scope)) {
+                None => Ok(viewer),
+                Some(lacking) => Err(PageError::OutOfScope(lacking).into_response()),
+            },
             Ok(None) => {
                 let wanted = parts.uri.path_and_query().map_or("/", |path| path.as_str());
                 let wanted = if parts.method == Method::GET { wanted } else { "/" };

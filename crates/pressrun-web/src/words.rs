@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use pressrun_api::Doers;
 use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{DeliveryState, Outcome, Tally};
 use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
@@ -161,6 +162,14 @@ pub(crate) fn accepted(tally: &Tally) -> String {
     }
 }
 
+/// Why a run exists, and who started it.
+pub(crate) fn kind_by(kind: RunKind, doers: &Doers) -> String {
+    match &doers.started {
+        Some(doer) => format!("{} by {}", self::kind(kind).trim_end_matches(" by hand"), doer.name),
+        None => self::kind(kind).to_owned(),
+    }
+}
+
 /// Why a run exists.
 pub(crate) fn kind(kind: RunKind) -> &'static str {
     match kind {
@@ -171,8 +180,13 @@ pub(crate) fn kind(kind: RunKind) -> &'static str {
     }
 }
 
-/// Why an occurrence did or did not send, in a sentence (S12).
+/// Why an occurrence did or did not send, in a sentence (S12), for somebody who may not know who did it.
 pub(crate) fn why(run: &Run, zone: &TimeZone, now: Timestamp) -> String {
+    why_by(run, &Doers::default(), zone, now)
+}
+
+/// The same, with the names of those who stopped it.
+pub(crate) fn why_by(run: &Run, doers: &Doers, zone: &TimeZone, now: Timestamp) -> String {
     match &run.state {
         RunState::Queued { available_at } if *available_at > now => {
             format!("Waits for its next attempt at {}.", when_exactly(*available_at, zone, now).text)
@@ -181,12 +195,16 @@ pub(crate) fn why(run: &Run, zone: &TimeZone, now: Timestamp) -> String {
         RunState::Running { .. } => "Is under way.".to_owned(),
         RunState::Skipped { reason: SkipReason::Missed } => with_detail("Not sent: the server was not running at this time", run),
         RunState::Skipped { reason: SkipReason::Overlap } => with_detail("Not sent: the run before was still under way", run),
-        RunState::Ended { status, reason, .. } => ended(*status, reason.as_deref(), run),
+        RunState::Ended { status, reason, .. } => ended(*status, reason.as_deref(), run, doers),
     }
 }
 
-fn ended(status: RunStatus, reason: Option<&str>, run: &Run) -> String {
-    let said = reason.map(self::reason);
+fn ended(status: RunStatus, reason: Option<&str>, run: &Run, doers: &Doers) -> String {
+    let said = reason.map(|reason| match (reason, &doers.stopped, &doers.deleted) {
+        ("cancelled", Some(doer), _) => format!("{} stopped it", doer.name),
+        ("deleted", _, Some(doer)) => format!("{} deleted its schedule", doer.name),
+        _ => self::reason(reason),
+    });
     let because = match (said, &run.record.error) {
         (Some(said), Some(error)) if !error.contains(&said) => format!("{said} ({error})"),
         (_, Some(error)) => error.clone(),

@@ -4,11 +4,15 @@
 #[path = "../examples/pages/sample.rs"]
 mod sample;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::GridPosition;
 use pressrun_domain::run::{RunKind, RunState};
-use pressrun_store::{Keys, Runs, Schedules};
-use pressrun_web::{DashboardPage, DashboardTile, front, router};
+use pressrun_store::{Audit, AuditQuery, Keys, Runs, Schedules, Sessions, sample as stored};
+use pressrun_web::{DashboardPage, DashboardTile, WebState, front, router};
 
 use sample::{ARTIFACT, HOSTILE, SECRET, SIGNATURE, Site};
 
@@ -45,6 +49,11 @@ impl Browser {
     }
 
     async fn at(public_url: &str) -> Self {
+        Self::with(|state| state.public_url = public_url.into()).await
+    }
+
+    /// In front of a server whose parts `edit` changed.
+    async fn with(edit: impl FnOnce(&mut WebState)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tile = DashboardTile {
             key: "1".into(),
@@ -57,7 +66,7 @@ impl Browser {
         let pages =
             [(HOSTILE, tile), ("Every order", second)].map(|(name, tile)| DashboardPage { name: Some(name.into()), tiles: vec![tile] });
         let mut site = sample::site(dir.path(), pages.into()).await;
-        site.state.public_url = public_url.into();
+        edit(&mut site.state);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let app = front(router(site.state.clone()).fallback(async || (StatusCode::NOT_FOUND, "{}")), &site.state.public_url);
@@ -187,7 +196,7 @@ async fn t9_the_next_instants_tell_of_daylight_saving() {
     let mut schedule = browser.site.store.schedule(browser.site.closed).await.unwrap().unwrap();
     schedule.definition.cron = "30 2 ? 3,10 1L *".into();
     let names = pressrun_store::Names { dashboard: "D".into(), owner: "O".into(), condition_query: None };
-    browser.site.store.replace_schedule(&schedule, &names).await.unwrap();
+    browser.site.store.replace_schedule(&schedule, &names, &stored::change(Verb::ScheduleUpdated)).await.unwrap();
     let body = browser.get(&cookie, &format!("/schedules/{}", schedule.id)).await.body;
     assert!(body.contains("02:30 happens twice that day") && body.contains("02:30 does not exist that day"), "{body}");
 }
@@ -241,7 +250,9 @@ async fn signing_in_sets_a_closed_cookie_and_signing_out_takes_it_away() {
     let page = browser.get(pair, "/schedules").await;
     assert_eq!(page.header(header::STRICT_TRANSPORT_SECURITY), "max-age=31536000");
     let out = browser.press(pair, "/sign-out", page.form_token()).await;
-    assert!(out.header(header::SET_COOKIE).starts_with("pressrun_session=;") && out.header(header::SET_COOKIE).contains("Max-Age=0"));
+    assert!(
+        out.header(header::SET_COOKIE).starts_with("__Host-pressrun_session=;") && out.header(header::SET_COOKIE).contains("Max-Age=0")
+    );
 }
 
 #[tokio::test]
@@ -266,8 +277,8 @@ async fn a_revoked_key_ends_its_sessions() {
     let browser = Browser::new().await;
     let cookie = browser.sign_in(browser.site.guest).await;
     assert_eq!(browser.get(&cookie, "/dashboards").await.status, StatusCode::OK);
-    for key in browser.site.store.list_keys().await.unwrap() {
-        browser.site.store.revoke_key(key.id, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
+    for key in browser.site.store.list_keys(None).await.unwrap() {
+        browser.site.store.revoke_key(key.id, &stored::change_at(Verb::KeyRevoked, jiff::Timestamp::UNIX_EPOCH)).await.unwrap();
     }
     assert_eq!(browser.get(&cookie, "/dashboards").await.status, StatusCode::SEE_OTHER);
     assert_eq!(browser.post("/sign-in", &[], "token=guest").await.status, StatusCode::UNAUTHORIZED);
@@ -616,10 +627,10 @@ async fn low_a_page_for_a_browser_gone_astray_has_every_header_of_a_page() {
 async fn under_way(site: &Site, pieces: usize) -> pressrun_store::ClaimedRun {
     let schedule = site.store.schedule(site.open).await.unwrap().unwrap();
     let now = site.state.clock.now();
-    site.store.enqueue(&pressrun_store::sample::manual(&schedule, now), now).await.unwrap();
+    site.store.enqueue(&stored::manual(&schedule, now), &stored::change_at(Verb::RunTriggered, now)).await.unwrap();
     let until = now + jiff::SignedDuration::from_mins(5);
     let run = site.store.claim(pressrun_domain::id::WorkerId::generate(), now, until, 1).await.unwrap().remove(0);
-    let piece = |number| pressrun_store::sample::piece(run.run.id, &format!("person{number}@fan.example"));
+    let piece = |number| stored::piece(run.run.id, &format!("person{number}@fan.example"));
     let pieces: Vec<_> = (0..pieces).map(piece).collect();
     site.store.promise(&run.lease, &pieces).await.unwrap();
     run
@@ -639,6 +650,144 @@ async fn low_a_run_to_many_is_shown_page_by_page() {
 }
 
 #[tokio::test]
+async fn m4_signing_out_ends_the_session_at_the_server() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.sales).await;
+    let page = browser.get(&cookie, "/schedules").await;
+    assert_eq!(page.status, StatusCode::OK);
+    let out = browser.press(&cookie, "/sign-out", page.form_token()).await;
+    assert_eq!(out.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get(&cookie, "/schedules").await.status, StatusCode::SEE_OTHER, "a copy of the cookie opens nothing");
+}
+
+#[tokio::test]
+async fn m4_the_cookie_is_bound_to_its_host_over_https_and_new_at_each_sign_in() {
+    let https = Browser::at("https://reports.example.com").await;
+    let secure = https.sign_in(https.site.sales).await;
+    assert!(secure.starts_with("__Host-pressrun_session="), "{secure}");
+    let plain = secure.replacen("__Host-", "", 1);
+    assert_eq!(https.get(&plain, "/schedules").await.status, StatusCode::SEE_OTHER, "a name that a neighbour may set counts for nothing");
+    let browser = Browser::new().await;
+    let first = browser.sign_in(browser.site.sales).await;
+    assert!(first.starts_with("pressrun_session=") && !first.contains("sales"), "{first}");
+    let again = browser.post("/sign-in", &[("cookie", &first)], "token=sales").await;
+    let second = again.header(header::SET_COOKIE).split(';').next().unwrap().to_owned();
+    assert_ne!(first, second);
+    assert_eq!(browser.get(&first, "/schedules").await.status, StatusCode::SEE_OTHER, "the session before ended");
+    assert_eq!(browser.get(&second, "/schedules").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn m4_people_see_their_sessions_and_end_them() {
+    let browser = Browser::new().await;
+    let (here, there) = (browser.sign_in(browser.site.sales).await, browser.sign_in(browser.site.sales).await);
+    let other = browser.sign_in(browser.site.guest).await;
+    let page = browser.get(&here, "/sessions").await;
+    assert_eq!(page.body.matches("/end\"").count(), 2, "{}", page.body);
+    assert_eq!(page.body.matches("this one").count(), 1);
+    let end = |body: &str, at: usize| {
+        let rest = body.split("action=\"/sessions/").nth(at).unwrap();
+        format!("/sessions/{}", rest.split('"').next().unwrap())
+    };
+    let theirs = browser.get(&other, "/sessions").await;
+    let token = page.form_token().to_owned();
+    assert_eq!(browser.press(&here, &end(&theirs.body, 1), &token).await.status, StatusCode::NOT_FOUND, "somebody else's");
+    assert_eq!(browser.press(&here, "/sessions/end-others", &token).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get(&there, "/schedules").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get(&other, "/schedules").await.status, StatusCode::OK);
+    let own = end(&browser.get(&here, "/sessions").await.body, 1);
+    assert_eq!(browser.press(&here, &own, &token).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get(&here, "/schedules").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn m4_people_make_and_revoke_their_own_tokens() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.sales).await;
+    let form = browser.get(&cookie, "/tokens").await.form_token().to_owned();
+    let make = |body: &str| {
+        let body = format!("form_token={form}&{body}");
+        let (browser, cookie) = (&browser, cookie.as_str());
+        async move { browser.post("/tokens", &[("cookie", cookie)], &body).await }
+    };
+    for (case, body) in [("no name", "scope=read&days=30"), ("for nothing", "name=x&days=30"), ("for ever", "name=x&scope=read&days=99999")]
+    {
+        assert_eq!(make(body).await.status, StatusCode::BAD_REQUEST, "{case}");
+    }
+    let made = make(&format!("name={}&scope=read&days=30", HOSTILE.replace('&', "%26"))).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.body);
+    let token = made.body.split("<code class=\"token\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert!(token.starts_with("pr_pat_") && !browser.get(&cookie, "/tokens").await.body.contains(&token), "shown once");
+    assert!(!made.body.contains("<script"));
+    let reader = browser.sign_in(&token).await;
+    let path = format!("/schedules/{}", browser.site.closed);
+    assert_eq!(browser.get(&reader, &path).await.status, StatusCode::OK);
+    let own_form = browser.get(&reader, "/schedules").await.form_token().to_owned();
+    let refused = browser.press(&reader, &format!("{path}/pause"), &own_form).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.body.contains("schedules"), "it names the scope: {}", refused.body);
+    assert_eq!(browser.get(&reader, "/tokens").await.status, StatusCode::FORBIDDEN);
+    let revoke = browser.get(&cookie, "/tokens").await.body;
+    let id = revoke.split("action=\"/tokens/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    assert_eq!(browser.press(&cookie, &format!("/tokens/{id}/revoke"), &form).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get(&reader, &path).await.status, StatusCode::SEE_OTHER, "its sessions end with it");
+}
+
+#[tokio::test]
+async fn h3_sign_ins_sign_outs_and_refused_tokens_are_in_the_audit() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.sales).await;
+    let form = browser.get(&cookie, "/schedules").await.form_token().to_owned();
+    browser.press(&cookie, "/sign-out", &form).await;
+    browser.post("/sign-in", &[], "token=nope").await;
+    let query = AuditQuery { object: Some((pressrun_domain::audit::ObjectKind::Session, None)), limit: 10, ..AuditQuery::default() };
+    let verbs: Vec<Verb> = browser.site.store.audit(&query).await.unwrap().iter().map(|entry| entry.change.verb).collect();
+    assert_eq!(verbs, [Verb::SignInRefused, Verb::SignedOut, Verb::SignedIn]);
+    let admin = browser.sign_in(browser.site.admin).await;
+    let page = browser.get(&admin, "/audit").await;
+    assert!(page.body.contains("session.refused") && page.body.contains("Blobby Hill"), "{}", page.body);
+    assert!(browser.get(&admin, "/audit?action=schedule.created").await.body.contains("schedule.created"));
+    assert_eq!(browser.get(&admin, "/audit?action=%3Cscript%3E").await.status, StatusCode::CONFLICT);
+    let guest = browser.sign_in(browser.site.guest).await;
+    assert_eq!(browser.get(&guest, "/audit").await.status, StatusCode::NOT_FOUND);
+    assert!(!browser.get(&guest, "/schedules").await.body.contains("/audit"));
+}
+
+#[tokio::test]
+async fn m4_a_page_is_read_with_one_row_of_the_keys_however_many_there_are() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.sales).await;
+    let hash = <sha2::Sha256 as sha2::Digest>::digest(cookie.split_once('=').unwrap().1.as_bytes()).into();
+    let (session, key) = browser.site.store.session_by_hash(hash).await.unwrap().expect("a row");
+    assert_eq!(Some(session.opener), key.map(|key| pressrun_domain::session::Opener::Key(key.id)));
+}
+
+#[tokio::test]
+async fn newcomer_30_those_who_manage_a_schedule_are_told_who_ran_stopped_and_paused_it() {
+    let browser = Browser::new().await;
+    let admin = browser.sign_in(browser.site.admin).await;
+    let path = format!("/schedules/{}", browser.site.open);
+    let token = browser.get(&admin, &path).await.form_token().to_owned();
+    let run = browser.press(&admin, &format!("{path}/run"), &token).await.header(header::LOCATION).to_owned();
+    browser.press(&admin, &format!("{run}/stop"), &token).await;
+    browser.press(&admin, &format!("{path}/pause"), &token).await;
+    let page = browser.get(&admin, &run).await.body;
+    for text in ["Run by Blob Ross", "manual, by Blob Ross", "Blob Ross stopped it"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let page = browser.get(&admin, &path).await.body;
+    for text in ["Run by Blob Ross", "Blob Ross stopped it"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(page.contains("Paused since") && page.contains(" by Blob Ross.</p>"), "{page}");
+    let guest = browser.sign_in(browser.site.guest).await;
+    for page in [browser.get(&guest, &run).await.body, browser.get(&guest, &path).await.body] {
+        assert!(page.contains("Run by hand") && page.contains("somebody stopped it"), "{page}");
+        assert!(!page.contains("by Blob Ross") && !page.contains("Blob Ross stopped"), "who may not manage it is told no name: {page}");
+    }
+}
+
+#[tokio::test]
 async fn low_a_schedule_that_waits_for_a_retry_does_not_say_never() {
     let browser = Browser::new().await;
     let cookie = browser.sign_in(browser.site.admin).await;
@@ -649,4 +798,26 @@ async fn low_a_schedule_that_waits_for_a_retry_does_not_say_never() {
     browser.site.store.release(&run.lease, later, &run.run.record).await.unwrap();
     let body = listed().await;
     assert!(body.contains("Waits for its next attempt at") && body.contains(&format!("/runs/{}", run.run.id)), "{body}");
+}
+
+#[tokio::test]
+async fn m4_a_deactivated_member_is_signed_out_everywhere() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&gone);
+    let browser = Browser::with(move |state| {
+        let catalog = Arc::clone(&state.catalog);
+        state.catalog = Arc::new(move || {
+            let mut catalog = (*catalog()).clone();
+            for member in &mut catalog.members {
+                member.active &= !(switch.load(Ordering::SeqCst) && member.name == "Blobby Hill");
+            }
+            Arc::new(catalog)
+        });
+    })
+    .await;
+    let (hill, other) = (browser.sign_in(browser.site.sales).await, browser.sign_in(browser.site.guest).await);
+    assert_eq!(browser.get(&hill, "/schedules").await.status, StatusCode::OK);
+    gone.store(true, Ordering::SeqCst);
+    assert_eq!(browser.get(&hill, "/schedules").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.get(&other, "/schedules").await.status, StatusCode::OK);
 }

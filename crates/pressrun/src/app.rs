@@ -143,7 +143,7 @@ impl App {
         if settings.server.admin_listen.is_none() {
             router = router.merge(figures.router());
         }
-        let router = pressrun_web::front(router, &public_url);
+        let router = pressrun_api::traced(pressrun_web::front(router, &public_url), settings.server.proxies()?);
         let engine = Arc::new(Engine::new(context, wake));
         let budget = Budget::new(Duration::from_secs(settings.scheduler.grace_seconds.into()));
         let limits = ServerLimits {
@@ -264,6 +264,7 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> EngineConf
         expanded_rows: settings.render.expanded_rows,
         keep_artifacts: SignedDuration::from_hours(24 * i64::from(scheduler.keep_artifacts_days)),
         mail_preview: settings.mail.preview.unwrap_or(true),
+        keep_audit: SignedDuration::from_hours(24 * i64::from(settings.history.audit_days.max(1))),
         ..EngineConfig::new(public_url)
     }
 }
@@ -317,6 +318,8 @@ fn api_state(settings: &Settings, public_url: &str, context: &Context, egress: E
         wake: Arc::clone(wake),
         config: ApiConfig {
             requests_per_minute: settings.limits.requests_per_minute,
+            failed_authentications_per_minute: settings.limits.failed_authentications_per_minute,
+            development_keys: settings.server.lets_development_keys_in(),
             public_url: public_url.to_owned(),
             deliverer_role_arn: settings.s3.deliverer_role_arn.clone(),
             allow_s3_test: settings.s3.allow_test,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use pressrun_domain::key::Scope;
 use pressrun_store::StoreError;
 
 /// A refused or failed use case. `Display` is the `detail` of the answer.
@@ -30,6 +31,9 @@ pub(crate) enum AppError {
     /// The caller may not do this.
     #[error("Permission denied")]
     Denied,
+    /// The key is not for requests of this kind.
+    #[error("Permission denied: this API key lacks the scope `{}`", .0.as_str())]
+    OutOfScope(Scope),
     /// A personal token used for somebody else (§1.2).
     #[error("User-scoped API keys can only be used to act on behalf of the authenticated user.")]
     ForOthers,

@@ -3,8 +3,10 @@
 pub(crate) mod access;
 pub(crate) mod alerts;
 pub(crate) mod attributes;
+pub(crate) mod audit;
 pub(crate) mod destination;
 pub(crate) mod directory;
+pub(crate) mod doers;
 pub(crate) mod edit;
 pub(crate) mod error;
 pub(crate) mod filters;

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexSet;
 use pressrun_domain::access::Actor;
+use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
@@ -32,6 +33,7 @@ pub(crate) async fn resolve(
     schedule: ScheduleId,
     emails: &[EmailAddress],
     kept: &[Recipient],
+    change: &Change,
 ) -> Result<Vec<Recipient>, AppError> {
     let members = catalog.members_by_email();
     let mut places: HashMap<String, &Recipient> = kept.iter().map(|place| (place.email.folded(), place)).collect();
@@ -60,7 +62,7 @@ pub(crate) async fn resolve(
         tokio::task::yield_now().await;
     }
     bound.admit(count)?;
-    let users = if strangers.is_empty() { Vec::new() } else { state.store.upsert_users(&strangers, state.clock.now()).await? };
+    let users = if strangers.is_empty() { Vec::new() } else { state.store.upsert_users(&strangers, change).await? };
     // They come back in the order in which they were given.
     let mut users = users.into_iter();
     let place = |place| match place {
@@ -133,13 +135,14 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         validate::allowed_domains(&catalog, "emails", &addresses)?;
         let listed: HashSet<String> = email.recipients.iter().map(|place| place.email.folded()).collect();
         let news: Vec<EmailAddress> = addresses.into_iter().filter(|address| !listed.contains(&address.folded())).collect();
-        let news = resolve(state, &catalog, &bound, schedule.id, &news, &[]).await?;
+        let change = actor.change(Verb::RecipientsAdded, state.clock.now());
+        let news = resolve(state, &catalog, &bound, schedule.id, &news, &[], &change).await?;
         let listed: BTreeSet<GroupId> = email.groups.iter().copied().collect();
         let new_groups: BTreeSet<GroupId> = groups.into_iter().filter(|group| !listed.contains(group)).collect();
         let changed = Changed { recipients: news.len(), groups: new_groups.len() };
         email.recipients.extend(news);
         email.groups.extend(new_groups);
-        if save(state, &catalog, schedule, changed).await? {
+        if save(state, &catalog, schedule, changed, &change).await? {
             return Ok(changed);
         }
     }
@@ -164,7 +167,8 @@ pub(crate) async fn remove(state: &ApiState, actor: &Actor, id: &str, named: Nam
         email.recipients.retain(|place| !named_here(place));
         email.groups.retain(|group| !groups.contains(group));
         let changed = removed(&before, email);
-        if save(state, &catalog, schedule, changed).await? {
+        let change = actor.change(Verb::RecipientsRemoved, state.clock.now());
+        if save(state, &catalog, schedule, changed, &change).await? {
             return Ok(changed);
         }
     }
@@ -183,12 +187,12 @@ pub(crate) fn person_id(place: &Recipient) -> uuid::Uuid {
     }
 }
 
-async fn save(state: &ApiState, catalog: &Catalog, mut schedule: Schedule, changed: Changed) -> Result<bool, AppError> {
+async fn save(state: &ApiState, catalog: &Catalog, mut schedule: Schedule, changed: Changed, change: &Change) -> Result<bool, AppError> {
     if changed.recipients == 0 && changed.groups == 0 {
         return Ok(true);
     }
-    schedule.updated_at = state.clock.now();
-    schedules::replace(state, catalog, &schedule).await
+    schedule.updated_at = change.at;
+    schedules::replace(state, catalog, &schedule, change).await
 }
 
 /// Addresses of the members and email-only users named by id. To be added, a member has to have access still.
@@ -245,12 +249,13 @@ pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Resu
         if !on_list {
             bound.admit(Count { all: 1, outside: 0 })?;
         }
-        state.store.opt_in(schedule.id, &member.email).await.map_err(AppError::about_schedule(id))?;
+        let change = actor.change(Verb::Subscribed, state.clock.now());
+        state.store.opt_in(schedule.id, &member.email, &change).await.map_err(AppError::about_schedule(id))?;
         if on_list {
             return Ok(());
         }
         email.recipients.push(place_of(schedule.id, &member.email, Person::Member(member.id)));
-        if save(state, &catalog, schedule, Changed { recipients: 1, groups: 0 }).await? {
+        if save(state, &catalog, schedule, Changed { recipients: 1, groups: 0 }, &change).await? {
             return Ok(());
         }
     }
@@ -262,7 +267,8 @@ pub(crate) async fn unsubscribe(state: &ApiState, actor: &Actor, id: &str) -> Re
     let catalog = state.catalog.current();
     let member = actor.person(&catalog).ok_or(AppError::Denied)?;
     let schedule = schedules::readable(state, actor, &catalog, id).await?;
-    state.store.opt_out(schedule.id, &member.email, state.clock.now()).await.map_err(AppError::about_schedule(id))?;
+    let change = actor.change(Verb::Unsubscribed, state.clock.now());
+    state.store.opt_out(schedule.id, &member.email, &change).await.map_err(AppError::about_schedule(id))?;
     state.wake.notify_one();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Sending one piece of an ended run again: the same bytes to the same place, as a run of its own under a new mark.
 
 use pressrun_domain::access::Actor;
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::destination::{Destination, EmailSettings};
@@ -34,8 +35,9 @@ pub(crate) async fn resend(state: &ApiState, actor: &Actor, run_id: &str, delive
             still_wanted(&catalog, email, &opted_out, &piece.target)?;
         }
     }
-    let (again, piece) = repeated(&run, piece, definition, state.clock.now());
-    state.store.enqueue_resend(&again, &piece).await?;
+    let change = actor.change(Verb::RunResent, state.clock.now());
+    let (again, piece) = repeated(&run, piece, definition, change.at);
+    state.store.enqueue_resend(&again, &piece, &change).await?;
     state.wake.notify_one();
     Ok(again.id)
 }

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use pressrun_domain::access::Actor;
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::notice::Notice;
 use pressrun_domain::run::{ArtifactRecord, Run, RunState};
 
 use super::access;
+use super::doers::{Doers, doers_of};
 use super::error::AppError;
 use super::list::{Listed, Parameters};
 use super::schedules;
@@ -39,6 +41,8 @@ pub(crate) struct Story {
     pub(crate) notices: Vec<Notice>,
     /// Runs that sent a piece of it again.
     pub(crate) resends: Vec<Run>,
+    /// Who started and stopped it, for those who may know.
+    pub(crate) doers: Doers,
 }
 
 /// One run with every piece it promised, and what came of it.
@@ -49,7 +53,8 @@ pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str) -> Result<Sto
     let deliveries = state.store.deliveries(run.id).await?;
     let notices = state.store.notices_of(run.id).await?;
     let resends = state.store.resends(run.id).await?;
-    Ok(Story { run, deliveries, notices, resends })
+    let doers = doers_of(&*state.store, &catalog, actor, &[&run]).await?.remove(&run.id).unwrap_or_default();
+    Ok(Story { run, deliveries, notices, resends, doers })
 }
 
 /// The run, when the caller may change it.
@@ -63,7 +68,7 @@ pub(crate) async fn managed(state: &ApiState, actor: &Actor, catalog: &Catalog, 
 pub(crate) async fn cancel(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
     let run = managed(state, actor, &state.catalog.current(), id).await?;
     let over = matches!(run.state, RunState::Ended { .. } | RunState::Skipped { .. });
-    if over || !state.store.cancel(run.id, state.clock.now()).await? {
+    if over || !state.store.cancel(run.id, &actor.change(Verb::RunCancelled, state.clock.now())).await? {
         return Err(AppError::RunEnded);
     }
     state.wake.notify_one();

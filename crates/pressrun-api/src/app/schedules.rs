@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use pressrun_domain::access::Actor;
+use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, DestinationKind, Person};
 use pressrun_domain::id::{OrganizationId, RunId, ScheduleId};
@@ -61,14 +62,15 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     bound.admit(limits::count(&definition.destination))?;
     if let (Destination::Email(email), Some(addresses)) = (&mut definition.destination, &recipients) {
         validate::allowed_domains(&catalog, "recipients", addresses)?;
-        email.recipients = recipients::resolve(state, &catalog, &bound, id, addresses, &[]).await?;
+        let change = actor.change(Verb::UserCreated, state.clock.now());
+        email.recipients = recipients::resolve(state, &catalog, &bound, id, addresses, &[], &change).await?;
     }
     warnings.extend(alerts::always_one_row(&definition, &catalog));
     warnings.extend(outsiders(&definition));
     let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);
     let now = state.clock.now();
     let id = if test_now {
-        enqueue(state, id, definition, RunKind::Test, now).await?.0
+        enqueue(state, id, definition, RunKind::Test, &actor.change(Verb::RunTested, now)).await?.0
     } else {
         let names = validate::names(&catalog, &definition);
         let schedule = Schedule {
@@ -82,7 +84,7 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
             version: 1,
             last_run: None,
         };
-        state.store.insert_schedule(&schedule, &names).await?;
+        state.store.insert_schedule(&schedule, &names, &actor.change(Verb::ScheduleCreated, now)).await?;
         state.wake.notify_one();
         schedule.id.0
     };
@@ -109,12 +111,12 @@ async fn enqueue(
     schedule_id: ScheduleId,
     definition: Definition,
     kind: RunKind,
-    now: Timestamp,
+    change: &Change,
 ) -> Result<RunId, AppError> {
-    let mut run = Run::queued(schedule_id, definition, kind, now);
-    run.record.note(now, "planned", Some(kind.as_str().to_owned()));
+    let mut run = Run::queued(schedule_id, definition, kind, change.at);
+    run.record.note(change.at, "planned", Some(kind.as_str().to_owned()));
     let id = run.id;
-    state.store.enqueue(&Enqueue { run }, now).await.map_err(|error| match error {
+    state.store.enqueue(&Enqueue { run }, change).await.map_err(|error| match error {
         failed @ StoreError::Unavailable(_) => AppError::NotQueued(failed),
         other => AppError::about_schedule(&schedule_id.to_string())(other),
     })?;
@@ -156,9 +158,9 @@ pub(crate) async fn managed(state: &ApiState, actor: &Actor, catalog: &Catalog, 
 }
 
 /// Saves a changed schedule; false when somebody else was faster and the change has to be made again.
-pub(crate) async fn replace(state: &ApiState, catalog: &Catalog, schedule: &Schedule) -> Result<bool, AppError> {
+pub(crate) async fn replace(state: &ApiState, catalog: &Catalog, schedule: &Schedule, change: &Change) -> Result<bool, AppError> {
     let names = validate::names(catalog, &schedule.definition);
-    match state.store.replace_schedule(schedule, &names).await {
+    match state.store.replace_schedule(schedule, &names, change).await {
         Ok(_) => {
             state.wake.notify_one();
             Ok(true)
@@ -171,7 +173,7 @@ pub(crate) async fn replace(state: &ApiState, catalog: &Catalog, schedule: &Sche
 /// Deletes a schedule; its history stays (X9).
 pub(crate) async fn delete(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
     let schedule = managed(state, actor, &state.catalog.current(), id).await?;
-    if state.store.delete_schedule(schedule.id, state.clock.now()).await? {
+    if state.store.delete_schedule(schedule.id, &actor.change(Verb::ScheduleDeleted, state.clock.now())).await? {
         state.wake.notify_one();
         Ok(())
     } else {
@@ -185,7 +187,8 @@ pub(crate) async fn trigger(state: &ApiState, actor: &Actor, id: &str) -> Result
     if schedule.system_disabled.is_some() {
         return Err(AppError::Inactive);
     }
-    match enqueue(state, schedule.id, schedule.definition, RunKind::Manual, state.clock.now()).await {
+    let change = actor.change(Verb::RunTriggered, state.clock.now());
+    match enqueue(state, schedule.id, schedule.definition, RunKind::Manual, &change).await {
         Err(AppError::RunInProgress) => Err(in_progress(state, schedule.id).await?),
         other => other,
     }
@@ -220,7 +223,8 @@ async fn switch(state: &ApiState, actor: &Actor, id: &str, pausing: bool) -> Res
                 schedule.next_at = next_at(&schedule.definition, state.clock.now())?;
             }
         }
-        if replace(state, &catalog, &schedule).await? {
+        let verb = if pausing { Verb::SchedulePaused } else { Verb::ScheduleResumed };
+        if replace(state, &catalog, &schedule, &actor.change(verb, state.clock.now())).await? {
             return Ok(());
         }
     }
@@ -245,7 +249,7 @@ pub(crate) async fn transfer(state: &ApiState, actor: &Actor, id: &str, user_id:
         let now = state.clock.now();
         schedule.updated_at = now;
         revalidate(&mut schedule, &catalog, now, false)?;
-        if replace(state, &catalog, &schedule).await? {
+        if replace(state, &catalog, &schedule, &actor.change(Verb::ScheduleTransferred, now)).await? {
             state.store.reset_baselines(schedule.id).await?;
             return Ok(());
         }

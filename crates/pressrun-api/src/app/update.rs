@@ -1,6 +1,7 @@
 //! Update: partial, `null` clears, and an older version is refused when the caller asks for it (design §12, X10).
 
 use pressrun_domain::access::Actor;
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::schedule::{Definition, Schedule};
@@ -43,7 +44,7 @@ pub(crate) async fn update(
             return Ok(Updated { version: stored.version, warnings });
         }
         changed.updated_at = now;
-        if schedules::replace(state, &catalog, &changed).await? {
+        if schedules::replace(state, &catalog, &changed, &actor.change(Verb::ScheduleUpdated, now)).await? {
             if judges_otherwise(&stored.definition, &changed.definition) {
                 state.store.reset_baselines(stored.id).await?;
             }
@@ -74,7 +75,8 @@ async fn merged(
     bound.admit(limits::count(&draft.definition.destination))?;
     if let (Destination::Email(email), Some(addresses)) = (&mut draft.definition.destination, &draft.recipients) {
         validate::allowed_domains(catalog, "recipients", addresses)?;
-        email.recipients = recipients::resolve(state, catalog, &bound, stored.id, addresses, &email.recipients).await?;
+        let change = actor.change(Verb::UserCreated, state.clock.now());
+        email.recipients = recipients::resolve(state, catalog, &bound, stored.id, addresses, &email.recipients, &change).await?;
     }
     if draft.asks.condition {
         draft.warnings.extend(alerts::always_one_row(&draft.definition, catalog));

@@ -1,6 +1,7 @@
 //! Email-only users: create or update, list, delete (contract §6); organization keys only.
 
 use pressrun_domain::access::Actor;
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::UserId;
@@ -38,7 +39,7 @@ pub(crate) async fn upsert(state: &ApiState, actor: &Actor, body: &Map<String, V
     let catalog = state.catalog.current();
     let user = read(body, &catalog)?;
     let email = user.0.clone();
-    let known = store(state, &catalog, vec![user]).await?;
+    let known = store(state, actor, &catalog, vec![user]).await?;
     known.into_iter().next().ok_or(AppError::NoUser(email.to_string()))
 }
 
@@ -62,14 +63,14 @@ pub(crate) async fn upsert_many(state: &ApiState, actor: &Actor, body: &Map<Stri
         other => Err(AppError::field("users", format!("Expected object, received {}", type_name(other)))),
     };
     let users = users.iter().map(item).collect::<Result<Vec<_>, _>>()?;
-    store(state, &catalog, users).await
+    store(state, actor, &catalog, users).await
 }
 
 /// Stores those who are no members; members keep their login and are answered with their own id (Q21).
-async fn store(state: &ApiState, catalog: &Catalog, users: Vec<Upserted>) -> Result<Vec<Known>, AppError> {
+async fn store(state: &ApiState, actor: &Actor, catalog: &Catalog, users: Vec<Upserted>) -> Result<Vec<Known>, AppError> {
     let emails: Vec<EmailAddress> = users.iter().map(|(email, _)| email.clone()).collect();
     let strangers: Vec<Upserted> = users.into_iter().filter(|(email, _)| catalog.member_by_email(email).is_none()).collect();
-    let mut stored = state.store.upsert_users(&strangers, state.clock.now()).await?.into_iter();
+    let mut stored = state.store.upsert_users(&strangers, &actor.change(Verb::UserUpdated, state.clock.now())).await?.into_iter();
     let known = emails.into_iter().filter_map(|email| match catalog.member_by_email(&email) {
         Some(member) => Some((email, member.user_id)),
         None => stored.next().map(|user| (email, user.id)),
@@ -123,7 +124,7 @@ pub(crate) async fn delete(state: &ApiState, actor: &Actor, body: Option<&Map<St
         _ => {}
     }
     let user_ids: Vec<UserId> = ids.iter().map(|(_, id)| UserId(*id)).collect();
-    let users = state.store.delete_users(&emails, &user_ids).await?;
+    let users = state.store.delete_users(&emails, &user_ids, &actor.change(Verb::UserDeleted, state.clock.now())).await?;
     let unknown_emails = emails.iter().filter(|email| !users.iter().any(|user| user.email.same_as(email)));
     let unknown_ids = ids.iter().filter(|(_, id)| !users.iter().any(|user| user.id.0 == *id));
     Ok(Deleted {

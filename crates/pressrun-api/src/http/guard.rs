@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use pressrun_domain::access::Actor;
-use pressrun_domain::key::KeyKind;
-use subtle::ConstantTimeEq;
+use pressrun_domain::audit::Verb;
+use pressrun_domain::key::Scope;
 
 use super::extract::Caller;
 use super::figures::Counted;
 use super::limiter::Limiter;
 use super::problem::Problem;
+use super::trace::{Noted, origin};
 use crate::app::error::AppError;
+use crate::door::{Door, NotAdmitted};
 use crate::state::ApiState;
 use crate::token;
 
@@ -22,22 +23,29 @@ use crate::token;
 pub(crate) struct Guard {
     state: Arc<ApiState>,
     limiter: Option<Limiter>,
+    door: Arc<Door>,
 }
 
 impl Guard {
     pub(crate) fn new(state: Arc<ApiState>) -> Arc<Self> {
         let limiter = Limiter::new(state.config.requests_per_minute);
-        Arc::new(Self { state, limiter })
+        let door = Door::new(&state);
+        Arc::new(Self { state, limiter, door })
     }
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+    async fn admit(&self, headers: &HeaderMap, extensions: &Extensions, needed: Scope) -> Result<Caller, Problem> {
         let token = bearer(headers).ok_or(AppError::Unauthorized)?;
-        let hash = token::hash(token);
-        let caller = Caller(authenticate(&self.state, hash).await?);
-        match self.limiter.as_ref().map(|limiter| limiter.check(hash)) {
-            Some(Err(retry_after_seconds)) => Err(Problem::too_many_requests(retry_after_seconds)),
-            Some(Ok(())) | None => Ok(caller),
+        let actor = match self.door.admit(token, origin(extensions), Verb::TokenRefused).await {
+            Ok(actor) => actor,
+            Err(NotAdmitted::Unknown) => return Err(AppError::Unauthorized.into()),
+            Err(NotAdmitted::TooMany { retry_after_seconds }) => return Err(Problem::too_many_requests(retry_after_seconds)),
+            Err(NotAdmitted::Store(error)) => return Err(AppError::from(error).into()),
+        };
+        Noted::of(extensions).actor(actor);
+        if let Some(Err(retry_after_seconds)) = self.limiter.as_ref().map(|limiter| limiter.check(token::hash(token))) {
+            return Err(Problem::too_many_requests(retry_after_seconds));
         }
+        if actor.scopes.has(needed) { Ok(Caller(actor)) } else { Err(AppError::OutOfScope(needed).into()) }
     }
 }
 
@@ -49,20 +57,17 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// Whose token this is: a stored key, or one of the catalog's development keys.
-async fn authenticate(state: &ApiState, hash: [u8; 32]) -> Result<Actor, AppError> {
-    let catalog = state.catalog.current();
-    let written = catalog.dev_keys.iter().find(|key| bool::from(token::hash(key.token.expose()).ct_eq(&hash)));
-    let actor = if let Some(key) = written {
-        Actor::new(key.kind, key.member)
+/// What a request is about.
+fn scope(method: &Method, path: &str) -> Scope {
+    let under = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if under("/api/v1/api-keys") {
+        Scope::Keys
+    } else if under("/api/v1/users/email-only") {
+        Scope::Users
+    } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        Scope::Read
     } else {
-        let key = state.store.key_by_hash(hash).await?.filter(|key| key.revoked_at.is_none()).ok_or(AppError::Unauthorized)?;
-        Actor::new(key.kind, key.member)
-    };
-    match actor.kind {
-        KeyKind::Organization => Ok(actor),
-        KeyKind::Personal if actor.person(&catalog).is_some_and(|member| member.active) => Ok(actor),
-        KeyKind::Personal => Err(AppError::Unauthorized),
+        Scope::Schedules
     }
 }
 
@@ -70,15 +75,18 @@ async fn authenticate(state: &ApiState, hash: [u8; 32]) -> Result<Actor, AppErro
 pub(crate) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
     let config = &guard.state.config;
     let counted = Counted::of(&request);
+    let method = request.method().clone();
+    Noted::of(request.extensions()).route(request.extensions());
     let too_long = request.uri().path_and_query().is_some_and(|text| text.as_str().len() > config.url_limit);
     let path = request.uri().path();
+    let needed = scope(&method, path);
     let protected = path == "/api" || path.starts_with("/api/");
     let answer = async {
         if too_long {
             return Problem::uri_too_long().into_response();
         }
         if protected {
-            match guard.admit(request.headers()).await {
+            match guard.admit(request.headers(), request.extensions(), needed).await {
                 Ok(caller) => request.extensions_mut().insert(caller),
                 Err(problem) => return problem.into_response(),
             };

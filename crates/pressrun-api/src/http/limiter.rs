@@ -10,15 +10,22 @@ use governor::{Quota, RateLimiter};
 /// One bucket a key.
 type Keyed<C> = RateLimiter<[u8; 32], DefaultKeyedStateStore<[u8; 32]>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
-/// Counts by hash of the token; only tokens that open something get in, so it stays as small as the list of keys.
-pub(super) struct Limiter<C: Clock = DefaultClock> {
+/// Most keys that are counted one by one.
+const KEYS: usize = 10_000;
+
+/// What all others are counted as.
+const CROWD: [u8; 32] = [0xff; 32];
+
+/// Counts by hash of the token or by address. Whoever comes when it is full is counted with all others who do, so that nobody makes it
+/// grow.
+pub(crate) struct Limiter<C: Clock = DefaultClock> {
     inner: Keyed<C>,
     clock: C,
 }
 
 impl Limiter {
     /// So many requests a minute; none for 0, which is no limit.
-    pub(super) fn new(requests_per_minute: u32) -> Option<Self> {
+    pub(crate) fn new(requests_per_minute: u32) -> Option<Self> {
         Self::timed_by(requests_per_minute, DefaultClock::default())
     }
 }
@@ -30,11 +37,21 @@ impl<C: Clock + Clone> Limiter<C> {
         Some(Self { inner, clock })
     }
 
+    /// Whether it is full, also after what has come to rest was forgotten.
+    fn is_full(&self) -> bool {
+        if self.inner.len() < KEYS {
+            return false;
+        }
+        self.inner.retain_recent();
+        self.inner.len() >= KEYS
+    }
+
     /// Counts a request, good or bad.
     ///
     /// # Errors
     /// Whole seconds after which the next one is admitted.
-    pub(super) fn check(&self, key: [u8; 32]) -> Result<(), u64> {
+    pub(crate) fn check(&self, key: [u8; 32]) -> Result<(), u64> {
+        let key = if self.is_full() { CROWD } else { key };
         self.inner.check_key(&key).map_err(|refused| {
             let wait = refused.wait_time_from(self.clock.now());
             wait.as_secs() + u64::from(wait.subsec_nanos() > 0).max(u64::from(wait.is_zero()))
@@ -49,6 +66,23 @@ mod tests {
     use governor::clock::FakeRelativeClock;
 
     use super::*;
+
+    #[test]
+    fn h3_it_does_not_grow_with_those_who_come() {
+        let clock = FakeRelativeClock::default();
+        let limiter = Limiter::timed_by(1, clock.clone()).expect("a limit");
+        let key = |number: u32| {
+            let mut key = [0; 32];
+            key[..4].copy_from_slice(&number.to_be_bytes());
+            key
+        };
+        let admitted = (0..KEYS as u32 + 100).filter(|number| limiter.check(key(*number)).is_ok()).count();
+        assert_eq!(admitted, KEYS + 1, "those who came too late share one place");
+        assert!(limiter.inner.len() <= KEYS + 1);
+        clock.advance(Duration::from_secs(120));
+        assert_eq!(limiter.check(key(77)), Ok(()));
+        assert!(limiter.inner.len() < 10, "what has come to rest is forgotten");
+    }
 
     #[test]
     fn sixty_a_minute_for_each_key_and_the_wait_is_long_enough() {

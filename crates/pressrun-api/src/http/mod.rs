@@ -9,6 +9,7 @@ mod health;
 mod limiter;
 mod openapi;
 mod problem;
+mod trace;
 mod v1;
 mod wire;
 
@@ -26,7 +27,10 @@ use crate::state::ApiState;
 use problem::Problem;
 
 pub use download::download;
+pub(crate) use limiter::Limiter;
 pub(crate) use openapi::openapi;
+pub(crate) use trace::Peer;
+pub use trace::{Noted, TrustedProxies, origin, traced};
 
 /// Every documented route, with its OpenAPI description.
 fn routes() -> OpenApiRouter<Arc<ApiState>> {
@@ -57,6 +61,7 @@ fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(v1::directory::groups))
         .routes(routes!(v1::keys::list, v1::keys::create))
         .routes(routes!(v1::keys::revoke))
+        .routes(routes!(v1::audit::list))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(docs::document))

@@ -72,7 +72,7 @@ impl From<AppError> for Problem {
         let status = match &error {
             AppError::InvalidJson | AppError::Field { .. } | AppError::Invalid(_) => StatusCode::BAD_REQUEST,
             AppError::Unauthorized => StatusCode::UNAUTHORIZED,
-            AppError::Denied | AppError::ForOthers | AppError::NewOwnerDenied => StatusCode::FORBIDDEN,
+            AppError::Denied | AppError::OutOfScope(_) | AppError::ForOthers | AppError::NewOwnerDenied => StatusCode::FORBIDDEN,
             AppError::NoDocument(_)
             | AppError::NoUser(_)
             | AppError::NoSchedule(_)

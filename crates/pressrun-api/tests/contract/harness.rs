@@ -148,9 +148,10 @@ pub async fn server_on(store: Arc<dyn Store>, config: ApiConfig) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = pressrun_api::serve(listener, pressrun_api::router(state), ServerLimits::default(), async {
-        let _ = stopped.await;
-    });
+    let serving =
+        pressrun_api::serve(listener, pressrun_api::traced(pressrun_api::router(state), Vec::new()), ServerLimits::default(), async {
+            let _ = stopped.await;
+        });
     tokio::spawn(serving);
     Server { base, store, files, clock, spool, wake, client: reqwest::Client::builder().no_proxy().build().unwrap(), stop: Some(stop) }
 }

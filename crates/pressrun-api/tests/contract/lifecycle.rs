@@ -1,5 +1,6 @@
 //! Rules of the delivery contract that a person causes through the API.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::run::RunStatus;
 use pressrun_store::sample as stored;
 use pressrun_store::{ListQuery, StatusFilter};
@@ -28,7 +29,7 @@ async fn x4_a_pause_of_before_stays_when_the_disabling_ends() {
         let id = crate::pause::system_disabled(&server).await;
         let mut schedule = server.stored(&id).await;
         schedule.disabled_at = Some(stored::at(NOW));
-        server.store.replace_schedule(&schedule, &stored::names()).await.unwrap();
+        server.store.replace_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleUpdated)).await.unwrap();
         match way {
             "update" => server.put_empty(&format!("/api/v1/schedules/{id}")).await.ok().clone(),
             _ => server.put(&format!("/api/v1/schedules/{id}/transfer-ownership"), &json!({"userId": sample::HILL})).await.ok().clone(),
@@ -84,7 +85,7 @@ async fn ended(server: &Server, status: RunStatus) {
     let mut schedule = stored::schedule(status.as_str());
     schedule.next_at = None;
     schedule.last_run = Some(pressrun_domain::schedule::LastRun { status, completed_at: stored::at(NOW) });
-    server.store.insert_schedule(&schedule, &stored::names()).await.unwrap();
+    server.store.insert_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleCreated)).await.unwrap();
 }
 
 #[tokio::test]
@@ -95,7 +96,7 @@ async fn s7_the_list_filters_by_what_a_status_means() {
     }
     let mut never = stored::schedule("never");
     never.next_at = None;
-    server.store.insert_schedule(&never, &stored::names()).await.unwrap();
+    server.store.insert_schedule(&never, &stored::names(), &stored::change(Verb::ScheduleCreated)).await.unwrap();
     for (filter, word, expected) in [
         (StatusFilter::Success, "success", vec!["COMPLETE", "CONDITION_UNMET"]),
         (StatusFilter::Error, "error", vec!["ERROR", "ERROR_DELIVERED"]),

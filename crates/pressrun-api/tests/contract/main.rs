@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "a test binary")]
 
 mod access;
+mod audit;
 mod catalog;
 mod create;
 mod delete;
@@ -12,6 +13,7 @@ mod faults;
 mod fuzz;
 mod hardening;
 mod harness;
+mod keys;
 mod lifecycle;
 mod limits;
 mod list;

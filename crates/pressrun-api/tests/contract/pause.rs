@@ -1,5 +1,6 @@
 //! §5.6.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::schedule::{SystemDisabled, SystemDisabledReason};
 use pressrun_store::sample as stored;
 use serde_json::json;
@@ -12,7 +13,7 @@ pub async fn system_disabled(server: &Server) -> String {
     let mut schedule = server.stored(&id).await;
     schedule.system_disabled = Some(SystemDisabled { at: stored::at(NOW), reason: SystemDisabledReason::OrphanedFilterConfigKeys });
     schedule.next_at = None;
-    server.store.replace_schedule(&schedule, &stored::names()).await.unwrap();
+    server.store.replace_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleUpdated)).await.unwrap();
     id
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::{Attempt, DeliveryState};
 use pressrun_domain::id::{RunId, WorkerId};
 use pressrun_domain::run::{Lease, RunKind, RunRecord, RunState, RunStatus};
@@ -55,7 +56,10 @@ pub async fn claims_go_round_by_owner<S: Store>(store: &S) {
         let mut schedule = sample::schedule(&format!("{owner}-{number}"));
         schedule.definition.owner = sample::member(owner);
         let schedule = insert(store, schedule).await;
-        store.enqueue(&sample::manual(&schedule, sample::after(0)), sample::after(0)).await.unwrap();
+        store
+            .enqueue(&sample::manual(&schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0)))
+            .await
+            .unwrap();
     }
     let mut order = Vec::new();
     for _ in 0..7 {
@@ -68,7 +72,7 @@ pub async fn a_run_is_not_claimed_before_it_is_available<S: Store>(store: &S) {
     let schedule = saved(store, "daily").await;
     let mut later = sample::manual(&schedule, sample::after(0));
     later.run.state = RunState::Queued { available_at: sample::after(10) };
-    store.enqueue(&later, sample::after(0)).await.unwrap();
+    store.enqueue(&later, &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     let worker = WorkerId::generate();
     assert!(store.claim(worker, sample::after(9), sample::after(99), 5).await.unwrap().is_empty());
     assert!(store.claim(worker, sample::after(10), sample::after(99), 0).await.unwrap().is_empty());
@@ -131,7 +135,7 @@ pub async fn an_ended_run_takes_nothing_more<S: Store>(store: &S) {
     store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(3)).await.unwrap();
     assert!(matches!(store.finish(&run.lease, &sample::end(RunStatus::Error), sample::after(4)).await, Err(StoreError::LeaseLost)));
     assert!(matches!(store.save_record(&run.lease, &RunRecord::default()).await, Err(StoreError::LeaseLost)));
-    assert!(!store.cancel(run.run.id, sample::after(4)).await.unwrap());
+    assert!(!store.cancel(run.run.id, &sample::change_at(Verb::RunCancelled, sample::after(4))).await.unwrap());
     let expected = RunState::Ended { at: sample::after(3), status: RunStatus::Complete, reason: None };
     assert_eq!(store.run(run.run.id).await.unwrap().unwrap().state, expected);
     assert!(store.claim(WorkerId::generate(), sample::after(9999), sample::after(99999), 5).await.unwrap().is_empty());
@@ -143,17 +147,17 @@ pub async fn the_next_wake_is_the_earliest_of_queue_and_leases<S: Store>(store: 
     let (_, _running) = started(store, sample::schedule("running")).await;
     assert_eq!(store.next_available().await.unwrap(), Some(sample::after(301)));
     let queued = saved(store, "queued").await;
-    store.enqueue(&sample::manual(&queued, sample::after(5)), sample::after(5)).await.unwrap();
+    store.enqueue(&sample::manual(&queued, sample::after(5)), &sample::change_at(Verb::RunTriggered, sample::after(5))).await.unwrap();
     assert_eq!(store.next_available().await.unwrap(), Some(sample::after(5)));
 }
 
 pub async fn s5_a_queued_run_is_cancelled_at_once<S: Store>(store: &S) {
     let schedule = saved(store, "daily").await;
     let enqueue = sample::manual(&schedule, sample::after(0));
-    store.enqueue(&enqueue, sample::after(0)).await.unwrap();
-    assert!(store.cancel(enqueue.run.id, sample::after(1)).await.unwrap());
-    assert!(!store.cancel(enqueue.run.id, sample::after(2)).await.unwrap());
-    assert!(!store.cancel(RunId::generate(), sample::after(2)).await.unwrap());
+    store.enqueue(&enqueue, &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
+    assert!(store.cancel(enqueue.run.id, &sample::change_at(Verb::RunCancelled, sample::after(1))).await.unwrap());
+    assert!(!store.cancel(enqueue.run.id, &sample::change_at(Verb::RunCancelled, sample::after(2))).await.unwrap());
+    assert!(!store.cancel(RunId::generate(), &sample::change_at(Verb::RunCancelled, sample::after(2))).await.unwrap());
     let state = store.run(enqueue.run.id).await.unwrap().unwrap().state;
     assert_eq!(state, RunState::Ended { at: sample::after(1), status: RunStatus::Killed, reason: Some("cancelled".into()) });
     let last = stored(store, &schedule).await.last_run.unwrap();
@@ -164,7 +168,7 @@ pub async fn s5_a_queued_run_is_cancelled_at_once<S: Store>(store: &S) {
 pub async fn s5_a_running_run_is_told<S: Store>(store: &S) {
     let (_, run) = started(store, sample::schedule("daily")).await;
     assert!(!store.is_cancelled(run.run.id).await.unwrap());
-    assert!(store.cancel(run.run.id, sample::after(2)).await.unwrap());
+    assert!(store.cancel(run.run.id, &sample::change_at(Verb::RunCancelled, sample::after(2))).await.unwrap());
     assert!(store.is_cancelled(run.run.id).await.unwrap());
     assert!(matches!(store.run(run.run.id).await.unwrap().unwrap().state, RunState::Running { .. }));
     // It was about to wait for a retry: it does not wait to be told.
@@ -179,7 +183,10 @@ pub async fn l1_a_run_that_gives_way_comes_after_one_of_each_other_owner<S: Stor
         let mut schedule = sample::schedule(&format!("{owner}-{number}"));
         schedule.definition.owner = sample::member(owner);
         let schedule = insert(store, schedule).await;
-        store.enqueue(&sample::manual(&schedule, sample::after(0)), sample::after(0)).await.unwrap();
+        store
+            .enqueue(&sample::manual(&schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0)))
+            .await
+            .unwrap();
     }
     let big = claim(store).await;
     assert_eq!(big.run.definition.name, "1-0");
@@ -197,7 +204,10 @@ pub async fn l1_a_run_that_gives_way_comes_after_one_of_each_other_owner<S: Stor
         let mut schedule = sample::schedule(&format!("only one of {owner}"));
         schedule.definition.owner = sample::member(owner);
         let schedule = insert(store, schedule).await;
-        store.enqueue(&sample::manual(&schedule, sample::after(2)), sample::after(2)).await.unwrap();
+        store
+            .enqueue(&sample::manual(&schedule, sample::after(2)), &sample::change_at(Verb::RunTriggered, sample::after(2)))
+            .await
+            .unwrap();
     }
     let first = store.claim(WorkerId::generate(), sample::after(2), sample::after(301), 1).await.unwrap().remove(0);
     store.yield_run(&first.lease, sample::after(2), &RunRecord::default()).await.unwrap();
@@ -243,7 +253,7 @@ pub async fn t14_a_clock_that_was_set_back_holds_nothing_up<S: Store>(store: &S)
     let waiting = saved(store, "put off").await;
     let mut enqueue = sample::manual(&waiting, hours(5));
     enqueue.run.state = RunState::Queued { available_at: hours(5) };
-    store.enqueue(&enqueue, hours(5)).await.unwrap();
+    store.enqueue(&enqueue, &sample::change_at(Verb::RunTriggered, hours(5))).await.unwrap();
     // Five hours back: a lease and a wait of hours are of another time.
     let mut request = ClaimRequest::new(WorkerId::generate(), sample::after(0), sample::after(60), 9);
     request.longest_wait = jiff::SignedDuration::from_mins(15);

@@ -1,5 +1,6 @@
 //! Deliveries, attempts, endings and what they leave behind.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome, Tally};
 use pressrun_domain::destination::Destination;
@@ -24,7 +25,10 @@ fn baseline(audience: &str, fingerprint: &str) -> BaselineChange {
 
 async fn run_again<S: Store>(store: &S, schedule: &Schedule) -> ClaimedRun {
     let schedule = stored(store, schedule).await;
-    store.enqueue(&sample::manual(&schedule, sample::after(1)), sample::after(1)).await.expect("queued");
+    store
+        .enqueue(&sample::manual(&schedule, sample::after(1)), &sample::change_at(Verb::RunTriggered, sample::after(1)))
+        .await
+        .expect("queued");
     claim(store).await
 }
 
@@ -215,7 +219,7 @@ pub async fn s8_a_test_leaves_no_trace_on_a_schedule<S: Store>(store: &S) {
     let mut test = sample::test_delivery(schedule.definition.clone(), sample::after(0));
     // Even one that names a saved schedule.
     test.run.schedule_id = schedule.id;
-    store.enqueue(&test, sample::after(0)).await.unwrap();
+    store.enqueue(&test, &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     let run = claim(store).await;
     let end =
         RunEnd { baselines: vec![baseline("", "f1")], disable: Some(SystemDisabledReason::MissingQuery), ..sample::end(RunStatus::Error) };
@@ -281,7 +285,7 @@ pub async fn a10_baselines_move_with_the_run<S: Store>(store: &S) {
     assert_eq!(store.baseline(schedule.id, "").await.unwrap().as_deref(), Some("f3"));
     assert_eq!(store.baseline(schedule.id, "a@b.co").await.unwrap().as_deref(), Some("f2"));
     let paused = Schedule { disabled_at: Some(sample::after(7)), ..stored(store, &schedule).await };
-    store.replace_schedule(&paused, &sample::names()).await.unwrap();
+    store.replace_schedule(&paused, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     assert!(store.baseline(schedule.id, "").await.unwrap().is_some(), "a13: pausing keeps it");
     store.reset_baselines(schedule.id).await.unwrap();
     assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
@@ -291,7 +295,7 @@ pub async fn a12_a_run_does_not_bring_back_a_baseline_that_an_edit_reset<S: Stor
     let (schedule, run) = started(store, watching("alert")).await;
     let mut edited = stored(store, &schedule).await;
     edited.definition.condition = Some(sample::condition(ConditionKind::ResultsUnchanged));
-    store.replace_schedule(&edited, &sample::names()).await.unwrap();
+    store.replace_schedule(&edited, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     store.reset_baselines(schedule.id).await.unwrap();
     let end = RunEnd { baselines: vec![baseline("", "f1")], ..sample::end(RunStatus::Complete) };
     store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
@@ -303,8 +307,8 @@ pub async fn a13_a_deleted_schedule_takes_its_baselines_along<S: Store>(store: &
     let (schedule, run) = started(store, watching("alert")).await;
     let end = RunEnd { baselines: vec![baseline("", "f1")], ..sample::end(RunStatus::Complete) };
     store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
-    store.delete_schedule(schedule.id, sample::after(6)).await.unwrap();
-    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(6))).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
 }
 
@@ -324,7 +328,7 @@ pub async fn x4_a_run_does_not_disable_what_was_edited_meanwhile<S: Store>(store
     let (schedule, run) = started(store, schedule).await;
     let mut edited = stored(store, &schedule).await;
     edited.definition.tile = Some("there".into());
-    store.replace_schedule(&edited, &sample::names()).await.unwrap();
+    store.replace_schedule(&edited, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     let end = RunEnd { disable: Some(SystemDisabledReason::MissingQuery), ..sample::end(RunStatus::Error) };
     store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
     assert_eq!(stored(store, &schedule).await.system_disabled, None);

@@ -1,5 +1,6 @@
 //! The list of schedules (contract §5.2).
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::destination::{DestinationKind, SlackRecipientType};
 use pressrun_domain::run::RunStatus;
@@ -145,7 +146,7 @@ pub async fn renamed_documents_and_owners_are_found_and_sorted_by_their_new_name
     second.definition.identifier = "1169b547".into();
     second.definition.owner = sample::member(2);
     let names = Names { dashboard: "Middle".into(), owner: "Middle".into(), condition_query: Some("Late blobs".into()) };
-    store.insert_schedule(&second, &names).await.unwrap();
+    store.insert_schedule(&second, &names, &sample::change(Verb::ScheduleCreated)).await.unwrap();
     store
         .refresh_names(&[("12db1a0a".into(), "Zebras".into()), ("unknown".into(), "x".into())], &[(sample::member(1), "Ann".into())])
         .await
@@ -172,6 +173,6 @@ pub async fn q6_the_list_counts_recipients_of_mail_only<S: Store>(store: &S) {
     assert_eq!((rows[0].recipient_count, rows[0].slack_recipient_type), (2, None));
     assert_eq!((rows[1].recipient_count, rows[1].slack_recipient_type), (-1, Some(SlackRecipientType::Channel)));
     mail.definition.destination = sample::to_members(&["a@b.co"]);
-    store.replace_schedule(&mail, &sample::names()).await.unwrap();
+    store.replace_schedule(&mail, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     assert_eq!(store.list_schedules(&sample::list()).await.unwrap().rows[0].recipient_count, 1);
 }

@@ -5,6 +5,7 @@
 //! which is what stores keep.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+pub mod audit;
 pub mod claims;
 pub mod keys;
 pub mod ledger;
@@ -13,7 +14,9 @@ pub mod notices;
 pub mod occurrences;
 pub mod people;
 pub mod saved;
+pub mod sessions;
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::id::WorkerId;
 use pressrun_domain::schedule::Schedule;
 
@@ -25,7 +28,7 @@ async fn saved(store: &impl Store, name: &str) -> Schedule {
 }
 
 async fn insert(store: &impl Store, schedule: Schedule) -> Schedule {
-    store.insert_schedule(&schedule, &sample::names()).await.expect("saved");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.expect("saved");
     schedule
 }
 
@@ -135,6 +138,18 @@ macro_rules! conformance_suite {
                     x1_a_schedule_is_switched_off_with_its_notices_once
                     x1_a_run_says_that_its_schedule_is_off_only_when_it_switched_it_off;
                 keys: keys_are_found_by_their_hash_and_revoked_once;
+                audit: h3_each_change_leaves_who_what_where_and_before_and_after
+                    h3_a_change_that_fails_leaves_no_entry
+                    h3_runs_users_keys_and_lists_leave_entries
+                    h3_a_test_delivery_tells_to_whom_but_not_what_was_written
+                    x1_h3_what_pressrun_switches_off_is_told
+                    h3_the_audit_is_narrowed_and_paged
+                    h3_entries_go_by_age_and_in_small_steps;
+                sessions: m4_a_session_is_found_by_its_secret_with_the_key_that_opened_it
+                    m4_a_revoked_key_takes_its_sessions_along
+                    m4_uses_are_recorded_once_a_minute
+                    m4_all_sessions_but_one_are_ended_together
+                    m4_sessions_do_not_pile_up;
             }
         }
     };

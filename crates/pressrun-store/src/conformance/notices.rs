@@ -1,5 +1,6 @@
 //! The outbox of notices.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
@@ -161,7 +162,7 @@ pub async fn x1_a_run_says_that_its_schedule_is_off_only_when_it_switched_it_off
     store.finish(&run.lease, &end(run.run.id), sample::after(5)).await.unwrap();
     assert_eq!(store.notices_of(run.run.id).await.unwrap().len(), 1);
     // A run that was queued before comes to the same end.
-    store.enqueue(&sample::manual(&schedule, sample::after(1)), sample::after(1)).await.unwrap();
+    store.enqueue(&sample::manual(&schedule, sample::after(1)), &sample::change_at(Verb::RunTriggered, sample::after(1))).await.unwrap();
     let second = claim(store).await;
     store.finish(&second.lease, &end(second.run.id), sample::after(6)).await.unwrap();
     assert!(store.notices_of(second.run.id).await.unwrap().is_empty());

@@ -1,5 +1,6 @@
 //! Email-only users.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::{AttributeValue, Scalar};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::email::EmailAddress;
@@ -25,12 +26,17 @@ fn addresses(schedule: &Schedule) -> Vec<String> {
 }
 
 pub async fn p8_addresses_are_one_user_whatever_their_case<S: Store>(store: &S) {
-    let made =
-        store.upsert_users(&[plain("Blob@MyOrg.co"), plain("other@myorg.co"), plain("BLOB@myorg.CO")], sample::after(0)).await.unwrap();
+    let made = store
+        .upsert_users(
+            &[plain("Blob@MyOrg.co"), plain("other@myorg.co"), plain("BLOB@myorg.CO")],
+            &sample::change_at(Verb::UserCreated, sample::after(0)),
+        )
+        .await
+        .unwrap();
     assert_eq!((made.len(), made[0].id), (3, made[2].id));
     assert_ne!(made[0].id, made[1].id);
     assert_eq!((made[0].email.as_str(), made[0].created_at), ("Blob@MyOrg.co", sample::after(0)));
-    let again = store.upsert_users(&[plain("blob@myorg.co")], sample::after(9)).await.unwrap();
+    let again = store.upsert_users(&[plain("blob@myorg.co")], &sample::change_at(Verb::UserCreated, sample::after(9))).await.unwrap();
     assert_eq!(again[0], made[0]);
     let wanted: [EmailAddress; 2] = [sample::email("bLOB@myorg.co"), sample::email("nobody@myorg.co")];
     assert_eq!(store.users_by_email(&wanted).await.unwrap(), [made[0].clone()]);
@@ -42,10 +48,13 @@ pub async fn p8_attributes_are_merged_by_key<S: Store>(store: &S) {
     let blob = sample::email("blob@myorg.co");
     let many = AttributeValue::Many(vec![Scalar::Text("US".into()), Scalar::Number(12.into())]);
     let first = vec![("region".to_owned(), Some(many.clone())), ("team".to_owned(), Some(text("red")))];
-    store.upsert_users(&[(blob.clone(), first)], sample::after(0)).await.unwrap();
+    store.upsert_users(&[(blob.clone(), first)], &sample::change_at(Verb::UserCreated, sample::after(0))).await.unwrap();
     let second = vec![("team".to_owned(), None), ("level".to_owned(), Some(AttributeValue::One(Scalar::Number(3.into()))))];
     let third = vec![("level".to_owned(), Some(text("high")))];
-    let both = store.upsert_users(&[(blob.clone(), second), (blob.clone(), third)], sample::after(1)).await.unwrap();
+    let both = store
+        .upsert_users(&[(blob.clone(), second), (blob.clone(), third)], &sample::change_at(Verb::UserCreated, sample::after(1)))
+        .await
+        .unwrap();
     assert_eq!(both[0], both[1], "an address given twice is one user, changed in order");
     let expected = [("level".to_owned(), text("high")), ("region".to_owned(), many)].into();
     assert_eq!(both[0].attributes, expected);
@@ -54,7 +63,7 @@ pub async fn p8_attributes_are_merged_by_key<S: Store>(store: &S) {
 
 pub async fn users_are_listed_by_address<S: Store>(store: &S) {
     let users = ["b@myorg.co", "A@myorg.co", "d@elsewhere.co", "C@myorg.co", "100%_@myorg.co"].map(plain);
-    store.upsert_users(&users, sample::after(0)).await.unwrap();
+    store.upsert_users(&users, &sample::change_at(Verb::UserCreated, sample::after(0))).await.unwrap();
     for (case, part, after, limit, descending, expected, total) in [
         ("all", None, None, 9, false, &["100%_@myorg.co", "A@myorg.co", "b@myorg.co", "C@myorg.co", "d@elsewhere.co"][..], 5),
         ("downwards", None, None, 2, true, &["d@elsewhere.co", "C@myorg.co"], 5),
@@ -72,7 +81,7 @@ pub async fn users_are_listed_by_address<S: Store>(store: &S) {
 
 pub async fn p9_a_deleted_user_is_off_every_list<S: Store>(store: &S) {
     let users = ["a@b.co", "c@d.co", "e@f.co"].map(plain);
-    let users = store.upsert_users(&users, sample::after(0)).await.unwrap();
+    let users = store.upsert_users(&users, &sample::change_at(Verb::UserCreated, sample::after(0))).await.unwrap();
     let on = |name: &str, users: &[&pressrun_domain::users::EmailOnlyUser]| {
         let mut schedule = sample::schedule(name);
         schedule.definition.destination = sample::to_users(&users.iter().map(|user| (user.email.as_str(), user.id)).collect::<Vec<_>>());
@@ -84,8 +93,14 @@ pub async fn p9_a_deleted_user_is_off_every_list<S: Store>(store: &S) {
     member.definition.destination = sample::to_members(&["a@b.co"]);
     let member = insert(store, member).await;
 
-    let deleted =
-        store.delete_users(&[sample::email("A@B.co"), sample::email("x@y.co")], &[users[1].id, UserId::generate()]).await.unwrap();
+    let deleted = store
+        .delete_users(
+            &[sample::email("A@B.co"), sample::email("x@y.co")],
+            &[users[1].id, UserId::generate()],
+            &sample::change(Verb::UserDeleted),
+        )
+        .await
+        .unwrap();
     assert_eq!(deleted, [users[0].clone(), users[1].clone()]);
     assert!(store.users_by_id(&[users[0].id, users[1].id]).await.unwrap().is_empty());
     let read = stored(store, &both).await;
@@ -94,8 +109,8 @@ pub async fn p9_a_deleted_user_is_off_every_list<S: Store>(store: &S) {
     assert_eq!(stored(store, &member).await, member);
     let listed = store.list_schedules(&ListQuery { search: Some("alone".into()), ..sample::list() }).await.unwrap();
     assert_eq!(listed.rows[0].recipient_count, 0);
-    assert!(store.delete_users(&[sample::email("a@b.co")], &[]).await.unwrap().is_empty());
-    let again = store.upsert_users(&[plain("a@b.co")], sample::after(9)).await.unwrap();
+    assert!(store.delete_users(&[sample::email("a@b.co")], &[], &sample::change(Verb::UserDeleted)).await.unwrap().is_empty());
+    let again = store.upsert_users(&[plain("a@b.co")], &sample::change_at(Verb::UserCreated, sample::after(9))).await.unwrap();
     assert_ne!(again[0].id, users[0].id);
 }
 
@@ -105,10 +120,17 @@ pub async fn p12_unsubscribing_takes_one_address_off_one_list<S: Store>(store: &
     let (schedule, other) = (insert(store, schedule).await, saved(store, "other").await);
     let Destination::Email(email) = &schedule.definition.destination else { unreachable!("it is mail") };
     let place = email.recipients[0].id;
-    assert!(store.remove_recipient(schedule.id, place, sample::after(3)).await.unwrap());
-    assert!(!store.remove_recipient(schedule.id, place, sample::after(4)).await.unwrap());
-    assert!(!store.remove_recipient(other.id, RecipientId::generate(), sample::after(4)).await.unwrap());
-    assert!(!store.remove_recipient(sample::schedule("unsaved").id, place, sample::after(4)).await.unwrap());
+    assert!(store.remove_recipient(schedule.id, place, &sample::change_at(Verb::Unsubscribed, sample::after(3))).await.unwrap());
+    assert!(!store.remove_recipient(schedule.id, place, &sample::change_at(Verb::Unsubscribed, sample::after(4))).await.unwrap());
+    assert!(
+        !store.remove_recipient(other.id, RecipientId::generate(), &sample::change_at(Verb::Unsubscribed, sample::after(4))).await.unwrap()
+    );
+    assert!(
+        !store
+            .remove_recipient(sample::schedule("unsaved").id, place, &sample::change_at(Verb::Unsubscribed, sample::after(4)))
+            .await
+            .unwrap()
+    );
     let read = stored(store, &schedule).await;
     assert_eq!((addresses(&read), read.updated_at, read.version), (vec!["c@d.co".to_owned()], sample::after(3), 2));
     assert_eq!(stored(store, &other).await, other);
@@ -119,14 +141,17 @@ pub async fn p12_who_opted_out_is_off_the_list_and_out_of_its_groups<S: Store>(s
     schedule.definition.destination = sample::to_members(&["a@b.co", "c@d.co"]);
     let (schedule, other) = (insert(store, schedule).await, saved(store, "other").await);
     for address in ["A@B.co", "a@b.co", "from.a.group@b.co"] {
-        store.opt_out(schedule.id, &sample::email(address), sample::after(3)).await.unwrap();
+        store.opt_out(schedule.id, &sample::email(address), &sample::change_at(Verb::Unsubscribed, sample::after(3))).await.unwrap();
     }
     let read = stored(store, &schedule).await;
     assert_eq!((addresses(&read), read.version), (vec!["c@d.co".to_owned()], 2), "only one address was on the list");
     assert_eq!(store.opted_out(schedule.id).await.unwrap(), ["a@b.co", "from.a.group@b.co"]);
     assert!(store.opted_out(other.id).await.unwrap().is_empty());
-    store.opt_in(schedule.id, &sample::email("a@B.co")).await.unwrap();
+    store.opt_in(schedule.id, &sample::email("a@B.co"), &sample::change(Verb::Subscribed)).await.unwrap();
     assert_eq!(store.opted_out(schedule.id).await.unwrap(), ["from.a.group@b.co"]);
     let unsaved = sample::schedule("unsaved");
-    assert!(matches!(store.opt_out(unsaved.id, &sample::email("a@b.co"), sample::after(3)).await, Err(crate::StoreError::NotFound(_))));
+    assert!(matches!(
+        store.opt_out(unsaved.id, &sample::email("a@b.co"), &sample::change_at(Verb::Unsubscribed, sample::after(3))).await,
+        Err(crate::StoreError::NotFound(_))
+    ));
 }

@@ -1,5 +1,6 @@
 //! Saving, changing and deleting schedules.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::run::RunStatus;
@@ -33,7 +34,10 @@ pub async fn a_schedule_is_read_as_it_was_saved<S: Store>(store: &S) {
         assert_eq!(stored(store, &other).await, other);
     }
     assert_eq!(store.schedule(ScheduleId::generate()).await.unwrap(), None);
-    assert!(matches!(store.insert_schedule(&schedule, &sample::names()).await, Err(StoreError::Conflict)));
+    assert!(matches!(
+        store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await,
+        Err(StoreError::Conflict)
+    ));
 }
 
 pub async fn d13_secrets_come_back_to_the_schedule_and_its_run_only<S: Store>(store: &S) {
@@ -51,7 +55,10 @@ pub async fn d13_secrets_come_back_to_the_schedule_and_its_run_only<S: Store>(st
     }
     let mut definition = sample::definition("test");
     definition.destination = sample::sftp("1am@g00dBL0b");
-    store.enqueue(&sample::test_delivery(definition.clone(), sample::after(0)), sample::after(0)).await.unwrap();
+    store
+        .enqueue(&sample::test_delivery(definition.clone(), sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0)))
+        .await
+        .unwrap();
     assert_eq!(claim(store).await.run.definition, definition);
 }
 
@@ -59,12 +66,18 @@ pub async fn x10_a_stale_version_conflicts<S: Store>(store: &S) {
     let schedule = saved(store, "first").await;
     let mut changed = schedule.clone();
     changed.definition.name = "second".into();
-    assert_eq!(store.replace_schedule(&changed, &sample::names()).await.unwrap(), 2);
+    assert_eq!(store.replace_schedule(&changed, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap(), 2);
     let stale = Schedule { disabled_at: Some(sample::at(sample::NINE)), ..schedule.clone() };
-    assert!(matches!(store.replace_schedule(&stale, &sample::names()).await, Err(StoreError::Conflict)));
+    assert!(matches!(
+        store.replace_schedule(&stale, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await,
+        Err(StoreError::Conflict)
+    ));
     let read = stored(store, &schedule).await;
     assert_eq!((read.definition.name.as_str(), read.version, read.disabled_at), ("second", 2, None));
-    assert!(matches!(store.replace_schedule(&sample::schedule("nowhere"), &sample::names()).await, Err(StoreError::NotFound("schedule"))));
+    assert!(matches!(
+        store.replace_schedule(&sample::schedule("nowhere"), &sample::names(), &sample::change(Verb::ScheduleUpdated)).await,
+        Err(StoreError::NotFound("schedule"))
+    ));
 }
 
 pub async fn replacing_keeps_the_last_run_and_the_day_it_was_made<S: Store>(store: &S) {
@@ -74,7 +87,7 @@ pub async fn replacing_keeps_the_last_run_and_the_day_it_was_made<S: Store>(stor
     changed.last_run = None;
     changed.created_at = sample::after(0);
     changed.updated_at = sample::after(7);
-    store.replace_schedule(&changed, &sample::names()).await.unwrap();
+    store.replace_schedule(&changed, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     let read = stored(store, &schedule).await;
     assert_eq!(read.last_run, Some(LastRun { status: RunStatus::Complete, completed_at: sample::after(5) }));
     assert_eq!((read.created_at, read.updated_at), (schedule.created_at, sample::after(7)));
@@ -83,7 +96,10 @@ pub async fn replacing_keeps_the_last_run_and_the_day_it_was_made<S: Store>(stor
 pub async fn p7_an_address_is_on_a_list_once<S: Store>(store: &S) {
     let mut schedule = sample::schedule("twice");
     schedule.definition.destination = sample::to_members(&["blob@myorg.co", "BLOB@MyOrg.co"]);
-    assert!(matches!(store.insert_schedule(&schedule, &sample::names()).await, Err(StoreError::Conflict)));
+    assert!(matches!(
+        store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await,
+        Err(StoreError::Conflict)
+    ));
     assert_eq!(store.schedule(schedule.id).await.unwrap(), None);
     let other = saved(store, "the same address on another list").await;
     assert_eq!(stored(store, &other).await, other);
@@ -92,8 +108,8 @@ pub async fn p7_an_address_is_on_a_list_once<S: Store>(store: &S) {
 pub async fn x9_runs_outlive_their_schedule<S: Store>(store: &S) {
     let (schedule, run) = started(store, sample::schedule("gone")).await;
     store.promise(&run.lease, &[sample::piece(run.run.id, "blob@myorg.co")]).await.unwrap();
-    assert!(store.delete_schedule(schedule.id, sample::after(2)).await.unwrap());
-    assert!(!store.delete_schedule(schedule.id, sample::after(2)).await.unwrap());
+    assert!(store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(2))).await.unwrap());
+    assert!(!store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(2))).await.unwrap());
     assert_eq!(store.schedule(schedule.id).await.unwrap(), None);
     store.finish(&run.lease, &sample::end(RunStatus::Killed), sample::after(3)).await.unwrap();
     let history = store.list_runs(Some(schedule.id), 1, 10).await.unwrap();
@@ -104,8 +120,8 @@ pub async fn x9_runs_outlive_their_schedule<S: Store>(store: &S) {
 
 pub async fn x9_a_waiting_run_of_a_deleted_schedule_ends<S: Store>(store: &S) {
     let schedule = saved(store, "gone").await;
-    store.enqueue(&sample::manual(&schedule, sample::after(0)), sample::after(0)).await.unwrap();
-    store.delete_schedule(schedule.id, sample::after(1)).await.unwrap();
+    store.enqueue(&sample::manual(&schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
+    store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(1))).await.unwrap();
     assert_eq!(store.next_available().await.unwrap(), None);
     let run = store.list_runs(Some(schedule.id), 1, 10).await.unwrap().rows.remove(0);
     assert_eq!(
@@ -118,7 +134,7 @@ pub async fn x9_a_deleted_schedule_stops_a_run_that_has_sent_nothing<S: Store>(s
     use pressrun_domain::delivery::{Attempt, DeliveryState};
     let (schedule, run) = started(store, sample::schedule("nothing sent")).await;
     assert!(!store.is_cancelled(run.run.id).await.unwrap());
-    store.delete_schedule(schedule.id, sample::after(2)).await.unwrap();
+    store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(2))).await.unwrap();
     assert!(store.is_cancelled(run.run.id).await.unwrap());
 
     let piece = sample::piece(run.run.id, "blob@myorg.co");
@@ -128,7 +144,13 @@ pub async fn x9_a_deleted_schedule_stops_a_run_that_has_sent_nothing<S: Store>(s
     store.end_attempt(&run.lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(3) }).await.unwrap();
     assert!(!store.is_cancelled(run.run.id).await.unwrap(), "one that has sent something finishes");
 
-    store.enqueue(&sample::test_delivery(sample::definition("test"), sample::after(0)), sample::after(0)).await.unwrap();
+    store
+        .enqueue(
+            &sample::test_delivery(sample::definition("test"), sample::after(0)),
+            &sample::change_at(Verb::RunTriggered, sample::after(0)),
+        )
+        .await
+        .unwrap();
     assert!(!store.is_cancelled(claim(store).await.run.id).await.unwrap(), "a test has no schedule to lose");
 }
 

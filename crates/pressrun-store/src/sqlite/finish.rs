@@ -1,6 +1,7 @@
 //! How runs end: by their worker, by a person, or because they cannot be read.
 
 use jiff::Timestamp;
+use pressrun_domain::audit::{Change, Object, ObjectKind, Verb};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::RunId;
 use pressrun_domain::notice::{Notice, NoticeKind};
@@ -9,10 +10,11 @@ use pressrun_domain::schedule::Definition;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
+use super::audit::Written;
 use super::lease::hold;
 use super::row::Reader;
 use super::schedule_row::{put_definition, read_definition};
-use super::{SqliteStore, Tx, artifacts, micros, notices};
+use super::{SqliteStore, Tx, artifacts, audit, micros, notices};
 use crate::{RunEnd, StoreError};
 
 /// What ends a run.
@@ -71,29 +73,35 @@ impl SqliteStore {
         let run = lease.run.to_string();
         let ending = Ending { status: end.status, reason: end.reason.as_deref(), record: Some(&end.record) };
         end_run(&mut tx, &run, &ending, now).await?;
-        let mut switched_off = false;
+        let mut switched_off = None;
         if !end.baselines.is_empty() || end.disable.is_some() || end.learnt_host_key.is_some() {
             switched_off = teach_schedule(&mut tx, &run, end, now).await?;
         }
         // A schedule that was off before has said so already (X1: told once).
-        let is_true = |notice: &&Notice| switched_off || notice.kind != NoticeKind::ScheduleDisabled;
+        let is_true = |notice: &&Notice| switched_off.is_some() || notice.kind != NoticeKind::ScheduleDisabled;
         let said: Vec<Notice> = end.notices.iter().filter(is_true).cloned().collect();
         notices::put(&mut tx, &said).await?;
-        Ok(tx.commit().await?)
+        audit::commit(tx, switched_off).await
     }
 
-    pub(super) async fn cancel_run(&self, run: RunId, now: Timestamp) -> Result<bool, StoreError> {
+    pub(super) async fn cancel_run(&self, run: RunId, change: &Change) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query("UPDATE runs SET cancel_requested = 1 WHERE id = $1 AND state IN ('queued', 'running') RETURNING state")
+        let row = sqlx::query("UPDATE runs SET cancel_requested = 1 WHERE id = $1 AND state IN ('queued', 'running') RETURNING state, schedule_id, definition_id")
             .bind(run.to_string())
             .fetch_optional(&mut *tx)
             .await?;
         let Some(row) = row else { return Ok(false) };
         if row.try_get::<&str, _>("state")? == "queued" {
             let ending = Ending { status: RunStatus::Killed, reason: Some("cancelled"), record: None };
-            end_run(&mut tx, &run.to_string(), &ending, now).await?;
+            end_run(&mut tx, &run.to_string(), &ending, change.at).await?;
         }
-        tx.commit().await?;
+        let name = sqlx::query("SELECT coalesce(json_extract(json, '$.name'), '') FROM definitions WHERE id = $1 AND json_valid(json)");
+        let name = name.bind(row.try_get::<String, _>("definition_id")?).fetch_optional(&mut *tx).await?;
+        let name: Option<String> = name.map(|row| row.try_get(0)).transpose()?;
+        let object = Object::new(ObjectKind::Run, run, name.unwrap_or_default());
+        let details = audit::detail("schedule", row.try_get::<String, _>("schedule_id")?);
+        let written = audit::put(&mut tx, change, object, &details).await?;
+        audit::commit(tx, [written]).await?;
         Ok(true)
     }
 
@@ -117,8 +125,9 @@ fn counts(run: &SqliteRow) -> Result<bool, StoreError> {
     Ok(kind.counts())
 }
 
-/// Hands on to the schedule what its run learnt, as far as the schedule is still the one that ran. Returns whether it switched it off.
-async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) -> Result<bool, StoreError> {
+/// Hands on to the schedule what its run learnt, as far as the schedule is still the one that ran. Returns the audit's entry when it
+/// switched it off.
+async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) -> Result<Option<Written>, StoreError> {
     let rows = sqlx::query(
         "SELECT r.id, r.definition_id, d.json AS definition, r.kind FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.id = $1
          UNION ALL
@@ -128,14 +137,14 @@ async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) ->
     .bind(run)
     .fetch_all(&mut **tx)
     .await?;
-    let [ran, stored] = rows.as_slice() else { return Ok(false) };
+    let [ran, stored] = rows.as_slice() else { return Ok(None) };
     if !counts(ran)? {
-        return Ok(false);
+        return Ok(None);
     }
     let ran = read_definition(&Reader::new("runs", ran))?;
     let stored = Reader::new("schedules", stored);
     let (schedule, mut definition) = (stored.id().to_owned(), read_definition(&stored)?);
-    let mut switched_off = false;
+    let mut switched_off = None;
     if judges_alike(&ran, &definition) {
         for change in &end.baselines {
             sqlx::query(
@@ -160,7 +169,11 @@ async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) ->
             .bind(reason.as_str())
             .execute(&mut **tx)
             .await?;
-            switched_off = disabled.rows_affected() > 0;
+            if disabled.rows_affected() > 0 {
+                let change = Change::by_system(Verb::ScheduleSwitchedOff, now);
+                let object = Object::new(ObjectKind::Schedule, &schedule, &definition.name);
+                switched_off = Some(audit::put(tx, &change, object, &audit::detail("reason", reason.as_str())).await?);
+            }
         }
     }
     if let Some(key) = &end.learnt_host_key

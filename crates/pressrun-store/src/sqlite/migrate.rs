@@ -17,6 +17,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../migrations/sqlite/0002_fan_out.sql"),
     include_str!("../../migrations/sqlite/0003_notices.sql"),
+    include_str!("../../migrations/sqlite/0005_audit.sql"),
+    include_str!("../../migrations/sqlite/0006_sessions.sql"),
 ];
 
 /// Brings the file to the newest schema, each step in a transaction of its own.

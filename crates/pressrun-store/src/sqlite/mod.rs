@@ -8,6 +8,7 @@
 
 mod artifacts;
 mod attempts;
+mod audit;
 mod claim;
 mod fault;
 mod finish;
@@ -28,6 +29,7 @@ mod runs;
 mod schedule_row;
 mod schedules;
 mod seals;
+mod sessions;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::delivery::{Attempt, DeliveryState};
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
@@ -13,7 +14,7 @@ use super::ledger::{StateColumns, read_state};
 use super::plan::instant;
 use super::row::{Reader, int, to_json};
 use super::schedules::readable;
-use super::{SqliteStore, Tx, micros};
+use super::{SqliteStore, Tx, audit, micros};
 use crate::{Notices, StoreError};
 
 /// Keeps notices; those that exist are left as they are. Returns how many are new.
@@ -79,7 +80,11 @@ impl Notices for SqliteStore {
             return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
         }
         put(&mut tx, notices).await?;
-        Ok(tx.commit().await?)
+        let change = Change::by_system(Verb::ScheduleSwitchedOff, disabled.at);
+        let object = audit::schedule_of(&mut tx, schedule).await?;
+        let details = audit::detail("reason", disabled.reason.as_str());
+        let written = audit::put(&mut tx, &change, object, &details).await?;
+        audit::commit(tx, [written]).await
     }
 
     async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use pressrun_domain::audit::{Change, Details, Object, ObjectKind, Verb, plain_difference};
 use pressrun_domain::destination::Person;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
@@ -12,32 +12,33 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
 
+use super::audit::Written;
 use super::row::{Reader, to_json};
 use super::schedules::readable;
-use super::{SqliteStore, Tx, micros, recipients};
+use super::{SqliteStore, Tx, audit, micros, recipients};
 use crate::collation::folded;
 use crate::{Page, People, StoreError, Upserted};
 
 #[async_trait]
 impl People for SqliteStore {
-    async fn upsert_users(&self, users: &[Upserted], now: Timestamp) -> Result<Vec<EmailOnlyUser>, StoreError> {
+    async fn upsert_users(&self, users: &[Upserted], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError> {
         let mut tx = self.begin().await?;
-        let mut created = Vec::new();
+        let (mut created, mut written) = (Vec::new(), Vec::new());
         for user in users {
             if user.1.is_empty() {
                 created.push(NewUser::of(user));
             } else {
                 // In the order given: an address may come twice.
-                insert_new(&mut tx, &std::mem::take(&mut created), now).await?;
-                upsert(&mut tx, user, now).await?;
+                insert_new(&mut tx, &std::mem::take(&mut created), change, &mut written).await?;
+                upsert(&mut tx, user, change, &mut written).await?;
             }
         }
-        insert_new(&mut tx, &created, now).await?;
+        insert_new(&mut tx, &created, change, &mut written).await?;
         let folded: Vec<String> = users.iter().map(|(email, _)| email.folded()).collect();
         let rows = sqlx::query("SELECT * FROM users_email_only WHERE email_folded IN (SELECT value FROM json_each($1))");
         let rows = rows.bind(to_json(&folded)?).fetch_all(&mut *tx).await?;
         let known = rows.iter().map(|row| read_user(row).map(|user| (user.email.folded(), user))).collect::<Result<HashMap<_, _>, _>>()?;
-        tx.commit().await?;
+        audit::commit(tx, written).await?;
         Ok(folded.iter().filter_map(|folded| known.get(folded).cloned()).collect())
     }
 
@@ -82,7 +83,7 @@ impl People for SqliteStore {
         Ok(Page { rows: readable(&rows, read_user), total: total.unsigned_abs() })
     }
 
-    async fn delete_users(&self, emails: &[EmailAddress], ids: &[UserId]) -> Result<Vec<EmailOnlyUser>, StoreError> {
+    async fn delete_users(&self, emails: &[EmailAddress], ids: &[UserId], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError> {
         let folded: BTreeSet<String> = emails.iter().map(EmailAddress::folded).collect();
         let mut tx = self.begin().await?;
         let rows = sqlx::query(
@@ -102,19 +103,31 @@ impl People for SqliteStore {
             let stays = |person: Person| !matches!(person, Person::EmailOnly(user) if gone.contains(&user));
             recipients::retain(&mut tx, row.try_get("schedule_id")?, None, |recipient| stays(recipient.person)).await?;
         }
-        tx.commit().await?;
+        let mut written = Vec::with_capacity(deleted.len());
+        for user in &deleted {
+            let object = Object::new(ObjectKind::User, user.id, user.email.as_str());
+            let details = plain_difference(&told(user), &serde_json::Map::new());
+            written.push(audit::put(&mut tx, change, object, &details).await?);
+        }
+        audit::commit(tx, written).await?;
         Ok(deleted)
     }
 
-    async fn opt_out(&self, schedule: ScheduleId, email: &EmailAddress, now: Timestamp) -> Result<(), StoreError> {
-        self.put_opt_out(schedule, email, now).await
+    async fn opt_out(&self, schedule: ScheduleId, email: &EmailAddress, change: &Change) -> Result<(), StoreError> {
+        self.put_opt_out(schedule, email, change).await
     }
 
-    async fn opt_in(&self, schedule: ScheduleId, email: &EmailAddress) -> Result<(), StoreError> {
+    async fn opt_in(&self, schedule: ScheduleId, email: &EmailAddress, change: &Change) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let back = sqlx::query("DELETE FROM opt_outs WHERE schedule_id = $1 AND email_folded = $2");
-        back.bind(schedule.to_string()).bind(email.folded()).execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
+        let back = back.bind(schedule.to_string()).bind(email.folded()).execute(&mut *tx).await?;
+        if back.rows_affected() == 0 {
+            return Ok(());
+        }
+        let object = audit::schedule_of(&mut tx, schedule).await?;
+        let details = audit::detail("recipients", serde_json::json!({ "optedIn": [email.as_str()] }));
+        let written = audit::put(&mut tx, change, object, &details).await?;
+        audit::commit(tx, [written]).await
     }
 
     async fn opted_out(&self, schedule: ScheduleId) -> Result<Vec<String>, StoreError> {
@@ -122,8 +135,8 @@ impl People for SqliteStore {
         rows.bind(schedule.to_string()).fetch_all(&self.read).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    async fn remove_recipient(&self, schedule: ScheduleId, recipient: RecipientId, now: Timestamp) -> Result<bool, StoreError> {
-        self.take_off(schedule, recipient, now).await
+    async fn remove_recipient(&self, schedule: ScheduleId, recipient: RecipientId, change: &Change) -> Result<bool, StoreError> {
+        self.take_off(schedule, recipient, change).await
     }
 }
 
@@ -142,27 +155,33 @@ impl NewUser {
 }
 
 /// Creates those who are not known yet, however many, in one statement.
-async fn insert_new(tx: &mut Tx, users: &[NewUser], now: Timestamp) -> Result<(), StoreError> {
+async fn insert_new(tx: &mut Tx, users: &[NewUser], change: &Change, written: &mut Vec<Written>) -> Result<(), StoreError> {
     if !users.is_empty() {
-        sqlx::query(
+        let created = sqlx::query(
             "INSERT INTO users_email_only (id, email, email_folded, attributes, created_at)
              SELECT value ->> 'id', value ->> 'email', value ->> 'folded', '{}', $2 FROM json_each($1) WHERE true
-             ON CONFLICT (email_folded) DO NOTHING",
+             ON CONFLICT (email_folded) DO NOTHING RETURNING id, email",
         )
         .bind(to_json(&users)?)
-        .bind(micros(now))
-        .execute(&mut **tx)
+        .bind(micros(change.at))
+        .fetch_all(&mut **tx)
         .await?;
+        let change = Change { verb: Verb::UserCreated, ..change.clone() };
+        for row in created {
+            let object = Object::new(ObjectKind::User, row.try_get::<String, _>("id")?, row.try_get::<String, _>("email")?);
+            written.push(audit::put(tx, &change, object, &Details::new()).await?);
+        }
     }
     Ok(())
 }
 
 /// Creates the user or merges its attributes.
-async fn upsert(tx: &mut Tx, user: &Upserted, now: Timestamp) -> Result<(), StoreError> {
-    insert_new(tx, &[NewUser::of(user)], now).await?;
+async fn upsert(tx: &mut Tx, user: &Upserted, change: &Change, written: &mut Vec<Written>) -> Result<(), StoreError> {
+    insert_new(tx, &[NewUser::of(user)], change, written).await?;
     let (email, changes) = user;
     let known = sqlx::query("SELECT * FROM users_email_only WHERE email_folded = $1").bind(email.folded());
     let mut user = read_user(&known.fetch_one(&mut **tx).await?)?;
+    let before = told(&user);
     for (name, value) in changes {
         match value {
             Some(value) => user.attributes.insert(name.clone(), value.clone()),
@@ -174,7 +193,18 @@ async fn upsert(tx: &mut Tx, user: &Upserted, now: Timestamp) -> Result<(), Stor
         .bind(to_json(&user.attributes)?)
         .execute(&mut **tx)
         .await?;
+    let details = plain_difference(&before, &told(&user));
+    if !details.is_empty() {
+        let change = Change { verb: Verb::UserUpdated, ..change.clone() };
+        let object = Object::new(ObjectKind::User, user.id, user.email.as_str());
+        written.push(audit::put(tx, &change, object, &details).await?);
+    }
     Ok(())
+}
+
+/// Attributes as the audit tells them.
+fn told(user: &EmailOnlyUser) -> serde_json::Map<String, serde_json::Value> {
+    user.attributes.iter().map(|(name, value)| (name.clone(), serde_json::json!(value))).collect()
 }
 
 fn read_user(row: &SqliteRow) -> Result<EmailOnlyUser, StoreError> {

@@ -1,15 +1,16 @@
 //! Due schedules, their occurrences, and manual runs.
 
 use jiff::Timestamp;
+use pressrun_domain::audit::{Change, Details, Object, ObjectKind, definition_difference};
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::ScheduleId;
-use pressrun_domain::run::{Run, RunRecord, RunState, SkipReason};
+use pressrun_domain::run::{Run, RunKind, RunRecord, RunState, SkipReason};
 use sqlx::Row as _;
 
 use super::ledger::put_pieces;
 use super::row::{int, to_json};
 use super::schedule_row::{put_definition, read, read_with_secrets, schedule_columns, seal_secrets};
-use super::{SqliteStore, Tx, micros};
+use super::{SqliteStore, Tx, audit, micros};
 use crate::{DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, StoreError};
 
 /// The turn of a new run of owner `$owner`: one after the owner's last in the queue, and not before the round that is being served. An
@@ -113,7 +114,7 @@ impl SqliteStore {
         Ok(queued)
     }
 
-    pub(super) async fn insert_run(&self, enqueue: &Enqueue) -> Result<(), StoreError> {
+    pub(super) async fn insert_run(&self, enqueue: &Enqueue, change: &Change) -> Result<(), StoreError> {
         let run = &enqueue.run;
         let mut tx = self.begin().await?;
         if run.kind.counts() {
@@ -126,14 +127,19 @@ impl SqliteStore {
             }
         }
         self.put_run(&mut tx, run).await?;
-        Ok(tx.commit().await?)
+        let written = audit::put(&mut tx, change, object(run), &told(run)).await?;
+        audit::commit(tx, [written]).await
     }
 
-    pub(super) async fn insert_resend(&self, run: &Run, piece: &Delivery) -> Result<(), StoreError> {
+    pub(super) async fn insert_resend(&self, run: &Run, piece: &Delivery, change: &Change) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         self.put_run(&mut tx, run).await?;
         put_pieces(&mut tx, run.id, std::slice::from_ref(piece)).await?;
-        Ok(tx.commit().await?)
+        let mut details = audit::detail("schedule", run.schedule_id.to_string());
+        details.insert("to".to_owned(), piece.target.clone().into());
+        details.insert("resendOf".to_owned(), run.record.resend_of.map(|of| of.run.to_string()).into());
+        let written = audit::put(&mut tx, change, object(run), &details).await?;
+        audit::commit(tx, [written]).await
     }
 
     /// Queues a run.
@@ -214,4 +220,22 @@ async fn under_way(tx: &mut Tx, schedule: ScheduleId) -> Result<bool, StoreError
 /// An instant of a result without a row of its own.
 pub(super) fn instant(micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|fault| StoreError::Unavailable(format!("an instant is out of range: {fault}")))
+}
+
+/// What the audit calls a run.
+fn object(run: &Run) -> Object {
+    Object::new(ObjectKind::Run, run.id, &run.definition.name)
+}
+
+/// What the audit tells of a run that somebody started: of a test, which leaves no schedule, what was delivered and to whom, but not
+/// the words of the mail.
+fn told(run: &Run) -> Details {
+    match run.kind {
+        RunKind::Test => {
+            let mut details = definition_difference(None, Some(&run.definition));
+            details.retain(|name, _| !name.ends_with("Body"));
+            details
+        }
+        RunKind::Scheduled | RunKind::Manual | RunKind::Resend => audit::detail("schedule", run.schedule_id.to_string()),
+    }
 }

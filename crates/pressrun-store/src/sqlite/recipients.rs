@@ -1,16 +1,18 @@
 //! Recipients of schedules: who is on which list, besides the definition that holds them.
 
 use jiff::Timestamp;
+use pressrun_domain::audit::Change;
 use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::schedule::Definition;
 use serde::Serialize;
+use sqlx::Row as _;
 
 use super::Tx;
 use super::row::{Reader, to_json};
 use super::schedule_row::{put_definition, read_definition, recipient_count};
-use super::{SqliteStore, micros};
+use super::{SqliteStore, audit, micros};
 use crate::StoreError;
 
 /// One row of `schedule_recipients`, as the statement below reads it.
@@ -90,7 +92,7 @@ pub(super) async fn retain(
 }
 
 impl SqliteStore {
-    pub(super) async fn put_opt_out(&self, schedule: ScheduleId, email: &EmailAddress, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn put_opt_out(&self, schedule: ScheduleId, email: &EmailAddress, change: &Change) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let id = schedule.to_string();
         let added = sqlx::query(
@@ -99,20 +101,34 @@ impl SqliteStore {
         )
         .bind(&id)
         .bind(email.folded())
-        .bind(micros(now))
+        .bind(micros(change.at))
         .execute(&mut *tx)
         .await?;
         if added.rows_affected() == 0 {
             return Err(StoreError::NotFound("schedule"));
         }
-        retain(&mut tx, &id, Some(now), |on_list| !on_list.email.same_as(email)).await?;
-        Ok(tx.commit().await?)
+        retain(&mut tx, &id, Some(change.at), |on_list| !on_list.email.same_as(email)).await?;
+        self.audited(tx, schedule, &[email.to_string()], change).await
     }
 
-    pub(super) async fn take_off(&self, schedule: ScheduleId, recipient: RecipientId, now: Timestamp) -> Result<bool, StoreError> {
+    pub(super) async fn take_off(&self, schedule: ScheduleId, recipient: RecipientId, change: &Change) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let removed = retain(&mut tx, &schedule.to_string(), Some(now), |on_list| on_list.id != recipient).await?;
-        tx.commit().await?;
-        Ok(removed)
+        let place = sqlx::query("SELECT email_folded FROM schedule_recipients WHERE schedule_id = $1 AND recipient_id = $2");
+        let place = place.bind(schedule.to_string()).bind(recipient.to_string()).fetch_optional(&mut *tx).await?;
+        let removed = retain(&mut tx, &schedule.to_string(), Some(change.at), |on_list| on_list.id != recipient).await?;
+        if !removed {
+            return Ok(false);
+        }
+        let email: Option<String> = place.map(|row| row.try_get(0)).transpose()?;
+        self.audited(tx, schedule, email.as_slice(), change).await?;
+        Ok(true)
+    }
+
+    /// Commits, with an entry that tells who left the list.
+    async fn audited(&self, mut tx: Tx, schedule: ScheduleId, left: &[String], change: &Change) -> Result<(), StoreError> {
+        let object = audit::schedule_of(&mut tx, schedule).await?;
+        let details = audit::detail("recipients", serde_json::json!({ "removed": left }));
+        let written = audit::put(&mut tx, change, object, &details).await?;
+        audit::commit(tx, [written]).await
     }
 }

@@ -61,6 +61,12 @@ impl<'r> Reader<'r> {
         self.get::<&str>(column)?.parse().map_err(|fault: T::Err| self.corrupt(column, fault))
     }
 
+    /// Text with a parser, or NULL.
+    pub(super) fn parsed_opt<T: FromStr<Err: Display>>(&self, column: &'static str) -> Result<Option<T>, StoreError> {
+        let text = self.get::<Option<&str>>(column)?;
+        text.map(str::parse).transpose().map_err(|fault: T::Err| self.corrupt(column, fault))
+    }
+
     pub(super) fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T, StoreError> {
         serde_json::from_str(self.get(column)?).map_err(|fault| self.corrupt(column, fault))
     }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use pressrun_domain::audit::Change;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, MembershipId, RunId, ScheduleId, WorkerId};
@@ -28,12 +29,12 @@ impl Runs for SqliteStore {
         self.insert_occurrences(schedules, now).await
     }
 
-    async fn enqueue(&self, run: &Enqueue, _now: Timestamp) -> Result<(), StoreError> {
-        self.insert_run(run).await
+    async fn enqueue(&self, run: &Enqueue, change: &Change) -> Result<(), StoreError> {
+        self.insert_run(run, change).await
     }
 
-    async fn enqueue_resend(&self, run: &Run, piece: &Delivery) -> Result<(), StoreError> {
-        self.insert_resend(run, piece).await
+    async fn enqueue_resend(&self, run: &Run, piece: &Delivery, change: &Change) -> Result<(), StoreError> {
+        self.insert_resend(run, piece, change).await
     }
 
     async fn resends(&self, of: RunId) -> Result<Vec<Run>, StoreError> {
@@ -131,8 +132,8 @@ impl Runs for SqliteStore {
         self.finish_run(lease, end, now).await
     }
 
-    async fn cancel(&self, run: RunId, now: Timestamp) -> Result<bool, StoreError> {
-        self.cancel_run(run, now).await
+    async fn cancel(&self, run: RunId, change: &Change) -> Result<bool, StoreError> {
+        self.cancel_run(run, change).await
     }
 
     async fn is_cancelled(&self, run: RunId) -> Result<bool, StoreError> {

@@ -1,7 +1,7 @@
 //! [`Schedules`] on SQLite.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use pressrun_domain::audit::{Change, Object, ObjectKind, definition_difference};
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::Schedule;
@@ -11,13 +11,13 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use super::finish::{Ending, end_run};
 use super::row::int;
 use super::schedule_row::{put_definition, read_with_secrets, recipient_count, schedule_columns, seal_secrets};
-use super::{SqliteStore, Tx, micros, recipients};
+use super::{SqliteStore, Tx, audit, micros, recipients};
 use crate::collation::folded;
 use crate::{ListQuery, ListRow, Names, Page, Schedules, StoreError};
 
 #[async_trait]
 impl Schedules for SqliteStore {
-    async fn insert_schedule(&self, schedule: &Schedule, names: &Names) -> Result<(), StoreError> {
+    async fn insert_schedule(&self, schedule: &Schedule, names: &Names, change: &Change) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let definition_id = put_definition(&mut tx, &schedule.definition).await?;
         let insert = sqlx::query(
@@ -36,7 +36,9 @@ impl Schedules for SqliteStore {
             .execute(&mut *tx)
             .await?;
         recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
-        Ok(tx.commit().await?)
+        let details = definition_difference(None, Some(&schedule.definition));
+        let written = audit::put(&mut tx, change, object(schedule), &details).await?;
+        audit::commit(tx, [written]).await
     }
 
     async fn schedule(&self, id: ScheduleId) -> Result<Option<Schedule>, StoreError> {
@@ -51,8 +53,9 @@ impl Schedules for SqliteStore {
         row.map(|row| read_with_secrets(&row, &self.sealer)).transpose()
     }
 
-    async fn replace_schedule(&self, schedule: &Schedule, names: &Names) -> Result<u64, StoreError> {
+    async fn replace_schedule(&self, schedule: &Schedule, names: &Names, change: &Change) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
+        let before = self.in_transaction(&mut tx, schedule.id).await?;
         let definition_id = put_definition(&mut tx, &schedule.definition).await?;
         let update = sqlx::query(
             "UPDATE schedules SET definition_id = $2, sealed = $3, updated_at = $4, disabled_at = $5, system_disabled_at = $6,
@@ -68,12 +71,15 @@ impl Schedules for SqliteStore {
             return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
         }
         recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
-        tx.commit().await?;
+        let details = definition_difference(before.as_ref().map(|before| &before.definition), Some(&schedule.definition));
+        let written = audit::put(&mut tx, change, object(schedule), &details).await?;
+        audit::commit(tx, [written]).await?;
         Ok(schedule.version + 1)
     }
 
-    async fn delete_schedule(&self, id: ScheduleId, now: Timestamp) -> Result<bool, StoreError> {
+    async fn delete_schedule(&self, id: ScheduleId, change: &Change) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
+        let before = self.in_transaction(&mut tx, id).await?;
         let deleted = sqlx::query("DELETE FROM schedules WHERE id = $1").bind(id.to_string()).execute(&mut *tx).await?;
         if deleted.rows_affected() == 0 {
             return Ok(false);
@@ -89,9 +95,12 @@ impl Schedules for SqliteStore {
         .await?;
         for row in waiting {
             let ending = Ending { status: RunStatus::Killed, reason: Some("deleted"), record: None };
-            end_run(&mut tx, row.try_get("id")?, &ending, now).await?;
+            end_run(&mut tx, row.try_get("id")?, &ending, change.at).await?;
         }
-        tx.commit().await?;
+        let details = definition_difference(before.as_ref().map(|before| &before.definition), None);
+        let gone = before.as_ref().map_or_else(|| Object::new(ObjectKind::Schedule, id, ""), object);
+        let written = audit::put(&mut tx, change, gone, &details).await?;
+        audit::commit(tx, [written]).await?;
         Ok(true)
     }
 
@@ -149,7 +158,29 @@ impl Schedules for SqliteStore {
 
 type Statement<'q> = sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments>;
 
+/// What the audit calls a schedule.
+fn object(schedule: &Schedule) -> Object {
+    Object::new(ObjectKind::Schedule, schedule.id, &schedule.definition.name)
+}
+
 impl SqliteStore {
+    /// The schedule as this transaction finds it; `None` also when its row cannot be read, which must not keep it from being replaced or
+    /// deleted.
+    async fn in_transaction(&self, tx: &mut Tx, id: ScheduleId) -> Result<Option<Schedule>, StoreError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            schedule_columns!(),
+            " FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE s.id = $1"
+        ))
+        .bind(id.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+        Ok(row.and_then(|row| {
+            let read = read_with_secrets(&row, &self.sealer);
+            read.inspect_err(|error| tracing::warn!(%error, "the audit does not tell what a schedule was before")).ok()
+        }))
+    }
+
     /// Binds `$1` to `$23`, which insert and update share.
     fn bind_shared<'q>(
         &self,

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_api::ApiState;
 use pressrun_domain::access::Actor;
 use pressrun_domain::action::{Action, Refused};
+use pressrun_domain::audit::Verb;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
@@ -137,7 +138,7 @@ pub async fn site(dir: &Path, tiles: Vec<DashboardPage>) -> Site {
         [("admin", KeyKind::Organization, ross), ("sales", KeyKind::Personal, hill), ("guest", KeyKind::Personal, sato)]
     {
         let key = ApiKey { member, ..sample::api_key(kind, sample::at(sample::NINE)) };
-        store.insert_key(&key, Sha256::digest(token.as_bytes()).into()).await.unwrap();
+        store.insert_key(&key, Sha256::digest(token.as_bytes()).into(), &sample::change(Verb::KeyCreated)).await.unwrap();
     }
     let people = vec![
         sample::recipient("blobina@blobsrus.com", Person::Member(hill)),
@@ -184,9 +185,12 @@ pub async fn site(dir: &Path, tiles: Vec<DashboardPage>) -> Site {
             catalog: Arc::new(move || catalog.clone()),
             clock: Arc::new(Still),
             dashboards: Arc::new(Boards(tiles)),
-            actions: Arc::new(Buttons(api)),
+            actions: Arc::new(Buttons(api.clone())),
             artifacts: Arc::new(move |hash| -> Option<PathBuf> { (hash == ARTIFACT).then(|| artifact.clone()) }),
             unsubscribe: Arc::new(|_, _, signature| signature == SIGNATURE),
+            door: pressrun_api::Door::new(&api),
+            api: api.clone(),
+            sessions: pressrun_web::SessionLimits::default(),
             session_key: Secret::new("session key of the samples"),
             public_url: "http://127.0.0.1:8080".into(),
         },
@@ -210,7 +214,7 @@ fn schedule(name: &str, owner: MembershipId, zone: &str) -> Schedule {
 
 async fn insert(store: &SqliteStore, schedule: &Schedule) {
     let names = Names { dashboard: "Orders".into(), owner: "Blob Ross".into(), condition_query: None };
-    store.insert_schedule(schedule, &names).await.unwrap();
+    store.insert_schedule(schedule, &names, &sample::change(Verb::ScheduleCreated)).await.unwrap();
 }
 
 /// Inserts `schedule` with a missed and a skipped occurrence and one run; returns the run's claim.

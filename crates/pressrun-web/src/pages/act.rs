@@ -73,14 +73,21 @@ pub(crate) async fn stop_run(
 
 /// Refuses a form that does not come from a page of this session.
 pub(super) fn is_own(state: &WebState, headers: &HeaderMap, form: Posted) -> Result<(), PageError> {
-    let sent = form.map(|Form(sent)| sent.form_token).unwrap_or_default();
-    let own = viewer::cookie(headers).is_some_and(|cookie| session::is_form_token(&state.session_key, cookie, &sent));
+    is_own_token(state, headers, &form.map(|Form(sent)| sent.form_token).unwrap_or_default())
+}
+
+/// Refuses a form that carries another token than those of this session.
+pub(super) fn is_own_token(state: &WebState, headers: &HeaderMap, sent: &str) -> Result<(), PageError> {
+    let own = viewer::cookie(headers, state).is_some_and(|cookie| session::is_form_token(&state.session_key, cookie, sent));
     if own && is_from_here(headers, &state.public_url) { Ok(()) } else { Err(PageError::Foreign) }
 }
 
 async fn act(state: &WebState, viewer: &Viewer, action: Action, what: &'static str) -> Result<Option<RunId>, PageError> {
-    let done = state.actions.act(viewer.actor, action).await;
-    tracing::info!(member = %viewer.actor.member, ?action, done = done.is_ok(), "a button was pressed");
+    done(state.actions.act(viewer.actor, action).await, what)
+}
+
+/// What a use case came to, as a page says it; `what` is what was not found.
+pub(super) fn done<T>(done: Result<T, Refused>, what: &'static str) -> Result<T, PageError> {
     done.map_err(|error| match error {
         Refused::Denied => PageError::NotFound(what),
         Refused::NotNow(why) => PageError::Conflict(format!("{why}.")),

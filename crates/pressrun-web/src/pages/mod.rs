@@ -3,12 +3,15 @@
 pub(crate) mod act;
 pub(crate) mod artifact;
 pub(crate) mod assets;
+pub(crate) mod audit;
 pub(crate) mod dashboard;
 pub(crate) mod dashboards;
 pub(crate) mod filters;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod schedules;
+pub(crate) mod sessions;
 pub(crate) mod shared;
 pub(crate) mod sign_in;
+pub(crate) mod tokens;
 pub(crate) mod unsubscribe;

@@ -9,10 +9,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pressrun_api::Doers;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
 use pressrun_domain::id::RunId;
 use pressrun_domain::notice::{Notice, NoticeTo};
-use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord};
+use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord, TimelineEntry};
 use pressrun_store::AudienceTargets;
 use serde::Deserialize;
 
@@ -43,7 +44,7 @@ struct Page {
     name: String,
     schedule: Option<String>,
     when: When,
-    kind: &'static str,
+    kind: String,
     state: Chip,
     why: String,
     dst: &'static str,
@@ -144,6 +145,8 @@ pub(crate) async fn page(
         None => Vec::new(),
     };
     nameable.extend(pieces.rows.iter().cloned());
+    let doers = pressrun_api::doers_of(&*state.store, &viewer.catalog, &viewer.actor, &[&run]).await?;
+    let doers = doers.into_values().next().unwrap_or_default();
     let now = state.clock.now();
     let zone = words::zone(&run.definition.timezone);
     let managed = viewer.may_manage(run.definition.owner);
@@ -176,9 +179,9 @@ pub(crate) async fn page(
             name: run.definition.name.clone(),
             schedule: (run.kind != RunKind::Test).then(|| run.schedule_id.to_string()),
             when: words::when(run.scheduled_for, &zone, now),
-            kind: words::kind(run.kind),
+            kind: words::kind_by(run.kind, &doers),
             state: words::state(&run.state),
-            why: words::why(&run, &zone, now),
+            why: words::why_by(&run, &doers, &zone, now),
             dst: run.dst.as_deref().map_or("", words::dst),
             took,
             counts: words::accepted(&tally),
@@ -198,11 +201,25 @@ pub(crate) async fn page(
                 .map(|entry| Event {
                     when: words::when_exactly(entry.at, &zone, now),
                     word: entry.event.clone(),
-                    detail: entry.detail.clone(),
+                    detail: by(entry, &doers),
                 })
                 .collect(),
         },
     ))
+}
+
+/// The detail of a line, with the name of whoever started or stopped the run.
+fn by(entry: &TimelineEntry, doers: &Doers) -> Option<String> {
+    let doer = match entry.event.as_str() {
+        "planned" => doers.started.as_ref(),
+        "ended" => doers.stopped.as_ref().or(doers.deleted.as_ref()),
+        _ => None,
+    };
+    match (&entry.detail, doer) {
+        (Some(detail), Some(doer)) => Some(format!("{detail}, by {}", doer.name)),
+        (None, Some(doer)) => Some(format!("by {}", doer.name)),
+        (detail, None) => detail.clone(),
+    }
 }
 
 /// Seconds until the page asks again: soon while something is under way, not while it waits for a retry.

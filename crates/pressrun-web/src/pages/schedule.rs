@@ -1,5 +1,6 @@
 //! One schedule: what it does, when it fires next, and what came of every occurrence.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
@@ -8,10 +9,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pressrun_api::Doers;
 use pressrun_cron::{CronExpression, DstNote};
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, Person, Recipient};
-use pressrun_domain::id::{GroupId, ScheduleId};
+use pressrun_domain::id::{GroupId, RunId, ScheduleId};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::{Run, RunKind, RunState};
 use pressrun_domain::schedule::{Definition, Schedule};
@@ -98,7 +101,7 @@ struct Upcoming {
 struct Past {
     id: String,
     when: When,
-    kind: &'static str,
+    kind: String,
     state: Chip,
     why: String,
     dst: &'static str,
@@ -124,7 +127,15 @@ pub(crate) async fn page(
     let zone = words::zone(&definition.timezone);
     let cron = definition.cron.parse::<CronExpression>().ok();
     let document = viewer.catalog.documents.get(&definition.identifier);
-    let latest = if page == 1 { latest(&state, &runs.rows, &zone, now).await? } else { None };
+    let shown: Vec<&Run> = runs.rows.iter().collect();
+    let doers = pressrun_api::doers_of(&*state.store, &viewer.catalog, &viewer.actor, &shown).await?;
+    let latest = if page == 1 { latest(&state, &runs.rows, &doers, &zone, now).await? } else { None };
+    let pauser = if schedule.disabled_at.is_some() && viewer.may_manage(definition.owner) {
+        let agent = pressrun_api::latest_agent(&*state.store, id, Verb::SchedulePaused).await?;
+        agent.map(|agent| pressrun_api::doer(&agent, &viewer.catalog).name)
+    } else {
+        None
+    };
     Ok(show(
         StatusCode::OK,
         &Page {
@@ -133,7 +144,7 @@ pub(crate) async fn page(
             identifier: definition.identifier.0.clone(),
             dashboard: document.filter(|document| viewer.may_view(document)).map(|document| document.name.clone()),
             activity: words::activity(&schedule),
-            switched_off: switched_off(&schedule, &zone, now),
+            switched_off: switched_off(&schedule, pauser.as_deref(), &zone, now),
             active: schedule.is_active(),
             rhythm: cron.as_ref().map_or_else(|| definition.cron.clone(), CronExpression::describe),
             latest,
@@ -144,13 +155,19 @@ pub(crate) async fn page(
             zone: definition.timezone.clone(),
             total: words::count(runs.total, "occurrence"),
             pager: Pager::new(page, runs.total, PAGE_SIZE, &[]),
-            history: runs.rows.iter().map(|run| past(run, &zone, now)).collect(),
+            history: runs.rows.iter().map(|run| past(run, &of(run, &doers), &zone, now)).collect(),
         },
     ))
 }
 
 /// The newest occurrence that became a run.
-async fn latest(state: &WebState, runs: &[Run], zone: &TimeZone, now: Timestamp) -> Result<Option<Latest>, PageError> {
+async fn latest(
+    state: &WebState,
+    runs: &[Run],
+    doers: &HashMap<RunId, Doers>,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Result<Option<Latest>, PageError> {
     let Some(run) = runs.iter().find(|run| !matches!(run.state, RunState::Skipped { .. }) && run.kind != RunKind::Test) else {
         return Ok(None);
     };
@@ -159,7 +176,7 @@ async fn latest(state: &WebState, runs: &[Run], zone: &TimeZone, now: Timestamp)
         run: run.id.to_string(),
         when: words::when(run.scheduled_for, zone, now),
         state: words::state(&run.state),
-        why: words::why(run, zone, now),
+        why: words::why_by(run, &of(run, doers), zone, now),
         counts: words::accepted(&tally),
     }))
 }
@@ -210,12 +227,13 @@ fn audience(destination: &Destination, catalog: &Catalog) -> Audience {
     }
 }
 
-fn switched_off(schedule: &Schedule, zone: &TimeZone, now: Timestamp) -> Option<String> {
+fn switched_off(schedule: &Schedule, pauser: Option<&str>, zone: &TimeZone, now: Timestamp) -> Option<String> {
     if let Some(off) = schedule.system_disabled {
         let at = words::when(off.at, zone, now).text;
         return Some(format!("Pressrun switched this schedule off on {at}: {}.", words::disabled_reason(off.reason)));
     }
-    schedule.disabled_at.map(|at| format!("Paused since {}.", words::when(at, zone, now).text))
+    let by = pauser.map(|name| format!(" by {name}")).unwrap_or_default();
+    schedule.disabled_at.map(|at| format!("Paused since {}{by}.", words::when(at, zone, now).text))
 }
 
 fn upcoming(cron: &CronExpression, zone: &TimeZone, now: Timestamp) -> Vec<Upcoming> {
@@ -300,7 +318,11 @@ fn format_words(definition: &Definition) -> String {
     words.join(", ")
 }
 
-fn past(run: &Run, zone: &TimeZone, now: Timestamp) -> Past {
+fn of(run: &Run, doers: &HashMap<RunId, Doers>) -> Doers {
+    doers.get(&run.id).cloned().unwrap_or_default()
+}
+
+fn past(run: &Run, doers: &Doers, zone: &TimeZone, now: Timestamp) -> Past {
     let took = match (&run.state, run.started_at) {
         (RunState::Ended { at, .. }, Some(started)) => Some(words::length(at.duration_since(started))),
         _ => None,
@@ -308,9 +330,9 @@ fn past(run: &Run, zone: &TimeZone, now: Timestamp) -> Past {
     Past {
         id: run.id.to_string(),
         when: words::when(run.scheduled_for, zone, now),
-        kind: words::kind(run.kind),
+        kind: words::kind_by(run.kind, doers),
         state: words::state(&run.state),
-        why: words::why(run, zone, now),
+        why: words::why_by(run, doers, zone, now),
         dst: run.dst.as_deref().map_or("", words::dst),
         took,
         ran: !matches!(run.state, RunState::Skipped { .. }),

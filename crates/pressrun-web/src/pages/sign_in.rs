@@ -8,6 +8,12 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use pressrun_api::NotAdmitted;
+use pressrun_domain::access::Actor;
+use pressrun_domain::audit::Verb;
+use pressrun_domain::id::SessionId;
+use pressrun_domain::secret::Secret;
+use pressrun_domain::session::{Opener, Session};
 use serde::Deserialize;
 
 use super::act::{Posted, is_own};
@@ -16,7 +22,10 @@ use crate::page::{Frame, PageError, show};
 use crate::secure::{is_from_here, local_path};
 use crate::session;
 use crate::state::WebState;
-use crate::viewer::{Viewer, subject_of};
+use crate::viewer::{Came, Perhaps};
+
+/// Characters of what a browser says it is.
+const BROWSER: usize = 200;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -40,22 +49,20 @@ pub(crate) struct Entry {
 }
 
 /// `GET /sign-in`: the form; who is signed in already goes on.
-pub(crate) async fn form(
-    State(state): State<Arc<WebState>>,
-    headers: HeaderMap,
-    Query(wanted): Query<Wanted>,
-) -> Result<Response, PageError> {
+pub(crate) async fn form(Perhaps(viewer): Perhaps, Query(wanted): Query<Wanted>) -> Response {
     let next = local_path(wanted.next.as_deref());
-    if Viewer::of(&headers, &state).await?.is_some() {
-        return Ok(Redirect::to(&here(next)).into_response());
+    if viewer.is_some() {
+        return Redirect::to(&here(next)).into_response();
     }
-    Ok(show(StatusCode::OK, &SignIn { frame: Frame::bare("Sign in"), next: next.to_owned(), refused: false }))
+    show(StatusCode::OK, &SignIn { frame: Frame::bare("Sign in"), next: next.to_owned(), refused: false })
 }
 
-/// `POST /sign-in`: exchanges a token for a session.
+/// `POST /sign-in`: exchanges a token for a session. A session that the browser had before ends.
 pub(crate) async fn enter(
     State(state): State<Arc<WebState>>,
     headers: HeaderMap,
+    Came(origin): Came,
+    Perhaps(before): Perhaps,
     entry: Result<Form<Entry>, FormRejection>,
 ) -> Result<Response, PageError> {
     if !is_from_here(&headers, &state.public_url) {
@@ -64,28 +71,77 @@ pub(crate) async fn enter(
     let Ok(Form(entry)) = entry else {
         return Err(PageError::Invalid("The form was not complete. Go back and paste your token again.".to_owned()));
     };
-    let next = local_path(entry.next.as_deref());
-    let Some(subject) = subject_of(entry.token.trim(), &state).await? else {
-        tracing::info!("a sign-in was refused");
-        let page = SignIn { frame: Frame::bare("Sign in"), next: next.to_owned(), refused: true };
-        return Ok(show(StatusCode::UNAUTHORIZED, &page));
+    let (next, token) = (local_path(entry.next.as_deref()), entry.token.trim());
+    let actor = match state.door.admit(token, origin, Verb::SignInRefused).await {
+        Ok(actor) => actor,
+        Err(NotAdmitted::Unknown) => {
+            let page = SignIn { frame: Frame::bare("Sign in"), next: next.to_owned(), refused: true };
+            return Ok(show(StatusCode::UNAUTHORIZED, &page));
+        }
+        Err(NotAdmitted::TooMany { retry_after_seconds }) => return Err(PageError::TooMany(retry_after_seconds)),
+        Err(NotAdmitted::Store(error)) => return Err(error.into()),
     };
-    let expires = state.clock.now().saturating_add(session::LASTS).unwrap_or(jiff::Timestamp::MAX);
-    let value = session::seal(&state.session_key, &subject, expires).unwrap_or_default();
-    Ok(with_cookie(Redirect::to(&here(next)).into_response(), &value, session::LASTS.as_secs(), &state))
+    if let Some(before) = before {
+        end(&state, &before.actor).await?;
+    }
+    let cookie = begin(&state, actor, token, &headers).await?;
+    Ok(with_cookie(Redirect::to(&here(next)).into_response(), cookie.expose(), state.sessions.lasts.as_secs(), &state))
 }
 
-/// `POST /sign-out`: forgets the session.
-pub(crate) async fn leave(State(state): State<Arc<WebState>>, headers: HeaderMap, form: Posted) -> Result<Response, PageError> {
+/// Saves a session for whoever holds `token`; returns the secret of its cookie.
+async fn begin(state: &WebState, actor: Actor, token: &str, headers: &HeaderMap) -> Result<Secret, PageError> {
+    let random = pressrun_api::session_secret().map_err(|error| {
+        tracing::error!(%error, "the system gave no randomness");
+        PageError::Failed("No session could be made. The server's log says more.".to_owned())
+    })?;
+    let opener = match actor.key {
+        Some(key) => Opener::Key(key),
+        None => Opener::Development(session::development_mark(&state.session_key, &Secret::new(token)).unwrap_or_default()),
+    };
+    let now = state.clock.now();
+    let browser = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let session = Session {
+        id: SessionId::generate(),
+        opener,
+        member: actor.member,
+        created_at: now,
+        seen_at: now,
+        expires_at: now.saturating_add(state.sessions.lasts).unwrap_or(jiff::Timestamp::MAX),
+        source: actor.origin.source.map(|source| source.to_string()),
+        browser: browser.map(|text| text.chars().take(BROWSER).collect()),
+    };
+    let actor = Actor { session: Some(session.id), ..actor };
+    state.store.begin_session(&session, session::hash(random.expose()), &actor.change(Verb::SignedIn, now)).await?;
+    Ok(random)
+}
+
+/// Ends the session of `actor`; one that was ended elsewhere is ended.
+async fn end(state: &WebState, actor: &Actor) -> Result<(), PageError> {
+    if let Some(session) = actor.session {
+        state.store.end_session(session, actor.member, &actor.change(Verb::SignedOut, state.clock.now())).await?;
+    }
+    Ok(())
+}
+
+/// `POST /sign-out`: ends the session.
+pub(crate) async fn leave(
+    State(state): State<Arc<WebState>>,
+    headers: HeaderMap,
+    Perhaps(viewer): Perhaps,
+    form: Posted,
+) -> Result<Response, PageError> {
     is_own(&state, &headers, form)?;
+    if let Some(viewer) = viewer {
+        end(&state, &viewer.actor).await?;
+    }
     Ok(with_cookie(Redirect::to(&here("/sign-in")).into_response(), "", 0, &state))
 }
 
 fn with_cookie(mut response: Response, value: &str, seconds: i64, state: &WebState) -> Response {
-    let secure = if state.public_url.starts_with("https://") { "; Secure" } else { "" };
-    let base = base::path();
+    let (https, base) = (state.is_https(), base::path());
+    let (name, secure) = (session::cookie_name(https), if https { "; Secure" } else { "" });
     let path = if base.is_empty() { "/" } else { &base };
-    let cookie = format!("{}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}", session::COOKIE);
+    let cookie = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -7,6 +7,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use pressrun_domain::audit::{Agent, Change, Verb};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::schedule::Schedule;
@@ -14,6 +15,7 @@ use pressrun_store::StoreError;
 
 use crate::page::{Frame, Message, PageError, show};
 use crate::state::WebState;
+use crate::viewer::Came;
 
 #[derive(Template)]
 #[template(path = "unsubscribe.html")]
@@ -38,10 +40,11 @@ pub(crate) async fn ask(State(state): State<Arc<WebState>>, Path(parts): Parts) 
 }
 
 /// `POST /unsubscribe/…`: takes this one address off this one schedule, also out of its groups. Twice is the same as once.
-pub(crate) async fn remove(State(state): State<Arc<WebState>>, Path(parts): Parts) -> Result<Response, PageError> {
+pub(crate) async fn remove(State(state): State<Arc<WebState>>, Came(origin): Came, Path(parts): Parts) -> Result<Response, PageError> {
     let Some((id, recipient)) = signed(&state, &parts) else { return Ok(invalid()) };
     let Some((schedule, email)) = find(&state, id, recipient).await? else { return Ok(done()) };
-    match state.store.opt_out(schedule.id, &email, state.clock.now()).await {
+    let change = Change { at: state.clock.now(), agent: Agent::Recipient(email.clone()), origin, verb: Verb::Unsubscribed };
+    match state.store.opt_out(schedule.id, &email, &change).await {
         Ok(()) => {
             tracing::info!(schedule = %schedule.id, "a recipient unsubscribed");
             Ok(done())

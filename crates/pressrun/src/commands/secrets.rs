@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use pressrun_domain::audit::{Change, Object, ObjectKind, Verb};
+use pressrun_domain::clock::Clock as _;
 use pressrun_store::{Sealer, Store};
 
 use crate::app::open_existing_store;
+use crate::clock::WallClock;
 use crate::config::Settings;
 use crate::sealing::{self, KeyPlace};
 use crate::show;
@@ -84,6 +87,8 @@ async fn rotate_file(store: &Arc<dyn Store>, file: &Path) -> anyhow::Result<u64>
 async fn reseal(store: &Arc<dyn Store>) -> anyhow::Result<u64> {
     let progress = show::progress(None, "sealing secrets anew");
     let mut sealed = 0;
+    let rotated = Change::by_command_line(Verb::SecretsRotated, WallClock.now());
+    store.record(&rotated, &Object::new(ObjectKind::Secrets, "", ""), 1).await?;
     loop {
         let changed = store.reseal_all().await?;
         if changed == 0 {

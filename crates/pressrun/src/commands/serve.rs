@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         // Before anything else: a server that is asked to stop while it starts stops cleanly too.
         let stop = stop_signal()?;
         let app = App::open(&settings).await?;
+        settings.server.check_development_keys(&app.catalog.current())?;
         let listeners = Listeners::bind(&settings, arguments.role).await?;
         app.serve(listeners, arguments.role, stop).await
     })?;

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Limits {
     /// Requests a minute for each key; 0 is no limit.
     pub requests_per_minute: u32,
+    /// Tokens that open nothing and come from one address in a minute, at the API and at the sign-in page, before further ones are
+    /// answered 429; 0 is no limit, and so is `requests_per_minute = 0`.
+    pub failed_authentications_per_minute: u32,
     /// Largest request body in KiB.
     pub body_kib: usize,
     /// Time a request has until its answer begins, a slow body included.
@@ -72,6 +75,7 @@ impl Default for Limits {
         let api = pressrun_api::Limits::default();
         Self {
             requests_per_minute: 60,
+            failed_authentications_per_minute: 60,
             body_kib: 1024,
             request_seconds: 30,
             header_seconds: 15,

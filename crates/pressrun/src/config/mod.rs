@@ -5,6 +5,7 @@
 //! One file a section: its keys as typed, their defaults, and what they resolve to.
 
 mod egress;
+mod history;
 mod limits;
 mod links;
 mod mail;
@@ -15,6 +16,7 @@ mod s3;
 mod scheduler;
 mod secrets;
 mod server;
+mod sessions;
 mod slack;
 mod source;
 mod store;
@@ -31,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::hidden::Hidden;
 
 pub(crate) use egress::Egress;
+pub(crate) use history::History;
 pub(crate) use limits::Limits;
 pub(crate) use links::Links;
 pub(crate) use mail::Mail;
@@ -41,6 +44,7 @@ pub(crate) use s3::S3;
 pub(crate) use scheduler::Scheduler;
 pub(crate) use secrets::Secrets;
 pub(crate) use server::{Server, demo_url};
+pub(crate) use sessions::Sessions;
 pub(crate) use slack::Slack;
 pub(crate) use source::Source;
 pub(crate) use store::{Catalog, Spool, Store};
@@ -77,6 +81,10 @@ pub(crate) struct Settings {
     pub scheduler: Scheduler,
     /// `[render]`
     pub render: Render,
+    /// `[sessions]`
+    pub sessions: Sessions,
+    /// `[history]`
+    pub history: History,
     /// `[secrets]`
     pub secrets: Secrets,
     /// Where all this was read from.

@@ -1,8 +1,11 @@
 //! `[server]`: where the server listens and how people reach it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, bail};
+use ipnet::IpNet;
+use pressrun_api::TrustedProxies;
+use pressrun_domain::catalog::Catalog;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -21,11 +24,25 @@ pub(crate) struct Server {
     /// else; the other two stay on `listen` too. Nobody has to sign in there, so let only your own network reach it.
     #[serde(default)]
     pub admin_listen: Option<String>,
+    /// Proxies that are believed about where a request comes from (`Forwarded`, `X-Forwarded-For`): addresses or networks such as
+    /// `10.0.0.0/8`. Without them the other end of the connection is the source.
+    #[serde(default)]
+    pub trusted_proxies: Vec<String>,
+    /// Whether the development keys of `people.yaml` work while `listen` is no loopback address. They stand in git: everybody who can read
+    /// the catalog has them.
+    #[serde(default)]
+    pub development_keys: bool,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), public_url: None, admin_listen: None }
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            public_url: None,
+            admin_listen: None,
+            trusted_proxies: Vec::new(),
+            development_keys: false,
+        }
     }
 }
 
@@ -46,6 +63,45 @@ impl Server {
             return Ok(format!("http://{}", self.listen));
         };
         checked(text).with_context(|| format!("server.public_url: {:?} cannot be the address of this server", without_login(text)))
+    }
+
+    /// The networks of [`Self::trusted_proxies`].
+    ///
+    /// # Errors
+    /// One is no network.
+    pub(crate) fn proxies(&self) -> anyhow::Result<TrustedProxies> {
+        let net = |text: &String| {
+            let single = || text.parse().ok().map(|address: IpAddr| IpNet::from(address));
+            let net: Option<IpNet> = text.parse().ok().or_else(single);
+            net.with_context(|| format!("server.trusted_proxies: {text:?} is no address and no network; write 10.0.0.7 or 10.0.0.0/8"))
+        };
+        self.trusted_proxies.iter().map(net).collect()
+    }
+
+    /// Refuses development keys where others than this machine can reach the server, and warns of them otherwise.
+    ///
+    /// # Errors
+    /// There are some, and nobody said that they may work.
+    pub(crate) fn check_development_keys(&self, catalog: &Catalog) -> anyhow::Result<()> {
+        let count = catalog.dev_keys.len();
+        if count == 0 {
+            return Ok(());
+        }
+        if !self.lets_development_keys_in() {
+            bail!(
+                "people.yaml has {count} development keys, which everybody who can read the catalog has, and server.listen is {}: take dev_keys \
+                 out and make keys with `pressrun key create`, listen on 127.0.0.1, or set server.development_keys = true",
+                self.listen
+            );
+        }
+        tracing::warn!(count, "people.yaml has development keys: everybody who can read the catalog can use them");
+        Ok(())
+    }
+
+    /// Whether development keys open anything, also those that a later version of the catalog brings.
+    #[must_use]
+    pub(crate) fn lets_development_keys_in(&self) -> bool {
+        is_loopback(&self.listen) || self.development_keys
     }
 }
 
@@ -97,7 +153,7 @@ mod tests {
     use super::*;
 
     fn server(listen: &str, public_url: Option<&str>) -> Server {
-        Server { listen: listen.to_owned(), public_url: public_url.map(str::to_owned), admin_listen: None }
+        Server { listen: listen.to_owned(), public_url: public_url.map(str::to_owned), ..Server::default() }
     }
 
     #[test]
@@ -151,5 +207,13 @@ mod tests {
         ] {
             assert_eq!(demo_url(address.parse().expect(address)), expected);
         }
+    }
+
+    #[test]
+    fn h3_proxies_are_addresses_and_networks() {
+        let server = |text: &str| Server { trusted_proxies: vec![text.into()], ..Server::default() };
+        assert_eq!(server("10.0.0.0/8").proxies().expect("a network").len(), 1);
+        assert_eq!(server("10.0.0.7").proxies().expect("an address")[0].to_string(), "10.0.0.7/32");
+        assert!(server("proxy.example.com").proxies().expect_err("a name").to_string().contains("trusted_proxies"));
     }
 }

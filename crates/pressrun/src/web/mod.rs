@@ -25,9 +25,12 @@ pub(crate) fn router(context: &Context, api: ApiState, settings: &Settings, publ
         catalog: Arc::new(move || catalog.current()),
         clock: Arc::clone(&context.clock),
         dashboards: Arc::new(Dashboards::new(context.clone(), &settings.limits)),
-        actions: Arc::new(Actions(api)),
+        actions: Arc::new(Actions(api.clone())),
         artifacts: Arc::new(move |sha256| spool.find(sha256)),
         unsubscribe: Arc::new(move |schedule, recipient, signature| links.may_unsubscribe(schedule, recipient, signature)),
+        door: pressrun_api::Door::new(&api),
+        api: api.clone(),
+        sessions: settings.sessions.limits(),
         session_key,
         public_url: public_url.to_owned(),
     })

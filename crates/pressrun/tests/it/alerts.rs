@@ -1,6 +1,7 @@
 //! Alerts over real results.
 
 use jiff::SignedDuration;
+use pressrun_domain::audit::Verb;
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::output::Format;
@@ -183,7 +184,7 @@ async fn a12_an_edit_of_overrides_zone_kind_or_owner_is_a_first_evaluation_whoev
         let mut stored = world.store.schedule(schedule).await.unwrap().unwrap();
         edit(&mut stored);
         let names = pressrun_engine::publish::names(&stored.definition, &world.catalog.current());
-        world.store.replace_schedule(&stored, &names).await.unwrap();
+        world.store.replace_schedule(&stored, &names, &pressrun_store::sample::change(Verb::ScheduleUpdated)).await.unwrap();
         assert_eq!(next_day(&world, schedule).await, if stays { DELIVERED } else { first() }, "{case}");
     }
 }

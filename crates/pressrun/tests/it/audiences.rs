@@ -1,5 +1,6 @@
 //! Who gets what.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::GroupId;
@@ -125,7 +126,7 @@ async fn p6_the_organization_decides_over_the_schedule_without_rewriting_it() {
 async fn p9_a_schedule_whose_last_recipient_was_deleted_says_so() {
     let world = World::new().await;
     let schedule = world.save(personal(&world, &[("us@x.example", Some(&["US"]))]).await).await;
-    world.store.delete_users(&["us@x.example".parse().unwrap()], &[]).await.unwrap();
+    world.store.delete_users(&["us@x.example".parse().unwrap()], &[], &pressrun_store::sample::change(Verb::UserDeleted)).await.unwrap();
     let run = world.trigger(schedule).await;
     world.engine.drain().await.unwrap();
     assert_eq!(ended(&world.run(run).await.0), (RunStatus::Error, Some("noRecipients")));
@@ -147,7 +148,15 @@ async fn p12_a_member_of_a_group_opts_out_for_good_and_nobody_else() {
         deliveries.iter().map(|delivery| delivery.message.unsubscribe.clone().expect("a way off")).collect();
     assert_eq!((deliveries.len(), links.len()), (2, 2), "each mail has its own link, whichever way it came");
 
-    world.store.opt_out(schedule, &"Blob.Ross@myorg.co".parse().unwrap(), START.parse().unwrap()).await.unwrap();
+    world
+        .store
+        .opt_out(
+            schedule,
+            &"Blob.Ross@myorg.co".parse().unwrap(),
+            &pressrun_store::sample::change_at(Verb::Unsubscribed, START.parse().unwrap()),
+        )
+        .await
+        .unwrap();
     let run = world.trigger(schedule).await;
     world.engine.drain().await.unwrap();
     let (run, deliveries) = world.run(run).await;

@@ -3,6 +3,7 @@
 //! Nothing is lost, nothing comes twice under one mark, but for the one piece that was under way when its answer could not be written down:
 //! that one is repeated with the same mark and the same bytes.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::ScheduleId;
@@ -148,7 +149,10 @@ async fn x1_a_schedule_is_switched_off_also_when_the_process_dies_over_its_notic
     // What is published is checked at start too; the run has to be queued before.
     let stored = site.store.schedule(schedule).await.unwrap().unwrap();
     let run = Run::queued(schedule, stored.definition, RunKind::Manual, stored.created_at);
-    site.store.enqueue(&pressrun_store::Enqueue { run }, stored.created_at).await.unwrap();
+    site.store
+        .enqueue(&pressrun_store::Enqueue { run }, &pressrun_store::sample::change_at(Verb::RunTriggered, stored.created_at))
+        .await
+        .unwrap();
     site.start(Some("before_finish")).killed().await;
     let again = site.start(None);
     let (run, _) = site.ended(schedule).await;

@@ -1,6 +1,7 @@
 //! What arrives, and what the ledger says of it.
 
 use jiff::SignedDuration;
+use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::{DeliveryState, Outcome};
 use pressrun_domain::output::Format;
 use pressrun_domain::run::{RunKind, RunStatus};
@@ -136,7 +137,13 @@ async fn s5_a_cancelled_run_sends_nothing_and_its_owner_is_not_mailed() {
     let world = World::new().await;
     let schedule = world.save(world.webhook(Format::Json)).await;
     let run = world.trigger(schedule).await;
-    assert!(world.store.cancel(run, "2025-07-24T08:30:01Z".parse().unwrap()).await.unwrap());
+    assert!(
+        world
+            .store
+            .cancel(run, &pressrun_store::sample::change_at(Verb::RunCancelled, "2025-07-24T08:30:01Z".parse().unwrap()))
+            .await
+            .unwrap()
+    );
     world.engine.drain().await.unwrap();
     assert_eq!(ended(&world.run(run).await.0).0, RunStatus::Killed);
     assert!(world.http.requests().is_empty() && world.smtp.mails().is_empty());

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::output::Format;
@@ -139,7 +140,7 @@ impl pressrun_engine::Carrier for StopsAt {
         now: jiff::Timestamp,
     ) -> pressrun_deliver::Delivered {
         if self.inner.taken().len() >= self.number {
-            self.store.cancel(parcel.run_id, now).await.unwrap();
+            self.store.cancel(parcel.run_id, &pressrun_store::sample::change_at(Verb::RunCancelled, now)).await.unwrap();
         }
         self.inner.deliver(destination, parcel, now).await
     }

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use pressrun_domain::audience::{Identity, TIMEZONE_ATTRIBUTE};
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Scalar;
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::id::{ScheduleId, WorkerId};
@@ -158,7 +159,11 @@ async fn x9_a_schedule_deleted_while_its_run_waits_sends_nothing_and_its_history
     let world = World::new().await;
     let schedule = world.save(world.webhook(Format::Json)).await;
     let run = world.trigger(schedule).await;
-    world.store.delete_schedule(schedule, "2025-07-24T08:30:01Z".parse().unwrap()).await.unwrap();
+    world
+        .store
+        .delete_schedule(schedule, &pressrun_store::sample::change_at(Verb::ScheduleDeleted, "2025-07-24T08:30:01Z".parse().unwrap()))
+        .await
+        .unwrap();
     world.engine.drain().await.unwrap();
     assert_eq!(ended(&world.run(run).await.0), (RunStatus::Killed, Some("deleted")));
     assert!(world.http.requests().is_empty() && world.smtp.mails().is_empty());
@@ -267,9 +272,9 @@ async fn s5_a_run_cancelled_in_the_middle_of_a_query_does_not_wait_for_it() {
             world.clock.wait_for_sleepers(2).await;
             let now = START.parse().unwrap();
             assert!(if deleted {
-                world.store.delete_schedule(schedule, now).await.unwrap()
+                world.store.delete_schedule(schedule, &pressrun_store::sample::change_at(Verb::ScheduleDeleted, now)).await.unwrap()
             } else {
-                world.store.cancel(run, now).await.unwrap()
+                world.store.cancel(run, &pressrun_store::sample::change_at(Verb::RunCancelled, now)).await.unwrap()
             });
             world.clock.advance(SignedDuration::from_secs(3));
         };

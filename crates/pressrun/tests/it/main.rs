@@ -3,6 +3,7 @@
 
 mod alerts;
 mod audiences;
+mod audit;
 mod bad_input;
 mod carrier;
 mod command_line;

@@ -1,5 +1,6 @@
 //! People outside the company.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::{AttributeValue, Scalar};
 use pressrun_domain::destination::{Person, Recipient};
 use pressrun_domain::id::RecipientId;
@@ -15,7 +16,10 @@ pub(crate) async fn email_only(store: &dyn Store, people: &[(&str, Option<&[&str
         let set = regions.map(|regions| ("region".to_owned(), Some(many(regions))));
         (email.parse().unwrap(), set.into_iter().collect())
     });
-    let users = store.upsert_users(&upserts.collect::<Vec<_>>(), START.parse().unwrap()).await.unwrap();
+    let users = store
+        .upsert_users(&upserts.collect::<Vec<_>>(), &pressrun_store::sample::change_at(Verb::UserCreated, START.parse().unwrap()))
+        .await
+        .unwrap();
     let recipient =
         |user: &EmailOnlyUser| Recipient { id: RecipientId::generate(), email: user.email.clone(), person: Person::EmailOnly(user.id) };
     users.iter().map(recipient).collect()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient, SftpSettings, WebhookSettings};
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
@@ -128,7 +129,7 @@ impl Site {
             definition,
         };
         let names = Names { dashboard: "Sales".into(), owner: "Blob Ross".into(), condition_query: None };
-        self.store.insert_schedule(&schedule, &names).await.unwrap();
+        self.store.insert_schedule(&schedule, &names, &pressrun_store::sample::change(Verb::ScheduleCreated)).await.unwrap();
         schedule.id
     }
 

@@ -1,5 +1,6 @@
 //! A piece of an ended run, sent again.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::output::Format;
@@ -31,7 +32,7 @@ async fn a_resend_sends_the_same_bytes_under_a_new_mark_and_leaves_the_schedule_
     let record = RunRecord { resend_of, promised: true, ..RunRecord::default() };
     let resend =
         Run { id: again, kind: RunKind::Resend, state: RunState::Queued { available_at: now }, started_at: None, fence: 0, record, ..run };
-    world.store.enqueue_resend(&resend, &piece).await.unwrap();
+    world.store.enqueue_resend(&resend, &piece, &pressrun_store::sample::change(Verb::RunResent)).await.unwrap();
     world.engine.drain().await.unwrap();
 
     let (resent, pieces) = world.run(again).await;

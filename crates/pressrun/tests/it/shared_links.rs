@@ -1,6 +1,7 @@
 //! Links of people without a login: what they open, and everything that ends them.
 
 use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::{AttributeValue, Scalar};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::delivery::Delivery;
@@ -25,7 +26,12 @@ const INACTIVE: &str = "0b10b003-5f6e-4f0c-9a35-0b7f3f1f2a13";
 async fn definition(world: &World, fan_out: bool) -> Definition {
     let region = AttributeValue::Many(vec![Scalar::Text("EU".into())]);
     let upserted = [(OUTSIDER.parse().unwrap(), vec![("region".to_owned(), Some(region))])];
-    let user = world.store.upsert_users(&upserted, START.parse().unwrap()).await.unwrap().remove(0);
+    let user = world
+        .store
+        .upsert_users(&upserted, &pressrun_store::sample::change_at(Verb::UserCreated, START.parse().unwrap()))
+        .await
+        .unwrap()
+        .remove(0);
     let mut definition = world.email(Format::LinkOnly, &[MEMBER]);
     definition.filters = serde_json::from_str(r#"{"region": ["US", "EU"]}"#).unwrap();
     let email = email(&mut definition);
@@ -89,7 +95,7 @@ impl Sent {
         let mut schedule = self.world.store.schedule(self.schedule.id).await.unwrap().unwrap();
         change(&mut schedule);
         let names = publish::names(&schedule.definition, &self.world.catalog.current());
-        self.world.store.replace_schedule(&schedule, &names).await.unwrap();
+        self.world.store.replace_schedule(&schedule, &names, &pressrun_store::sample::change(Verb::ScheduleUpdated)).await.unwrap();
     }
 }
 
@@ -128,7 +134,7 @@ async fn p1_with_personal_copies_a_link_shows_its_readers_rows_as_they_are_today
     let sent = Sent::new(true).await;
     assert_eq!(regions(&sent.open().await.unwrap()), ["EU"]);
     let upserted = [(OUTSIDER.parse().unwrap(), vec![("region".to_owned(), None)])];
-    sent.world.store.upsert_users(&upserted, START.parse().unwrap()).await.unwrap();
+    sent.world.store.upsert_users(&upserted, &pressrun_store::sample::change_at(Verb::UserCreated, START.parse().unwrap())).await.unwrap();
     assert!(regions(&sent.open().await.unwrap()).is_empty(), "no value any more: no rows");
 }
 
@@ -157,21 +163,33 @@ async fn a_link_is_refused_when_it_was_changed_is_foreign_or_has_expired() {
 async fn p12_a_link_ends_when_its_address_leaves_the_list() {
     let sent = Sent::new(false).await;
     let place = sent.schedule.definition.destination.email().unwrap().recipients[1].id;
-    assert!(sent.world.store.remove_recipient(sent.schedule.id, place, sent.world.clock.now()).await.unwrap());
+    assert!(
+        sent.world
+            .store
+            .remove_recipient(sent.schedule.id, place, &pressrun_store::sample::change_at(Verb::Unsubscribed, sent.world.clock.now()))
+            .await
+            .unwrap()
+    );
     assert!(is_withdrawn(sent.open().await));
 }
 
 #[tokio::test]
 async fn p9_a_link_ends_with_its_reader() {
     let sent = Sent::new(false).await;
-    sent.world.store.delete_users(&[OUTSIDER.parse().unwrap()], &[]).await.unwrap();
+    sent.world.store.delete_users(&[OUTSIDER.parse().unwrap()], &[], &pressrun_store::sample::change(Verb::UserDeleted)).await.unwrap();
     assert!(is_withdrawn(sent.open().await));
 }
 
 #[tokio::test]
 async fn x9_a_link_ends_with_its_schedule() {
     let sent = Sent::new(false).await;
-    assert!(sent.world.store.delete_schedule(sent.schedule.id, sent.world.clock.now()).await.unwrap());
+    assert!(
+        sent.world
+            .store
+            .delete_schedule(sent.schedule.id, &pressrun_store::sample::change_at(Verb::ScheduleDeleted, sent.world.clock.now()))
+            .await
+            .unwrap()
+    );
     assert!(is_withdrawn(sent.open().await));
 }
 

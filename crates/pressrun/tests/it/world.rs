@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::CatalogHandle;
 use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig, SmtpConfig, SmtpTls};
+use pressrun_domain::audit::Verb;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::condition::{Condition, ConditionKind};
 use pressrun_domain::delivery::Delivery;
@@ -204,7 +205,7 @@ impl World {
             definition,
         };
         let names = publish::names(&schedule.definition, &self.catalog.current());
-        self.store.insert_schedule(&schedule, &names).await.unwrap();
+        self.store.insert_schedule(&schedule, &names, &pressrun_store::sample::change(Verb::ScheduleCreated)).await.unwrap();
         schedule.id
     }
 
@@ -219,7 +220,7 @@ impl World {
         let now = self.clock.now();
         let run = Run::queued(schedule_id, definition, kind, now);
         let id = run.id;
-        self.store.enqueue(&Enqueue { run }, now).await.unwrap();
+        self.store.enqueue(&Enqueue { run }, &pressrun_store::sample::change_at(Verb::RunTriggered, now)).await.unwrap();
         id
     }
 

@@ -1,5 +1,6 @@
 //! Version 1 of the API: one file a verb for schedules and users.
 
+pub(super) mod audit;
 pub(super) mod catalog;
 pub(super) mod directory;
 pub(super) mod keys;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::app::doers::Doer;
 use crate::app::runs::Story;
 use crate::http::wire::stamp;
 
@@ -77,6 +78,12 @@ impl From<&Run> for RunSummary {
 pub(crate) struct RunView {
     #[serde(flatten)]
     summary: RunSummary,
+    /// Who ran it by hand, tested it or sent it again; null for those who may not know, and for what was scheduled.
+    started_by: Option<DoerView>,
+    /// Who told it to stop, likewise.
+    stopped_by: Option<DoerView>,
+    /// Who deleted its schedule while it waited, likewise.
+    deleted_by: Option<DoerView>,
     /// What happened when.
     timeline: Vec<TimelineView>,
     /// Queries that ran: key, title, audience, rows, ms, truncated, error.
@@ -95,6 +102,21 @@ pub(crate) struct RunView {
     resend_of: Option<ResendView>,
     /// Ids of runs that sent a delivery of this one again, oldest first.
     resends: Vec<uuid::Uuid>,
+}
+
+/// Somebody who did something.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DoerView {
+    /// Membership, unless it was no member.
+    user_id: Option<uuid::Uuid>,
+    name: String,
+}
+
+impl From<Doer> for DoerView {
+    fn from(doer: Doer) -> Self {
+        Self { user_id: doer.member.map(|id| id.0), name: doer.name }
+    }
 }
 
 /// The delivery that a resend sends again.
@@ -254,11 +276,14 @@ fn timeline(mut lines: Vec<TimelineEntry>, deliveries: &[Delivery]) -> Vec<Timel
 
 impl RunView {
     /// The run with its pieces.
-    pub(crate) fn new(Story { run, deliveries, notices, resends }: Story) -> Self {
+    pub(crate) fn new(Story { run, deliveries, notices, resends, doers }: Story) -> Self {
         let summary = RunSummary::from(&run);
         let record = run.record;
         Self {
             summary,
+            started_by: doers.started.map(DoerView::from),
+            stopped_by: doers.stopped.map(DoerView::from),
+            deleted_by: doers.deleted.map(DoerView::from),
             timeline: timeline(record.timeline, &deliveries),
             tiles: json!(record.tiles),
             conditions: json!(record.conditions),

@@ -1,5 +1,6 @@
 //! Rows that do not parse: named, and no harm to the others.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::id::WorkerId;
 use pressrun_domain::run::{RunState, RunStatus};
 
@@ -24,7 +25,7 @@ async fn a_corrupt_row_is_named_by_table_column_and_row() {
     ] {
         let (store, _folder) = in_file().await;
         let schedule = sample::schedule("damaged");
-        store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+        store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
         damage(&store, sql).await;
         match store.schedule(schedule.id).await {
             Err(StoreError::Corrupt { table: t, column: c, row, .. }) => {
@@ -41,7 +42,7 @@ async fn a_corrupt_schedule_hides_no_other_one() {
     let (store, _folder) = in_file().await;
     let (damaged, whole) = (sample::schedule("damaged"), sample::schedule("whole"));
     for schedule in [&damaged, &whole] {
-        store.insert_schedule(schedule, &sample::names()).await.unwrap();
+        store.insert_schedule(schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     }
     damage(&store, "UPDATE definitions SET json = 'garbage' WHERE json LIKE '%damaged%'").await;
     let listed = store.list_schedules(&sample::list()).await.unwrap();
@@ -54,7 +55,7 @@ async fn a_corrupt_schedule_hides_no_other_one() {
     assert!(store.due_schedules(sample::after(0), 1).await.unwrap().is_empty());
     assert_eq!(store.next_due().await.unwrap(), sample::planned(&whole).next_at, "the ticker does not spin on it");
     // Saving it again mends it.
-    store.replace_schedule(&damaged, &sample::names()).await.unwrap();
+    store.replace_schedule(&damaged, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), damaged.next_at);
 }
 
@@ -63,8 +64,8 @@ async fn a_corrupt_run_ends_visibly_instead_of_blocking_the_queue() {
     let (store, _folder) = in_file().await;
     let (damaged, whole) = (sample::schedule("damaged"), sample::schedule("whole"));
     for schedule in [&damaged, &whole] {
-        store.insert_schedule(schedule, &sample::names()).await.unwrap();
-        store.enqueue(&sample::manual(schedule, sample::after(0)), sample::after(0)).await.unwrap();
+        store.insert_schedule(schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+        store.enqueue(&sample::manual(schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     }
     let id = damaged.id.to_string();
     sqlx::query("UPDATE runs SET record = 'garbage' WHERE schedule_id = $1").bind(&id).execute(&store.write).await.unwrap();
@@ -84,7 +85,7 @@ async fn a_run_whose_secrets_do_not_open_ends_with_the_reason() {
     let (store, _folder) = in_file().await;
     let mut schedule = sample::schedule("sealed");
     schedule.definition.destination = sample::sftp("1am@g00dBL0b");
-    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     sqlx::raw_sql("UPDATE schedules SET sealed = x'01020304'").execute(&store.write).await.unwrap();
     assert!(matches!(store.schedule(schedule.id).await, Err(StoreError::Sealing(_))));
     assert_eq!(store.due_schedules(sample::after(0), 10).await.unwrap().len(), 1, "it is due all the same");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::secret::Secret;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
@@ -33,11 +34,11 @@ async fn d13_secrets_are_sealed_in_the_file() {
     let (store, folder) = in_file().await;
     let mut schedule = sample::schedule("sealed");
     schedule.definition.destination = sample::sftp("1am@g00dBL0b");
-    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
     let mut test = sample::definition("test");
     test.destination = sample::webhook(&["whsec_blobblobblob"]);
-    store.enqueue(&sample::test_delivery(test, sample::after(0)), sample::after(0)).await.unwrap();
+    store.enqueue(&sample::test_delivery(test, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     store.close().await;
     let bytes = bytes_of(folder.path());
     assert!(contains(&bytes, "sftp.blobsrus.com"), "the file was read");
@@ -52,9 +53,9 @@ async fn d13_keys_are_rotated_by_sealing_everything_anew() {
     let path = folder.path().join("pressrun.db");
     let mut schedule = sample::schedule("sealed");
     schedule.definition.destination = sample::sftp("1am@g00dBL0b");
-    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
-    store.insert_schedule(&sample::schedule("no secrets"), &sample::names()).await.unwrap();
+    store.insert_schedule(&sample::schedule("no secrets"), &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     store.close().await;
 
     let key = |byte: u8| SealingKey::new(&[byte; 32]);
@@ -81,7 +82,7 @@ async fn d13_a_rotation_that_ends_halfway_leaves_everything_readable() {
     for number in 0..seals::BATCH + 20 {
         let mut schedule = sample::schedule(&format!("sealed {number}"));
         schedule.definition.destination = sample::sftp("1am@g00dBL0b");
-        store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+        store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
         saved.push(schedule);
     }
     store.own_secret("links", &Secret::new("for ever")).await.unwrap();
@@ -123,10 +124,10 @@ async fn d13_the_secrets_of_a_run_end_with_it() {
     let (store, _folder) = in_file().await;
     let mut schedule = sample::schedule("sealed");
     schedule.definition.destination = sample::sftp("1am@g00dBL0b");
-    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     let run = sample::manual(&schedule, sample::after(0));
-    store.enqueue(&run, sample::after(0)).await.unwrap();
-    store.cancel(run.run.id, sample::after(1)).await.unwrap();
+    store.enqueue(&run, &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
+    store.cancel(run.run.id, &sample::change_at(Verb::RunCancelled, sample::after(1))).await.unwrap();
     let sealed: i64 = sqlx::query("SELECT count(sealed) FROM runs").fetch_one(&store.read).await.unwrap().get(0);
     assert_eq!(sealed, 0);
 }
@@ -135,7 +136,7 @@ async fn d13_the_secrets_of_a_run_end_with_it() {
 async fn what_was_saved_is_there_after_a_restart() {
     let (store, folder) = in_file().await;
     let schedule = sample::schedule("kept");
-    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     store.close().await;
     let store = SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
     assert_eq!(store.schedule(schedule.id).await.unwrap(), Some(schedule));
@@ -146,14 +147,15 @@ async fn two_processes_may_use_one_file() {
     let (store, folder) = in_file().await;
     let other = SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
     let keys: Vec<_> = (0..20).map(|second| sample::api_key(pressrun_domain::key::KeyKind::Personal, sample::after(second))).collect();
+    let change = sample::change(Verb::KeyCreated);
     let writes = keys.iter().zip(0_u8..).map(|(key, number)| {
         let store = if number % 2 == 0 { &store } else { &other };
-        store.insert_key(key, [number; 32])
+        store.insert_key(key, [number; 32], &change)
     });
     for written in futures::future::join_all(writes).await {
         written.unwrap();
     }
-    assert_eq!(store.list_keys().await.unwrap().len(), 20);
+    assert_eq!(store.list_keys(None).await.unwrap().len(), 20);
 }
 
 #[tokio::test]
@@ -194,11 +196,11 @@ async fn a_full_disk_is_named_and_changes_nothing() {
     sqlx::raw_sql(limit).execute(&store.write).await.unwrap();
     let mut schedule = sample::schedule("too long");
     schedule.definition.timezone = "x".repeat(100_000);
-    let error = store.insert_schedule(&schedule, &sample::names()).await.unwrap_err().to_string();
+    let error = store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap_err().to_string();
     assert!(error.contains("the disk is full"), "{error}");
     assert_eq!(store.schedule(schedule.id).await.unwrap(), None);
     sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(&store.write).await.unwrap();
-    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
 }
 
 async fn schema(pool: &SqlitePool) -> Vec<(String, String)> {
@@ -237,7 +239,7 @@ async fn commits_are_on_the_disk_when_a_call_returns() {
 async fn keys_of_another_collation_are_made_again_at_start() {
     let (store, folder) = in_file().await;
     for name in ["⚡️🍣 Query", "Orders"] {
-        store.insert_schedule(&sample::schedule(name), &sample::names()).await.unwrap();
+        store.insert_schedule(&sample::schedule(name), &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     }
     sqlx::raw_sql("UPDATE schedules SET name_key = x'00'; UPDATE meta SET value = x'00' WHERE key = 'collation'")
         .execute(&store.write)
@@ -254,7 +256,7 @@ async fn keys_of_another_collation_are_made_again_at_start() {
 async fn p3_what_an_audience_is_sent_is_stored_once() {
     let (store, _folder) = in_file().await;
     let schedule = sample::schedule("fan-out");
-    store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
     let run = store.claim(pressrun_domain::id::WorkerId::generate(), sample::after(1), sample::after(9), 1).await.unwrap().remove(0);
     for region in ["us", "eu"] {
@@ -287,7 +289,7 @@ async fn i7_the_runs_of_a_dead_worker_are_known_at_once_and_those_of_a_living_on
     other.announce(dying).await.unwrap();
     for worker in [living, dying, unknown] {
         let schedule = sample::schedule("daily");
-        store.insert_schedule(&schedule, &sample::names()).await.unwrap();
+        store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
         store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
         assert_eq!(store.claim(worker, sample::after(1), sample::after(301), 1).await.unwrap().len(), 1);
     }

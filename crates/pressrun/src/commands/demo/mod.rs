@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use jiff::tz::TimeZone;
 use pressrun_catalog::sample;
+use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::key::KeyKind;
 use pressrun_domain::secret::Secret;
@@ -51,7 +52,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // What the demo does not decide itself is as the environment has it; a fault in that is found before anything is written.
-    let defaults = Settings { limits: Limits { requests_per_minute: 600, ..Limits::default() }, ..Settings::default() };
+    let defaults = Settings {
+        limits: Limits { requests_per_minute: 600, failed_authentications_per_minute: 600, ..Limits::default() },
+        ..Settings::default()
+    };
     let given = Settings::over(&defaults)?;
     let data = &arguments.data;
     std::fs::create_dir_all(data).with_context(|| format!("could not create {}", data.display()))?;
@@ -71,7 +75,7 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
         server: Server {
             listen: address.to_string(),
             public_url: Some(given.server.public_url.clone().unwrap_or_else(|| demo_url(address))),
-            admin_listen: None,
+            ..Server::default()
         },
         store: Store { url: format!("sqlite://{}", data.join("pressrun.db").display()) },
         catalog: crate::config::Catalog { path: catalog },
@@ -154,7 +158,7 @@ async fn token(app: &App, data: &Path, given: Option<String>) -> anyhow::Result<
         }
     };
     if app.store.key_by_hash(hash).await?.is_none() {
-        app.store.insert_key(&key, hash).await?;
+        app.store.insert_key(&key, hash, &Change::by_command_line(Verb::KeyCreated, key.created_at)).await?;
     }
     Ok(token)
 }

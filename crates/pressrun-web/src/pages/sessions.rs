@@ -1,0 +1,88 @@
+//! Where one is signed in, and signing out from afar.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::tz::TimeZone;
+use pressrun_domain::audit::Verb;
+
+use super::act::{Posted, is_own};
+use crate::base::here;
+use crate::page::{Frame, PageError, show};
+use crate::state::WebState;
+use crate::viewer::Viewer;
+use crate::words::{self, When};
+
+#[derive(Template)]
+#[template(path = "sessions.html")]
+struct Page {
+    frame: Frame,
+    rows: Vec<Row>,
+    form_token: String,
+}
+
+struct Row {
+    id: String,
+    /// This very browser.
+    here: bool,
+    browser: String,
+    source: Option<String>,
+    began: When,
+    seen: When,
+    ends: When,
+}
+
+/// `GET /sessions`.
+pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer) -> Result<Response, PageError> {
+    let now = state.clock.now();
+    let when = |at| words::when(at, &TimeZone::UTC, now);
+    let sessions = state.store.sessions_of(viewer.actor.member, now).await?;
+    let open = sessions.into_iter().filter(|session| session.is_open(now, state.sessions.idle));
+    let rows = open.map(|session| Row {
+        id: session.id.to_string(),
+        here: viewer.actor.session == Some(session.id),
+        browser: session.browser.unwrap_or_else(|| "A browser".to_owned()),
+        source: session.source,
+        began: when(session.created_at),
+        seen: when(session.seen_at),
+        ends: when(session.expires_at),
+    });
+    let rows = rows.collect();
+    let page = Page { frame: Frame::new("Signed-in sessions", &viewer, "account"), rows, form_token: viewer.form_token.clone() };
+    Ok(show(StatusCode::OK, &page))
+}
+
+/// `POST /sessions/{id}/end`: one's own sessions only.
+pub(crate) async fn end(
+    State(state): State<Arc<WebState>>,
+    headers: HeaderMap,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    form: Posted,
+) -> Result<Response, PageError> {
+    const WHAT: &str = "session";
+    is_own(&state, &headers, form)?;
+    let id = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
+    let change = viewer.actor.change(Verb::SignedOut, state.clock.now());
+    if state.store.end_session(id, viewer.actor.member, &change).await? {
+        Ok(Redirect::to(&here("/sessions")).into_response())
+    } else {
+        Err(PageError::NotFound(WHAT))
+    }
+}
+
+/// `POST /sessions/end-others`: all but the one that asks.
+pub(crate) async fn end_others(
+    State(state): State<Arc<WebState>>,
+    headers: HeaderMap,
+    viewer: Viewer,
+    form: Posted,
+) -> Result<Response, PageError> {
+    is_own(&state, &headers, form)?;
+    let change = viewer.actor.change(Verb::SignedOut, state.clock.now());
+    state.store.end_sessions_of(viewer.actor.member, viewer.actor.session, &change).await?;
+    Ok(Redirect::to(&here("/sessions")).into_response())
+}
