@@ -1,5 +1,6 @@
 //! What the API is handed: store, catalog, clock, policies. No globals.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
+use pressrun_domain::secret::Secret;
 use pressrun_store::Store;
 use tokio::sync::Notify;
 use url::Url;
@@ -45,6 +47,15 @@ pub trait UrlPolicy: Send + Sync {
     /// # Errors
     /// The reason, in words that say what to change.
     async fn check_host(&self, host: &str, port: u16) -> Result<(), String>;
+
+    /// Checks that the carrier of files can read a private key with its passphrase, so that this is not found out when a delivery is due.
+    ///
+    /// # Errors
+    /// The reason, in words that say what to change and never quote the key.
+    fn check_private_key(&self, key: &Secret, passphrase: Option<&Secret>) -> Result<(), String> {
+        let _ = (key, passphrase);
+        Ok(())
+    }
 }
 
 /// A policy that refuses nothing, for tests and closed networks.
@@ -94,6 +105,12 @@ pub struct ApiConfig {
     pub deliverer_role_arn: Option<String>,
     /// Whether `testNow` may deliver to S3 (S8).
     pub allow_s3_test: bool,
+    /// Whether the operator connected a Slack workspace.
+    pub slack_connected: bool,
+    /// Whether the operator configured object storage.
+    pub s3_connected: bool,
+    /// The only buckets that schedules may deliver to; `None` leaves it to each schedule's role.
+    pub s3_buckets: Option<BTreeSet<String>>,
     /// Shortest time between two firings that may be saved (T7); `None` is one minute, the grain.
     pub cadence_floor: Option<SignedDuration>,
     /// Largest request body in bytes.
@@ -115,6 +132,9 @@ impl Default for ApiConfig {
             public_url: "http://127.0.0.1:8080".to_owned(),
             deliverer_role_arn: None,
             allow_s3_test: false,
+            slack_connected: true,
+            s3_connected: true,
+            s3_buckets: None,
             cadence_floor: None,
             body_limit: 1024 * 1024,
             url_limit: 8 * 1024,

@@ -156,7 +156,7 @@ pub fn sftp(password: &str) -> Destination {
 #[must_use]
 pub fn webhook(secrets: &[&str]) -> Destination {
     let secrets = secrets.iter().map(|secret| Secret::new(*secret)).collect();
-    Destination::Webhook(WebhookSettings { url: "https://hooks.blobsrus.com/in".into(), secrets })
+    Destination::Webhook(WebhookSettings::new("https://hooks.blobsrus.com/in", secrets))
 }
 
 /// A Slack channel.

@@ -1,8 +1,7 @@
 //! Destinations for reading: what they are, never their secrets (D13).
 
-use pressrun_domain::destination::{Destination, SlackRecipientType};
+use pressrun_domain::destination::{Destination, SftpSettings, SlackRecipientType, WebhookSettings};
 use pressrun_store::ListRow;
-use url::Url;
 
 /// One line of a definition.
 pub(crate) struct Line {
@@ -30,7 +29,7 @@ pub(crate) fn summary(row: &ListRow) -> String {
             }
         }
         Destination::Sftp(sftp) => format!("SFTP · {}", bare_host(&sftp.address)),
-        Destination::Webhook(hook) => format!("Webhook · {}", host(&hook.url)),
+        Destination::Webhook(hook) => format!("Webhook · {}", hook.host()),
         Destination::Slack(slack) => match slack.recipient_type {
             SlackRecipientType::Channel => "Slack · channel".to_owned(),
             SlackRecipientType::Users => format!("Slack · {}", crate::words::count(slack.recipients.len() as u64, "person")),
@@ -53,24 +52,16 @@ pub(crate) fn lines(destination: &Destination, manages: bool) -> Vec<Line> {
             lines
         }
         Destination::Sftp(sftp) => {
-            let login = match (&sftp.password, &sftp.private_key) {
-                (_, Some(_)) => "private key (stored, not shown)",
-                (Some(_), None) => "password (stored, not shown)",
-                (None, None) => "none",
-            };
-            let pinned = if sftp.host_key.is_some() { "pinned" } else { "will be pinned at the first use" };
-            vec![
-                Line::new("Destination", "SFTP"),
-                Line::new("Host", format!("{}:{}", bare_host(&sftp.address), sftp.port)),
-                Line::new("User", sftp.username.clone()),
-                Line::new("Login", login),
-                Line::new("Folder", sftp.path.clone().unwrap_or_else(|| "login folder".to_owned())),
-                Line::new("Host key", pinned),
-            ]
+            let mut lines =
+                vec![Line::new("Destination", "SFTP"), Line::new("Host", format!("{}:{}", bare_host(&sftp.address), sftp.port))];
+            if manages {
+                lines.extend(account(sftp));
+            }
+            lines
         }
         Destination::Webhook(hook) => vec![
             Line::new("Destination", "Webhook"),
-            Line::new("Address", if manages { without_secrets(&hook.url) } else { host(&hook.url) }),
+            Line::new("Address", if manages { address(hook) } else { hook.host().to_owned() }),
             Line::new(
                 "Signing secrets",
                 match hook.secrets.len() {
@@ -90,33 +81,42 @@ pub(crate) fn lines(destination: &Destination, manages: bool) -> Vec<Line> {
             }
             lines
         }
-        Destination::S3(s3) => vec![
-            Line::new("Destination", "S3"),
-            Line::new("Bucket", format!("{} ({})", s3.bucket_name, s3.region)),
-            Line::new("Key prefix", s3.key_prefix.clone().filter(|prefix| !prefix.is_empty()).unwrap_or_else(|| "none".to_owned())),
-            Line::new("Role", s3.role_arn.clone()),
-        ],
+        Destination::S3(s3) => {
+            let mut lines = vec![
+                Line::new("Destination", "S3"),
+                Line::new("Bucket", format!("{} ({})", s3.bucket_name, s3.region)),
+                Line::new("Key prefix", s3.key_prefix.clone().filter(|prefix| !prefix.is_empty()).unwrap_or_else(|| "none".to_owned())),
+            ];
+            if manages {
+                lines.push(Line::new("Role", s3.role_arn.clone()));
+            }
+            lines
+        }
     }
 }
 
-/// Only who is spoken to.
-fn host(address: &str) -> String {
-    Url::parse(address)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned))
-        .unwrap_or_else(|| "an address that is not understood".to_owned())
+/// How a file server is used.
+fn account(sftp: &SftpSettings) -> [Line; 4] {
+    let login = match (&sftp.password, &sftp.private_key) {
+        (_, Some(_)) => "private key (stored, not shown)",
+        (Some(_), None) => "password (stored, not shown)",
+        (None, None) => "none",
+    };
+    let pinned = if sftp.host_key.is_some() { "pinned" } else { "will be pinned at the first use" };
+    [
+        Line::new("User", sftp.username.clone()),
+        Line::new("Login", login),
+        Line::new("Folder", sftp.path.clone().unwrap_or_else(|| "login folder".to_owned())),
+        Line::new("Host key", pinned),
+    ]
 }
 
 /// Host and path, without login and query.
-fn without_secrets(address: &str) -> String {
-    let Ok(mut url) = Url::parse(address) else { return host(address) };
-    let hidden = url.query().is_some() || !url.username().is_empty() || url.password().is_some();
-    url.set_query(None);
-    url.set_fragment(None);
-    // Both fail only for addresses that can have neither.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    if hidden { format!("{url} (login and query not shown)") } else { url.to_string() }
+fn address(hook: &WebhookSettings) -> String {
+    let Ok(url) = hook.address() else { return hook.host().to_owned() };
+    let shown = url.without_login();
+    let plain = shown.split('?').next().unwrap_or_default();
+    if url.has_login() || plain != shown { format!("{plain} (login and query not shown)") } else { shown }
 }
 
 /// A host typed with or without its scheme, and never with a login.
@@ -132,12 +132,13 @@ mod tests {
 
     #[test]
     fn d13_addresses_are_shown_without_login_and_query() {
-        for (address, manager, other) in [
+        for (typed, manager, other) in [
             ("https://hooks.example.com/a/b", "https://hooks.example.com/a/b", "hooks.example.com"),
-            ("https://u:p@hooks.example.com/a?token=1#x", "https://hooks.example.com/a (login and query not shown)", "hooks.example.com"),
+            ("https://u:p@hooks.example.com/a?token=1", "https://hooks.example.com/a (login and query not shown)", "hooks.example.com"),
             ("nonsense", "an address that is not understood", "an address that is not understood"),
         ] {
-            assert_eq!((without_secrets(address).as_str(), host(address).as_str()), (manager, other));
+            let hook = WebhookSettings::new(typed, Vec::new());
+            assert_eq!((address(&hook).as_str(), hook.host()), (manager, other));
         }
         for (address, expected) in [("sftp://bob:pw@files.example.com/x", "files.example.com"), ("files.example.com", "files.example.com")]
         {

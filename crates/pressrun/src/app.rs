@@ -1,6 +1,6 @@
 //! Wiring: the only place that names a concrete store, clock and carrier.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use axum::Router;
 use jiff::SignedDuration;
 use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, ServerLimits, UrlPolicy};
 use pressrun_catalog::CatalogHandle;
-use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig, SystemResolver, parse_sftp_address};
+use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig, SystemResolver};
 use pressrun_domain::clock::Clock;
+use pressrun_domain::destination::Host;
 use pressrun_domain::retry::RetryPolicy;
 use pressrun_domain::secret::Secret;
 use pressrun_engine::content::Producer;
@@ -32,7 +33,7 @@ use crate::config::Settings;
 use crate::figures::Figures;
 use crate::lifecycle::Budget;
 use crate::show::Hinted;
-use crate::{sealing, web};
+use crate::{private, sealing, web};
 
 /// A wired server that has not started yet.
 pub(crate) struct App {
@@ -109,8 +110,9 @@ impl App {
         let public_url = settings.server.public_url()?;
         let catalog = CatalogHandle::open(&settings.catalog.path, Arc::clone(&clock))?;
         let store = open_store(settings).await?;
-        let spool =
-            Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
+        let named = || format!("could not open the spool {}", settings.spool.path.display());
+        let spool = Spool::open(&settings.spool.path).with_context(named)?;
+        private::tighten(&settings.spool.path).with_context(named)?;
         let config = Arc::new(EngineConfig { operator: settings.operator()?, ..engine_config(settings, &public_url) });
         let producer = Producer::new(executors(settings)?, Arc::clone(&config));
         let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
@@ -289,7 +291,13 @@ pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn St
         std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     }
     let sealer = sealing::sealer(settings)?;
-    let store = SqliteStore::open(&path, sealer).await.with_context(|| format!("could not open the database {}", path.display()))?;
+    let named = || format!("could not open the database {}", path.display());
+    for file in ["", "-wal", "-shm"] {
+        let mut beside = path.clone().into_os_string();
+        beside.push(file);
+        private::tighten(Path::new(&beside)).with_context(named)?;
+    }
+    let store = SqliteStore::open(&path, sealer).await.with_context(named)?;
     Ok(Arc::new(store))
 }
 
@@ -323,6 +331,9 @@ fn api_state(settings: &Settings, public_url: &str, context: &Context, egress: E
             public_url: public_url.to_owned(),
             deliverer_role_arn: settings.s3.deliverer_role_arn.clone(),
             allow_s3_test: settings.s3.allow_test,
+            slack_connected: settings.slack.is_connected(),
+            s3_connected: settings.s3.is_connected(),
+            s3_buckets: settings.s3.only_buckets(),
             cadence_floor: Some(settings.scheduler.cadence_floor_minutes)
                 .filter(|minutes| *minutes > 0)
                 .map(|minutes| SignedDuration::from_mins(minutes.into())),
@@ -368,7 +379,11 @@ impl UrlPolicy for Egress {
     }
 
     async fn check_host(&self, host: &str, port: u16) -> Result<(), String> {
-        let host = parse_sftp_address(host).map_err(|error| error.to_string())?;
-        self.0.check_host(&host, port).map_err(|refused| refused.to_string())
+        let host = Host::of_sftp_address(host).map_err(|fault| fault.to_string())?;
+        self.0.check_host(host.as_url_host(), port).map_err(|refused| refused.to_string())
+    }
+
+    fn check_private_key(&self, key: &Secret, passphrase: Option<&Secret>) -> Result<(), String> {
+        pressrun_deliver::check_private_key(key, passphrase).map_err(|fault| fault.to_string())
     }
 }

@@ -2,7 +2,6 @@
 
 use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::{Catalog, Member};
-use pressrun_domain::destination::Destination;
 use pressrun_domain::schedule::Schedule;
 
 use super::error::AppError;
@@ -17,13 +16,10 @@ pub(crate) fn organization_only(actor: &Actor) -> Result<(), AppError> {
     granted(actor.is_organization())
 }
 
-/// What a reader is shown of a destination: of a webhook only those who may manage the schedule see more than the host, for its path
-/// may be what opens it (D13).
+/// What a reader is shown of a destination: who manages the schedule sees its settings, others only where it leads to (D13).
 pub(crate) fn shown(actor: &Actor, catalog: &Catalog, mut schedule: Schedule) -> Schedule {
-    if let Destination::Webhook(webhook) = &mut schedule.definition.destination
-        && !actor.may_manage(catalog, schedule.definition.owner)
-    {
-        webhook.url = url::Url::parse(&webhook.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    if !actor.may_manage(catalog, schedule.definition.owner) {
+        schedule.definition.destination = schedule.definition.destination.for_readers();
     }
     schedule
 }

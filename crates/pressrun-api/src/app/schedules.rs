@@ -67,6 +67,7 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     }
     warnings.extend(alerts::always_one_row(&definition, &catalog));
     warnings.extend(outsiders(&definition));
+    warnings.extend(unconnected(state, &definition));
     let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);
     let now = state.clock.now();
     let id = if test_now {
@@ -89,6 +90,18 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
         schedule.id.0
     };
     Ok(Created { id, warnings, external_id })
+}
+
+/// Says that nothing can be delivered until the operator has connected what the schedule delivers to.
+pub(crate) fn unconnected(state: &ApiState, definition: &Definition) -> Option<String> {
+    let missing = |what: &str, section: &str| {
+        Some(format!("{what} is not connected: every run ends with an error until the operator fills in [{section}] in the configuration"))
+    };
+    match definition.destination {
+        Destination::Slack(_) if !state.config.slack_connected => missing("Slack", "slack"),
+        Destination::S3(_) if !state.config.s3_connected => missing("object storage", "s3"),
+        Destination::Email(_) | Destination::Sftp(_) | Destination::Webhook(_) | Destination::Slack(_) | Destination::S3(_) => None,
+    }
 }
 
 /// Says that people outside receive what the owner may see (Q1).

@@ -83,6 +83,7 @@ async fn merged(
     }
     if draft.definition.destination != stored.definition.destination {
         draft.warnings.extend(schedules::outsiders(&draft.definition));
+        draft.warnings.extend(schedules::unconnected(state, &draft.definition));
     }
     let mut changed = stored.clone();
     changed.definition = draft.definition;

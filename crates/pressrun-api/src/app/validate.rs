@@ -1,16 +1,14 @@
 //! What the catalog and the operator's policy say of a definition (contract §5.1.7 rows 10 to 14 and 18, D5, P13, T7).
 
 use pressrun_domain::catalog::{Catalog, Dashboard, Member};
-use pressrun_domain::destination::Destination;
+use pressrun_domain::destination::{Destination, Host};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::TileKey;
 use pressrun_domain::output::Format;
 use pressrun_domain::schedule::Definition;
 use pressrun_domain::text;
 use pressrun_store::Names;
-use url::Url;
 
-use super::destination::sftp_host;
 use super::edit::{self, Asks};
 use super::error::AppError;
 use super::filters;
@@ -86,14 +84,25 @@ pub(crate) async fn against_policy(state: &ApiState, definition: &Definition) ->
     }
     match &definition.destination {
         Destination::Webhook(webhook) => {
-            let url = Url::parse(&webhook.url).map_err(|_| AppError::field("url", "Invalid url"))?;
-            state.urls.check_url(&url).await.map_err(|reason| AppError::field("url", reason))
+            let url = webhook.address().map_err(|fault| AppError::field("url", fault.to_string()))?;
+            state.urls.check_url(url.url()).await.map_err(|reason| AppError::field("url", reason))
         }
         Destination::Sftp(sftp) => {
-            let host = sftp_host(&sftp.address).ok_or_else(|| AppError::field("address", "Invalid SFTP address"))?;
-            state.urls.check_host(&host, sftp.port).await.map_err(|reason| AppError::field("address", reason))
+            let host = Host::of_sftp_address(&sftp.address)
+                .map_err(|fault| AppError::field("address", format!("Invalid SFTP address: {fault}")))?;
+            state.urls.check_host(&host.to_string(), sftp.port).await.map_err(|reason| AppError::field("address", reason))?;
+            if let Some(key) = &sftp.private_key {
+                let checked = state.urls.check_private_key(key, sftp.passphrase.as_ref());
+                checked.map_err(|reason| AppError::field("privateKeyUnencrypted", reason))?;
+            }
+            Ok(())
         }
-        Destination::Email(_) | Destination::Slack(_) | Destination::S3(_) => Ok(()),
+        Destination::S3(s3) => {
+            let allowed = state.config.s3_buckets.as_ref().is_none_or(|buckets| buckets.contains(&s3.bucket_name));
+            let fault = "This server may not write into this bucket; ask the operator to list it under [s3] buckets";
+            if allowed { Ok(()) } else { Err(AppError::field("bucketName", fault)) }
+        }
+        Destination::Email(_) | Destination::Slack(_) => Ok(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! §1.2: tokens, and what each may do.
 
-use pressrun_domain::destination::{Destination, WebhookSettings};
+use pressrun_domain::destination::Destination;
 use serde_json::json;
 
 use crate::harness::{NOWHERE, refusals, server, webhook};
@@ -100,7 +100,8 @@ async fn personal_tokens_manage_their_own() {
     server.call("outer", "PUT", &format!("/api/v1/schedules/{id}/resume"), None).await.refuses(403, "Permission denied");
     // D13: the path of a webhook may be what opens it.
     let url = server.stored(&id).await.definition.destination;
-    let Destination::Webhook(WebhookSettings { url, .. }) = url else { panic!("a webhook") };
+    let Destination::Webhook(webhook) = url else { panic!("a webhook") };
+    let url = webhook.shown();
     let host = url.split_inclusive('/').take(3).collect::<String>();
     for (who, shown) in [("hill", url.as_str()), ("outer", host.trim_end_matches('/'))] {
         let read = server.call(who, "GET", &format!("/api/v1/schedules/{id}"), None).await;

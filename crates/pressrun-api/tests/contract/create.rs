@@ -52,7 +52,7 @@ async fn create_02_missing_wrong_type_bad_enum() {
         (webhook(json!({"filterConfig": []})), 400, "filterConfig: Expected object, received array"),
         (webhook(json!({"url": null})), 400, "url: Required"),
         (webhook(json!({"url": "ftp://x.com"})), 400, "url: Invalid url: the scheme must be http or https"),
-        (webhook(json!({"url": "nonsense"})), 400, "url: Invalid url"),
+        (webhook(json!({"url": "nonsense"})), 400, "url: Invalid url: write it as https://host/path"),
         (mail(json!({"recipients": null})), 400, "recipients: Required"),
         (mail(json!({"recipients": []})), 400, "recipients: Array must contain at least 1 element(s)"),
         (mail(json!({"recipients": ["nobody"]})), 400, "recipients: Invalid email address"),
@@ -84,14 +84,18 @@ async fn create_02_sftp_slack_and_s3_fields() {
     let s3 = |changes| {
         crate::harness::changed(
             webhook(
-                json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "my-bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::1:role/x"}),
+                json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "my-bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/x"}),
             ),
             changes,
         )
     };
     refused(vec![
         (sftp(json!({"address": null})), 400, "address: Required"),
-        (sftp(json!({"address": "sftp://u@h:22/x"})), 400, "address: Invalid SFTP address"),
+        (
+            sftp(json!({"address": "sftp://u@h:22/x"})),
+            400,
+            "address: Invalid SFTP address: a host has no '@'; give the host alone, such as sftp.example.com",
+        ),
         (sftp(json!({"port": null})), 400, "port: Required"),
         (sftp(json!({"port": 0})), 400, "port: Number must be between 1 and 65535"),
         (sftp(json!({"port": "ssh"})), 400, "port: Expected number, received string"),
@@ -449,7 +453,7 @@ async fn create_s3_answers_what_the_role_has_to_trust() {
     };
     let server = server_with(config).await;
     let body = webhook(
-        json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "my-bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::1:role/x"}),
+        json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "my-bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/x"}),
     );
     let answer = server.create(&body).await;
     assert_eq!(answer.ok()["delivererRoleArn"], "arn:aws:iam::9:role/pressrun");
@@ -549,7 +553,7 @@ async fn create_d8_bucket_names_and_prefixes() {
     let s3 = |changes| {
         crate::harness::changed(
             webhook(
-                json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:x"}),
+                json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/x"}),
             ),
             changes,
         )
@@ -571,7 +575,7 @@ async fn create_d8_bucket_names_and_prefixes() {
 #[tokio::test]
 async fn create_s8_a_test_into_a_bucket_needs_the_operators_word() {
     let body = webhook(
-        json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "bucket", "region": "r", "roleArn": "a", "testNow": true}),
+        json!({"url": null, "format": "csv", "destinationType": "s3", "bucketName": "bucket", "region": "r", "roleArn": "arn:aws:iam::123456789012:role/x", "testNow": true}),
     );
     refused(vec![(body.clone(), 400, "Test delivery not supported for destination type s3")]).await;
     let config = pressrun_api::ApiConfig { requests_per_minute: 0, allow_s3_test: true, ..Default::default() };
@@ -634,4 +638,117 @@ async fn v10_pages_exist_are_named_once_and_a_picture_holds_one() {
         let id = server.create(&body).await.id();
         assert_eq!(server.stored(&id).await.definition.options.pages, stored);
     }
+}
+
+#[tokio::test]
+async fn create_m5_what_can_only_fail_when_it_is_due_is_refused() {
+    let to = |changes: Value| crate::harness::changed(webhook(json!({"url": null, "format": "csv"})), changes);
+    let sftp = |changes| {
+        crate::harness::changed(
+            to(json!({"destinationType": "sftp", "address": "sftp.blobsrus.com", "port": 22, "username": "b", "passwordUnencrypted": "p"})),
+            changes,
+        )
+    };
+    let s3 = |changes| {
+        crate::harness::changed(
+            to(
+                json!({"destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/x"}),
+            ),
+            changes,
+        )
+    };
+    let slack = |kind: &str, id: &str| to(json!({"destinationType": "slack", "slackRecipientType": kind, "recipients": id}));
+    refused(vec![
+        (s3(json!({"region": "EU West 1"})), 400, "region: Invalid region: lower-case letters, digits and hyphens, such as us-east-1"),
+        (s3(json!({"roleArn": "x"})), 400, "roleArn: Invalid role ARN: write it as arn:aws:iam::123456789012:role/name"),
+        (
+            s3(json!({"region": "cn-north-1"})),
+            400,
+            "roleArn: Invalid role ARN: the role belongs to another partition of Amazon than the region",
+        ),
+        (
+            s3(json!({"bucketName": "a.-b"})),
+            400,
+            "bucketName: Invalid bucket name: each part between periods begins and ends with a letter or a digit",
+        ),
+        (s3(json!({"keyPrefix": "a\u{1}b"})), 400, "keyPrefix: Invalid key prefix: it contains a control character; take that out"),
+        (
+            sftp(json!({"hostKey": "garbage"})),
+            400,
+            "hostKey: Invalid host key: give it as `ssh-keyscan` prints it (ssh-ed25519 AAAA…), or the fingerprint that `ssh-keygen -l` \
+             prints (SHA256:…)",
+        ),
+        (
+            sftp(json!({"address": "127.1"})),
+            400,
+            "address: Invalid SFTP address: the host would be read as 127.0.0.1: write it like that; give the host alone, such as \
+             sftp.example.com",
+        ),
+        (sftp(json!({"path": "in\nout"})), 400, "path: Invalid path: it contains the control character U+000A; take that out"),
+        (sftp(json!({"path": "x".repeat(256)})), 400, "path: Invalid path: a name between two slashes has at most 255 bytes"),
+        (sftp(json!({"username": "bob\n"})), 400, "username: Invalid user name: it contains a control character; take that out"),
+        (
+            slack("channel", "#general"),
+            400,
+            "recipients: Invalid Slack channel \"#general\": give its id, which begins with C or G and stands at the end of the channel's \
+             details in Slack, not its name",
+        ),
+        (
+            slack("users", "U1, @bob"),
+            400,
+            "recipients: Invalid Slack user \"@bob\": give the member id, which begins with U or W (in Slack: profile, ⋮, copy member ID), \
+             not the name",
+        ),
+    ])
+    .await;
+    let hook = |url: &str, fault: &'static str| (webhook(json!({ "url": url })), 400, fault);
+    refused(vec![
+        hook("http:example.com", "url: Invalid url: write it as https://host/path"),
+        hook("http:///example.com", "url: Invalid url: the host is missing"),
+        hook(
+            "https://example.com:0/",
+            "url: Invalid url: the port is a number between 1 and 65535; leave the colon out when there is none",
+        ),
+        hook("https://.../", "url: Invalid url: a host has something between its dots"),
+        hook(
+            "https://exa\tmple.com/",
+            "url: Invalid url: it contains an invisible character U+0009 at character 12: take that out, or write it percent-encoded",
+        ),
+        hook("https://example.com\\@evil.example/", "url: Invalid url: it contains a backslash; write / instead"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn create_n20_slack_and_s3_that_nobody_connected_are_said_at_once() {
+    let server = server_with(pressrun_api::ApiConfig { slack_connected: false, s3_connected: false, ..Default::default() }).await;
+    for (destination, warning) in [
+        (
+            json!({"destinationType": "slack", "slackRecipientType": "channel", "recipients": "C1"}),
+            "Slack is not connected: every run ends with an error until the operator fills in [slack] in the configuration",
+        ),
+        (
+            json!({"destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/x"}),
+            "object storage is not connected: every run ends with an error until the operator fills in [s3] in the configuration",
+        ),
+    ] {
+        let body = crate::harness::changed(webhook(json!({"url": null, "format": "csv"})), destination);
+        assert_eq!(server.create(&body).await.ok()["warnings"], json!([warning]));
+    }
+    assert_eq!(server.create(&webhook(json!({}))).await.ok()["warnings"], Value::Null);
+}
+
+#[tokio::test]
+async fn create_m6_only_the_operators_buckets_are_taken() {
+    let only = std::collections::BTreeSet::from(["open-bucket".to_owned()]);
+    let server = server_with(pressrun_api::ApiConfig { s3_buckets: Some(only), ..Default::default() }).await;
+    let into = |bucket: &str| {
+        webhook(json!({
+            "url": null, "format": "csv", "destinationType": "s3", "bucketName": bucket, "region": "us-east-1",
+            "roleArn": "arn:aws:iam::123456789012:role/x"
+        }))
+    };
+    let fault = "bucketName: This server may not write into this bucket; ask the operator to list it under [s3] buckets";
+    server.create(&into("payroll-bucket")).await.refuses(400, fault);
+    server.create(&into("open-bucket")).await.ok();
 }

@@ -157,9 +157,9 @@ async fn recipients_by_destination() {
         ),
         (
             base(
-                json!({"destinationType": "s3", "bucketName": "bucket", "region": "eu-west-1", "roleArn": "arn:aws:iam::1:role/x", "keyPrefix": "/a//b/", "filename": "x"}),
+                json!({"destinationType": "s3", "bucketName": "bucket", "region": "eu-west-1", "roleArn": "arn:aws:iam::123456789012:role/x", "keyPrefix": "/a//b/", "filename": "x"}),
             ),
-            json!({"type": "s3", "bucketName": "bucket", "region": "eu-west-1", "roleArn": "arn:aws:iam::1:role/x", "externalId": sample::ORGANIZATION, "keyPrefix": "a/b/", "filename": "x"}),
+            json!({"type": "s3", "bucketName": "bucket", "region": "eu-west-1", "roleArn": "arn:aws:iam::123456789012:role/x", "externalId": sample::ORGANIZATION, "keyPrefix": "a/b/", "filename": "x"}),
         ),
     ] {
         let id = server.create(&body).await.id();

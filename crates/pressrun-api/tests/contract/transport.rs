@@ -205,7 +205,7 @@ async fn openapi_documents_the_fields_that_are_read() {
         json!({"destinationType": "email", "recipients": ["a@b.co"], "subject": "x"}),
         json!({"destinationType": "sftp", "address": "a.example.com", "port": 22, "username": "b", "passwordUnencrypted": "p"}),
         json!({"destinationType": "slack", "slackRecipientType": "users", "recipients": ["U1"]}),
-        json!({"destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:x"}),
+        json!({"destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/x"}),
     ];
     assert!(properties.len() > 40);
     for name in properties.keys() {

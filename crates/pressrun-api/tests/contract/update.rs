@@ -107,7 +107,7 @@ async fn update_changes_the_destination_and_keeps_a_pause() {
     server.put(&path, &json!({"destinationType": "webhook", "webhookUrl": "https://a.example.com/x"})).await.ok();
     let schedule = server.stored(&id).await;
     assert_eq!((schedule.disabled_at, schedule.next_at), (Some(stored::at(NOW)), None));
-    assert!(matches!(schedule.definition.destination, Destination::Webhook(webhook) if webhook.url == "https://a.example.com/x"));
+    assert!(matches!(schedule.definition.destination, Destination::Webhook(webhook) if webhook.shown() == "https://a.example.com/x"));
 }
 
 #[tokio::test]
@@ -175,6 +175,10 @@ async fn update_x4_ends_a_system_disabling_whose_cause_is_gone() {
     assert_eq!((schedule.system_disabled, schedule.next_at), (None, Some(stored::at("2025-07-24T09:00:00Z"))));
 }
 
+/// Why a password has to be given again.
+const MOVED: &str = "passwordUnencrypted: Required: host, port, user name or host key changed, and a stored secret goes only to the server that it \
+                     was given for";
+
 #[tokio::test]
 async fn update_d13_a_password_stays_only_where_it_was_meant_for() {
     let server = server().await;
@@ -188,11 +192,12 @@ async fn update_d13_a_password_stays_only_where_it_was_meant_for() {
         Destination::Sftp(sftp) => sftp.password.map(|password| password.expose().to_owned()),
         _ => None,
     };
-    server.put(&path, &json!({"path": "in", "port": "2222"})).await.ok();
+    server.put(&path, &json!({"path": "in", "address": "sftp://SFTP.blobsrus.com/", "port": "22"})).await.ok();
     assert_eq!(password().await.as_deref(), Some("1am@g00dBL0b"));
-    for other in [json!({"address": "evil.example.com"}), json!({"username": "root"}), json!({"passwordUnencrypted": null})] {
-        server.put(&path, &other).await.refuses(400, "passwordUnencrypted: Required");
+    for other in [json!({"address": "evil.example.com"}), json!({"username": "root"}), json!({"port": "2222"})] {
+        server.put(&path, &other).await.refuses(400, MOVED);
     }
+    server.put(&path, &json!({"passwordUnencrypted": null})).await.refuses(400, "passwordUnencrypted: Required");
     server.put(&path, &json!({"address": "new.example.com", "passwordUnencrypted": "other"})).await.ok();
     assert_eq!(password().await.as_deref(), Some("other"));
     for answer in [server.get(&path).await, server.get("/api/v1/schedules").await, server.get(&format!("{path}/recipients")).await] {
@@ -212,4 +217,78 @@ async fn update_keeps_a_recipients_place_and_takes_the_owners_rights_for_a_new_d
     assert_eq!(place(server.stored(&id).await), before);
     server.put(&path, &json!({"identifier": "secret"})).await.refuses(403, "Permission denied");
     assert_eq!(server.get(&path).await.ok()["identifier"], Value::from("dashboard-abc123"));
+}
+
+#[tokio::test]
+async fn update_m7_a_host_key_that_is_no_longer_the_pinned_one_needs_the_secret_again() {
+    const PINNED: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    let server = server().await;
+    let sftp = changed(
+        webhook(json!({"url": null, "format": "csv"})),
+        json!({"destinationType": "sftp", "address": "sftp.blobsrus.com", "port": 22, "username": "blobby", "passwordUnencrypted": "p"}),
+    );
+    let id = server.create(&sftp).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    let pinned = async || match server.stored(&id).await.definition.destination {
+        Destination::Sftp(sftp) => sftp.host_key,
+        _ => None,
+    };
+    // A first key, and the same key in other words, trust nobody new.
+    for key in [PINNED.to_owned(), format!("sftp.blobsrus.com {PINNED} comment")] {
+        server.put(&path, &json!({ "hostKey": key })).await.ok();
+        assert_eq!(pinned().await, Some(key));
+    }
+    for other in [json!({"hostKey": null}), json!({"hostKey": format!("SHA256:{}", "a".repeat(43))})] {
+        server.put(&path, &other).await.refuses(400, MOVED);
+    }
+    server.put(&path, &json!({"hostKey": null, "passwordUnencrypted": "p"})).await.ok();
+    assert_eq!(pinned().await, None);
+    server.put(&path, &json!({ "hostKey": PINNED })).await.ok();
+    // Another server has another key.
+    server.put(&path, &json!({"port": 2222, "passwordUnencrypted": "p"})).await.ok();
+    assert_eq!(pinned().await, None);
+}
+
+#[tokio::test]
+async fn update_m7_signing_secrets_and_logins_stay_with_their_origin() {
+    let server = server().await;
+    let hook = webhook(json!({"url": "https://bob:pw@hooks.example.com/a", "webhookSecretUnencrypted": "whsec_c2VjcmV0"}));
+    let id = server.create(&hook).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    let stored = async || match server.stored(&id).await.definition.destination {
+        Destination::Webhook(webhook) => (webhook.address().expect("an address").expose().to_owned(), webhook.secrets.len()),
+        other => panic!("{other:?}"),
+    };
+    // What is read can be written back: the login, which nobody is shown, is still there.
+    let shown = server.get(&path).await.ok()["destinations"][0]["metadata"].clone();
+    assert_eq!((&shown["url"], &shown["hasLogin"]), (&json!("https://hooks.example.com/a"), &json!(true)));
+    server.put(&path, &json!({"url": "https://hooks.example.com/b"})).await.ok();
+    assert_eq!(stored().await, ("https://bob:pw@hooks.example.com/b".to_owned(), 1));
+    let moved = "webhookSecretUnencrypted: Required: scheme, host or port of the address changed, and the stored secret signs only for the \
+                 receiver that it was given for; give the new receiver's secret, or null to send unsigned";
+    for url in ["https://hooks.example.com:8443/b", "http://hooks.example.com/b", "https://evil.example.com/b"] {
+        server.put(&path, &json!({ "url": url })).await.refuses(400, moved);
+    }
+    server.put(&path, &json!({"url": "https://evil.example.com/b", "webhookSecretUnencrypted": null})).await.ok();
+    assert_eq!(stored().await, ("https://evil.example.com/b".to_owned(), 0));
+}
+
+#[tokio::test]
+async fn update_m5_what_an_older_version_took_can_be_renamed_and_is_refused_where_it_is_named() {
+    let server = server().await;
+    let s3 = changed(
+        webhook(json!({"url": null, "format": "csv"})),
+        json!({"destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/x"}),
+    );
+    let id = server.create(&s3).await.id();
+    let mut schedule = server.stored(&id).await;
+    let Destination::S3(settings) = &mut schedule.definition.destination else { panic!("a bucket") };
+    settings.region = "EU West 1".to_owned();
+    server.store.replace_schedule(&schedule, &stored::names()).await.unwrap();
+    let path = format!("/api/v1/schedules/{id}");
+    server.put(&path, &json!({"name": "renamed"})).await.ok();
+    server.put_empty(&format!("{path}/pause")).await.ok();
+    let fault = "region: Invalid region: lower-case letters, digits and hyphens, such as us-east-1";
+    server.put(&path, &json!({"region": "EU West 2"})).await.refuses(400, fault);
+    server.put(&path, &json!({"region": "eu-west-1"})).await.ok();
 }

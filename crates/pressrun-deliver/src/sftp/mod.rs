@@ -1,14 +1,15 @@
 //! A file on an SSH server (D6, D7).
 
-mod address;
+mod effort;
 mod host_key;
+mod private_key;
 mod session;
 mod upload;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::delivery::Outcome;
-use pressrun_domain::destination::SftpSettings;
+use pressrun_domain::destination::{RemotePath, SftpSettings};
 use pressrun_domain::secret::Secret;
 use sha2::{Digest, Sha256};
 
@@ -16,7 +17,7 @@ use crate::config::Deadlines;
 use crate::dial::Dialer;
 use crate::outcome::{accepted, presentable, rejected};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-pub use address::{InvalidSftpAddress, parse_sftp_address};
+pub use private_key::{InvalidPrivateKey, check_private_key};
 use upload::{Content, Upload};
 
 /// Puts files into one folder of one server.
@@ -43,8 +44,12 @@ impl Deliverer for SftpDeliverer<'_> {
 impl SftpDeliverer<'_> {
     async fn attempt(&self, parcel: &Parcel) -> Result<(String, Option<String>), Outcome> {
         let content = Content::of(parcel).map_err(|reason| rejected(format!("sftp: {reason}")))?;
+        let folder = match self.settings.path.as_deref().filter(|path| !path.trim().is_empty()) {
+            Some(path) => Some(path.parse::<RemotePath>().map_err(|fault| rejected(format!("sftp: {fault}")))?),
+            None => None,
+        };
         let upload = Upload {
-            folder: self.settings.path.as_deref().map(str::trim).filter(|path| !path.is_empty()),
+            folder: folder.as_ref().map(RemotePath::as_str),
             name: parcel.file_name(),
             mark: hex::encode(&Sha256::digest(&parcel.idempotency_key)[..8]),
             deadlines: self.deadlines,

@@ -7,17 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pressrun_domain::delivery::Outcome;
-use pressrun_domain::destination::SftpSettings;
-use pressrun_domain::secret::Secret;
+use pressrun_domain::destination::{Host, SftpSettings};
 use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse, Msg};
-use russh::keys::{Algorithm, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate, decode_secret_key};
+use russh::keys::{Algorithm, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelMsg, Disconnect, MethodKind, Preferred};
 use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::rawsession::SftpResult;
 use tokio::time::timeout;
 
-use super::address::parse_sftp_address;
 use super::host_key::Pinned;
+use super::private_key;
 use crate::config::Deadlines;
 use crate::dial::{Dialer, Trust};
 use crate::outcome::{chain, rejected, retry};
@@ -67,16 +66,14 @@ impl russh::client::Handler for Watch {
 
 /// Opens a session, or says in which phase it failed.
 pub(super) async fn open(settings: &SftpSettings, dialer: &Dialer, deadlines: Deadlines) -> Result<Session, Outcome> {
-    let host = parse_sftp_address(&settings.address).map_err(|error| rejected(error.to_string()))?;
+    let host = Host::of_sftp_address(&settings.address).map_err(|fault| rejected(format!("Invalid SFTP address: {fault}")))?;
     let pinned = match settings.host_key.as_deref() {
         None => None,
-        Some(text) => Some(Pinned::parse(text).ok_or_else(|| {
-            rejected("sftp: the pinned host key is neither in OpenSSH form (ssh-ed25519 AAAA…) nor a fingerprint (SHA256:…)")
-        })?),
+        Some(text) => Some(Pinned::parse(text).map_err(|fault| rejected(format!("sftp: the pinned host key cannot be used: {fault}")))?),
     };
     let credential = Credential::of(settings)?;
 
-    let stream = dialer.open(&host, settings.port, Trust::Tenant).await.map_err(|error| {
+    let stream = dialer.open(host.as_url_host(), settings.port, Trust::Tenant).await.map_err(|error| {
         let reason = format!("sftp: {error}");
         if error.refused { rejected(reason) } else { retry(reason) }
     })?;
@@ -172,13 +169,8 @@ enum Credential {
 impl Credential {
     fn of(settings: &SftpSettings) -> Result<Self, Outcome> {
         if let Some(key) = &settings.private_key {
-            let passphrase = settings.passphrase.as_ref().map(Secret::expose);
-            return match decode_secret_key(key.expose(), passphrase) {
-                Ok(key) => Ok(Self::Key(Arc::new(key))),
-                Err(russh::keys::Error::KeyIsEncrypted) => Err(rejected("sftp: the private key is encrypted; give its passphrase")),
-                // The library's words may quote the key; ours do not.
-                Err(_) => Err(rejected("sftp: the private key cannot be read: wrong passphrase, or neither OpenSSH nor PEM form")),
-            };
+            let read = private_key::read(key, settings.passphrase.as_ref());
+            return read.map(|key| Self::Key(Arc::new(key))).map_err(|fault| rejected(format!("sftp: {fault}")));
         }
         match &settings.password {
             Some(password) => Ok(Self::Password(password.expose().to_owned())),

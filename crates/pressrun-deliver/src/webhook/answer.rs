@@ -18,10 +18,8 @@ pub(super) fn judge(answer: &Answer, now: Timestamp, secrets: &[&Secret]) -> Out
     }
     if status.is_redirection() {
         let to = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("no address");
-        return rejected(presentable(
-            &format!("webhook: HTTP {} redirects to {to}; redirects (3xx) are not followed", status.as_u16()),
-            secrets,
-        ));
+        let to = presentable(to, secrets);
+        return rejected(format!("webhook: HTTP {} redirects to {to}; redirects (3xx) are not followed", status.as_u16()));
     }
     if is_transient(status) {
         return Outcome::Retry { reason: format!("webhook: {said}"), not_before: answer.not_before(now) };

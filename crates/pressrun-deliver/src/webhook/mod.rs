@@ -42,7 +42,8 @@ impl Deliverer for WebhookDeliverer<'_> {
 
 impl WebhookDeliverer<'_> {
     async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<Delivered, Outcome> {
-        let url = self.http.dialer.egress.check_url(&self.settings.url).map_err(|error| rejected(format!("webhook: {error}")))?;
+        let address = self.settings.address().map_err(|error| rejected(format!("webhook: {error}")))?;
+        let url = self.http.dialer.egress.check_url(address.url().as_str()).map_err(|error| rejected(format!("webhook: {error}")))?;
         let payload = Payload::of(parcel).map_err(|reason| rejected(format!("webhook: {reason}")))?;
         // One deadline for everything (D4). Only the exchange may judge what comes of it: a status that came in time stands, however late the rest.
         let deadline = Instant::now() + self.total;
@@ -50,15 +51,18 @@ impl WebhookDeliverer<'_> {
             .await
             .map_err(|_| retry("webhook: reading the artifact: timed out"))??;
         let left = deadline.saturating_duration_since(Instant::now());
-        let secrets = self.secrets(&url);
-        let secrets: Vec<&Secret> = secrets.iter().collect();
+        // What an answer must not be quoted with.
+        let parts = address.secrets();
+        let secrets: Vec<&Secret> = parts.iter().chain(&self.settings.secrets).collect();
         match self.http.exchange(&url, Trust::Tenant, request, left, Reading::Beginning).await {
             Ok(answer) => {
                 let outcome = answer::judge(&answer, now, &secrets);
                 Ok(Delivered { outcome, learnt_host_key: None, warnings: Vec::new() })
             }
-            Err(error) if error.refused => Err(rejected(presentable(&format!("webhook: {error}"), &secrets))),
-            Err(error) => Err(retry(presentable(&format!("webhook: {error}"), &secrets))),
+            Err(error) => {
+                let reason = format!("webhook: {}", presentable(&error.to_string(), &secrets));
+                Err(if error.refused { rejected(reason) } else { retry(reason) })
+            }
         }
     }
 
@@ -88,19 +92,6 @@ impl WebhookDeliverer<'_> {
         }
         let body = payload.body().await.map_err(unreadable)?;
         request.body(body).map_err(|error| rejected(format!("webhook: {error}")))
-    }
-
-    /// What an answer must not be quoted with.
-    fn secrets(&self, url: &Url) -> Vec<Secret> {
-        let mut secrets = self.settings.secrets.clone();
-        if let Some(password) = url.password() {
-            // The pair as well: receivers quote the Authorization header, which is its base64.
-            let plain = percent_decoded(password);
-            secrets.push(Secret::new(format!("{}:{plain}", percent_decoded(url.username()))));
-            secrets.push(Secret::new(plain));
-            secrets.push(Secret::new(password));
-        }
-        secrets
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) fn email() -> Destination {
 }
 
 pub(crate) fn webhook(url: impl Into<String>, secrets: &[&str]) -> Destination {
-    Destination::Webhook(WebhookSettings { url: url.into(), secrets: secrets.iter().map(|text| Secret::new(*text)).collect() })
+    Destination::Webhook(WebhookSettings::new(url, secrets.iter().map(|text| Secret::new(*text)).collect()))
 }
 
 pub(crate) fn sftp(port: u16, user: &str) -> SftpSettings {

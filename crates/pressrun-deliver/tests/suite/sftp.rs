@@ -327,8 +327,27 @@ async fn d5_the_egress_policy_holds_for_sftp_and_addresses_are_checked() {
     assert!(server.passwords_seen().is_empty());
     for address in ["sftp://127.0.0.1:22", "blobby@127.0.0.1", "ftp://127.0.0.1"] {
         let destination = Destination::Sftp(SftpSettings { address: address.into(), ..with_password(&server, PASSWORD) });
-        assert_eq!(rejected(&carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await), "Invalid SFTP address");
+        let delivered = carriers(|_| {}).deliver(&destination, &bench.csv(), now()).await;
+        assert!(rejected(&delivered).starts_with("Invalid SFTP address: "), "{delivered:?}");
     }
+}
+
+#[tokio::test]
+async fn m5_what_an_older_version_stored_ends_the_run_with_what_is_wrong_before_a_password_is_sent() {
+    let (bench, server) = (Bench::new(), server(SftpScript::default()).await);
+    let settings = with_password(&server, PASSWORD);
+    for (stored, fault) in [
+        (SftpSettings { address: "127.1".into(), ..settings.clone() }, "Invalid SFTP address: the host would be read as 127.0.0.1"),
+        (
+            SftpSettings { host_key: Some("garbage".into()), ..settings.clone() },
+            "sftp: the pinned host key cannot be used: Invalid host key: give it as `ssh-keyscan` prints it",
+        ),
+        (SftpSettings { path: Some("in\nout".into()), ..settings }, "sftp: Invalid path: it contains the control character U+000A"),
+    ] {
+        let delivered = carriers(|_| {}).deliver(&Destination::Sftp(stored), &bench.csv(), now()).await;
+        assert!(rejected(&delivered).starts_with(fault), "{delivered:?}");
+    }
+    assert!(server.passwords_seen().is_empty());
 }
 
 #[tokio::test]

@@ -344,6 +344,40 @@ async fn d13_a_receiver_that_quotes_the_whole_request_gives_no_secret_away() {
 }
 
 #[tokio::test]
+async fn m2_a_receiver_that_quotes_path_and_query_gives_neither_away() {
+    let bench = Bench::new();
+    for status in [200, 302, 404, 503] {
+        // Express, nginx and others name what was asked for, also in the place that they redirect to.
+        let receiver = HttpReceiver::serving(move |request| {
+            let quoted = format!("<pre>Cannot POST {}</pre>", request.path.replace('&', "&amp;"));
+            HttpAnswer::new(status, quoted).header("Location", &request.path)
+        })
+        .await;
+        let url = receiver.url("/services/T000/B000/SECRETPATH?key=QUERY%2FSECRET&also=OTHERSECRET");
+        let delivered = carriers(|_| {}).deliver(&webhook(url, &[]), &bench.link_only(), now()).await;
+        let shown = format!("{delivered:?}");
+        assert!(shown.contains(&format!("HTTP {status}")) && shown.contains("[redacted]"), "{shown}");
+        for part in ["SECRETPATH", "QUERY", "OTHERSECRET", "T000"] {
+            assert!(!shown.contains(part), "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn m5_an_address_that_an_older_version_took_ends_the_run_with_what_is_wrong() {
+    let bench = Bench::new();
+    for (url, fault) in [
+        ("http:example.com", "write it as https://host/path"),
+        ("", "write it as https://host/path"),
+        ("https://a..b/", "between its dots"),
+    ] {
+        let delivered = carriers(|_| {}).deliver(&webhook(url, &[]), &bench.link_only(), now()).await;
+        let reason = rejected(&delivered);
+        assert!(reason.starts_with("webhook: Invalid url") && reason.contains(fault), "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn l2_a_changed_or_missing_artifact_is_not_sent() {
     let (bench, receiver) = (Bench::new(), HttpReceiver::start().await);
     let mut parcel = bench.pdf(1000);

@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0003_notices.sql"),
     include_str!("../../migrations/sqlite/0005_audit.sql"),
     include_str!("../../migrations/sqlite/0006_sessions.sql"),
+    include_str!("../../migrations/sqlite/0008_destinations.sql"),
 ];
 
 /// Brings the file to the newest schema, each step in a transaction of its own.

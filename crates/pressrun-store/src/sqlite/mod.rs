@@ -6,6 +6,7 @@
 //! `synchronous` is `FULL`: what a call returned is on the disk, also after a power cut. `NORMAL` would be faster and may forget the last
 //! commits then, and a forgotten "accepted" is a mail sent twice.
 
+mod addresses;
 mod artifacts;
 mod attempts;
 mod audit;

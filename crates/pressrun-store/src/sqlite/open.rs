@@ -75,6 +75,7 @@ impl SqliteStore {
         // Rows that did not parse get another chance: this may be a version that can read them.
         sqlx::query("UPDATE schedules SET unreadable = 0 WHERE unreadable <> 0").execute(&mut *tx).await?;
         tx.commit().await?;
+        self.seal_addresses().await?;
         Ok(self)
     }
 }

@@ -1,5 +1,6 @@
 //! The conformance suite on a file and in memory, and what only SQLite has: files, schema, damaged rows.
 
+mod addresses;
 mod audit;
 mod corrupt;
 mod files;

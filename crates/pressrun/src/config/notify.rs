@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use pressrun_deliver::EgressPolicy;
-use pressrun_domain::destination::WebhookSettings;
+use pressrun_domain::destination::{WebhookSettings, WebhookUrl};
 use serde::{Deserialize, Serialize};
 
 use super::secret;
@@ -16,7 +16,9 @@ use crate::hidden::Hidden;
 #[expect(clippy::struct_field_names, reason = "the names of the keys")]
 pub(crate) struct Notify {
     /// http or https address that takes a JSON object by POST. The egress policy holds for it too: name a private one in `egress.allow`.
-    pub webhook_url: Option<String>,
+    pub webhook_url: Option<Hidden>,
+    /// File with that address, when its path or query is what opens it.
+    pub webhook_url_file: Option<PathBuf>,
     /// Signs each notice (Standard Webhooks).
     pub webhook_secret: Option<Hidden>,
     /// File with that secret.
@@ -29,15 +31,16 @@ impl Notify {
     /// # Errors
     /// The address is none, or the secret cannot be read.
     pub(crate) fn operator(&self, egress: &EgressPolicy) -> anyhow::Result<Option<WebhookSettings>> {
-        let key = "notify.webhook_secret";
-        let secret = secret(key, self.webhook_secret.as_ref(), self.webhook_secret_file.as_deref())?;
-        let Some(url) = self.webhook_url.clone() else {
+        let address = secret("notify.webhook_url", self.webhook_url.as_ref(), self.webhook_url_file.as_deref())?;
+        let secret = secret("notify.webhook_secret", self.webhook_secret.as_ref(), self.webhook_secret_file.as_deref())?;
+        let Some(address) = address else {
             if secret.is_some() {
                 bail!("notify.webhook_secret: there is no notify.webhook_url that it could sign for");
             }
             return Ok(None);
         };
-        egress.check_url(&url).context("notify.webhook_url")?;
-        Ok(Some(WebhookSettings { url, secrets: secret.into_iter().collect() }))
+        let url: WebhookUrl = address.expose().parse().context("notify.webhook_url")?;
+        egress.check_url(url.url().as_str()).context("notify.webhook_url")?;
+        Ok(Some(WebhookSettings::new(url.expose(), secret.into_iter().collect())))
     }
 }

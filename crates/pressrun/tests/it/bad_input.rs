@@ -90,7 +90,7 @@ async fn d5_a_webhook_into_our_own_network_is_refused_when_it_is_sent() {
     let world = World::new().await;
     let mut definition = world.webhook(Format::Json);
     if let pressrun_domain::destination::Destination::Webhook(webhook) = &mut definition.destination {
-        webhook.url = "http://127.0.0.1:1/hook".to_owned();
+        *webhook = pressrun_domain::destination::WebhookSettings::new("http://127.0.0.1:1/hook", Vec::new());
     }
     let (run, _) = world.run_now(definition).await;
     assert_eq!(ended(&run).0, RunStatus::Error);

@@ -17,7 +17,7 @@ use crate::world::{World, ended};
 /// An engine over the same world that tells an operator.
 fn with_operator(world: &World) -> Engine {
     let mut context = world.engine.context().clone();
-    let operator = WebhookSettings { url: world.http.url("/ops"), secrets: vec![Secret::new("whsec_b3BlcmF0b3I=")] };
+    let operator = WebhookSettings::new(world.http.url("/ops"), vec![Secret::new("whsec_b3BlcmF0b3I=")]);
     context.config = Arc::new(EngineConfig { operator: Some(operator), ..(*context.config).clone() });
     Engine::new(context, Arc::default())
 }

@@ -92,7 +92,7 @@ impl Site {
 
     /// A json to the receiver.
     pub(crate) fn webhook(&self) -> Definition {
-        definition(Destination::Webhook(WebhookSettings { url: self.http.url("/hook"), secrets: Vec::new() }), Format::Json)
+        definition(Destination::Webhook(WebhookSettings::new(self.http.url("/hook"), Vec::new())), Format::Json)
     }
 
     /// A csv to the SSH server.

@@ -162,7 +162,7 @@ impl World {
 
     /// A webhook schedule daily at nine.
     pub(crate) fn webhook(&self, format: Format) -> Definition {
-        definition(Destination::Webhook(WebhookSettings { url: self.http.url("/hook"), secrets: Vec::new() }), format)
+        definition(Destination::Webhook(WebhookSettings::new(self.http.url("/hook"), Vec::new())), format)
     }
 
     /// An e-mail schedule daily at nine to these addresses.

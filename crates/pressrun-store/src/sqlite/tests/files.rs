@@ -20,12 +20,12 @@ async fn refusal(path: &Path, sealer: Sealer) -> String {
 }
 
 /// Every byte of the database, its log included.
-fn bytes_of(folder: &Path) -> Vec<u8> {
+pub(super) fn bytes_of(folder: &Path) -> Vec<u8> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
     files.flatten().collect()
 }
 
-fn contains(bytes: &[u8], text: &str) -> bool {
+pub(super) fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|part| part == text.as_bytes())
 }
 

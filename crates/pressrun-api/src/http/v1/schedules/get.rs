@@ -140,16 +140,25 @@ fn settings(destination: &Destination) -> Value {
     match destination {
         Destination::Email(email) => json!({"type": "email", "subject": email.subject, "textBody": email.text_body}),
         Destination::Sftp(sftp) => json!({
-            "type": "sftp", "address": sftp.address, "port": sftp.port, "username": sftp.username, "path": sftp.path, "hostKey": sftp.host_key
+            "type": "sftp", "address": sftp.address, "port": sftp.port, "username": shown(&sftp.username), "path": sftp.path,
+            "hostKey": sftp.host_key
         }),
-        Destination::Webhook(webhook) => json!({"type": "webhook", "url": webhook.url, "signed": !webhook.secrets.is_empty()}),
+        Destination::Webhook(webhook) => json!({
+            "type": "webhook", "url": webhook.shown(), "signed": !webhook.secrets.is_empty(),
+            "hasLogin": webhook.address().is_ok_and(|url| url.has_login())
+        }),
         Destination::Slack(slack) => json!({
             "type": "slack", "slackRecipientType": slack.recipient_type.as_str(), "recipients": slack.recipients, "textBody": slack.text_body
         }),
         Destination::S3(s3) => json!({
-            "type": "s3", "bucketName": s3.bucket_name, "region": s3.region, "roleArn": s3.role_arn, "keyPrefix": s3.key_prefix, "filename": s3.filename
+            "type": "s3", "bucketName": s3.bucket_name, "region": s3.region, "roleArn": shown(&s3.role_arn), "keyPrefix": s3.key_prefix, "filename": s3.filename
         }),
     }
+}
+
+/// What was left out for this reader is `null`.
+fn shown(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 /// Output options as stored, and the zone of the queries.

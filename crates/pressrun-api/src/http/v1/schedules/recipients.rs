@@ -31,18 +31,28 @@ pub(crate) enum RecipientsView {
         user_group_recipients: Vec<GroupView>,
     },
     /// SFTP, without its secrets.
-    Sftp { address: String, port: u16, username: String, path: Option<String> },
+    Sftp {
+        address: String,
+        port: u16,
+        /// `null` for whoever may not manage the schedule.
+        username: Option<String>,
+        path: Option<String>,
+    },
     /// Slack.
     Slack { recipients: Vec<SlackView> },
     /// Webhook.
-    Webhook { url: String },
+    Webhook {
+        /// Without its login; its origin only for whoever may not manage the schedule.
+        url: String,
+    },
     /// S3.
     S3 {
         #[serde(rename = "bucketName")]
         bucket_name: String,
         region: String,
         #[serde(rename = "roleArn")]
-        role_arn: String,
+        /// `null` for whoever may not manage the schedule.
+        role_arn: Option<String>,
         #[serde(rename = "externalId")]
         external_id: uuid::Uuid,
         #[serde(rename = "keyPrefix")]
@@ -106,6 +116,11 @@ fn group(id: GroupId, catalog: &Catalog, members: &HashMap<MembershipId, &Member
     }
 }
 
+/// What was left out for this reader.
+fn shown(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
     match destination {
         Destination::Email(email) => {
@@ -116,9 +131,9 @@ fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
             }
         }
         Destination::Sftp(sftp) => {
-            RecipientsView::Sftp { address: sftp.address, port: sftp.port, username: sftp.username, path: sftp.path }
+            RecipientsView::Sftp { address: sftp.address, port: sftp.port, username: shown(sftp.username), path: sftp.path }
         }
-        Destination::Webhook(webhook) => RecipientsView::Webhook { url: webhook.url },
+        Destination::Webhook(webhook) => RecipientsView::Webhook { url: webhook.shown() },
         Destination::Slack(slack) => {
             let recipient_type = slack.recipient_type.as_str();
             RecipientsView::Slack {
@@ -128,7 +143,7 @@ fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
         Destination::S3(s3) => RecipientsView::S3 {
             bucket_name: s3.bucket_name,
             region: s3.region,
-            role_arn: s3.role_arn,
+            role_arn: shown(s3.role_arn),
             external_id: catalog.organization.id.0,
             key_prefix: s3.key_prefix,
             filename: s3.filename,

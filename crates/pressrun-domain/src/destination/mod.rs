@@ -1,4 +1,23 @@
-//! Where a schedule delivers to, as stored. Checked on construction by the API; secrets are kept apart when stored.
+//! Where a schedule delivers to, as stored; secrets are kept apart and sealed.
+//!
+//! Stored settings are texts, so that what an older version took can still be read, shown and corrected. Each text has one parser here
+//! ([`Host`], [`WebhookUrl`], [`Bucket`], …): the API saves nothing that it refuses, and carriers send nowhere that it refuses.
+
+mod bucket;
+mod host;
+mod host_key;
+mod remote_path;
+mod slack_id;
+mod webhook;
+mod webhook_url;
+
+pub use bucket::{Bucket, InvalidBucket, InvalidKeyPrefix, InvalidRegion, InvalidRoleArn, ObjectKeyPrefix, Region, RoleArn};
+pub use host::{Host, InvalidHost, InvalidPort, Port};
+pub use host_key::{HostKey, InvalidHostKey};
+pub use remote_path::{InvalidLoginName, InvalidRemotePath, LoginName, RemotePath};
+pub use slack_id::{InvalidSlackId, SlackId};
+pub use webhook::WebhookSettings;
+pub use webhook_url::{InvalidWebhookUrl, WebhookUrl};
 
 use std::collections::BTreeMap;
 
@@ -117,16 +136,6 @@ pub struct SftpSettings {
     pub host_key: Option<String>,
 }
 
-/// An HTTP POST.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WebhookSettings {
-    /// http or https address.
-    pub url: String,
-    /// Signing secrets, newest first; several while one is being replaced.
-    #[serde(skip)]
-    pub secrets: Vec<Secret>,
-}
-
 /// A message with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlackSettings {
@@ -204,10 +213,28 @@ impl Destination {
                     .flatten()
                     .collect()
             }
-            Self::Webhook(webhook) => {
-                webhook.secrets.iter().enumerate().map(|(at, secret)| (format!("secret_{at:02}"), secret.clone())).collect()
-            }
+            Self::Webhook(webhook) => webhook.sealed_parts(),
             Self::Email(_) | Self::Slack(_) | Self::S3(_) => BTreeMap::new(),
+        }
+    }
+
+    /// What somebody sees who may read the schedule and not manage it: where it leads to, and nothing that opens or describes the other
+    /// side. Texts that are left out are empty.
+    #[must_use]
+    pub fn for_readers(self) -> Self {
+        match self {
+            Self::Webhook(webhook) => Self::Webhook(webhook.without_secrets()),
+            Self::Sftp(sftp) => Self::Sftp(SftpSettings {
+                username: String::new(),
+                password: None,
+                private_key: None,
+                passphrase: None,
+                path: None,
+                host_key: None,
+                ..sftp
+            }),
+            Self::S3(s3) => Self::S3(S3Settings { role_arn: String::new(), ..s3 }),
+            other @ (Self::Email(_) | Self::Slack(_)) => other,
         }
     }
 
@@ -217,7 +244,7 @@ impl Destination {
         match (self, other) {
             (Self::Email(_), Self::Email(_)) | (Self::Slack(_), Self::Slack(_)) => true,
             (Self::Sftp(one), Self::Sftp(two)) => (&one.address, one.port, &one.username) == (&two.address, two.port, &two.username),
-            (Self::Webhook(one), Self::Webhook(two)) => one.url == two.url,
+            (Self::Webhook(one), Self::Webhook(two)) => one.is_same_address(two),
             (Self::S3(one), Self::S3(two)) => (&one.bucket_name, &one.role_arn) == (&two.bucket_name, &two.role_arn),
             (Self::Email(_) | Self::Sftp(_) | Self::Webhook(_) | Self::Slack(_) | Self::S3(_), _) => false,
         }
@@ -231,7 +258,7 @@ impl Destination {
                 sftp.private_key = secrets.remove("private_key");
                 sftp.passphrase = secrets.remove("passphrase");
             }
-            Self::Webhook(webhook) => webhook.secrets = secrets.into_values().collect(),
+            Self::Webhook(webhook) => webhook.restore(secrets),
             Self::Email(_) | Self::Slack(_) | Self::S3(_) => {}
         }
     }

@@ -1,0 +1,120 @@
+//! Destinations of a body: required fields, lenient forms, and what an update keeps (contract §5.1.4, D13).
+//!
+//! What a body names is parsed by the domain's types, so that nothing is saved that can only fail when it is due. What it does not name
+//! stays as stored, even when an older version stored what is refused today: the schedule can still be renamed and paused, and its runs say
+//! what is wrong.
+
+mod s3;
+mod sftp;
+mod slack;
+mod webhook;
+
+use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings};
+use pressrun_domain::email::EmailAddress;
+
+use super::error::AppError;
+use super::given::{Fields, Given};
+
+/// Where to, and for mail to whom; addresses are resolved to people later, when everything else is known to be right.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The settings; for mail with the recipients that were stored.
+    pub(crate) destination: Destination,
+    /// The recipients that replace them.
+    pub(crate) recipients: Option<Vec<EmailAddress>>,
+    /// What of the body does nothing.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Fields that only one kind of destination takes, for the warning that they are ignored.
+const OWN_FIELDS: [(DestinationKind, &[&str]); 5] = [
+    (DestinationKind::Email, &["subject", "fanOut"]),
+    (
+        DestinationKind::Sftp,
+        &["address", "port", "username", "passwordUnencrypted", "privateKeyUnencrypted", "passphraseUnencrypted", "hostKey", "path"],
+    ),
+    (DestinationKind::Webhook, &["url", "webhookUrl", "webhookSecretUnencrypted"]),
+    (DestinationKind::Slack, &["slackRecipientType"]),
+    (DestinationKind::S3, &["bucketName", "region", "roleArn", "keyPrefix"]),
+];
+
+/// Fields that mail and Slack share.
+const MESSAGE_FIELDS: [&str; 2] = ["recipients", "textBody"];
+
+/// Reads the fields of a `kind`, over the `stored` destination when that is of the same kind.
+pub(crate) fn read(kind: DestinationKind, fields: Fields<'_>, stored: Option<&Destination>) -> Result<Target, AppError> {
+    let mut recipients = None;
+    let destination = match kind {
+        DestinationKind::Email => {
+            let (settings, listed) = email(fields, stored.and_then(Destination::email))?;
+            recipients = listed;
+            Destination::Email(settings)
+        }
+        DestinationKind::Sftp => Destination::Sftp(sftp::read(fields, stored)?),
+        DestinationKind::Webhook => Destination::Webhook(webhook::read(fields, stored)?),
+        DestinationKind::Slack => Destination::Slack(slack::read(fields, stored)?),
+        DestinationKind::S3 => Destination::S3(s3::read(fields, stored)?),
+    };
+    let message: &[&str] = if matches!(kind, DestinationKind::Email | DestinationKind::Slack) { &[] } else { &MESSAGE_FIELDS };
+    let others = OWN_FIELDS.iter().filter(|(other, _)| *other != kind).flat_map(|(_, names)| *names).chain(message);
+    let meant = |name: &&str| {
+        let raw = fields.raw(name);
+        raw.as_ref().is_some() && !matches!(raw.as_ref().and_then(|value| value.as_bool()), Some(false)) && *name != "fanOut"
+            || (*name == "fanOut" && fields.flag("fanOut").ok() == Some(Given::Value(true)))
+    };
+    let warnings = others
+        .copied()
+        .filter(meant)
+        .map(|name| match name {
+            // P5: the personal copies are refused, the schedule is not.
+            "fanOut" => {
+                format!("fanOut is refused: personal copies are for email only, and destination type {} gets one for all", kind.as_str())
+            }
+            other => format!("{other} is ignored: it has no effect with destination type {}", kind.as_str()),
+        })
+        .collect();
+    Ok(Target { destination, recipients, warnings })
+}
+
+/// The field's value over what is stored; it has to end up with one.
+fn needed<T>(field: &'static str, given: Given<T>, stored: Option<T>) -> Result<T, AppError> {
+    match given {
+        Given::Value(value) => Ok(value),
+        Given::Absent => stored.ok_or_else(|| AppError::required(field)),
+        Given::Null => Err(AppError::required(field)),
+    }
+}
+
+fn email(fields: Fields<'_>, stored: Option<&EmailSettings>) -> Result<(EmailSettings, Option<Vec<EmailAddress>>), AppError> {
+    let listed = match fields.emails("recipients")? {
+        Given::Value(emails) if emails.is_empty() => {
+            return Err(AppError::field("recipients", "Array must contain at least 1 element(s)"));
+        }
+        Given::Value(emails) => Some(emails),
+        Given::Absent if stored.is_some() => None,
+        Given::Absent | Given::Null => return Err(AppError::required("recipients")),
+    };
+    let subject = needed("subject", fields.filled("subject")?, stored.map(|email| email.subject.clone()))?;
+    let text_body = fields.text("textBody")?.over(stored.and_then(|email| email.text_body.clone()));
+    let fan_out = fields.flag("fanOut")?.or_default(stored.is_some_and(|email| email.fan_out), false);
+    let settings = EmailSettings {
+        recipients: stored.map(|email| email.recipients.clone()).unwrap_or_default(),
+        groups: stored.map(|email| email.groups.clone()).unwrap_or_default(),
+        subject,
+        text_body,
+        fan_out,
+    };
+    Ok((settings, listed))
+}
+
+/// Reads what the body names by the domain's parser; a fault is the field's.
+fn parsed<T, E: std::fmt::Display>(
+    field: &'static str,
+    given: &Given<String>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, AppError> {
+    match given.as_ref() {
+        Some(text) => parse(text).map(Some).map_err(|fault| AppError::field(field, fault.to_string())),
+        None => Ok(None),
+    }
+}
