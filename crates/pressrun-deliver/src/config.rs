@@ -1,5 +1,6 @@
 //! What the operator sets once for all destinations.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,21 +129,29 @@ pub struct SlackConfig {
     pub token: Secret,
     /// `https://slack.com/api`, or a stand-in.
     pub base_url: String,
+    /// Whether the text of a schedule may call people (`<!channel>`) and put other words over links.
+    pub allow_mentions: bool,
 }
 
 /// Object storage.
 #[derive(Debug, Clone)]
 pub struct S3Config {
-    /// Our own keys, which assume the schedule's role or are used as they are.
-    pub credentials: S3Credentials,
+    /// Where our own keys come from, which assume the schedule's role or are used as they are.
+    pub source: S3Source,
+    /// Our own region, for the token service that our own keys may come from; `us-east-1` unless given.
+    pub region: Option<String>,
     /// Assume the schedule's `role_arn` first (D8); `false` uses the keys directly.
     pub assume_role: bool,
+    /// The only buckets that are written into; `None` takes every bucket that the keys open.
+    pub buckets: Option<BTreeSet<String>>,
     /// External id sent with the role: the organization's id (D8).
     pub external_id: Option<String>,
     /// Address of an S3-compatible store, path style; `None` is Amazon's of the schedule's region.
     pub endpoint: Option<String>,
     /// Address of the token service; `None` is Amazon's of the schedule's region.
     pub sts_endpoint: Option<String>,
+    /// Address of the machine's metadata service; `None` is Amazon's.
+    pub metadata_endpoint: Option<String>,
     /// Bytes of one part, and the size above which an object is sent in parts: 8 MiB (D8).
     pub part_bytes: u64,
 }
@@ -151,8 +160,42 @@ impl S3Config {
     /// Assumes roles at Amazon with these keys.
     #[must_use]
     pub fn new(credentials: S3Credentials) -> Self {
-        Self { credentials, assume_role: true, external_id: None, endpoint: None, sts_endpoint: None, part_bytes: 8 * 1024 * 1024 }
+        Self::from_source(S3Source::Keys(credentials))
     }
+
+    /// Assumes roles at Amazon with the keys of this source.
+    #[must_use]
+    pub fn from_source(source: S3Source) -> Self {
+        Self {
+            source,
+            region: None,
+            assume_role: true,
+            buckets: None,
+            external_id: None,
+            endpoint: None,
+            sts_endpoint: None,
+            metadata_endpoint: None,
+            part_bytes: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// Where our own keys come from.
+#[derive(Debug, Clone)]
+pub enum S3Source {
+    /// Given once.
+    Keys(S3Credentials),
+    /// The machine's role, by its metadata service (IMDSv2).
+    Instance,
+    /// A token that the machine is given in a file, exchanged for the keys of a role (Kubernetes: IRSA).
+    WebIdentity {
+        /// The file; read anew each time.
+        token_file: PathBuf,
+        /// The role.
+        role_arn: String,
+    },
+    /// What the usual `AWS_…` variables name: keys, web identity, the container's role; the machine's role when they name nothing.
+    Environment,
 }
 
 /// An access key.
@@ -234,6 +277,9 @@ pub enum ConfigError {
         /// Whose key it is.
         selector: String,
     },
+    /// Object storage without usable credentials.
+    #[error("s3 credentials: {0}")]
+    S3Source(String),
     /// Zero would never end.
     #[error("S3 part size must be at least 5 MiB (5242880 bytes)")]
     PartSize,

@@ -31,11 +31,11 @@ mod webhook;
 
 pub use carriers::Carriers;
 pub use config::{
-    CarrierConfig, ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig, S3Config, S3Credentials, SlackConfig,
-    SmtpConfig, SmtpTls,
+    CarrierConfig, ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig, S3Config, S3Credentials, S3Source,
+    SlackConfig, SmtpConfig, SmtpTls,
 };
 pub use egress::{AllowRule, EgressPolicy, EgressRefused, Resolve, SystemResolver};
 pub use email::INLINE_PNG_BYTES_MAX;
 pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile};
-pub use sftp::{InvalidSftpAddress, parse_sftp_address};
+pub use sftp::{InvalidPrivateKey, check_private_key};
 pub use webhook::signature as webhook_signature;

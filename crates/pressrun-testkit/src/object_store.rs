@@ -1,4 +1,5 @@
-//! S3 and its token service, as far as deliveries use them. Every signature is checked, by code that shares nothing with the client's.
+//! S3, its token service and a machine's metadata service, as far as deliveries use them. Every signature is checked, by code that shares
+//! nothing with the client's. The clock is the real one: the client signs by it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -25,7 +26,12 @@ pub struct StoredObject {
 
 #[derive(Default)]
 struct State {
-    now: Timestamp,
+    /// How wrong the clock is.
+    off: SignedDuration,
+    /// The role of the machine.
+    machine: Option<&'static str>,
+    /// The token that opens the role of [`ObjectServer::allow_role`] without keys.
+    identity: Option<String>,
     /// Secret, token and whether they still hold, by access key.
     keys: HashMap<String, (String, Option<String>, bool)>,
     role: Option<(String, String)>,
@@ -42,17 +48,16 @@ struct Upload {
     parts: BTreeMap<u32, Vec<u8>>,
 }
 
-/// The server: S3 under `/`, the token service under `/sts`.
+/// The server: S3 under `/`, the token service under `/sts`, the metadata service under `/latest`.
 pub struct ObjectServer {
     receiver: HttpReceiver,
     state: Arc<Mutex<State>>,
 }
 
 impl ObjectServer {
-    /// Starts with this clock, one access key and these buckets.
-    pub async fn start(now: Timestamp, access_key: &str, secret: &str, buckets: &[&str]) -> Self {
+    /// Starts with one access key and these buckets.
+    pub async fn start(access_key: &str, secret: &str, buckets: &[&str]) -> Self {
         let state = State {
-            now,
             keys: HashMap::from([(access_key.to_owned(), (secret.to_owned(), None, true))]),
             buckets: buckets.iter().map(|name| (*name).to_owned()).collect(),
             ..State::default()
@@ -73,9 +78,19 @@ impl ObjectServer {
         lock(&self.state).keys.values_mut().filter(|(_, token, _)| token.is_some()).for_each(|key| key.2 = false);
     }
 
-    /// Sets the server's clock.
-    pub fn set_clock(&self, now: Timestamp) {
-        lock(&self.state).now = now;
+    /// Puts the server's clock ahead.
+    pub fn put_clock_ahead(&self, by: SignedDuration) {
+        lock(&self.state).off = by;
+    }
+
+    /// Answers as the metadata service of a machine with a role.
+    pub fn be_a_machine(&self) {
+        lock(&self.state).machine = Some("blob-machine");
+    }
+
+    /// Whoever shows this token may assume the role without keys.
+    pub fn trust_identity(&self, token: &str) {
+        lock(&self.state).identity = Some(token.to_owned());
     }
 
     /// The wire underneath, for scripted answers and for what was received.
@@ -113,6 +128,9 @@ type Refusal = (u16, &'static str, &'static str);
 impl State {
     fn answer(&mut self, request: &ReceivedRequest) -> HttpAnswer {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        if let Some(asked) = path.strip_prefix("/latest/") {
+            return self.metadata(request, asked).unwrap_or_else(|(status, _, words)| HttpAnswer::new(status, words));
+        }
         if path == "/sts" {
             return self.token_service(request).unwrap_or_else(|(status, code, words)| {
                 let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error>");
@@ -130,7 +148,48 @@ impl State {
         })
     }
 
+    /// Version 2 of the machine's metadata service: a token first, then with it the role's name and its keys.
+    fn metadata(&mut self, request: &ReceivedRequest, asked: &str) -> Result<HttpAnswer, Refusal> {
+        const TOKEN: &str = "metadata-t0ken";
+        let role = self.machine.ok_or((404, "", "there is no role"))?;
+        if asked == "api/token" {
+            let lives = request.method == "PUT" && request.header("x-aws-ec2-metadata-token-ttl-seconds").is_some();
+            return if lives { Ok(HttpAnswer::new(200, TOKEN)) } else { Err((400, "", "no time to live")) };
+        }
+        if request.method != "GET" || request.header("x-aws-ec2-metadata-token") != Some(TOKEN) {
+            return Err((401, "", "no token"));
+        }
+        match asked.strip_prefix("meta-data/iam/security-credentials/") {
+            Some("") => Ok(HttpAnswer::new(200, role)),
+            Some(named) if named == role => {
+                let (key, secret, token, until) = self.temporary_key();
+                let keys = format!(
+                    "{{\"Code\":\"Success\",\"AccessKeyId\":\"{key}\",\"SecretAccessKey\":\"{secret}\",\"Token\":\"{token}\",\"Expiration\":\"{until}\"}}"
+                );
+                Ok(HttpAnswer::new(200, keys))
+            }
+            _ => Err((404, "", "there is no such role")),
+        }
+    }
+
+    fn temporary_key(&mut self) -> (String, String, String, Timestamp) {
+        self.assumed += 1;
+        let (key, secret, token) =
+            (format!("ASIATEMP{}", self.assumed), format!("temp-s3cret-{}", self.assumed), format!("t0k&en/{}", self.assumed));
+        self.keys.insert(key.clone(), (secret.clone(), Some(token.clone()), true));
+        (key, secret, token, self.now() + SignedDuration::from_hours(1))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the client signs by the real clock")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + self.off
+    }
+
     fn token_service(&mut self, request: &ReceivedRequest) -> Result<HttpAnswer, Refusal> {
+        let (_, query) = request.path.split_once('?').unwrap_or_default();
+        if let Some((role, _)) = self.role.clone().filter(|_| !query.is_empty()) {
+            return self.web_identity(&role, query);
+        }
         self.authenticate(request, "sts", &hex(&sha256(&request.body)))?;
         let text = request.text();
         let field = |name: &str| {
@@ -144,20 +203,34 @@ impl State {
         if !allowed {
             return Err((403, "AccessDenied", "User is not authorized to perform: sts:AssumeRole"));
         }
-        self.assumed += 1;
-        let (key, secret, token) =
-            (format!("ASIATEMP{}", self.assumed), format!("temp-s3cret-{}", self.assumed), format!("t0k&en/{}", self.assumed));
-        self.keys.insert(key.clone(), (secret.clone(), Some(token.clone()), true));
-        let until = self.now + SignedDuration::from_hours(1);
-        Ok(HttpAnswer::new(
+        Ok(self.assumed_role("AssumeRole"))
+    }
+
+    fn assumed_role(&mut self, action: &str) -> HttpAnswer {
+        let (key, secret, token, until) = self.temporary_key();
+        HttpAnswer::new(
             200,
             format!(
-                "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
+                "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials>\
                  <AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{}</SessionToken>\
-                 <Expiration>{until}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
+                 <Expiration>{until}</Expiration></Credentials></{action}Result></{action}Response>",
                 token.replace('&', "&amp;")
             ),
-        ))
+        )
+    }
+
+    /// Keys for a token that somebody else has signed; the request itself is not signed.
+    fn web_identity(&mut self, role: &str, query: &str) -> Result<HttpAnswer, Refusal> {
+        let asked: HashMap<&str, String> =
+            query.split('&').filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, percent_decoded(value))).collect();
+        let given = |name: &str| asked.get(name).map(String::as_str);
+        if given("Action") != Some("AssumeRoleWithWebIdentity") || given("RoleArn") != Some(role) {
+            return Err((400, "InvalidAction", "Could not find operation"));
+        }
+        if self.identity.is_none() || given("WebIdentityToken") != self.identity.as_deref() {
+            return Err((400, "InvalidIdentityToken", "The web identity token that was passed could not be validated."));
+        }
+        Ok(self.assumed_role("AssumeRoleWithWebIdentity"))
     }
 
     fn store(&mut self, request: &ReceivedRequest, path: &str, query: &str) -> Result<HttpAnswer, Refusal> {
@@ -206,12 +279,22 @@ impl State {
 
     fn complete(&mut self, id: &str, place: &str, list: &str) -> Result<HttpAnswer, Refusal> {
         let upload = self.upload(id, place)?;
-        let wanted = upload.parts.iter().fold(String::new(), |mut text, (number, bytes)| {
-            let tag = &hex(&sha256(bytes))[..32];
-            let _ = write!(text, "<Part><PartNumber>{number}</PartNumber><ETag>&quot;{tag}&quot;</ETag></Part>");
-            text
-        });
-        if list != format!("<CompleteMultipartUpload>{wanted}</CompleteMultipartUpload>") {
+        // Order of the two elements and spelling of quotes are the client's choice.
+        let plain = list.replace("&quot;", "\"");
+        let named: Vec<(String, String)> = plain
+            .split("<Part>")
+            .skip(1)
+            .map(|part| {
+                let inside = |name: &str| {
+                    let rest = part.split_once(&format!("<{name}>")).map(|(_, rest)| rest).unwrap_or_default();
+                    rest.split('<').next().unwrap_or_default().to_owned()
+                };
+                (inside("PartNumber"), inside("ETag"))
+            })
+            .collect();
+        let there: Vec<(String, String)> =
+            upload.parts.iter().map(|(number, bytes)| (number.to_string(), format!("\"{}\"", &hex(&sha256(bytes))[..32]))).collect();
+        if named != there {
             return Err((400, "InvalidPart", "One or more of the specified parts could not be found."));
         }
         let last = upload.parts.len().saturating_sub(1);
@@ -221,7 +304,7 @@ impl State {
         let object = StoredObject { bytes: upload.parts.values().flatten().copied().collect(), media_type: upload.media_type.clone() };
         self.objects.insert(place.to_owned(), object);
         self.uploads.remove(id);
-        Ok(HttpAnswer::new(200, "<CompleteMultipartUploadResult><Key>x</Key></CompleteMultipartUploadResult>"))
+        Ok(HttpAnswer::new(200, "<CompleteMultipartUploadResult><Key>x</Key><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>"))
     }
 
     fn upload(&mut self, id: &str, place: &str) -> Result<&mut Upload, Refusal> {
@@ -252,7 +335,7 @@ impl State {
         }
         let date = request.header("x-amz-date").unwrap_or_default().to_owned();
         let at = instant(&date).ok_or(denied)?;
-        let off = at.duration_since(self.now).abs();
+        let off = at.duration_since(self.now()).abs();
         if off > SKEW_MAX {
             return Err(if service == "sts" {
                 (403, "SignatureDoesNotMatch", "Signature expired: the request is too old or too new")

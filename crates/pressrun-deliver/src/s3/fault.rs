@@ -47,9 +47,11 @@ impl Fault {
 
     /// Throttling, trouble on the other side and keys that ran out may pass; the rest will not by waiting (D3, D8).
     pub(super) fn outcome(&self, phase: &str, shown: impl Fn(&str) -> String) -> Outcome {
-        let reason = shown(format!("s3: {phase}: HTTP {} {} {}", self.status.as_u16(), self.code, self.said).trim());
+        let reason = shown(&format!("s3: {phase}: {}", self.words()));
         let reason = format!("{reason}{}", self.hint());
+        // What fails after its 200 was begun, and may be done the next time.
         let passes = is_transient(self.status)
+            || self.status.is_success()
             || self.keys_ran_out()
             || self.code.contains("Throttl")
             || matches!(
@@ -57,6 +59,13 @@ impl Fault {
                 "RequestTimeout" | "SlowDown" | "OperationAborted" | "RequestLimitExceeded" | "IDPCommunicationError"
             );
         if passes { Outcome::Retry { reason, not_before: self.not_before } } else { rejected(reason) }
+    }
+
+    /// What was answered; not yet redacted.
+    pub(super) fn words(&self) -> String {
+        let status = if self.status.is_success() { String::new() } else { format!("HTTP {}", self.status.as_u16()) };
+        let parts = [status.as_str(), &self.code, self.said.trim()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     fn hint(&self) -> String {

@@ -1,15 +1,16 @@
-//! An object in a bucket (D8): assume the schedule's role, then put; in parts above 8 MiB.
+//! An object in a bucket (D8), by `object_store` on our own checked connections: assume the schedule's role, then put; in parts when large.
 
-mod client;
+mod credentials;
 mod fault;
-mod sign;
-mod sts;
+mod put;
+mod role;
+mod wire;
 mod xml;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::delivery::Outcome;
-use pressrun_domain::destination::S3Settings;
+use pressrun_domain::destination::{Bucket, ObjectKeyPrefix, Region, RoleArn, S3Settings};
 use url::Url;
 
 use crate::config::{ConfigError, Deadlines, S3Config};
@@ -17,15 +18,18 @@ use crate::dial::Trust;
 use crate::http::Http;
 use crate::outcome::{accepted, rejected};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-use client::Bucket;
-use sts::Roles;
+use credentials::Source;
+use put::{Place, put};
+use role::Roles;
+use wire::Wire;
 
 /// Smallest part that S3 takes.
 const PART_BYTES_MIN: u64 = 5 * 1024 * 1024;
 
-/// The operator's side: keys, endpoints, and the roles assumed so far.
+/// The operator's side: credentials, endpoints, and the roles assumed so far.
 pub(crate) struct ObjectStore {
     config: S3Config,
+    own: Source,
     roles: Roles,
     http: Http,
     deadlines: Deadlines,
@@ -33,7 +37,12 @@ pub(crate) struct ObjectStore {
 
 impl ObjectStore {
     pub(crate) fn new(config: S3Config, http: Http, deadlines: Deadlines) -> Result<Self, ConfigError> {
-        for (field, address) in [("s3 endpoint", &config.endpoint), ("s3 sts_endpoint", &config.sts_endpoint)] {
+        let addresses = [
+            ("s3 endpoint", &config.endpoint),
+            ("s3 sts_endpoint", &config.sts_endpoint),
+            ("s3 metadata_endpoint", &config.metadata_endpoint),
+        ];
+        for (field, address) in addresses {
             if let Some(text) = address {
                 let valid = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
                 if !valid {
@@ -44,7 +53,8 @@ impl ObjectStore {
         if config.part_bytes < PART_BYTES_MIN {
             return Err(ConfigError::PartSize);
         }
-        Ok(Self { config, roles: Roles::default(), http, deadlines })
+        let own = Source::new(&config, &http, deadlines)?;
+        Ok(Self { config, own, roles: Roles::default(), http, deadlines })
     }
 }
 
@@ -64,47 +74,72 @@ impl Deliverer for ObjectStoreDeliverer<'_> {
     }
 }
 
-impl ObjectStoreDeliverer<'_> {
-    async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<String, Outcome> {
-        let ObjectStore { config, roles, http, deadlines } = self.store;
-        let S3Settings { bucket_name, region, role_arn, key_prefix, .. } = self.settings;
-        // Both become part of a host name that our own credentials are sent to.
-        if !is_label(region) || !is_bucket(bucket_name) {
-            return Err(rejected("s3: the bucket name or the region is not valid"));
-        }
-        let key = format!("{}{}", key_prefix.as_deref().unwrap_or_default(), parcel.file_name());
-        if key.split('/').any(|part| part == "..") {
-            return Err(rejected("s3: the key prefix must not contain \"..\""));
-        }
-        let credentials = if config.assume_role {
-            roles.assume(config, role_arn, region, http, deadlines, now).await?
-        } else {
-            config.credentials.clone()
-        };
-        let address = match &config.endpoint {
-            Some(endpoint) => format!("{}/{bucket_name}", endpoint.trim_end_matches('/')),
-            None if bucket_name.contains('.') => format!("https://s3.{region}.amazonaws.com/{bucket_name}"),
-            None => format!("https://{bucket_name}.s3.{region}.amazonaws.com"),
-        };
-        let url = Url::parse(&address).map_err(|_| rejected("s3: the endpoint is not a valid address"))?;
-        // Only what the operator typed is beyond the egress policy; bucket and region are a tenant's.
-        let trust = if config.endpoint.is_some() { Trust::Operator } else { Trust::Tenant };
-        let bucket = Bucket { url, region, credentials: &credentials, http, deadlines, part_bytes: config.part_bytes, trust, now };
-        if let Err(not_put) = bucket.put(&key, parcel).await {
-            if not_put.keys_ran_out {
-                roles.forget(role_arn, region).await;
-            }
-            return Err(not_put.outcome);
-        }
-        Ok(format!("s3://{bucket_name}/{key}"))
+/// The settings once more as what they have to be: an older version may have stored others.
+struct Target {
+    bucket: Bucket,
+    region: Region,
+    prefix: ObjectKeyPrefix,
+}
+
+impl Target {
+    fn of(settings: &S3Settings) -> Result<Self, Outcome> {
+        let faulty = |fault: String| rejected(format!("s3: {fault}"));
+        Ok(Self {
+            bucket: settings.bucket_name.parse::<Bucket>().map_err(|fault| faulty(format!("{fault}")))?,
+            region: settings.region.parse::<Region>().map_err(|fault| faulty(format!("{fault}")))?,
+            prefix: settings
+                .key_prefix
+                .as_deref()
+                .unwrap_or_default()
+                .parse::<ObjectKeyPrefix>()
+                .map_err(|fault| faulty(format!("{fault}")))?,
+        })
     }
 }
 
-fn is_label(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+impl ObjectStoreDeliverer<'_> {
+    async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<String, Outcome> {
+        let ObjectStore { config, own, roles, http, deadlines } = self.store;
+        let Target { bucket, region, prefix } = Target::of(self.settings)?;
+        if config.buckets.as_ref().is_some_and(|buckets| !buckets.contains(bucket.as_str())) {
+            return Err(rejected(format!(
+                "s3: this server may not write into {bucket}; the operator lists its buckets under [s3] buckets"
+            )));
+        }
+        let own = own.get().await?;
+        let keys = if config.assume_role {
+            let role = self.settings.role_arn.parse::<RoleArn>().map_err(|fault| rejected(format!("s3: {fault}")))?;
+            roles.assume(config, &role, &region, &own, http, *deadlines, now).await?
+        } else {
+            own
+        };
+        // Only what the operator typed is beyond the egress policy; bucket and region are a tenant's.
+        let trust = if config.endpoint.is_some() { Trust::Operator } else { Trust::Tenant };
+        let wire = Wire::new(http.clone(), trust, deadlines.transfer, now);
+        let place = Place {
+            endpoint: endpoint(config, &bucket, &region),
+            bucket: bucket.as_str(),
+            region: region.as_str(),
+            key: format!("{prefix}{}", parcel.file_name()),
+            part_bytes: config.part_bytes,
+        };
+        if let Err(not_put) = put(&place, &keys, &wire, parcel).await {
+            if not_put.keys_ran_out {
+                roles.forget(&self.settings.role_arn, region.as_str()).await;
+            }
+            return Err(not_put.outcome);
+        }
+        Ok(format!("s3://{bucket}/{}", place.key))
+    }
 }
 
-/// 3 to 63 lower-case letters, digits, `-` and `.` (contract §5.1.4).
-fn is_bucket(text: &str) -> bool {
-    (3..=63).contains(&text.len()) && text.split('.').all(|label| is_label(label) && !label.starts_with('-') && !label.ends_with('-'))
+/// Where a bucket is, and whether its name stands in the host.
+fn endpoint(config: &S3Config, bucket: &Bucket, region: &Region) -> (String, bool) {
+    let suffix = region.dns_suffix();
+    match &config.endpoint {
+        Some(endpoint) => (endpoint.trim_end_matches('/').to_owned(), false),
+        // A certificate covers one label only.
+        None if bucket.as_str().contains('.') => (format!("https://s3.{region}.{suffix}"), false),
+        None => (format!("https://{bucket}.s3.{region}.{suffix}"), true),
+    }
 }

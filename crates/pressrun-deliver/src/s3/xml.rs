@@ -12,11 +12,6 @@ pub(super) fn text_of(xml: &str, name: &str) -> Option<String> {
     Some(plain)
 }
 
-/// `text` inside an element.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +23,5 @@ mod tests {
         assert_eq!(text_of(xml, "E").as_deref(), Some("\"x\""));
         assert_eq!(text_of(xml, "Missing"), None);
         assert_eq!(text_of("<UploadId>cut", "UploadId"), None);
-        assert_eq!(escaped("\"a&b\""), "&quot;a&amp;b&quot;");
     }
 }

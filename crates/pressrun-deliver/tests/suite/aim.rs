@@ -72,7 +72,10 @@ pub(crate) fn aim(bench: &Bench, speech: Speech, host: &str, port: u16, change: 
                 config.mail = MailConfig::Smtp(Box::new(SmtpConfig::new(host, port, tls, "reports@myorg.co")));
             }
             Speech::Webhook | Speech::WebhookOverTls | Speech::Sftp => {}
-            Speech::Slack => config.slack = Some(SlackConfig { token: Secret::new("xoxb-t0ken"), base_url: format!("{http}/api") }),
+            Speech::Slack => {
+                config.slack =
+                    Some(SlackConfig { token: Secret::new("xoxb-t0ken"), base_url: format!("{http}/api"), allow_mentions: false });
+            }
             Speech::S3 => config.s3 = Some(S3Config { assume_role: false, endpoint: Some(http.clone()), ..s3 }),
             Speech::TokenService => {
                 let sts_endpoint = Some(format!("{http}/sts"));

@@ -111,7 +111,7 @@ async fn sftp_case(bench: &Bench, mood: Mood) -> Case {
 
 async fn slack_case(bench: &Bench, mood: Mood) -> Case {
     let receiver = http(mood, "{\"ok\":true,\"ts\":\"1\"}").await;
-    let slack = SlackConfig { token: Secret::new(SECRET), base_url: receiver.url("/api") };
+    let slack = SlackConfig { token: Secret::new(SECRET), base_url: receiver.url("/api"), allow_mentions: false };
     let settings = SlackSettings { recipient_type: SlackRecipientType::Channel, recipients: vec!["C1".into()], text_body: None };
     Case {
         destination: Destination::Slack(settings),
@@ -128,7 +128,7 @@ async fn s3_case(bench: &Bench, mood: Mood) -> Case {
     let settings = S3Settings {
         bucket_name: "blob-reports".into(),
         region: "us-east-1".into(),
-        role_arn: "arn:aws:iam::1:role/x".into(),
+        role_arn: "arn:aws:iam::123456789012:role/x".into(),
         key_prefix: None,
         filename: None,
     };
@@ -243,7 +243,7 @@ fn d13_no_configuration_prints_its_secrets() {
         ..SmtpConfig::new("mail.example.com", 587, SmtpTls::StartTls, "reports@myorg.co")
     };
     let dkim = DkimConfig { domain: "myorg.co".into(), selector: "s".into(), private_key: Secret::new(SECRET) };
-    let slack = SlackConfig { token: Secret::new(SECRET), base_url: "https://slack.com/api".into() };
+    let slack = SlackConfig { token: Secret::new(SECRET), base_url: "https://slack.com/api".into(), allow_mentions: false };
     for shown in [format!("{mail:?}"), format!("{dkim:?}"), format!("{slack:?}"), format!("{:?}", S3Config::new(keys))] {
         assert!(!shown.contains(SECRET) && shown.contains("[redacted]"), "{shown}");
     }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use pressrun_testkit::{HttpReceiver, ObjectServer, SftpScript, SftpServer, SlackWorkspace, SmtpScript, SmtpSink};
 
 use crate::aim::Speech;
-use crate::bench::now;
 
 /// A server that works.
 pub(crate) enum Server {
@@ -24,7 +23,7 @@ impl Server {
             Speech::Sftp => Self::Sftp(Box::new(SftpServer::start("blobby", "1am@g00dBL0b", SftpScript::default()).await)),
             Speech::Slack => Self::Slack(SlackWorkspace::start("xoxb-t0ken").await),
             Speech::S3 | Speech::TokenService => {
-                let store = ObjectServer::start(now(), "AKIAEXAMPLE", "wJalrXUtnFEMI", &["blob-reports"]).await;
+                let store = ObjectServer::start("AKIAEXAMPLE", "wJalrXUtnFEMI", &["blob-reports"]).await;
                 store.allow_role("arn:aws:iam::123456789012:role/deliver", "org-1");
                 Self::Store(store)
             }

@@ -11,7 +11,7 @@ use crate::bench::{Bench, LINK, accepted, carriers, now, rejected, retry};
 const TOKEN: &str = "xoxb-1am-a-t0ken";
 
 fn connected(receiver: &HttpReceiver) -> Carriers {
-    let slack = SlackConfig { token: Secret::new(TOKEN), base_url: receiver.url("/api/") };
+    let slack = SlackConfig { token: Secret::new(TOKEN), base_url: receiver.url("/api/"), allow_mentions: false };
     carriers(|config| config.slack = Some(slack))
 }
 
@@ -44,6 +44,24 @@ async fn d10_a_file_goes_up_in_three_calls_with_its_text() {
         )
     );
     assert_eq!(requests[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+}
+
+#[tokio::test]
+async fn low_slack_texts_call_nobody_unless_the_operator_lets_them() {
+    let bench = Bench::new();
+    let text = "*Sales* <!channel> <https://evil.example|https://bank.example> https://example.com/?a=1&b=2";
+    let shown = "*Sales* &lt;!channel&gt; https://bank.example (https://evil.example) https://example.com/?a=1&amp;b=2";
+    for (allow_mentions, told) in [(false, shown), (true, text)] {
+        let receiver = HttpReceiver::start().await;
+        let slack = SlackConfig { token: Secret::new(TOKEN), base_url: receiver.url("/api/"), allow_mentions };
+        receiver.push([HttpAnswer::new(200, "{\"ok\":true,\"ts\":\"1.2\"}")]);
+        let mut parcel = bench.link_only();
+        parcel.message.text = text.into();
+        parcel.message.link = None;
+        accepted(&carriers(|config| config.slack = Some(slack)).deliver(&channel(), &parcel, now()).await);
+        let sent: serde_json::Value = serde_json::from_str(&receiver.requests()[0].text()).expect("JSON");
+        assert_eq!(sent["text"], told);
+    }
 }
 
 #[tokio::test]
@@ -154,7 +172,7 @@ async fn s9_every_call_has_a_deadline_of_its_own() {
 #[tokio::test]
 async fn d5_an_upload_address_that_is_not_slacks_own_is_judged_by_the_egress_policy() {
     let (bench, receiver, elsewhere) = (Bench::new(), HttpReceiver::start().await, HttpReceiver::start().await);
-    let slack = SlackConfig { token: Secret::new(TOKEN), base_url: receiver.url("/api") };
+    let slack = SlackConfig { token: Secret::new(TOKEN), base_url: receiver.url("/api"), allow_mentions: false };
     let closed = carriers(|config| (config.slack, config.egress) = (Some(slack), pressrun_deliver::EgressPolicy::default()));
     receiver.push([HttpAnswer::new(200, format!("{{\"ok\":true,\"file_id\":\"F1\",\"upload_url\":\"{}\"}}", elsewhere.url("/")))]);
     let delivered = closed.deliver(&channel(), &bench.csv(), now()).await;

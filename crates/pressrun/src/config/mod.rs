@@ -151,6 +151,8 @@ fn secrets_as_typed(figment: Figment, variable: impl Fn(&str) -> Option<String>)
         ("PRESSRUN_MAIL__PASSWORD", "mail.password"),
         ("PRESSRUN_SLACK__TOKEN", "slack.token"),
         ("PRESSRUN_S3__SECRET_ACCESS_KEY", "s3.secret_access_key"),
+        ("PRESSRUN_S3__SESSION_TOKEN", "s3.session_token"),
+        ("PRESSRUN_NOTIFY__WEBHOOK_URL", "notify.webhook_url"),
         ("PRESSRUN_NOTIFY__WEBHOOK_SECRET", "notify.webhook_secret"),
     ];
     keys.into_iter().fold(figment, |figment, (name, key)| match variable(name) {
@@ -212,7 +214,7 @@ mod tests {
         };
         assert_eq!(operator(None, None, &[]).expect("none is fine"), None);
         let found = operator(Some("https://ops.example.com/pressrun"), Some("whsec"), &[]).expect("public").expect("there");
-        assert_eq!((found.url.as_str(), found.secrets.len()), ("https://ops.example.com/pressrun", 1));
+        assert_eq!((found.shown().as_str(), found.secrets.len()), ("https://ops.example.com/pressrun", 1));
         assert!(operator(Some("http://10.0.0.7/hook"), None, &[]).is_err(), "a private address has to be allowed");
         assert!(operator(Some("http://10.0.0.7/hook"), None, &["10.0.0.7"]).is_ok());
         assert!(operator(Some("ftp://ops.example.com"), None, &[]).is_err());

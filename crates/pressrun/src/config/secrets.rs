@@ -12,6 +12,6 @@ use crate::hidden::Hidden;
 pub(crate) struct Secrets {
     /// 64 hex digits each, newest first; one is made beside the database when none is given.
     pub keys: Vec<Hidden>,
-    /// File with one key a line, newest first.
+    /// File with one key a line, newest first. It is refused when every account of the machine may read it.
     pub keys_file: Option<PathBuf>,
 }

@@ -1,6 +1,8 @@
 //! A message with a file in Slack (D10), in the calls that replaced `files.upload`:
 //! `files.getUploadURLExternal`, the bytes, `files.completeUploadExternal`; `chat.postMessage` when there is no file.
 
+mod text;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::Request;
@@ -23,6 +25,7 @@ use crate::parcel::{Delivered, Deliverer, Parcel, ParcelFile};
 pub(crate) struct Slack {
     token: Secret,
     base: Url,
+    allow_mentions: bool,
     http: Http,
     deadlines: Deadlines,
 }
@@ -55,6 +58,9 @@ impl SlackDeliverer<'_> {
         let mut words = parcel.message.text.clone();
         if let Some(link) = parcel.message.link.as_deref().filter(|link| !words.contains(*link)) {
             words = if words.is_empty() { link.to_owned() } else { format!("{words}\n{link}") };
+        }
+        if !self.slack.allow_mentions {
+            words = text::harmless(&words);
         }
         match &parcel.artifact {
             None => {
@@ -95,7 +101,7 @@ impl Slack {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
             .ok_or_else(|| ConfigError::Url { field: "slack base_url", text: config.base_url.clone() })?;
-        Ok(Self { token: config.token, base, http, deadlines })
+        Ok(Self { token: config.token, base, allow_mentions: config.allow_mentions, http, deadlines })
     }
 
     /// Asks for a place, puts the bytes there, and answers with the file's id.
