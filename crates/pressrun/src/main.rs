@@ -7,6 +7,7 @@ mod config;
 mod figures;
 mod hidden;
 mod lifecycle;
+mod private;
 mod sealing;
 mod show;
 mod web;
@@ -51,6 +52,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     // The only provider that is built in; a second installation would be a defect, and harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // What these make holds rows, secrets or mails. `render` and `check` write what their caller asked for, as the caller's umask has it.
+    if matches!(cli.command, Command::Demo(_) | Command::Serve(_) | Command::Key(_) | Command::Secrets(_)) {
+        private::keep_files_private();
+    }
     let result = match cli.command {
         Command::Demo(arguments) => commands::demo::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),

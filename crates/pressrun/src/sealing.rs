@@ -10,6 +10,7 @@ use pressrun_store::{Sealer, StoreError};
 use tracing::info;
 
 use crate::config::Settings;
+use crate::private;
 
 /// Where the configured keys stand.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ pub(crate) fn sealer(settings: &Settings) -> anyhow::Result<Sealer> {
                 write_private(&file, Sealer::generate_key()?.expose())?;
                 info!(file = %file.display(), "made a key that seals secrets; keep it with your backups, but apart from the database");
             }
+            keep_private(&file, settings.secrets.keys_file.is_none())?;
             read(&file)?;
             let named = format!("the keys in {}", file.display());
             Sealer::following(move || read(&file).map_err(|error| StoreError::Sealing(format!("{error:#}")))).context(named)
@@ -69,6 +71,25 @@ pub(crate) fn present_key(settings: &Settings) -> anyhow::Result<Secret> {
 
 fn written(settings: &Settings) -> Vec<Secret> {
     settings.secrets.keys.iter().map(crate::hidden::Hidden::secret).collect()
+}
+
+/// Sees to it that nobody else reads a key file: our own is tightened, one that the operator keeps is refused.
+fn keep_private(file: &Path, ours: bool) -> anyhow::Result<()> {
+    let looked = || format!("secrets.keys_file: could not read {}", file.display());
+    if !file.exists() {
+        return Ok(());
+    }
+    if ours {
+        return private::tighten(file).with_context(looked);
+    }
+    if private::is_open_to_others(file).with_context(looked)? {
+        bail!(
+            "secrets.keys_file: every account of this machine may read {0}, and so open every stored secret; run `chmod o= {0}` (a mounted \
+             Kubernetes secret: `defaultMode: 0440` with an `fsGroup`)",
+            file.display()
+        );
+    }
+    Ok(())
 }
 
 /// The keys in a file, the present one first.

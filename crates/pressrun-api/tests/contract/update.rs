@@ -1,5 +1,6 @@
 //! §5.9, design §12, A12, D13, T12, X4, X10.
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::WorkerId;
 use pressrun_domain::run::RunStatus;
@@ -284,7 +285,7 @@ async fn update_m5_what_an_older_version_took_can_be_renamed_and_is_refused_wher
     let mut schedule = server.stored(&id).await;
     let Destination::S3(settings) = &mut schedule.definition.destination else { panic!("a bucket") };
     settings.region = "EU West 1".to_owned();
-    server.store.replace_schedule(&schedule, &stored::names()).await.unwrap();
+    server.store.replace_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleUpdated)).await.unwrap();
     let path = format!("/api/v1/schedules/{id}");
     server.put(&path, &json!({"name": "renamed"})).await.ok();
     server.put_empty(&format!("{path}/pause")).await.ok();

@@ -107,6 +107,8 @@ fn fields(definition: Option<&Definition>) -> Map<String, Value> {
             }
         }
     }
+    // Made from the address, of which only the origin is told.
+    fields.remove("destination.mark");
     // What is not set is not told of a new one.
     fields.retain(|_, value| !value.is_null());
     fields
@@ -185,7 +187,7 @@ mod tests {
     }
 
     fn hook(url: &str, secret: &str) -> Destination {
-        Destination::Webhook(WebhookSettings { url: url.into(), secrets: vec![Secret::new(secret)] })
+        Destination::Webhook(WebhookSettings::new(url, vec![Secret::new(secret)]))
     }
 
     #[test]

@@ -38,8 +38,26 @@ pub(crate) struct Program {
 impl Program {
     /// Starts `pressrun serve` with this configuration file and waits until it listens.
     pub(crate) async fn serve(config: &Path) -> Self {
+        Self::started(tokio::process::Command::new(env!("CARGO_BIN_EXE_pressrun")), config).await
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) async fn serve_with(config: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pressrun"));
+        command.envs(variables.iter().copied());
+        Self::started(command, config).await
+    }
+
+    /// The same, started by somebody whose umask is this.
+    pub(crate) async fn serve_under_umask(config: &Path, umask: &str) -> Self {
+        let mut shell = tokio::process::Command::new("sh");
+        shell.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_pressrun")]);
+        Self::started(shell, config).await
+    }
+
+    async fn started(mut command: tokio::process::Command, config: &Path) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_pressrun"))
+        let mut child = command
             .args(["serve", "--config"])
             .arg(config)
             .env("PRESSRUN_LOG", TRACE_OURS)

@@ -1,5 +1,6 @@
 //! D13: secrets planted everywhere, and everything the program produced searched for them; keys that change; keys that are revoked.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -14,19 +15,23 @@ use crate::world::write_catalog;
 /// A secret by what it opens. Each is distinctive enough to be searched for.
 const SMTP_PASSWORD: &str = "planted-smtp-passw0rd";
 const SLACK_TOKEN: &str = "xoxb-planted-slack-token";
-const S3_KEY: &str = "planted+s3/secret+access+key";
-const SFTP_PASSWORD: &str = "planted-sftp-passw0rd";
+pub(crate) const S3_KEY: &str = "planted+s3/secret+access+key";
+pub(crate) const SFTP_PASSWORD: &str = "planted-sftp-passw0rd";
 const PASSPHRASE: &str = "planted passphrase of the key";
 const WEBHOOK_SECRET: &str = "whsec_cGxhbnRlZC13ZWJob29rLXNlY3JldA==";
 const WEBHOOK_SECRET_BEFORE: &str = "whsec_cGxhbnRlZC1mb3JtZXItc2VjcmV0";
+/// A webhook's login, path and query, each of which may be what opens it (M2, M3).
+const WEBHOOK_LOGIN: &str = "planted-webhook-passw0rd";
+const WEBHOOK_PATH: &str = "planted-webhook-SECRETPATH";
+const WEBHOOK_QUERY: &str = "planted-webhook-QUERYSECRET";
 const POSTGRES_PASSWORD: &str = "planted-postgres-passw0rd";
 const DEV_TOKEN: &str = "planted-dev-key-token";
 
 /// A server's folders: `etc` holds what an operator writes, `data` what the program does.
-struct Place {
+pub(crate) struct Place {
     dir: TempDir,
-    config: PathBuf,
-    token: String,
+    pub(crate) config: PathBuf,
+    pub(crate) token: String,
 }
 
 impl Place {
@@ -44,7 +49,7 @@ impl Place {
 }
 
 /// Writes catalog, configuration and secrets, and makes an organization key.
-fn place(mail: &str, slack: &str, s3: &str) -> Place {
+pub(crate) fn place(mail: &str, slack: &str, s3: &str) -> Place {
     let dir = tempfile::tempdir().unwrap();
     write_catalog(&dir.path().join("catalog"));
     let root = dir.path().to_owned();
@@ -65,14 +70,15 @@ fn place(mail: &str, slack: &str, s3: &str) -> Place {
     );
     let shop = "identifier: shop\nname: Shop\nconnection: shop\ntiles:\n  '1': { title: One, sql: select 1 as one, at: { x: 0, y: 0, w: 24, h: 8 } }\n";
     std::fs::write(root.join("catalog/dashboards/shop.yaml"), shop).unwrap();
-    secret("sealing-keys", &"7".repeat(64));
+    let keys = secret("sealing-keys", &"7".repeat(64));
+    std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
     let at = |name: &str| root.join(name).display().to_string();
     let config = root.join("etc/pressrun.toml");
     let text = format!(
         "[server]\nlisten = '127.0.0.1:0'\npublic_url = 'http://reports.example'\n[store]\nurl = 'sqlite://{db}'\n[catalog]\npath = '{catalog}'\n\
          [spool]\npath = '{spool}'\n[mail]\nurl = '{mail}'\nfrom = 'Reports <reports@myorg.co>'\nusername = 'reports'\npassword_file = '{smtp}'\n\
          preview = false\n[slack]\ntoken_file = '{slack_token}'\nbase_url = '{slack}'\n[s3]\naccess_key_id = 'AKIAPLANTED'\n\
-         secret_access_key_file = '{s3_key}'\nendpoint = '{s3}'\nassume_role = false\n[limits]\nrequests_per_minute = 0\n[egress]\n\
+         secret_access_key_file = '{s3_key}'\nendpoint = '{s3}'\nassume_role = false\nbuckets = ['bucket']\n[limits]\nrequests_per_minute = 0\n[egress]\n\
          allow = ['127.0.0.0/8']\n[retry]\nmax_attempts = 1\n[render]\nprocesses = 1\n[secrets]\nkeys_file = '{keys}'\n",
         db = at("data/pressrun.db"),
         catalog = at("catalog"),
@@ -95,19 +101,19 @@ fn append(file: &Path, text: &str) {
 }
 
 /// Places that do not count: nothing is delivered there.
-const NOWHERE: &str = "http://127.0.0.1:1";
+pub(crate) const NOWHERE: &str = "http://127.0.0.1:1";
 
-fn to(changes: Value) -> Value {
+pub(crate) fn to(changes: Value) -> Value {
     let mut body = json!({"identifier": "sales", "name": "Planted", "schedule": "0 9 ? * * *", "timezone": "UTC", "format": "csv", "queryIdentifierMapKey": "1"});
     body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     body
 }
 
-fn sftp(server: std::net::SocketAddr, user: &str) -> Value {
+pub(crate) fn sftp(server: std::net::SocketAddr, user: &str) -> Value {
     json!({"destinationType": "sftp", "address": "127.0.0.1", "port": server.port(), "username": user})
 }
 
-fn with(mut base: Value, changes: Value) -> Value {
+pub(crate) fn with(mut base: Value, changes: Value) -> Value {
     base.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     base
 }
@@ -126,6 +132,12 @@ async fn d13_no_secret_is_in_anything_that_the_program_produced() {
     let org = place.token.as_str();
 
     let private_key = key.encrypted_text(PASSPHRASE);
+    // A receiver that quotes what it was asked for, as Express does.
+    let quoted = format!("<pre>Cannot POST /services/T000/{WEBHOOK_PATH}?key={WEBHOOK_QUERY} for bob:{WEBHOOK_LOGIN}</pre>");
+    let quoting = HttpReceiver::start().await;
+    quoting.always(HttpAnswer::new(404, quoted));
+    let host = quoting.address();
+    let secret_address = format!("http://bob:{WEBHOOK_LOGIN}@{host}/services/T000/{WEBHOOK_PATH}?key={WEBHOOK_QUERY}");
     let second = program.make_key(org, &json!({"type": "organization", "name": "second"})).await;
     let bodies = [
         to(json!({"destinationType": "email", "recipients": ["a@x.example"], "subject": "Planted"})),
@@ -138,8 +150,9 @@ async fn d13_no_secret_is_in_anything_that_the_program_produced() {
         ),
         to(json!({"destinationType": "webhook", "url": NOWHERE, "webhookSecretUnencrypted": WEBHOOK_SECRET})),
         to(json!({"destinationType": "slack", "slackRecipientType": "channel", "recipients": "C1"})),
-        to(json!({"destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::1:role/x"})),
+        to(json!({"destinationType": "s3", "bucketName": "bucket", "region": "us-east-1", "roleArn": "arn:aws:iam::123456789012:role/x"})),
         to(json!({"destinationType": "webhook", "url": hook.url("/hook"), "identifier": "shop"})),
+        to(json!({"destinationType": "webhook", "url": secret_address})),
     ];
     let mut statuses = Vec::new();
     for body in &bodies {
@@ -161,12 +174,14 @@ async fn d13_no_secret_is_in_anything_that_the_program_produced() {
         statuses.push(run["status"].as_str().unwrap().to_owned());
         program.ok(org, "GET", &format!("{path}/runs"), None).await;
     }
-    let expected = ["COMPLETE", "COMPLETE", "COMPLETE", "ERROR", "COMPLETE", "ERROR", "ERROR", "ERROR", "ERROR"];
+    let expected = ["COMPLETE", "COMPLETE", "COMPLETE", "ERROR", "COMPLETE", "ERROR", "ERROR", "ERROR", "ERROR", "ERROR"];
     assert_eq!(statuses, expected, "{}", program.answers.lock().unwrap());
     for path in ["/api/v1/schedules", "/api/v1/api-keys", "/api/v1/users/email-only", "/api/v1/documents", "/readyz", "/metrics", "/docs"] {
         program.ok(org, "GET", path, None).await;
     }
-    let answers = std::sync::Arc::clone(&program.answers);
+    // Whoever manages the schedule sees the address without its login, which is the point of these answers.
+    let managed = format!("/services/T000/{WEBHOOK_PATH}?key={WEBHOOK_QUERY}\"");
+    let answers = program.answers.lock().unwrap().replace(&managed, "\"");
     let log = program.stop().await;
     assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log is a full one");
 
@@ -176,11 +191,12 @@ async fn d13_no_secret_is_in_anything_that_the_program_produced() {
         produced.iter().any(|(path, bytes)| path.display().to_string().contains("pressrun.db") && contains(bytes, "Planted and renamed"))
     );
     assert!(produced.iter().any(|(path, _)| path.starts_with(place.data().join("spool"))), "artifacts are searched too");
-    produced.push(("every answer".into(), answers.lock().unwrap().clone().into_bytes()));
+    produced.push(("every answer".into(), answers.into_bytes()));
     produced.push(("standard error".into(), log.into_bytes()));
     for mail in smtp.mails() {
         produced.push(("a mail".into(), mail.text().into_bytes()));
     }
+    assert_eq!(quoting.requests().len(), 1, "it was asked, though");
     for request in [hook.requests(), slack.requests(), s3.requests()].concat() {
         // Slack's and S3's own credentials stand in one header of their requests, and nowhere else.
         let headers: Vec<_> = request.headers.iter().filter(|(name, _)| name != "authorization").collect();
@@ -197,6 +213,9 @@ async fn d13_no_secret_is_in_anything_that_the_program_produced() {
         ("passphrase", PASSPHRASE),
         ("webhook secret", WEBHOOK_SECRET),
         ("former webhook secret", WEBHOOK_SECRET_BEFORE),
+        ("webhook login", WEBHOOK_LOGIN),
+        ("webhook path", WEBHOOK_PATH),
+        ("webhook query", WEBHOOK_QUERY),
         ("Postgres password", POSTGRES_PASSWORD),
         ("development token", DEV_TOKEN),
         ("API token", org),
@@ -322,4 +341,59 @@ async fn s8_test_now_over_http_delivers_at_once_and_saves_nothing() {
     assert_eq!(list["pageInfo"]["totalRecords"], 0);
     let run = program.ok(&place.token, "GET", &format!("/api/v1/runs/{}", made["id"].as_str().unwrap()), None).await;
     assert_eq!(run["kind"], "test");
+}
+
+/// The permissions of everything below a folder, and of the folder.
+fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mut found = vec![(folder.to_owned(), mode(folder))];
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            found.push((path.clone(), mode(&path)));
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn m3_everything_the_server_writes_is_for_its_own_account_only() {
+    let mails = tempfile::tempdir().unwrap();
+    let place = place(&format!("file:{}", mails.path().join("mail").display()), NOWHERE, NOWHERE);
+    // As an older version left them, under a common umask.
+    std::fs::create_dir_all(place.data().join("spool")).unwrap();
+    for (path, mode) in [("spool", 0o755), ("pressrun.db", 0o644)] {
+        std::fs::set_permissions(place.data().join(path), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let program = Program::serve_under_umask(&place.config, "022").await;
+    let body = to(json!({"destinationType": "email", "recipients": ["a@x.example"], "subject": "Planted"}));
+    let id = program.ok(&place.token, "POST", "/api/v1/schedules", Some(&body)).await["id"].as_str().unwrap().to_owned();
+    assert_eq!(program.run(&place.token, &id).await["status"], "COMPLETE");
+    let written = [modes(&place.data()), modes(&mails.path().join("mail"))].concat();
+    for name in ["pressrun.db", "pressrun.db-wal", "artifacts", ".eml"] {
+        assert!(written.iter().any(|(path, _)| path.display().to_string().ends_with(name)), "{name}: {written:?}");
+    }
+    for (path, mode) in written.iter().filter(|(path, _)| *path != place.data()) {
+        assert_eq!(mode & 0o077, 0, "{} has {mode:o}", path.display());
+    }
+    let log = program.stop().await;
+    for path in ["spool", "pressrun.db"] {
+        let said = format!("path={}", place.data().join(path).display());
+        assert!(log.lines().any(|line| line.contains(&said) && line.contains("others could read this")), "{path}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn m3_a_key_file_that_everybody_may_read_is_refused_with_what_to_do() {
+    let place = place("smtp+plain://127.0.0.1:1", NOWHERE, NOWHERE);
+    std::fs::set_permissions(place.key_file(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = pressrun(&["key", "list", "--config", place.config.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && text.contains("chmod o= ") && text.contains("sealing-keys"), "{text}");
+    std::fs::set_permissions(place.key_file(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    place.cli(&["key", "list"]);
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pressrun_domain::audit::Verb;
 use pressrun_domain::destination::{Destination, WebhookSettings};
 use pressrun_domain::id::WorkerId;
 use pressrun_domain::run::RunStatus;
@@ -77,7 +78,7 @@ async fn m3_addresses_stored_in_the_open_are_sealed_at_the_next_start_also_after
     let path = folder.path().join("pressrun.db");
     let schedules: Vec<Schedule> = (0..3).map(|number| hook(number, number != 1)).collect();
     for schedule in &schedules {
-        store.insert_schedule(schedule, &sample::names()).await.unwrap();
+        store.insert_schedule(schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
         store.plan(&[sample::planned(schedule)], sample::after(0)).await.unwrap();
     }
     // One run is over, two wait.
@@ -132,7 +133,7 @@ async fn m3_a_damaged_row_does_not_keep_the_store_from_opening() {
     let path = folder.path().join("pressrun.db");
     let schedules = [hook(0, true), hook(1, true)];
     for schedule in &schedules {
-        store.insert_schedule(schedule, &sample::names()).await.unwrap();
+        store.insert_schedule(schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     }
     as_before(&store, &schedules).await;
     sqlx::query("UPDATE schedules SET sealed = x'01' WHERE id = $1").bind(schedules[0].id.to_string()).execute(&store.write).await.unwrap();
