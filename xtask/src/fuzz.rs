@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::bail;
 
 /// Targets and their crates; each is a test called `fuzz_NAME`.
-const TARGETS: [(&str, &str); 3] = [("catalog", "pressrun-catalog"), ("filters", "pressrun-query"), ("templates", "pressrun-query")];
+const TARGETS: [(&str, &str); 3] = [("catalog", "pressrun-catalog"), ("filters", "pressrun-sql"), ("templates", "pressrun-sql")];
 
 /// Runs one for `seconds`, from `seed` or from another start each time.
 pub(crate) fn run(name: &str, seconds: u64, seed: Option<u64>) -> anyhow::Result<()> {

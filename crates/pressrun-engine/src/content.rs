@@ -14,13 +14,12 @@ use pressrun_domain::catalog::{Catalog, Connection, Dashboard, Document, QueryTi
 use pressrun_domain::id::{ConnectionName, TileKey};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::RunKind;
-use pressrun_query::filter::summary;
-use pressrun_query::{
-    CompiledQuery, ConnectionSpec, EffectiveFilters, QueryClock, QueryError, QueryJob, QueryLimits, QueryOutcome, compile,
-};
+use pressrun_query::{ConnectionSpec, QueryError, QueryJob, QueryLimits, QueryOutcome};
 use pressrun_render::{
     FilterLine, Page, RenderError, RenderJob, RenderLimits, Rendered, Report, Rows, TileContent, TileData, TileView, Truncated,
 };
+use pressrun_sql::filter::summary;
+use pressrun_sql::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, compile};
 use tokio::sync::Semaphore;
 
 use crate::config::EngineConfig;
@@ -145,7 +144,7 @@ impl<'a> Content<'a> {
     /// # Errors
     /// The template or a filter is wrong: the tile fails with this message (F6).
     pub fn compile(&self, query: &QueryTile, limit: u64) -> Result<CompiledQuery, QueryError> {
-        let dialect = ConnectionSpec::from(self.connection().map_err(|error| failed(&error))?).dialect();
+        let dialect = Dialect::of(&self.connection().map_err(|error| failed(&error))?.source);
         let mut compiled = compile(query, &self.filters, self.identity, &self.clock, dialect).map_err(|error| failed(&error))?;
         compiled.limit = limit;
         Ok(compiled)

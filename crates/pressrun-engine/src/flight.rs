@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
-use pressrun_query::{CompiledQuery, ConnectionSpec};
+use pressrun_query::ConnectionSpec;
+use pressrun_sql::CompiledQuery;
 use sha2::{Digest, Sha256};
 
 type Running<T, E> = Shared<BoxFuture<'static, Result<T, E>>>;
@@ -144,7 +145,7 @@ mod tests {
     use pressrun_domain::audience::Identity;
     use pressrun_domain::catalog::{QueryTile, Scalar};
     use pressrun_domain::chart::{Chart, Mark};
-    use pressrun_query::{EffectiveFilters, QueryClock, compile};
+    use pressrun_sql::{Dialect, EffectiveFilters, QueryClock, compile};
     use tokio::sync::Notify;
 
     use super::*;
@@ -241,7 +242,7 @@ mod tests {
         };
         let connection = ConnectionSpec::Files { folder: PathBuf::from(folder), tables: IndexMap::new() };
         let clock = QueryClock::new(at.parse().expect("an instant"), "UTC");
-        let compiled = compile(&tile, &EffectiveFilters::default(), &Identity { attributes }, &clock, connection.dialect());
+        let compiled = compile(&tile, &EffectiveFilters::default(), &Identity { attributes }, &clock, Dialect::Embedded);
         key(&connection, &compiled.expect("compiles"), fingerprint)
     }
 

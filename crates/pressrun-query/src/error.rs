@@ -1,5 +1,6 @@
 //! Why a query gave no rows.
 
+use pressrun_sql::{ScreenError, ScreenFault};
 use serde::{Deserialize, Serialize};
 
 /// The kind of a failure; it decides whether to try again and whom to tell.
@@ -86,5 +87,17 @@ impl QueryError {
             | K::Spool
             | K::Internal => false,
         }
+    }
+}
+
+impl From<ScreenError> for QueryError {
+    fn from(error: ScreenError) -> Self {
+        let kind = match error.fault {
+            ScreenFault::Syntax => QueryErrorKind::Syntax,
+            ScreenFault::Denied => QueryErrorKind::Denied,
+            ScreenFault::Unsupported => QueryErrorKind::Unsupported,
+            ScreenFault::TooLarge => QueryErrorKind::TooLarge,
+        };
+        Self { kind, message: error.message, hint: error.hint }
     }
 }

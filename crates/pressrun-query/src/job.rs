@@ -7,13 +7,12 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use indexmap::IndexMap;
 use pressrun_domain::catalog::{Connection, SourceSettings};
+use pressrun_sql::CompiledQuery;
 use serde::{Deserialize, Serialize};
 
-use crate::compile::CompiledQuery;
 use crate::error::{QueryError, QueryErrorKind};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::limits::QueryLimits;
-use crate::param::Dialect;
 use crate::source::{BatchSink, Source, files::FilesSource, postgres::PostgresSource};
 use crate::spool::IpcSink;
 
@@ -54,15 +53,6 @@ impl From<&Connection> for ConnectionSpec {
 }
 
 impl ConnectionSpec {
-    /// The SQL that its source reads.
-    #[must_use]
-    pub fn dialect(&self) -> Dialect {
-        match self {
-            Self::Files { .. } => Dialect::Embedded,
-            Self::Postgres { .. } => Dialect::Postgres,
-        }
-    }
-
     /// Whether its queries use memory and CPU of the process that runs them, and so belong in a child process.
     #[must_use]
     pub fn is_embedded(&self) -> bool {

@@ -10,43 +10,12 @@ use arrow_array::RecordBatch;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use indexmap::IndexMap;
 use pressrun_domain::audience::Identity;
-use pressrun_domain::catalog::{FilterDefinition, FilterKind, QueryTile, Scalar};
-use pressrun_domain::chart::{Chart, Mark};
-use pressrun_domain::id::FilterKey;
-use serde_json::Value;
+pub(crate) use pressrun_sql::testing::{clock, filters, identity, new_york, tile};
+use pressrun_sql::{CompiledQuery, Dialect, EffectiveFilters, compile};
 
 use crate::source::files::FilesSource;
 use crate::source::{Collected, QueryStats, Source};
-use crate::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, QueryError, QueryLimits, compile};
-
-pub(crate) fn tile(sql: &str) -> QueryTile {
-    QueryTile { sql: sql.to_owned(), limit: 1000, filters: IndexMap::new(), fields: IndexMap::new(), chart: Chart::new(Mark::Table) }
-}
-
-pub(crate) fn definition(kind: FilterKind) -> FilterDefinition {
-    FilterDefinition { label: "Filter".to_owned(), kind, default: None, hidden: false, options: IndexMap::new() }
-}
-
-pub(crate) fn filters<const N: usize>(entries: [(&str, FilterKind, Value); N]) -> EffectiveFilters {
-    let definitions: IndexMap<FilterKey, FilterDefinition> =
-        entries.iter().map(|(key, kind, _)| (FilterKey::from(*key), definition(*kind))).collect();
-    let overrides = entries.into_iter().map(|(key, _, expression)| (FilterKey::from(key), expression)).collect();
-    EffectiveFilters::new(&definitions, &overrides).unwrap()
-}
-
-pub(crate) fn identity(values: &[(&str, &[&str])]) -> Identity {
-    let texts = |values: &[&str]| values.iter().map(|text| Scalar::Text((*text).to_owned())).collect();
-    Identity { attributes: values.iter().map(|(name, values)| ((*name).to_owned(), texts(values))).collect() }
-}
-
-pub(crate) fn clock(at: &str, zone: &str) -> QueryClock {
-    QueryClock::new(at.parse().unwrap(), zone)
-}
-
-/// A Tuesday, 09:00 in New York.
-pub(crate) fn new_york() -> QueryClock {
-    clock("2026-11-24T14:00:00Z", "America/New_York")
-}
+use crate::{QueryError, QueryLimits};
 
 pub(crate) fn plain(sql: &str) -> CompiledQuery {
     compile(&tile(sql), &EffectiveFilters::default(), &Identity::default(), &new_york(), Dialect::Embedded).unwrap()

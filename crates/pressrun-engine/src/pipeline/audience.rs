@@ -177,7 +177,7 @@ fn asked_attributes(scene: Scene<'_>) -> BTreeSet<String> {
     let mut asked = BTreeSet::new();
     for tile in scene.dashboard.tiles.values() {
         if let TileBody::Query(query) = &tile.body
-            && let Ok(references) = pressrun_query::references(&query.sql)
+            && let Ok(references) = pressrun_sql::references(&query.sql)
         {
             asked.extend(references.attributes);
         }

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use pressrun_domain::catalog::QueryTile;
 use pressrun_domain::condition::{Comparison, Condition, Judgement, basis, judge};
 use pressrun_domain::run::{BaselineRecord, ConditionRecord, JudgedResult, RunStatus, TileRecord};
-use pressrun_query::CompiledQuery;
 use pressrun_query::fingerprint::{Difference, Fingerprint};
+use pressrun_sql::CompiledQuery;
 use serde::{Deserialize, Serialize};
 
 use super::audience::{Audience, Target};

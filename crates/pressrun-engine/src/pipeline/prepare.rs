@@ -8,8 +8,8 @@ use pressrun_domain::naming::{self, Variables};
 use pressrun_domain::output::Format;
 use pressrun_domain::run::{ArtifactRecord, RunStatus, TileRecord};
 use pressrun_domain::schedule::FilterConfig;
-use pressrun_query::{EffectiveFilters, QueryClock};
 use pressrun_render::email::{InlineImage, MailView};
+use pressrun_sql::{EffectiveFilters, QueryClock};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -209,7 +209,7 @@ async fn query_tiles(
     work: &mut Work<'_>,
     content: &Content<'_>,
     audience: &Audience,
-    known: Option<(&pressrun_query::CompiledQuery, &crate::content::QueryRows)>,
+    known: Option<(&pressrun_sql::CompiledQuery, &crate::content::QueryRows)>,
     dir: &WorkDir,
 ) -> Result<TileResults, Halt> {
     let definition = &work.run.definition;
@@ -219,7 +219,7 @@ async fn query_tiles(
     let mut first_error = None;
     for (tile, query) in content.query_tiles() {
         let Some(result) = results.get(&tile.key) else { continue };
-        if let Ok(unapplied) = pressrun_query::unapplied(query, &content.filters) {
+        if let Ok(unapplied) = pressrun_sql::unapplied(query, &content.filters) {
             for key in unapplied {
                 work.record.warn(format!("unfiltered: tile {} does not use filter {key}", tile.key));
             }

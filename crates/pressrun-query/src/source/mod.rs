@@ -7,8 +7,8 @@ mod shape;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
+use pressrun_sql::CompiledQuery;
 
-use crate::compile::CompiledQuery;
 use crate::error::QueryError;
 use crate::limits::QueryLimits;
 

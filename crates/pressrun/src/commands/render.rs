@@ -22,7 +22,7 @@ use pressrun_domain::schedule::FilterConfig;
 use pressrun_engine::content::{Content, Producer, RenderRequest};
 use pressrun_engine::pipeline::audience::member_identity;
 use pressrun_engine::spool::Spool;
-use pressrun_query::{EffectiveFilters, QueryClock};
+use pressrun_sql::{EffectiveFilters, QueryClock};
 
 use crate::app::{engine_config, executors};
 use crate::clock::WallClock;

@@ -18,7 +18,7 @@ use pressrun_engine::links::SharedError;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::pipeline::audience::member_identity;
 use pressrun_engine::shared::{self, OpenError};
-use pressrun_query::{EffectiveFilters, QueryClock};
+use pressrun_sql::{EffectiveFilters, QueryClock};
 use pressrun_web::{DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, SharedView};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;

@@ -8,7 +8,7 @@ use pressrun_domain::run::{RunKind, RunStatus};
 use pressrun_domain::schedule::{Definition, FilterConfig};
 use pressrun_engine::content::Content;
 use pressrun_engine::pipeline::audience::member_identity;
-use pressrun_query::{EffectiveFilters, QueryClock};
+use pressrun_sql::{EffectiveFilters, QueryClock};
 use serde_json::{Value, json};
 
 use crate::world::{World, ended, executors};

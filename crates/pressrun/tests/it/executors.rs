@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::QueryTile;
 use pressrun_domain::chart::{Chart, Mark};
-use pressrun_query::{ConnectionSpec, EffectiveFilters, QueryClock, QueryErrorKind, QueryJob, QueryLimits, compile};
+use pressrun_query::{ConnectionSpec, QueryErrorKind, QueryJob, QueryLimits};
+use pressrun_sql::{Dialect, EffectiveFilters, QueryClock, compile};
 
 use crate::world::{START, executors};
 
@@ -16,7 +17,7 @@ fn job(dir: &Path, sql: &str) -> QueryJob {
         QueryTile { sql: sql.to_owned(), limit: 1000, filters: IndexMap::new(), fields: IndexMap::new(), chart: Chart::new(Mark::Table) };
     let connection = ConnectionSpec::Files { folder: dir.to_owned(), tables: IndexMap::new() };
     let clock = QueryClock::new(START.parse().unwrap(), "UTC");
-    let compiled = compile(&tile, &EffectiveFilters::default(), &Identity::default(), &clock, connection.dialect()).unwrap();
+    let compiled = compile(&tile, &EffectiveFilters::default(), &Identity::default(), &clock, Dialect::Embedded).unwrap();
     QueryJob { connection, compiled, limits: QueryLimits::default(), out: dir.join("out.arrow"), fingerprint: false }
 }
 

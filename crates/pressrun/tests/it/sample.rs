@@ -10,7 +10,7 @@ use pressrun_engine::EngineConfig;
 use pressrun_engine::content::{Content, Producer};
 use pressrun_engine::pipeline::audience::member_identity;
 use pressrun_engine::spool::Spool;
-use pressrun_query::{EffectiveFilters, QueryClock};
+use pressrun_sql::{EffectiveFilters, QueryClock};
 
 use crate::world::executors;
 

@@ -29,9 +29,9 @@ use datafusion::logical_expr::{
 use jiff::Timestamp;
 use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
+use pressrun_sql::filter::{COMPARE, IN_PERIOD, LOCAL_PART, NUMBER};
 
 use crate::error::{QueryError, QueryErrorKind};
-use crate::filter::{COMPARE, IN_PERIOD, LOCAL_PART, NUMBER};
 
 const INSTANT: &str = "pressrun_instant";
 const DATE_DIFF: &str = "date_diff";

@@ -15,7 +15,6 @@
 mod failure;
 mod folder;
 mod functions;
-mod screen;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,16 +35,16 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 use indexmap::IndexMap;
+use pressrun_sql::{CompiledQuery, Dialect, Param, ScreenError, screen};
 
 use self::failure::explain;
 use self::folder::{Folder, FolderSchema, OneStore};
 use super::{BatchSink, QueryStats, Shape, Source};
-use crate::compile::CompiledQuery;
 use crate::error::{QueryError, QueryErrorKind};
 use crate::limits::QueryLimits;
-use crate::param::Param;
 
 const CATALOG: &str = "pressrun";
 const SCHEMA: &str = "public";
@@ -111,13 +110,13 @@ impl FilesSource {
     }
 
     async fn answer(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
-        let statement = screen::screen(&query.sql)?;
+        let statement = Statement::Statement(Box::new(screen(&query.sql, Dialect::Embedded)?));
         let (state, schema) = self.session(query, limits)?;
         let names = schema.names();
         let failed = |error: DataFusionError| explain(&error, &names);
         let plan = state.statement_to_plan(statement).await.map_err(failed)?;
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        read_only.verify_plan(&plan).map_err(|_| screen::denied())?;
+        read_only.verify_plan(&plan).map_err(|_| ScreenError::denied())?;
         let params: Vec<ScalarValue> = query.params.iter().map(scalar).collect();
         let plan = plan.with_param_values(ParamValues::from(params)).map_err(failed)?;
         // One row more than wanted tells whether there were more.
@@ -162,12 +161,6 @@ fn scalar(param: &Param) -> ScalarValue {
             ScalarValue::Date32(Some(day.since(epoch).map_or(0, |span| span.get_days())))
         }
     }
-}
-
-/// Whether the engine would plan `sql`, for those who try what no author writes.
-#[cfg(test)]
-pub(crate) fn screened(sql: &str) -> Result<(), QueryError> {
-    screen::screen(sql).map(drop)
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arrow_array::{Date32Array, Int64Array, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray};
 use pressrun_domain::catalog::FilterKind;
+use pressrun_sql::{Dialect, EffectiveFilters, compile};
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
 use crate::testing::{answer, batch, filters, identity, new_york, plain, run, tile, write_parquet};
-use crate::{Dialect, EffectiveFilters, compile};
 
 /// Three instants around midnight of 1 November 2026 in New York (04:00 UTC), in every form in which files hold dates.
 fn events() -> TempDir {
@@ -358,8 +358,9 @@ async fn q5_period_filters_reach_the_parquet_reader() {
     let query = compile(&tile("explain_me"), &EffectiveFilters::default(), &identity(&[]), &new_york(), Dialect::Embedded).unwrap();
     let source = FilesSource::new(folder.path().to_owned(), IndexMap::new(), folder.path().to_owned());
     let (state, _) = source.session(&query, &QueryLimits::default()).unwrap();
-    let sql = format!("select id from events where {}((aware_us), $1, $2)", crate::filter::IN_PERIOD);
-    let plan = state.statement_to_plan(screen::screen(&sql).unwrap()).await.unwrap();
+    let sql = format!("select id from events where {}((aware_us), $1, $2)", pressrun_sql::filter::IN_PERIOD);
+    let statement = Statement::Statement(Box::new(screen(&sql, Dialect::Embedded).unwrap()));
+    let plan = state.statement_to_plan(statement).await.unwrap();
     let bounds = [Param::Instant("2026-11-01T04:00:00Z".parse().unwrap()), Param::Instant("2026-11-02T05:00:00Z".parse().unwrap())];
     let plan = plan.with_param_values(ParamValues::from(bounds.iter().map(scalar).collect::<Vec<_>>())).unwrap();
     let plan = state.create_physical_plan(&plan).await.unwrap();

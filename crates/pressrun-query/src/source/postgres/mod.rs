@@ -8,7 +8,7 @@
 //! `sslmode` is `prefer` unless the address says otherwise; whenever TLS is spoken the certificate is verified.
 //!
 //! `now()`, `current_date` and the like are the occurrence's instant (Q5): the server's clock cannot be set, so
-//! [`crate::compile`] replaces them by parameters before the SQL gets here. Clocks inside views and functions are the
+//! [`pressrun_sql::compile`] replaces them by parameters before the SQL gets here. Clocks inside views and functions are the
 //! server's own.
 
 mod column;
@@ -25,6 +25,7 @@ use arrow_schema::{Field, Schema};
 use async_trait::async_trait;
 use bytes::BytesMut;
 use futures::{StreamExt, pin_mut};
+use pressrun_sql::{CompiledQuery, Param};
 use tokio_postgres::types::{Format, IsNull, ToSql, Type};
 use tokio_postgres::{CancelToken, Config, IsolationLevel, Row, Statement, Transaction};
 
@@ -33,10 +34,8 @@ use self::decimal::Form;
 use self::failure::{connection, explain};
 use self::tls::Tls;
 use super::{BatchSink, QueryStats, Shape, Source};
-use crate::compile::CompiledQuery;
 use crate::error::{QueryError, QueryErrorKind};
 use crate::limits::QueryLimits;
-use crate::param::Param;
 
 /// Rows fetched at a time.
 const BATCH: i32 = 8192;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 use pressrun_domain::catalog::FilterKind;
+use pressrun_sql::{Dialect, EffectiveFilters, compile};
 use serde_json::{Value, json};
 use tokio_postgres::NoTls;
 
@@ -9,7 +10,6 @@ use super::*;
 use crate::source::Collected;
 use crate::testing::server::Server;
 use crate::testing::{filters, identity, new_york, rows, tile};
-use crate::{Dialect, EffectiveFilters, compile};
 
 impl Server {
     async fn ask(&self, sql: &str, filter: (FilterKind, Value)) -> Result<(Collected, QueryStats), QueryError> {

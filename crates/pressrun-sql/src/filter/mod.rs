@@ -35,8 +35,6 @@
 
 mod control;
 pub mod date;
-#[cfg(test)]
-mod oracle;
 mod parse;
 mod predicate;
 mod resolve;
@@ -48,7 +46,7 @@ pub use control::Setting;
 pub use date::{DateLiteral, DatePart, Length, Period, Unit};
 pub use parse::parse;
 pub use predicate::Predicate;
-pub(crate) use predicate::{COMPARE, IN_PERIOD, LOCAL_PART, NUMBER};
+pub use predicate::{COMPARE, IN_PERIOD, LOCAL_PART, NUMBER};
 pub(crate) use resolve::attribute;
 pub use resolve::resolve;
 pub use summary::summary;

@@ -1,52 +1,92 @@
 //! What is refused before anything is planned: other statements, and SQL that would exhaust a recursive planner.
 
-use datafusion::sql::parser::{DFParserBuilder, Statement};
-use datafusion::sql::sqlparser::ast::{SetExpr, Statement as SqlStatement};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::ast::{SetExpr, Statement};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
-use crate::error::{QueryError, QueryErrorKind};
 use crate::limits::{MAX_SQL_BYTES, MAX_SQL_DEPTH, MAX_SQL_TOKENS};
+use crate::param::Dialect;
 
-/// One `SELECT`, parsed; everything else is refused.
-pub(super) fn screen(sql: &str) -> Result<Statement, QueryError> {
+/// Why SQL is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScreenFault {
+    /// It does not parse.
+    Syntax,
+    /// It is something else than one `SELECT`.
+    Denied,
+    /// It asks for what the engine cannot do.
+    Unsupported,
+    /// It is too long or nests too deeply.
+    TooLarge,
+}
+
+/// SQL that is refused before anything runs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ScreenError {
+    /// Why.
+    pub fault: ScreenFault,
+    /// What is wrong, in a sentence.
+    pub message: String,
+    /// What to change.
+    pub hint: Option<String>,
+}
+
+impl ScreenError {
+    fn new(fault: ScreenFault, message: impl Into<String>) -> Self {
+        Self { fault, message: message.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The refusal of everything but one `SELECT`.
+    #[must_use]
+    pub fn denied() -> Self {
+        Self::new(ScreenFault::Denied, "a tile runs one SELECT and nothing else").hint("remove the other statements")
+    }
+}
+
+/// One `SELECT`, parsed.
+///
+/// # Errors
+/// [`ScreenError`] for everything else.
+pub fn screen(sql: &str, dialect: Dialect) -> Result<Statement, ScreenError> {
     if sql.len() > MAX_SQL_BYTES {
         return Err(too_large(format!("the SQL has {} bytes; at most {MAX_SQL_BYTES} are run", sql.len())));
     }
-    let dialect = GenericDialect {};
-    let syntax = |text: String| QueryError::new(QueryErrorKind::Syntax, format!("the SQL does not parse: {text}"));
-    let tokens = Tokenizer::new(&dialect, sql).tokenize().map_err(|error| syntax(error.to_string()))?;
-    measure(&tokens)?;
-    missing_words(&tokens)?;
-    let mut statements = DFParserBuilder::new(sql)
-        .with_dialect(&dialect)
-        .build()
-        .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| syntax(super::failure::text(&error)))?;
-    let (Some(statement), None) = (statements.pop_front(), statements.pop_front()) else {
-        return Err(denied());
+    let lexer = dialect.lexer();
+    let syntax = |text: String| ScreenError::new(ScreenFault::Syntax, format!("the SQL does not parse: {text}"));
+    let tokens = Tokenizer::new(lexer, sql).tokenize_with_location().map_err(|error| syntax(error.to_string()))?;
+    measure(tokens.iter().map(|token| &token.token))?;
+    missing_words(tokens.iter().map(|token| &token.token))?;
+    let parsed = Parser::new(lexer).with_tokens_with_locations(tokens).parse_statements();
+    let mut statements = parsed.map_err(|error| syntax(plain(&error.to_string())))?.into_iter();
+    let (Some(statement), None) = (statements.next(), statements.next()) else {
+        return Err(ScreenError::denied());
     };
-    let Statement::Statement(inner) = &statement else {
-        return Err(denied());
-    };
-    let SqlStatement::Query(query) = inner.as_ref() else {
-        return Err(denied());
+    let Statement::Query(query) = &statement else {
+        return Err(ScreenError::denied());
     };
     if matches!(*query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_)) {
-        return Err(denied());
+        return Err(ScreenError::denied());
     }
     Ok(statement)
 }
 
-/// The refusal of everything but one `SELECT`.
-pub(super) fn denied() -> QueryError {
-    QueryError::new(QueryErrorKind::Denied, "a tile runs one SELECT and nothing else").hint("remove the other statements")
+/// A parser's message on one line, without its own name.
+fn plain(message: &str) -> String {
+    const LONGEST: usize = 300;
+    let line = message.trim_start_matches("sql parser error: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() > LONGEST { line.chars().take(LONGEST).chain(['…']).collect() } else { line }
 }
 
 /// How deep an expression could become: nesting, and chains such as `a + b + c`, which nest to the left.
-fn measure(tokens: &[Token]) -> Result<(), QueryError> {
-    let count = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).count();
+fn measure<'a>(tokens: impl Iterator<Item = &'a Token> + Clone) -> Result<(), ScreenError> {
+    let count = tokens.clone().filter(|token| !matches!(token, Token::Whitespace(_))).count();
     if count > MAX_SQL_TOKENS {
         return Err(too_large(format!("the SQL has {count} words and signs; at most {MAX_SQL_TOKENS} are planned")));
     }
@@ -124,13 +164,13 @@ fn deeper(chains: &mut [usize], depth: &mut usize) {
 }
 
 /// Words of other engines that people try, with what to write here.
-fn missing_words(tokens: &[Token]) -> Result<(), QueryError> {
-    let mut words = tokens.iter().filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
+fn missing_words<'a>(tokens: impl Iterator<Item = &'a Token>) -> Result<(), ScreenError> {
+    let mut words = tokens.filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
     while let Some(token) = words.next() {
         let Token::Word(word) = token else { continue };
         let next = words.peek();
         let unsupported =
-            |what: &str, hint: &str| QueryError::new(QueryErrorKind::Unsupported, format!("{what} is not available on files")).hint(hint);
+            |what: &str, hint: &str| ScreenError::new(ScreenFault::Unsupported, format!("{what} is not available on files")).hint(hint);
         match word.keyword {
             Keyword::PIVOT | Keyword::UNPIVOT if matches!(next, Some(Token::LParen)) => {
                 return Err(unsupported(&word.value.to_uppercase(), "write sum(…) filter (where …) for each column"));
@@ -144,6 +184,6 @@ fn missing_words(tokens: &[Token]) -> Result<(), QueryError> {
     Ok(())
 }
 
-fn too_large(text: String) -> QueryError {
-    QueryError::new(QueryErrorKind::TooLarge, text)
+fn too_large(text: String) -> ScreenError {
+    ScreenError::new(ScreenFault::TooLarge, text)
 }

@@ -11,11 +11,9 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::Scalar;
-
-use super::date::{length_end, period};
-use super::{DatePart, DateTest, Filter, NumberTest, TextTest};
-use crate::compile::ResolvedClock;
-use crate::param::Decimal;
+use pressrun_sql::filter::date::{length_end, period};
+use pressrun_sql::filter::{DatePart, DateTest, Filter, NumberTest, TextTest};
+use pressrun_sql::{Decimal, ResolvedClock};
 
 /// A value of a column; the variants are types that compare differently.
 #[derive(Debug, Clone, PartialEq)]

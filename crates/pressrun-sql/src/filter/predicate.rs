@@ -6,13 +6,13 @@ use super::DatePart;
 use crate::param::{Decimal, Dialect, Param, Params};
 
 /// Name of the embedded engine's `in_period(expression, start, end)`; a bound may be null.
-pub(crate) const IN_PERIOD: &str = "pressrun_in_period";
+pub const IN_PERIOD: &str = "pressrun_in_period";
 /// Name of the embedded engine's `local_part(part, expression)`.
-pub(crate) const LOCAL_PART: &str = "pressrun_local_part";
+pub const LOCAL_PART: &str = "pressrun_local_part";
 /// Name of the embedded engine's `number(expression, value)`: the value in the expression's kind of number.
-pub(crate) const NUMBER: &str = "pressrun_number";
+pub const NUMBER: &str = "pressrun_number";
 /// Name of the embedded engine's `compare(expression, operator, value)`; NaN compares with nothing.
-pub(crate) const COMPARE: &str = "pressrun_compare";
+pub const COMPARE: &str = "pressrun_compare";
 
 /// A condition that depends on nothing but the value it is asked of.
 #[derive(Debug, Clone, PartialEq, Eq)]

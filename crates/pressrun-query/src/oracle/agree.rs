@@ -7,18 +7,19 @@ use arrow_array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64A
 use jiff::Timestamp;
 use jiff::civil::Date;
 use pressrun_domain::catalog::FilterKind;
+use pressrun_sql::filter::parse;
+use pressrun_sql::{CompiledQuery, Dialect, QueryClock, compile};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::{Value, json};
 
 use super::generate::{Rows, ZONES, cells};
 use super::{Cell, keeps};
-use crate::filter::parse;
+use crate::QueryLimits;
 use crate::source::postgres::PostgresSource;
 use crate::source::{Collected, Source};
 use crate::testing::server::Server;
 use crate::testing::{answer, batch, clock, filters, identity, new_york, rows as shown, tile, write_parquet};
-use crate::{CompiledQuery, Dialect, QueryClock, QueryLimits, compile};
 
 /// One question to all three.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ proptest! {
             for kind_word in ["BETWEEN", "TIME_FOR_INTERVAL_DURATION", "TIME_FOR_UNIT_DURATION", "EQUALS", "IS_ON_DAY_OF_WEEK"] {
                 let expression = json!({"type": "date", "kind": kind_word, "left_side": text, "right_side": text});
                 if let Ok(filter) = parse(kind, &expression) {
-                    let _ = crate::filter::resolve(&filter, &new_york().resolve().unwrap(), &identity(&[]));
+                    let _ = pressrun_sql::filter::resolve(&filter, &new_york().resolve().unwrap(), &identity(&[]));
                 }
             }
             let _ = parse(kind, &json!(text));

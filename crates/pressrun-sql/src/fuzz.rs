@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, GenericDialect, PostgreSqlDialect};
-use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use pressrun_domain::catalog::{ControlOption, FilterKind, QueryTile};
 use pressrun_domain::id::FilterKey;
 use pressrun_testkit::{fuzz, outline};
 use serde_json::{Value, json};
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::filter::{parse, resolve, summary};
 use crate::template::references;
@@ -45,16 +44,9 @@ fn clocks() -> [QueryClock; 3] {
     ]
 }
 
-fn reader(dialect: Dialect) -> &'static dyn SqlDialect {
-    match dialect {
-        Dialect::Embedded => &GenericDialect {},
-        Dialect::Postgres => &PostgreSqlDialect {},
-    }
-}
-
 /// Placeholders are numbered from 1 without a gap, and there is a value for each.
 fn holds_its_values(query: &CompiledQuery) -> Vec<Token> {
-    let tokens = Tokenizer::new(reader(query.dialect), &query.sql).tokenize().expect("SQL that was read before");
+    let tokens = Tokenizer::new(query.dialect.lexer(), &query.sql).tokenize().expect("SQL that was read before");
     let mut numbers = BTreeSet::new();
     for token in &tokens {
         if let Token::Placeholder(name) = token {
@@ -96,7 +88,7 @@ fn fuzz_filters() {
                         }
                     }
                     let statements =
-                        Parser::parse_sql(reader(dialect), &query.sql).unwrap_or_else(|error| panic!("{error}: {}", query.sql));
+                        Parser::parse_sql(dialect.lexer(), &query.sql).unwrap_or_else(|error| panic!("{error}: {}", query.sql));
                     assert_eq!(statements.len(), 1);
                     outcome.push_str(&outline(&query.sql));
                 }
@@ -187,8 +179,7 @@ fn fuzz_templates() {
                     assert!(!query.sql.contains('Ω'), "a value in the SQL: {}", query.sql);
                     if dialect == Dialect::Embedded {
                         outcome.push_str(
-                            &crate::source::files::screened(&query.sql)
-                                .map_or_else(|error| outline(&error.to_string()), |()| String::new()),
+                            &crate::screen(&query.sql, dialect).map_or_else(|error| outline(&error.to_string()), |_| String::new()),
                         );
                     }
                     outcome.push_str(&outline(&query.sql));

@@ -20,14 +20,14 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::sql::sqlparser::dialect::{Dialect as SqlDialect, GenericDialect, PostgreSqlDialect};
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use indexmap::IndexMap;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{FilterKind, FilterMapping, QueryTile};
 use pressrun_domain::id::FilterKey;
+use sqlparser::dialect::{Dialect as SqlDialect, GenericDialect, PostgreSqlDialect};
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::compile::{CompileError, EffectiveFilters, References, ResolvedClock};
 use crate::filter::{self, Predicate, Setting};
@@ -120,8 +120,7 @@ pub(crate) fn render(
         return Err(failure);
     }
     let text = rendered.map_err(|error| template_error(&error))?;
-    let reader: &dyn SqlDialect = if dialect == Dialect::Postgres { &PostgreSqlDialect {} } else { &GenericDialect {} };
-    let (mut sql, used) = number(&text, reader, state.params.0.len())?;
+    let (mut sql, used) = number(&text, dialect.lexer(), state.params.0.len())?;
     let mut params: Vec<Param> = used.iter().filter_map(|at| state.params.0.get(*at).cloned()).collect();
     if dialect == Dialect::Postgres {
         sql = fix_clock(&sql, &mut params, clock)?;

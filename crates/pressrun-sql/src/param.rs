@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use pressrun_domain::catalog::SourceSettings;
 use serde::{Deserialize, Serialize};
 
 /// Which SQL is written.
@@ -15,6 +16,25 @@ pub enum Dialect {
     Embedded,
     /// PostgreSQL and what speaks its wire.
     Postgres,
+}
+
+impl Dialect {
+    /// The SQL that a kind of source reads.
+    #[must_use]
+    pub fn of(source: &SourceSettings) -> Self {
+        match source {
+            SourceSettings::Files { .. } => Self::Embedded,
+            SourceSettings::Postgres { .. } => Self::Postgres,
+        }
+    }
+
+    /// How its text is split into words and signs, and parsed.
+    pub(crate) fn lexer(self) -> &'static dyn sqlparser::dialect::Dialect {
+        match self {
+            Self::Embedded => &sqlparser::dialect::GenericDialect {},
+            Self::Postgres => &sqlparser::dialect::PostgreSqlDialect {},
+        }
+    }
 }
 
 /// A typed value for one placeholder.
