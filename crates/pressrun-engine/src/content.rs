@@ -1,6 +1,6 @@
 //! From a dashboard to artifacts: compile, query, report, render. Used by runs, by `pressrun render` and by the pages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use futures::stream::FuturesUnordered;
 use indexmap::IndexMap;
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{Catalog, Connection, Dashboard, Document, QueryTile, Tile, TileBody};
-use pressrun_domain::id::{ConnectionName, TileKey};
+use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::RunKind;
 use pressrun_query::{ConnectionSpec, QueryError, QueryJob, QueryLimits, QueryOutcome};
@@ -144,10 +144,36 @@ impl<'a> Content<'a> {
     /// # Errors
     /// The template or a filter is wrong: the tile fails with this message (F6).
     pub fn compile(&self, query: &QueryTile, limit: u64) -> Result<CompiledQuery, QueryError> {
-        let dialect = Dialect::of(&self.connection().map_err(|error| failed(&error))?.source);
-        let mut compiled = compile(query, &self.filters, self.identity, &self.clock, dialect).map_err(|error| failed(&error))?;
+        let mut compiled = compile(query, &self.filters, self.identity, &self.clock, self.dialect()?).map_err(|error| failed(&error))?;
         compiled.limit = limit;
         Ok(compiled)
+    }
+
+    /// Filters of the dashboard that a query does not use, but for those that it leaves out on purpose (F7).
+    ///
+    /// # Errors
+    /// The query cannot be read; it has failed with this message.
+    pub fn unapplied(&self, query: &QueryTile) -> Result<BTreeSet<FilterKey>, QueryError> {
+        let dialect = self.dialect()?;
+        pressrun_sql::unapplied(query, &self.filters, dialect).map_err(|error| failed(&error))
+    }
+
+    fn dialect(&self) -> Result<Dialect, QueryError> {
+        self.connection().map(|connection| Dialect::of(&connection.source)).map_err(|error| failed(&error))
+    }
+
+    /// Line and column, both from 1, in the text of a query of what became the character `at` of its compiled SQL.
+    fn place(&self, query: &QueryTile, at: usize) -> Option<(usize, usize)> {
+        pressrun_sql::place_in_tile(query, &self.filters, self.identity, &self.clock, self.dialect().ok()?, at)
+    }
+
+    /// The failure of a query with the place in its author's text, where the source knows one.
+    pub(crate) fn placed(&self, query: &QueryTile, mut error: QueryError) -> QueryError {
+        let place = error.character.take().and_then(|at| self.place(query, at));
+        if let Some((line, column)) = place {
+            error.message = format!("{} (line {line}, column {column} of the tile's SQL)", error.message);
+        }
+        error
     }
 
     /// Label and summary of each visible filter, in dashboard order (V8, F11).
@@ -308,6 +334,28 @@ impl Producer {
         Ok(QueryRows { path: out, outcome, folder: Some(work) })
     }
 
+    /// Asks the connection of `content` for the columns of one of its queries.
+    ///
+    /// # Errors
+    /// The query's failure, with its line and column (both from 1) in the tile's SQL where the source knows the place.
+    pub async fn describe(
+        &self,
+        content: &Content<'_>,
+        query: &QueryTile,
+        work: &WorkDir,
+        left: Duration,
+    ) -> Result<Vec<String>, (QueryError, Option<(usize, usize)>)> {
+        let described = content.compile(query, 1).map_err(|error| (error, None))?.described();
+        let connection = content.connection().map_err(|error| (failed(&error), None))?;
+        match self.query(connection, described, work, false, left).await {
+            Ok(rows) => Ok(rows.outcome.columns.into_iter().map(|column| column.name).collect()),
+            Err(error) => {
+                let place = error.character.and_then(CompiledQuery::undescribed).and_then(|at| content.place(query, at));
+                Err((error, place))
+            }
+        }
+    }
+
     /// Runs the query of each tile of `content`, equal queries once (Q8). `known` is a result that is there already (A17).
     /// With `stop_at_failure` the first failure ends the others (S3), which then have no result.
     ///
@@ -353,6 +401,11 @@ impl Producer {
         }
         // Dropping what still runs kills its processes.
         drop(running);
+        for (key, result) in &mut results {
+            if let (Err(error), Some(query)) = (&mut *result, content.dashboard.query(key)) {
+                *error = content.placed(query, error.clone());
+            }
+        }
         let place = |key: &TileKey| content.dashboard.tiles.get_index_of(key);
         results.sort_by(|a, _, b, _| place(a).cmp(&place(b)));
         Ok(results)

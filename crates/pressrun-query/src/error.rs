@@ -52,12 +52,15 @@ pub struct QueryError {
     pub message: String,
     /// What to change.
     pub hint: Option<String>,
+    /// The character of the SQL that was run, from 1, at which the fault is, where the source knows it.
+    #[serde(default)]
+    pub character: Option<usize>,
 }
 
 impl QueryError {
     /// A failure of `kind`.
     pub fn new(kind: QueryErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None }
+        Self { kind, message: message.into(), hint: None, character: None }
     }
 
     /// The same with advice.
@@ -65,6 +68,25 @@ impl QueryError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same with its place in the SQL.
+    #[must_use]
+    pub fn at(self, character: Option<usize>) -> Self {
+        Self { character: character.or(self.character), ..self }
+    }
+
+    /// SQL that is refused before it runs.
+    #[must_use]
+    pub fn of_screen(error: ScreenError, sql: &str) -> Self {
+        let kind = match error.fault {
+            ScreenFault::Syntax => QueryErrorKind::Syntax,
+            ScreenFault::Denied => QueryErrorKind::Denied,
+            ScreenFault::Unsupported => QueryErrorKind::Unsupported,
+            ScreenFault::TooLarge => QueryErrorKind::TooLarge,
+        };
+        let character = error.at.and_then(|(line, column)| pressrun_sql::screen::character(sql, line, column));
+        Self { kind, message: error.message, hint: error.hint, character }
     }
 
     /// Whether trying again, unchanged, may succeed.
@@ -87,17 +109,5 @@ impl QueryError {
             | K::Spool
             | K::Internal => false,
         }
-    }
-}
-
-impl From<ScreenError> for QueryError {
-    fn from(error: ScreenError) -> Self {
-        let kind = match error.fault {
-            ScreenFault::Syntax => QueryErrorKind::Syntax,
-            ScreenFault::Denied => QueryErrorKind::Denied,
-            ScreenFault::Unsupported => QueryErrorKind::Unsupported,
-            ScreenFault::TooLarge => QueryErrorKind::TooLarge,
-        };
-        Self { kind, message: error.message, hint: error.hint }
     }
 }

@@ -11,10 +11,11 @@ use pressrun_domain::id::FilterKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::dialect::Dialect;
 use crate::filter::FilterError;
 use crate::limits::MAX_SQL_BYTES;
-use crate::param::{Dialect, Param};
-use crate::template;
+use crate::param::Param;
+use crate::template::Reading;
 
 /// The one "now" and the one zone of a run's queries (Q5, Q6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,23 +160,33 @@ impl CompiledQuery {
         word(&self.limit.to_be_bytes());
         word(self.zone.as_bytes());
         word(&self.at.as_nanosecond().to_be_bytes());
-        word(match self.dialect {
-            Dialect::Embedded => b"embedded",
-            Dialect::Postgres => b"postgres",
-        });
+        word(self.dialect.name().as_bytes());
         for param in &self.params {
-            let (kind, value) = match param {
-                Param::Text(value) => ("text", value.clone()),
-                Param::Integer(value) => ("integer", value.to_string()),
-                Param::Decimal(value) => ("decimal", value.to_string()),
-                Param::Boolean(value) => ("boolean", value.to_string()),
-                Param::Instant(value) => ("instant", value.to_string()),
-                Param::Date(value) => ("date", value.to_string()),
-            };
+            let (kind, values) = param.words();
             word(kind.as_bytes());
-            word(value.as_bytes());
+            word(&(values.len() as u64).to_be_bytes());
+            for value in &values {
+                word(value.as_bytes());
+            }
         }
         hex::encode(hasher.finalize())
+    }
+}
+
+/// What stands before a query that is only asked for its columns.
+const DESCRIBED: &str = "select * from (\n";
+
+impl CompiledQuery {
+    /// The same without rows: what its columns are.
+    #[must_use]
+    pub fn described(&self) -> Self {
+        Self { sql: format!("{DESCRIBED}{}\n) as pressrun_described limit 0", self.sql), ..self.clone() }
+    }
+
+    /// The character, from 1, of a query that became the character `at` of the one that [`CompiledQuery::described`] made of it.
+    #[must_use]
+    pub fn undescribed(at: usize) -> Option<usize> {
+        at.checked_sub(DESCRIBED.chars().count()).filter(|at| *at > 0)
     }
 }
 
@@ -189,6 +200,8 @@ pub enum CompileError {
         line: Option<usize>,
         /// What is wrong.
         reason: String,
+        /// What would be right.
+        hint: &'static str,
     },
     /// The template calls `filter` on a key that the dashboard lacks.
     #[error("the SQL uses filter \"{key}\", which the dashboard does not have; its filters are: {}", known.join(", "))]
@@ -232,8 +245,16 @@ pub enum CompileError {
     #[error("the SQL contains the placeholder {0}; write filter(…) or user_attribute(…), which bind their own")]
     Placeholder(String),
     /// The SQL cannot be split into tokens.
-    #[error("the SQL cannot be read: {0}")]
-    Sql(String),
+    #[error("the SQL cannot be read: {reason}")]
+    Sql {
+        /// The byte of the rendered text at which reading ended.
+        at: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Calls stand in the expressions of calls, and so on.
+    #[error("calls of filter() and user_attribute() are nested too deeply")]
+    Nested,
     /// The SQL is too long.
     #[error("the SQL has {length} bytes; at most {MAX_SQL_BYTES} are run")]
     TooLong {
@@ -255,9 +276,26 @@ pub fn compile(
     clock: &QueryClock,
     dialect: Dialect,
 ) -> Result<CompiledQuery, CompileError> {
-    let resolved = clock.resolve()?;
-    let (sql, params) = template::render(tile, filters, identity, &resolved, dialect)?;
+    let written = Reading::new(tile, filters, dialect)?.write(identity, &clock.resolve()?)?;
+    let (sql, params) = (written.sql, written.params);
     Ok(CompiledQuery { sql, params, limit: u64::from(tile.limit), zone: clock.zone.clone(), at: clock.at, dialect })
+}
+
+/// Where the character `at` (from 1) of the SQL that [`compile`] made of these stands in the tile's text: line and column, both
+/// from 1. What came from a call stands where the call does.
+#[must_use]
+pub fn place_in_tile(
+    tile: &QueryTile,
+    filters: &EffectiveFilters,
+    identity: &Identity,
+    clock: &QueryClock,
+    dialect: Dialect,
+    at: usize,
+) -> Option<(usize, usize)> {
+    let reading = Reading::new(tile, filters, dialect).ok()?;
+    let written = reading.write(identity, &clock.resolve().ok()?).ok()?;
+    let (byte, _) = written.sql.char_indices().nth(at.checked_sub(1)?)?;
+    reading.place(written.back(byte))
 }
 
 /// What a tile's SQL asks for.
@@ -265,23 +303,6 @@ pub fn compile(
 pub struct References {
     /// Filters it applies. A tile that applies none of a dashboard's filters is unfiltered, and the run says so (F7).
     pub filters: BTreeSet<FilterKey>,
-    /// User attributes its own predicates ask for. Filters of type `user_attribute` ask for more: see
-    /// [`EffectiveFilters::attributes`].
+    /// User attributes that its own predicates ask for, and its filters of type `user_attribute` (P3).
     pub attributes: BTreeSet<String>,
-}
-
-impl EffectiveFilters {
-    /// User attributes that the filters `keys` ask for, by filters of type `user_attribute` (P3).
-    #[must_use]
-    pub fn attributes(&self, keys: &BTreeSet<FilterKey>) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        for entry in keys.iter().filter_map(|key| self.entries.get(key)) {
-            if let Some(expression) = &entry.expression
-                && let Ok(filter) = crate::filter::parse(entry.definition.kind, expression)
-            {
-                filter.attributes(&mut names);
-            }
-        }
-        names
-    }
 }

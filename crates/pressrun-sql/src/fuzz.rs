@@ -13,7 +13,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 use crate::filter::{parse, resolve, summary};
 use crate::template::references;
 use crate::testing::{clock, definition, filters, identity, tile};
-use crate::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, compile, unapplied};
+use crate::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, check_tile, compile, place_in_tile, unapplied};
 
 const KINDS: [FilterKind; 4] = [FilterKind::String, FilterKind::Number, FilterKind::Date, FilterKind::Boolean];
 
@@ -46,7 +46,7 @@ fn clocks() -> [QueryClock; 3] {
 
 /// Placeholders are numbered from 1 without a gap, and there is a value for each.
 fn holds_its_values(query: &CompiledQuery) -> Vec<Token> {
-    let tokens = Tokenizer::new(query.dialect.lexer(), &query.sql).tokenize().expect("SQL that was read before");
+    let tokens = Tokenizer::new(query.dialect.rules().lexer(), &query.sql).tokenize().expect("SQL that was read before");
     let mut numbers = BTreeSet::new();
     for token in &tokens {
         if let Token::Placeholder(name) = token {
@@ -75,7 +75,7 @@ fn fuzz_filters() {
                     }
                 };
                 assert_eq!(said.contains("not understood"), resolve(&parsed, &clock.resolve().unwrap(), &identity(&[])).is_err(), "{said}");
-                for dialect in [Dialect::Embedded, Dialect::Postgres] {
+                for dialect in Dialect::ALL {
                     let effective = filters([("f", kind, expression.clone())]);
                     let template = "select 1 where {{ filter('f', 'c') }}";
                     let Ok(query) = compile(&tile(template), &effective, &identity(&[]), &clock, dialect) else {
@@ -88,7 +88,7 @@ fn fuzz_filters() {
                         }
                     }
                     let statements =
-                        Parser::parse_sql(dialect.lexer(), &query.sql).unwrap_or_else(|error| panic!("{error}: {}", query.sql));
+                        Parser::parse_sql(dialect.rules().lexer(), &query.sql).unwrap_or_else(|error| panic!("{error}: {}", query.sql));
                     assert_eq!(statements.len(), 1);
                     outcome.push_str(&outline(&query.sql));
                 }
@@ -170,12 +170,21 @@ fn fuzz_templates() {
     let effective = dashboard();
     let judge = |text: &str| {
         let tile: QueryTile = tile(text);
-        let found = references(text);
-        let mut outcome = found.as_ref().map_or_else(|error| outline(&error.to_string()), |found| format!("{found:?}"));
-        for dialect in [Dialect::Embedded, Dialect::Postgres] {
+        let mut outcome = String::new();
+        for dialect in Dialect::ALL {
             match compile(&tile, &effective, &identity(&[("region", &["US"])]), &clocks()[0], dialect) {
                 Ok(query) => {
                     holds_its_values(&query);
+                    let asked = references(&tile, &effective, dialect).unwrap_or_else(|error| panic!("compiled, but {error}: {text}"));
+                    outcome.push_str(&outline(&format!("{asked:?}")));
+                    // Every place has one in the author's text or none, but never one outside of it.
+                    for at in [1, query.sql.chars().count() / 2, query.sql.chars().count()] {
+                        if let Some((line, _)) =
+                            place_in_tile(&tile, &effective, &identity(&[("region", &["US"])]), &clocks()[0], dialect, at)
+                        {
+                            assert!(line <= text.split('\n').count(), "{text}");
+                        }
+                    }
                     assert!(!query.sql.contains('Ω'), "a value in the SQL: {}", query.sql);
                     if dialect == Dialect::Embedded {
                         outcome.push_str(
@@ -190,7 +199,9 @@ fn fuzz_templates() {
                 }
             }
         }
-        let _ = unapplied(&tile, &effective);
+        let _ = unapplied(&tile, &effective, Dialect::Embedded);
+        let found = check_tile(&tile, &effective, &clocks()[0], Dialect::Postgres);
+        assert!(found.findings.iter().all(|finding| !finding.message.is_empty() && !finding.hint.is_empty()), "{found:?}");
         outcome
     };
     let seeds = [

@@ -2,24 +2,36 @@
 //!
 //! The way of a tile's text: [`filter`] reads an expression as the contract sends it and resolves it against the run's clock,
 //! [`template`] puts its predicate into the SQL with bound parameters in the words of a [`Dialect`], [`compile`] joins both
-//! into a [`CompiledQuery`], and [`screen`] judges whether that is one `SELECT` and nothing else.
+//! into a [`CompiledQuery`], and [`screen`] judges whether that is one `SELECT` and nothing else. [`check`] asks all of it of a
+//! tile before anybody runs it, and says in which line of the author's text a fault is.
+//!
+//! To add an engine's SQL, see [`dialect`].
 
+mod check;
 mod compile;
+pub mod dialect;
+mod edits;
 pub mod filter;
 #[cfg(test)]
 mod fuzz;
 pub mod limits;
+mod markers;
+mod origin;
 mod param;
 mod rows;
+mod sandbox;
 pub mod screen;
 pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use check::{Finding, Known, TileCheck, Unknown, check_default, check_template, check_tile};
 pub use compile::{
     CompileError, CompiledQuery, EffectiveFilter, EffectiveFilters, OrphanedFilters, QueryClock, References, ResolvedClock, compile,
+    place_in_tile,
 };
-pub use param::{Decimal, Dialect, Param, Params};
+pub use dialect::Dialect;
+pub use param::{Decimal, Param};
 pub use rows::gives_one_row;
 pub use screen::{ScreenError, ScreenFault, screen};
 pub use template::{references, unapplied};

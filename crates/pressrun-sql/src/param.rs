@@ -5,37 +5,9 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use pressrun_domain::catalog::SourceSettings;
 use serde::{Deserialize, Serialize};
 
-/// Which SQL is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dialect {
-    /// The embedded engine.
-    Embedded,
-    /// PostgreSQL and what speaks its wire.
-    Postgres,
-}
-
-impl Dialect {
-    /// The SQL that a kind of source reads.
-    #[must_use]
-    pub fn of(source: &SourceSettings) -> Self {
-        match source {
-            SourceSettings::Files { .. } => Self::Embedded,
-            SourceSettings::Postgres { .. } => Self::Postgres,
-        }
-    }
-
-    /// How its text is split into words and signs, and parsed.
-    pub(crate) fn lexer(self) -> &'static dyn sqlparser::dialect::Dialect {
-        match self {
-            Self::Embedded => &sqlparser::dialect::GenericDialect {},
-            Self::Postgres => &sqlparser::dialect::PostgreSqlDialect {},
-        }
-    }
-}
+use crate::markers;
 
 /// A typed value for one placeholder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,22 +25,56 @@ pub enum Param {
     Instant(Timestamp),
     /// A calendar day.
     Date(Date),
+    /// Texts, as one value.
+    Texts(Vec<String>),
+    /// Whole numbers, as one value.
+    Integers(Vec<i64>),
+    /// Decimal numbers, as one value.
+    Decimals(Vec<Decimal>),
+    /// Instants, as one value.
+    Instants(Vec<Timestamp>),
 }
 
-/// Values in the order of their placeholders: the first is `$1`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Params(pub Vec<Param>);
-
-impl Params {
-    /// Adds a value and returns the marker that stands for it until the placeholders are numbered.
-    pub(crate) fn bind(&mut self, value: Param) -> String {
-        self.0.push(value);
-        format!("{MARKER}{}", self.0.len())
+impl Param {
+    /// The name of its type and what it holds, each text without a choice: equal values give equal texts, and only they.
+    pub(crate) fn words(&self) -> (&'static str, Vec<String>) {
+        fn all<T: ToString>(values: &[T]) -> Vec<String> {
+            values.iter().map(ToString::to_string).collect()
+        }
+        match self {
+            Self::Text(value) => ("text", vec![value.clone()]),
+            Self::Integer(value) => ("integer", vec![value.to_string()]),
+            Self::Decimal(value) => ("decimal", vec![value.to_string()]),
+            Self::Boolean(value) => ("boolean", vec![value.to_string()]),
+            Self::Instant(value) => ("instant", vec![value.to_string()]),
+            Self::Date(value) => ("date", vec![value.to_string()]),
+            Self::Texts(values) => ("texts", values.clone()),
+            Self::Integers(values) => ("integers", all(values)),
+            Self::Decimals(values) => ("decimals", all(values)),
+            Self::Instants(values) => ("instants", all(values)),
+        }
     }
 }
 
-/// What stands before the number of a placeholder of ours while a template is rendered. A tile's own `$1` is told from it.
-pub(crate) const MARKER: &str = "$pressrun_";
+/// Values that get markers until the placeholders are numbered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Params {
+    first: usize,
+    pub(crate) values: Vec<Param>,
+}
+
+impl Params {
+    /// None yet; the first gets the marker behind number `taken`.
+    pub(crate) fn after(taken: usize) -> Self {
+        Self { first: taken, values: Vec::new() }
+    }
+
+    /// Adds a value and returns the marker that stands for it.
+    pub(crate) fn bind(&mut self, value: Param) -> String {
+        self.values.push(value);
+        markers::marker(self.first + self.values.len())
+    }
+}
 
 /// An exact decimal number of at most 38 digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,6 +1,8 @@
 //! What can be said of a result before it is there.
 
-use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, LimitClause, SelectItem, SetExpr, Statement};
+use sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, LimitClause, SelectItem, SetExpr, Statement,
+};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
@@ -50,6 +52,32 @@ pub fn gives_one_row(template: &str) -> bool {
     });
     let Some(measures) = items.collect::<Option<Vec<bool>>>() else { return false };
     measures.contains(&true) || (select.from.is_empty() && select.selection.is_none())
+}
+
+/// The names of the columns that a query yields, where its text says them all: not with `*`, nor for an expression without a name,
+/// which each engine names in its own way.
+pub(crate) fn columns(statement: &Statement) -> Option<Vec<String>> {
+    let Statement::Query(query) = statement else { return None };
+    let mut body = query.body.as_ref();
+    let select = loop {
+        match body {
+            SetExpr::Select(select) => break select,
+            SetExpr::SetOperation { left, .. } => body = left,
+            SetExpr::Query(inner) => body = &inner.body,
+            _ => return None,
+        }
+    };
+    let name = |identifier: &Ident| match identifier.quote_style {
+        Some(_) => identifier.value.clone(),
+        None => identifier.value.to_lowercase(),
+    };
+    let items = select.projection.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(Expr::Identifier(identifier)) => Some(name(identifier)),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => parts.last().map(name),
+        SelectItem::ExprWithAlias { alias, .. } => Some(name(alias)),
+        _ => None,
+    });
+    items.collect()
 }
 
 /// `Some` when the expression has one value for the whole result, and whether an aggregate makes it.

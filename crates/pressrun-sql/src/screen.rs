@@ -3,10 +3,11 @@
 use sqlparser::ast::{SetExpr, Statement};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use crate::dialect::Dialect;
 use crate::limits::{MAX_SQL_BYTES, MAX_SQL_DEPTH, MAX_SQL_TOKENS};
-use crate::param::Dialect;
+use crate::markers;
 
 /// Why SQL is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +32,25 @@ pub struct ScreenError {
     pub message: String,
     /// What to change.
     pub hint: Option<String>,
+    /// Line and column (in characters), both from 1, where reading ended.
+    pub at: Option<(u64, u64)>,
+    /// Whether it is the parser that does not read on; otherwise no engine would.
+    pub parser: bool,
 }
 
 impl ScreenError {
     fn new(fault: ScreenFault, message: impl Into<String>) -> Self {
-        Self { fault, message: message.into(), hint: None }
+        Self { fault, message: message.into(), hint: None, at: None, parser: false }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    fn at(self, at: Option<(u64, u64)>) -> Self {
+        // A parser that cannot say where says line 0.
+        Self { at: at.filter(|(line, _)| *line > 0), ..self }
     }
 
     /// The refusal of everything but one `SELECT`.
@@ -55,16 +65,26 @@ impl ScreenError {
 /// # Errors
 /// [`ScreenError`] for everything else.
 pub fn screen(sql: &str, dialect: Dialect) -> Result<Statement, ScreenError> {
+    let rules = dialect.rules();
     if sql.len() > MAX_SQL_BYTES {
         return Err(too_large(format!("the SQL has {} bytes; at most {MAX_SQL_BYTES} are run", sql.len())));
     }
-    let lexer = dialect.lexer();
-    let syntax = |text: String| ScreenError::new(ScreenFault::Syntax, format!("the SQL does not parse: {text}"));
-    let tokens = Tokenizer::new(lexer, sql).tokenize_with_location().map_err(|error| syntax(error.to_string()))?;
-    measure(tokens.iter().map(|token| &token.token))?;
-    missing_words(tokens.iter().map(|token| &token.token))?;
-    let parsed = Parser::new(lexer).with_tokens_with_locations(tokens).parse_statements();
-    let mut statements = parsed.map_err(|error| syntax(plain(&error.to_string())))?.into_iter();
+    let tokens = Tokenizer::new(rules.lexer(), sql).tokenize_with_location().map_err(|error| {
+        let at = (error.location.line, error.location.column);
+        ScreenError::new(ScreenFault::Syntax, format!("the SQL does not parse: {}", error.message)).at(Some(at))
+    })?;
+    first_word(&tokens)?;
+    if rules.plans_recursively() {
+        measure(&tokens)?;
+        missing_words(&tokens)?;
+    }
+    let parsed = Parser::new(rules.lexer()).with_tokens_with_locations(tokens).parse_statements();
+    let mut statements = parsed
+        .map_err(|error| {
+            let (reason, at) = placed(&error.to_string());
+            ScreenError { parser: true, ..ScreenError::new(ScreenFault::Syntax, format!("the SQL does not parse: {reason}")).at(at) }
+        })?
+        .into_iter();
     let (Some(statement), None) = (statements.next(), statements.next()) else {
         return Err(ScreenError::denied());
     };
@@ -77,22 +97,61 @@ pub fn screen(sql: &str, dialect: Dialect) -> Result<Statement, ScreenError> {
     Ok(statement)
 }
 
-/// A parser's message on one line, without its own name.
-fn plain(message: &str) -> String {
+/// What a `SELECT` can begin with. Everything else is told at its first word, also by dialects whose own parser has the last word
+/// on the rest.
+fn first_word(tokens: &[TokenWithSpan]) -> Result<(), ScreenError> {
+    let first = tokens.iter().find(|token| !matches!(token.token, Token::Whitespace(_) | Token::LParen));
+    let Some(first) = first.filter(|first| first.token != Token::EOF) else {
+        return Err(ScreenError::new(ScreenFault::Syntax, "the SQL has no words").hint("write one SELECT"));
+    };
+    let at = Some((first.span.start.line, first.span.start.column));
+    match &first.token {
+        Token::Word(word) if word.quote_style.is_none() => match word.value.to_ascii_lowercase().as_str() {
+            "select" | "with" | "values" | "table" | "from" => Ok(()),
+            _ if word.keyword == Keyword::NoKeyword => {
+                let message = format!("the SQL does not parse: a query begins with SELECT or WITH, not with {}", first.token);
+                Err(ScreenError::new(ScreenFault::Syntax, message).at(at))
+            }
+            _ => Err(ScreenError::denied().at(at)),
+        },
+        other => Err(ScreenError::new(
+            ScreenFault::Syntax,
+            format!("the SQL does not parse: a query begins with SELECT or WITH, not with {other}"),
+        )
+        .at(at)),
+    }
+}
+
+/// A parser's message on one line, without its own name and without the place, which comes apart.
+fn placed(message: &str) -> (String, Option<(u64, u64)>) {
     const LONGEST: usize = 300;
-    let line = message.trim_start_matches("sql parser error: ").split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() > LONGEST { line.chars().take(LONGEST).chain(['…']).collect() } else { line }
+    let message = message.trim_start_matches("sql parser error: ");
+    let (text, at) = match message.rsplit_once(" at Line: ") {
+        Some((text, place)) => {
+            (text, place.split_once(", Column: ").and_then(|(line, column)| Some((line.parse().ok()?, column.trim().parse().ok()?))))
+        }
+        None => (message, None),
+    };
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = if line.chars().count() > LONGEST { line.chars().take(LONGEST).chain(['…']).collect() } else { line };
+    (line, at)
+}
+
+/// The character, from 1, at which line `line` and column `column` (in characters, from 1) of `sql` begin.
+#[must_use]
+pub fn character(sql: &str, line: u64, column: u64) -> Option<usize> {
+    (line > 0).then(|| sql[..markers::offset(sql, line, column)].chars().count() + 1)
 }
 
 /// How deep an expression could become: nesting, and chains such as `a + b + c`, which nest to the left.
-fn measure<'a>(tokens: impl Iterator<Item = &'a Token> + Clone) -> Result<(), ScreenError> {
-    let count = tokens.clone().filter(|token| !matches!(token, Token::Whitespace(_))).count();
+fn measure(tokens: &[TokenWithSpan]) -> Result<(), ScreenError> {
+    let count = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count();
     if count > MAX_SQL_TOKENS {
         return Err(too_large(format!("the SQL has {count} words and signs; at most {MAX_SQL_TOKENS} are planned")));
     }
     let mut chains: Vec<usize> = vec![0];
     let mut depth = 0;
-    for token in tokens {
+    for TokenWithSpan { token, .. } in tokens {
         match token {
             Token::LParen | Token::LBracket | Token::LBrace => {
                 chains.push(1);
@@ -164,8 +223,8 @@ fn deeper(chains: &mut [usize], depth: &mut usize) {
 }
 
 /// Words of other engines that people try, with what to write here.
-fn missing_words<'a>(tokens: impl Iterator<Item = &'a Token>) -> Result<(), ScreenError> {
-    let mut words = tokens.filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
+fn missing_words(tokens: &[TokenWithSpan]) -> Result<(), ScreenError> {
+    let mut words = tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_))).peekable();
     while let Some(token) = words.next() {
         let Token::Word(word) = token else { continue };
         let next = words.peek();

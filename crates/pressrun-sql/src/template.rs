@@ -1,6 +1,6 @@
-//! A tile's SQL template → SQL with numbered placeholders.
+//! A tile's SQL template → SQL with numbered placeholders, in one reading.
 //!
-//! Templates are Jinja with three functions and nothing else: no variables, no filters, no includes, and a bound on the work.
+//! Templates are Jinja with three functions and nothing else; see [`crate::sandbox`].
 //!
 //! - `{{ filter('region', 'o.region') }}`: the predicate of a dashboard filter on an SQL expression, or `true` when the
 //!   filter restricts nothing.
@@ -14,159 +14,360 @@
 //!
 //! A tile may say that it applies a filter to another expression, or not at all (F7); that goes before what its SQL says.
 //!
-//! Every value becomes a placeholder. After rendering the SQL is split into tokens, so that a call inside a comment or a
-//! quoted text counts for nothing: it binds no value, and [`references`] does not list it.
+//! **Theory of operation.** A call of `filter` or `user_attribute` leaves a marker, which is the same whatever the values are, so
+//! that no template can look at them. The text is then split into tokens: a marker inside a comment or a quoted text counts for
+//! nothing. What the others ask for is the [`References`] of the tile, and the same list is what [`Reading::write`] turns into
+//! predicates: the two cannot disagree. Last, the words of the server's clock get the run's instant, and every value a placeholder.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indexmap::IndexMap;
-use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{Error, ErrorKind};
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{FilterKind, FilterMapping, QueryTile};
 use pressrun_domain::id::FilterKey;
-use sqlparser::dialect::{Dialect as SqlDialect, GenericDialect, PostgreSqlDialect};
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
 use crate::compile::{CompileError, EffectiveFilters, References, ResolvedClock};
-use crate::filter::{self, Predicate, Setting};
+use crate::dialect::{self, Dialect, Rules};
+use crate::edits::{Edit, Edited};
+use crate::filter::{self, Filter, Predicate, Setting};
 use crate::limits::MAX_SQL_BYTES;
-use crate::param::{Dialect, MARKER, Param, Params};
+use crate::markers::{self, Located, located};
+use crate::origin;
+use crate::param::{Param, Params};
+use crate::sandbox::{self, Calls};
 
-/// Work units of a template; each instruction costs one.
-const FUEL: u64 = 100_000;
+/// Calls inside the expressions of calls.
+const MAX_NESTING: usize = 8;
 
-/// What `sql` asks for, whatever the values.
-///
-/// # Errors
-/// [`CompileError`] when the template or its SQL cannot be read.
-pub fn references(sql: &str) -> Result<References, CompileError> {
-    enum Asked {
-        Filters(Vec<String>),
-        Attribute(String),
-    }
-    let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
-    let record = |asked: &Arc<Mutex<Vec<Asked>>>, what: Asked| {
-        let mut asked = lock(asked);
-        asked.push(what);
-        format!("({MARKER}{})", asked.len())
-    };
-    let (filters, attributes) = (Arc::clone(&asked), Arc::clone(&asked));
-    let functions = Functions {
-        filter: move |keys: Vec<String>, _: String| Ok(record(&filters, Asked::Filters(keys))),
-        attribute: move |name: String, _: String| Ok(record(&attributes, Asked::Attribute(name))),
-        // Whatever it is set to: only the other two are asked for.
-        control: |_: String| Ok("1".to_owned()),
-    };
-    let text = run(sql, functions).map_err(|error| template_error(&error))?;
-    let asked = lock(&asked);
-    let (_, used) = number(&text, &GenericDialect {}, asked.len())?;
-    let mut references = References::default();
-    for at in used {
-        match asked.get(at) {
-            Some(Asked::Filters(keys)) => references.filters.extend(keys.iter().map(|key| FilterKey(key.clone()))),
-            Some(Asked::Attribute(name)) => {
-                references.attributes.insert(name.clone());
-            }
-            None => {}
-        }
-    }
-    Ok(references)
+/// What a call of a template asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Call {
+    Filters { keys: Vec<FilterKey>, expression: String },
+    Attribute { name: String, expression: String },
 }
 
-/// Renders a tile's template; the second value holds what the placeholders stand for.
-pub(crate) fn render(
-    tile: &QueryTile,
-    filters: &EffectiveFilters,
-    identity: &Identity,
-    clock: &ResolvedClock,
-    dialect: Dialect,
-) -> Result<(String, Vec<Param>), CompileError> {
-    struct State {
-        params: Params,
-        failure: Option<CompileError>,
-    }
-    let state = Arc::new(Mutex::new(State { params: Params::default(), failure: None }));
-    // What went wrong says more than an error of the template can carry.
-    let kept = {
-        let state = Arc::clone(&state);
-        move |result: Result<String, CompileError>| {
-            result.map_err(|error| {
-                lock(&state).failure = Some(error);
-                Error::new(ErrorKind::InvalidOperation, "filter")
-            })
-        }
-    };
-    let (of_filters, of_attributes, of_controls) = (kept.clone(), kept.clone(), kept);
-    let (filter_state, attribute_state) = (Arc::clone(&state), Arc::clone(&state));
-    let scope = Scope { mappings: tile.filters.clone(), filters: filters.clone(), identity: identity.clone(), clock: clock.clone() };
-    let (attribute_identity, controls) = (identity.clone(), filters.clone());
-    let functions = Functions {
-        filter: move |keys: Vec<String>, expression: String| {
-            let sql = scope.any_of(&keys, &expression, dialect, &mut lock(&filter_state).params);
-            of_filters(sql)
-        },
-        attribute: move |name: String, expression: String| {
-            let predicate = filter::attribute(attribute_identity.values(&name));
-            let sql = predicate.sql(&expression, dialect, &mut lock(&attribute_state).params);
-            of_attributes(Ok(format!("({sql})")))
-        },
-        control: move |key: String| of_controls(chosen(&key, &controls)),
-    };
-    let rendered = run(&tile.sql, functions);
-    let mut state = lock(&state);
-    if let Some(failure) = state.failure.take() {
-        return Err(failure);
-    }
-    let text = rendered.map_err(|error| template_error(&error))?;
-    let (mut sql, used) = number(&text, dialect.lexer(), state.params.0.len())?;
-    let mut params: Vec<Param> = used.iter().filter_map(|at| state.params.0.get(*at).cloned()).collect();
-    if dialect == Dialect::Postgres {
-        sql = fix_clock(&sql, &mut params, clock)?;
-    }
-    Ok((sql, params))
-}
-
-/// What decides the predicates of a tile's filters.
-struct Scope {
-    mappings: IndexMap<FilterKey, FilterMapping>,
+/// Takes down the calls of a template.
+struct Recorder {
+    calls: Mutex<Vec<Call>>,
     filters: EffectiveFilters,
-    identity: Identity,
-    clock: ResolvedClock,
+    failure: Mutex<Option<CompileError>>,
 }
 
-impl Scope {
+impl Recorder {
+    fn new(filters: &EffectiveFilters) -> Self {
+        Self { calls: Mutex::default(), filters: filters.clone(), failure: Mutex::default() }
+    }
+
+    fn record(&self, call: Call) -> String {
+        let mut calls = lock(&self.calls);
+        calls.push(call);
+        format!("({})", markers::marker(calls.len()))
+    }
+}
+
+impl Calls for Recorder {
+    fn filter(&self, keys: Vec<String>, expression: String) -> Result<String, Error> {
+        Ok(self.record(Call::Filters { keys: keys.into_iter().map(FilterKey).collect(), expression }))
+    }
+
+    fn attribute(&self, name: String, expression: String) -> Result<String, Error> {
+        Ok(self.record(Call::Attribute { name, expression }))
+    }
+
+    fn control(&self, key: String) -> Result<String, Error> {
+        chosen(&key, &self.filters).map_err(|error| {
+            // What went wrong says more than an error of the template can carry.
+            *lock(&self.failure) = Some(error);
+            Error::new(ErrorKind::InvalidOperation, "control")
+        })
+    }
+}
+
+/// A tile's template, read for one dialect and one setting of its filters; who looks and when is still open.
+pub(crate) struct Reading<'a> {
+    tile: &'a QueryTile,
+    filters: &'a EffectiveFilters,
+    dialect: Dialect,
+    text: String,
+    tokens: Vec<Located>,
+    calls: Vec<Call>,
+    parsed: HashMap<FilterKey, Filter>,
+    /// What its SQL asks for.
+    pub(crate) references: References,
+}
+
+/// SQL that is ready to run.
+pub(crate) struct Written {
+    pub(crate) sql: String,
+    pub(crate) params: Vec<Param>,
+    /// Words of the server's clock for which nothing could be put, with their bytes in the text of the reading.
+    pub(crate) clocks: Vec<(&'static str, usize)>,
+    steps: Vec<Edited>,
+}
+
+impl<'a> Reading<'a> {
+    /// Renders the template of `tile`, and finds what it asks for.
+    ///
+    /// # Errors
+    /// [`CompileError`]; nothing is taken for "asks for nothing".
+    pub(crate) fn new(tile: &'a QueryTile, filters: &'a EffectiveFilters, dialect: Dialect) -> Result<Self, CompileError> {
+        let recorder = Arc::new(Recorder::new(filters));
+        let rendered = sandbox::run(&tile.sql, Arc::clone(&recorder));
+        if let Some(failure) = lock(&recorder.failure).take() {
+            return Err(failure);
+        }
+        let text = rendered.map_err(|error| template_error(&error))?;
+        if text.len() > MAX_SQL_BYTES {
+            return Err(CompileError::TooLong { length: text.len() });
+        }
+        let tokens = located(&text, dialect.rules().lexer())?;
+        let calls = std::mem::take(&mut *lock(&recorder.calls));
+        let mut reading = Self { tile, filters, dialect, text, tokens, calls, parsed: HashMap::new(), references: References::default() };
+        let used = reading.used(&reading.tokens)?;
+        for at in used {
+            reading.ask(at, 0)?;
+        }
+        Ok(reading)
+    }
+
+    /// The calls whose markers are among `tokens`.
+    fn used(&self, tokens: &[Located]) -> Result<Vec<usize>, CompileError> {
+        let mut used = Vec::new();
+        for (token, _) in tokens {
+            let Token::Placeholder(name) = token else { continue };
+            // One that was given out: a tile may write the word itself.
+            match markers::number(name).filter(|at| *at < self.calls.len()) {
+                Some(at) => used.push(at),
+                None => return Err(CompileError::Placeholder(name.clone())),
+            }
+        }
+        Ok(used)
+    }
+
+    /// Notes what the call `at` asks for, also through the calls in its expression.
+    fn ask(&mut self, at: usize, depth: usize) -> Result<(), CompileError> {
+        if depth > MAX_NESTING {
+            return Err(CompileError::Nested);
+        }
+        let Some(call) = self.calls.get(at).cloned() else { return Ok(()) };
+        let expressions = match call {
+            Call::Attribute { name, expression } => {
+                self.references.attributes.insert(name);
+                vec![expression]
+            }
+            Call::Filters { keys, expression } => {
+                let mut expressions = Vec::new();
+                for key in keys {
+                    if let Some(expression) = self.ask_filter(&key, &expression)? {
+                        expressions.push(expression);
+                    }
+                    self.references.filters.insert(key);
+                }
+                expressions
+            }
+        };
+        for expression in expressions {
+            let nested = self.used(&located(&expression, self.dialect.rules().lexer())?)?;
+            for at in nested {
+                self.ask(at, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the filter `key`; the expression that it is applied to, unless the tile leaves it out (F7).
+    fn ask_filter(&mut self, key: &FilterKey, expression: &str) -> Result<Option<String>, CompileError> {
+        let entry = self.filters.get(key.as_str()).filter(|entry| entry.definition.kind != FilterKind::Control);
+        let entry = entry.ok_or_else(|| CompileError::UnknownFilter { key: key.0.clone(), known: names(self.filters.keys()) })?;
+        let expression = match self.tile.filters.get(key) {
+            None => expression.to_owned(),
+            Some(FilterMapping::Off) => return Ok(None),
+            Some(FilterMapping::To(other)) => other.clone(),
+        };
+        if let Some(value) = &entry.expression
+            && !self.parsed.contains_key(key)
+        {
+            let failed = |source| CompileError::Filter { key: key.clone(), source };
+            let parsed = filter::parse(entry.definition.kind, value).map_err(failed)?;
+            parsed.attributes(&mut self.references.attributes);
+            self.parsed.insert(key.clone(), parsed);
+        }
+        Ok(Some(expression))
+    }
+
+    /// The SQL for somebody at an instant.
+    ///
+    /// # Errors
+    /// [`CompileError`].
+    pub(crate) fn write(&self, identity: &Identity, clock: &ResolvedClock) -> Result<Written, CompileError> {
+        let rules = self.dialect.rules();
+        let mut writer = Writer { reading: self, rules, identity, clock, values: Vec::new() };
+        let called = Edited::new(&self.text, writer.predicates(&self.tokens, 0)?);
+        check_length(&called.text)?;
+        let tokens = located(&called.text, rules.lexer())?;
+        let (edits, clocks) = writer.clock_words(&tokens);
+        let clocks = clocks.into_iter().map(|(word, at)| (word, called.back(at))).collect();
+        let timed = Edited::new(&called.text, edits);
+        let tokens = if timed.text == called.text { tokens } else { located(&timed.text, rules.lexer())? };
+        let (edits, params) = writer.placeholders(&tokens)?;
+        let numbered = Edited::new(&timed.text, edits);
+        check_length(&numbered.text)?;
+        Ok(Written { sql: numbered.text.clone(), params, clocks, steps: vec![called, timed, numbered] })
+    }
+
+    /// Where the byte `at` of the rendered text stands in the template: line and column in characters, both from 1.
+    pub(crate) fn place(&self, at: usize) -> Option<(usize, usize)> {
+        place(self.tile, self.filters, at)
+    }
+}
+
+impl Written {
+    /// The byte of the rendered text that became the byte `at` of the SQL.
+    pub(crate) fn back(&self, at: usize) -> usize {
+        self.steps.iter().rev().fold(at, |at, step| step.back(at))
+    }
+}
+
+fn check_length(text: &str) -> Result<(), CompileError> {
+    if text.len() > MAX_SQL_BYTES { Err(CompileError::TooLong { length: text.len() }) } else { Ok(()) }
+}
+
+/// Turns a reading into SQL.
+struct Writer<'a> {
+    reading: &'a Reading<'a>,
+    rules: &'static dyn Rules,
+    identity: &'a Identity,
+    clock: &'a ResolvedClock,
+    values: Vec<Param>,
+}
+
+impl Writer<'_> {
+    /// Puts the predicate of each call for its marker, with markers for its values.
+    fn predicates(&mut self, tokens: &[Located], depth: usize) -> Result<Vec<Edit>, CompileError> {
+        if depth > MAX_NESTING {
+            return Err(CompileError::Nested);
+        }
+        let (reading, mut edits) = (self.reading, Vec::new());
+        for (token, range) in tokens {
+            let Token::Placeholder(name) = token else { continue };
+            let Some(call) = markers::number(name).and_then(|at| reading.calls.get(at)) else { continue };
+            let text = match call {
+                Call::Attribute { name, expression } => {
+                    let expression = self.expand(expression, depth)?;
+                    self.sql(&filter::attribute(self.identity.values(name)), &expression)
+                }
+                Call::Filters { keys, expression } => self.any_of(keys, expression, depth)?,
+            };
+            edits.push(Edit { range: range.start..range.start + name.len(), text });
+        }
+        Ok(edits)
+    }
+
+    /// An expression with the calls inside it written out.
+    fn expand(&mut self, expression: &str, depth: usize) -> Result<String, CompileError> {
+        if !expression.contains(markers::MARKER) {
+            return Ok(expression.to_owned());
+        }
+        let tokens = located(expression, self.rules.lexer())?;
+        Ok(Edited::new(expression, self.predicates(&tokens, depth + 1)?).text)
+    }
+
     /// The filters `keys` joined by *or*; those that restrict nothing are left out (F5, F8), and so are those that the tile
     /// leaves out (F7).
-    fn any_of(&self, keys: &[String], expression: &str, dialect: Dialect, params: &mut Params) -> Result<String, CompileError> {
+    fn any_of(&mut self, keys: &[FilterKey], expression: &str, depth: usize) -> Result<String, CompileError> {
+        let reading = self.reading;
         let mut by_expression: IndexMap<&str, Vec<Predicate>> = IndexMap::new();
         for key in keys {
-            let entry = self.filters.get(key).filter(|entry| entry.definition.kind != FilterKind::Control);
-            let entry = entry.ok_or_else(|| CompileError::UnknownFilter { key: key.clone(), known: names(self.filters.keys()) })?;
-            let expression = match self.mappings.get(key.as_str()) {
+            let expression = match reading.tile.filters.get(key) {
                 None => expression,
                 Some(FilterMapping::Off) => continue,
                 Some(FilterMapping::To(other)) => other.as_str(),
             };
-            let Some(value) = &entry.expression else { continue };
-            let failed = |source| CompileError::Filter { key: FilterKey(key.clone()), source };
-            let parsed = filter::parse(entry.definition.kind, value).map_err(failed)?;
-            let predicate = filter::resolve(&parsed, &self.clock, &self.identity).map_err(failed)?;
+            let Some(parsed) = reading.parsed.get(key) else { continue };
+            let failed = |source| CompileError::Filter { key: key.clone(), source };
+            let predicate = filter::resolve(parsed, self.clock, self.identity).map_err(failed)?;
             if predicate != Predicate::True {
                 by_expression.entry(expression).or_default().push(predicate);
             }
         }
-        let parts: Vec<String> = by_expression
-            .into_iter()
-            .map(|(expression, predicates)| format!("({})", Predicate::either(predicates).sql(expression, dialect, params)))
-            .collect();
-        Ok(match parts.as_slice() {
-            [] => "(true)".to_owned(),
-            [one] => one.clone(),
-            _ => format!("({})", parts.join(" or ")),
+        let mut parts = Vec::new();
+        for (expression, predicates) in by_expression {
+            let expression = self.expand(expression, depth)?;
+            parts.push(self.sql(&Predicate::either(predicates), &expression));
+        }
+        Ok(match parts.len() {
+            0 => self.rules.truth(true).to_owned(),
+            1 => parts.remove(0),
+            _ => parts.iter().map(|part| format!("({part})")).collect::<Vec<_>>().join(" or "),
         })
     }
+
+    /// The predicate on `expression`; its values get markers behind those of the calls.
+    fn sql(&mut self, predicate: &Predicate, expression: &str) -> String {
+        let mut params = Params::after(self.reading.calls.len() + self.values.len());
+        let sql = predicate.sql(expression, self.rules, &mut params);
+        self.values.append(&mut params.values);
+        sql
+    }
+
+    /// The run's instant for the words that read the server's clock, and nothing for a semicolon at the end; then the words for which
+    /// nothing can stand.
+    fn clock_words(&mut self, tokens: &[Located]) -> (Vec<Edit>, Vec<(&'static str, usize)>) {
+        let (mut edits, mut unknown) = (Vec::new(), Vec::new());
+        let (mut instant, mut day) = (None, None);
+        let first = self.reading.calls.len();
+        for spotted in dialect::spot(tokens, self.rules.clock_words()) {
+            let Some(mut text) = spotted.means else {
+                unknown.push((spotted.word, spotted.range.start));
+                continue;
+            };
+            let today = self.clock.at.to_zoned_datetime(self.clock.zone.clone()).date();
+            for (sign, place, value) in [("{at}", &mut instant, Param::Instant(self.clock.at)), ("{day}", &mut day, Param::Date(today))] {
+                if text.contains(sign) {
+                    let number = *place.get_or_insert_with(|| {
+                        self.values.push(value.clone());
+                        first + self.values.len()
+                    });
+                    text = text.replace(sign, &self.rules.typed(&markers::marker(number), &value));
+                }
+            }
+            edits.push(Edit { range: spotted.range, text });
+        }
+        edits.extend(ends(tokens).map(|range| Edit { range, text: String::new() }));
+        edits.sort_by_key(|edit| edit.range.start);
+        (edits, unknown)
+    }
+
+    /// Numbered placeholders for the markers, in order of their first use, and the values in that order.
+    fn placeholders(&self, tokens: &[Located]) -> Result<(Vec<Edit>, Vec<Param>), CompileError> {
+        let (mut edits, mut params) = (Vec::new(), Vec::new());
+        let mut numbers: HashMap<usize, usize> = HashMap::new();
+        for (token, range) in tokens {
+            let Token::Placeholder(name) = token else { continue };
+            let value = markers::number(name).and_then(|at| at.checked_sub(self.reading.calls.len()));
+            let Some((at, value)) = value.and_then(|at| Some((at, self.values.get(at)?))) else {
+                return Err(CompileError::Placeholder(name.clone()));
+            };
+            let known = numbers.get(&at).copied().filter(|_| self.rules.placeholders_repeat());
+            let number = known.unwrap_or_else(|| {
+                params.push(value.clone());
+                numbers.insert(at, params.len());
+                params.len()
+            });
+            edits.push(Edit { range: range.start..range.start + name.len(), text: self.rules.placeholder(number) });
+        }
+        Ok((edits, params))
+    }
+}
+
+/// The semicolons behind the last word: a statement that is put into another must not end there.
+fn ends(tokens: &[Located]) -> impl Iterator<Item = Range<usize>> {
+    let solid = tokens.iter().rev().filter(|(token, _)| !matches!(token, Token::Whitespace(_) | Token::EOF));
+    solid.take_while(|(token, _)| matches!(token, Token::SemiColon)).map(|(_, range)| range.start..range.start + 1)
 }
 
 /// The piece of SQL that a control is set to (F9).
@@ -185,182 +386,46 @@ fn names<'a>(keys: impl Iterator<Item = &'a FilterKey>) -> Vec<String> {
     keys.map(ToString::to_string).collect()
 }
 
-/// The functions of a template.
-struct Functions<F, A, C> {
-    filter: F,
-    attribute: A,
-    control: C,
-}
-
-fn run<F, A, C>(source: &str, functions: Functions<F, A, C>) -> Result<String, Error>
-where
-    F: Fn(Vec<String>, String) -> Result<String, Error> + Send + Sync + 'static,
-    A: Fn(String, String) -> Result<String, Error> + Send + Sync + 'static,
-    C: Fn(String) -> Result<String, Error> + Send + Sync + 'static,
-{
-    let Functions { filter, attribute, control } = functions;
-    if source.len() > MAX_SQL_BYTES {
-        return Err(Error::new(ErrorKind::InvalidOperation, format!("it is longer than {MAX_SQL_BYTES} bytes")));
-    }
-    let mut environment = Environment::empty();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_fuel(Some(FUEL));
-    environment.set_recursion_limit(32);
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.add_function("filter", move |keys: Value, expression: Value| {
-        let keys = match keys.kind() {
-            ValueKind::String => vec![string(&keys, "the key of filter()")?],
-            ValueKind::Seq => keys.try_iter()?.map(|key| string(&key, "a key of filter()")).collect::<Result<_, _>>()?,
-            _ => {
-                return Err(Error::new(ErrorKind::InvalidOperation, "the key of filter() has to be text or a list of text"));
-            }
-        };
-        filter(keys, sql_expression(&expression, "filter")?)
-    });
-    environment.add_function("user_attribute", move |name: Value, expression: Value| {
-        attribute(string(&name, "the name of user_attribute()")?, sql_expression(&expression, "user_attribute")?)
-    });
-    environment.add_function("control", move |key: Value| control(string(&key, "the key of control()")?));
-    environment.render_str(source, ())
-}
-
-fn string(value: &Value, what: &str) -> Result<String, Error> {
-    value.as_str().map(ToOwned::to_owned).ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("{what} has to be text in quotes")))
-}
-
-fn sql_expression(value: &Value, function: &str) -> Result<String, Error> {
-    let text = string(value, &format!("the expression of {function}()"))?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidOperation, format!("the expression of {function}() is empty")));
-    }
-    Ok(text.to_owned())
-}
-
-/// Numbers the markers, of which `bound` were given out, in order of their first use; the second value maps each number to its
-/// marker, from 0.
-fn number(text: &str, dialect: &dyn SqlDialect, bound: usize) -> Result<(String, Vec<usize>), CompileError> {
-    if text.len() > MAX_SQL_BYTES {
-        return Err(CompileError::TooLong { length: text.len() });
-    }
-    let mut sql = String::with_capacity(text.len());
-    let mut copied = 0;
-    let mut used: Vec<usize> = Vec::new();
-    for (token, range) in located(text, dialect)? {
-        let Token::Placeholder(name) = token else { continue };
-        let marker = name.strip_prefix(MARKER).and_then(|at| at.parse::<usize>().ok()).and_then(|at| at.checked_sub(1));
-        // One that we gave out: a tile may write the word itself.
-        let Some(marker) = marker.filter(|marker| *marker < bound) else { return Err(CompileError::Placeholder(name)) };
-        let place = used.iter().position(|seen| *seen == marker).unwrap_or_else(|| {
-            used.push(marker);
-            used.len() - 1
-        });
-        sql.push_str(&text[copied..range.start]);
-        sql.push('$');
-        sql.push_str(&(place + 1).to_string());
-        copied = range.start + name.len();
-    }
-    sql.push_str(&text[copied..]);
-    Ok((sql, used))
-}
-
-/// The tokens of `text`, each with its place in bytes.
-fn located(text: &str, dialect: &dyn SqlDialect) -> Result<Vec<(Token, std::ops::Range<usize>)>, CompileError> {
-    let tokens = Tokenizer::new(dialect, text).tokenize_with_location().map_err(|error| CompileError::Sql(error.to_string()))?;
-    let mut chars = text.char_indices();
-    let mut next = chars.next();
-    let (mut line, mut column) = (1u64, 1u64);
-    let mut starts = Vec::with_capacity(tokens.len() + 1);
-    for token in &tokens {
-        while let Some((_, c)) = next
-            && (line, column) < (token.span.start.line, token.span.start.column)
-        {
-            (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
-            next = chars.next();
-        }
-        starts.push(next.map_or(text.len(), |(at, _)| at));
-    }
-    starts.push(text.len());
-    let ranges = starts.windows(2).map(|pair| pair[0]..pair[1]).collect::<Vec<_>>();
-    Ok(tokens.into_iter().map(|token| token.token).zip(ranges).collect())
-}
-
-/// Replaces the clock's words by the run's instant (Q5): a server's clock cannot be set.
-///
-/// What they are inside views and functions of the server stays the server's own.
-fn fix_clock(sql: &str, params: &mut Vec<Param>, clock: &ResolvedClock) -> Result<String, CompileError> {
-    let tokens = located(sql, &PostgreSqlDialect {})?;
-    let solid: Vec<_> = tokens.iter().filter(|(token, _)| !matches!(token, Token::Whitespace(_))).collect();
-    let today = clock.at.to_zoned_datetime(clock.zone.clone()).date();
-    let (mut fixed, mut copied) = (String::with_capacity(sql.len()), 0);
-    let (mut instant, mut day) = (None, None);
-    for (at, (token, range)) in solid.iter().enumerate() {
-        let Token::Word(word) = token else { continue };
-        let before = at.checked_sub(1).and_then(|at| solid.get(at)).map(|(token, _)| token);
-        // A name: `t.now`, `… as current_date`, "now".
-        let is_name = word.quote_style.is_some()
-            || matches!(before, Some(Token::Period))
-            || matches!(before, Some(Token::Word(before)) if before.value.eq_ignore_ascii_case("as"));
-        if is_name {
-            continue;
-        }
-        let called = |offset: usize| match (solid.get(at + offset), solid.get(at + offset + 1)) {
-            (Some((Token::LParen, _)), Some((Token::RParen, end))) => Some(end.start + 1),
-            _ => None,
-        };
-        // `current_timestamp(3)`: the precision goes, microseconds stay.
-        let precise = match (solid.get(at + 1), solid.get(at + 2), solid.get(at + 3)) {
-            (Some((Token::LParen, _)), Some((Token::Number(..), _)), Some((Token::RParen, end))) => end.start + 1,
-            _ => range.start + word.value.len(),
-        };
-        let (end, cast) = match word.value.to_ascii_lowercase().as_str() {
-            "now" | "transaction_timestamp" | "statement_timestamp" | "clock_timestamp" => match called(1) {
-                Some(end) => (end, "::timestamptz"),
-                None => continue,
-            },
-            "current_timestamp" => (precise, "::timestamptz"),
-            // To the session's zone, which is the query zone.
-            "localtimestamp" => (precise, "::timestamptz::timestamp"),
-            "current_time" => (precise, "::timestamptz::timetz"),
-            "localtime" => (precise, "::timestamptz::time"),
-            "current_date" => (range.start + word.value.len(), "::date"),
-            _ => continue,
-        };
-        let (place, value) = if cast == "::date" { (&mut day, Param::Date(today)) } else { (&mut instant, Param::Instant(clock.at)) };
-        let place = *place.get_or_insert_with(|| {
-            params.push(value);
-            params.len()
-        });
-        fixed.push_str(&sql[copied..range.start]);
-        fixed.push('$');
-        fixed.push_str(&place.to_string());
-        fixed.push_str(cast);
-        copied = end;
-    }
-    fixed.push_str(&sql[copied..]);
-    Ok(fixed)
-}
-
 fn template_error(error: &Error) -> CompileError {
-    let reason = match error.kind() {
-        ErrorKind::OutOfFuel => "it does too much work".to_owned(),
-        ErrorKind::UnknownFunction => "only filter(), user_attribute() and control() can be called".to_owned(),
-        ErrorKind::UndefinedError => "templates have no variables, only filter(), user_attribute() and control()".to_owned(),
-        kind => error.detail().map_or_else(|| kind.to_string(), ToOwned::to_owned),
-    };
-    CompileError::Template { line: error.line(), reason }
+    CompileError::Template { line: error.line(), reason: sandbox::reason(error), hint: sandbox::hint(error) }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The text that the template of `tile` becomes, its markers unread.
+fn rendered(tile: &QueryTile, filters: &EffectiveFilters) -> Option<String> {
+    sandbox::run(&tile.sql, Arc::new(Recorder::new(filters))).ok()
+}
+
+/// Where the byte `at` of the rendered text stands in the template of `tile`: line and column, both from 1.
+pub(crate) fn place(tile: &QueryTile, filters: &EffectiveFilters, at: usize) -> Option<(usize, usize)> {
+    origin::place(&tile.sql, &rendered(tile, filters)?, at, || Recorder::new(filters))
+}
+
+/// Where the placeholder `name` stands in the template of `tile`.
+pub(crate) fn place_of(tile: &QueryTile, filters: &EffectiveFilters, dialect: Dialect, name: &str) -> Option<(usize, usize)> {
+    let text = rendered(tile, filters)?;
+    let tokens = located(&text, dialect.rules().lexer()).ok()?;
+    let (_, range) = tokens.into_iter().find(|(token, _)| matches!(token, Token::Placeholder(found) if found == name))?;
+    place(tile, filters, range.start)
+}
+
+/// What a tile's SQL asks for when its filters are set like this, whoever looks and whenever.
+///
+/// # Errors
+/// [`CompileError`]: the tile cannot be run either.
+pub fn references(tile: &QueryTile, filters: &EffectiveFilters, dialect: Dialect) -> Result<References, CompileError> {
+    Reading::new(tile, filters, dialect).map(|reading| reading.references)
 }
 
 /// Every filter of the dashboard that `tile` does not apply, but for those that it leaves out on purpose (F7).
 ///
 /// # Errors
 /// As [`references`].
-pub fn unapplied(tile: &QueryTile, filters: &EffectiveFilters) -> Result<BTreeSet<FilterKey>, CompileError> {
-    let used = references(&tile.sql)?.filters;
+pub fn unapplied(tile: &QueryTile, filters: &EffectiveFilters, dialect: Dialect) -> Result<BTreeSet<FilterKey>, CompileError> {
+    let used = references(tile, filters, dialect)?.filters;
     let off = |key: &FilterKey| tile.filters.get(key) == Some(&FilterMapping::Off);
     Ok(filters.keys().filter(|key| !used.contains(*key) && !off(key)).cloned().collect())
 }

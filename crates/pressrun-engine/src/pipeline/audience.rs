@@ -9,6 +9,7 @@ use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
 use pressrun_domain::schedule::Definition;
 use pressrun_domain::users::EmailOnlyUser;
+use pressrun_sql::{Dialect, EffectiveFilters};
 use pressrun_store::{Store, StoreError};
 
 /// Targets that must see the same bytes.
@@ -73,7 +74,7 @@ pub struct Scene<'a> {
 /// # Errors
 /// The store failed.
 pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) -> Result<Audiences, StoreError> {
-    let asked = asked_attributes(scene);
+    let asked = Asked::of(scene);
     let owner = scene.catalog.member(scene.definition.owner.0);
     let Some(email) = scene.definition.destination.email() else {
         let targets = destination_targets(&scene.definition.destination);
@@ -110,7 +111,7 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
             },
         };
         let zone = query_zone(scene, owner, Some(&identity));
-        let identity = identity.restrict(&asked);
+        let identity = asked.restrict(identity);
         let target = person.target(person.email.folded());
         let at = *places.entry((identity.key(), zone.clone())).or_insert(audiences.len());
         match audiences.get_mut(at) {
@@ -167,39 +168,46 @@ pub fn query_zone(scene: Scene<'_>, owner: Option<&Member>, recipient: Option<&I
         .unwrap_or_else(|| "UTC".to_owned())
 }
 
-fn owners_audience(scene: Scene<'_>, owner: Option<&Member>, asked: &BTreeSet<String>, targets: Vec<Target>) -> Audience {
+fn owners_audience(scene: Scene<'_>, owner: Option<&Member>, asked: &Asked, targets: Vec<Target>) -> Audience {
     let identity = owner.map(|owner| member_identity(scene.catalog, owner)).unwrap_or_default();
-    Audience { key: OWNERS.to_owned(), identity: identity.restrict(asked), zone: query_zone(scene, owner, None), targets }
+    Audience { key: OWNERS.to_owned(), identity: asked.restrict(identity), zone: query_zone(scene, owner, None), targets }
 }
 
-/// Names of the attributes that any query or filter of the dashboard asks for: those that split audiences (P3).
-fn asked_attributes(scene: Scene<'_>) -> BTreeSet<String> {
-    let mut asked = BTreeSet::new();
-    for tile in scene.dashboard.tiles.values() {
-        if let TileBody::Query(query) = &tile.body
-            && let Ok(references) = pressrun_sql::references(&query.sql)
-        {
-            asked.extend(references.attributes);
-        }
-    }
-    let defaults = scene.dashboard.filters.values().filter_map(|filter| filter.default.as_ref());
-    for expression in defaults.chain(scene.definition.filters.values()) {
-        attributes_in(expression, &mut asked);
-    }
-    asked
+/// The attributes that the queries and filters of a dashboard ask for: those that split audiences (P3).
+enum Asked {
+    Names(BTreeSet<String>),
+    /// A query cannot be read. It fails when it runs; nobody knows what it would have asked for, so nothing is held back from anybody (A1).
+    Everything,
 }
 
-/// Filters of type `user_attribute` name theirs, at any depth of composites.
-fn attributes_in(expression: &serde_json::Value, asked: &mut BTreeSet<String>) {
-    match expression {
-        serde_json::Value::Object(object) => {
-            if let Some(name) = object.get("user_attribute_name").and_then(serde_json::Value::as_str) {
-                asked.insert(name.to_owned());
+impl Asked {
+    fn of(scene: Scene<'_>) -> Self {
+        Self::names(scene).map_or(Self::Everything, Self::Names)
+    }
+
+    fn names(scene: Scene<'_>) -> Option<BTreeSet<String>> {
+        let filters = EffectiveFilters::new(&scene.dashboard.filters, &scene.definition.filters).ok()?;
+        let dialect = Dialect::of(&scene.catalog.connections.get(&scene.dashboard.connection)?.source);
+        let mut asked = BTreeSet::new();
+        for tile in scene.dashboard.tiles.values() {
+            if let TileBody::Query(query) = &tile.body {
+                asked.extend(pressrun_sql::references(query, &filters, dialect).ok()?.attributes);
             }
-            object.values().for_each(|value| attributes_in(value, asked));
         }
-        serde_json::Value::Array(values) => values.iter().for_each(|value| attributes_in(value, asked)),
-        _ => {}
+        // The line of filters on a page says what each of them comes to, also one that no query uses.
+        for (_, filter) in filters.iter() {
+            if let Some(expression) = &filter.expression {
+                asked.extend(pressrun_sql::filter::parse(filter.definition.kind, expression).ok()?.attribute_names());
+            }
+        }
+        Some(asked)
+    }
+
+    fn restrict(&self, identity: Identity) -> Identity {
+        match self {
+            Self::Names(names) => identity.restrict(names),
+            Self::Everything => identity,
+        }
     }
 }
 

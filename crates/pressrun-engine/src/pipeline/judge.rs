@@ -42,7 +42,8 @@ pub(super) async fn judge_audience(
         let connection = content
             .connection()
             .map_err(|error| pressrun_query::QueryError::new(pressrun_query::QueryErrorKind::Connection, error.to_string()))?;
-        let rows = work.producer.query(connection, compiled.clone(), dir, condition.kind.compares(), left).await?;
+        let rows = work.producer.query(connection, compiled.clone(), dir, condition.kind.compares(), left).await;
+        let rows = rows.map_err(|error| content.placed(query, error))?;
         Ok::<_, pressrun_query::QueryError>((compiled, rows))
     };
     let (compiled, rows) = match asked.await {

@@ -219,14 +219,18 @@ async fn query_tiles(
     let mut first_error = None;
     for (tile, query) in content.query_tiles() {
         let Some(result) = results.get(&tile.key) else { continue };
-        if let Ok(unapplied) = pressrun_sql::unapplied(query, &content.filters) {
-            for key in unapplied {
-                work.record.warn(format!("unfiltered: tile {} does not use filter {key}", tile.key));
+        let (rows, ms, truncated, error) = match (content.unapplied(query), result) {
+            (Ok(unapplied), result) => {
+                for key in unapplied {
+                    work.record.warn(format!("unfiltered: tile {} does not use filter {key}", tile.key));
+                }
+                match result {
+                    Ok(rows) => (rows.outcome.rows, rows.outcome.ms, rows.outcome.truncated, None),
+                    Err(error) => (0, 0, false, Some(error.to_string())),
+                }
             }
-        }
-        let (rows, ms, truncated, error) = match result {
-            Ok(rows) => (rows.outcome.rows, rows.outcome.ms, rows.outcome.truncated, None),
-            Err(error) => (0, 0, false, Some(error.to_string())),
+            // What cannot be read has not run either.
+            (Err(error), _) => (0, 0, false, Some(error.to_string())),
         };
         if truncated {
             work.record.warn(format!("truncated: tile {} at {rows} rows", tile.key));

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use pressrun_domain::catalog::FilterKind;
@@ -68,6 +70,7 @@ fn column(rows: &Rows) -> ArrayRef {
         Cell::Text(_) => Arc::new(collect!(Text).collect::<StringArray>()),
         Cell::Integer(_) => Arc::new(collect!(Integer).collect::<Int64Array>()),
         Cell::Float(_) => Arc::new(collect!(Float).collect::<Float64Array>()),
+        Cell::Single(_) => Arc::new(collect!(Single).collect::<Float32Array>()),
         Cell::Decimal(_) => Arc::new(collect!(Decimal).collect::<Decimal128Array>().with_precision_and_scale(20, 4).unwrap()),
         Cell::Boolean(_) => Arc::new(collect!(Boolean).collect::<BooleanArray>()),
         Cell::Instant(_) => Arc::new(
@@ -91,6 +94,7 @@ fn values(rows: &Rows) -> String {
             Cell::Text(value) => (value.as_deref().map(quoted), "text"),
             Cell::Integer(value) => (value.map(|v| v.to_string()), "bigint"),
             Cell::Float(value) => (value.map(|v| quoted(&v.to_string().replace("inf", "Infinity"))), "float8"),
+            Cell::Single(value) => (value.map(|v| quoted(&v.to_string().replace("inf", "Infinity"))), "float4"),
             Cell::Decimal(value) => (value.map(|v| format!("{v}::numeric / 10000")), "numeric(20, 4)"),
             Cell::Boolean(value) => (value.map(|v| v.to_string()), "boolean"),
             Cell::Instant(value) => (value.map(|v| quoted(&v.to_string())), "timestamptz"),

@@ -89,6 +89,16 @@ fn text_filter() -> impl Strategy<Value = Value> {
     )
 }
 
+/// Tests of the text of numbers and truth values; a list of texts only where they can be read as the column's type.
+fn digits_filter(numbers: bool) -> impl Strategy<Value = Value> {
+    let kinds = prop::sample::select(vec!["EQUALS", "CONTAINS", "STARTS_WITH", "ENDS_WITH", "IS_EMPTY"]);
+    let values = prop::sample::select(vec!["1", "-2", "3", "0", "10", "25"]);
+    (kinds, prop::collection::vec(values, 1..4), any::<bool>(), any::<bool>()).prop_map(move |(kind, values, negative, fold)| {
+        let values: Vec<&str> = if numbers { values } else { vec!["TRUE", "r"] };
+        json!({"type": "string", "kind": kind, "values": values, "is_negative": negative, "case_insensitive": fold || !numbers})
+    })
+}
+
 /// A filter by an attribute that somebody has or has not.
 fn attribute_filter() -> impl Strategy<Value = Value> {
     (prop::sample::select(vec!["region", "unset"]), any::<bool>())
@@ -143,8 +153,9 @@ fn composed(leaf: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value
         1 => Just(json!([])),
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {
-        (prop::collection::vec(inner, 1..4), any::<bool>())
-            .prop_map(|(filters, and)| json!({"type": "composite", "conjunction": if and { "AND" } else { "OR" }, "filters": filters}))
+        (prop::collection::vec(inner, 1..4), any::<bool>(), prop::bool::weighted(0.3)).prop_map(|(filters, and, negative)| {
+            json!({"type": "composite", "conjunction": if and { "AND" } else { "OR" }, "filters": filters, "is_negative": negative})
+        })
     })
 }
 
@@ -194,13 +205,35 @@ pub(super) fn cells() -> impl Strategy<Value = (FilterKind, Rows, Value)> {
     let days = instants().prop_map(move |v| Rows(v.into_iter().map(|at| Cell::Day(at.map(|at| as_utc(at).date()))).collect()));
     let flags =
         prop::collection::vec(prop::option::weighted(0.7, any::<bool>()), 6).prop_map(|v| Rows(v.into_iter().map(Cell::Boolean).collect()));
-    let flag_filter = (prop::option::of(any::<bool>()), any::<bool>())
-        .prop_map(|(negative, nulls)| json!({"type": "boolean", "is_negative": negative, "treat_nulls_as_false": nulls}));
+    let flag = prop::sample::select(vec![json!(true), json!(false), json!("true"), json!("No"), json!(null)]);
+    let flag_filter = (prop::option::of(any::<bool>()), any::<bool>(), prop::option::of(prop::collection::vec(flag, 0..3)), 0..4_usize)
+        .prop_map(|(negative, nulls, values, shape)| match (values, shape) {
+            (Some(values), 0) => json!(values),
+            (Some(values), 1) => {
+                json!({"type": "boolean", "kind": "EQUALS", "values": values, "is_negative": negative, "treat_nulls_as_false": nulls})
+            }
+            (Some(values), 2) if values.len() == 1 && !values[0].is_null() => {
+                json!({"type": "boolean", "kind": "EQ", "left_side": values[0], "is_negative": negative, "treat_nulls_as_false": nulls})
+            }
+            _ => json!({"type": "boolean", "is_negative": negative, "treat_nulls_as_false": nulls}),
+        });
+    let singles =
+        prop_oneof![(-6i32..7).prop_map(|n| n as f32 / 2.0 + 0.0), prop::sample::select(vec![f32::NAN, f32::INFINITY, 0.1, -1.2345, 1e30])];
+    let singles =
+        prop::collection::vec(prop::option::weighted(0.8, singles), 6).prop_map(|v| Rows(v.into_iter().map(Cell::Single).collect()));
+    let whole =
+        prop::collection::vec(prop::option::weighted(0.8, -30i64..40), 6).prop_map(|v| Rows(v.into_iter().map(Cell::Integer).collect()));
+    let fixed = prop::collection::vec(prop::option::weighted(0.8, -30000i128..30000), 6)
+        .prop_map(|v| Rows(v.into_iter().map(Cell::Decimal).collect()));
+    let truths =
+        prop::collection::vec(prop::option::weighted(0.7, any::<bool>()), 6).prop_map(|v| Rows(v.into_iter().map(Cell::Boolean).collect()));
     let of = |kind: FilterKind| move |(rows, filter)| (kind, rows, filter);
     prop_oneof![
         3 => (texts, composed(prop_oneof![6 => text_filter(), 1 => attribute_filter()])).prop_map(of(FilterKind::String)),
-        3 => (prop_oneof![integers, floats, decimals], composed(number_filter())).prop_map(of(FilterKind::Number)),
+        3 => (prop_oneof![integers, floats, singles, decimals], composed(number_filter())).prop_map(of(FilterKind::Number)),
         4 => (prop_oneof![aware, walls, days], composed(date_filter())).prop_map(of(FilterKind::Date)),
-        1 => (flags, composed(flag_filter)).prop_map(of(FilterKind::Boolean)),
+        2 => (flags, composed(flag_filter)).prop_map(of(FilterKind::Boolean)),
+        1 => (prop_oneof![whole, fixed], composed(digits_filter(true))).prop_map(of(FilterKind::String)),
+        1 => (truths, composed(digits_filter(false))).prop_map(of(FilterKind::String)),
     ]
 }

@@ -7,11 +7,11 @@ mod generate;
 
 use std::cmp::Ordering;
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
+use jiff::{Timestamp, ToSpan};
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::Scalar;
-use pressrun_sql::filter::date::{length_end, period};
+use pressrun_sql::filter::date::{Edge, edges};
 use pressrun_sql::filter::{DatePart, DateTest, Filter, NumberTest, TextTest};
 use pressrun_sql::{Decimal, ResolvedClock};
 
@@ -21,6 +21,8 @@ pub(super) enum Cell {
     Text(Option<String>),
     Integer(Option<i64>),
     Float(Option<f64>),
+    /// Four bytes.
+    Single(Option<f32>),
     /// Four digits behind the point.
     Decimal(Option<i128>),
     Boolean(Option<bool>),
@@ -36,6 +38,7 @@ impl Cell {
             Self::Text(None)
                 | Self::Integer(None)
                 | Self::Float(None)
+                | Self::Single(None)
                 | Self::Decimal(None)
                 | Self::Boolean(None)
                 | Self::Instant(None)
@@ -57,6 +60,7 @@ pub(super) fn keeps(filter: &Filter, cell: &Cell, clock: &ResolvedClock, identit
             _ => !is && *nulls_as_false,
         },
         Filter::Null { negated } => cell.is_null() != *negated,
+        Filter::Not(inner) => leaves_out(inner, cell, clock, identity),
         // Closed when there is none: the complement is then just as empty (P1).
         Filter::UserAttribute { name, negated } => match identity.values(name) {
             [] => false,
@@ -67,16 +71,47 @@ pub(super) fn keeps(filter: &Filter, cell: &Cell, clock: &ResolvedClock, identit
     }
 }
 
+/// Whether the complement of `filter` keeps a row with this value; an attribute without values is closed in both (P1).
+fn leaves_out(filter: &Filter, cell: &Cell, clock: &ResolvedClock, identity: &Identity) -> bool {
+    match filter {
+        Filter::UserAttribute { name, .. } if identity.values(name).is_empty() => false,
+        Filter::Not(inner) => keeps(inner, cell, clock, identity),
+        Filter::All(parts) => parts.iter().any(|part| leaves_out(part, cell, clock, identity)),
+        Filter::Either(parts) => parts.iter().all(|part| leaves_out(part, cell, clock, identity)),
+        other => !keeps(other, cell, clock, identity),
+    }
+}
+
+/// The value as PostgreSQL writes it.
+fn shown(cell: &Cell) -> Option<String> {
+    match cell {
+        Cell::Text(value) => value.clone(),
+        Cell::Integer(value) => value.map(|value| value.to_string()),
+        Cell::Decimal(value) => value.map(|value| {
+            let digits = format!("{:05}", value.abs());
+            let (whole, fraction) = digits.split_at(digits.len() - 4);
+            format!("{}{whole}.{fraction}", if value < 0 { "-" } else { "" })
+        }),
+        Cell::Boolean(value) => value.map(|value| value.to_string()),
+        Cell::Day(value) => value.map(|value| value.to_string()),
+        Cell::Float(_) | Cell::Single(_) | Cell::Instant(_) | Cell::Wall(_) => panic!("no test asks for the text of {cell:?}"),
+    }
+}
+
 fn text(test: &TextTest, cell: &Cell, ignore_case: bool) -> bool {
     let fold = |text: &str| if ignore_case { text.to_lowercase() } else { text.to_owned() };
-    let Cell::Text(Some(value)) = cell else {
+    // A list of texts is read in the type of the column.
+    if let (TextTest::OneOf { values, .. }, Cell::Integer(Some(_)) | Cell::Decimal(Some(_)), false) = (test, cell, ignore_case) {
+        return values.iter().any(|wanted| compare(cell, wanted.parse().unwrap()) == Some(Ordering::Equal));
+    }
+    let Some(value) = shown(cell) else {
         return match test {
             TextTest::OneOf { or_null, .. } => *or_null,
             TextTest::Empty => true,
             _ => false,
         };
     };
-    let value = fold(value);
+    let value = fold(&value);
     let any = |values: &[String], holds: &dyn Fn(&str) -> bool| values.iter().any(|wanted| holds(&fold(wanted)));
     match test {
         TextTest::OneOf { values, .. } => any(values, &|wanted| value == wanted),
@@ -103,6 +138,7 @@ fn compare(cell: &Cell, wanted: Decimal) -> Option<Ordering> {
     match cell {
         Cell::Integer(Some(value)) => Some(scaled(i128::from(*value), 0).cmp(&wanted_scaled)),
         Cell::Decimal(Some(value)) => Some(scaled(*value, 4).cmp(&wanted_scaled)),
+        Cell::Single(Some(value)) => f64::from(*value).partial_cmp(&wanted.to_string().parse::<f64>().unwrap()),
         Cell::Float(Some(value)) => value.partial_cmp(&wanted.to_string().parse::<f64>().unwrap()),
         _ => None,
     }
@@ -110,11 +146,14 @@ fn compare(cell: &Cell, wanted: Decimal) -> Option<Ordering> {
 
 fn number(test: &NumberTest, cell: &Cell) -> bool {
     let is = |wanted: Decimal, orders: &[Ordering]| compare(cell, wanted).is_some_and(|order| orders.contains(&order));
+    // Four bytes equal what they would hold of a number; in order they stand by what they do hold.
+    let equals = |wanted: Decimal| match cell {
+        Cell::Single(Some(value)) => value.partial_cmp(&wanted.to_string().parse::<f32>().unwrap()) == Some(Ordering::Equal),
+        _ => is(wanted, &[Ordering::Equal]),
+    };
     let equal = |inclusive: bool, order| if inclusive { vec![order, Ordering::Equal] } else { vec![order] };
     match test {
-        NumberTest::OneOf { values, or_null } => {
-            (cell.is_null() && *or_null) || values.iter().any(|wanted| is(*wanted, &[Ordering::Equal]))
-        }
+        NumberTest::OneOf { values, or_null } => (cell.is_null() && *or_null) || values.iter().any(|wanted| equals(*wanted)),
         NumberTest::LessThan { value, inclusive } => is(*value, &equal(*inclusive, Ordering::Less)),
         NumberTest::GreaterThan { value, inclusive } => is(*value, &equal(*inclusive, Ordering::Greater)),
         NumberTest::Between { low, high, inclusive } => {
@@ -131,11 +170,20 @@ fn date(test: &DateTest, cell: &Cell, clock: &ResolvedClock) -> bool {
         Cell::Day(Some(day)) => day.to_datetime(jiff::civil::Time::midnight()),
         _ => return false,
     };
-    let from = |start: Timestamp| match cell {
-        Cell::Instant(Some(at)) => *at >= start,
-        _ => wall >= local(start),
+    // Where clocks are put forward a wall clock is read as it was before.
+    let left = |at: Timestamp| local(at).min(local(at.checked_sub(1.microsecond()).unwrap()).checked_add(1.microsecond()).unwrap());
+    let from = |edge: Edge| {
+        let start = edge.instant(&clock.zone).unwrap();
+        match cell {
+            Cell::Instant(Some(at)) => *at >= start,
+            _ => wall >= left(start),
+        }
     };
-    let within = |(start, end): Stretch| start.is_none_or(from) && !end.is_some_and(from);
+    let within = |(start, end): Stretch| {
+        let empty =
+            matches!((start, end), (Some(start), Some(end)) if start.instant(&clock.zone).unwrap() >= end.instant(&clock.zone).unwrap());
+        !empty && start.is_none_or(from) && !end.is_some_and(from)
+    };
     match test {
         DateTest::Part { part, values } => {
             let quarter_start = (wall.month() - 1) / 3 * 3 + 1;
@@ -158,23 +206,25 @@ fn date(test: &DateTest, cell: &Cell, clock: &ResolvedClock) -> bool {
     }
 }
 
-/// From an instant to another, which is excluded; either may be missing.
-type Stretch = (Option<Timestamp>, Option<Timestamp>);
+/// From an edge to another, which is excluded; either may be missing.
+type Stretch = (Option<Edge>, Option<Edge>);
 
 fn stretches(test: &DateTest, clock: &ResolvedClock) -> Vec<Stretch> {
-    let of = |literal| period(literal, clock).unwrap();
+    let of = |literal| edges(literal, clock).unwrap();
     match test {
-        DateTest::In(literals) => literals.iter().map(|literal| (Some(of(*literal).start), Some(of(*literal).end))).collect(),
-        DateTest::OnOrAfter(literal) => vec![(Some(of(*literal).start), None)],
-        DateTest::Before(literal) => vec![(None, Some(of(*literal).start))],
-        DateTest::Between(left, right) => vec![(Some(of(*left).start), Some(of(*right).start))],
-        DateTest::Within(left, right) => vec![(Some(of(*left).start), Some(of(*right).end))],
+        DateTest::In(literals) => literals.iter().map(|literal| (Some(of(*literal).0), Some(of(*literal).1))).collect(),
+        DateTest::OnOrAfter(literal) => vec![(Some(of(*literal).0), None)],
+        DateTest::After(literal) => vec![(Some(of(*literal).1), None)],
+        DateTest::Before(literal) => vec![(None, Some(of(*literal).0))],
+        DateTest::Until(literal) => vec![(None, Some(of(*literal).1))],
+        DateTest::Between(left, right) => vec![(Some(of(*left).0), Some(of(*right).0))],
+        DateTest::Within(left, right) => vec![(Some(of(*left).0), Some(of(*right).1))],
         DateTest::Interval { start, length } => {
-            let start = of(*start).start;
-            vec![(Some(start), Some(length_end(start, *length, &clock.zone).unwrap()))]
+            let start = of(*start).0;
+            vec![(Some(start), Some(start.plus(*length, &clock.zone).unwrap()))]
         }
         DateTest::Shifted(test, length) => {
-            let moved = |at: Option<Timestamp>| at.map(|at| length_end(at, *length, &clock.zone).unwrap());
+            let moved = |edge: Option<Edge>| edge.map(|edge| edge.plus(*length, &clock.zone).unwrap());
             stretches(test, clock).into_iter().map(|(start, end)| (moved(start), moved(end))).collect()
         }
         DateTest::Part { .. } => Vec::new(),

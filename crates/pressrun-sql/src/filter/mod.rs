@@ -3,7 +3,7 @@
 //! **The cast.** [`parse`] reads an expression in any of the three published shapes (F4) into a [`Filter`]; nothing is
 //! dropped, what does not parse is a [`FilterError`] that says where and what would be right (F6). [`resolve`] fixes
 //! everything that moves: relative dates against the run's clock (Q5), user attributes against the run's identity (P1). What
-//! is left is a [`Predicate`] over one SQL expression, which writes itself in either [`crate::Dialect`] with bound values.
+//! is left is a [`Predicate`] over one SQL expression, which writes itself in every [`crate::Dialect`] with bound values.
 //!
 //! **What a negated filter means.** Exactly the complement: every row that the filter itself would leave out, rows with
 //! null included. "Is not US" keeps the rows without a country, as people expect; plain SQL would lose them. It is written
@@ -15,7 +15,8 @@
 //! a timestamp with a zone is one already; a timestamp without a zone and a date are readings of the wall clock and calendar
 //! of the *query zone*, which is what PostgreSQL does too and what keeps a filter's edges on those of `date_trunc` over the
 //! same column; text is read as ISO 8601, with the query zone unless it carries an offset. (A wall clock time that occurs twice,
-//! on the day on which clocks go back, is compared as it reads on files, and as its second occurrence by PostgreSQL.)
+//! on the day on which clocks go back, is compared as it reads on files, and as its second occurrence by PostgreSQL.) A day that
+//! has no midnight begins when its clocks have moved on, and what a column calls its midnight belongs to it.
 //!
 //! **Shifts.** `offset_interval_string` moves the stretch that a date filter means, on the calendar of the query zone: `7 days`
 //! later, `-1 year` or `1 year ago` earlier. `QUERY_OFFSET` is a period, or with a `right_side` an interval, that is moved so;
@@ -25,7 +26,10 @@
 //! other rule would depend on how rows are grouped; PostgreSQL, which puts it above all numbers, is told so.)
 //!
 //! **Null** fails every test but `null`, `IS_EMPTY`, a list with a null in it, and "is false" that takes nulls as false.
-//! "Is false" is a test of its own, not the complement of "is true".
+//! "Is false" is a test of its own, not the complement of "is true"; a negated list of truth values is a complement.
+//!
+//! **Other types.** A list of texts over a column of another type compares in that type: each text is read as one of its values, and
+//! what cannot be read fails the tile. Patterns, and whatever ignores case, look at the text that PostgreSQL shows of a value.
 //!
 //! **Case** is ignored by comparing `lower(…)` forms; which letters that knows beside ASCII is for the database's collation to
 //! say. The embedded engine knows all of Unicode.
@@ -35,8 +39,11 @@
 
 mod control;
 pub mod date;
+pub(crate) mod language;
 mod parse;
 mod predicate;
+#[cfg(test)]
+mod reference;
 mod resolve;
 mod summary;
 #[cfg(test)]
@@ -45,8 +52,7 @@ mod tests;
 pub use control::Setting;
 pub use date::{DateLiteral, DatePart, Length, Period, Unit};
 pub use parse::parse;
-pub use predicate::Predicate;
-pub use predicate::{COMPARE, IN_PERIOD, LOCAL_PART, NUMBER};
+pub use predicate::{Order, Predicate};
 pub(crate) use resolve::attribute;
 pub use resolve::resolve;
 pub use summary::summary;
@@ -100,6 +106,8 @@ pub enum Filter {
         /// Is none of them; still no rows when the attribute is unset.
         negated: bool,
     },
+    /// The complement of another.
+    Not(Box<Filter>),
     /// Every one holds.
     All(Vec<Filter>),
     /// At least one holds.
@@ -107,12 +115,21 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// Names of the user attributes it asks for.
+    #[must_use]
+    pub fn attribute_names(&self) -> std::collections::BTreeSet<String> {
+        let mut names = std::collections::BTreeSet::new();
+        self.attributes(&mut names);
+        names
+    }
+
     /// Adds the names of the user attributes it asks for.
     pub(crate) fn attributes(&self, names: &mut std::collections::BTreeSet<String>) {
         match self {
             Self::UserAttribute { name, .. } => {
                 names.insert(name.clone());
             }
+            Self::Not(filter) => filter.attributes(names),
             Self::All(filters) | Self::Either(filters) => filters.iter().for_each(|filter| filter.attributes(names)),
             Self::Any | Self::Text { .. } | Self::Number { .. } | Self::Date { .. } | Self::Boolean { .. } | Self::Null { .. } => {}
         }
@@ -183,8 +200,12 @@ pub enum DateTest {
     In(Vec<DateLiteral>),
     /// From the beginning of a period on.
     OnOrAfter(DateLiteral),
+    /// From the end of a period on.
+    After(DateLiteral),
     /// Before the beginning of a period.
     Before(DateLiteral),
+    /// Before the end of a period.
+    Until(DateLiteral),
     /// From the beginning of one period to the beginning of another, which is excluded.
     Between(DateLiteral, DateLiteral),
     /// From the beginning of one period to the end of another, which is included.
@@ -217,10 +238,17 @@ pub struct FilterError {
     pub problem: String,
     /// What would be right.
     pub hint: String,
+    /// Whether it is a word of the published vocabulary, or of a later one, that is not known here: such expressions are stored and
+    /// returned as sent.
+    pub unknown_word: bool,
 }
 
 impl FilterError {
     pub(crate) fn new(path: impl Into<String>, problem: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { path: path.into(), problem: problem.into(), hint: hint.into() }
+        Self { path: path.into(), problem: problem.into(), hint: hint.into(), unknown_word: false }
+    }
+
+    pub(crate) fn of_unknown_word(self) -> Self {
+        Self { unknown_word: true, ..self }
     }
 }

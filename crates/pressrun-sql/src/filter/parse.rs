@@ -3,8 +3,9 @@
 use pressrun_domain::catalog::FilterKind;
 use serde_json::{Map, Value};
 
-use self::value::{date, item, numbers, part_value, short, texts, wrong};
+use self::value::{bounded, date, date_in_words, item, number_in_words, numbers, part_value, short, texts, wrong};
 use super::date::DatePart;
+use super::language::{any_of, truth};
 use super::{DateLiteral, DateTest, Filter, FilterError, Length, NumberTest, TextTest};
 
 mod value;
@@ -39,36 +40,118 @@ fn list(kind: FilterKind, values: &[Value], path: &str) -> Result<Filter, Filter
     if values.is_empty() {
         return Ok(Filter::Any);
     }
-    Ok(match kind {
+    match kind {
         FilterKind::String | FilterKind::Control => {
             let (values, or_null) = texts(values, path)?;
-            Filter::Text { test: TextTest::OneOf { values, or_null }, negated: false, ignore_case: false }
+            Ok(Filter::Text { test: TextTest::OneOf { values, or_null }, negated: false, ignore_case: false })
         }
-        FilterKind::Number => {
-            let (values, or_null) = numbers(values, path)?;
-            Filter::Number { test: NumberTest::OneOf { values, or_null }, negated: false }
+        FilterKind::Number => numbers_in_words(values, path),
+        FilterKind::Date => dates_in_words(values, path, false),
+        FilterKind::Boolean => truths(values, path, false),
+    }
+}
+
+/// Any of the values, each a number or words about numbers.
+fn numbers_in_words(values: &[Value], path: &str) -> Result<Filter, FilterError> {
+    bounded(values, path)?;
+    let (mut plain, mut or_null, mut others) = (Vec::new(), false, Vec::new());
+    for (at, value) in values.iter().enumerate() {
+        match value {
+            Value::Null => or_null = true,
+            value => match number_in_words(value, &item(path, at))? {
+                Filter::Number { test: NumberTest::OneOf { values, or_null: false }, negated: false } => plain.extend(values),
+                other => others.push(other),
+            },
         }
-        FilterKind::Date => {
-            let literals = values.iter().enumerate().map(|(at, value)| date(value, &item(path, at))).collect::<Result<_, _>>()?;
-            Filter::Date { test: DateTest::In(literals), negated: false }
+    }
+    if !plain.is_empty() || or_null {
+        others.insert(0, Filter::Number { test: NumberTest::OneOf { values: plain, or_null }, negated: false });
+    }
+    Ok(one_of(others))
+}
+
+/// Any of the values, each a date or words about dates.
+fn dates_in_words(values: &[Value], path: &str, fiscal: bool) -> Result<Filter, FilterError> {
+    bounded(values, path)?;
+    let (mut tests, mut others) = (Vec::new(), Vec::new());
+    for (at, value) in values.iter().enumerate() {
+        match value {
+            Value::Null => others.push(Filter::Null { negated: false }),
+            value => match date_in_words(value, &item(path, at), fiscal)? {
+                Filter::Date { test, negated: false } => tests.push(test),
+                other => others.push(other),
+            },
         }
-        FilterKind::Boolean => Filter::Either(
-            values
-                .iter()
-                .enumerate()
-                .map(|(at, value)| {
-                    let is = match value {
-                        Value::Bool(is) => *is,
-                        Value::String(text) if text.eq_ignore_ascii_case("true") => true,
-                        Value::String(text) if text.eq_ignore_ascii_case("false") => false,
-                        Value::Null => return Ok(Filter::Null { negated: false }),
-                        other => return Err(wrong(&item(path, at), other, "true or false")),
-                    };
-                    Ok(Filter::Boolean { is, nulls_as_false: false })
-                })
-                .collect::<Result<_, _>>()?,
-        ),
-    })
+    }
+    if !tests.is_empty() {
+        others.insert(0, any_of(tests));
+    }
+    Ok(one_of(others))
+}
+
+/// Any of the truth values.
+fn truths(values: &[Value], path: &str, nulls_as_false: bool) -> Result<Filter, FilterError> {
+    bounded(values, path)?;
+    let (mut yes, mut no, mut null) = (false, false, false);
+    for (at, value) in values.iter().enumerate() {
+        let is = match value {
+            Value::Bool(is) => Some(*is),
+            Value::String(text) => truth(text),
+            Value::Number(number) => truth(&number.to_string()),
+            Value::Null => {
+                null = true;
+                continue;
+            }
+            Value::Array(_) | Value::Object(_) => None,
+        };
+        match is {
+            Some(true) => yes = true,
+            Some(false) => no = true,
+            None => return Err(wrong(&item(path, at), value, "true or false")),
+        }
+    }
+    let mut parts = Vec::new();
+    for (wanted, is) in [(yes, true), (no, false)] {
+        if wanted {
+            parts.push(Filter::Boolean { is, nulls_as_false });
+        }
+    }
+    if null {
+        parts.push(Filter::Null { negated: false });
+    }
+    Ok(one_of(parts))
+}
+
+fn one_of(mut filters: Vec<Filter>) -> Filter {
+    match filters.len() {
+        0 => Filter::Any,
+        1 => filters.remove(0),
+        _ => Filter::Either(filters),
+    }
+}
+
+/// The complement when it is asked for; of what restricts nothing it is the same (F5).
+fn complement(filter: Filter, negative: bool) -> Filter {
+    match filter {
+        filter if !negative => filter,
+        Filter::Any => Filter::Any,
+        Filter::Text { test, negated: false, ignore_case } => Filter::Text { test, negated: true, ignore_case },
+        Filter::Number { test, negated: false } => Filter::Number { test, negated: true },
+        Filter::Date { test, negated: false } => Filter::Date { test, negated: true },
+        other => Filter::Not(Box::new(other)),
+    }
+}
+
+/// The stretches of time that a filter means, moved.
+fn shifted(filter: Filter, length: Length) -> Filter {
+    match filter {
+        Filter::Date { test, negated } if !matches!(test, DateTest::Part { .. }) => {
+            Filter::Date { test: DateTest::Shifted(Box::new(test), length), negated }
+        }
+        Filter::Either(parts) => Filter::Either(parts.into_iter().map(|part| shifted(part, length)).collect()),
+        Filter::Not(inner) => Filter::Not(Box::new(shifted(*inner, length))),
+        other => other,
+    }
 }
 
 struct Expression<'a> {
@@ -104,16 +187,16 @@ impl Expression<'_> {
                 }
                 _ => Err(self.error("user_attribute_name", "the name of the attribute is missing", "name a user attribute")),
             },
-            "query" | "by_query" => Err(self.error(
-                "type",
-                "filters by the result of another query are not supported",
-                "write the condition into the tile's SQL",
-            )),
-            other => Err(self.error(
-                "type",
-                format!("\"{}\" is no type of filter", short(other)),
-                "use string, number, date, boolean, null, composite or user_attribute",
-            )),
+            "query" | "by_query" => Err(self
+                .error("type", "filters by the result of another query are not supported", "write the condition into the tile's SQL")
+                .of_unknown_word()),
+            other => Err(self
+                .error(
+                    "type",
+                    format!("\"{}\" is no type of filter", short(other)),
+                    "use string, number, date, boolean, null, composite or user_attribute",
+                )
+                .of_unknown_word()),
         }
     }
 
@@ -161,13 +244,13 @@ impl Expression<'_> {
             return Err(self.unknown_kind(kind, "EQUALS, LESS_THAN, GREATER_THAN or BETWEEN"));
         }
         let (key, values) = self.operands()?;
-        let (values, or_null) = numbers(&values, &self.at(key))?;
-        if values.is_empty() && !or_null {
+        if values.is_empty() {
             return Ok(Filter::Any);
         }
-        if or_null && !matches!(kind, "EQUALS" | "EQ") {
-            return Err(self.error(key, "a null has no order", "leave it out"));
+        if matches!(kind, "EQUALS" | "EQ") {
+            return Ok(complement(numbers_in_words(&values, &self.at(key))?, negated));
         }
+        let values = numbers(&values, &self.at(key))?;
         let one = || match values.as_slice() {
             [value] => Ok(*value),
             _ => Err(self.error(key, format!("{kind} takes one number, not {}", values.len()), "give one number")),
@@ -175,13 +258,12 @@ impl Expression<'_> {
         let test = match kind {
             "LESS_THAN" => NumberTest::LessThan { value: one()?, inclusive: self.flag("is_inclusive", false)? },
             "GREATER_THAN" => NumberTest::GreaterThan { value: one()?, inclusive: self.flag("is_inclusive", false)? },
-            "BETWEEN" => match values.as_slice() {
+            _ => match values.as_slice() {
                 [low, high] => NumberTest::Between { low: *low, high: *high, inclusive: self.flag("is_inclusive", true)? },
                 _ => {
                     return Err(self.error(key, format!("BETWEEN takes two numbers, not {}", values.len()), "give [low, high]"));
                 }
             },
-            _ => NumberTest::OneOf { values, or_null },
         };
         Ok(Filter::Number { test, negated })
     }
@@ -214,10 +296,10 @@ impl Expression<'_> {
         match self.word("EQUALS")? {
             "EQUALS" | "EQ" => {
                 let (key, values) = self.operands()?;
-                let literal =
-                    |(at, value)| date(value, &item(&self.at(key), at)).map(|literal| if fiscal { literal.fiscal() } else { literal });
-                of(DateTest::In(values.iter().enumerate().map(literal).collect::<Result<_, _>>()?))
+                let filter = dates_in_words(&values, &self.at(key), fiscal)?;
+                Ok(complement(shift.map_or(filter.clone(), |length| shifted(filter, length)), negated))
             }
+            "IS_EMPTY" => Ok(Filter::Null { negated }),
             "ON_OR_AFTER" => of(DateTest::OnOrAfter(left()?)),
             "BEFORE" => of(DateTest::Before(left()?)),
             "BETWEEN" => of(DateTest::Between(left()?, right()?)),
@@ -262,8 +344,18 @@ impl Expression<'_> {
         }
     }
 
+    /// "Is true" and "is false" by `is_negative` alone, as published; with values, one of them, or none of them when negated.
     fn boolean(&self) -> Result<Filter, FilterError> {
         let nulls_as_false = self.flag("treat_nulls_as_false", false)?;
+        let kind = self.word("EQUALS")?;
+        if !matches!(kind, "EQUALS" | "EQ") {
+            return Err(self.unknown_kind(kind, "EQUALS, or none"));
+        }
+        let given = |key: &str| self.object.get(key).is_some_and(|value| !value.is_null());
+        if given("values") || given("left_side") {
+            let (key, values) = self.operands()?;
+            return Ok(complement(truths(&values, &self.at(key), nulls_as_false)?, self.flag("is_negative", false)?));
+        }
         match self.object.get("is_negative") {
             None | Some(Value::Bool(false)) => Ok(Filter::Boolean { is: true, nulls_as_false }),
             Some(Value::Bool(true)) => Ok(Filter::Boolean { is: false, nulls_as_false }),
@@ -283,15 +375,16 @@ impl Expression<'_> {
             .map(|(at, filter)| read(self.kind, filter, &item(&path, at), self.depth + 1))
             .collect::<Result<Vec<_>, _>>()?;
         let conjunction = self.object.get("conjunction").and_then(Value::as_str).unwrap_or("AND");
+        let negative = self.flag("is_negative", false)?;
         let filter = match conjunction {
+            _ if filters.is_empty() => Filter::Any,
             "AND" | "and" => Filter::All(filters),
-            "OR" | "or" if filters.is_empty() => Filter::Any,
             "OR" | "or" => Filter::Either(filters),
             other => {
                 return Err(self.error("conjunction", format!("\"{}\" joins nothing", short(other)), "write AND or OR"));
             }
         };
-        Ok(filter)
+        Ok(complement(filter, negative))
     }
 
     /// The length of time in `right_side`.
@@ -330,16 +423,19 @@ impl Expression<'_> {
         }
     }
 
-    /// `values`, or the seed's `left_side`, with the key it was found under.
+    /// `values`, or the seed's `left_side`, with the key it was found under. An empty list beside a `left_side` says nothing.
     fn operands(&self) -> Result<(&'static str, Vec<Value>), FilterError> {
-        match (self.object.get("values"), self.object.get("left_side")) {
-            (Some(Value::Array(values)), _) => Ok(("values", values.clone())),
-            (Some(Value::Null) | None, Some(Value::Array(values))) => Ok(("left_side", values.clone())),
-            (Some(Value::Null) | None, Some(value)) => Ok(("left_side", vec![value.clone()])),
-            (Some(Value::Null) | None, None) => {
-                Err(self.error("values", "no values are given", "give \"values\": [ … ]; an empty list restricts nothing"))
-            }
-            (Some(value), _) => Ok(("values", vec![value.clone()])),
+        let list = |value: &Value| match value {
+            Value::Array(values) => values.clone(),
+            value => vec![value.clone()],
+        };
+        let left = self.object.get("left_side").filter(|value| !value.is_null());
+        match self.object.get("values").filter(|value| !value.is_null()) {
+            Some(values) if left.is_none() || *values != Value::Array(Vec::new()) => Ok(("values", list(values))),
+            given => match left.or(given) {
+                Some(value) => Ok(("left_side", list(value))),
+                None => Err(self.error("values", "no values are given", "give \"values\": [ … ]; an empty list restricts nothing")),
+            },
         }
     }
 
@@ -355,7 +451,7 @@ impl Expression<'_> {
     }
 
     fn unknown_kind(&self, kind: &str, known: &str) -> FilterError {
-        self.error("kind", format!("\"{}\" is no kind of this type of filter", short(kind)), format!("use {known}"))
+        self.error("kind", format!("\"{}\" is no kind of this type of filter", short(kind)), format!("use {known}")).of_unknown_word()
     }
 
     fn error(&self, key: &str, problem: impl Into<String>, hint: impl Into<String>) -> FilterError {

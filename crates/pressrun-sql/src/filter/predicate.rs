@@ -3,16 +3,8 @@
 use jiff::Timestamp;
 
 use super::DatePart;
-use crate::param::{Decimal, Dialect, Param, Params};
-
-/// Name of the embedded engine's `in_period(expression, start, end)`; a bound may be null.
-pub const IN_PERIOD: &str = "pressrun_in_period";
-/// Name of the embedded engine's `local_part(part, expression)`.
-pub const LOCAL_PART: &str = "pressrun_local_part";
-/// Name of the embedded engine's `number(expression, value)`: the value in the expression's kind of number.
-pub const NUMBER: &str = "pressrun_number";
-/// Name of the embedded engine's `compare(expression, operator, value)`; NaN compares with nothing.
-pub const COMPARE: &str = "pressrun_compare";
+use crate::dialect::{Rules, balanced};
+use crate::param::{Decimal, Params};
 
 /// A condition that depends on nothing but the value it is asked of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +36,10 @@ pub enum Predicate {
         /// Compares lower-case forms.
         ignore_case: bool,
     },
-    /// Matches a pattern with `%`, `_` and `\`.
+    /// Matches one of these patterns with `%`, `_` and `\`.
     Like {
-        /// The pattern.
-        pattern: String,
+        /// The patterns, at least one.
+        patterns: Vec<String>,
         /// Compares lower-case forms.
         ignore_case: bool,
     },
@@ -62,6 +54,8 @@ pub enum Predicate {
         /// First instant after.
         end: Option<Timestamp>,
     },
+    /// Lies in one of many half-open periods, UTC; sorted, and none touches the next.
+    Periods(Vec<(Timestamp, Timestamp)>),
     /// A part of the local date or time is one of these.
     Part {
         /// Which part.
@@ -85,7 +79,7 @@ pub enum Order {
 }
 
 impl Order {
-    fn operator(self) -> &'static str {
+    pub(crate) fn operator(self) -> &'static str {
         match self {
             Self::Less => "<",
             Self::LessOrEqual => "<=",
@@ -107,20 +101,33 @@ impl Predicate {
         }
     }
 
-    /// One of `parts`; holds anyway when one of them does.
+    /// One of `parts`; holds anyway when one of them does. Tests of one kind become one test: thousands of alternatives have to cost
+    /// what a list costs.
     #[must_use]
-    pub fn either(mut parts: Vec<Self>) -> Self {
+    pub fn either(parts: Vec<Self>) -> Self {
         if parts.contains(&Self::True) {
             return Self::True;
         }
-        match parts.len() {
+        let mut merged: Vec<Self> = Vec::new();
+        let mut periods = Vec::new();
+        for part in parts {
+            match part {
+                Self::Never => {}
+                Self::Period { start: Some(start), end: Some(end) } => periods.push((start, end)),
+                Self::Periods(more) => periods.extend(more),
+                Self::Either(parts) => parts.into_iter().for_each(|part| join_kind(&mut merged, part)),
+                part => join_kind(&mut merged, part),
+            }
+        }
+        merged.extend(one_of_periods(periods));
+        match merged.len() {
             0 => Self::Never,
-            1 => parts.remove(0),
-            _ => Self::Either(parts),
+            1 => merged.remove(0),
+            _ => Self::Either(merged),
         }
     }
 
-    /// The complement.
+    /// The complement. What is closed stays closed, also inside of others.
     #[must_use]
     pub fn negate(self) -> Self {
         match self {
@@ -129,175 +136,75 @@ impl Predicate {
             Self::Closed => Self::Closed,
             Self::Null => Self::Present,
             Self::Present => Self::Null,
+            Self::Not(inner) => *inner,
+            Self::All(parts) => Self::either(parts.into_iter().map(Self::negate).collect()),
+            Self::Either(parts) => Self::all(parts.into_iter().map(Self::negate).collect()),
             other => Self::Not(Box::new(other)),
         }
     }
 
     /// The condition on `expression` in SQL, its values bound to `params`.
-    pub(crate) fn sql(&self, expression: &str, dialect: Dialect, params: &mut Params) -> String {
-        Writer { expression, dialect, params }.write(self)
-    }
-}
-
-struct Writer<'a> {
-    expression: &'a str,
-    dialect: Dialect,
-    params: &'a mut Params,
-}
-
-impl Writer<'_> {
-    fn write(&mut self, predicate: &Predicate) -> String {
-        let e = self.expression;
-        match predicate {
-            Predicate::True => "true".to_owned(),
-            Predicate::Never => "false".to_owned(),
+    pub(crate) fn sql(&self, expression: &str, rules: &dyn Rules, params: &mut Params) -> String {
+        let mut each = |parts: &[Self]| -> Vec<String> { parts.iter().map(|part| part.sql(expression, rules, params)).collect() };
+        match self {
+            Self::True => rules.truth(true).to_owned(),
+            Self::Never => rules.truth(false).to_owned(),
             // Null, not false: a `not` in front of it, by whoever wrote the tile, opens nothing.
-            Predicate::Closed => "cast(null as boolean)".to_owned(),
-            Predicate::Not(inner) => format!("({}) is not true", self.write(inner)),
-            Predicate::All(parts) => self.join(parts, " and "),
-            Predicate::Either(parts) => self.join(parts, " or "),
-            Predicate::Null => format!("({e}) is null"),
-            Predicate::Present => format!("({e}) is not null"),
-            Predicate::Empty => format!("coalesce(cast(({e}) as varchar), '') = ''"),
-            Predicate::Boolean(is) => format!("({e}) is {is}"),
-            Predicate::TextIn { values, ignore_case } => {
-                let values: Vec<_> = values.iter().map(|value| self.text(value, *ignore_case)).collect();
-                // Without a change of case the column's own type decides: an index on a uuid or an enum stays of use.
-                let left = if *ignore_case { self.as_text(true) } else { format!("({e})") };
-                Self::one_of(&left, &values)
-            }
-            Predicate::Like { pattern, ignore_case } => {
-                let pattern = self.text(pattern, *ignore_case);
-                format!("{} like {pattern}", self.as_text(*ignore_case))
-            }
-            Predicate::NumberIn(values) => {
-                let values: Vec<_> = values.iter().map(|value| self.number(*value)).collect();
-                Self::one_of(&format!("({e})"), &values)
-            }
-            Predicate::Compare(order, value) => match self.dialect {
-                Dialect::Embedded => {
-                    let marker = self.params.bind(value.into_param());
-                    format!("{COMPARE}(({e}), '{}', {marker})", order.operator())
-                }
-                // NaN is above all numbers there; the text of it is the only form that every type of number has.
-                Dialect::Postgres if matches!(order, Order::Greater | Order::GreaterOrEqual) => {
-                    format!("(({e}) {} {} and cast(({e}) as text) <> 'NaN')", order.operator(), self.number(*value))
-                }
-                Dialect::Postgres => format!("({e}) {} {}", order.operator(), self.number(*value)),
-            },
-            Predicate::Period { start, end } => self.period(*start, *end),
-            Predicate::Part { part, values } => {
-                let values: Vec<_> = values.iter().map(|value| self.integer(*value)).collect();
-                Self::one_of(&self.part(*part), &values)
-            }
-        }
-    }
-
-    fn join(&mut self, parts: &[Predicate], word: &str) -> String {
-        let parts: Vec<_> = parts.iter().map(|part| self.write(part)).collect();
-        format!("({})", parts.join(word))
-    }
-
-    fn one_of(left: &str, values: &[String]) -> String {
-        match values {
-            [value] => format!("{left} = {value}"),
-            _ => format!("{left} in ({})", values.join(", ")),
-        }
-    }
-
-    /// The expression as text: PostgreSQL has no patterns and no case for enums, uuids and the like.
-    fn as_text(&self, ignore_case: bool) -> String {
-        let e = self.expression;
-        let text = match self.dialect {
-            Dialect::Embedded => format!("({e})"),
-            Dialect::Postgres => format!("cast(({e}) as text)"),
-        };
-        if ignore_case { format!("lower({text})") } else { text }
-    }
-
-    fn text(&mut self, value: &str, ignore_case: bool) -> String {
-        let value = self.params.bind(Param::Text(value.to_owned()));
-        if ignore_case { format!("lower({value})") } else { value }
-    }
-
-    /// Both engines would take the value for something it is not: PostgreSQL infers a bare placeholder's type from the
-    /// column and refuses 1.5 against an integer; the embedded engine turns a float column into decimals, where NaN and 1e300
-    /// have no place.
-    fn number(&mut self, value: Decimal) -> String {
-        match self.dialect {
-            Dialect::Embedded => {
-                let marker = self.params.bind(value.into_param());
-                format!("{NUMBER}(({}), {marker})", self.expression)
-            }
-            Dialect::Postgres => {
-                let param = value.into_param();
-                let cast = if matches!(param, Param::Integer(_)) { "bigint" } else { "numeric" };
-                format!("{}::{cast}", self.params.bind(param))
-            }
-        }
-    }
-
-    fn integer(&mut self, value: i64) -> String {
-        let marker = self.params.bind(Param::Integer(value));
-        match self.dialect {
-            Dialect::Embedded => marker,
-            Dialect::Postgres => format!("{marker}::bigint"),
-        }
-    }
-
-    fn period(&mut self, start: Option<Timestamp>, end: Option<Timestamp>) -> String {
-        let e = self.expression;
-        let mut bind = |at: Option<Timestamp>| at.map(|at| self.params.bind(Param::Instant(at)));
-        let (start, end) = (bind(start), bind(end));
-        match self.dialect {
-            Dialect::Embedded => {
-                let or_null = |bound: Option<String>| bound.unwrap_or_else(|| "null".to_owned());
-                format!("{IN_PERIOD}(({e}), {}, {})", or_null(start), or_null(end))
-            }
-            Dialect::Postgres => {
-                let bounds = [(">=", start), ("<", end)].into_iter();
-                let parts: Vec<_> = bounds.filter_map(|(op, at)| Some(format!("({e}) {op} {}::timestamptz", at?))).collect();
-                if parts.is_empty() { format!("({e}) is not null") } else { format!("({})", parts.join(" and ")) }
-            }
-        }
-    }
-
-    fn part(&self, part: DatePart) -> String {
-        let e = self.expression;
-        if self.dialect == Dialect::Embedded {
-            let (name, start) = match part {
-                DatePart::DayOfWeek => ("day_of_week", None),
-                DatePart::DayOfMonth => ("day_of_month", None),
-                DatePart::DayOfQuarter => ("day_of_quarter", None),
-                DatePart::DayOfYear => ("day_of_year", None),
-                DatePart::MonthOfYear => ("month", None),
-                DatePart::QuarterOfYear => ("quarter", None),
-                DatePart::FiscalQuarterOfYear { start } => ("month", Some(start)),
-                DatePart::WeekOfYear => ("week", None),
-                DatePart::HourOfDay => ("hour", None),
-            };
-            let number = format!("{LOCAL_PART}('{name}', ({e}))");
-            return start.map_or(number.clone(), |start| fiscal_quarter(&number, start));
-        }
-        // What the wall clock of the session's zone shows, also for a date, which has no hours of its own.
-        let local = format!("cast(({e}) as timestamp)");
-        let number = |field: &str| format!("extract({field} from {local})");
-        match part {
-            DatePart::DayOfWeek => number("isodow"),
-            DatePart::DayOfMonth => number("day"),
-            DatePart::DayOfQuarter => format!("({} - extract(doy from date_trunc('quarter', {local})) + 1)", number("doy")),
-            DatePart::DayOfYear => number("doy"),
-            DatePart::MonthOfYear => number("month"),
-            DatePart::QuarterOfYear => number("quarter"),
-            DatePart::FiscalQuarterOfYear { start } => fiscal_quarter(&format!("{}::int", number("month")), start),
-            DatePart::WeekOfYear => number("week"),
-            DatePart::HourOfDay => number("hour"),
+            Self::Closed => rules.unknown().to_owned(),
+            Self::Not(inner) => rules.is_not_true(&inner.sql(expression, rules, params)),
+            Self::All(parts) => format!("({})", balanced(&each(parts), " and ")),
+            Self::Either(parts) => format!("({})", balanced(&each(parts), " or ")),
+            Self::Null => format!("({expression}) is null"),
+            Self::Present => format!("({expression}) is not null"),
+            Self::Empty => rules.empty(expression),
+            Self::Boolean(is) => rules.is(expression, *is),
+            Self::TextIn { values, ignore_case } => rules.text_in(expression, values, *ignore_case, params),
+            Self::Like { patterns, ignore_case } => rules.like_any(expression, patterns, *ignore_case, params),
+            Self::NumberIn(values) => rules.number_in(expression, values, params),
+            Self::Compare(order, value) => rules.compare(expression, *order, *value, params),
+            Self::Period { start, end } => rules.in_period(expression, *start, *end, params),
+            Self::Periods(periods) => rules.in_periods(expression, periods, params),
+            Self::Part { part, values } => rules.part_in(expression, *part, values, params),
         }
     }
 }
 
-fn fiscal_quarter(month: &str, start: i8) -> String {
-    format!("((({month} + 12 - {start}) % 12) / 3 + 1)")
+/// Adds `part` to the test of its kind, or to the list.
+fn join_kind(merged: &mut Vec<Predicate>, part: Predicate) {
+    for known in merged.iter_mut() {
+        match (known, &part) {
+            (Predicate::TextIn { values, ignore_case }, Predicate::TextIn { values: more, ignore_case: folds })
+                if *ignore_case == *folds =>
+            {
+                return values.extend_from_slice(more);
+            }
+            (Predicate::Like { patterns, ignore_case }, Predicate::Like { patterns: more, ignore_case: folds })
+                if *ignore_case == *folds =>
+            {
+                return patterns.extend_from_slice(more);
+            }
+            (Predicate::NumberIn(values), Predicate::NumberIn(more)) => return values.extend_from_slice(more),
+            _ => {}
+        }
+    }
+    merged.push(part);
+}
+
+/// The periods, those that touch made one; a few stand side by side, many become one test.
+fn one_of_periods(mut periods: Vec<(Timestamp, Timestamp)>) -> Vec<Predicate> {
+    const SIDE_BY_SIDE: usize = 16;
+    periods.sort_unstable();
+    let mut joined: Vec<(Timestamp, Timestamp)> = Vec::new();
+    for (start, end) in periods {
+        match joined.last_mut() {
+            Some((_, last)) if start <= *last => *last = end.max(*last),
+            _ => joined.push((start, end)),
+        }
+    }
+    if joined.len() > SIDE_BY_SIDE {
+        return vec![Predicate::Periods(joined)];
+    }
+    joined.into_iter().map(|(start, end)| Predicate::Period { start: Some(start), end: Some(end) }).collect()
 }
 
 /// `text` as a pattern that matches itself only.

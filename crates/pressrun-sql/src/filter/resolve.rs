@@ -1,12 +1,15 @@
 //! What an author meant → what holds for this run: the clock and the identity are fixed here, once (Q5).
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::Scalar;
 
-use super::date::{length_end, period};
+use super::date::{Edge, edges};
 use super::predicate::{Order, escape_like};
-use super::{DateLiteral, DatePart, DateTest, Filter, FilterError, NumberTest, Period, Predicate, TextTest};
+use super::{DateLiteral, DatePart, DateTest, Filter, FilterError, NumberTest, Predicate, TextTest};
 use crate::compile::ResolvedClock;
 
 /// Fixes relative dates to `clock` and user attributes to `identity`.
@@ -28,6 +31,7 @@ pub fn resolve(filter: &Filter, clock: &ResolvedClock, identity: &Identity) -> R
             (is, _) => Predicate::Boolean(*is),
         },
         Filter::Null { negated } => complement(Predicate::Null, *negated),
+        Filter::Not(inner) => resolve(inner, clock, identity)?.negate(),
         Filter::UserAttribute { name, negated } => complement(attribute(identity.values(name)), *negated),
         Filter::All(filters) => Predicate::all(many(filters)?),
         Filter::Either(filters) => Predicate::either(many(filters)?),
@@ -53,8 +57,7 @@ pub(crate) fn attribute(values: &[Scalar]) -> Predicate {
 }
 
 fn text(test: &TextTest, ignore_case: bool) -> Predicate {
-    let like =
-        |patterns: Vec<String>| Predicate::either(patterns.into_iter().map(|pattern| Predicate::Like { pattern, ignore_case }).collect());
+    let like = |patterns: Vec<String>| Predicate::Like { patterns, ignore_case };
     let escaped = |values: &[String], before: &str, after: &str| {
         like(values.iter().map(|value| format!("{before}{}{after}", escape_like(value))).collect())
     };
@@ -97,46 +100,56 @@ fn date(test: &DateTest, clock: &ResolvedClock) -> Result<Predicate, FilterError
             DatePart::FiscalQuarterOfYear { .. } => DatePart::FiscalQuarterOfYear { start: clock.fiscal_start },
             other => *other,
         };
-        return Ok(Predicate::Part { part, values: values.clone() });
+        let distinct: BTreeSet<i64> = values.iter().copied().collect();
+        return Ok(Predicate::Part { part, values: distinct.into_iter().collect() });
     }
-    let bounds = bounds(test, clock)?;
-    Ok(Predicate::either(
-        bounds
-            .into_iter()
-            .map(|(start, end)| match (start, end) {
-                // A reversed range holds nothing; two relative dates may cross on some days.
-                (Some(start), Some(end)) if start >= end => Predicate::Never,
-                (start, end) => Predicate::Period { start, end },
-            })
-            .collect(),
-    ))
+    let instant = |edge: Option<Edge>| edge.map(|edge| instant(edge, &clock.zone)).transpose();
+    let mut periods = Vec::new();
+    for (start, end) in stretches(test, clock)? {
+        periods.push(match (instant(start)?, instant(end)?) {
+            // A reversed range holds nothing; two relative dates may cross on some days.
+            (Some(start), Some(end)) if start >= end => Predicate::Never,
+            (start, end) => Predicate::Period { start, end },
+        });
+    }
+    Ok(Predicate::either(periods))
+}
+
+fn instant(edge: Edge, zone: &TimeZone) -> Result<Timestamp, FilterError> {
+    edge.instant(zone).map_err(|_| outside(""))
+}
+
+fn outside(path: &str) -> FilterError {
+    FilterError::new(path, "the date lies outside the calendar", "use years −9999 to 9999")
 }
 
 /// A half-open stretch of time that may be open on one side.
-pub(crate) type Bounds = (Option<Timestamp>, Option<Timestamp>);
+pub(crate) type Stretch = (Option<Edge>, Option<Edge>);
 
 /// The stretches of time that `test` accepts; none for parts of dates.
-pub(crate) fn bounds(test: &DateTest, clock: &ResolvedClock) -> Result<Vec<Bounds>, FilterError> {
-    let of = |literal: &DateLiteral| -> Result<Period, FilterError> {
-        period(*literal, clock).map_err(|_| FilterError::new("", "the date lies outside the calendar", "use years −9999 to 9999"))
-    };
+pub(crate) fn stretches(test: &DateTest, clock: &ResolvedClock) -> Result<Vec<Stretch>, FilterError> {
+    let of = |literal: &DateLiteral| edges(*literal, clock).map_err(|_| outside(""));
     Ok(match test {
-        DateTest::In(literals) => literals.iter().map(|l| of(l).map(|p| (Some(p.start), Some(p.end)))).collect::<Result<_, _>>()?,
-        DateTest::OnOrAfter(literal) => vec![(Some(of(literal)?.start), None)],
-        DateTest::Before(literal) => vec![(None, Some(of(literal)?.start))],
-        DateTest::Between(left, right) => vec![(Some(of(left)?.start), Some(of(right)?.start))],
-        DateTest::Within(left, right) => vec![(Some(of(left)?.start), Some(of(right)?.end))],
+        DateTest::In(literals) => {
+            literals.iter().map(|literal| of(literal).map(|(start, end)| (Some(start), Some(end)))).collect::<Result<_, _>>()?
+        }
+        DateTest::OnOrAfter(literal) => vec![(Some(of(literal)?.0), None)],
+        DateTest::After(literal) => vec![(Some(of(literal)?.1), None)],
+        DateTest::Before(literal) => vec![(None, Some(of(literal)?.0))],
+        DateTest::Until(literal) => vec![(None, Some(of(literal)?.1))],
+        DateTest::Between(left, right) => vec![(Some(of(left)?.0), Some(of(right)?.0))],
+        DateTest::Within(left, right) => vec![(Some(of(left)?.0), Some(of(right)?.1))],
         DateTest::Interval { start, length } => {
-            let start = of(start)?.start;
-            let end = length_end(start, *length, &clock.zone)
+            let start = of(start)?.0;
+            let end = start
+                .plus(*length, &clock.zone)
                 .map_err(|_| FilterError::new("right_side", "the length leaves the calendar", "use a shorter one"))?;
             vec![(Some(start), Some(end))]
         }
         DateTest::Shifted(test, length) => {
-            let moved = |at: Option<Timestamp>| at.map(|at| length_end(at, *length, &clock.zone)).transpose();
             let out = |_| FilterError::new("offset_interval_string", "the shift leaves the calendar", "use a shorter one");
-            let stretches = bounds(test, clock)?.into_iter();
-            stretches.map(|(start, end)| Ok((moved(start).map_err(out)?, moved(end).map_err(out)?))).collect::<Result<_, FilterError>>()?
+            let moved = |edge: Option<Edge>| edge.map(|edge| edge.plus(*length, &clock.zone)).transpose().map_err(out);
+            stretches(test, clock)?.into_iter().map(|(start, end)| Ok((moved(start)?, moved(end)?))).collect::<Result<_, FilterError>>()?
         }
         DateTest::Part { .. } => Vec::new(),
     })

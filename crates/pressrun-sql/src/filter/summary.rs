@@ -6,7 +6,8 @@ use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{FilterDefinition, FilterKind};
 use serde_json::Value;
 
-use super::resolve::{Bounds, bounds};
+use super::date::Edge;
+use super::resolve::{Stretch, stretches};
 use super::{DateLiteral, DatePart, DateTest, Filter, NumberTest, Setting, TextTest, Unit, parse};
 use crate::compile::{QueryClock, ResolvedClock};
 
@@ -58,6 +59,7 @@ fn words(filter: &Filter, clock: &ResolvedClock, identity: &Identity, nested: bo
             [] => "nothing".to_owned(),
             values => not(*negated, list(values.iter().map(ToString::to_string).collect())),
         },
+        Filter::Not(inner) => format!("not {}", words(inner, clock, identity, true)),
         Filter::All(filters) => join(filters, " and "),
         Filter::Either(filters) => join(filters, " or "),
     }
@@ -101,25 +103,35 @@ fn number(test: &NumberTest) -> String {
 }
 
 fn date(test: &DateTest, clock: &ResolvedClock) -> String {
-    let Ok(bounds) = bounds(test, clock) else {
+    let Ok(stretches) = stretches(test, clock) else {
         return "not understood".to_owned();
     };
-    let dates = list(bounds.iter().map(|bounds| range(*bounds, &clock.zone)).collect());
+    let dates = list(stretches.iter().map(|stretch| range(*stretch, &clock.zone)).collect());
     let phrase = match test {
         DateTest::In(literals) => match literals.as_slice() {
             [literal] => relative(*literal),
             _ => None,
         },
-        DateTest::Interval { start: DateLiteral::Relative { unit, offset }, length }
-            if *unit == length.unit && *offset < 0 && -*offset == length.count =>
-        {
-            Some(match length.count {
-                1 => format!("last {}", unit.word(1)),
-                count => format!("last {count} {}", unit.word(count)),
+        DateTest::Interval { start: DateLiteral::Relative { unit, offset }, length } if *unit == length.unit => {
+            let which = match *offset {
+                1 => Some("next"),
+                offset if -offset == length.count => Some("last"),
+                _ => None,
+            };
+            which.map(|which| match length.count {
+                1 => format!("{which} {}", unit.word(1)),
+                count => format!("{which} {count} {}", unit.word(count)),
             })
         }
+        DateTest::Within(DateLiteral::Relative { unit, offset: 0 }, DateLiteral::Relative { unit: Unit::Day, offset: 0 })
+            if *unit != Unit::Day =>
+        {
+            Some(format!("{} to date", unit.word(1)))
+        }
         DateTest::OnOrAfter(literal) => relative(*literal).map(|phrase| format!("since {phrase}")),
+        DateTest::After(literal) => relative(*literal).map(|phrase| format!("after {phrase}")),
         DateTest::Before(literal) => relative(*literal).map(|phrase| format!("before {phrase}")),
+        DateTest::Until(literal) => relative(*literal).map(|phrase| format!("until {phrase}")),
         DateTest::Part { part, values } => {
             return list(values.iter().map(|value| part_word(*part, *value)).collect());
         }
@@ -149,8 +161,11 @@ fn relative(literal: DateLiteral) -> Option<String> {
 }
 
 /// `1 – 30 Nov 2026`, `1 Jul – 31 Dec 2026`, `24 Nov 2026 09:00 – 10:00`, `from …`, `before …`.
-fn range((start, end): Bounds, zone: &TimeZone) -> String {
-    let local = |at: jiff::Timestamp| at.to_zoned_datetime(zone.clone()).datetime();
+fn range((start, end): Stretch, zone: &TimeZone) -> String {
+    let local = |edge: Edge| match edge {
+        Edge::Wall(wall) => wall,
+        Edge::At(at) => at.to_zoned_datetime(zone.clone()).datetime(),
+    };
     let point = |at: DateTime| {
         if at.time() == Time::midnight() { day(at) } else { format!("{} {}", day(at), clock(at)) }
     };

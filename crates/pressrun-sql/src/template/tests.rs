@@ -4,7 +4,7 @@ use pressrun_domain::catalog::{ControlOption, FilterKind, FilterMapping, Scalar}
 use serde_json::json;
 
 use super::*;
-use crate::compile::{CompiledQuery, compile};
+use crate::compile::{CompiledQuery, compile, place_in_tile};
 use crate::testing::{clock, filters, identity, new_york, tile};
 
 fn sql(template: &str, effective: &EffectiveFilters, dialect: Dialect) -> Result<CompiledQuery, CompileError> {
@@ -19,8 +19,8 @@ fn region(expression: serde_json::Value) -> EffectiveFilters {
 fn f4_values_become_parameters_and_nothing_else() {
     let hostile = ["'; drop table orders; --", "$1", "{{ filter('region', 'x') }}", "\\", "a' or '1'='1"];
     let query = sql("select 1 where {{ filter('region', 'region') }}", &region(json!(hostile)), Dialect::Embedded).unwrap();
-    assert_eq!(query.sql, "select 1 where ((region) in ($1, $2, $3, $4, $5))");
-    assert_eq!(query.params, hostile.map(|text| Param::Text(text.to_owned())));
+    assert_eq!(query.sql, "select 1 where (pressrun_text_in((region), $1))");
+    assert_eq!(query.params, [Param::Texts(hostile.map(ToOwned::to_owned).into())]);
 }
 
 #[test]
@@ -44,8 +44,8 @@ fn f2_overrides_lie_over_todays_defaults() {
     let overrides = [(FilterKey::from("b"), json!(["CA"]))].into_iter().collect();
     let effective = EffectiveFilters::new(&definitions, &overrides).unwrap();
     let query = sql("{{ filter('a', 'x') }} and {{ filter('b', 'y') }}", &effective, Dialect::Embedded).unwrap();
-    assert_eq!(query.sql, "((x) = $1) and ((y) = $2)");
-    assert_eq!(query.params, ["US", "CA"].map(|text| Param::Text(text.to_owned())));
+    assert_eq!(query.sql, "(pressrun_text_in((x), $1)) and (pressrun_text_in((y), $2))");
+    assert_eq!(query.params, ["US", "CA"].map(|text| Param::Texts(vec![text.to_owned()])));
     assert!(effective.get("b").unwrap().overridden && !effective.get("a").unwrap().overridden);
     let orphaned = [(FilterKey::from("B"), json!(["CA"]))].into_iter().collect();
     assert_eq!(EffectiveFilters::new(&definitions, &orphaned).unwrap_err().unknown, [FilterKey::from("B")]);
@@ -55,8 +55,8 @@ fn f2_overrides_lie_over_todays_defaults() {
 fn f8_filters_on_one_expression_are_joined_by_or() {
     let both = |a, b| filters([("a", FilterKind::String, a), ("b", FilterKind::String, b)]);
     for (a, b, expected) in [
-        (json!(["x"]), json!(["y"]), "(((c) = $1 or (c) = $2))"),
-        (json!([]), json!(["y"]), "((c) = $1)"),
+        (json!(["x"]), json!(["y"]), "(pressrun_text_in((c), $1))"),
+        (json!([]), json!(["y"]), "(pressrun_text_in((c), $1))"),
         (json!([]), json!([]), "(true)"),
     ] {
         let query = sql("{{ filter(['a', 'b'], 'c') }}", &both(a, b), Dialect::Embedded).unwrap();
@@ -68,25 +68,25 @@ fn f8_filters_on_one_expression_are_joined_by_or() {
 fn p1_an_attribute_without_values_lets_nothing_through() {
     let template = "select 1 where {{ user_attribute('region', 'r') }} and {{ user_attribute('tier', 't') }}";
     let query = sql(template, &EffectiveFilters::default(), Dialect::Embedded).unwrap();
-    assert_eq!(query.sql, "select 1 where ((r) in ($1, $2)) and (cast(null as boolean))");
+    assert_eq!(query.sql, "select 1 where (pressrun_text_in((r), $1)) and (cast(null as boolean))");
     let mut numbers = identity(&[]);
     numbers.attributes.insert("tier".to_owned(), vec![Scalar::Number(1.into()), Scalar::Number(10.into())]);
     let query = compile(&tile(template), &EffectiveFilters::default(), &numbers, &new_york(), Dialect::Postgres).unwrap();
-    assert_eq!(query.sql, "select 1 where (cast(null as boolean)) and ((t) in ($1::bigint, $2::bigint))");
-    assert_eq!(query.params, [Param::Integer(1), Param::Integer(10)]);
+    assert_eq!(query.sql, "select 1 where (cast(null as boolean)) and ((t) = any($1::bigint[]))");
+    assert_eq!(query.params, [Param::Integers(vec![1, 10])]);
 }
 
 #[test]
 fn f7_calls_in_comments_and_texts_count_for_nothing() {
     let template = "select '{{ filter('a', 'x') }}' -- and {{ filter('b', 'x') }}\n/* {{ user_attribute('u', 'x') }} */ \
                     from t where {{ filter(['c', 'd'], 'x') }} and {{ user_attribute('v', 'x') }} {# {{ filter('e', 'x') }} #}";
-    let found = references(template).unwrap();
+    let all = filters(["a", "b", "c", "d", "e"].map(|key| (key, FilterKind::String, json!(["1"]))));
+    let found = references(&tile(template), &all, Dialect::Embedded).unwrap();
     assert_eq!(found.filters, ["c", "d"].map(FilterKey::from).into());
     assert_eq!(found.attributes, ["v".to_owned()].into());
-    let all = filters(["a", "b", "c", "d", "e"].map(|key| (key, FilterKind::String, json!(["1"]))));
-    assert_eq!(unapplied(&tile(template), &all).unwrap(), ["a", "b", "e"].map(FilterKey::from).into());
+    assert_eq!(unapplied(&tile(template), &all, Dialect::Embedded).unwrap(), ["a", "b", "e"].map(FilterKey::from).into());
     let query = sql(template, &all, Dialect::Embedded).unwrap();
-    assert_eq!(query.params.len(), 2, "{}", query.sql);
+    assert_eq!(query.params, [Param::Texts(vec!["1".to_owned(), "1".to_owned()])], "{}", query.sql);
 }
 
 #[test]
@@ -95,9 +95,13 @@ fn f7_a_tile_maps_a_filter_to_its_own_column_or_leaves_it_out() {
     tile.filters = [("a".into(), FilterMapping::Off), ("b".into(), FilterMapping::To("o.shipped".to_owned()))].into_iter().collect();
     let all = filters(["a", "b", "c", "d"].map(|key| (key, FilterKind::String, json!([key]))));
     let query = compile(&tile, &all, &identity(&[]), &new_york(), Dialect::Embedded).unwrap();
-    assert_eq!(query.sql, "select 1 where (((o.shipped) = $1) or ((x) = $2)) and (true)");
-    assert_eq!(query.params, ["b", "c"].map(|text| Param::Text(text.to_owned())));
-    assert_eq!(unapplied(&tile, &all).unwrap(), ["d"].map(FilterKey::from).into(), "left out on purpose is not forgotten");
+    assert_eq!(query.sql, "select 1 where ((pressrun_text_in((o.shipped), $1)) or (pressrun_text_in((x), $2))) and (true)");
+    assert_eq!(query.params, ["b", "c"].map(|text| Param::Texts(vec![text.to_owned()])));
+    assert_eq!(
+        unapplied(&tile, &all, Dialect::Embedded).unwrap(),
+        ["d"].map(FilterKey::from).into(),
+        "left out on purpose is not forgotten"
+    );
 }
 
 #[test]
@@ -128,9 +132,13 @@ fn f9_a_control_chooses_among_declared_sql_and_adds_nothing() {
     ] {
         assert_eq!(sql(template, &with(json!([])), Dialect::Embedded).unwrap_err().to_string(), message);
     }
-    let (effective, found) = (with(json!("orders")), references(template).unwrap());
+    let effective = with(json!("orders"));
+    let found = references(&tile(template), &effective, Dialect::Embedded).unwrap();
     assert_eq!(found.filters, ["region"].map(FilterKey::from).into());
-    assert!(unapplied(&tile("select 1"), &effective).unwrap().iter().all(|key| key.as_str() == "region"), "a control filters nothing");
+    assert!(
+        unapplied(&tile("select 1"), &effective, Dialect::Embedded).unwrap().iter().all(|key| key.as_str() == "region"),
+        "a control filters nothing"
+    );
 }
 
 #[test]
@@ -156,10 +164,8 @@ fn templates_do_nothing_but_filter() {
         assert!(error.contains(reason), "{template}: {error}");
     }
     let deep = "{% for a in 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' %}".repeat(8) + &"{% endfor %}".repeat(8);
-    assert_eq!(
-        sql(&deep, &effective, Dialect::Embedded).unwrap_err(),
-        CompileError::Template { line: Some(1), reason: "it does too much work".to_owned() }
-    );
+    let error = sql(&deep, &effective, Dialect::Embedded).unwrap_err();
+    assert!(matches!(&error, CompileError::Template { line: Some(1), reason, .. } if reason == "it does too much work"), "{error:?}");
 }
 
 #[test]
@@ -169,19 +175,107 @@ fn f6_a_malformed_filter_fails_the_tile() {
 }
 
 #[test]
-fn q5_the_words_of_a_servers_clock_are_the_runs_instant() {
+fn q5_b12_the_words_of_a_servers_clock_are_the_runs_instant() {
     for (template, expected) in [
         ("select now()", "select $1::timestamptz"),
         ("select NOW ( ) - now()", "select $1::timestamptz - $1::timestamptz"),
+        ("select \"now\"(), pg_catalog.now(), \"pg_catalog\".\"now\"()", "select $1::timestamptz, $1::timestamptz, $1::timestamptz"),
+        (
+            "select clock_timestamp(), transaction_timestamp(), statement_timestamp()",
+            "select $1::timestamptz, $1::timestamptz, $1::timestamptz",
+        ),
         ("select current_date, current_timestamp(3), localtimestamp", "select $1::date, $2::timestamptz, $2::timestamptz::timestamp"),
+        ("select current_time, localtime(0)", "select $1::timestamptz::timetz, $1::timestamptz::time"),
+        ("select timeofday()", "select to_char($1::timestamptz, 'Dy Mon DD HH24:MI:SS.US YYYY TZ')"),
+        ("select age(born), age(a, b), age(f(x, y))", "select age($1::date, born), age(a, b), age($1::date, f(x, y))"),
+        (
+            "select 'today'::date, date 'Yesterday', timestamptz 'now'",
+            "select $1::date::date, ($1::date - 1)::date, $2::timestamptz::timestamptz",
+        ),
+        (
+            "select cast('tomorrow' as timestamp), ' now '::timestamp",
+            "select cast(($1::date + 1) as timestamp), $2::timestamptz::timestamp",
+        ),
         ("select 'now()', t.now, \"current_date\", x as now -- now()", "select 'now()', t.now, \"current_date\", x as now -- now()"),
+        (
+            "select 'today' as word, now from t where kind in ('today', 'now')",
+            "select 'today' as word, now from t where kind in ('today', 'now')",
+        ),
         ("where {{ filter('region', 'r') }} and d < current_date", "where ((r) = $1) and d < $2::date"),
+        ("where {{ filter('region', 'age(now(), r)::text') }}", "where ((age($1::timestamptz, r)::text) = $2)"),
         ("select 'é', $$now()$$, now()", "select 'é', $$now()$$, $1::timestamptz"),
     ] {
         let query = sql(template, &region(json!(["US"])), Dialect::Postgres).unwrap();
         assert_eq!(query.sql, expected);
-        let embedded = sql(template, &region(json!(["US"])), Dialect::Embedded).unwrap();
-        assert_eq!(embedded.params.len(), usize::from(template.contains("filter")), "the engine's clock is set, not replaced");
+        let embedded = sql(template, &region(json!(["US"])), Dialect::Embedded);
+        assert!(
+            embedded.is_ok_and(|query| query.params.len() == usize::from(template.contains("filter"))),
+            "the engine's clock is set, not replaced"
+        );
+    }
+}
+
+#[test]
+fn a1_jsonb_operators_are_operators_of_postgres_and_an_error_asks_for_everything() {
+    let template = "select 1 from t where tags ? 'x' and tags ?| array['a'] and tags ?& array['b'] and {{ user_attribute('region', 'r') }}";
+    let none = EffectiveFilters::default();
+    assert_eq!(references(&tile(template), &none, Dialect::Postgres).unwrap().attributes, ["region".to_owned()].into());
+    let query = sql(template, &none, Dialect::Postgres).unwrap();
+    assert!(query.sql.contains("tags ? 'x'") && query.sql.ends_with("((r) = any($1))"), "{}", query.sql);
+    // Where the sign is a placeholder the tile fails, and so does the question what it asks for.
+    assert!(references(&tile(template), &none, Dialect::Embedded).is_err() && sql(template, &none, Dialect::Embedded).is_err());
+}
+
+#[test]
+fn a1_what_is_asked_for_is_what_is_written() {
+    let all = filters([
+        ("a", FilterKind::String, json!(["1"])),
+        ("b", FilterKind::Number, json!([2])),
+        ("c", FilterKind::Date, json!(["today"])),
+    ]);
+    for template in [
+        "select 1 where {{ filter('a', 'x') }} -- {{ filter('b', 'x') }}",
+        "select 1 where {{ filter('a', \"case when \" ~ filter('b', 'y') ~ \" then z end\") }}",
+        "{% if filter('a', 'x') == '(true)' %}{{ filter('b', 'x') }}{% else %}{{ filter('c', 'x') }}{% endif %}",
+        "select {% for k in ['a', 'c'] %}{{ filter(k, 'x') }}, {% endfor %} 1",
+        "select '{{ filter('a', 'x') }}', \"{{ filter('b', 'x') }}\", {{ filter('c', 'x') }}",
+    ] {
+        for dialect in Dialect::ALL {
+            let asked = references(&tile(template), &all, dialect).unwrap();
+            let query = sql(template, &all, dialect).unwrap();
+            let bound = |wanted: &dyn Fn(&Param) -> bool| query.params.iter().any(wanted);
+            assert_eq!(
+                asked.filters.contains("a"),
+                bound(&|p| matches!(p, Param::Text(_)) || *p == Param::Texts(vec!["1".to_owned()])),
+                "{template}"
+            );
+            assert_eq!(
+                asked.filters.contains("b"),
+                bound(&|p| *p == Param::Integer(2) || *p == Param::Texts(vec!["2".to_owned()])),
+                "{template}"
+            );
+            assert_eq!(asked.filters.contains("c"), bound(&|p| matches!(p, Param::Instant(_))), "{template} {:?}", query.params);
+        }
+    }
+}
+
+#[test]
+fn b18_a_semicolon_at_the_end_goes_and_places_find_their_way_back() {
+    for (template, expected) in [
+        ("select 1; -- note", "select 1 -- note"),
+        ("select 1 ;; /* a */ -- b\n", "select 1  /* a */ -- b"),
+        ("select ';' -- ;", "select ';' -- ;"),
+    ] {
+        assert_eq!(sql(template, &region(json!([])), Dialect::Postgres).unwrap().sql, expected);
+    }
+    let template = "select now(),\n  x\nfrom t\nwhere {{ filter('region', 'r') }}\n  and wrong;";
+    let (tile, filters) = (tile(template), region(json!(["US", "CA"])));
+    for dialect in Dialect::ALL {
+        let query = sql(template, &filters, dialect).unwrap();
+        for (word, place) in [("x\n", (2, 3)), ("wrong", (5, 7)), ("(r)", (4, 7))] {
+            let at = query.sql.find(word).unwrap() + 1;
+            assert_eq!(place_in_tile(&tile, &filters, &identity(&[]), &new_york(), dialect, at), Some(place), "{word}");
+        }
     }
 }
 
@@ -206,6 +300,7 @@ fn q8_equal_queries_have_equal_keys() {
 #[test]
 fn p3_filters_may_ask_for_attributes_too() {
     let effective = region(json!({"type": "composite", "filters": [{"type": "user_attribute", "user_attribute_name": "team"}]}));
-    let used = references("{{ filter('region', 'r') }}").unwrap().filters;
-    assert_eq!(effective.attributes(&used), ["team".to_owned()].into());
+    let asked = |sql: &str| references(&tile(sql), &effective, Dialect::Postgres).unwrap().attributes;
+    assert_eq!(asked("{{ filter('region', 'r') }}"), ["team".to_owned()].into());
+    assert_eq!(asked("-- {{ filter('region', 'r') }}"), std::collections::BTreeSet::new(), "a filter in a comment asks for nothing");
 }

@@ -40,6 +40,12 @@ pub(super) fn explain(error: &DataFusionError, tables: &[String]) -> QueryError 
     }
 }
 
+/// The character of the SQL, from 1, at which the engine found the fault, where it knows.
+pub(super) fn character(error: &DataFusionError, sql: &str) -> Option<usize> {
+    let start = error.diagnostic()?.span?.start;
+    pressrun_sql::screen::character(sql, start.line, start.column)
+}
+
 fn memory() -> QueryError {
     QueryError::new(QueryErrorKind::Memory, "the query needs more memory or temporary space than it may use")
         .hint("aggregate earlier, read fewer columns, or raise the limit")

@@ -1,6 +1,6 @@
 //! Functions that the engine lacks, and those that our own predicates are written with.
 //!
-//! `pressrun_in_period`, `pressrun_local_part`, `pressrun_number`, `pressrun_compare`, `strftime` and `date_diff` are never executed: a rewrite replaces
+//! The functions of our predicates ([`super::filters`] and here), `strftime` and `date_diff` are never executed: a rewrite replaces
 //! them, once the types of their arguments are known, by comparisons and functions that the engine can push down to files.
 //! Comparing a timestamp without a zone with one that has one goes wrong in the engine, which takes the first for UTC. So the
 //! bounds of periods are converted here to exactly the type of the column, and a comparison or difference that a tile's own
@@ -29,8 +29,9 @@ use datafusion::logical_expr::{
 use jiff::Timestamp;
 use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
-use pressrun_sql::filter::{COMPARE, IN_PERIOD, LOCAL_PART, NUMBER};
+use pressrun_sql::dialect::{COMPARE, IN_PERIOD, IN_PERIODS, LIKE_ANY, LOCAL_PART, NUMBER_IN, TEXT, TEXT_IN};
 
+use super::filters;
 use crate::error::{QueryError, QueryErrorKind};
 
 const INSTANT: &str = "pressrun_instant";
@@ -43,7 +44,11 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     let placeholders = [
         (IN_PERIOD, 3, DataType::Boolean),
         (LOCAL_PART, 2, DataType::Int32),
-        (NUMBER, 2, DataType::Float64),
+        (IN_PERIODS, 2, DataType::Boolean),
+        (TEXT, 1, DataType::Utf8),
+        (TEXT_IN, 2, DataType::Boolean),
+        (LIKE_ANY, 2, DataType::Boolean),
+        (NUMBER_IN, 2, DataType::Boolean),
         (COMPARE, 3, DataType::Boolean),
         (STRFTIME, 2, DataType::Utf8),
     ];
@@ -107,7 +112,11 @@ impl FunctionRewrite for ByType {
         let rewritten = match (func.name(), args.as_slice()) {
             (IN_PERIOD, [value, start, end]) => in_period(value, bound(start)?, bound(end)?, schema, zone)?,
             (LOCAL_PART, [part, value]) => local_part(&text(part, LOCAL_PART)?, value, schema, zone)?,
-            (NUMBER, [value, number]) => like_column(number, &plain(value.get_type(schema)?))?,
+            (IN_PERIODS, [value, bounds]) => filters::in_periods(value, &filters::instants(bounds)?, schema, zone)?,
+            (TEXT, [value]) => filters::text(value, schema, zone)?,
+            (TEXT_IN, [value, list]) => filters::text_in(value, filters::texts(list)?, schema, zone)?,
+            (LIKE_ANY, [value, list]) => filters::like_any(value, filters::texts(list)?),
+            (NUMBER_IN, [value, list]) => filters::number_in(value, &filters::texts(list)?, schema)?,
             (COMPARE, [value, operator, number]) => compare(value, &text(operator, COMPARE)?, number, schema)?,
             (STRFTIME, [a, b]) => {
                 let swapped = matches!(a, Expr::Literal(ScalarValue::Utf8(Some(text)), _) if text.contains('%'));
@@ -161,7 +170,7 @@ fn compares(op: Operator) -> bool {
     matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom | O::Minus)
 }
 
-fn wrong(message: String, hint: &str) -> DataFusionError {
+pub(super) fn wrong(message: String, hint: &str) -> DataFusionError {
     DataFusionError::External(Box::new(QueryError::new(QueryErrorKind::Syntax, message).hint(hint)))
 }
 
@@ -182,7 +191,7 @@ fn bound(expr: &Expr) -> Result<Option<Timestamp>> {
     }
 }
 
-fn time_zone(name: &str) -> Result<TimeZone> {
+pub(super) fn time_zone(name: &str) -> Result<TimeZone> {
     TimeZone::get(name).map_err(|_| DataFusionError::Configuration(format!("\"{name}\" is no time zone")))
 }
 
@@ -197,11 +206,11 @@ fn in_period(value: &Expr, start: Option<Timestamp>, end: Option<Timestamp>, sch
         }
         DataType::Timestamp(unit, None) => {
             let unit = *unit;
-            (value.clone(), Box::new(move |at| stamp(wall(at, &tz), unit, None)))
+            (value.clone(), Box::new(move |at| stamp(bound_wall(at, &tz), unit, None)))
         }
         DataType::Date64 => (
             cast(value.clone(), DataType::Timestamp(TimeUnit::Millisecond, None)),
-            Box::new(move |at| stamp(wall(at, &tz), TimeUnit::Millisecond, None)),
+            Box::new(move |at| stamp(bound_wall(at, &tz), TimeUnit::Millisecond, None)),
         ),
         DataType::Date32 => (value.clone(), Box::new(move |at| ScalarValue::Date32(Some(first_day(at, &tz))))),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => (
@@ -246,7 +255,7 @@ fn no_date(data_type: &DataType, what: &str) -> DataFusionError {
 }
 
 /// The type behind a dictionary.
-fn plain(data_type: DataType) -> DataType {
+pub(super) fn plain(data_type: DataType) -> DataType {
     match data_type {
         DataType::Dictionary(_, values) => plain(*values),
         other => other,
@@ -254,7 +263,7 @@ fn plain(data_type: DataType) -> DataType {
 }
 
 /// Microseconds in another unit, rounded up, so that `>=` and `<` keep their meaning in coarser units.
-fn stamp(micros: i64, unit: TimeUnit, zone: Option<Arc<str>>) -> ScalarValue {
+pub(super) fn stamp(micros: i64, unit: TimeUnit, zone: Option<Arc<str>>) -> ScalarValue {
     let up = |by: i64| micros.div_euclid(by) + i64::from(micros.rem_euclid(by) != 0);
     match unit {
         TimeUnit::Second => ScalarValue::TimestampSecond(Some(up(1_000_000)), zone),
@@ -271,8 +280,16 @@ fn wall(at: Timestamp, zone: &TimeZone) -> i64 {
     at.as_microsecond().saturating_add(i64::from(offset.seconds()) * 1_000_000)
 }
 
+/// What the wall clock of `zone` shows at the bound of a period. At a change forward that is the reading that the clock leaves, as in
+/// PostgreSQL: what a column calls midnight of a day without one belongs to that day.
+pub(super) fn bound_wall(at: Timestamp, zone: &TimeZone) -> i64 {
+    let before = at.checked_sub(jiff::SignedDuration::from_micros(1)).unwrap_or(at);
+    let offset = zone.to_offset(before).min(zone.to_offset(at));
+    at.as_microsecond().saturating_add(i64::from(offset.seconds()) * 1_000_000)
+}
+
 /// The first day, counted from 1970, whose beginning in `zone` is not before `at`.
-fn first_day(at: Timestamp, zone: &TimeZone) -> i32 {
+pub(super) fn first_day(at: Timestamp, zone: &TimeZone) -> i32 {
     let local = at.to_zoned_datetime(zone.clone());
     let begins = local.start_of_day().is_ok_and(|start| start.timestamp() == at);
     let days = local.date().since(date(1970, 1, 1)).map_or(0, |span| span.get_days());
@@ -280,7 +297,7 @@ fn first_day(at: Timestamp, zone: &TimeZone) -> i32 {
 }
 
 /// `value` as an instant: Timestamp(µs, UTC), whatever its type.
-fn instant(value: &Expr, schema: &DFSchema, zone: &str, what: &str) -> Result<Expr> {
+pub(super) fn instant(value: &Expr, schema: &DFSchema, zone: &str, what: &str) -> Result<Expr> {
     let micros = |zone: Option<Arc<str>>| DataType::Timestamp(TimeUnit::Microsecond, zone);
     let argument = match plain(value.get_type(schema)?) {
         DataType::Timestamp(_, Some(_)) => {
@@ -344,12 +361,12 @@ impl ScalarUDFImpl for ToInstant {
     }
 }
 
-fn column(args: &ScalarFunctionArgs, at: usize) -> Result<ArrayRef> {
+pub(super) fn column(args: &ScalarFunctionArgs, at: usize) -> Result<ArrayRef> {
     let value = args.args.get(at).ok_or_else(|| DataFusionError::Internal("an argument is missing".to_owned()))?;
     value.to_array(args.number_rows)
 }
 
-fn zone_of(value: Option<&ColumnarValue>) -> Result<TimeZone> {
+pub(super) fn zone_of(value: Option<&ColumnarValue>) -> Result<TimeZone> {
     match value {
         Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(name)))) => time_zone(name),
         _ => Err(DataFusionError::Internal("the zone is no constant".to_owned())),
@@ -363,7 +380,7 @@ fn from_wall(micros: i64, zone: &TimeZone) -> Option<i64> {
 }
 
 /// ISO 8601 text as an instant; empty text is no value.
-fn read(text: &str, zone: &TimeZone) -> Result<Option<i64>> {
+pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Option<i64>> {
     let text = text.trim();
     if text.is_empty() {
         return Ok(None);

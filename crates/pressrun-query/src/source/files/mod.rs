@@ -13,6 +13,7 @@
 //! with limits of its own.
 
 mod failure;
+mod filters;
 mod folder;
 mod functions;
 
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow_schema::Schema;
+use arrow_schema::{DataType, Schema, TimeUnit};
 use async_trait::async_trait;
 use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList};
@@ -89,6 +90,8 @@ impl FilesSource {
         options.execution.collect_statistics = false;
         options.execution.parquet.pushdown_filters = true;
         options.sql_parser.parse_float_as_decimal = false;
+        // Places of names in the SQL, for messages.
+        options.sql_parser.collect_spans = true;
         let now = timestamp_us_to_datetime(query.at.as_microsecond())
             .ok_or_else(|| QueryError::new(QueryErrorKind::Internal, "the run's instant is outside the engine's calendar"))?;
         let schema = Arc::new(FolderSchema::new(folder, query.zone.clone()));
@@ -110,13 +113,14 @@ impl FilesSource {
     }
 
     async fn answer(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
-        let statement = Statement::Statement(Box::new(screen(&query.sql, Dialect::Embedded)?));
+        let statement = screen(&query.sql, Dialect::Embedded).map_err(|error| QueryError::of_screen(error, &query.sql))?;
+        let statement = Statement::Statement(Box::new(statement));
         let (state, schema) = self.session(query, limits)?;
         let names = schema.names();
-        let failed = |error: DataFusionError| explain(&error, &names);
+        let failed = |error: DataFusionError| explain(&error, &names).at(failure::character(&error, &query.sql));
         let plan = state.statement_to_plan(statement).await.map_err(failed)?;
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        read_only.verify_plan(&plan).map_err(|_| ScreenError::denied())?;
+        read_only.verify_plan(&plan).map_err(|_| QueryError::of_screen(ScreenError::denied(), &query.sql))?;
         let params: Vec<ScalarValue> = query.params.iter().map(scalar).collect();
         let plan = plan.with_param_values(ParamValues::from(params)).map_err(failed)?;
         // One row more than wanted tells whether there were more.
@@ -147,6 +151,10 @@ impl Source for FilesSource {
     }
 }
 
+fn list(values: Vec<ScalarValue>, data_type: &DataType) -> ScalarValue {
+    ScalarValue::List(ScalarValue::new_list_nullable(&values, data_type))
+}
+
 fn scalar(param: &Param) -> ScalarValue {
     match param {
         Param::Text(text) => ScalarValue::Utf8(Some(text.clone())),
@@ -156,6 +164,16 @@ fn scalar(param: &Param) -> ScalarValue {
         }
         Param::Boolean(flag) => ScalarValue::Boolean(Some(*flag)),
         Param::Instant(at) => ScalarValue::TimestampMicrosecond(Some(at.as_microsecond()), Some("UTC".into())),
+        Param::Texts(texts) => list(texts.iter().map(|text| ScalarValue::Utf8(Some(text.clone()))).collect(), &DataType::Utf8),
+        Param::Integers(numbers) => list(numbers.iter().map(|number| ScalarValue::Int64(Some(*number))).collect(), &DataType::Int64),
+        // Decimals of several scales have no type in common.
+        Param::Decimals(numbers) => {
+            list(numbers.iter().map(|number| ScalarValue::Utf8(Some(number.to_string()))).collect(), &DataType::Utf8)
+        }
+        Param::Instants(instants) => {
+            let values = instants.iter().map(|at| ScalarValue::TimestampMicrosecond(Some(at.as_microsecond()), Some("UTC".into())));
+            list(values.collect(), &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
+        }
         Param::Date(day) => {
             let epoch = jiff::civil::date(1970, 1, 1);
             ScalarValue::Date32(Some(day.since(epoch).map_or(0, |span| span.get_days())))

@@ -358,7 +358,7 @@ async fn q5_period_filters_reach_the_parquet_reader() {
     let query = compile(&tile("explain_me"), &EffectiveFilters::default(), &identity(&[]), &new_york(), Dialect::Embedded).unwrap();
     let source = FilesSource::new(folder.path().to_owned(), IndexMap::new(), folder.path().to_owned());
     let (state, _) = source.session(&query, &QueryLimits::default()).unwrap();
-    let sql = format!("select id from events where {}((aware_us), $1, $2)", pressrun_sql::filter::IN_PERIOD);
+    let sql = format!("select id from events where {}((aware_us), $1, $2)", pressrun_sql::dialect::IN_PERIOD);
     let statement = Statement::Statement(Box::new(screen(&sql, Dialect::Embedded).unwrap()));
     let plan = state.statement_to_plan(statement).await.unwrap();
     let bounds = [Param::Instant("2026-11-01T04:00:00Z".parse().unwrap()), Param::Instant("2026-11-02T05:00:00Z".parse().unwrap())];
@@ -394,4 +394,117 @@ async fn l2_a_query_beyond_its_memory_fails_cleanly() {
     let sql = "select a.value, array_agg(b.value) from generate_series(1, 2000) a, generate_series(1, 2000) b group by 1 order by 2";
     let error = source.run(&plain(sql), &limits, &mut sink).await.unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Memory, "{error:?}");
+}
+
+/// The case `filter-missing-midnight`: the 25th of April 2025 began at one o'clock in Cairo.
+#[tokio::test]
+async fn q5_the_hour_after_a_midnight_counts_on_one_day_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let hour = |n: i64| 1_745_445_600_000_000 + n * 3_600_000_000;
+    let cairo = jiff::tz::TimeZone::get("Africa/Cairo").unwrap();
+    let instants: Vec<i64> = (0..96).map(hour).collect();
+    let wall =
+        |micros: &i64| i64::from(cairo.to_offset(jiff::Timestamp::from_microsecond(*micros).unwrap()).seconds()) * 1_000_000 + micros;
+    let walls: Vec<i64> = instants.iter().map(wall).collect();
+    let columns: Vec<(&str, Arc<dyn arrow_array::Array>)> = vec![
+        ("aware", Arc::new(TimestampMicrosecondArray::from(instants).with_timezone("UTC"))),
+        ("wall", Arc::new(TimestampMicrosecondArray::from(walls))),
+    ];
+    write_parquet(&folder.path().join("t.parquet"), &batch(columns));
+    std::fs::write(folder.path().join("days.csv"), "day\n2025-04-24 00:00:00\n2025-04-25 00:00:00\n2025-04-26 00:00:00\n").unwrap();
+    let clock = crate::testing::clock("2025-04-26T10:00:00Z", "Africa/Cairo");
+    for expression in [
+        json!("yesterday"),
+        json!({"kind": "TIME_FOR_INTERVAL_DURATION", "left_side": "1 complete days ago", "right_side": "1 days"}),
+        json!({"kind": "QUERY_OFFSET", "left_side": "2 days ago", "offset_interval_string": "1 day"}),
+    ] {
+        for (sql, expected) in [
+            (
+                "select count(*), min(aware), max(aware) from t where {{ filter('f', 'aware') }}",
+                "23|2025-04-25T01:00:00+03:00|2025-04-25T23:00:00+03:00",
+            ),
+            ("select count(*), min(wall), max(wall) from t where {{ filter('f', 'wall') }}", "23|2025-04-25T01:00:00|2025-04-25T23:00:00"),
+            // A midnight that was none, as truncated days have it, belongs to its day.
+            ("select count(*), min(day), max(day) from days where {{ filter('f', 'day') }}", "1|2025-04-25T00:00:00|2025-04-25T00:00:00"),
+        ] {
+            let filters = filters([("f", FilterKind::Date, expression.clone())]);
+            let query = compile(&tile(sql), &filters, &identity(&[]), &clock, Dialect::Embedded).unwrap();
+            assert_eq!(answer(folder.path(), &query).await.unwrap(), [expected], "{expression} {sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn b10_ten_thousand_values_of_each_kind_run() {
+    let folder = events();
+    let many = |of: &dyn Fn(usize) -> serde_json::Value| json!((0..10_000).map(of).collect::<Vec<_>>());
+    let day = |n: usize| json!(jiff::civil::date(2026, 11, 1).checked_add(jiff::ToSpan::days(2 * n as i64 - 10_000)).unwrap().to_string());
+    let names: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (kind, expression, on, expected) in [
+        (FilterKind::Number, many(&|n| json!(n + 2)), "id", "2 3"),
+        (FilterKind::Number, many(&|n| json!(format!("{n}.5"))), "id + 0.5", "1 2 3"),
+        (FilterKind::String, many(&|n| json!(format!("v{}", n + 3))), "'v' || id", "3"),
+        (FilterKind::String, json!({"values": many(&|n| json!(format!("V{}", n + 3))), "case_insensitive": true}), "'v' || id", "3"),
+        (FilterKind::String, json!({"kind": "CONTAINS", "values": many(&|n| json!(format!("{}x", n + 2)))}), "id || 'x'", "2 3"),
+        (
+            FilterKind::String,
+            json!({"kind": "ENDS_WITH", "values": many(&|n| json!(format!("{}X", n + 2))), "case_insensitive": true}),
+            "id || 'x'",
+            "2 3",
+        ),
+        (FilterKind::Date, many(&day), "aware_us", "2 3"),
+        (FilterKind::Date, json!({"values": many(&day), "is_negative": true}), "naive_us", "1"),
+        (FilterKind::Date, many(&day), "day", "2 3"),
+        (FilterKind::Date, many(&day), "text", "2 3"),
+        (FilterKind::String, json!({"type": "user_attribute", "user_attribute_name": "name"}), "cast(id as varchar)", "1 2 3"),
+    ] {
+        let sql = format!("select id from events where {{{{ filter('f', \"{on}\") }}}} order by id");
+        let filters = filters([("f", kind, expression)]);
+        let query = compile(&tile(&sql), &filters, &identity(&[("name", &names)]), &new_york(), Dialect::Embedded).unwrap();
+        let found = answer(folder.path(), &query).await.unwrap_or_else(|error| panic!("{on}: {error}"));
+        assert_eq!(found.join(" "), expected, "{on}");
+    }
+}
+
+#[tokio::test]
+async fn b11_filters_over_other_types_compare_in_the_columns_type_or_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let columns: Vec<(&str, Arc<dyn arrow_array::Array>)> = vec![
+        ("n", Arc::new(Int64Array::from(vec![1, 20, 300]))),
+        ("f", Arc::new(arrow_array::Float32Array::from(vec![0.1, 0.2, 1.0]))),
+        ("t", Arc::new(StringArray::from(vec!["1", "x", "300"]))),
+    ];
+    write_parquet(&folder.path().join("t.parquet"), &batch(columns));
+    for (kind, expression, on, expected) in [
+        (FilterKind::String, json!({"kind": "CONTAINS", "values": ["0"]}), "n", Ok("20 300")),
+        (FilterKind::String, json!(["20", " 300 "]), "n", Ok("20 300")),
+        (FilterKind::String, json!(["US"]), "n", Err("\"US\" is no value of a column of type Int64")),
+        (FilterKind::String, json!({"kind": "EQUALS", "values": ["0.1"], "case_insensitive": true}), "f", Ok("1")),
+        (FilterKind::Number, json!(["0.1"]), "f", Ok("1")),
+        (FilterKind::Number, json!({"values": ["0.1"], "is_negative": true}), "f", Ok("20 300")),
+        (FilterKind::Number, json!(["1.5"]), "n", Ok("")),
+        (FilterKind::Number, json!({"values": ["1.5"], "is_negative": true}), "n", Ok("1 20 300")),
+        (FilterKind::Number, json!([1]), "t", Err("a number filter is used on a column of type Utf8")),
+    ] {
+        let sql = format!("select n from t where {{{{ filter('f', '{on}') }}}} order by n");
+        let query =
+            compile(&tile(&sql), &filters([("f", kind, expression.clone())]), &identity(&[]), &new_york(), Dialect::Embedded).unwrap();
+        match (answer(folder.path(), &query).await, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found.join(" "), expected, "{expression} {on}"),
+            (Err(error), Err(expected)) => assert!(error.message.contains(expected), "{expression} {on}: {error}"),
+            (found, expected) => panic!("{expression} {on}: {found:?}, not {expected:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn b18_failures_know_their_place_in_the_sql() {
+    let folder = events();
+    for (sql, at) in [("select id,\n  nope\nfrom events", "nope"), ("select id from events where ) = 1", ") = ")] {
+        let query = plain(sql);
+        let error = answer(folder.path(), &query).await.unwrap_err();
+        let found = error.character.map(|at| query.sql.chars().skip(at - 1).take(4).collect::<String>());
+        assert_eq!(found.as_deref(), Some(at), "{sql}: {error:?}");
+    }
 }

@@ -21,11 +21,11 @@ pub(super) fn explain(error: &tokio_postgres::Error) -> QueryError {
         }
         return QueryError::new(QueryErrorKind::Internal, error.to_string());
     };
-    let place = match server.position() {
-        Some(ErrorPosition::Original(at)) => format!(" (at character {at} of the SQL)"),
-        _ => String::new(),
+    let character = match server.position() {
+        Some(ErrorPosition::Original(at)) => usize::try_from(*at).ok(),
+        _ => None,
     };
-    let error = QueryError::new(kind(server.code()), format!("{}{place}", server.message()));
+    let error = QueryError::new(kind(server.code()), server.message()).at(character);
     match server.hint() {
         Some(hint) => error.hint(hint.trim_end_matches('.')),
         None => error,

@@ -240,8 +240,29 @@ impl From<&Param> for Text {
             Param::Boolean(flag) => flag.to_string(),
             Param::Instant(at) => at.to_string(),
             Param::Date(day) => day.to_string(),
+            Param::Texts(texts) => array(texts),
+            Param::Integers(numbers) => array(numbers),
+            Param::Decimals(numbers) => array(numbers),
+            Param::Instants(instants) => array(instants),
         })
     }
+}
+
+/// An array in text form, each element in quotes.
+fn array<T: ToString>(values: &[T]) -> String {
+    let mut text = String::from("{");
+    for (at, value) in values.iter().enumerate() {
+        text.push_str(if at == 0 { "\"" } else { ",\"" });
+        for c in value.to_string().chars() {
+            if matches!(c, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(c);
+        }
+        text.push('"');
+    }
+    text.push('}');
+    text
 }
 
 impl ToSql for Text {

@@ -51,6 +51,10 @@ async fn the_wire_of_postgres() {
         )
         .await;
     f4_filters_mean_the_same_as_on_files(&server).await;
+    a1_jsonb_operators_beside_an_attribute(&server).await;
+    b10_ten_thousand_values_of_each_kind(&server).await;
+    b12_every_word_of_the_clock(&server).await;
+    b18_a_comment_behind_the_semicolon_and_the_place_of_a_fault(&server).await;
     q5_q6_clock_and_zone(&server).await;
     every_type_arrives(&server).await;
     r5_numerics_are_exact(&server).await;
@@ -94,6 +98,76 @@ async fn f4_filters_mean_the_same_as_on_files(server: &Server) {
         let (found, _) = server.ask(&sql, (kind, expression.clone())).await.unwrap_or_else(|e| panic!("{column} {expression}: {e:?}"));
         assert_eq!(rows(&found).join(" "), expected, "{column} {expression}");
     }
+}
+
+async fn a1_jsonb_operators_beside_an_attribute(server: &Server) {
+    let sql = "select id from (values (1, '{\"x\": 1}'::jsonb), (2, '{}'::jsonb)) as t(id, tags) \
+               where tags ? 'x' and not tags ?| array['y'] and {{ user_attribute('region', 'id') }}";
+    let somebody = identity(&[("region", &["1", "2"])]);
+    let query = compile(&tile(sql), &EffectiveFilters::default(), &somebody, &new_york(), Dialect::Postgres).unwrap();
+    let mut sink = Collected::default();
+    PostgresSource::new(server.url()).run(&query, &QueryLimits::default(), &mut sink).await.unwrap();
+    assert_eq!(rows(&sink), ["1"]);
+}
+
+async fn b10_ten_thousand_values_of_each_kind(server: &Server) {
+    let many = |of: &dyn Fn(usize) -> Value| json!((0..10_000).map(of).collect::<Vec<_>>());
+    let day = |n: usize| json!(jiff::civil::date(2026, 11, 1).checked_add(jiff::ToSpan::days(2 * n as i64 - 10_000)).unwrap().to_string());
+    for (kind, expression, on, expected) in [
+        (FilterKind::Number, many(&|n| json!(n + 2)), "id", "2 3 4"),
+        (FilterKind::Number, many(&|n| json!(format!("{n}.5"))), "price", "1"),
+        (FilterKind::String, many(&|n| json!(format!("C{}", if n == 0 { "A".to_owned() } else { n.to_string() }))), "region", "2"),
+        (
+            FilterKind::String,
+            json!({"values": many(&|n| json!(format!("u{}", if n == 0 { "s".to_owned() } else { n.to_string() }))), "case_insensitive": true}),
+            "region",
+            "1",
+        ),
+        (FilterKind::String, json!({"kind": "CONTAINS", "values": many(&|n| json!(format!("{n}%_\\")))}), "region", "4"),
+        (FilterKind::String, many(&|n| json!(format!("00000000-0000-0000-0000-{n:012}"))), "key", "1"),
+        (FilterKind::Date, many(&day), "aware", "2 4"),
+        (FilterKind::Date, many(&day), "wall", "2 4"),
+        (FilterKind::Date, json!({"values": many(&day), "is_negative": true}), "day", "1 3"),
+    ] {
+        let sql = format!("select id from orders where {{{{ filter('f', '{on}') }}}} order by id");
+        let (found, _) = server.ask(&sql, (kind, expression)).await.unwrap_or_else(|error| panic!("{on}: {error}"));
+        assert_eq!(rows(&found).join(" "), expected, "{on}");
+    }
+}
+
+/// Whatever reads the clock reads the run's: at an instant that is long past or far ahead, nothing shows the server's.
+async fn b12_every_word_of_the_clock(server: &Server) {
+    let mut clock = new_york();
+    clock.at = "2026-03-01T04:30:00Z".parse().unwrap();
+    for (sql, expected) in [
+        ("now()::text", "2026-02-28 23:30:00-05"),
+        ("\"now\"()::text", "2026-02-28 23:30:00-05"),
+        ("pg_catalog.now()::date::text", "2026-02-28"),
+        ("current_date::text", "2026-02-28"),
+        ("'today'::date::text", "2026-02-28"),
+        ("cast('tomorrow' as date)::text", "2026-03-01"),
+        ("(timestamp 'now')::text", "2026-02-28 23:30:00"),
+        ("localtimestamp(0)::text", "2026-02-28 23:30:00"),
+        ("timeofday()", "Sat Feb 28 23:30:00.000000 2026 EST"),
+        ("age(timestamp '2026-02-01')::text", "27 days"),
+        ("age(timestamptz '2026-02-01')::text", "27 days"),
+        ("extract(year from clock_timestamp())::text", "2026"),
+    ] {
+        let sql = format!("select {sql} as shown");
+        let query = compile(&tile(&sql), &EffectiveFilters::default(), &identity(&[]), &clock, Dialect::Postgres).unwrap();
+        let mut sink = Collected::default();
+        let ran = PostgresSource::new(server.url()).run(&query, &QueryLimits::default(), &mut sink).await;
+        ran.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        assert_eq!(rows(&sink), [expected], "{sql}");
+    }
+}
+
+/// The case `postgres-comment-after-semicolon`, with a column that has to be wrapped.
+async fn b18_a_comment_behind_the_semicolon_and_the_place_of_a_fault(server: &Server) {
+    let (found, _) = server.ask("select '(1,2)'::point as p; -- note", any()).await.unwrap();
+    assert_eq!(rows(&found), ["(1,2)"]);
+    let error = server.ask("select id,\n  nope from orders; -- note", any()).await.unwrap_err();
+    assert_eq!(error.character, Some("select id,\n  n".chars().count()), "{error:?}");
 }
 
 async fn q5_q6_clock_and_zone(server: &Server) {

@@ -4,7 +4,8 @@ mod literal;
 mod period;
 
 pub use literal::{DateLiteral, InvalidDate, Length};
-pub use period::{Period, length_end, period};
+pub(crate) use literal::{at_time, month_of, quarter_of, weekday_of};
+pub use period::{Edge, Period, edges, period};
 
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::filter::date::DatePart;
-use crate::filter::{DateLiteral, FilterError};
+use crate::filter::date::{DatePart, InvalidDate, month_of, quarter_of, weekday_of};
+use crate::filter::{DateLiteral, Filter, FilterError, NumberTest, language};
 use crate::param::Decimal;
 
 /// Values in one list; a longer list belongs in a table.
@@ -13,7 +13,7 @@ pub(super) fn item(path: &str, at: usize) -> String {
     format!("{path}[{at}]")
 }
 
-fn bounded(values: &[Value], path: &str) -> Result<(), FilterError> {
+pub(super) fn bounded(values: &[Value], path: &str) -> Result<(), FilterError> {
     if values.len() > MAX_VALUES {
         let hint = format!("give at most {MAX_VALUES}, or join with a table");
         return Err(FilterError::new(path, format!("{} values are too many", values.len()), hint));
@@ -40,37 +40,59 @@ pub(super) fn texts(values: &[Value], path: &str) -> Result<(Vec<String>, bool),
     Ok((texts, or_null))
 }
 
-pub(super) fn numbers(values: &[Value], path: &str) -> Result<(Vec<Decimal>, bool), FilterError> {
-    bounded(values, path)?;
-    let (mut numbers, mut or_null) = (Vec::with_capacity(values.len()), false);
-    for (at, value) in values.iter().enumerate() {
-        let text = match value {
-            Value::Number(number) => number.to_string(),
-            Value::String(text) => text.clone(),
-            Value::Null => {
-                or_null = true;
-                continue;
-            }
-            other => return Err(wrong(&item(path, at), other, "a number")),
-        };
-        numbers.push(text.parse().map_err(|_| {
-            let problem = format!("\"{}\" is no number", short(&text));
-            FilterError::new(item(path, at), problem, "write a number such as 10 or \"12.50\", of at most 38 digits")
-        })?);
-    }
-    Ok((numbers, or_null))
+/// Plain numbers, as bounds are.
+pub(super) fn numbers(values: &[Value], path: &str) -> Result<Vec<Decimal>, FilterError> {
+    let number = |(at, value)| match number_in_words(value, &item(path, at))? {
+        Filter::Number { test: NumberTest::OneOf { values, or_null: false }, negated: false } if values.len() == 1 => Ok(values[0]),
+        _ => Err(FilterError::new(
+            item(path, at),
+            format!("\"{}\" is no plain number", short(&shown(value))),
+            "write a number such as 10 or \"12.50\"",
+        )),
+    };
+    values.iter().enumerate().map(number).collect()
 }
 
-pub(super) fn date(value: &Value, path: &str) -> Result<DateLiteral, FilterError> {
+/// A number, or words about numbers such as `> 5`.
+pub(super) fn number_in_words(value: &Value, path: &str) -> Result<Filter, FilterError> {
     let text = match value {
-        Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        other => return Err(wrong(path, other, "a date such as \"2025-03-31\"")),
+        Value::String(text) => text.clone(),
+        other => return Err(wrong(path, other, "a number")),
     };
-    text.parse().map_err(|_| {
-        let problem = format!("\"{}\" is no date", short(&text));
-        FilterError::new(path, problem, "write for example 2025, 2025-03-31, 2025-03-31 09:30, 2025 Q3, 6 months ago, today or last week")
-    })
+    language::number(&text).map_err(|hint| FilterError::new(path, format!("\"{}\" is no number", short(&text)), hint))
+}
+
+/// A date, such as a bound of a range.
+pub(super) fn date(value: &Value, path: &str) -> Result<DateLiteral, FilterError> {
+    let text = date_text(value, path)?;
+    text.parse().map_err(|error| no_date(&text, path, &error))
+}
+
+/// A date, or words about dates such as `last 90 days`.
+pub(super) fn date_in_words(value: &Value, path: &str, fiscal: bool) -> Result<Filter, FilterError> {
+    let text = date_text(value, path)?;
+    language::date(&text, fiscal).map_err(|error| no_date(&text, path, &error))
+}
+
+fn date_text(value: &Value, path: &str) -> Result<String, FilterError> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        other => Err(wrong(path, other, "a date such as \"2025-03-31\"")),
+    }
+}
+
+fn no_date(text: &str, path: &str, error: &InvalidDate) -> FilterError {
+    let hint = error.hint.clone().unwrap_or_else(|| {
+        "write for example 2025, 2025-03-31, 2025-03-31 09:30, 2025 Q3, October 2025, 6 months ago, today, last week or last 90 days"
+            .to_owned()
+    });
+    FilterError::new(path, format!("\"{}\" is no date", short(text)), hint)
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 pub(super) fn part_value(part: DatePart, value: &Value, path: &str) -> Result<i64, FilterError> {
@@ -93,15 +115,11 @@ pub(super) fn part_value(part: DatePart, value: &Value, path: &str) -> Result<i6
 }
 
 fn part_name(part: DatePart, text: &str) -> Option<i64> {
-    const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-    const MONTHS: [&str; 12] =
-        ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
     let lower = text.to_ascii_lowercase();
-    let among = |names: &[&str]| names.iter().position(|name| *name == lower || name[..3] == lower).map(|at| at as i64 + 1);
     match part {
-        DatePart::DayOfWeek => among(&DAYS),
-        DatePart::MonthOfYear => among(&MONTHS),
-        DatePart::QuarterOfYear | DatePart::FiscalQuarterOfYear { .. } => lower.strip_prefix('q')?.parse().ok(),
+        DatePart::DayOfWeek => weekday_of(&lower),
+        DatePart::MonthOfYear => month_of(&lower).map(i64::from),
+        DatePart::QuarterOfYear | DatePart::FiscalQuarterOfYear { .. } => quarter_of(&lower).map(i64::from),
         _ => None,
     }
 }

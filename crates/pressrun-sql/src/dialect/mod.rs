@@ -1,0 +1,219 @@
+//! What differs between engines, one file each.
+//!
+//! To add an engine: one file here that implements [`Rules`], one variant of [`Dialect`], and one line in
+//! [`Dialect::rules`] and [`Dialect::of`]. The defaults of [`Rules`] are what the standard says and most engines do; a file
+//! states what its engine does otherwise. The test that compares every dialect with an evaluator in memory runs over
+//! [`Dialect::ALL`].
+
+mod clock;
+mod embedded;
+mod postgres;
+
+use jiff::Timestamp;
+use pressrun_domain::catalog::SourceSettings;
+use serde::{Deserialize, Serialize};
+
+use crate::filter::{DatePart, Order};
+use crate::param::{Decimal, Param, Params};
+
+pub(crate) use clock::spot;
+pub use embedded::{COMPARE, IN_PERIOD, IN_PERIODS, LIKE_ANY, LOCAL_PART, NUMBER_IN, TEXT, TEXT_IN};
+
+/// Which SQL is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// The embedded engine.
+    Embedded,
+    /// PostgreSQL and what speaks its wire.
+    Postgres,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 2] = [Self::Embedded, Self::Postgres];
+
+    /// The SQL that a kind of source reads.
+    #[must_use]
+    pub fn of(source: &SourceSettings) -> Self {
+        match source {
+            SourceSettings::Files { .. } => Self::Embedded,
+            SourceSettings::Postgres { .. } => Self::Postgres,
+        }
+    }
+
+    /// Its stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    pub(crate) fn rules(self) -> &'static dyn Rules {
+        match self {
+            Self::Embedded => &embedded::Embedded,
+            Self::Postgres => &postgres::Postgres,
+        }
+    }
+}
+
+/// How one engine says what our predicates and tiles need. `e` is always an SQL expression of the tile's author, which has to
+/// be put in parentheses; values reach SQL through [`Params`] only.
+pub(crate) trait Rules: Sync {
+    /// How its text is split into words and signs, and parsed.
+    fn lexer(&self) -> &'static dyn sqlparser::dialect::Dialect;
+
+    /// Whether our parser is the engine's own: then SQL that it does not read is wrong. Otherwise the engine has the last word.
+    fn parses_as_the_engine(&self) -> bool {
+        false
+    }
+
+    /// Whether the engine plans in recursion that deep SQL would exhaust.
+    fn plans_recursively(&self) -> bool {
+        false
+    }
+
+    /// The placeholder of the value `number`, from 1.
+    fn placeholder(&self, number: usize) -> String {
+        format!("${number}")
+    }
+
+    /// Whether a placeholder may stand in several places; otherwise its value is sent once for each.
+    fn placeholders_repeat(&self) -> bool {
+        true
+    }
+
+    /// A placeholder for a value of this type, with the cast that makes the engine take it for one.
+    fn typed(&self, placeholder: &str, param: &Param) -> String;
+
+    /// Always or never.
+    fn truth(&self, holds: bool) -> &'static str {
+        if holds { "true" } else { "false" }
+    }
+
+    /// Null as a truth value: neither it nor its complement keeps a row.
+    fn unknown(&self) -> &'static str {
+        "cast(null as boolean)"
+    }
+
+    /// The complement: every row for which `condition` is false or null.
+    fn is_not_true(&self, condition: &str) -> String {
+        format!("({condition}) is not true")
+    }
+
+    /// Is true, or is false; null is neither.
+    fn is(&self, e: &str, holds: bool) -> String {
+        format!("({e}) is {holds}")
+    }
+
+    /// The expression as text, whatever its type.
+    fn text(&self, e: &str) -> String;
+
+    /// Text without regard to case.
+    fn lower(&self, text: &str) -> String {
+        format!("lower({text})")
+    }
+
+    /// Null or without characters.
+    fn empty(&self, e: &str) -> String {
+        format!("coalesce({}, '') = ''", self.text(e))
+    }
+
+    /// Is one of `values`, of which there is at least one.
+    fn text_in(&self, e: &str, values: &[String], ignore_case: bool, params: &mut Params) -> String;
+
+    /// Matches one of `patterns`, of which there is at least one: `%`, `_`, and `\` before either.
+    fn like_any(&self, e: &str, patterns: &[String], ignore_case: bool, params: &mut Params) -> String;
+
+    /// Is one of `values`, of which there is at least one. A column of floats of 32 bits is compared in 32 bits.
+    fn number_in(&self, e: &str, values: &[Decimal], params: &mut Params) -> String;
+
+    /// Stands in `order` to `value`; NaN stands in none.
+    fn compare(&self, e: &str, order: Order, value: Decimal, params: &mut Params) -> String;
+
+    /// Lies in a half-open period, UTC, open where a bound is missing.
+    fn in_period(&self, e: &str, start: Option<Timestamp>, end: Option<Timestamp>, params: &mut Params) -> String;
+
+    /// Lies in one of many half-open periods that are sorted and do not touch.
+    fn in_periods(&self, e: &str, periods: &[(Timestamp, Timestamp)], params: &mut Params) -> String;
+
+    /// A part of the local date or time is one of `values`, of which there is at least one.
+    fn part_in(&self, e: &str, part: DatePart, values: &[i64], params: &mut Params) -> String;
+
+    /// The words that read the server's clock; none where the engine's clock is set to the run's instant (Q5).
+    fn clock_words(&self) -> &'static [ClockWord] {
+        &[]
+    }
+}
+
+/// A word of SQL that reads the server's clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClockWord {
+    /// In lower case.
+    pub(crate) word: &'static str,
+    /// How it is written.
+    pub(crate) form: ClockForm,
+    /// What stands for it; `{at}` is the run's instant, `{day}` its day in the query zone.
+    pub(crate) means: &'static str,
+}
+
+/// How a word of the clock is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClockForm {
+    /// `now()`, also as a quoted name or with its schema.
+    Call,
+    /// `current_date`.
+    Word,
+    /// `current_timestamp` or `current_timestamp(3)`.
+    WordWithPrecision,
+    /// `age(x)`, whose second argument is the present day; with two it reads no clock.
+    OneArgument,
+    /// `'today'::date`, `date 'today'`, `cast('today' as date)`.
+    Literal,
+}
+
+/// `parts` joined by `word` as a tree of little depth: a chain of thousands nests too deeply for a recursive planner.
+pub(crate) fn balanced(parts: &[String], word: &str) -> String {
+    // A short chain reads better and costs nothing.
+    const CHAIN: usize = 16;
+    if parts.len() <= CHAIN {
+        return parts.join(word);
+    }
+    let middle = parts.len() / 2;
+    format!("({}){word}({})", balanced(&parts[..middle], word), balanced(&parts[middle..], word))
+}
+
+/// The quarter, 1 to 4, of a fiscal year that begins in month `start`.
+fn fiscal_quarter(month: &str, start: i8) -> String {
+    format!("((({month} + 12 - {start}) % 12) / 3 + 1)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b10_a_long_chain_becomes_a_flat_tree() {
+        let parts: Vec<String> = (0..10_000).map(|n| n.to_string()).collect();
+        let text = balanced(&parts, " or ");
+        let deepest = text
+            .chars()
+            .scan(0_i32, |depth, c| {
+                *depth += i32::from(c == '(') - i32::from(c == ')');
+                Some(*depth)
+            })
+            .max();
+        assert!(deepest.is_some_and(|deepest| deepest <= 12), "{deepest:?}");
+        assert_eq!(text.matches(" or ").count(), 9_999);
+        assert_eq!(balanced(&parts[..3], " or "), "0 or 1 or 2");
+    }
+
+    #[test]
+    fn names_of_dialects_are_those_of_the_wire() {
+        for dialect in Dialect::ALL {
+            assert_eq!(serde_json::to_value(dialect).ok(), Some(serde_json::json!(dialect.name())));
+        }
+    }
+}
