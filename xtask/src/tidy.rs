@@ -24,8 +24,9 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Libraries that only one crate may name, so that their code is compiled and known in one place.
-const ONLY_IN: [(&str, &str); 11] = [
+const ONLY_IN: [(&str, &str); 12] = [
     ("sqlparser", "pressrun-sql"),
+    ("minijinja", "pressrun-sql"),
     ("datafusion", "pressrun-query"),
     ("tokio-postgres", "pressrun-query"),
     ("typst", "pressrun-render"),

@@ -8,6 +8,7 @@
 //! domain of it and notes what does not hold together. To add a key to a file, add it to its struct in [`files`] (this
 //! extends reader, schema and "did you mean") and use it in `convert`.
 
+mod check;
 mod convert;
 pub mod files;
 mod folder;
@@ -21,9 +22,10 @@ mod schema;
 mod watch;
 mod yaml;
 
+pub use check::{Checked, TilePlace, check, check_with};
 pub use handle::{CatalogError, CatalogHandle, Reload, Status};
-pub use load::{Environment, LoadOptions, check, load, load_with};
-pub use problem::{Place, Problem};
+pub use load::{Environment, LoadOptions, load, load_with};
+pub use problem::{Place, Problem, Severity};
 pub use schema::schema;
 
 #[cfg(test)]

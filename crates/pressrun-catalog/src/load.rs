@@ -6,12 +6,13 @@ use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
 
 use pressrun_domain::catalog::{Catalog, Document};
-use pressrun_domain::id::DocumentIdentifier;
+use pressrun_domain::id::{DocumentIdentifier, TileKey};
 
+use crate::check::{Checked, TilePlace};
 use crate::convert::{self, People};
 use crate::files::{ConnectionsFile, DashboardFile, PeopleFile};
 use crate::folder::{self, Texts};
-use crate::problem::{Place, Problem, Report, printable};
+use crate::problem::{Place, Problem, Report, Severity, printable};
 use crate::yaml;
 
 /// Most problems reported; the rest are counted.
@@ -28,12 +29,15 @@ pub struct LoadOptions<'a> {
     /// Whether a secret that is not there (no such variable, no such file) is a problem. False for checks away from the
     /// server; the secret is then empty.
     pub require_secrets: bool,
+    /// Whether every tile is compiled and parsed and every default read: what a run would stumble over, which loading lets pass so that
+    /// one faulty tile takes nothing else down.
+    pub judge: bool,
 }
 
 impl Default for LoadOptions<'_> {
     /// The environment of the process; secrets must be there.
     fn default() -> Self {
-        Self { environment: &|name| std::env::var(name).ok(), require_secrets: true }
+        Self { environment: &|name| std::env::var(name).ok(), require_secrets: true, judge: false }
     }
 }
 
@@ -51,25 +55,27 @@ pub fn load(dir: &Path) -> Result<Catalog, Vec<Problem>> {
     load_with(dir, LoadOptions::default())
 }
 
-/// Validates the catalog at `dir` without needing its secrets, as a pull request does.
-///
-/// # Errors
-/// Every problem of every file.
-pub fn check(dir: &Path) -> Result<Catalog, Vec<Problem>> {
-    load_with(dir, LoadOptions { require_secrets: false, ..LoadOptions::default() })
-}
-
 /// As [`load`], with its own environment.
 ///
 /// # Errors
 /// Every problem of every file.
 pub fn load_with(dir: &Path, options: LoadOptions<'_>) -> Result<Catalog, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let catalog = folder::read(dir, &mut problems).and_then(|texts| assemble(&texts, options, &mut problems));
-    match catalog {
-        Some(catalog) if problems.is_empty() => Ok(catalog),
-        _ => Err(sorted(problems)),
+    let checked = load_all(dir, options);
+    match checked.catalog {
+        Some(catalog) if !checked.problems.iter().any(is_error) => Ok(catalog),
+        _ => Err(checked.problems.into_iter().filter(is_error).collect()),
     }
+}
+
+fn is_error(problem: &Problem) -> bool {
+    problem.severity == Severity::Error
+}
+
+/// The catalog at `dir` with everything that was found in it.
+pub(crate) fn load_all(dir: &Path, options: LoadOptions<'_>) -> Checked {
+    let (mut problems, mut tiles) = (Vec::new(), Vec::new());
+    let catalog = folder::read(dir, &mut problems).and_then(|texts| assemble(&texts, options, &mut problems, &mut tiles));
+    Checked { catalog, problems: sorted(problems), tiles }
 }
 
 fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
@@ -83,7 +89,12 @@ fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-pub(crate) fn assemble(texts: &Texts, options: LoadOptions<'_>, problems: &mut Vec<Problem>) -> Option<Catalog> {
+pub(crate) fn assemble(
+    texts: &Texts,
+    options: LoadOptions<'_>,
+    problems: &mut Vec<Problem>,
+    tiles: &mut Vec<TilePlace>,
+) -> Option<Catalog> {
     let mut total = Sha256::new();
     let mut add_version = |file: &str, version: &str| {
         total.update((file.len() as u64).to_be_bytes());
@@ -110,7 +121,7 @@ pub(crate) fn assemble(texts: &Texts, options: LoadOptions<'_>, problems: &mut V
         read
     });
 
-    let known = convert::Known { connections: connections.as_ref(), people: people.as_ref() };
+    let known = convert::Known { connections: connections.as_ref(), people: people.as_ref(), judge: options.judge };
     let mut documents: IndexMap<DocumentIdentifier, Document> = IndexMap::new();
     let mut written: IndexMap<String, (String, u32)> = IndexMap::new();
     for (file, text) in &texts.dashboards {
@@ -121,6 +132,7 @@ pub(crate) fn assemble(texts: &Texts, options: LoadOptions<'_>, problems: &mut V
                 note_identifier(identifier, place, &mut written, &report);
             }
             if let Some(document) = convert::document(&read.content, &read.version, known, &report) {
+                tiles.extend(places(&document, &read.content, file));
                 documents.insert(document.identifier.clone(), document);
             }
         }
@@ -130,6 +142,16 @@ pub(crate) fn assemble(texts: &Texts, options: LoadOptions<'_>, problems: &mut V
     let version = hex::encode(total.finalize());
     let People { organization, attributes, members, groups, dev_keys, .. } = people?;
     Some(Catalog { version, organization, connections: connections?.connections, members, groups, attributes, dev_keys, documents })
+}
+
+/// Where the queries of a document stand.
+fn places(document: &Document, file: &DashboardFile, path: &str) -> Vec<TilePlace> {
+    let entries = file.tiles.get().into_iter().flatten();
+    let placed = entries.filter_map(|entry| {
+        let (tile, sql) = (TileKey(entry.key.clone()), entry.value.get()?.sql.place()?);
+        Some(TilePlace { document: document.identifier.clone(), tile, file: path.to_owned(), sql })
+    });
+    placed.collect()
 }
 
 fn note_identifier(identifier: &str, place: Place, written: &mut IndexMap<String, (String, u32)>, report: &Report<'_>) {

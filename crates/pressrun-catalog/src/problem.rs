@@ -17,12 +17,24 @@ pub struct Problem {
     pub message: String,
     /// What would be right.
     pub hint: String,
+    /// Whether it stops anything.
+    pub severity: Severity,
+}
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// It does not load, or fails when it runs.
+    Error,
+    /// It may be meant.
+    Warning,
 }
 
 impl Problem {
     /// A problem of a whole file.
     pub(crate) fn of_file(file: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), hint: hint.into() }
+        Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), hint: hint.into(), severity: Severity::Error }
     }
 }
 
@@ -62,6 +74,13 @@ impl Place {
         let indented = self.block || line <= 1;
         Self { line: self.line.saturating_add(line.saturating_sub(1)), column: if indented { self.column } else { 1 }, block: false }
     }
+
+    /// Where line `line` and column `column`, both from 1, of a text that was written here stand in the file; column 0 stands for the line.
+    #[must_use]
+    pub fn of_inner(self, line: u32, column: u32) -> Self {
+        let begins = self.of_inner_line(line);
+        Self { column: begins.column.saturating_add(column.saturating_sub(1)), ..begins }
+    }
 }
 
 /// Collects the problems of one file.
@@ -82,12 +101,22 @@ impl<'a> Report<'a> {
 
     /// Notes that something at `place` is wrong.
     pub(crate) fn add(&self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
+        self.note(Severity::Error, place, message.into(), hint.into());
+    }
+
+    /// Notes that something at `place` may be wrong.
+    pub(crate) fn warn(&self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
+        self.note(Severity::Warning, place, message.into(), hint.into());
+    }
+
+    fn note(&self, severity: Severity, place: Place, message: String, hint: String) {
         self.problems.borrow_mut().push(Problem {
             file: self.file.to_owned(),
             line: place.line,
             column: place.column,
-            message: message.into(),
-            hint: hint.into(),
+            message,
+            hint,
+            severity,
         });
     }
 
@@ -112,6 +141,11 @@ pub(crate) fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// A message that quotes a file, safe to print on a terminal.
+pub(crate) fn printable_text(text: &str) -> String {
+    text.split(' ').map(printable).collect::<Vec<_>>().join(" ")
 }
 
 /// Characters that make a terminal show text in another order than it is written.
@@ -187,8 +221,14 @@ mod tests {
 
     #[test]
     fn a_problem_prints_place_and_hint_and_no_control_characters() {
-        let problem =
-            Problem { file: "dashboards/o\u{1b}[31m.yaml".into(), line: 12, column: 5, message: "wrong".into(), hint: "right".into() };
+        let problem = Problem {
+            file: "dashboards/o\u{1b}[31m.yaml".into(),
+            line: 12,
+            column: 5,
+            message: "wrong".into(),
+            hint: "right".into(),
+            severity: Severity::Error,
+        };
         assert_eq!(problem.to_string(), "dashboards/o\\u{1b}[31m.yaml:12:5: wrong\nhint: right");
     }
 }

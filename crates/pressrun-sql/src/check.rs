@@ -220,6 +220,6 @@ fn of_compile(error: &CompileError, tile: &QueryTile, filters: &EffectiveFilters
             Finding { place, ..Finding::new(error.to_string(), "write the value, or make a filter or a control of it") }
         }
         CompileError::Filter { source, .. } => Finding::new(format!("{error}: {source}"), "correct the filter's default"),
-        other => Finding::new(other.to_string(), ""),
+        other => Finding::new(other.to_string(), "correct the tile's SQL, or what the dashboard says of it"),
     }
 }

@@ -71,6 +71,7 @@ pub(crate) fn reason(error: &Error) -> String {
         ErrorKind::OutOfFuel => "it does too much work".to_owned(),
         ErrorKind::UnknownFunction => "only filter(), user_attribute() and control() can be called".to_owned(),
         ErrorKind::UndefinedError => "templates have no variables, only filter(), user_attribute() and control()".to_owned(),
+        kind @ ErrorKind::SyntaxError => error.detail().map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
         kind => error.detail().map_or_else(|| kind.to_string(), ToOwned::to_owned),
     }
 }

@@ -6,10 +6,11 @@ use pressrun_domain::catalog::{
     DEFAULT_ROW_LIMIT, Dashboard, FieldSpec, FilterDefinition, FilterKind, FilterMapping, GridPosition, QueryTile, Tile, TileBody,
 };
 use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
+use pressrun_sql::Dialect;
 use serde_json::Value;
 
 use super::text::{self, Unique};
-use super::{Known, chart, control, grid, template};
+use super::{Known, chart, control, grid, judge, template};
 use crate::files::{DashboardFile, Entries, Entry, Field, FieldFile, FilterFile, FilterKindWord, TileFile};
 use crate::problem::{Place, Report, printable, suggest};
 
@@ -28,12 +29,11 @@ pub(super) fn dashboard(file: &DashboardFile, known: Known<'_>, report: &Report<
     let mut filters = filters(file.filters.get(), report);
     control::controls(file.controls.get(), &mut filters, report);
     let pages = pages(file, report);
-    let names = Names {
-        filters: file.filters.get().into_iter().flatten().map(|entry| entry.key.as_str()).collect(),
-        controls: file.controls.get().into_iter().flatten().map(|entry| entry.key.as_str()).collect(),
-        attributes: known.people.map(|people| people.attribute_names.iter().map(String::as_str).chain(SYSTEM_ATTRIBUTES).collect()),
-        pages: &pages,
-    };
+    let filter_keys: Vec<&str> = file.filters.get().into_iter().flatten().map(|entry| entry.key.as_str()).collect();
+    let control_keys: Vec<&str> = file.controls.get().into_iter().flatten().map(|entry| entry.key.as_str()).collect();
+    let attribute_names: Option<Vec<&str>> =
+        known.people.map(|people| people.attribute_names.iter().map(String::as_str).chain(SYSTEM_ATTRIBUTES).collect());
+    let names = Names { filters: &filter_keys, controls: &control_keys, attributes: attribute_names.as_deref(), pages: &pages };
     let mut tiles = IndexMap::new();
     let mut placed = Vec::new();
     match file.tiles.placed() {
@@ -62,7 +62,7 @@ pub(super) fn dashboard(file: &DashboardFile, known: Known<'_>, report: &Report<
         None => {}
     }
     grid::check_overlaps(&placed, report);
-    Some(Dashboard {
+    let dashboard = Dashboard {
         description: file.description.get().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()),
         connection: connection?,
         timezone,
@@ -70,15 +70,21 @@ pub(super) fn dashboard(file: &DashboardFile, known: Known<'_>, report: &Report<
         filters,
         pages,
         tiles,
-    })
+    };
+    if let Some(connection) = known.judge.then(|| known.connections?.connections.get(&dashboard.connection)).flatten() {
+        let zone = dashboard.timezone.as_ref().unwrap_or(&connection.timezone);
+        let known = pressrun_sql::Known { filters: &filter_keys, controls: &control_keys, attributes: attribute_names.as_deref() };
+        judge::dashboard(file, &dashboard, Dialect::of(&connection.source), zone, known, report);
+    }
+    Some(dashboard)
 }
 
 /// What a tile may refer to.
 struct Names<'a> {
-    filters: Vec<&'a str>,
-    controls: Vec<&'a str>,
+    filters: &'a [&'a str],
+    controls: &'a [&'a str],
     /// `None` when people.yaml could not be read.
-    attributes: Option<Vec<&'a str>>,
+    attributes: Option<&'a [&'a str]>,
     pages: &'a [String],
 }
 
@@ -135,14 +141,7 @@ fn filter(key: &str, file: &FilterFile, place: Place, report: &Report<'_>) -> Op
             return None;
         }
     };
-    let default = match file.default.placed() {
-        None => None,
-        Some((expression @ (Value::Object(_) | Value::Array(_)), _)) => Some(expression.clone()),
-        Some((_, place)) => {
-            report.add(place, "a filter expression is an object or a list", "write `{ kind: EQUALS, values: [x] }` or `[x]`");
-            None
-        }
-    };
+    let default = file.default.get().map(|written| written.expression(kind));
     let label = text::optional(&file.label, "label", report).unwrap_or_else(|| text::in_words(key));
     Some(FilterDefinition { label, kind, default, hidden: file.hidden.or(false), options: IndexMap::new() })
 }
@@ -245,7 +244,7 @@ fn query(file: &TileFile, sql: &str, place: Place, names: &Names<'_>, report: &R
         report.add(place, "`sql` is blank or longer than 100 KiB", "write one SELECT statement");
         return None;
     }
-    let known = template::Known { filters: &names.filters, controls: &names.controls, attributes: names.attributes.as_deref() };
+    let known = pressrun_sql::Known { filters: names.filters, controls: names.controls, attributes: names.attributes };
     template::check(sql, place, known, report);
     let limit = match file.limit.placed() {
         Some((limit, place)) if !(1..=LIMIT_MAX).contains(limit) => {
@@ -257,7 +256,7 @@ fn query(file: &TileFile, sql: &str, place: Place, names: &Names<'_>, report: &R
     };
     let fields = file.fields.get().map(|entries| fields(entries, report)).unwrap_or_default();
     let chart = chart::chart(&file.chart, report)?;
-    let filters = mappings(file.filters.get(), &names.filters, report);
+    let filters = mappings(file.filters.get(), names.filters, report);
     Some(QueryTile { sql: sql.to_owned(), limit, filters, fields, chart })
 }
 

@@ -7,6 +7,7 @@ mod control;
 mod dashboard;
 mod document;
 mod grid;
+mod judge;
 mod people;
 mod secret;
 mod template;
@@ -21,4 +22,6 @@ pub(crate) use people::{People, people};
 pub(crate) struct Known<'a> {
     pub(crate) connections: Option<&'a Connections>,
     pub(crate) people: Option<&'a People>,
+    /// Whether what a run would stumble over is judged too.
+    pub(crate) judge: bool,
 }

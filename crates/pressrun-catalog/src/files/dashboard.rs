@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ChartFile, Entries, Field};
+use super::{ChartFile, Entries, Expression, Field};
 
 /// One document, usually a dashboard.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -59,10 +59,9 @@ pub struct FilterFile {
     /// Type of value it filters.
     #[serde(rename = "type")]
     pub kind: Field<FilterKindWord>,
-    /// Filter expression in force unless a schedule overrides it: an object such as
-    /// `{ kind: EQUALS, values: [US] }`, or a list of values. Default: no restriction.
-    #[schemars(schema_with = "filter_expression")]
-    pub default: Field<serde_json::Value>,
+    /// Filter expression in force unless a schedule overrides it (docs/filters.md): a word such as `last 90 days`, a list of values, or an
+    /// object such as `{ kind: EQUALS, values: [US] }`. Default: no restriction.
+    pub default: Field<Expression>,
     /// Applied but never shown. Default false.
     pub hidden: Field<bool>,
 }
@@ -91,10 +90,6 @@ pub struct OptionFile {
     pub sql: Field<String>,
     /// Shown to people. Default: the value in words.
     pub label: Field<String>,
-}
-
-fn filter_expression(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({ "oneOf": [{ "type": "object" }, { "type": "array" }] })
 }
 
 /// Types of filter values.

@@ -6,12 +6,14 @@
 mod chart;
 mod connections;
 mod dashboard;
+mod expression;
 mod one_or_many;
 mod people;
 
 pub use chart::{ChartFile, MarkWord, OrientWord, ScaleWord, StackWord};
 pub use connections::{ConnectionFile, ConnectionsFile, SourceKind};
 pub use dashboard::{AccessFile, ControlFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, OptionFile, TileFile};
+pub use expression::Expression;
 pub use one_or_many::OneOrMany;
 pub use people::{
     AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, OrganizationFile, PeopleFile,

@@ -82,7 +82,12 @@ fn fuzz_catalog() {
             let read = || {
                 let mut problems = Vec::new();
                 let environment = |_: &str| None;
-                let loaded = assemble(&texts, LoadOptions { environment: &environment, require_secrets: false }, &mut problems);
+                let loaded = assemble(
+                    &texts,
+                    LoadOptions { environment: &environment, require_secrets: false, judge: true },
+                    &mut problems,
+                    &mut Vec::new(),
+                );
                 (loaded.map(|catalog| catalog.version), problems)
             };
             let (version, problems) = read();

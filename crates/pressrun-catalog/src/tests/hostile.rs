@@ -132,7 +132,7 @@ proptest! {
         let report = crate::problem::Report::new("d.yaml");
         if let Some(read) = crate::yaml::read::<crate::files::DashboardFile>(&text, &report) {
             let connections = crate::convert::Connections { names: vec!["warehouse".into()], ..Default::default() };
-            let known = crate::convert::Known { connections: Some(&connections), people: None };
+            let known = crate::convert::Known { connections: Some(&connections), people: None, judge: true };
             let document = crate::convert::document(&read.content, &read.version, known, &report);
             prop_assert!(document.is_some() || !report.into_problems().is_empty(), "a refusal has a reason");
         }

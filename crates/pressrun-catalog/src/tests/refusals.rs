@@ -58,7 +58,6 @@ fn one_fault_gives_one_problem_with_its_place() {
         ("identifier", DASHBOARD.replace("12db1a0a", "a/b"), "1:13: `a/b` cannot be an identifier"),
         ("missing name", DASHBOARD.replace("name: Orders\n", ""), "1:1: `name` is missing"),
         ("filter type", DASHBOARD.replace("type: string", "type: strin"), "4:19: `strin` is not known here | did you mean `string`?"),
-        ("filter default", DASHBOARD.replace("default: [US]", "default: US"), "4:36: a filter expression is an object or a list"),
         (
             "unknown filter",
             DASHBOARD.replace("filter('region'", "filter('Region'"),
@@ -257,7 +256,7 @@ fn secrets_come_from_the_environment_or_a_file_and_are_never_printed() {
         assert!(!said[0].contains("s3cret"), "{case}");
     }
     write(dir.path(), "connections.yaml", "connections: { warehouse: { kind: postgres, url: '${OTHER}' } }");
-    assert!(crate::check(dir.path()).is_ok(), "a check away from the server needs no secrets");
+    assert!(!crate::check(dir.path()).fails(), "a check away from the server needs no secrets");
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod reader;
 mod tree;
 
 pub use field::{Entries, Entry, Field};
+pub(crate) use reader::{VERBATIM, plain_value};
 
 use serde::de::DeserializeOwned;
 

@@ -43,16 +43,20 @@ impl de::Error for Unread {
     }
 }
 
+/// Asks for scalars as they are written: one without quotes comes as a newtype around its text.
+pub(crate) const VERBATIM: &str = "pressrun::Verbatim";
+
 /// Reads one node.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     node: &'a Node,
     report: &'a Report<'a>,
+    verbatim: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(node: &'a Node, report: &'a Report<'a>) -> Self {
-        Self { node, report }
+        Self { node, report, verbatim: false }
     }
 
     fn wrong(&self, expected: &str, hint: &str) -> Unread {
@@ -100,7 +104,8 @@ impl<'a> Reader<'a> {
 
     fn map<V: Visitor<'a>>(&self, known: Option<&'static [&'static str]>, visitor: V) -> Result<V::Value, Unread> {
         if let Value::Map(entries) = &self.node.value {
-            return visitor.visit_map(Pairs { entries: entries.iter(), value: None, known, seen: HashSet::new(), report: self.report });
+            let (report, verbatim) = (self.report, self.verbatim);
+            return visitor.visit_map(Pairs { entries: entries.iter(), value: None, known, seen: HashSet::new(), report, verbatim });
         }
         let hint = known.map_or_else(
             || "write `key: value` lines".to_owned(),
@@ -145,6 +150,16 @@ fn plain(text: &str) -> Plain<'_> {
     Plain::Text(text)
 }
 
+/// The value of a scalar without quotes.
+pub(crate) fn plain_value(text: &str) -> serde_json::Value {
+    match plain(text) {
+        Plain::Bool(value) => value.into(),
+        Plain::Integer(value) => value.into(),
+        Plain::Float(value) => value.into(),
+        Plain::Text(text) => text.into(),
+    }
+}
+
 macro_rules! integers {
     ($($method:ident => $visit:ident: $type:ty),* $(,)?) => {$(
         fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
@@ -164,6 +179,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         match &self.node.value {
             _ if self.node.is_null() => visitor.visit_unit(),
             Value::Scalar { text, plain: false } => visitor.visit_str(text),
+            Value::Scalar { text, plain: true } if self.verbatim => visitor.visit_newtype_struct(text.as_str().into_deserializer()),
             Value::Scalar { text, plain: true } => match plain(text) {
                 Plain::Bool(value) => visitor.visit_bool(value),
                 Plain::Integer(value) => visitor.visit_i64(value),
@@ -236,6 +252,9 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
+        if name == VERBATIM {
+            return Self { verbatim: true, ..self }.deserialize_any(visitor);
+        }
         if name != PLACED {
             return visitor.visit_newtype_struct(self);
         }
@@ -244,7 +263,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Unread> {
         match &self.node.value {
-            Value::List(items) => visitor.visit_seq(Items { items: items.iter(), report: self.report }),
+            Value::List(items) => visitor.visit_seq(Items { nodes: items.iter(), report: self.report, verbatim: self.verbatim }),
             _ => Err(self.wrong("a list", "write `[a, b]`, or one `- item` a line")),
         }
     }
@@ -288,24 +307,26 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     }
 }
 
-/// Reads `seed` from `node`; a message without a place gets the node's.
-fn read_noting<'a, S: DeserializeSeed<'a>>(seed: S, node: &'a Node, report: &'a Report<'a>) -> Result<S::Value, Unread> {
-    seed.deserialize(Reader { node, report }).map_err(|error| {
-        error.note(node, report);
+/// Reads `seed`; a message without a place gets the node's.
+fn read_noting<'a, S: DeserializeSeed<'a>>(seed: S, reader: Reader<'a>) -> Result<S::Value, Unread> {
+    seed.deserialize(reader).map_err(|error| {
+        error.note(reader.node, reader.report);
         Unread::Noted
     })
 }
 
 struct Items<'a> {
-    items: std::slice::Iter<'a, Node>,
+    nodes: std::slice::Iter<'a, Node>,
     report: &'a Report<'a>,
+    verbatim: bool,
 }
 
 impl<'a> SeqAccess<'a> for Items<'a> {
     type Error = Unread;
 
     fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
-        self.items.next().map(|node| read_noting(seed, node, self.report)).transpose()
+        let (report, verbatim) = (self.report, self.verbatim);
+        self.nodes.next().map(|node| read_noting(seed, Reader { node, report, verbatim })).transpose()
     }
 }
 
@@ -320,7 +341,7 @@ impl<'a> SeqAccess<'a> for Placed<'a> {
 
     fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
         if self.place_given {
-            return read_noting(seed, self.reader.node, self.reader.report).map(Some);
+            return read_noting(seed, self.reader).map(Some);
         }
         self.place_given = true;
         seed.deserialize(PlaceReader(self.reader.node.place)).map(Some)
@@ -333,6 +354,7 @@ struct Pairs<'a> {
     known: Option<&'static [&'static str]>,
     seen: HashSet<&'a str>,
     report: &'a Report<'a>,
+    verbatim: bool,
 }
 
 impl<'a> MapAccess<'a> for Pairs<'a> {
@@ -363,7 +385,7 @@ impl<'a> MapAccess<'a> for Pairs<'a> {
 
     fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Unread> {
         match self.value.take() {
-            Some(node) => read_noting(seed, node, self.report),
+            Some(node) => read_noting(seed, Reader { node, report: self.report, verbatim: self.verbatim }),
             None => Err(de::Error::custom("a value was asked for before its key")),
         }
     }

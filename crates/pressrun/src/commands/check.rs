@@ -1,12 +1,30 @@
 //! `pressrun check`: what a pull request asks of a catalog.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
+use jiff::Timestamp;
+use pressrun_catalog::{Checked, LoadOptions, Problem, Severity, TilePlace};
+use pressrun_domain::audience::Identity;
+use pressrun_domain::catalog::{Catalog, QueryTile};
+use pressrun_domain::clock::Clock;
+use pressrun_domain::output::{Format, OutputOptions};
+use pressrun_domain::schedule::FilterConfig;
+use pressrun_engine::content::{Content, Producer};
+use pressrun_engine::spool::{Spool, WorkDir};
+use pressrun_sql::{EffectiveFilters, QueryClock};
 
+use crate::app::{engine_config, executors};
+use crate::clock::WallClock;
+use crate::config::Settings;
 use crate::show;
+
+/// Time that a source has to name the columns of one query.
+const DESCRIBE_TIME: Duration = Duration::from_secs(60);
 
 /// Arguments of `pressrun check`.
 #[derive(Debug, Args)]
@@ -17,6 +35,9 @@ pub(crate) struct Arguments {
     /// Print the problems as a JSON array.
     #[arg(long)]
     json: bool,
+    /// Ask each connection for the columns of each query, and compare them with charts and fields. Needs the data and the secrets.
+    #[arg(long)]
+    connect: bool,
     /// Print the JSON Schema of a kind of file, for editors, instead of checking.
     #[arg(long, value_name = "KIND", value_enum)]
     schema: Option<FileKind>,
@@ -43,34 +64,113 @@ impl FileKind {
     }
 }
 
-/// Prints every problem; exits 1 when there is one.
+/// Prints every problem; exits 1 when there is an error.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if let Some(kind) = arguments.schema {
         show::line(serde_json::to_string_pretty(&pressrun_catalog::schema()[kind.as_str()])?);
         return Ok(ExitCode::SUCCESS);
     }
     let Some(dir) = &arguments.catalog else { bail!("name the catalog folder") };
-    match pressrun_catalog::check(dir) {
-        Ok(catalog) => {
-            if arguments.json {
-                show::line("[]");
-            } else {
-                let tiles: usize = catalog.documents.values().filter_map(|d| d.dashboard.as_ref()).map(|d| d.tiles.len()).sum();
-                show::line(format!("{}: {} documents, {tiles} tiles, no problems", dir.display(), catalog.documents.len()));
+    let checked = if arguments.connect {
+        let mut checked = pressrun_catalog::check_with(dir, LoadOptions::default());
+        super::serve::init_logs("warn", false);
+        super::serve::runtime()?.block_on(connect(&mut checked))?;
+        checked
+    } else {
+        pressrun_catalog::check(dir)
+    };
+    print(dir, &checked, arguments.json)?;
+    Ok(if checked.fails() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn print(dir: &Path, checked: &Checked, json: bool) -> anyhow::Result<()> {
+    if json {
+        show::line(serde_json::to_string_pretty(&checked.problems)?);
+        return Ok(());
+    }
+    let count = |number: usize, one: &str| if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") };
+    for problem in &checked.problems {
+        let word = match problem.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        show::line(format!("{word}: {problem}"));
+    }
+    let errors = checked.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let warnings = checked.problems.len() - errors;
+    let found = match (errors, warnings) {
+        (0, 0) => "no problems".to_owned(),
+        (0, warnings) => count(warnings, "warning"),
+        (errors, 0) => count(errors, "problem"),
+        (errors, warnings) => format!("{}, {}", count(errors, "problem"), count(warnings, "warning")),
+    };
+    let holds = checked.catalog.as_ref().filter(|_| errors == 0).map(|catalog| {
+        let tiles: usize = catalog.documents.values().filter_map(|d| d.dashboard.as_ref()).map(|d| d.tiles.len()).sum();
+        format!("{}, {}, ", count(catalog.documents.len(), "document"), count(tiles, "tile"))
+    });
+    show::line(format!("{}: {}{found}", dir.display(), holds.unwrap_or_default()));
+    Ok(())
+}
+
+/// Asks the connections for the columns of every query that has no problem yet.
+async fn connect(checked: &mut Checked) -> anyhow::Result<()> {
+    let Some(catalog) = &checked.catalog else { return Ok(()) };
+    let temp = tempfile::tempdir().context("could not create a temporary folder")?;
+    let mut settings = Settings::default();
+    settings.spool.path = temp.path().join("spool");
+    let spool = Spool::open(&settings.spool.path)?;
+    let producer = Producer::new(executors(&settings)?, Arc::new(engine_config(&settings, &settings.server.public_url()?)));
+    let work = spool.work_dir("check")?;
+    let now = WallClock.now();
+    let mut found = Vec::new();
+    for place in &checked.tiles {
+        let Some(tile) = Asked::find(catalog, place, now) else { continue };
+        found.extend(tile.problems(&producer, &work).await);
+    }
+    // What the text of a query says of its columns is said again, with less doubt, by who runs it.
+    found.retain(|problem: &Problem| !checked.problems.contains(problem));
+    checked.problems.extend(found);
+    checked.problems.sort();
+    Ok(())
+}
+
+/// A query whose columns are asked for.
+struct Asked<'a> {
+    place: &'a TilePlace,
+    content: Content<'a>,
+    query: &'a QueryTile,
+}
+
+/// Nobody's attributes: the columns are the same for everybody.
+static NOBODY: std::sync::LazyLock<Identity> = std::sync::LazyLock::new(Identity::default);
+static OPTIONS: std::sync::LazyLock<OutputOptions> = std::sync::LazyLock::new(OutputOptions::default);
+
+impl<'a> Asked<'a> {
+    fn find(catalog: &'a Catalog, place: &'a TilePlace, now: Timestamp) -> Option<Self> {
+        let document = catalog.documents.get(&place.document)?;
+        let dashboard = document.dashboard.as_ref()?;
+        let query = dashboard.query(&place.tile)?;
+        let zone = dashboard.timezone.clone().or_else(|| Some(catalog.connections.get(&dashboard.connection)?.timezone.clone()))?;
+        let content = Content {
+            catalog,
+            document,
+            dashboard,
+            tile: Some(&place.tile),
+            filters: EffectiveFilters::new(&dashboard.filters, &FilterConfig::new()).ok()?,
+            identity: &NOBODY,
+            clock: QueryClock::new(now, zone).fiscal(catalog.fiscal_start(dashboard)),
+            format: Format::Json,
+            options: &OPTIONS,
+        };
+        Some(Self { place, content, query })
+    }
+
+    async fn problems(&self, producer: &Producer, work: &WorkDir) -> Vec<Problem> {
+        match producer.describe(&self.content, self.query, work, DESCRIBE_TIME).await {
+            Ok(columns) => self.place.judge_columns(self.query, &columns),
+            Err((error, at)) => {
+                vec![self.place.problem(at, &error.message, error.hint.as_deref().unwrap_or("correct the SQL, or what it asks of"))]
             }
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(problems) => {
-            if arguments.json {
-                show::line(serde_json::to_string_pretty(&problems)?);
-            } else {
-                for problem in &problems {
-                    show::line(format!("error: {problem}"));
-                }
-                let plural = if problems.len() == 1 { "problem" } else { "problems" };
-                show::line(format!("{}: {} {plural}", dir.display(), problems.len()));
-            }
-            Ok(ExitCode::FAILURE)
         }
     }
 }
