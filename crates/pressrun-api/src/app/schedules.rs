@@ -66,6 +66,7 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
         email.recipients = recipients::resolve(state, &catalog, &bound, id, addresses, &[], &change).await?;
     }
     warnings.extend(alerts::always_one_row(&definition, &catalog));
+    warnings.extend(validate::unknown_filter_words(&definition, &catalog));
     warnings.extend(outsiders(&definition));
     warnings.extend(unconnected(state, &definition));
     let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);

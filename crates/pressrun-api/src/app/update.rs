@@ -78,6 +78,9 @@ async fn merged(
         let change = actor.change(Verb::UserCreated, state.clock.now());
         email.recipients = recipients::resolve(state, catalog, &bound, stored.id, addresses, &email.recipients, &change).await?;
     }
+    if draft.asks.filters {
+        draft.warnings.extend(validate::unknown_filter_words(&draft.definition, catalog));
+    }
     if draft.asks.condition {
         draft.warnings.extend(alerts::always_one_row(&draft.definition, catalog));
     }

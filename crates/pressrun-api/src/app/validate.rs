@@ -41,6 +41,12 @@ pub(crate) fn against_catalog(definition: &Definition, catalog: &Catalog, owner:
     if asks.filters { filters::check(&definition.filters, dashboard) } else { Ok(()) }
 }
 
+/// What to say of filter expressions in words that are not known here.
+pub(crate) fn unknown_filter_words(definition: &Definition, catalog: &Catalog) -> Vec<String> {
+    let dashboard = catalog.documents.get(&definition.identifier).and_then(|document| document.dashboard.as_ref());
+    dashboard.map(|dashboard| filters::unknown_words(&definition.filters, dashboard)).unwrap_or_default()
+}
+
 /// Refuses what would widen a schedule whose document takes no more (X8).
 pub(crate) fn may_widen(definition: &Definition, catalog: &Catalog) -> Result<(), AppError> {
     let document = catalog.documents.get(&definition.identifier);

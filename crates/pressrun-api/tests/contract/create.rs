@@ -267,7 +267,34 @@ async fn create_13_unknown_filter_keys_f1() {
         ),
     ])
     .await;
-    server().await.create(&webhook(json!({"filterConfig": {"region": {"kind": "NEW_KIND"}}}))).await.ok();
+}
+
+#[tokio::test]
+async fn newcomer_11_filters_that_can_never_be_read_are_refused_and_unknown_words_are_kept_with_a_warning() {
+    refused(vec![
+        (
+            webhook(json!({"filterConfig": {"region": {"type": "date", "kind": "BEFORE", "left_side": "last 90 dayz"}}})),
+            400,
+            "filterConfig.region: left_side: \"last 90 dayz\" is no date; write for example 2025, 2025-03-31, 2025-03-31 09:30, 2025 Q3, \
+             October 2025, 6 months ago, today, last week or last 90 days",
+        ),
+        (webhook(json!({"filterConfig": {"status": [{"a": 1}]}})), 400, "filterConfig.status: [0]: this is an object; write text"),
+        (
+            webhook(json!({"filterConfig": {"region": ["US"], "status": {"type": "boolean", "values": ["maybe"]}}})),
+            400,
+            "filterConfig.status: values[0]: this is text; write true or false",
+        ),
+    ])
+    .await;
+    let server = server().await;
+    for expression in
+        [json!({"type": "date", "values": ["last 90 days", "01.10.2026"]}), json!({"type": "number", "values": ["> 5"]}), json!([])]
+    {
+        server.create(&webhook(json!({"filterConfig": {"region": expression}}))).await.ok();
+    }
+    let created = server.create(&webhook(json!({"filterConfig": {"region": {"kind": "NEW_KIND"}}}))).await;
+    let said = created.ok()["warnings"].to_string();
+    assert!(said.contains("filterConfig.region is stored, but cannot be read"), "{said}");
 }
 
 #[tokio::test]
