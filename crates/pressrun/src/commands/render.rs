@@ -12,16 +12,18 @@ use clap::Args;
 use jiff::Timestamp;
 use pressrun_catalog::CatalogHandle;
 use pressrun_domain::audience::Identity;
-use pressrun_domain::catalog::{AttributeValues, Catalog};
+use pressrun_domain::catalog::{AttributeValues, Catalog, Document};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DocumentIdentifier, FilterKey, TileKey};
 use pressrun_domain::naming::safe_name;
 use pressrun_domain::output::{Format, OutputOptions, PaperFormat, PaperOrientation};
 use pressrun_domain::schedule::FilterConfig;
-use pressrun_engine::content::{Content, Producer, RenderRequest};
+use pressrun_engine::content::{Content, Producer, RenderRequest, TileResults};
 use pressrun_engine::pipeline::audience::member_identity;
 use pressrun_engine::spool::Spool;
+use pressrun_sql::filter::DateLiteral;
+use pressrun_sql::filter::date::period;
 use pressrun_sql::{EffectiveFilters, QueryClock};
 
 use crate::app::{engine_config, executors};
@@ -37,21 +39,21 @@ pub(crate) struct Arguments {
     /// Catalog folder; the sample catalog when absent.
     #[arg(long)]
     catalog: Option<PathBuf>,
-    /// pdf, png, xlsx, csv or json.
-    #[arg(long, default_value = "pdf")]
-    format: String,
+    /// pdf, png, xlsx, csv or json; when absent, what the name of the output says, else pdf.
+    #[arg(long)]
+    format: Option<String>,
     /// Only this tile.
     #[arg(long)]
     tile: Option<String>,
     /// Filter value, such as region=US or `region=["US","EU"]` or a filter object as JSON; repeatable.
     #[arg(long = "filter")]
     filters: Vec<String>,
-    /// Address of the member whose rows are seen; nobody's attributes when absent.
+    /// Address of the member who looks: with their rows, and only what they may view; nobody's attributes when absent.
     #[arg(long = "as")]
     viewer: Option<EmailAddress>,
-    /// Instant as of which relative dates are taken; now when absent.
+    /// When relative dates are taken as of: an instant, a local date (its beginning) or a local date and time; now when absent.
     #[arg(long)]
-    at: Option<Timestamp>,
+    at: Option<String>,
     /// Query time zone; the dashboard's or the connection's when absent.
     #[arg(long)]
     timezone: Option<String>,
@@ -76,7 +78,7 @@ pub(crate) struct Arguments {
     /// Values in their display format (csv, json, xlsx).
     #[arg(long)]
     formatted: bool,
-    /// Folder with more fonts, such as for Chinese, Japanese or Korean; repeatable.
+    /// Folder with more fonts, such as for Chinese, Japanese or Korean, or `system` for the machine's Noto fonts; repeatable.
     #[arg(long = "fonts")]
     fonts: Vec<PathBuf>,
     /// File to write; named after the document when absent.
@@ -91,9 +93,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Some(format) = Format::from_wire(&arguments.format).filter(|format| *format != Format::LinkOnly) else {
-        bail!("there is no format {:?}; use pdf, png, xlsx, csv or json", arguments.format);
-    };
+    let format = format(&arguments)?;
+    check_fonts(&arguments.fonts)?;
     let temp = tempfile::tempdir().context("could not create a temporary folder")?;
     let folder = match &arguments.catalog {
         Some(folder) => folder.clone(),
@@ -119,12 +120,13 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let filters = EffectiveFilters::new(&dashboard.filters, &filters(&arguments.filters)?)
         .map_err(|error| Hinted::new(error.to_string(), one_of(dashboard.filters.keys().map(FilterKey::as_str))))?;
-    let identity = identity(&catalog, arguments.viewer.as_ref())?;
+    let identity = identity(&catalog, document, arguments.viewer.as_ref())?;
     let connection_zone = || catalog.connections.get(&dashboard.connection).map(|connection| connection.timezone.clone());
     let zone =
         arguments.timezone.clone().or_else(|| dashboard.timezone.clone()).or_else(connection_zone).unwrap_or_else(|| "UTC".to_owned());
     pressrun_cron::zone(&zone).with_context(|| format!("timezone {zone:?} is not valid"))?;
     let options = options(&arguments)?;
+    let at = instant(arguments.at.as_deref(), &zone)?;
     let content = Content {
         catalog: &catalog,
         document,
@@ -132,7 +134,7 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
         tile: tile.as_ref(),
         filters,
         identity: &identity,
-        clock: QueryClock::new(arguments.at.unwrap_or_else(|| WallClock.now()), zone).fiscal(catalog.fiscal_start(dashboard)),
+        clock: QueryClock::new(at, zone).fiscal(catalog.fiscal_start(dashboard)),
         format,
         options: &options,
     };
@@ -145,6 +147,8 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let work = spool.work_dir("render")?;
     let progress = show::progress(None, "running queries");
     let results = producer.tiles(&content, &work, None, false, Duration::from_secs(600)).await?;
+    // Why a tile shows nothing is said first: with no tile left there may be nothing to render.
+    let failed = report_tiles(&results);
     progress.set_message("rendering");
     let report = content.report(&results, None, Vec::new());
     let stem = safe_name(&document.name);
@@ -159,21 +163,11 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     progress.finish_and_clear();
 
     let output = arguments.output.unwrap_or_else(|| PathBuf::from(format!("{stem}.{}", made.rendered.extension)));
+    check_name(&output, format, &made.rendered.extension)?;
     write(&made.path, &output)?;
     show::line(output.display());
     for warning in &made.rendered.warnings {
         show::warning(warning);
-    }
-    let mut failed = false;
-    for (key, result) in &results {
-        match result {
-            Ok(rows) if rows.outcome.truncated => show::warning(format!("tile {key} stops at its limit of {} rows", rows.outcome.rows)),
-            Ok(_) => {}
-            Err(error) => {
-                failed = true;
-                show::error(&anyhow::Error::new(error.clone()).context(format!("tile {key}")));
-            }
-        }
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -214,17 +208,92 @@ fn filters(arguments: &[String]) -> anyhow::Result<FilterConfig> {
     Ok(filters)
 }
 
-fn identity(catalog: &Catalog, viewer: Option<&EmailAddress>) -> anyhow::Result<Identity> {
+/// Says which tiles failed or were cut; true when one failed.
+fn report_tiles(results: &TileResults) -> bool {
+    let mut failed = false;
+    for (key, result) in results {
+        match result {
+            Ok(rows) if rows.outcome.truncated => show::warning(format!("tile {key} stops at its limit of {} rows", rows.outcome.rows)),
+            Ok(_) => {}
+            Err(error) => {
+                failed = true;
+                show::error(&anyhow::Error::new(error.clone()).context(format!("tile {key}")));
+            }
+        }
+    }
+    failed
+}
+
+/// The format that is asked for, or that the output's name says.
+fn format(arguments: &Arguments) -> anyhow::Result<Format> {
+    let named = arguments.output.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
+    let from_name = named.and_then(|extension| Format::from_wire(&extension.to_lowercase()));
+    let format = match &arguments.format {
+        Some(word) => Format::from_wire(&word.to_lowercase()),
+        None => Some(from_name.unwrap_or(Format::Pdf)),
+    };
+    format.filter(|format| *format != Format::LinkOnly).ok_or_else(|| {
+        let word = arguments.format.as_deref().unwrap_or_default();
+        Hinted::new(format!("there is no format {word:?}"), "use pdf, png, xlsx, csv or json").into()
+    })
+}
+
+/// Refuses a name that says something else than the file is, such as `x.csv` for the zip of several tiles.
+fn check_name(output: &Path, format: Format, extension: &str) -> anyhow::Result<()> {
+    let named = output.extension().and_then(|named| named.to_str()).map(str::to_lowercase);
+    let Some(named) = named.filter(|named| named != extension && (named == "zip" || Format::from_wire(named).is_some())) else {
+        return Ok(());
+    };
+    if extension == "zip" {
+        let hint = format!("name it {}, or choose one tile with --tile", output.with_extension("zip").display());
+        return Err(Hinted::new(format!("{format} of several tiles is a zip with a file for each, not a .{named}"), hint).into());
+    }
+    let hint = format!("name it {}, or write --format {named}", output.with_extension(extension).display());
+    Err(Hinted::new(format!("the output is {format}, but its name ends in .{named}"), hint).into())
+}
+
+fn check_fonts(folders: &[PathBuf]) -> anyhow::Result<()> {
+    match folders.iter().find(|folder| folder.as_os_str() != "system" && !folder.is_dir()) {
+        None => Ok(()),
+        Some(folder) => {
+            let hint = "name a folder with .ttf or .otf files, or write `system` for the machine's Noto fonts";
+            Err(Hinted::new(format!("there is no folder {} with fonts", folder.display()), hint).into())
+        }
+    }
+}
+
+/// The instant that `text` means in `zone`; now when there is none.
+fn instant(text: Option<&str>, zone: &str) -> anyhow::Result<Timestamp> {
+    let now = WallClock.now();
+    let Some(text) = text else { return Ok(now) };
+    let clock = QueryClock::new(now, zone).resolve()?;
+    let period = text.parse::<DateLiteral>().ok().and_then(|literal| period(literal, &clock).ok());
+    period.map(|period| period.start).ok_or_else(|| {
+        let hint = "write a date such as 2026-06-01, a time such as \"2026-06-01 09:30\", or an instant such as 2026-06-01T09:30:00Z";
+        Hinted::new(format!("--at {text:?} is no date"), hint).into()
+    })
+}
+
+fn identity(catalog: &Catalog, document: &Document, viewer: Option<&EmailAddress>) -> anyhow::Result<Identity> {
     let Some(email) = viewer else {
         return Ok(Identity::effective(catalog.attributes.values(), &AttributeValues::new(), []));
     };
     let Some(member) = catalog.member_by_email(email) else { bail!("people.yaml has no member with the address {email}") };
+    if !catalog.may_view(member, document) {
+        let hint = match document.access.groups.as_slice() {
+            [] => "the member is not active".to_owned(),
+            groups => format!("`access` names the groups: {}", groups.join(", ")),
+        };
+        return Err(Hinted::new(format!("{email} may not view document {}", document.identifier), hint).into());
+    }
     Ok(member_identity(catalog, member))
 }
 
 fn options(arguments: &Arguments) -> anyhow::Result<OutputOptions> {
-    let paper = |text: &String| {
-        PaperFormat::ALL.into_iter().find(|paper| paper.as_str() == text).with_context(|| format!("there is no paper {text:?}"))
+    let paper = |text: &String| -> anyhow::Result<PaperFormat> {
+        PaperFormat::ALL.into_iter().find(|paper| paper.as_str() == text.to_lowercase()).ok_or_else(|| {
+            Hinted::new(format!("there is no paper {text:?}"), one_of(PaperFormat::ALL.into_iter().map(PaperFormat::as_str))).into()
+        })
     };
     Ok(OutputOptions {
         paper_format: arguments.paper.as_ref().map(paper).transpose()?,

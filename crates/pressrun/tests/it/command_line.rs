@@ -143,3 +143,126 @@ fn v10_chosen_pages_come_in_order_and_a_picture_holds_one() {
     let text = String::from_utf8_lossy(&unknown.stderr).into_owned();
     assert!(!unknown.status.success() && text.contains("Overview, Sources"), "{text}");
 }
+
+/// A catalog of one dashboard over files, without its data folder.
+fn written(tiles: &str, more: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("dashboards")).unwrap();
+    std::fs::write(dir.path().join("connections.yaml"), "connections: { w: { kind: files } }\n").unwrap();
+    let people = "organization: { id: 5b10b5a1-0000-4000-8000-000000000001, name: Blobs }\n\
+                  members: [{ name: Ann, email: ann@x.example, admin: true }, { name: Bob, email: bob@x.example }]\n\
+                  groups: [{ name: finance, members: [ann@x.example] }]\n";
+    std::fs::write(dir.path().join("people.yaml"), people).unwrap();
+    std::fs::write(dir.path().join("dashboards/d.yaml"), format!("identifier: d\nname: D\n{more}tiles:\n{tiles}")).unwrap();
+    dir
+}
+
+fn with_data(dir: TempDir) -> TempDir {
+    std::fs::create_dir(dir.path().join("data")).unwrap();
+    std::fs::write(dir.path().join("data/t.csv"), "kind,n\na,1\nb,2\n").unwrap();
+    dir
+}
+
+fn check(dir: &TempDir, arguments: &[&str]) -> (bool, String) {
+    let folder = dir.path().display().to_string();
+    let output = pressrun(&[&["check", &folder], arguments].concat());
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn b15_a_check_away_from_the_data_warns_of_the_folder_and_passes() {
+    let dir = written("  t: { sql: select 1 as n, at: { x: 0, y: 0, w: 6, h: 4 } }\n", "");
+    let (passes, text) = check(&dir, &[]);
+    assert!(passes && text.contains("warning: connections.yaml:1:") && text.contains("there is no folder `data`"), "{text}");
+    assert!(text.contains("1 document, 1 tile, 1 warning"), "{text}");
+    let (passes, text) = check(&dir, &["--connect"]);
+    assert!(!passes && text.contains("error: connections.yaml:1:"), "{text}");
+    let (_, text) = check(&dir, &["--json"]);
+    let problems: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(problems[0]["severity"], "warning", "{text}");
+}
+
+#[test]
+fn newcomer_9_a_check_that_connects_asks_for_the_columns() {
+    let tile = |sql: &str, more: &str| {
+        let dir = with_data(written(&format!("  t:\n    sql: |\n      {sql}\n    at: {{ x: 0, y: 0, w: 6, h: 4 }}\n{more}"), ""));
+        check(&dir, &["--connect"])
+    };
+    let (passes, text) = tile("select * from t", "    chart: { mark: bar, x: kind, y: n }\n");
+    assert!(passes && text.contains("no problems"), "{text}");
+    for (sql, more, expected) in [
+        ("select knd from t", "", "dashboards/d.yaml:6:14: there is no column \"knd\""),
+        ("select kind from tt", "", "there is no table \"tt\""),
+        ("select * from t", "    chart: { mark: bar, x: knd, y: n }\n", "the chart draws `knd` as `x`, but the query has no such column"),
+        ("select kind, count(*) from t group by 1", "    chart: { mark: bar, x: kind, y: n }\n", "the chart draws `n` as `y`"),
+    ] {
+        let (passes, text) = tile(sql, more);
+        assert!(!passes && text.contains(expected), "{sql}: {text}");
+    }
+    let (passes, text) = tile("select * from t", "    fields: { nn: { label: N } }\n");
+    assert!(passes && text.contains("warning: ") && text.contains("`fields` names `nn`") && text.contains("did you mean `n`?"), "{text}");
+}
+
+#[test]
+fn newcomer_25_render_respects_access_and_reads_dates_papers_and_fonts() {
+    let tile = "  t: { sql: \"select now() as at\", at: { x: 0, y: 0, w: 6, h: 4 } }\n";
+    let dir = with_data(written(tile, "timezone: America/New_York\naccess: { groups: [finance] }\n"));
+    let folder = dir.path().display().to_string();
+    let run = |arguments: &[&str]| pressrun(&[&["render", "d", "--catalog", &folder], arguments].concat());
+    for (arguments, error, hint) in [
+        (&["--as", "bob@x.example"][..], "bob@x.example may not view document d", "finance"),
+        (&["--paper", "B7"], "there is no paper \"B7\"", "a3, a4, legal, letter, fit_page, tabloid"),
+        (&["--fonts", "/nope"], "there is no folder /nope with fonts", "system"),
+        (&["--at", "soonish"], "--at \"soonish\" is no date", "2026-06-01"),
+        (&["--format", "doc"], "there is no format \"doc\"", "pdf, png, xlsx, csv or json"),
+        (&["--format", "csv", "-o", "x.pdf"], "the output is csv, but its name ends in .pdf", "--format pdf"),
+    ] {
+        let output = run(arguments);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && text.contains(error) && text.contains(hint), "{arguments:?}: {text}");
+    }
+    for (at, expected) in [
+        ("2026-06-01", "2026-06-01T00:00:00-04:00"),
+        ("2026-06-01 09:30", "2026-06-01T09:30:00-04:00"),
+        ("2026-06-01T09:30:00Z", "2026-06-01T05:30:00-04:00"),
+    ] {
+        let text = stdout(&run(&["--as", "ann@x.example", "--at", at, "--format", "csv", "-o", "/dev/stdout"]));
+        assert!(text.contains(expected), "{at}: {text}");
+    }
+    let out = dir.path().join("out.json").display().to_string();
+    assert_eq!(stdout(&run(&["--as", "ann@x.example", "--paper", "A4", "-o", &out])).trim(), out);
+    let text = std::fs::read_to_string(&out).unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "the name of the output says the format: {text}");
+}
+
+#[test]
+fn b16_newcomer_18_render_says_why_there_is_nothing_and_what_a_zip_is() {
+    let tiles = |sql: &str| {
+        format!(
+            "  a: {{ sql: \"{sql}\", at: {{ x: 0, y: 0, w: 6, h: 4 }} }}\n  b: {{ sql: select 2 as n, at: {{ x: 6, y: 0, w: 6, h: 4 }} }}\n"
+        )
+    };
+    let dir = with_data(written(&tiles("select 1 as n"), ""));
+    let folder = dir.path().display().to_string();
+    let csv = dir.path().join("o.csv").display().to_string();
+    let output = pressrun(&["render", "d", "--catalog", &folder, "-o", &csv]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && text.contains("csv of several tiles is a zip") && text.contains("o.zip") && text.contains("--tile"),
+        "{text}"
+    );
+    assert!(!dir.path().join("o.csv").exists());
+    let one = stdout(&pressrun(&["render", "d", "--catalog", &folder, "--tile", "b", "-o", &csv]));
+    assert_eq!(one.trim(), csv);
+
+    let dir = with_data(written("  t: { sql: select nope from t, at: { x: 0, y: 0, w: 6, h: 4 } }\n", ""));
+    let folder = dir.path().display().to_string();
+    for format in ["csv", "json", "xlsx"] {
+        let output = pressrun(&["render", "d", "--catalog", &folder, "--format", format, "-o", "/dev/null"]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && text.contains("there is no column \"nope\"") && text.contains("line 1, column 8 of the tile's SQL"),
+            "{format}: {text}"
+        );
+    }
+}

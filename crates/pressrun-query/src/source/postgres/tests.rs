@@ -275,7 +275,7 @@ async fn failures(server: &Server) {
     let error = server.ask_limited("select pg_sleep(60)", any(), 10, &limits).await.unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Timeout, "{error:?}");
     for (sql, kind, text) in [
-        ("selec 1", QueryErrorKind::Syntax, "at character 1"),
+        ("selec 1", QueryErrorKind::Syntax, "syntax error"),
         ("select * from nope", QueryErrorKind::UnknownTable, "nope"),
         ("select nope from orders", QueryErrorKind::UnknownColumn, "nope"),
         ("select frob(1)", QueryErrorKind::UnknownFunction, "frob"),
