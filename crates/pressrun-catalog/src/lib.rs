@@ -22,7 +22,7 @@ mod schema;
 mod watch;
 mod yaml;
 
-pub use check::{Checked, TilePlace, check, check_with};
+pub use check::{Checked, Column, ColumnKind, TilePlace, check, check_with};
 pub use handle::{CatalogError, CatalogHandle, Reload, Status};
 pub use load::{Environment, LoadOptions, load, load_with};
 pub use problem::{Place, Problem, Severity};

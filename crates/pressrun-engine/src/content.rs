@@ -14,6 +14,7 @@ use pressrun_domain::catalog::{Catalog, Connection, Dashboard, Document, QueryTi
 use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::RunKind;
+use pressrun_query::job::ColumnInfo;
 use pressrun_query::{ConnectionSpec, QueryError, QueryJob, QueryLimits, QueryOutcome};
 use pressrun_render::{
     FilterLine, Page, RenderError, RenderJob, RenderLimits, Rendered, Report, Rows, TileContent, TileData, TileView, Truncated,
@@ -344,11 +345,11 @@ impl Producer {
         query: &QueryTile,
         work: &WorkDir,
         left: Duration,
-    ) -> Result<Vec<String>, (QueryError, Option<(usize, usize)>)> {
+    ) -> Result<Vec<ColumnInfo>, (QueryError, Option<(usize, usize)>)> {
         let described = content.compile(query, 1).map_err(|error| (error, None))?.described();
         let connection = content.connection().map_err(|error| (failed(&error), None))?;
         match self.query(connection, described, work, false, left).await {
-            Ok(rows) => Ok(rows.outcome.columns.into_iter().map(|column| column.name).collect()),
+            Ok(rows) => Ok(rows.outcome.columns),
             Err(error) => {
                 let place = error.character.and_then(CompiledQuery::undescribed).and_then(|at| content.place(query, at));
                 Err((error, place))

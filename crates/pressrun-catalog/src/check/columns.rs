@@ -1,23 +1,64 @@
-//! Columns that a tile draws or names, and those that its query yields.
+//! Columns that a tile draws, names or formats, and those that its query yields.
 
-use pressrun_domain::catalog::QueryTile;
+use pressrun_domain::catalog::{FieldSpec, QueryTile};
 use pressrun_domain::chart::Chart;
 
 use crate::problem::{Place, Report, printable, suggest};
 
-/// Notes every column that is drawn but does not come, and every one that is only named.
-pub(crate) fn judge(query: &QueryTile, output: &[String], chart: Place, fields: Place, report: &Report<'_>) {
-    let comes = |name: &str| output.iter().any(|column| column == name);
-    let hint = |name: &str| suggest(name, output.iter().map(String::as_str), "columns of the query");
+/// A column of a query's result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// As the query names it.
+    pub name: String,
+    /// What it holds; `None` when only the query's text was asked.
+    pub kind: Option<ColumnKind>,
+}
+
+/// What a column holds, as far as a format is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Numbers.
+    Number,
+    /// Dates, times and instants.
+    Date,
+    /// Text, truth values and all else, which no format changes.
+    Other,
+}
+
+/// Notes every column that is drawn but does not come, and what is only named, or formatted as what it is not.
+pub(crate) fn judge(query: &QueryTile, output: &[Column], chart: Place, fields: Place, report: &Report<'_>) {
+    let find = |name: &str| output.iter().find(|column| column.name == name);
+    let hint = |name: &str| suggest(name, output.iter().map(|column| column.name.as_str()), "columns of the query");
     for (word, name) in drawn(&query.chart) {
-        if !comes(name) {
+        if find(name).is_none() {
             report.add(chart, format!("the chart draws `{}` as `{word}`, but the query has no such column", printable(name)), hint(name));
         }
     }
-    for name in query.fields.keys() {
-        if !comes(name) {
-            report.warn(fields, format!("`fields` names `{}`, but the query has no such column", printable(name)), hint(name));
+    for (name, spec) in &query.fields {
+        match find(name) {
+            None => report.warn(fields, format!("`fields` names `{}`, but the query has no such column", printable(name)), hint(name)),
+            Some(column) => {
+                if let Some((fault, hint)) = misfit(spec, column.kind) {
+                    report.warn(fields, format!("the format of `{}` {fault}", printable(name)), hint);
+                }
+            }
         }
+    }
+}
+
+/// Why a format does nothing for a column, and what would be right.
+fn misfit(spec: &FieldSpec, kind: Option<ColumnKind>) -> Option<(&'static str, &'static str)> {
+    let format = spec.format.as_deref()?;
+    let digits = format.contains(['0', '#']);
+    match kind? {
+        ColumnKind::Number if !digits => Some(("has no digits, but the column holds numbers", "write for example `#,##0` or `0.0%`")),
+        ColumnKind::Date if digits => {
+            Some(("is that of a number, but the column holds dates", "write for example `MMM yyyy` or `yyyy-MM-dd`"))
+        }
+        ColumnKind::Other => {
+            Some(("changes nothing: the column holds neither numbers nor dates", "remove it, or convert the column in the SQL"))
+        }
+        ColumnKind::Number | ColumnKind::Date => None,
     }
 }
 

@@ -2,9 +2,11 @@
 
 pub(crate) mod columns;
 
+pub use columns::{Column, ColumnKind};
+
 use std::path::Path;
 
-use pressrun_domain::catalog::Catalog;
+use pressrun_domain::catalog::{Catalog, QueryTile};
 use pressrun_domain::id::{DocumentIdentifier, TileKey};
 
 use crate::load::{LoadOptions, load_all};
@@ -55,7 +57,7 @@ impl TilePlace {
 
     /// What is wrong with the drawing of a query that yields `output`.
     #[must_use]
-    pub fn judge_columns(&self, query: &pressrun_domain::catalog::QueryTile, output: &[String]) -> Vec<Problem> {
+    pub fn judge_columns(&self, query: &QueryTile, output: &[Column]) -> Vec<Problem> {
         let report = Report::new(&self.file);
         columns::judge(query, output, self.sql, self.sql, &report);
         report.into_problems()

@@ -9,7 +9,7 @@ use pressrun_domain::id::FilterKey;
 use pressrun_sql::{Dialect, EffectiveFilters, Known, QueryClock, check_default, check_template, check_tile};
 
 use super::template;
-use crate::check::columns;
+use crate::check::{Column, columns};
 use crate::files::{DashboardFile, FilterFile, TileFile};
 use crate::problem::{Report, printable_text};
 
@@ -76,7 +76,8 @@ fn tile(
                 template::note(&finding, place, known, report);
             }
         }
-        output = check.columns;
+        let column = |name| Column { name, kind: None };
+        output = check.columns.map(|names| names.into_iter().map(column).collect::<Vec<_>>());
     }
     if let Some(output) = output {
         columns::judge(query, &output, file.chart.place().unwrap_or(place), file.fields.place().unwrap_or(place), report);

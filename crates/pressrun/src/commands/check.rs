@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use jiff::Timestamp;
-use pressrun_catalog::{Checked, LoadOptions, Problem, Severity, TilePlace};
+use pressrun_catalog::{Checked, Column, ColumnKind, LoadOptions, Problem, Severity, TilePlace};
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{Catalog, QueryTile};
 use pressrun_domain::clock::Clock;
@@ -16,6 +16,7 @@ use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::schedule::FilterConfig;
 use pressrun_engine::content::{Content, Producer};
 use pressrun_engine::spool::{Spool, WorkDir};
+use pressrun_query::job::ColumnInfo;
 use pressrun_sql::{EffectiveFilters, QueryClock};
 
 use crate::app::{engine_config, executors};
@@ -167,10 +168,23 @@ impl<'a> Asked<'a> {
 
     async fn problems(&self, producer: &Producer, work: &WorkDir) -> Vec<Problem> {
         match producer.describe(&self.content, self.query, work, DESCRIBE_TIME).await {
-            Ok(columns) => self.place.judge_columns(self.query, &columns),
+            Ok(columns) => self.place.judge_columns(self.query, &columns.into_iter().map(column).collect::<Vec<_>>()),
             Err((error, at)) => {
                 vec![self.place.problem(at, &error.message, error.hint.as_deref().unwrap_or("correct the SQL, or what it asks of"))]
             }
         }
     }
+}
+
+/// A column as the catalog judges it, by the name of its Arrow type.
+fn column(info: ColumnInfo) -> Column {
+    let is = |names: &[&str]| names.iter().any(|name| info.data_type.starts_with(name));
+    let kind = if is(&["Int", "UInt", "Float", "Decimal"]) && !is(&["Interval"]) {
+        ColumnKind::Number
+    } else if is(&["Date", "Timestamp", "Time"]) {
+        ColumnKind::Date
+    } else {
+        ColumnKind::Other
+    };
+    Column { name: info.name, kind: Some(kind) }
 }

@@ -199,6 +199,13 @@ fn newcomer_9_a_check_that_connects_asks_for_the_columns() {
         let (passes, text) = tile(sql, more);
         assert!(!passes && text.contains(expected), "{sql}: {text}");
     }
+    for (format, column, said) in [
+        ("%%bogus%%", "n", "the format of `n` has no digits, but the column holds numbers"),
+        ("0.00", "kind", "the format of `kind` changes nothing"),
+    ] {
+        let (passes, text) = tile("select * from t", &format!("    fields: {{ {column}: {{ format: '{format}' }} }}\n"));
+        assert!(passes && text.contains("warning: dashboards/d.yaml:6:") && text.contains(said), "{text}");
+    }
     let (passes, text) = tile("select * from t", "    fields: { nn: { label: N } }\n");
     assert!(passes && text.contains("warning: ") && text.contains("`fields` names `nn`") && text.contains("did you mean `n`?"), "{text}");
 }
