@@ -51,6 +51,12 @@ impl Dialect {
         }
     }
 
+    /// What is said to a session before its query: the query zone, and after how many milliseconds it is stopped.
+    #[must_use]
+    pub fn session(self, zone: &str, timeout_ms: u64) -> Vec<SessionStatement> {
+        self.rules().session(zone, timeout_ms)
+    }
+
     pub(crate) fn rules(self) -> &'static dyn Rules {
         match self {
             Self::Embedded => &embedded::Embedded,
@@ -142,10 +148,24 @@ pub(crate) trait Rules: Sync {
     /// A part of the local date or time is one of `values`, of which there is at least one.
     fn part_in(&self, e: &str, part: DatePart, values: &[i64], params: &mut Params) -> String;
 
+    /// What is said to a session before its query; nothing where the engine is told in another way.
+    fn session(&self, _zone: &str, _timeout_ms: u64) -> Vec<SessionStatement> {
+        Vec::new()
+    }
+
     /// The words that read the server's clock; none where the engine's clock is set to the run's instant (Q5).
     fn clock_words(&self) -> &'static [ClockWord] {
         &[]
     }
+}
+
+/// A statement that prepares a session, and the texts bound to its placeholders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionStatement {
+    /// With placeholders of its dialect.
+    pub sql: &'static str,
+    /// Their values.
+    pub values: Vec<String>,
 }
 
 /// A word of SQL that reads the server's clock.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ClockForm, ClockWord, Rules};
+use super::{ClockForm, ClockWord, Rules, SessionStatement};
 use crate::filter::{DatePart, Order};
 use crate::param::{Decimal, Param, Params};
 
@@ -117,6 +117,14 @@ impl Rules for Postgres {
             [value] => format!("{number} = {}", self.bound(Param::Integer(*value), params)),
             _ => format!("{number} = any({})", self.bound(Param::Integers(values.to_vec()), params)),
         }
+    }
+
+    /// Both hold until the transaction ends.
+    fn session(&self, zone: &str, timeout_ms: u64) -> Vec<SessionStatement> {
+        vec![SessionStatement {
+            sql: "select set_config('TimeZone', $1, true), set_config('statement_timeout', $2, true)",
+            values: vec![zone.to_owned(), format!("{}ms", timeout_ms.max(1))],
+        }]
     }
 
     fn clock_words(&self) -> &'static [ClockWord] {

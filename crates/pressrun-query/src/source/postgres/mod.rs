@@ -73,11 +73,10 @@ impl PostgresSource {
             .start()
             .await
             .map_err(|error| explain(&error))?;
-        let timeout = format!("{}ms", limits.timeout_ms.max(1));
-        transaction
-            .execute("select set_config('TimeZone', $1, true), set_config('statement_timeout', $2, true)", &[&query.zone, &timeout])
-            .await
-            .map_err(|error| explain(&error))?;
+        for statement in query.dialect.session(&query.zone, limits.timeout_ms) {
+            let values: Vec<&(dyn ToSql + Sync)> = statement.values.iter().map(|value| value as _).collect();
+            transaction.execute(statement.sql, &values).await.map_err(|error| explain(&error))?;
+        }
         let stats = fetch(&transaction, query, limits, sink).await;
         cancel.token = None;
         stats
