@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
     /// Folder with more fonts, such as for Chinese, Japanese or Korean, or `system` for the machine's Noto fonts; repeatable.
     #[arg(long = "fonts")]
     fonts: Vec<PathBuf>,
-    /// File to write; named after the document when absent.
+    /// File to write, or `-` for standard output; named after the document when absent.
     #[arg(short = 'o', long = "output")]
     output: Option<PathBuf>,
 }
@@ -164,8 +164,13 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let output = arguments.output.unwrap_or_else(|| PathBuf::from(format!("{stem}.{}", made.rendered.extension)));
     check_name(&output, format, &made.rendered.extension)?;
-    write(&made.path, &output)?;
-    show::line(output.display());
+    if is_standard_output(&output) {
+        // Opened anew it would be written from its beginning; replaced, it would be gone for everybody.
+        std::io::copy(&mut File::open(&made.path)?, &mut std::io::stdout().lock()).context("could not write to standard output")?;
+    } else {
+        write(&made.path, &output)?;
+        show::line(output.display());
+    }
     for warning in &made.rendered.warnings {
         show::warning(warning);
     }
@@ -178,10 +183,16 @@ fn one_of<'a>(known: impl Iterator<Item = &'a str>) -> String {
     if known.is_empty() { "there is none".to_owned() } else { format!("there is: {}", known.join(", ")) }
 }
 
-/// Writes the whole file or none; what is no file, such as `/dev/stdout`, is written into.
+fn is_standard_output(output: &Path) -> bool {
+    output == Path::new("-") || output == Path::new("/dev/stdout")
+}
+
+/// Writes the whole file or none; what is no file, such as a pipe, is written into, and of a link what it leads to.
 fn write(made: &Path, output: &Path) -> anyhow::Result<()> {
     let context = || format!("could not write {}", output.display());
     let mut from = File::open(made)?;
+    let real = output.canonicalize();
+    let output = real.as_deref().unwrap_or(output);
     if output.exists() && !output.is_file() {
         let mut into = File::options().write(true).open(output).with_context(context)?;
         std::io::copy(&mut from, &mut into).with_context(context)?;
