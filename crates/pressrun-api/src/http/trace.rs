@@ -89,7 +89,7 @@ async fn trace(State(proxies): State<Arc<TrustedProxies>>, mut request: Request,
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let line = Line { method, status: response.status(), source, id, noted, began };
-    response.map(|inner| Body::new(Counted { inner, bytes: 0, line }))
+    response.map(|inner| Body::new(Measured { inner, bytes: 0, line }))
 }
 
 /// Methods by name; others are one word, so that nobody fills the log with their own.
@@ -198,13 +198,13 @@ impl<T: fmt::Display> fmt::Display for Shown<T> {
 }
 
 /// A body that logs its request when it is over, also when the client left before.
-struct Counted {
+struct Measured {
     inner: Body,
     bytes: u64,
     line: Line,
 }
 
-impl HttpBody for Counted {
+impl HttpBody for Measured {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -227,7 +227,7 @@ impl HttpBody for Counted {
     }
 }
 
-impl Drop for Counted {
+impl Drop for Measured {
     fn drop(&mut self) {
         self.line.log(self.bytes, self.inner.is_end_stream());
     }

@@ -42,9 +42,10 @@ async fn x4_a_pause_of_before_stays_when_the_disabling_ends() {
 #[tokio::test]
 async fn x6_the_list_still_names_an_owner_who_is_gone_and_a_transfer_revives() {
     let server = server().await;
-    let id = server.create(&webhook(json!({}))).await.id();
+    // The organization key is of somebody who stays: it would fall with its member (M4).
+    let id = server.post(&format!("/api/v1/schedules?userId={}", sample::OUTER), &webhook(json!({"identifier": "12db1a0a"}))).await.id();
     let owner = server.get("/api/v1/schedules").await.ok()["records"][0]["ownerName"].clone();
-    server.files.0.lock().unwrap().members.retain(|member| member.id.0 != sample::ROSS);
+    server.files.0.lock().unwrap().members.retain(|member| member.id.0 != sample::OUTER);
     let off = pressrun_domain::schedule::SystemDisabled {
         at: stored::at(NOW),
         reason: pressrun_domain::schedule::SystemDisabledReason::NoAccess,

@@ -56,18 +56,26 @@ async fn rotate(settings: &Settings) -> anyhow::Result<()> {
             );
         }
         KeyPlace::Settings => {
-            let store = open_existing_store(settings).await?;
+            let store = open_to_rotate(settings).await?;
             let sealed = reseal(&store).await?;
             show::line(format!("sealed {sealed} secrets anew; secrets.keys needs its first key only"));
         }
         KeyPlace::File(file) => {
-            let store = open_existing_store(settings).await?;
+            let store = open_to_rotate(settings).await?;
             let sealed = rotate_file(&store, &file).await?;
             show::line(format!("sealed {sealed} secrets anew; {} holds the new key only", file.display()));
             show::hint("keep it with your backups: older backups of the database open with the old key only");
         }
     }
     Ok(())
+}
+
+/// Opens the database and tells the audit what is about to happen: a rotation that is stopped half way has happened too.
+async fn open_to_rotate(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let store = open_existing_store(settings).await?;
+    let change = Change::by_command_line(Verb::SecretsRotated, WallClock.now());
+    store.record(&change, &Object::new(ObjectKind::Secrets, "", ""), 1).await?;
+    Ok(store)
 }
 
 /// New key in, everything sealed anew, old keys out. A file with several keys is a rotation that was stopped: it goes on.
@@ -87,8 +95,6 @@ async fn rotate_file(store: &Arc<dyn Store>, file: &Path) -> anyhow::Result<u64>
 async fn reseal(store: &Arc<dyn Store>) -> anyhow::Result<u64> {
     let progress = show::progress(None, "sealing secrets anew");
     let mut sealed = 0;
-    let rotated = Change::by_command_line(Verb::SecretsRotated, WallClock.now());
-    store.record(&rotated, &Object::new(ObjectKind::Secrets, "", ""), 1).await?;
     loop {
         let changed = store.reseal_all().await?;
         if changed == 0 {
