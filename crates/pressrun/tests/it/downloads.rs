@@ -66,6 +66,9 @@ fn add_hostile(catalog: &Path) {
         )
         .unwrap();
     }
+    // Pages cut long cells, so what they show of a refusal begins with it.
+    let short = as_sql("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+    write!(tiles, "  short:\n    title: T\n    sql: |\n      select {short} as text\n    at: {{ x: 0, y: 48, w: 24, h: 4 }}\n").unwrap();
     let text = format!("identifier: hostile\nname: Hostile\nconnection: files\ntiles:\n{tiles}");
     std::fs::write(catalog.join("dashboards/hostile.yaml"), text).unwrap();
 }
