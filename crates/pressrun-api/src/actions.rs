@@ -10,10 +10,10 @@ use crate::app::audit::AuditPage;
 use crate::app::error::AppError;
 use crate::app::keys::NewKey;
 use crate::app::list::Parameters;
-use crate::app::{self, runs, schedules};
+use crate::app::{self, ownership, runs, schedules, subscriptions};
 use crate::state::ApiState;
 
-fn refused(error: AppError) -> Refused {
+pub(crate) fn refused(error: AppError) -> Refused {
     match error {
         AppError::Denied
         | AppError::OutOfScope(_)
@@ -21,6 +21,7 @@ fn refused(error: AppError) -> Refused {
         | AppError::NoSchedule(_)
         | AppError::NoRun(_)
         | AppError::Gone(_)
+        | AppError::NoArtifact(_)
         | AppError::Unauthorized
         | AppError::ForOthers => Refused::Denied,
         AppError::Store(_) | AppError::NotQueued(_) | AppError::Randomness(_) => {
@@ -42,6 +43,11 @@ pub async fn act(state: &ApiState, actor: Actor, action: Action) -> Result<Optio
         Action::Resume(id) => schedules::resume(state, &actor, &id.to_string()).await,
         Action::Delete(id) => schedules::delete(state, &actor, &id.to_string()).await,
         Action::Cancel(id) => runs::cancel(state, &actor, &id.to_string()).await,
+        Action::WithdrawLinks(id) => schedules::withdraw_links(state, &actor, &id.to_string()).await,
+        Action::AcceptOffer(id) => ownership::accept(state, &actor, &id.to_string()).await,
+        Action::DeclineOffer(id) => ownership::decline(state, &actor, &id.to_string()).await,
+        Action::WithdrawOffer(id) => ownership::withdraw(state, &actor, &id.to_string()).await,
+        Action::AnswerRequest(id, yes) => subscriptions::answer(state, &actor, &id.to_string(), yes).await,
     };
     done.map(|()| None).map_err(refused)
 }

@@ -1,7 +1,7 @@
 //! What a person causes: use cases and the HTTP contract.
 //!
 //! - `app`: the use cases (create, update, trigger, …) over the store and the catalog; they know no status code.
-//! - `actions`: the few of them that pages offer, for `pressrun-web`.
+//! - `actions`, `reading`: what pages let a person cause and read, for `pressrun-web`: the same use cases as behind the wire.
 //! - `door`: whose token a request carries, and what becomes of tokens that open nothing.
 //! - `http`: the wire. [`router`] holds the routes, `extract` the caller and bodies, `problem` is the only place that turns an
 //!   error into a response, `v1` has one file a verb.
@@ -15,6 +15,7 @@ mod door;
 mod http;
 mod limits;
 mod peers;
+pub mod reading;
 mod serve;
 mod state;
 mod token;
@@ -22,7 +23,7 @@ mod write_deadline;
 
 pub use actions::{act, audit, keys, make_key, revoke_key};
 pub use app::audit::AuditPage;
-pub use app::doers::{Doer, Doers, doer, doers_of, latest as latest_agent};
+pub use app::doers::{Doer, Doers, doer, latest as latest_agent};
 pub use app::keys::NewKey;
 pub use door::{Door, NotAdmitted};
 pub use http::{Noted, TrustedProxies, download, health_router, origin, router, traced};

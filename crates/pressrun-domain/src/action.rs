@@ -1,6 +1,6 @@
 //! What a person causes through the buttons of the pages: said by `web`, done by `api`.
 
-use crate::id::{RunId, ScheduleId};
+use crate::id::{RunId, ScheduleId, SubscriptionRequestId};
 
 /// What can be done to a schedule or a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,16 @@ pub enum Action {
     Delete(ScheduleId),
     /// A run under way is stopped (S5).
     Cancel(RunId),
+    /// Links without a login that were sent so far end (M11).
+    WithdrawLinks(ScheduleId),
+    /// The schedule is theirs to whom it was offered (C1).
+    AcceptOffer(ScheduleId),
+    /// It is not.
+    DeclineOffer(ScheduleId),
+    /// It is no longer offered.
+    WithdrawOffer(ScheduleId),
+    /// A member who asked is put on the list, or not (C2).
+    AnswerRequest(SubscriptionRequestId, bool),
 }
 
 /// Why an action was refused.

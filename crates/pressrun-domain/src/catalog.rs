@@ -108,6 +108,18 @@ pub enum FanOutPolicy {
     Never,
 }
 
+impl FanOutPolicy {
+    /// Whether mails of a schedule that asks for personal copies, or does not, are personal.
+    #[must_use]
+    pub fn is_personal(self, fan_out: bool) -> bool {
+        match self {
+            Self::Schedule => fan_out,
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
 /// A named place where data lives.
 #[derive(Debug, Clone)]
 pub struct Connection {

@@ -58,6 +58,8 @@ macro_rules! uuid_ids {
 uuid_ids! {
     /// A saved schedule.
     ScheduleId;
+    /// A member's request to be on a list.
+    SubscriptionRequestId;
     /// The work for one occurrence, manual trigger or test.
     RunId;
     /// One promised piece of a run.

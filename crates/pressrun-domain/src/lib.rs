@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod chart;
 pub mod clock;
 pub mod condition;
+pub mod consent;
 pub mod delivery;
 pub mod destination;
 pub mod email;

@@ -1,4 +1,5 @@
-//! What Pressrun itself has to say: that a delivery failed or works again, that a schedule was switched off (S10, S13, X1, X5).
+//! What Pressrun itself has to say: that a delivery failed or works again, that a schedule was switched off (S10, S13, X1, X5), that it
+//! changed hands, or that somebody asks to be on its list.
 //!
 //! A notice is a row before it is sent, like any other piece. Its id is made from what it is about, so that saying it twice is saying it
 //! once, whatever crashes in between.
@@ -26,7 +27,7 @@ pub struct Notice {
     pub kind: NoticeKind,
     /// Which schedule it is about.
     pub schedule: ScheduleId,
-    /// Which run it is about; `None` when a publication was the cause.
+    /// Which run it is about; `None` when a publication or a person was the cause.
     pub run: Option<RunId>,
     /// Who is told.
     pub to: NoticeTo,
@@ -61,11 +62,27 @@ pub enum NoticeKind {
     DestinationGone,
     /// [`FAILURES_IN_A_ROW`] occurrences in a row delivered nothing.
     DestinationFailing,
+    /// To somebody who is to become the owner: a schedule is offered to them.
+    OwnershipOffered,
+    /// To the owner: the offer was not accepted.
+    OwnershipDeclined,
+    /// To the new owner: a schedule is theirs now.
+    ScheduleReceived,
+    /// To the one before: a schedule is no longer theirs.
+    ScheduleGiven,
+    /// To the owner: a member asks to be on the list.
+    SubscriptionRequested,
+    /// To the owner: a member put themselves on the list.
+    Subscribed,
+    /// To the member: the owner put them on the list.
+    SubscriptionConfirmed,
+    /// To the member: the owner did not.
+    SubscriptionDeclined,
 }
 
 impl NoticeKind {
     /// Every value.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 15] = [
         Self::RunFailed,
         Self::RunRecovered,
         Self::ScheduleDisabled,
@@ -73,7 +90,34 @@ impl NoticeKind {
         Self::OwnerUnreachable,
         Self::DestinationGone,
         Self::DestinationFailing,
+        Self::OwnershipOffered,
+        Self::OwnershipDeclined,
+        Self::ScheduleReceived,
+        Self::ScheduleGiven,
+        Self::SubscriptionRequested,
+        Self::Subscribed,
+        Self::SubscriptionConfirmed,
+        Self::SubscriptionDeclined,
     ];
+
+    /// Whether it is said to the owner of the schedule, whose silence the operator has to hear of (S13).
+    #[must_use]
+    pub fn is_for_the_owner(self) -> bool {
+        match self {
+            Self::OwnershipOffered | Self::ScheduleGiven | Self::SubscriptionConfirmed | Self::SubscriptionDeclined => false,
+            Self::RunFailed
+            | Self::RunRecovered
+            | Self::ScheduleDisabled
+            | Self::ScheduleCanBeEnabled
+            | Self::OwnerUnreachable
+            | Self::DestinationGone
+            | Self::DestinationFailing
+            | Self::OwnershipDeclined
+            | Self::ScheduleReceived
+            | Self::SubscriptionRequested
+            | Self::Subscribed => true,
+        }
+    }
 
     /// The `event` of the operator's webhook, and the word in storage.
     #[must_use]
@@ -86,6 +130,14 @@ impl NoticeKind {
             Self::OwnerUnreachable => "owner.unreachable",
             Self::DestinationGone => "destination.gone",
             Self::DestinationFailing => "destination.failing",
+            Self::OwnershipOffered => "ownership.offered",
+            Self::OwnershipDeclined => "ownership.declined",
+            Self::ScheduleReceived => "schedule.received",
+            Self::ScheduleGiven => "schedule.given",
+            Self::SubscriptionRequested => "subscription.requested",
+            Self::Subscribed => "subscription.made",
+            Self::SubscriptionConfirmed => "subscription.confirmed",
+            Self::SubscriptionDeclined => "subscription.declined",
         }
     }
 }
@@ -93,7 +145,7 @@ impl NoticeKind {
 /// Who is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoticeTo {
-    /// The owner, by mail.
+    /// A person, by mail: the owner, or whoever is told of a consent.
     Owner(EmailAddress),
     /// The operator, by webhook.
     Operator,

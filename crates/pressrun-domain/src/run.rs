@@ -65,19 +65,19 @@ impl Run {
         }
     }
 
-    /// The file of this hash (SHA-256, hex) among those that the run and its `pieces` name, when `reader` may open it.
+    /// The files that `reader` may open among those that the run and its `pieces` name; one may come twice.
     ///
     /// A file holds what its audience may see (P1). So whoever manages a run may open what was made of the owner's rows, and of
     /// personal copies only what was sent to their own address. `None` opens everything: admins and organization keys.
-    #[must_use]
-    pub fn file<'a>(&'a self, pieces: &'a [Delivery], sha256: &str, reader: Option<&EmailAddress>) -> Option<&'a ArtifactRecord> {
+    pub fn files<'a>(&'a self, pieces: &'a [Delivery], reader: Option<&EmailAddress>) -> impl Iterator<Item = &'a ArtifactRecord> {
         let of_run = self.record.artifacts.iter().map(|artifact| (artifact, None));
         let of_pieces = pieces.iter().filter_map(|piece| Some((piece.artifact.as_ref()?, Some(piece.target.as_str()))));
-        let mut named = of_run.chain(of_pieces).filter(|(artifact, _)| artifact.sha256 == sha256);
-        let is_open = |artifact: &ArtifactRecord, target: Option<&str>| {
-            reader.is_none_or(|reader| artifact.audience == OWNERS || target.is_some_and(|target| target.to_lowercase() == reader.folded()))
+        let reader = reader.map(EmailAddress::folded);
+        let is_open = move |artifact: &ArtifactRecord, target: Option<&str>| {
+            let is_own = |reader: &String| target.is_some_and(|target| target.to_lowercase() == *reader);
+            reader.as_ref().is_none_or(|reader| artifact.audience == OWNERS || is_own(reader))
         };
-        named.find(|(artifact, target)| is_open(artifact, *target)).map(|(artifact, _)| artifact)
+        of_run.chain(of_pieces).filter(move |(artifact, target)| is_open(artifact, *target)).map(|(artifact, _)| artifact)
     }
 }
 

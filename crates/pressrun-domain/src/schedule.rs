@@ -76,6 +76,14 @@ pub struct Definition {
     pub kill_jobs_on_failure: bool,
     /// Where to.
     pub destination: Destination,
+    /// Counts how often all links without a login were withdrawn; a link is good only in the epoch that it was made in.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub link_epoch: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_zero(epoch: &u32) -> bool {
+    *epoch == 0
 }
 
 /// Pressrun switched the schedule off.

@@ -10,6 +10,7 @@ mod collation;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]
 pub mod conformance;
+mod consents;
 mod error;
 mod keys;
 mod notices;
@@ -25,6 +26,7 @@ pub mod sessions;
 mod sqlite;
 
 pub use audit::{Audit, AuditQuery};
+pub use consents::{Agreed, Asked, Consents};
 pub use error::StoreError;
 pub use keys::Keys;
 pub use notices::Notices;
@@ -40,6 +42,6 @@ pub use sessions::Sessions;
 pub use sqlite::SqliteStore;
 
 /// Everything a database has to do for Pressrun.
-pub trait Store: Schedules + Runs + Notices + People + Keys + Sessions + Seals + Audit + Send + Sync {}
+pub trait Store: Schedules + Consents + Runs + Notices + People + Keys + Sessions + Seals + Audit + Send + Sync {}
 
-impl<T: Schedules + Runs + Notices + People + Keys + Sessions + Seals + Audit + Send + Sync> Store for T {}
+impl<T: Schedules + Consents + Runs + Notices + People + Keys + Sessions + Seals + Audit + Send + Sync> Store for T {}

@@ -83,6 +83,7 @@ pub fn definition(name: &str) -> Definition {
         condition: None,
         kill_jobs_on_failure: false,
         destination: to_members(&["blob@myorg.co"]),
+        link_epoch: 0,
     }
 }
 

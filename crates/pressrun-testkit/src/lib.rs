@@ -8,6 +8,7 @@
 mod babble;
 mod certificate;
 mod clock;
+mod dice;
 mod fuzz;
 mod hang;
 mod http;
@@ -21,6 +22,7 @@ mod smtp;
 pub use babble::{Afterwards, Babbler};
 pub use certificate::TestCertificate;
 pub use clock::FakeClock;
+pub use dice::Dice;
 pub use fuzz::{fuzz, outline};
 pub use hang::Hang;
 pub use http::{HttpAnswer, HttpBehaviour, HttpReceiver, ReceivedRequest};

@@ -20,7 +20,7 @@ tokio::task_local! {
 }
 
 /// First parts of our own paths. A base path that begins with one of them could not be told from a page.
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "api",
     "assets",
     "audit",
@@ -36,6 +36,7 @@ const OWN: [&str; 17] = [
     "shared",
     "sign-in",
     "sign-out",
+    "subscription-requests",
     "tokens",
     "unsubscribe",
 ];

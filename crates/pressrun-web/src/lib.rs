@@ -5,7 +5,7 @@
 //! something carry a token of their session.
 //!
 //! - `viewer`: who looks, and what that person may see; the session cookie is in `session`.
-//! - `pages`: one file a page: parse, ask the store, present.
+//! - `pages`: one file a page: parse, ask the use cases (`pressrun_api::reading`), present.
 //! - `words`: instants, states and reasons in words; `place`: destinations without their secrets.
 //! - `base`: the path that a reverse proxy puts the pages under.
 //! - `secure`: headers of every answer, and where a form may come from.
@@ -34,8 +34,8 @@ pub use base::unusable_path;
 pub use secure::front;
 pub use session::SessionLimits;
 pub use state::{
-    ArtifactFiles, CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine, LinkError,
-    ScheduleActions, SharedView, UnsubscribeCheck, WebState,
+    CurrentCatalog, DashboardError, DashboardPage, DashboardSource, DashboardTile, DashboardView, FilterLine, LinkError, SharedView,
+    UnsubscribeCheck, WebState,
 };
 
 /// Most bytes of a form.
@@ -44,7 +44,8 @@ const FORM_LIMIT: usize = 16 * 1024;
 /// Every page, under the root. It has no fallback, so that it can be merged with the API's routes.
 pub fn router(state: WebState) -> Router {
     use pages::{
-        act, artifact, assets, audit, dashboard, dashboards, run, schedule, schedules, sessions, shared, sign_in, tokens, unsubscribe,
+        act, artifact, asked, assets, audit, dashboard, dashboards, offer, run, schedule, schedules, sessions, shared, sign_in, tokens,
+        unsubscribe,
     };
     let https = state.is_https();
     Router::new()
@@ -53,7 +54,10 @@ pub fn router(state: WebState) -> Router {
         .route("/sign-out", post(sign_in::leave))
         .route("/schedules", get(schedules::page))
         .route("/schedules/{id}", get(schedule::page))
+        .route("/schedules/{id}/offer", get(offer::page))
         .route("/schedules/{id}/{verb}", post(act::schedule))
+        .route("/schedules/{id}/requests/{request}/{answer}", post(act::answer))
+        .route("/subscription-requests/{id}/{word}", get(asked::ask).post(asked::answer))
         .route("/runs/{id}", get(run::page))
         .route("/runs/{id}/stop", post(act::stop_run))
         .route("/runs/{id}/artifacts/{sha256}", get(artifact::download))

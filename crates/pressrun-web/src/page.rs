@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use pressrun_domain::action::Refused;
 use pressrun_domain::key::Scope;
 use pressrun_store::StoreError;
 
@@ -124,6 +125,17 @@ impl From<StoreError> for PageError {
 }
 
 impl PageError {
+    /// Why a use case would not, about this kind of thing.
+    pub(crate) fn refused(refused: Refused, what: &'static str) -> Self {
+        match refused {
+            Refused::Denied => Self::NotFound(what),
+            Refused::NotNow(why) => Self::Conflict(format!("{why}.")),
+            Refused::Failed => {
+                Self::Unavailable("It could not be done just now; the server's log says why. Try again in a moment.".to_owned())
+            }
+        }
+    }
+
     /// The answer for somebody who has no business with the rest of the pages.
     pub(crate) fn at_large(self) -> Response {
         let (status, heading, text) = self.words();

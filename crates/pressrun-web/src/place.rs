@@ -38,8 +38,11 @@ pub(crate) fn summary(row: &ListRow) -> String {
     }
 }
 
-/// The destination line by line, without who is on its list. The path of a webhook is shown to those who may manage the schedule only: it may be what opens it.
-pub(crate) fn lines(destination: &Destination, manages: bool) -> Vec<Line> {
+/// The destination line by line, without who is on its list; `whole` when none of it was left out ([`pressrun_domain::access::shown`]).
+pub(crate) fn lines(destination: &Destination, whole: bool) -> Vec<Line> {
+    if !whole {
+        return outline(destination);
+    }
     match destination {
         Destination::Email(mail) => {
             let mut lines = vec![Line::new("Destination", "Email"), Line::new("Subject", mail.subject.clone())];
@@ -54,14 +57,12 @@ pub(crate) fn lines(destination: &Destination, manages: bool) -> Vec<Line> {
         Destination::Sftp(sftp) => {
             let mut lines =
                 vec![Line::new("Destination", "SFTP"), Line::new("Host", format!("{}:{}", bare_host(&sftp.address), sftp.port))];
-            if manages {
-                lines.extend(account(sftp));
-            }
+            lines.extend(account(sftp));
             lines
         }
         Destination::Webhook(hook) => vec![
             Line::new("Destination", "Webhook"),
-            Line::new("Address", if manages { address(hook) } else { hook.host().to_owned() }),
+            Line::new("Address", address(hook)),
             Line::new(
                 "Signing secrets",
                 match hook.secrets.len() {
@@ -82,15 +83,12 @@ pub(crate) fn lines(destination: &Destination, manages: bool) -> Vec<Line> {
             lines
         }
         Destination::S3(s3) => {
-            let mut lines = vec![
+            vec![
                 Line::new("Destination", "S3"),
                 Line::new("Bucket", format!("{} ({})", s3.bucket_name, s3.region)),
                 Line::new("Key prefix", s3.key_prefix.clone().filter(|prefix| !prefix.is_empty()).unwrap_or_else(|| "none".to_owned())),
-            ];
-            if manages {
-                lines.push(Line::new("Role", s3.role_arn.clone()));
-            }
-            lines
+                Line::new("Role", s3.role_arn.clone()),
+            ]
         }
     }
 }
@@ -109,6 +107,24 @@ fn account(sftp: &SftpSettings) -> [Line; 4] {
         Line::new("Folder", sftp.path.clone().unwrap_or_else(|| "login folder".to_owned())),
         Line::new("Host key", pinned),
     ]
+}
+
+/// What readers who do not manage the schedule are shown of a destination.
+fn outline(destination: &Destination) -> Vec<Line> {
+    let line = |kind: &str| Line::new("Destination", kind.to_owned());
+    match destination {
+        Destination::Email(mail) => {
+            let mut lines = vec![line("Email"), Line::new("Subject", mail.subject.clone())];
+            if mail.fan_out {
+                lines.push(Line::new("Personal copies", "each recipient gets their own data"));
+            }
+            lines
+        }
+        Destination::Sftp(sftp) => vec![line("SFTP"), Line::new("Host", bare_host(&sftp.address))],
+        Destination::Webhook(hook) => vec![line("Webhook"), Line::new("Address", hook.host().to_owned())],
+        Destination::Slack(_) => vec![line("Slack")],
+        Destination::S3(s3) => vec![line("S3"), Line::new("Bucket", format!("{} ({})", s3.bucket_name, s3.region))],
+    }
 }
 
 /// Host and path, without login and query.

@@ -1,16 +1,13 @@
 //! What the pages are handed, and the plain types they show a dashboard from.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_api::{ApiState, Door};
-use pressrun_domain::access::Actor;
-use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::catalog::{Catalog, GridPosition};
 use pressrun_domain::clock::Clock;
-use pressrun_domain::id::{DocumentIdentifier, MembershipId, RecipientId, RunId, ScheduleId};
+use pressrun_domain::id::{DocumentIdentifier, MembershipId, RecipientId, ScheduleId};
 use pressrun_domain::schedule::FilterConfig;
 use pressrun_domain::secret::Secret;
 use pressrun_store::Store;
@@ -20,9 +17,6 @@ use crate::session::SessionLimits;
 
 /// The present catalog.
 pub type CurrentCatalog = Arc<dyn Fn() -> Arc<Catalog> + Send + Sync>;
-
-/// The local file of an artifact by its SHA-256 (64 lower-case hex digits), or `None` when it is gone.
-pub type ArtifactFiles = Arc<dyn Fn(&str) -> Option<PathBuf> + Send + Sync>;
 
 /// Whether a signature is the one of this recipient's unsubscribe link (RFC 8058, P12).
 pub type UnsubscribeCheck = Arc<dyn Fn(ScheduleId, RecipientId, &str) -> bool + Send + Sync>;
@@ -38,16 +32,12 @@ pub struct WebState {
     pub clock: Arc<dyn Clock>,
     /// Runs a dashboard for a page.
     pub dashboards: Arc<dyn DashboardSource>,
-    /// What buttons do.
-    pub actions: Arc<dyn ScheduleActions>,
-    /// Rendered files.
-    pub artifacts: ArtifactFiles,
+    /// What is read, and what buttons do: the use cases behind the HTTP contract.
+    pub api: ApiState,
     /// Checks unsubscribe links.
     pub unsubscribe: UnsubscribeCheck,
     /// Knows tokens, for signing in.
     pub door: Arc<Door>,
-    /// The use cases that pages share with the API.
-    pub api: ApiState,
     /// How long sessions last.
     pub sessions: SessionLimits,
     /// Signs forms, and marks development keys.
@@ -112,16 +102,6 @@ pub enum LinkError {
     /// The dashboard cannot be shown.
     #[error(transparent)]
     Dashboard(DashboardError),
-}
-
-/// Does what the buttons of the pages say.
-#[async_trait]
-pub trait ScheduleActions: Send + Sync {
-    /// Does it with the rights of `actor`; a trigger answers with its run.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, Refused>;
 }
 
 /// Why a dashboard cannot be shown.

@@ -1,4 +1,4 @@
-//! Who looks, and what that person may see (contract §1.2, the rights of the API).
+//! Who looks: the session of a request. What that person may see is in [`pressrun_domain::access`].
 
 use std::sync::Arc;
 
@@ -11,11 +11,7 @@ use pressrun_api::Noted;
 use pressrun_domain::access::Actor;
 use pressrun_domain::audit::Origin;
 use pressrun_domain::catalog::{Catalog, DevKey, Document};
-use pressrun_domain::delivery::Delivery;
-use pressrun_domain::id::MembershipId;
 use pressrun_domain::key::Scope;
-use pressrun_domain::run::{ArtifactRecord, Run};
-use pressrun_domain::schedule::Definition;
 use pressrun_domain::session::{Opener, Session};
 use pressrun_store::StoreError;
 use subtle::ConstantTimeEq;
@@ -41,25 +37,6 @@ impl Viewer {
     /// Whether the document is open.
     pub(crate) fn may_view(&self, document: &Document) -> bool {
         self.actor.may_view(&self.catalog, document)
-    }
-
-    /// Whether what belongs to `owner` is this person's to manage.
-    pub(crate) fn may_manage(&self, owner: MembershipId) -> bool {
-        self.actor.may_manage(&self.catalog, owner)
-    }
-
-    /// Whether a schedule or run of this definition may be read.
-    pub(crate) fn may_read(&self, definition: &Definition) -> bool {
-        self.actor.may_read(&self.catalog, definition)
-    }
-
-    /// The file of this hash, when this person may open it ([`Run::file`]).
-    pub(crate) fn file<'a>(&self, run: &'a Run, pieces: &'a [Delivery], sha256: &str) -> Option<&'a ArtifactRecord> {
-        if self.actor.is_admin(&self.catalog) {
-            return run.file(pieces, sha256, None);
-        }
-        let person = self.actor.person(&self.catalog).filter(|person| person.id == run.definition.owner)?;
-        run.file(pieces, sha256, Some(&person.email))
     }
 
     /// The person behind the session cookie of a request, if the session is open and what opened it still works.

@@ -250,6 +250,7 @@ fn with_detail(text: &str, run: &Run) -> String {
 /// A named reason in words; an unknown one is its own words.
 pub(crate) fn reason(reason: &str) -> String {
     match reason {
+        pressrun_domain::access::shown::WITHHELD => "its owner can see why",
         "noRecipients" => "nobody was left to send it to",
         "noData" => "the dashboard has no tile with data for this format",
         "noAccess" => "no right to see the dashboard",

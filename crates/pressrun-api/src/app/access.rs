@@ -2,7 +2,6 @@
 
 use pressrun_domain::access::Actor;
 use pressrun_domain::catalog::{Catalog, Member};
-use pressrun_domain::schedule::Schedule;
 
 use super::error::AppError;
 
@@ -14,14 +13,6 @@ pub(crate) fn granted(may: bool) -> Result<(), AppError> {
 /// Only organization keys.
 pub(crate) fn organization_only(actor: &Actor) -> Result<(), AppError> {
     granted(actor.is_organization())
-}
-
-/// What a reader is shown of a destination: who manages the schedule sees its settings, others only where it leads to (D13).
-pub(crate) fn shown(actor: &Actor, catalog: &Catalog, mut schedule: Schedule) -> Schedule {
-    if !actor.may_manage(catalog, schedule.definition.owner) {
-        schedule.definition.destination = schedule.definition.destination.for_readers();
-    }
-    schedule
 }
 
 /// The member that a `userId` names for an organization key; personal tokens may not name one at all (§1.2, §5.1.7 rows 15 to 17).

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use pressrun_domain::access::Actor;
 use pressrun_domain::audit::{Agent, ObjectKind, Verb};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::id::{MembershipId, RunId, ScheduleId};
@@ -42,17 +41,16 @@ pub fn doer(agent: &Agent, catalog: &Catalog) -> Doer {
     Doer { member: agent.member(), name }
 }
 
-/// Who did what to these runs, as far as `actor` may know: of runs that are the actor's to manage.
+/// Who did what to these runs, which are open to whoever is told.
 ///
 /// # Errors
 /// The store failed.
-pub async fn doers_of(store: &dyn Store, catalog: &Catalog, actor: &Actor, runs: &[&Run]) -> Result<HashMap<RunId, Doers>, StoreError> {
-    let managed: Vec<&Run> = runs.iter().copied().filter(|run| actor.may_manage(catalog, run.definition.owner)).collect();
+pub(crate) async fn doers_of(store: &dyn Store, catalog: &Catalog, runs: &[&Run]) -> Result<HashMap<RunId, Doers>, StoreError> {
     let mut found: HashMap<RunId, Doers> = HashMap::new();
-    if managed.is_empty() {
+    if runs.is_empty() {
         return Ok(found);
     }
-    let ids: Vec<RunId> = managed.iter().map(|run| run.id).collect();
+    let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
     for entry in store.audit_of_runs(&ids).await? {
         let Ok(id) = entry.object.id.parse() else { continue };
         let doers = found.entry(id).or_default();
@@ -63,7 +61,7 @@ pub async fn doers_of(store: &dyn Store, catalog: &Catalog, actor: &Actor, runs:
             _ => {}
         }
     }
-    for run in managed {
+    for run in runs {
         if matches!(&run.state, RunState::Ended { reason: Some(reason), .. } if reason == "deleted")
             && let Some(agent) = latest(store, run.schedule_id, Verb::ScheduleDeleted).await?
         {

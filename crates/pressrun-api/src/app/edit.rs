@@ -98,6 +98,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
             condition,
             kill_jobs_on_failure: read.kill_jobs_on_failure,
             destination: target.destination,
+            link_epoch: stored.map_or(0, |stored| stored.link_epoch),
         },
         recipients: target.recipients,
         test_now: read.test_now,

@@ -58,6 +58,15 @@ pub(crate) enum AppError {
     /// The piece cannot be sent again.
     #[error("{0}")]
     NotResendable(Cow<'static, str>),
+    /// No offer of this schedule stands (C1).
+    #[error("There is no offer of this schedule that stands; it lapsed, was answered or taken back, or the schedule was changed since")]
+    NoOffer,
+    /// No such request stands (C2).
+    #[error("There is no such request that stands; it lapsed, was answered or taken back, or the schedule has another owner now")]
+    NoRequest,
+    /// The owner declined a request of the same member (C2).
+    #[error("The owner declined; it can be asked again after {0:.0}")]
+    DeclinedUntil(jiff::Timestamp),
     /// No such key; the id as given.
     #[error("API key with id {0} does not exist")]
     NoKey(String),

@@ -1,11 +1,10 @@
-//! Filter overrides: their keys, and what they come to over the dashboard's defaults (contract §4, F1 to F3).
+//! Filter overrides: their keys and words (contract §4, F1).
 
 use jiff::Timestamp;
 use pressrun_domain::catalog::{Dashboard, FilterKind};
 use pressrun_domain::schedule::FilterConfig;
 use pressrun_sql::filter::Setting;
 use pressrun_sql::{QueryClock, check_default};
-use serde_json::Value;
 
 use super::error::AppError;
 
@@ -19,7 +18,9 @@ pub(crate) fn check(filters: &FilterConfig, dashboard: &Dashboard) -> Result<(),
             None => Ok(()),
         };
     }
-    let known: Vec<&str> = dashboard.filters.keys().map(pressrun_domain::id::FilterKey::as_str).collect();
+    // Hidden ones may be set by those who know them, and are told to nobody (F11).
+    let visible = dashboard.filters.iter().filter(|(_, filter)| !filter.hidden);
+    let known: Vec<&str> = visible.map(|(key, _)| key.as_str()).collect();
     Err(AppError::invalid(format!(
         "Invalid filter keys found in schedule configuration: {}. Available dashboard filter keys are: {}.",
         unknown.join(", "),
@@ -58,13 +59,4 @@ fn faults<'a>(filters: &'a FilterConfig, dashboard: &'a Dashboard) -> impl Itera
         let error = check_default(definition.kind, expression, &clock).err()?;
         fault(error.to_string(), error.unknown_word)
     })
-}
-
-/// Today's defaults with the overrides on top; keys that are gone are left out (F2, F3).
-pub(crate) fn effective(filters: &FilterConfig, dashboard: Option<&Dashboard>) -> serde_json::Map<String, Value> {
-    let Some(dashboard) = dashboard else {
-        return filters.iter().map(|(key, value)| (key.0.clone(), value.clone())).collect();
-    };
-    let value = |key, default: &Option<Value>| filters.get(key).cloned().or_else(|| default.clone());
-    dashboard.filters.iter().filter_map(|(key, filter)| Some((key.0.clone(), value(key, &filter.default)?))).collect()
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod alerts;
+mod announce;
 pub(crate) mod attributes;
 pub(crate) mod audit;
 pub(crate) mod destination;
@@ -15,10 +16,13 @@ pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod list;
 pub(crate) mod options;
+pub(crate) mod ownership;
 pub(crate) mod recipients;
 pub(crate) mod resend;
 pub(crate) mod runs;
 pub(crate) mod schedules;
+pub(crate) mod subscriptions;
+
 pub(crate) mod update;
 pub(crate) mod users;
 pub(crate) mod validate;

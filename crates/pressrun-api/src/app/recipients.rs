@@ -72,7 +72,8 @@ pub(crate) async fn resolve(
     Ok(resolved.into_iter().filter_map(place).collect())
 }
 
-fn place_of(schedule: ScheduleId, email: &EmailAddress, person: Person) -> Recipient {
+/// Somebody's place on a list.
+pub(crate) fn place_of(schedule: ScheduleId, email: &EmailAddress, person: Person) -> Recipient {
     Recipient { id: email.place_on(schedule), email: email.clone(), person }
 }
 
@@ -118,8 +119,16 @@ pub(crate) struct Changed {
     pub(crate) groups: usize,
 }
 
+/// What adding came to.
+#[derive(Debug)]
+pub(crate) struct Added {
+    pub(crate) changed: Changed,
+    /// What to know of the list as it is now (Q1).
+    pub(crate) warnings: Vec<String>,
+}
+
 /// Adds recipients; all or nothing, and somebody who is on the list is not counted.
-pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named) -> Result<Changed, AppError> {
+pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named) -> Result<Added, AppError> {
     let catalog = state.catalog.current();
     for _ in 0..schedules::TRIES {
         let mut schedule = schedules::managed(state, actor, &catalog, id).await?;
@@ -140,10 +149,13 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let listed: BTreeSet<GroupId> = email.groups.iter().copied().collect();
         let new_groups: BTreeSet<GroupId> = groups.into_iter().filter(|group| !listed.contains(group)).collect();
         let changed = Changed { recipients: news.len(), groups: new_groups.len() };
+        let outside = news.iter().any(|place| matches!(place.person, Person::EmailOnly(_)));
         email.recipients.extend(news);
         email.groups.extend(new_groups);
+        // Like create and update, but only of those who were added now.
+        let warnings = if outside { schedules::outsiders(&schedule.definition, &catalog) } else { None };
         if save(state, &catalog, schedule, changed, &change).await? {
-            return Ok(changed);
+            return Ok(Added { changed, warnings: warnings.into_iter().collect() });
         }
     }
     Err(AppError::Busy)
@@ -230,45 +242,4 @@ fn groups(catalog: &Catalog, named: &Named) -> Result<Vec<GroupId>, AppError> {
     }
     let unknown: Vec<&str> = unknown.into_iter().map(|(text, _)| text.as_str()).collect();
     Err(AppError::invalid(format!("Invalid recipient(s): The following user groups do not exist: {}", unknown.join(", "))))
-}
-
-/// Puts the caller on the list of a schedule that they may read (P12); on it already is fine. Whoever had opted out is in again.
-pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
-    let catalog = state.catalog.current();
-    let member = actor.person(&catalog).filter(|member| member.active).ok_or(AppError::Denied)?;
-    for _ in 0..schedules::TRIES {
-        let mut schedule = schedules::readable(state, actor, &catalog, id).await?;
-        let kind = schedule.definition.destination.kind();
-        // Members put themselves on each other's lists: the longer bound is the one that protects the server.
-        let bound = Bound::adding(&state.config.limits, true, "email", &schedule.definition.destination);
-        let Destination::Email(email) = &mut schedule.definition.destination else {
-            return Err(AppError::invalid(format!("Cannot subscribe to destination type {}", kind.as_str())));
-        };
-        validate::allowed_domains(&catalog, "email", std::slice::from_ref(&member.email))?;
-        let on_list = email.recipients.iter().any(|place| place.email.same_as(&member.email));
-        if !on_list {
-            bound.admit(Count { all: 1, outside: 0 })?;
-        }
-        let change = actor.change(Verb::Subscribed, state.clock.now());
-        state.store.opt_in(schedule.id, &member.email, &change).await.map_err(AppError::about_schedule(id))?;
-        if on_list {
-            return Ok(());
-        }
-        email.recipients.push(place_of(schedule.id, &member.email, Person::Member(member.id)));
-        if save(state, &catalog, schedule, Changed { recipients: 1, groups: 0 }, &change).await? {
-            return Ok(());
-        }
-    }
-    Err(AppError::Busy)
-}
-
-/// Takes the caller off a schedule for good (P12).
-pub(crate) async fn unsubscribe(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
-    let catalog = state.catalog.current();
-    let member = actor.person(&catalog).ok_or(AppError::Denied)?;
-    let schedule = schedules::readable(state, actor, &catalog, id).await?;
-    let change = actor.change(Verb::Unsubscribed, state.clock.now());
-    state.store.opt_out(schedule.id, &member.email, &change).await.map_err(AppError::about_schedule(id))?;
-    state.wake.notify_one();
-    Ok(())
 }

@@ -17,7 +17,7 @@ use crate::state::ApiState;
 /// Queues the resend of a piece; nothing is queried or rendered anew. Returns the run that sends it.
 pub(crate) async fn resend(state: &ApiState, actor: &Actor, run_id: &str, delivery_id: &str) -> Result<RunId, AppError> {
     let catalog = state.catalog.current();
-    let run = runs::managed(state, actor, &catalog, run_id).await?;
+    let run = runs::with_bytes(state, actor, &catalog, run_id).await?;
     let missing = || AppError::NoDelivery(delivery_id.to_owned());
     let id: DeliveryId = delivery_id.parse().map_err(|_| missing())?;
     let piece = state.store.delivery(run.id, id).await?.ok_or_else(missing)?;

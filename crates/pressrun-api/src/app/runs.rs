@@ -1,15 +1,18 @@
 //! Run history: what was promised, what happened, and stopping it (S12).
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use pressrun_domain::access::Actor;
+use pressrun_domain::access::shown::ShownRun;
+use pressrun_domain::access::{Actor, RunAccess};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
-use pressrun_domain::delivery::Delivery;
-use pressrun_domain::notice::Notice;
+use pressrun_domain::delivery::{Delivery, Tally};
+use pressrun_domain::id::{MembershipId, RunId};
 use pressrun_domain::run::{ArtifactRecord, Run, RunState};
+use pressrun_store::{AudienceTargets, Page};
 
-use super::access;
+use super::access::granted;
 use super::doers::{Doers, doers_of};
 use super::error::AppError;
 use super::list::{Listed, Parameters};
@@ -19,54 +22,140 @@ use crate::state::ApiState;
 /// Runs of a schedule, newest occurrence first.
 pub(crate) async fn list(state: &ApiState, actor: &Actor, id: &str, parameters: &Parameters) -> Result<Listed<Run>, AppError> {
     let page_size = parameters.page_size(100)?;
-    let schedule = schedules::readable(state, actor, &state.catalog.current(), id).await?;
     let asked = parameters.page();
-    let page = state.store.list_runs(Some(schedule.id), asked.unwrap_or(1), page_size).await?;
+    let page = page(state, actor, id, asked.unwrap_or(1), page_size).await?;
     Listed::new(page, asked, page_size)
 }
 
-async fn find(state: &ApiState, id: &str) -> Result<Run, AppError> {
-    let missing = || AppError::NoRun(id.to_owned());
-    let parsed = id.parse().map_err(|_| missing())?;
-    state.store.run(parsed).await?.ok_or_else(missing)
+/// One page of the runs of a schedule, each as the actor may see it.
+pub(crate) async fn page(state: &ApiState, actor: &Actor, id: &str, page: u64, page_size: u32) -> Result<Page<Run>, AppError> {
+    Ok(told(state, actor, id, page, page_size).await?.0)
 }
 
-/// Everything that there is to read about a run.
+/// The same, and who started and stopped those runs to which more than a summary is open.
+pub(crate) async fn told(
+    state: &ApiState,
+    actor: &Actor,
+    id: &str,
+    page: u64,
+    page_size: u32,
+) -> Result<(Page<Run>, HashMap<RunId, Doers>), AppError> {
+    let catalog = state.catalog.current();
+    let schedule = schedules::readable(state, actor, &catalog, id).await?;
+    let Page { rows, total } = state.store.list_runs(Some(schedule.id), page, page_size).await?;
+    let owner_now = Some(schedule.definition.owner);
+    let access = |run: &Run| actor.run_access(&catalog, run, owner_now).unwrap_or(RunAccess::Summary);
+    let open: Vec<&Run> = rows.iter().filter(|run| access(run) > RunAccess::Summary).collect();
+    let doers = doers_of(&*state.store, &catalog, &open).await?;
+    let shown = |run: Run| {
+        let access = access(&run);
+        actor.shown_run(&catalog, run, Vec::new(), Vec::new(), access).run
+    };
+    Ok((Page { rows: rows.into_iter().map(shown).collect(), total }, doers))
+}
+
+/// A run, and who owns its schedule today; `None` when there is none.
+struct Found {
+    run: Run,
+    owner_now: Option<MembershipId>,
+}
+
+async fn find(state: &ApiState, id: &str) -> Result<Found, AppError> {
+    let missing = || AppError::NoRun(id.to_owned());
+    let parsed = id.parse().map_err(|_| missing())?;
+    let run = state.store.run(parsed).await?.ok_or_else(missing)?;
+    let owner_now = state.store.schedule(run.schedule_id).await?.map(|schedule| schedule.definition.owner);
+    Ok(Found { run, owner_now })
+}
+
+/// Everything that there is to read about a run, for one reader.
 #[derive(Debug)]
 pub(crate) struct Story {
-    pub(crate) run: Run,
-    /// Every piece it promised.
-    pub(crate) deliveries: Vec<Delivery>,
-    /// What was said about it to its owner and the operator.
-    pub(crate) notices: Vec<Notice>,
+    /// The run with its pieces.
+    pub(crate) shown: ShownRun,
     /// Runs that sent a piece of it again.
-    pub(crate) resends: Vec<Run>,
+    pub(crate) resends: Vec<RunId>,
     /// Who started and stopped it, for those who may know.
     pub(crate) doers: Doers,
 }
 
-/// One run with every piece it promised, and what came of it.
+/// One run with the pieces it promised, and what came of it.
 pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str) -> Result<Story, AppError> {
     let catalog = state.catalog.current();
-    let run = find(state, id).await?;
-    access::granted(actor.may_read(&catalog, &run.definition))?;
+    let Found { run, owner_now } = find(state, id).await?;
+    let access = actor.run_access(&catalog, &run, owner_now).ok_or(AppError::Denied)?;
     let deliveries = state.store.deliveries(run.id).await?;
     let notices = state.store.notices_of(run.id).await?;
-    let resends = state.store.resends(run.id).await?;
-    let doers = doers_of(&*state.store, &catalog, actor, &[&run]).await?.remove(&run.id).unwrap_or_default();
-    Ok(Story { run, deliveries, notices, resends, doers })
+    let resends = state.store.resends(run.id).await?.into_iter().map(|run| run.id).collect();
+    let doers = doers(state, &catalog, access, &run).await?;
+    Ok(Story { shown: actor.shown_run(&catalog, run, deliveries, notices, access), resends, doers })
 }
 
-/// The run, when the caller may change it.
-pub(crate) async fn managed(state: &ApiState, actor: &Actor, catalog: &Catalog, id: &str) -> Result<Run, AppError> {
-    let run = find(state, id).await?;
-    access::granted(actor.may_manage(catalog, run.definition.owner))?;
+/// One page of a run, for one reader.
+#[derive(Debug)]
+pub struct StoryPage {
+    /// The run with the pieces of the page; what was said about it stands on the first.
+    pub shown: ShownRun,
+    /// Pieces that are shown, over all pages.
+    pub total: u64,
+    /// How many pieces there are of each kind, those that are not shown included.
+    pub tally: Tally,
+    /// Who gets the same bytes.
+    pub audiences: Vec<AudienceTargets>,
+    /// Hashes (SHA-256, hex) of the files of this page that may be had.
+    pub files: HashSet<String>,
+    /// Whether the reader may stop it.
+    pub may_cancel: bool,
+    /// Who started and stopped it, for those who may know.
+    pub doers: Doers,
+}
+
+/// Who started and stopped a run, for those to whom more than its summary is open.
+async fn doers(state: &ApiState, catalog: &Catalog, access: RunAccess, run: &Run) -> Result<Doers, AppError> {
+    if access == RunAccess::Summary {
+        return Ok(Doers::default());
+    }
+    Ok(doers_of(&*state.store, catalog, &[run]).await?.remove(&run.id).unwrap_or_default())
+}
+
+/// One page of a run, those pieces first that failed; pages are counted from 1.
+pub(crate) async fn get_page(state: &ApiState, actor: &Actor, id: &str, page: u64, page_size: u32) -> Result<StoryPage, AppError> {
+    let catalog = state.catalog.current();
+    let Found { run, owner_now } = find(state, id).await?;
+    let access = actor.run_access(&catalog, &run, owner_now).ok_or(AppError::Denied)?;
+    let tally = state.store.tally(run.id).await?;
+    let own = match actor.person(&catalog) {
+        Some(person) => state.store.pieces_to(run.id, &person.email).await?,
+        None => Vec::new(),
+    };
+    let (Page { rows, total }, notices, audiences) = match access {
+        RunAccess::Summary => (Page { total: own.len() as u64, rows: own.clone() }, Vec::new(), Vec::new()),
+        RunAccess::Owned | RunAccess::Everything => {
+            let pieces = state.store.piece_page(run.id, page, page_size).await?;
+            let notices = if page == 1 { state.store.notices_of(run.id).await? } else { Vec::new() };
+            (pieces, notices, state.store.audiences(run.id).await?)
+        }
+    };
+    // Whoever the run belongs to may open what went to their own address, wherever it stands.
+    let nameable: Vec<Delivery> = own.into_iter().chain(rows.iter().cloned()).collect();
+    let files = actor.files(&catalog, &run, owner_now, &nameable).into_iter().map(|file| file.sha256.clone()).collect();
+    let may_cancel = actor.may_cancel(&catalog, &run, owner_now);
+    let doers = doers(state, &catalog, access, &run).await?;
+    let shown = actor.shown_run(&catalog, run, rows, notices, access);
+    Ok(StoryPage { shown, total, tally, audiences, files, may_cancel, doers })
+}
+
+/// The run, when its bytes may be had again.
+pub(crate) async fn with_bytes(state: &ApiState, actor: &Actor, catalog: &Catalog, id: &str) -> Result<Run, AppError> {
+    let Found { run, owner_now } = find(state, id).await?;
+    granted(actor.may_have_bytes(catalog, &run, owner_now))?;
     Ok(run)
 }
 
 /// Asks for a run to be stopped (S5).
 pub(crate) async fn cancel(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
-    let run = managed(state, actor, &state.catalog.current(), id).await?;
+    let Found { run, owner_now } = find(state, id).await?;
+    granted(actor.may_cancel(&state.catalog.current(), &run, owner_now))?;
     let over = matches!(run.state, RunState::Ended { .. } | RunState::Skipped { .. });
     if over || !state.store.cancel(run.id, &actor.change(Verb::RunCancelled, state.clock.now())).await? {
         return Err(AppError::RunEnded);
@@ -75,18 +164,19 @@ pub(crate) async fn cancel(state: &ApiState, actor: &Actor, id: &str) -> Result<
     Ok(())
 }
 
-/// A file that a run rendered, for those who may manage the schedule and open the file ([`Run::file`]).
+/// A file that a run rendered, for those who may have it ([`Actor::files`]).
 pub(crate) async fn artifact(state: &ApiState, actor: &Actor, id: &str, sha256: &str) -> Result<(ArtifactRecord, PathBuf), AppError> {
     let missing = || AppError::NoArtifact(sha256.to_owned());
     let catalog = state.catalog.current();
-    let run = managed(state, actor, &catalog, id).await?;
+    let Found { run, owner_now } = find(state, id).await?;
+    granted(actor.may_have_bytes(&catalog, &run, owner_now))?;
     let hash = sha256.to_ascii_lowercase();
     if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(missing());
     }
-    let reader = if actor.is_admin(&catalog) { None } else { Some(&actor.person(&catalog).ok_or(AppError::Denied)?.email) };
     let deliveries = state.store.deliveries(run.id).await?;
-    let record = run.file(&deliveries, &hash, reader).cloned().ok_or_else(missing)?;
+    let files = actor.files(&catalog, &run, owner_now, &deliveries);
+    let record = files.into_iter().find(|file| file.sha256 == hash).cloned().ok_or_else(missing)?;
     let path = state.artifacts.path(&hash).ok_or_else(missing)?;
     Ok((record, path))
 }

@@ -1,4 +1,4 @@
-//! Create, read, delete, trigger, pause, resume and transfer.
+//! Create, read, delete, trigger, pause, resume, and withdraw links.
 
 use jiff::Timestamp;
 use pressrun_domain::access::Actor;
@@ -67,7 +67,7 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     }
     warnings.extend(alerts::always_one_row(&definition, &catalog));
     warnings.extend(validate::unknown_filter_words(&definition, &catalog));
-    warnings.extend(outsiders(&definition));
+    warnings.extend(outsiders(&definition, &catalog));
     warnings.extend(unconnected(state, &definition));
     let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);
     let now = state.clock.now();
@@ -106,8 +106,8 @@ pub(crate) fn unconnected(state: &ApiState, definition: &Definition) -> Option<S
 }
 
 /// Says that people outside receive what the owner may see (Q1).
-pub(crate) fn outsiders(definition: &Definition) -> Option<String> {
-    let email = definition.destination.email().filter(|email| !email.fan_out)?;
+pub(crate) fn outsiders(definition: &Definition, catalog: &Catalog) -> Option<String> {
+    let email = definition.destination.email().filter(|email| !catalog.organization.fan_out.is_personal(email.fan_out))?;
     let outside = email.recipients.iter().filter(|place| matches!(place.person, Person::EmailOnly(_))).count();
     (outside > 0)
         .then(|| format!("{outside} recipient(s) without a login will receive what the owner may see; fanOut sends each their own data"))
@@ -245,26 +245,15 @@ async fn switch(state: &ApiState, actor: &Actor, id: &str, pausing: bool) -> Res
     Err(AppError::Busy)
 }
 
-/// Gives a schedule to another member (X7): the baseline goes (A13), and a system disabling whose cause is gone ends (X4).
-pub(crate) async fn transfer(state: &ApiState, actor: &Actor, id: &str, user_id: &str) -> Result<(), AppError> {
+/// Ends every link without a login that the schedule has sent so far (M11): later ones are made in another epoch.
+pub(crate) async fn withdraw_links(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
     let catalog = state.catalog.current();
-    let uuid = pressrun_domain::id::parse_uuid(user_id).map_err(|_| AppError::field("userId", "Invalid uuid"))?;
     for _ in 0..TRIES {
         let mut schedule = managed(state, actor, &catalog, id).await?;
-        let owner = catalog.member(uuid).ok_or_else(|| AppError::NoUser(user_id.to_owned()))?;
-        if owner.id == schedule.definition.owner {
-            return Err(AppError::field("userId", "User is already the owner of this schedule"));
-        }
-        let document = catalog.documents.get(&schedule.definition.identifier);
-        if !owner.active || document.is_some_and(|document| !catalog.may_view(owner, document)) {
-            return Err(AppError::NewOwnerDenied);
-        }
-        schedule.definition.owner = owner.id;
+        schedule.definition.link_epoch = schedule.definition.link_epoch.wrapping_add(1);
         let now = state.clock.now();
         schedule.updated_at = now;
-        revalidate(&mut schedule, &catalog, now, false)?;
-        if replace(state, &catalog, &schedule, &actor.change(Verb::ScheduleTransferred, now)).await? {
-            state.store.reset_baselines(schedule.id).await?;
+        if replace(state, &catalog, &schedule, &actor.change(Verb::LinksWithdrawn, now)).await? {
             return Ok(());
         }
     }

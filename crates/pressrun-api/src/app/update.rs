@@ -85,7 +85,7 @@ async fn merged(
         draft.warnings.extend(alerts::always_one_row(&draft.definition, catalog));
     }
     if draft.definition.destination != stored.definition.destination {
-        draft.warnings.extend(schedules::outsiders(&draft.definition));
+        draft.warnings.extend(schedules::outsiders(&draft.definition, catalog));
         draft.warnings.extend(schedules::unconnected(state, &draft.definition));
     }
     let mut changed = stored.clone();

@@ -1,5 +1,6 @@
 //! What the catalog and the operator's policy say of a definition (contract §5.1.7 rows 10 to 14 and 18, D5, P13, T7).
 
+use pressrun_domain::access;
 use pressrun_domain::catalog::{Catalog, Dashboard, Member};
 use pressrun_domain::destination::{Destination, Host};
 use pressrun_domain::email::EmailAddress;
@@ -9,6 +10,7 @@ use pressrun_domain::schedule::Definition;
 use pressrun_domain::text;
 use pressrun_store::Names;
 
+use super::access::granted;
 use super::edit::{self, Asks};
 use super::error::AppError;
 use super::filters;
@@ -49,8 +51,7 @@ pub(crate) fn unknown_filter_words(definition: &Definition, catalog: &Catalog) -
 
 /// Refuses what would widen a schedule whose document takes no more (X8).
 pub(crate) fn may_widen(definition: &Definition, catalog: &Catalog) -> Result<(), AppError> {
-    let document = catalog.documents.get(&definition.identifier);
-    if document.is_some_and(|document| document.access.no_new_schedules) { Err(AppError::Denied) } else { Ok(()) }
+    granted(access::may_widen(catalog, definition))
 }
 
 fn known(dashboard: &Dashboard, key: Option<&TileKey>) -> Result<(), AppError> {

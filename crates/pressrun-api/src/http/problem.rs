@@ -79,6 +79,8 @@ impl From<AppError> for Problem {
             | AppError::NoRun(_)
             | AppError::NoKey(_)
             | AppError::NoDelivery(_)
+            | AppError::NoOffer
+            | AppError::NoRequest
             | AppError::NoArtifact(_)
             | AppError::Gone(_) => StatusCode::NOT_FOUND,
             AppError::RunInProgress
@@ -86,7 +88,8 @@ impl From<AppError> for Problem {
             | AppError::RunEnded
             | AppError::Inactive
             | AppError::Busy
-            | AppError::NotResendable(_) => StatusCode::CONFLICT,
+            | AppError::NotResendable(_)
+            | AppError::DeclinedUntil(_) => StatusCode::CONFLICT,
             AppError::Stale => StatusCode::PRECONDITION_FAILED,
             AppError::NotQueued(source) => {
                 tracing::error!(error = %source, "a run could not be queued");

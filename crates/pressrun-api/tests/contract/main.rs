@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod catalog;
+mod consents;
 mod create;
 mod delete;
 mod examples;

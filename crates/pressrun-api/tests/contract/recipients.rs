@@ -120,7 +120,10 @@ async fn add_and_remove_count_what_really_changed() {
         (&remove, json!({"emails": ["Blobby@blobsrus.com"], "userIds": [sample::HILL]}), removed(1, 0)),
         (&remove, json!({"emails": ["new@b.co", "iamagoodblob@myorg.co"], "userGroupIds": [sample::SALES]}), removed(2, 1)),
     ] {
-        assert_eq!(server.put(path, &body).await.ok(), &expected, "{body}");
+        let mut answer = server.put(path, &body).await.ok().clone();
+        // What is said of outsiders (Q1) has a test of its own.
+        answer.as_object_mut().unwrap().remove("warnings");
+        assert_eq!(answer, expected, "{body}");
     }
     let left = server.get(&remove.replace("remove-recipients", "recipients")).await;
     assert_eq!(left.ok(), &json!({"type": "email", "recipients": [], "userGroupRecipients": []}));
@@ -183,7 +186,7 @@ async fn read_by(server: &Server, token: &str) -> Answer {
 #[tokio::test]
 async fn p12_who_may_view_subscribes_and_unsubscribes_themselves_only() {
     let server = server().await;
-    let id = server.create(&mail(json!({}))).await.id();
+    let id = server.create(&mail(json!({"fanOut": true}))).await.id();
     let act = async |who: &str, what: &str| server.call(who, "PUT", &format!("/api/v1/schedules/{id}/{what}"), None).await;
     let addresses = async || {
         let recipients = server.stored(&id).await.definition.destination.email().unwrap().recipients.clone();

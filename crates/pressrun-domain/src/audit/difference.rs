@@ -173,6 +173,7 @@ mod tests {
             condition: None,
             kill_jobs_on_failure: false,
             destination,
+            link_epoch: 0,
         }
     }
 

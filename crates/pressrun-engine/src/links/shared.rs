@@ -49,7 +49,11 @@ pub enum SharedError {
     Expired,
 }
 
-/// Names what a schedule shows, so that a link does not follow it to another dashboard, from one tile to all, or to other pages.
+/// Names what a schedule shows and whose rows these are, so that a link does not follow it to another dashboard, from one tile to all, to other
+/// pages, to another owner, from personal copies to the owner's rows, or to other filters (M11). It also ends when all links are withdrawn.
+///
+/// Any change of the schedule's own filters ends its older links, a narrower one and a wider one: which of two expressions shows more is
+/// for the data to say, not for us.
 #[must_use]
 pub fn scope(definition: &Definition) -> [u8; 8] {
     let tile = definition.tile.as_ref().map_or_else(|| "*".to_owned(), |key| format!("={key}"));
@@ -61,6 +65,12 @@ pub fn scope(definition: &Definition) -> [u8; 8] {
     if definition.format == Format::Png && definition.tile.is_none() && definition.options.pages.is_empty() {
         digest.update([1]);
     }
+    digest.update([2]);
+    digest.update(definition.owner.0.as_bytes());
+    digest.update([u8::from(definition.destination.email().is_some_and(|email| email.fan_out))]);
+    digest.update(definition.link_epoch.to_be_bytes());
+    // In the order in which they were sent; a map of JSON values can always be written.
+    digest.update(serde_json::to_vec(&definition.filters).unwrap_or_default());
     let digest = digest.finalize();
     let mut out = [0; 8];
     out.copy_from_slice(&digest[..8]);
@@ -243,5 +253,31 @@ mod tests {
         ];
         assert_eq!(all.iter().collect::<std::collections::HashSet<_>>().len(), all.len());
         assert_eq!(of("a", None, &[], Format::Pdf), of("a", None, &[], Format::Csv));
+    }
+
+    #[test]
+    fn m11_a_scope_ends_with_its_owner_its_filters_its_personal_copies_and_its_epoch() {
+        type Change = fn(&mut Definition);
+        let changes: [(&str, Change); 5] = [
+            ("c1 another owner", |definition| definition.owner = pressrun_domain::id::MembershipId::generate()),
+            ("personal copies", |definition| {
+                let pressrun_domain::destination::Destination::Email(email) = &mut definition.destination else { panic!("mail") };
+                email.fan_out = !email.fan_out;
+            }),
+            ("narrower filters", |definition| definition.filters = FilterConfig::from_iter([("region".into(), serde_json::json!(["US"]))])),
+            ("no filters", |definition| definition.filters = FilterConfig::new()),
+            ("withdrawn", |definition| definition.link_epoch += 1),
+        ];
+        let mut sent = pressrun_store::sample::definition("a");
+        sent.filters = filters();
+        let mut scopes = std::collections::HashSet::from([scope(&sent)]);
+        for (case, change) in changes {
+            let mut changed = sent.clone();
+            change(&mut changed);
+            assert!(scopes.insert(scope(&changed)), "{case}");
+        }
+        let mut renamed = sent.clone();
+        "Another name".clone_into(&mut renamed.name);
+        assert!(!scopes.insert(scope(&renamed)), "a name ends no link");
     }
 }

@@ -41,7 +41,9 @@ pub(crate) async fn about_run(context: &Context, run: &Run, record: &RunRecord, 
         return Ok(Vec::new());
     }
     let catalog = context.catalog.current();
-    let about = About::run(context, &catalog, run, record, ending);
+    let owner_sees_all = catalog.member(run.definition.owner.0).is_some_and(|owner| owner.admin);
+    let record = if owner_sees_all { record.clone() } else { record.of_owners_rows() };
+    let about = About::run(context, &catalog, run, &record, ending);
     let now = context.clock.now();
     match ending.status {
         RunStatus::ConditionUnmet => Ok(Vec::new()),

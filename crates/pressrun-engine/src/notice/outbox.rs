@@ -79,7 +79,7 @@ async fn attempt(context: &Context, notice: Notice) -> Result<(), StoreError> {
 
 /// The operator is told of an owner who could not be mailed (S13): in the words of the notice that did not arrive.
 fn owner_unreachable(context: &Context, lost: &Notice, reason: &str, now: Timestamp) -> Option<Notice> {
-    if lost.to == NoticeTo::Operator || context.config.operator.is_none() {
+    if lost.to == NoticeTo::Operator || !lost.kind.is_for_the_owner() || context.config.operator.is_none() {
         return None;
     }
     let mut body: serde_json::Value = serde_json::from_str(&lost.body).unwrap_or_default();

@@ -105,6 +105,15 @@ impl<'a> About<'a> {
                     "The last {FAILURES_IN_A_ROW} occurrences of {quoted} delivered nothing. See to its destination, or pause it."
                 )],
             ),
+            // Said by whoever caused it (`pressrun_api`), in words of its own.
+            NoticeKind::OwnershipOffered
+            | NoticeKind::OwnershipDeclined
+            | NoticeKind::ScheduleReceived
+            | NoticeKind::ScheduleGiven
+            | NoticeKind::SubscriptionRequested
+            | NoticeKind::Subscribed
+            | NoticeKind::SubscriptionConfirmed
+            | NoticeKind::SubscriptionDeclined => (name.clone(), Vec::new()),
         };
         let body = self.body(kind, now, &subject).to_string();
         Words { subject, text: paragraphs.join("\n\n"), body }

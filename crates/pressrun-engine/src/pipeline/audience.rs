@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use pressrun_domain::audience::{Identity, OWNERS, TIMEZONE_ATTRIBUTE};
-use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, FanOutPolicy, Member, Scalar, TileBody};
+use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, Member, Scalar, TileBody};
 use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
@@ -80,11 +80,7 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
         let targets = destination_targets(&scene.definition.destination);
         return Ok(Audiences { audiences: vec![owners_audience(scene, owner, &asked, targets)], skipped: Vec::new() });
     };
-    let personal = match scene.catalog.organization.fan_out {
-        FanOutPolicy::Schedule => email.fan_out,
-        FanOutPolicy::Always => true,
-        FanOutPolicy::Never => false,
-    };
+    let personal = scene.catalog.organization.fan_out.is_personal(email.fan_out);
     let opted_out = store.opted_out(schedule).await?.into_iter().collect();
     let (people, mut skipped) = people(scene.catalog, email, schedule, &opted_out);
     if !personal {

@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod claims;
+pub mod consents;
 pub mod keys;
 pub mod ledger;
 pub mod lists;
@@ -137,6 +138,11 @@ macro_rules! conformance_suite {
                     s10_notices_of_a_run_are_kept_with_its_end
                     x1_a_schedule_is_switched_off_with_its_notices_once
                     x1_a_run_says_that_its_schedule_is_off_only_when_it_switched_it_off;
+                consents: c1_a_schedule_has_one_offer_the_newest
+                    c1_an_agreed_owner_ends_offer_requests_and_baselines_in_one
+                    c1_consents_go_with_their_schedule
+                    c2_a_member_asks_once_until_it_lapses
+                    c2_an_agreed_subscription_answers_its_request_once;
                 keys: keys_are_found_by_their_hash_and_revoked_once;
                 audit: h3_each_change_leaves_who_what_where_and_before_and_after
                     h3_a_change_that_fails_leaves_no_entry

@@ -11,6 +11,7 @@ mod artifacts;
 mod attempts;
 mod audit;
 mod claim;
+mod consents;
 mod fault;
 mod finish;
 mod history;

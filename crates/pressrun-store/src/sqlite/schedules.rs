@@ -55,26 +55,9 @@ impl Schedules for SqliteStore {
 
     async fn replace_schedule(&self, schedule: &Schedule, names: &Names, change: &Change) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
-        let before = self.in_transaction(&mut tx, schedule.id).await?;
-        let definition_id = put_definition(&mut tx, &schedule.definition).await?;
-        let update = sqlx::query(
-            "UPDATE schedules SET definition_id = $2, sealed = $3, updated_at = $4, disabled_at = $5, system_disabled_at = $6,
-                 system_disabled_reason = $7, next_at = $8, destination = $9, alert = $10, single_tile = $11, owner = $12,
-                 identifier = $13, recipient_count = $14, condition_query = $15, dashboard_name = $16, owner_name = $17,
-                 name_key = $18, dashboard_key = $19, owner_key = $20, name_folded = $21, dashboard_folded = $22, owner_folded = $23,
-                 version = version + 1, unreadable = 0
-             WHERE id = $1 AND version = $24",
-        );
-        let update = self.bind_shared(update, schedule, names, &definition_id)?.bind(int(schedule.version));
-        if update.execute(&mut *tx).await?.rows_affected() == 0 {
-            let row = sqlx::query("SELECT 1 FROM schedules WHERE id = $1").bind(schedule.id.to_string()).fetch_optional(&mut *tx).await?;
-            return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
-        }
-        recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
-        let details = definition_difference(before.as_ref().map(|before| &before.definition), Some(&schedule.definition));
-        let written = audit::put(&mut tx, change, object(schedule), &details).await?;
+        let (version, written) = self.put_over(&mut tx, schedule, names, change).await?;
         audit::commit(tx, [written]).await?;
-        Ok(schedule.version + 1)
+        Ok(version)
     }
 
     async fn delete_schedule(&self, id: ScheduleId, change: &Change) -> Result<bool, StoreError> {
@@ -179,6 +162,38 @@ impl SqliteStore {
             let read = read_with_secrets(&row, &self.sealer);
             read.inspect_err(|error| tracing::warn!(%error, "the audit does not tell what a schedule was before")).ok()
         }))
+    }
+
+    /// Saves a changed schedule over the version it was read at; its new version, and what the audit says of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the stored version is another, [`StoreError::NotFound`] when it is deleted.
+    pub(super) async fn put_over(
+        &self,
+        tx: &mut Tx,
+        schedule: &Schedule,
+        names: &Names,
+        change: &Change,
+    ) -> Result<(u64, audit::Written), StoreError> {
+        let before = self.in_transaction(tx, schedule.id).await?;
+        let definition_id = put_definition(tx, &schedule.definition).await?;
+        let update = sqlx::query(
+            "UPDATE schedules SET definition_id = $2, sealed = $3, updated_at = $4, disabled_at = $5, system_disabled_at = $6,
+                 system_disabled_reason = $7, next_at = $8, destination = $9, alert = $10, single_tile = $11, owner = $12,
+                 identifier = $13, recipient_count = $14, condition_query = $15, dashboard_name = $16, owner_name = $17,
+                 name_key = $18, dashboard_key = $19, owner_key = $20, name_folded = $21, dashboard_folded = $22, owner_folded = $23,
+                 version = version + 1, unreadable = 0
+             WHERE id = $1 AND version = $24",
+        );
+        let update = self.bind_shared(update, schedule, names, &definition_id)?.bind(int(schedule.version));
+        if update.execute(&mut **tx).await?.rows_affected() == 0 {
+            let row = sqlx::query("SELECT 1 FROM schedules WHERE id = $1").bind(schedule.id.to_string()).fetch_optional(&mut **tx).await?;
+            return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
+        }
+        recipients::put(tx, schedule.id, &schedule.definition).await?;
+        let details = definition_difference(before.as_ref().map(|before| &before.definition), Some(&schedule.definition));
+        let written = audit::put(tx, change, object(schedule), &details).await?;
+        Ok((schedule.version + 1, written))
     }
 
     /// Binds `$1` to `$23`, which insert and update share.

@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use pressrun_api::ApiState;
-use pressrun_domain::access::Actor;
-use pressrun_domain::action::{Action, Refused};
+use pressrun_api::{ApiState, ArtifactSource};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::condition::{ConditionKind, Judgement};
@@ -23,9 +21,7 @@ use pressrun_domain::run::{ConditionRecord, RunRecord, RunStatus, SkipReason, Ti
 use pressrun_domain::schedule::{FilterConfig, Schedule};
 use pressrun_domain::secret::Secret;
 use pressrun_store::{Keys, Names, NewOccurrence, RunEnd, Runs, Schedules, SqliteStore, sample};
-use pressrun_web::{
-    DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, ScheduleActions, SharedView, WebState,
-};
+use pressrun_web::{DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, SharedView, WebState};
 use sha2::{Digest, Sha256};
 
 /// A name that must stay a name.
@@ -55,7 +51,7 @@ pub struct Site {
     pub closed: ScheduleId,
 }
 
-struct Still;
+pub struct Still;
 
 impl Clock for Still {
     fn now(&self) -> Timestamp {
@@ -68,7 +64,7 @@ impl Clock for Still {
 }
 
 /// Shows the same tiles for everything, and repeats the filters it was asked for.
-struct Boards(Vec<DashboardPage>);
+pub struct Boards(pub Vec<DashboardPage>);
 
 #[async_trait]
 impl DashboardSource for Boards {
@@ -114,13 +110,12 @@ impl DashboardSource for Boards {
     }
 }
 
-/// Buttons that do what they do in the product.
-struct Buttons(ApiState);
+/// Keeps one file.
+pub struct OneFile(pub PathBuf);
 
-#[async_trait]
-impl ScheduleActions for Buttons {
-    async fn act(&self, actor: Actor, action: Action) -> Result<Option<RunId>, Refused> {
-        pressrun_api::act(&self.0, actor, action).await
+impl ArtifactSource for OneFile {
+    fn path(&self, sha256: &str) -> Option<PathBuf> {
+        (sha256 == ARTIFACT).then(|| self.0.clone())
     }
 }
 
@@ -168,14 +163,13 @@ pub async fn site(dir: &Path, tiles: Vec<DashboardPage>) -> Site {
     alert.definition.condition = Some(pressrun_domain::condition::Condition { kind: ConditionKind::ResultsPresent, tile: "1".into() });
     alert.definition.destination = sample::slack();
     unmet(&store, &alert).await;
-    let artifact = file.clone();
     let api_catalog = Arc::clone(&catalog);
     let api = ApiState {
         store: store.clone(),
         catalog: Arc::new(move || Arc::clone(&api_catalog)),
         clock: Arc::new(Still),
         urls: Arc::new(pressrun_api::AllowAll),
-        artifacts: Arc::new(pressrun_api::NoArtifacts),
+        artifacts: Arc::new(OneFile(file)),
         wake: Arc::default(),
         config: pressrun_api::ApiConfig::default(),
     };
@@ -185,8 +179,6 @@ pub async fn site(dir: &Path, tiles: Vec<DashboardPage>) -> Site {
             catalog: Arc::new(move || catalog.clone()),
             clock: Arc::new(Still),
             dashboards: Arc::new(Boards(tiles)),
-            actions: Arc::new(Buttons(api.clone())),
-            artifacts: Arc::new(move |hash| -> Option<PathBuf> { (hash == ARTIFACT).then(|| artifact.clone()) }),
             unsubscribe: Arc::new(|_, _, signature| signature == SIGNATURE),
             door: pressrun_api::Door::new(&api),
             api: api.clone(),

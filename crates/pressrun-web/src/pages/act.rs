@@ -1,5 +1,5 @@
-//! Buttons: pause, resume, run now, delete, stop. Each is a form of its own that carries the token of the session; what it does is
-//! what the API does, with the rights of the key that signed in.
+//! Buttons: pause, resume, run now, delete, stop, withdraw links, answer offers and requests. Each is a form of its own that carries the
+//! token of the session; what it does is what the API does, with the rights of the key that signed in.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use pressrun_domain::action::{Action, Refused};
-use pressrun_domain::id::RunId;
+use pressrun_domain::id::{RunId, ScheduleId};
 use serde::Deserialize;
 
 use crate::base::here;
@@ -45,6 +45,10 @@ pub(crate) async fn schedule(
         "resume" => Action::Resume(id),
         "run" => Action::Trigger(id),
         "delete" => Action::Delete(id),
+        "withdraw-links" => Action::WithdrawLinks(id),
+        "accept-offer" => Action::AcceptOffer(id),
+        "decline-offer" => Action::DeclineOffer(id),
+        "withdraw-offer" => Action::WithdrawOffer(id),
         _ => return Err(PageError::NotFound("page")),
     };
     let run = act(&state, &viewer, action, WHAT).await?;
@@ -54,6 +58,27 @@ pub(crate) async fn schedule(
         _ => format!("/schedules/{id}"),
     };
     Ok(Redirect::to(&here(&next)).into_response())
+}
+
+/// `POST /schedules/{id}/requests/{request}/{answer}`: puts a member who asked on the list, or not.
+pub(crate) async fn answer(
+    State(state): State<Arc<WebState>>,
+    headers: HeaderMap,
+    viewer: Viewer,
+    Path((id, request, answer)): Path<(String, String, String)>,
+    form: Posted,
+) -> Result<Response, PageError> {
+    const WHAT: &str = "request";
+    is_own(&state, &headers, form)?;
+    let id: ScheduleId = id.parse().map_err(|_| PageError::NotFound("schedule"))?;
+    let request = request.parse().map_err(|_| PageError::NotFound(WHAT))?;
+    let yes = match answer.as_str() {
+        "confirm" => true,
+        "decline" => false,
+        _ => return Err(PageError::NotFound("page")),
+    };
+    act(&state, &viewer, Action::AnswerRequest(request, yes), WHAT).await?;
+    Ok(Redirect::to(&here(&format!("/schedules/{id}"))).into_response())
 }
 
 /// `POST /runs/{id}/stop`.
@@ -83,16 +108,10 @@ pub(super) fn is_own_token(state: &WebState, headers: &HeaderMap, sent: &str) ->
 }
 
 async fn act(state: &WebState, viewer: &Viewer, action: Action, what: &'static str) -> Result<Option<RunId>, PageError> {
-    done(state.actions.act(viewer.actor, action).await, what)
+    done(pressrun_api::act(&state.api, viewer.actor, action).await, what)
 }
 
 /// What a use case came to, as a page says it; `what` is what was not found.
 pub(super) fn done<T>(done: Result<T, Refused>, what: &'static str) -> Result<T, PageError> {
-    done.map_err(|error| match error {
-        Refused::Denied => PageError::NotFound(what),
-        Refused::NotNow(why) => PageError::Conflict(format!("{why}.")),
-        Refused::Failed => {
-            PageError::Unavailable("It could not be done just now; the server's log says why. Try again in a moment.".to_owned())
-        }
-    })
+    done.map_err(|refused| PageError::refused(refused, what))
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use pressrun_api::reading;
 
-use super::run::readable;
 use crate::page::PageError;
 use crate::state::WebState;
 use crate::viewer::Viewer;
@@ -18,16 +18,10 @@ pub(crate) async fn download(
     viewer: Viewer,
     Path((id, sha256)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
-    let run = readable(&state, &viewer, &id).await?;
-    let hash = sha256.to_ascii_lowercase();
-    if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(PageError::NotFound(WHAT));
-    }
-    let deliveries = state.store.deliveries(run.id).await?;
-    let record = viewer.file(&run, &deliveries, &hash).ok_or(PageError::NotFound(WHAT))?;
-    let path = (state.artifacts)(&hash).ok_or(PageError::NotFound(WHAT))?;
-    pressrun_api::download(record, &path).await.map_err(|error| {
-        tracing::warn!(%error, sha256 = hash, "an artifact cannot be read");
+    let found = reading::file(&state.api, &viewer.actor, &id, &sha256).await;
+    let (record, path) = found.map_err(|refused| PageError::refused(refused, WHAT))?;
+    pressrun_api::download(&record, &path).await.map_err(|error| {
+        tracing::warn!(%error, sha256, "an artifact cannot be read");
         PageError::NotFound(WHAT)
     })
 }

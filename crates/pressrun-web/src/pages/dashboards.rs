@@ -25,7 +25,7 @@ struct Row {
 
 /// `GET /dashboards`: those that are open to the viewer, by name.
 pub(crate) async fn page(viewer: Viewer) -> Response {
-    let open = viewer.catalog.documents.values().filter(|document| viewer.may_view(document));
+    let open = viewer.catalog.documents.values().filter(|document| document.saved && viewer.may_view(document));
     let mut rows: Vec<Row> = open.filter_map(|document| document.dashboard.as_ref().map(|dashboard| row(document, dashboard))).collect();
     rows.sort_by_cached_key(|row| (row.name.to_lowercase(), row.identifier.clone()));
     show(StatusCode::OK, &Page { frame: Frame::new("Dashboards", &viewer, "dashboards"), rows })

@@ -2,11 +2,13 @@
 
 pub(crate) mod act;
 pub(crate) mod artifact;
+pub(crate) mod asked;
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod dashboard;
 pub(crate) mod dashboards;
 pub(crate) mod filters;
+pub(crate) mod offer;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod schedules;

@@ -10,8 +10,10 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_api::Doers;
+use pressrun_api::reading::{self, StoryPage};
+use pressrun_domain::access::RunAccess;
+use pressrun_domain::access::shown::ShownRun;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
-use pressrun_domain::id::RunId;
 use pressrun_domain::notice::{Notice, NoticeTo};
 use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord, TimelineEntry};
 use pressrun_store::AudienceTargets;
@@ -53,6 +55,8 @@ struct Page {
     /// Whether there are audiences to tell apart.
     several: bool,
     is_over: bool,
+    /// Whether to whom it went is not the viewer's to know.
+    outline: bool,
     /// The form token, for those who may stop it.
     stop: Option<String>,
     warnings: Vec<String>,
@@ -118,13 +122,6 @@ struct Event {
     detail: Option<String>,
 }
 
-/// A run that `viewer` may read.
-pub(crate) async fn readable(state: &WebState, viewer: &Viewer, id: &str) -> Result<Run, PageError> {
-    const WHAT: &str = "run";
-    let id: RunId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
-    state.store.run(id).await?.filter(|run| viewer.may_read(&run.definition)).ok_or(PageError::NotFound(WHAT))
-}
-
 /// `GET /runs/{id}`.
 pub(crate) async fn page(
     State(state): State<Arc<WebState>>,
@@ -132,33 +129,22 @@ pub(crate) async fn page(
     Path(id): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    let run = readable(&state, &viewer, &id).await?;
     let page = page_number(&asked.page);
-    // What went wrong comes first; the rest stays in the order promised.
-    let pieces = state.store.piece_page(run.id, page, PAGE_SIZE).await?;
-    let tally = state.store.tally(run.id).await?;
-    let notices = if page == 1 { state.store.notices_of(run.id).await? } else { Vec::new() };
-    // Whoever the run belongs to may open what went to their own address.
-    let own = viewer.catalog.member(run.definition.owner.0).map(|owner| owner.email.clone());
-    let mut nameable = match own {
-        Some(address) => state.store.pieces_to(run.id, &address).await?,
-        None => Vec::new(),
-    };
-    nameable.extend(pieces.rows.iter().cloned());
-    let doers = pressrun_api::doers_of(&*state.store, &viewer.catalog, &viewer.actor, &[&run]).await?;
-    let doers = doers.into_values().next().unwrap_or_default();
+    let story = reading::run(&state.api, &viewer.actor, &id, page, PAGE_SIZE).await;
+    let StoryPage { shown, total, tally, audiences: targets, files, may_cancel, doers } =
+        story.map_err(|refused| PageError::refused(refused, "run"))?;
+    let ShownRun { run, deliveries, notices, access } = shown;
     let now = state.clock.now();
     let zone = words::zone(&run.definition.timezone);
-    let managed = viewer.may_manage(run.definition.owner);
     let title_of = |key: &pressrun_domain::id::TileKey| {
         let dashboard = viewer.catalog.documents.get(&run.definition.identifier).and_then(|document| document.dashboard.as_ref());
         dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| key.to_string(), |tile| tile.title.clone())
     };
     let title = |key: &str| title_of(&key.into());
-    let names = readers(state.store.audiences(run.id).await?);
+    let names = readers(targets);
     let readers = |audience: &str| names.get(audience).cloned().unwrap_or_else(|| audience.to_owned());
     let file = |artifact: &ArtifactRecord| {
-        let open = viewer.file(&run, &nameable, &artifact.sha256).is_some();
+        let open = files.contains(&artifact.sha256);
         file(artifact, &run, open, &readers)
     };
     let named = run.record.tiles.iter().map(|tile| tile.audience.as_str());
@@ -169,7 +155,7 @@ pub(crate) async fn page(
         (RunState::Running { .. }, Some(started)) => Some(format!("for {}", words::length(now.duration_since(started)))),
         _ => None,
     };
-    let mut shown: Vec<Piece> = pieces.rows.iter().map(|delivery| piece(delivery, file, &zone, now)).collect();
+    let mut shown: Vec<Piece> = deliveries.iter().map(|delivery| piece(delivery, file, &zone, now)).collect();
     shown.extend(notices.iter().map(|notice| said(notice, &zone, now)));
     Ok(show(
         StatusCode::OK,
@@ -187,11 +173,12 @@ pub(crate) async fn page(
             counts: words::accepted(&tally),
             several: audiences.len() > 1,
             is_over,
-            stop: (managed && !is_over).then(|| viewer.form_token.clone()),
+            outline: access == RunAccess::Summary,
+            stop: (may_cancel && !is_over).then(|| viewer.form_token.clone()),
             warnings: run.record.warnings.iter().map(|warning| words::warning(warning, title)).collect(),
             conditions: first(&run.record.conditions, |judged| condition(judged, title_of(&judged.tile), &readers)),
             deliveries: shown,
-            pager: Pager::new(page, pieces.total, PAGE_SIZE, &[]),
+            pager: Pager::new(page, total, PAGE_SIZE, &[]),
             tiles: first(&run.record.tiles, |record| tile(record, &readers)),
             artifacts: first(&run.record.artifacts, file),
             timeline: run

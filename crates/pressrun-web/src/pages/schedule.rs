@@ -9,12 +9,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use pressrun_api::Doers;
+use pressrun_api::{Doers, reading};
 use pressrun_cron::{CronExpression, DstNote};
+use pressrun_domain::access::shown::ShownSchedule;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
+use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
 use pressrun_domain::destination::{Destination, Person, Recipient};
-use pressrun_domain::id::{GroupId, RunId, ScheduleId};
+use pressrun_domain::id::{GroupId, MembershipId, RunId, ScheduleId};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::{Run, RunKind, RunState};
 use pressrun_domain::schedule::{Definition, Schedule};
@@ -46,6 +48,7 @@ pub(crate) struct Asked {
 #[template(path = "schedule.html")]
 struct Page {
     frame: Frame,
+    id: String,
     name: String,
     identifier: String,
     dashboard: Option<String>,
@@ -55,6 +58,8 @@ struct Page {
     rhythm: String,
     latest: Option<Latest>,
     buttons: Option<Buttons>,
+    offer: Option<OfferLine>,
+    requests: Vec<Asking>,
     audience: Audience,
     lines: Vec<Line>,
     upcoming: Vec<Upcoming>,
@@ -83,14 +88,32 @@ struct Buttons {
     off: bool,
     /// What a run sends, and to whom.
     consequence: String,
+    /// Whether it sends links that open without a login.
+    links: bool,
+}
+
+/// That the schedule is offered to somebody, for the two whom it concerns.
+struct OfferLine {
+    text: String,
+    /// Whether the viewer is the one who may accept.
+    to_viewer: bool,
+}
+
+/// A member who asks to be on the list.
+struct Asking {
+    id: String,
+    who: String,
+    until: When,
 }
 
 /// Who gets it.
 #[derive(Default)]
-struct Audience {
-    people: Vec<(String, String)>,
-    more: usize,
-    groups: Vec<(String, String)>,
+pub(super) struct Audience {
+    pub(super) people: Vec<(String, String)>,
+    pub(super) more: usize,
+    /// Whether those are not the viewer's to know.
+    pub(super) unsaid: bool,
+    pub(super) groups: Vec<(String, String)>,
 }
 
 struct Upcoming {
@@ -118,19 +141,21 @@ pub(crate) async fn page(
 ) -> Result<Response, PageError> {
     const WHAT: &str = "schedule";
     let id: ScheduleId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
-    let schedule =
-        state.store.schedule(id).await?.filter(|schedule| viewer.may_read(&schedule.definition)).ok_or(PageError::NotFound(WHAT))?;
+    let refused = |refused| PageError::refused(refused, WHAT);
+    let (api, actor) = (&state.api, &viewer.actor);
+    let shown = reading::schedule(api, actor, id).await.map_err(refused)?;
     let page = page_number(&asked.page);
-    let runs = state.store.list_runs(Some(id), page, PAGE_SIZE).await?;
+    let (runs, doers) = reading::runs(api, actor, id, page, PAGE_SIZE).await.map_err(refused)?;
+    let offered = reading::offered(api, actor, id).await.map_err(refused)?;
+    let requests = if shown.whole { reading::requests(api, actor, id).await.map_err(refused)? } else { Vec::new() };
     let now = state.clock.now();
+    let ShownSchedule { schedule, whole, left_out, .. } = shown;
     let definition = &schedule.definition;
     let zone = words::zone(&definition.timezone);
     let cron = definition.cron.parse::<CronExpression>().ok();
     let document = viewer.catalog.documents.get(&definition.identifier);
-    let shown: Vec<&Run> = runs.rows.iter().collect();
-    let doers = pressrun_api::doers_of(&*state.store, &viewer.catalog, &viewer.actor, &shown).await?;
     let latest = if page == 1 { latest(&state, &runs.rows, &doers, &zone, now).await? } else { None };
-    let pauser = if schedule.disabled_at.is_some() && viewer.may_manage(definition.owner) {
+    let pauser = if schedule.disabled_at.is_some() && whole {
         let agent = pressrun_api::latest_agent(&*state.store, id, Verb::SchedulePaused).await?;
         agent.map(|agent| pressrun_api::doer(&agent, &viewer.catalog).name)
     } else {
@@ -140,6 +165,7 @@ pub(crate) async fn page(
         StatusCode::OK,
         &Page {
             frame: Frame::new(&definition.name, &viewer, "schedules"),
+            id: id.to_string(),
             name: definition.name.clone(),
             identifier: definition.identifier.0.clone(),
             dashboard: document.filter(|document| viewer.may_view(document)).map(|document| document.name.clone()),
@@ -148,9 +174,11 @@ pub(crate) async fn page(
             active: schedule.is_active(),
             rhythm: cron.as_ref().map_or_else(|| definition.cron.clone(), CronExpression::describe),
             latest,
-            buttons: viewer.may_manage(definition.owner).then(|| buttons(&schedule, &viewer)),
-            audience: audience(&definition.destination, &viewer.catalog),
-            lines: lines(definition, &viewer),
+            buttons: whole.then(|| buttons(&schedule, &viewer)),
+            offer: offered.map(|(offer, _)| offer_line(&offer, &viewer, &zone, now)),
+            requests: requests.iter().map(|request| asking(request, &viewer.catalog, &zone, now)).collect(),
+            audience: audience(&definition.destination, left_out, &viewer.catalog),
+            lines: lines(definition, whole, &viewer.catalog),
             upcoming: cron.map(|cron| upcoming(&cron, &zone, now)).unwrap_or_default(),
             zone: definition.timezone.clone(),
             total: words::count(runs.total, "occurrence"),
@@ -200,10 +228,29 @@ fn buttons(schedule: &Schedule, viewer: &Viewer) -> Buttons {
         paused: schedule.disabled_at.is_some(),
         off: schedule.system_disabled.is_some(),
         consequence,
+        links: schedule.definition.destination.email().is_some(),
     }
 }
 
-fn audience(destination: &Destination, catalog: &Catalog) -> Audience {
+fn offer_line(offer: &OwnershipOffer, viewer: &Viewer, zone: &TimeZone, now: Timestamp) -> OfferLine {
+    let name = |member: MembershipId| viewer.catalog.member(member.0).map_or_else(|| "somebody".to_owned(), |member| member.name.clone());
+    let to_viewer = viewer.actor.is(&viewer.catalog, offer.to);
+    let until = words::when(offer.expires_at, zone, now).text;
+    let text = if to_viewer {
+        format!("{} wants to give this schedule to you. The offer lapses on {until}.", name(offer.from))
+    } else {
+        format!("Offered to {}, who has until {until} to accept. Until then it goes on as it is.", name(offer.to))
+    };
+    OfferLine { text, to_viewer }
+}
+
+fn asking(request: &SubscriptionRequest, catalog: &Catalog, zone: &TimeZone, now: Timestamp) -> Asking {
+    let who =
+        catalog.member(request.member.0).map_or_else(|| "somebody".to_owned(), |member| format!("{} ({})", member.name, member.email));
+    Asking { id: request.id.to_string(), who, until: words::when(request.expires_at, zone, now) }
+}
+
+pub(super) fn audience(destination: &Destination, left_out: usize, catalog: &Catalog) -> Audience {
     let Some(mail) = destination.email() else { return Audience::default() };
     let person = |recipient: &Recipient| {
         let who = match recipient.person {
@@ -222,7 +269,8 @@ fn audience(destination: &Destination, catalog: &Catalog) -> Audience {
     };
     Audience {
         people: mail.recipients.iter().take(SHOWN_PEOPLE).map(person).collect(),
-        more: mail.recipients.len().saturating_sub(SHOWN_PEOPLE),
+        more: mail.recipients.len().saturating_sub(SHOWN_PEOPLE) + left_out,
+        unsaid: left_out > 0,
         groups: mail.groups.iter().map(group).collect(),
     }
 }
@@ -252,10 +300,10 @@ fn upcoming(cron: &CronExpression, zone: &TimeZone, now: Timestamp) -> Vec<Upcom
 }
 
 /// The definition line by line, without secrets.
-fn lines(definition: &Definition, viewer: &Viewer) -> Vec<Line> {
-    let dashboard = viewer.catalog.documents.get(&definition.identifier).and_then(|document| document.dashboard.as_ref());
+pub(super) fn lines(definition: &Definition, whole: bool, catalog: &Catalog) -> Vec<Line> {
+    let dashboard = catalog.documents.get(&definition.identifier).and_then(|document| document.dashboard.as_ref());
     let tile = |key| dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| format!("{key}"), |tile| tile.title.clone());
-    let owner = viewer.catalog.member(definition.owner.0).map_or_else(|| "somebody who is gone".to_owned(), |member| member.name.clone());
+    let owner = catalog.member(definition.owner.0).map_or_else(|| "somebody who is gone".to_owned(), |member| member.name.clone());
     let mut lines = vec![
         Line::new("Owner", owner),
         Line::new("Cron", definition.cron.clone()),
@@ -273,16 +321,13 @@ fn lines(definition: &Definition, viewer: &Viewer) -> Vec<Line> {
     }
     for (key, expression) in &definition.filters {
         let filter = dashboard.and_then(|dashboard| dashboard.filters.get(key));
-        if filter.is_some_and(|filter| filter.hidden) && !viewer.may_manage(definition.owner) {
-            continue;
-        }
         let label = filter.map_or(key.as_str(), |filter| filter.label.as_str());
         lines.push(Line::new("Filter", format!("{label} {}", filters::words(expression))));
     }
     if definition.kill_jobs_on_failure {
         lines.push(Line::new("On failure", "stops when one query fails"));
     }
-    lines.extend(place::lines(&definition.destination, viewer.may_manage(definition.owner)));
+    lines.extend(place::lines(&definition.destination, whole));
     lines
 }
 

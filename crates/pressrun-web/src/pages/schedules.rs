@@ -8,8 +8,9 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Redirect, Response};
 use jiff::Timestamp;
+use pressrun_domain::access::RunAccess;
 use pressrun_domain::destination::DestinationKind;
-use pressrun_domain::id::ScheduleId;
+use pressrun_domain::id::{MembershipId, ScheduleId};
 use pressrun_domain::run::Run;
 use pressrun_store::{ListQuery, ListRow, ScheduleKind, SortDirection, SortField, StatusFilter, StoreError};
 use serde::Deserialize;
@@ -174,7 +175,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
     let now = state.clock.now();
     let parts = [("q", &asked.q), ("status", &asked.status), ("kind", &asked.kind), ("to", &asked.to), ("sort", &asked.sort)];
     let pager = Pager::new(page, list.total, PAGE_SIZE, &parts.map(|(name, value)| (name, value.as_str())));
-    let told = Told::of(&state, &list.rows).await?;
+    let told = Told::of(&state, &viewer, &list.rows).await?;
     let rows = list.rows.into_iter().map(|row| present(&told, row, now)).collect();
     let frame = Frame::new("Schedules", &viewer, "schedules");
     Ok(show(
@@ -226,11 +227,18 @@ struct Told {
 }
 
 impl Told {
-    async fn of(state: &WebState, rows: &[ListRow]) -> Result<Self, StoreError> {
+    /// Each run as the viewer may see it.
+    async fn of(state: &WebState, viewer: &Viewer, rows: &[ListRow]) -> Result<Self, StoreError> {
+        let owners: HashMap<ScheduleId, MembershipId> = rows.iter().map(|row| (row.schedule.id, row.schedule.definition.owner)).collect();
+        let shown = |run: Run| {
+            let access = viewer.actor.run_access(&viewer.catalog, &run, owners.get(&run.schedule_id).copied());
+            let access = access.unwrap_or(RunAccess::Summary);
+            viewer.actor.shown_run(&viewer.catalog, run, Vec::new(), Vec::new(), access).run
+        };
         let has_failed = |row: &&ListRow| row.schedule.last_run.is_some_and(|last| last.status.is_failure());
         let failing: Vec<ScheduleId> = rows.iter().filter(has_failed).map(|row| row.schedule.id).collect();
         let all: Vec<ScheduleId> = rows.iter().map(|row| row.schedule.id).collect();
-        let by_schedule = |runs: Vec<Run>| runs.into_iter().map(|run| (run.schedule_id, run)).collect();
+        let by_schedule = |runs: Vec<Run>| runs.into_iter().map(|run| (run.schedule_id, shown(run))).collect();
         Ok(Self {
             failures: by_schedule(state.store.latest_failures(&failing).await?),
             under_way: by_schedule(state.store.runs_under_way(&all).await?),

@@ -27,6 +27,7 @@ mod processes;
 mod program;
 mod resend;
 mod retries;
+mod rows;
 mod sample;
 mod scheduling;
 mod secrets;

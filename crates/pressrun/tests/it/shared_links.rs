@@ -15,7 +15,7 @@ use pressrun_engine::links::{Links, SharedError};
 use pressrun_engine::publish;
 use pressrun_engine::shared::{self, OpenError, Opened};
 
-use crate::world::{START, World, ended};
+use crate::world::{HILL, START, World, ended};
 
 const OUTSIDER: &str = "partner@x.example";
 const MEMBER: &str = "blobby.hill@myorg.co";
@@ -196,10 +196,17 @@ async fn x9_a_link_ends_with_its_schedule() {
 #[tokio::test]
 async fn a_link_ends_when_its_schedule_shows_something_else_or_may_no_longer_run() {
     type Change = fn(&mut Schedule);
-    let changes: [(&str, Change); 4] = [
+    let changes: [(&str, Change); 9] = [
         ("another dashboard", |schedule| schedule.definition.identifier = "secret".into()),
         ("one tile", |schedule| schedule.definition.tile = Some("1".into())),
         ("q2 an owner who is no longer active", |schedule| schedule.definition.owner = MembershipId(INACTIVE.parse().unwrap())),
+        ("c1 another owner who may see the dashboard", |schedule| schedule.definition.owner = MembershipId(HILL.parse().unwrap())),
+        ("c1 personal copies no more, or from now on", |schedule| email(&mut schedule.definition).fan_out = true),
+        ("m11 narrower filters", |schedule| {
+            schedule.definition.filters = serde_json::from_str(r#"{"region": ["US"]}"#).unwrap();
+        }),
+        ("m11 no filters", |schedule| schedule.definition.filters.clear()),
+        ("m11 all links were withdrawn", |schedule| schedule.definition.link_epoch += 1),
         ("x3 switched off", |schedule| {
             schedule.system_disabled = Some(SystemDisabled { at: schedule.created_at, reason: SystemDisabledReason::NoAccess });
             schedule.next_at = None;

@@ -288,6 +288,7 @@ pub(crate) fn definition(destination: Destination, format: Format) -> Definition
         condition: None,
         kill_jobs_on_failure: false,
         destination,
+        link_epoch: 0,
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use pressrun_domain::audience::{SYSTEM_ATTRIBUTES, TIMEZONE_ATTRIBUTE};
-use pressrun_domain::catalog::{AttributeDefinition, AttributeKind, ControlOption, Document, FilterDefinition, FilterKind, TileBody};
+use pressrun_domain::catalog::{
+    AttributeDefinition, AttributeKind, ControlOption, Dashboard, Document, FilterDefinition, FilterKind, TileBody,
+};
 use pressrun_domain::id::FilterKey;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -40,16 +42,21 @@ pub(crate) struct QueryView {
     hidden: bool,
 }
 
-fn dashboard_row(document: &Document) -> Option<DashboardRow> {
+fn dashboard_row(document: &Document, shows_hidden: bool) -> Option<DashboardRow> {
     let dashboard = document.dashboard.as_ref().filter(|_| document.saved)?;
     let queries = dashboard.tiles.values().filter(|tile| matches!(tile.body, TileBody::Query(_)));
     Some(DashboardRow {
         identifier: document.identifier.0.clone(),
         name: document.name.clone(),
         description: dashboard.description.clone(),
-        filter_keys: dashboard.filters.keys().map(|key| key.0.clone()).collect(),
+        filter_keys: shown(dashboard, shows_hidden).map(|(key, _)| key.0.clone()).collect(),
         queries: queries.map(|tile| QueryView { key: tile.key.0.clone(), name: tile.title.clone(), hidden: tile.hidden }).collect(),
     })
+}
+
+/// The filters that are shown (F11), in dashboard order.
+fn shown(dashboard: &Dashboard, hidden: bool) -> impl Iterator<Item = (&FilterKey, &FilterDefinition)> {
+    dashboard.filters.iter().filter(move |(_, filter)| hidden || !filter.hidden)
 }
 
 /// Lists the dashboards that the caller may view, with the keys that schedules name.
@@ -69,7 +76,9 @@ pub(crate) async fn dashboards(
 ) -> Result<Json<PageOf<DashboardRow>>, Problem> {
     let catalog = state.catalog.current();
     let page_size = parameters.page_size(100)?;
-    let rows = catalog.documents.values().filter(|document| actor.may_view(&catalog, document)).filter_map(dashboard_row).collect();
+    let shows_hidden = actor.sees_hidden_filters(&catalog);
+    let open = catalog.documents.values().filter(|document| actor.may_view(&catalog, document));
+    let rows = open.filter_map(|document| dashboard_row(document, shows_hidden)).collect();
     Ok(Json(PageOf::of(list::slice(rows, parameters.page(), page_size)?, |row| row)))
 }
 
@@ -130,7 +139,7 @@ fn filter(definition: &FilterDefinition) -> Value {
     Value::Object(expression)
 }
 
-/// Reads the filters of a dashboard: their keys, labels and defaults.
+/// Reads the filters of a dashboard: their keys, labels and defaults; hidden ones are shown to admins and organization keys.
 #[utoipa::path(get, path = "/api/v1/dashboards/{identifier}/filters", operation_id = "getFilters", tag = "Catalog",
     params(("identifier" = String, Path, description = "Document.")),
     responses((status = 200, description = "The filters.", body = FiltersView, example = json!({
@@ -150,7 +159,7 @@ pub(crate) async fn filters(
     }
     let dashboard = document.dashboard.as_ref().ok_or_else(|| AppError::invalid("Document does not have a dashboard"))?;
     let (controls, filters): (Vec<_>, Vec<_>) =
-        dashboard.filters.iter().partition(|(_, definition)| definition.kind == FilterKind::Control);
+        shown(dashboard, actor.sees_hidden_filters(&catalog)).partition(|(_, definition)| definition.kind == FilterKind::Control);
     Ok(Json(FiltersView {
         identifier: identifier.to_owned(),
         filters: filters.iter().map(|(key, definition)| (key.0.clone(), filter(definition))).collect(),

@@ -1,5 +1,6 @@
 //! Runs on the wire: instants with three decimals, and nothing that the engine keeps for itself.
 
+use pressrun_domain::access::shown::ShownRun;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
 use pressrun_domain::notice::Notice;
 use pressrun_domain::run::{ArtifactRecord, Run, RunState, TimelineEntry};
@@ -276,7 +277,7 @@ fn timeline(mut lines: Vec<TimelineEntry>, deliveries: &[Delivery]) -> Vec<Timel
 
 impl RunView {
     /// The run with its pieces.
-    pub(crate) fn new(Story { run, deliveries, notices, resends, doers }: Story) -> Self {
+    pub(crate) fn new(Story { shown: ShownRun { run, deliveries, notices, .. }, resends, doers }: Story) -> Self {
         let summary = RunSummary::from(&run);
         let record = run.record;
         Self {
@@ -291,7 +292,7 @@ impl RunView {
             deliveries: deliveries.into_iter().map(DeliveryView::from).collect(),
             notices: notices.into_iter().map(NoticeView::from).collect(),
             resend_of: record.resend_of.map(|of| ResendView { run_id: of.run.0, delivery_id: of.delivery.0 }),
-            resends: resends.into_iter().map(|run| run.id.0).collect(),
+            resends: resends.into_iter().map(|run| run.0).collect(),
         }
     }
 }

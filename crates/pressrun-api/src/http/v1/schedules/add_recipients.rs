@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::body::RecipientsBody;
-use crate::app::recipients;
+use crate::app::recipients::{self, Added};
 use crate::http::extract::{Caller, JsonBody, Segments};
 use crate::http::problem::Problem;
 use crate::state::ApiState;
@@ -22,6 +22,10 @@ pub(crate) struct AddedRecipients {
     added_group_recipients_count: usize,
     /// Always true.
     success: bool,
+    /// What to know of the list as it is now; left out when there is nothing to say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<String>,
 }
 
 /// Adds recipients to a schedule that mails; all or nothing.
@@ -39,6 +43,11 @@ pub(crate) async fn add(
 ) -> Result<Json<AddedRecipients>, Problem> {
     let id = segments.id("scheduleId", "")?;
     let named = recipients::read(body.optional()?.as_ref(), "")?;
-    let changed = recipients::add(&state, &actor, id, named).await?;
-    Ok(Json(AddedRecipients { added_recipients_count: changed.recipients, added_group_recipients_count: changed.groups, success: true }))
+    let Added { changed, warnings } = recipients::add(&state, &actor, id, named).await?;
+    Ok(Json(AddedRecipients {
+        added_recipients_count: changed.recipients,
+        added_group_recipients_count: changed.groups,
+        success: true,
+        warnings,
+    }))
 }

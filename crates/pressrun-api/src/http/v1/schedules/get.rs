@@ -6,11 +6,12 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use pressrun_domain::access::Actor;
+use pressrun_domain::access::shown::ShownSchedule;
 use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::id::MembershipId;
 use pressrun_domain::key::KeyKind;
-use pressrun_domain::schedule::{Definition, Schedule};
+use pressrun_domain::schedule::{Definition, FilterConfig};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -20,7 +21,7 @@ use super::update::etag;
 use crate::app::access;
 use crate::app::list::Parameters;
 use crate::app::recipients::person_id;
-use crate::app::{filters, schedules};
+use crate::app::schedules;
 use crate::http::extract::{Caller, Segments};
 use crate::http::problem::Problem;
 use crate::http::wire::stamp;
@@ -161,6 +162,10 @@ fn shown(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
+fn json_of(filters: &FilterConfig) -> Map<String, Value> {
+    filters.iter().map(|(key, value)| (key.0.clone(), value.clone())).collect()
+}
+
 /// Output options as stored, and the zone of the queries.
 fn metadata(definition: &Definition) -> Value {
     let mut options = serde_json::to_value(&definition.options).unwrap_or_else(|_| json!({}));
@@ -170,10 +175,10 @@ fn metadata(definition: &Definition) -> Value {
     options
 }
 
-fn view(schedule: &Schedule, catalog: &Catalog) -> ScheduleView {
+pub(crate) fn view(shown: &ShownSchedule, catalog: &Catalog) -> ScheduleView {
+    let schedule = &shown.schedule;
     let definition = &schedule.definition;
     let (email, members) = (definition.destination.email(), catalog.members_by_id());
-    let dashboard = catalog.documents.get(&definition.identifier).and_then(|document| document.dashboard.as_ref());
     let destination = DestinationView {
         // The destination has no life of its own; its id is the schedule's.
         id: schedule.id.0,
@@ -211,14 +216,15 @@ fn view(schedule: &Schedule, catalog: &Catalog) -> ScheduleView {
         created_at: stamp(schedule.created_at),
         updated_at: stamp(schedule.updated_at),
         next_run_at: schedule.next_at.map(stamp),
-        filter_config: filters::effective(&definition.filters, dashboard),
-        filter_overrides: definition.filters.iter().map(|(key, value)| (key.0.clone(), value.clone())).collect(),
+        filter_config: json_of(&shown.filters_in_force),
+        filter_overrides: json_of(&definition.filters),
         metadata: metadata(definition),
         destinations: vec![destination],
     }
 }
 
-/// Reads a schedule in full; no secret is in it.
+/// Reads a schedule; no secret is in it. Who does not manage it sees of its destination only what it is, of its recipients only themselves, and
+/// no hidden filter.
 #[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}", operation_id = "getSchedule", tag = "Schedules",
     params(
         ("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule."),
@@ -249,5 +255,5 @@ pub(crate) async fn get(
         access::granted(seen_as.may_read(&catalog, &schedule.definition))?;
     }
     let tag = etag(schedule.version);
-    Ok(([(header::ETAG, tag)], Json(view(&access::shown(&actor, &catalog, schedule), &catalog))).into_response())
+    Ok(([(header::ETAG, tag)], Json(view(&actor.shown_schedule(&catalog, schedule), &catalog))).into_response())
 }

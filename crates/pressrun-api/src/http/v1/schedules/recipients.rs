@@ -10,7 +10,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::BAD_REQUEST;
-use crate::app::access;
 use crate::app::recipients::person_id;
 use crate::app::schedules;
 use crate::http::extract::{Caller, Segments};
@@ -151,7 +150,7 @@ fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
     }
 }
 
-/// Says where a schedule delivers to.
+/// Says where a schedule delivers to; to those who do not manage it only what that is, and whether they are on its list.
 #[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}/recipients", operation_id = "getRecipients", tag = "Schedules",
     params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
     responses((status = 200, description = "By kind of destination.", body = RecipientsView, example = json!({
@@ -165,5 +164,5 @@ pub(crate) async fn recipients(
 ) -> Result<Json<RecipientsView>, Problem> {
     let catalog = state.catalog.current();
     let schedule = schedules::readable(&state, &actor, &catalog, segments.id("scheduleId", BAD_REQUEST)?).await?;
-    Ok(Json(view(access::shown(&actor, &catalog, schedule).definition.destination, &catalog)))
+    Ok(Json(view(actor.shown_schedule(&catalog, schedule).schedule.definition.destination, &catalog)))
 }

@@ -1,0 +1,111 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use pressrun_domain::access::leaves_the_organization;
+use pressrun_domain::access::shown::offered_schedule;
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::id::MembershipId;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::BAD_REQUEST;
+use super::get::{ScheduleView, view};
+use crate::app::error::AppError;
+use crate::app::ownership::{self, Offered};
+use crate::http::extract::{Caller, Segments};
+use crate::http::problem::{Problem, ProblemBody};
+use crate::http::wire::{Success, stamp};
+use crate::state::ApiState;
+
+/// A schedule that is offered to somebody.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OfferView {
+    /// Who offers it: its owner.
+    from: PartyView,
+    /// Who may accept it.
+    to: PartyView,
+    offered_at: String,
+    /// When it lapses.
+    expires_at: String,
+    /// Whether rows go to people without a login, or to a server.
+    leaves_the_organization: bool,
+    /// What is offered, whole: it is void when anything but the name changes.
+    schedule: ScheduleView,
+}
+
+/// One of the two.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PartyView {
+    /// Membership.
+    id: uuid::Uuid,
+    name: String,
+}
+
+fn party(member: MembershipId, catalog: &Catalog) -> PartyView {
+    PartyView { id: member.0, name: catalog.member(member.0).map_or_else(|| member.to_string(), |member| member.name.clone()) }
+}
+
+/// Reads the offer of a schedule; for its owner, and for whoever may accept it.
+#[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}/ownership-offer", operation_id = "getOwnershipOffer", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses(
+        (status = 200, description = "The offer.", body = OfferView, example = json!({
+            "from": {"id": "9e8719d9-276a-4964-9395-a493189a247c", "name": "Blob Ross"}, "to": {"id": "1e8719d9-276a-4964-9395-a493189a247d", "name": "Blobby Hill"},
+            "offeredAt": "2025-07-23T21:43:39.000Z", "expiresAt": "2025-08-06T21:43:39.000Z", "leavesTheOrganization": false, "schedule": {}
+        })),
+        (status = 404, description = "There is none that stands.", body = ProblemBody, example = json!({"detail": "There is no offer of this schedule that stands; it lapsed, was answered or taken back, or the schedule was changed since", "status": 404})),
+    ))]
+pub(crate) async fn get(Caller(actor): Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<OfferView>, Problem> {
+    let id = segments.id("scheduleId", BAD_REQUEST)?;
+    let Offered { offer, schedule } = ownership::offered(&state, &actor, id).await?.ok_or(AppError::NoOffer)?;
+    let catalog = state.catalog.current();
+    Ok(Json(OfferView {
+        from: party(offer.from, &catalog),
+        to: party(offer.to, &catalog),
+        offered_at: stamp(offer.offered_at),
+        expires_at: stamp(offer.expires_at),
+        leaves_the_organization: leaves_the_organization(&schedule.definition),
+        schedule: view(&offered_schedule(&catalog, schedule), &catalog),
+    }))
+}
+
+/// Takes an offer back.
+#[utoipa::path(delete, path = "/api/v1/schedules/{scheduleId}/ownership-offer", operation_id = "withdrawOwnershipOffer", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses((status = 200, description = "Taken back.", body = Success, example = json!({"success": true}))))]
+pub(crate) async fn withdraw(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<Success>, Problem> {
+    ownership::withdraw(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
+    Ok(Json(Success::YES))
+}
+
+/// Accepts an offer: the schedule is the caller's from now on, and sends the caller's rows.
+#[utoipa::path(post, path = "/api/v1/schedules/{scheduleId}/ownership-offer/accept", operation_id = "acceptOwnershipOffer", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses((status = 200, description = "Accepted.", body = Success, example = json!({"success": true}))))]
+pub(crate) async fn accept(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<Success>, Problem> {
+    ownership::accept(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
+    Ok(Json(Success::YES))
+}
+
+/// Declines an offer; the schedule goes on as it was, and its owner is told.
+#[utoipa::path(post, path = "/api/v1/schedules/{scheduleId}/ownership-offer/decline", operation_id = "declineOwnershipOffer", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses((status = 200, description = "Declined.", body = Success, example = json!({"success": true}))))]
+pub(crate) async fn decline(
+    Caller(actor): Caller,
+    segments: Segments,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<Success>, Problem> {
+    ownership::decline(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
+    Ok(Json(Success::YES))
+}

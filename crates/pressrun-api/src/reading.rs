@@ -1,0 +1,111 @@
+//! What pages read: through the use cases behind the HTTP contract, so that the same person is shown the same by both.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use pressrun_domain::access::Actor;
+use pressrun_domain::access::shown::ShownSchedule;
+use pressrun_domain::action::Refused;
+use pressrun_domain::audit::Origin;
+use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
+use pressrun_domain::id::{RunId, ScheduleId};
+use pressrun_domain::run::{ArtifactRecord, Run};
+use pressrun_domain::schedule::Schedule;
+use pressrun_store::Page;
+
+use crate::actions::refused;
+use crate::app::doers::Doers;
+use crate::app::error::AppError;
+pub use crate::app::runs::StoryPage;
+use crate::app::{ownership, runs, schedules, subscriptions};
+use crate::state::ApiState;
+
+/// A schedule that may be read, as the actor may see it.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn schedule(state: &ApiState, actor: &Actor, id: ScheduleId) -> Result<ShownSchedule, Refused> {
+    let catalog = state.catalog.current();
+    let schedule = schedules::readable(state, actor, &catalog, &id.to_string()).await.map_err(refused)?;
+    Ok(actor.shown_schedule(&catalog, schedule))
+}
+
+/// One page of a schedule's runs, newest first, and who started and stopped them; pages are counted from 1.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn runs(
+    state: &ApiState,
+    actor: &Actor,
+    id: ScheduleId,
+    page: u64,
+    page_size: u32,
+) -> Result<(Page<Run>, HashMap<RunId, Doers>), Refused> {
+    runs::told(state, actor, &id.to_string(), page, page_size).await.map_err(refused)
+}
+
+/// One page of a run and what came of it; pages are counted from 1.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn run(state: &ApiState, actor: &Actor, id: &str, page: u64, page_size: u32) -> Result<StoryPage, Refused> {
+    runs::get_page(state, actor, id, page, page_size).await.map_err(refused)
+}
+
+/// A file that a run rendered: its record and where it is.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn file(state: &ApiState, actor: &Actor, run: &str, sha256: &str) -> Result<(ArtifactRecord, PathBuf), Refused> {
+    runs::artifact(state, actor, run, sha256).await.map_err(refused)
+}
+
+/// The offer of a schedule that stands, for those whom it concerns, with the schedule as it is offered; `None` when there is none.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn offered(state: &ApiState, actor: &Actor, id: ScheduleId) -> Result<Option<(OwnershipOffer, Schedule)>, Refused> {
+    let offered = ownership::offered(state, actor, &id.to_string()).await.map_err(refused)?;
+    Ok(offered.map(|offered| (offered.offer, offered.schedule)))
+}
+
+/// Who asks to be on a list; for those who manage the schedule.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn requests(state: &ApiState, actor: &Actor, id: ScheduleId) -> Result<Vec<SubscriptionRequest>, Refused> {
+    subscriptions::requests(state, actor, &id.to_string()).await.map_err(refused)
+}
+
+/// What the link in an owner's mail asks.
+#[derive(Debug)]
+pub struct Asked {
+    /// Who asks.
+    pub request: SubscriptionRequest,
+    /// On whose list.
+    pub schedule: Schedule,
+}
+
+/// What a link without a login asks; `None` when it opens nothing.
+///
+/// # Errors
+/// [`Refused`]: the store failed.
+pub async fn asked(state: &ApiState, id: &str, word: &str) -> Result<Option<Asked>, Refused> {
+    match subscriptions::by_link(state, id, word).await {
+        Ok((request, schedule, _)) => Ok(Some(Asked { request, schedule })),
+        Err(AppError::NoRequest) => Ok(None),
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Answers what a link asks; false when there is nothing to answer, or it no longer can be.
+///
+/// # Errors
+/// [`Refused`]: not as things stand, or the store failed.
+pub async fn answer(state: &ApiState, id: &str, word: &str, yes: bool, origin: Origin) -> Result<bool, Refused> {
+    match subscriptions::answer_by_link(state, id, word, yes, origin).await {
+        Ok(()) => Ok(true),
+        Err(AppError::NoRequest) => Ok(false),
+        Err(error) => Err(refused(error)),
+    }
+}

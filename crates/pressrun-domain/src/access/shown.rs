@@ -1,0 +1,191 @@
+//! What of a schedule or run is shown to whom: the same on pages and by API, because both show what is left here.
+//!
+//! Who manages a schedule sees it whole. Others who may read it see that it is there, what it runs and how that went, but not where it goes:
+//! addresses of recipients, logins, paths, the answers of remote servers and hidden filters (F11, D13) are the owner's.
+
+use crate::audience::OWNERS;
+use crate::catalog::{Catalog, Dashboard};
+use crate::delivery::{Delivery, DeliveryState};
+use crate::destination::{Destination, EmailSettings};
+use crate::id::MembershipId;
+use crate::notice::Notice;
+use crate::run::{Run, RunRecord, RunState};
+use crate::schedule::{Definition, FilterConfig, Schedule};
+
+use super::{Actor, RunAccess};
+
+/// The named reason that stands for one which is the owner's to know.
+pub const WITHHELD: &str = "askTheOwner";
+
+/// A schedule as somebody may see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShownSchedule {
+    /// The schedule, without what is not shown.
+    pub schedule: Schedule,
+    /// Whether that is all of it.
+    pub whole: bool,
+    /// How many recipients and groups were left out.
+    pub left_out: usize,
+    /// What is in force: the dashboard's defaults under the overrides, those that are shown.
+    pub filters_in_force: FilterConfig,
+}
+
+/// A run with everything that belongs to it, as somebody may see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShownRun {
+    /// The run.
+    pub run: Run,
+    /// Pieces it promised.
+    pub deliveries: Vec<Delivery>,
+    /// What was said about it to its owner and to the operator.
+    pub notices: Vec<Notice>,
+    /// How much of it that is.
+    pub access: RunAccess,
+}
+
+/// What whoever is offered a schedule is shown of it: what its owner sees.
+#[must_use]
+pub fn offered_schedule(catalog: &Catalog, schedule: Schedule) -> ShownSchedule {
+    let dashboard = catalog.documents.get(&schedule.definition.identifier).and_then(|document| document.dashboard.as_ref());
+    let filters_in_force = in_force(&schedule.definition.filters, dashboard, false);
+    ShownSchedule { schedule, whole: true, left_out: 0, filters_in_force }
+}
+
+impl Actor {
+    /// What of a schedule that may be read is shown.
+    #[must_use]
+    pub fn shown_schedule(&self, catalog: &Catalog, mut schedule: Schedule) -> ShownSchedule {
+        let dashboard = catalog.documents.get(&schedule.definition.identifier).and_then(|document| document.dashboard.as_ref());
+        let whole = self.may_manage(catalog, schedule.definition.owner);
+        let mut left_out = 0;
+        if !whole {
+            left_out = self.for_readers(catalog, &mut schedule.definition, dashboard);
+        }
+        let shows_hidden = self.sees_hidden_filters(catalog);
+        let filters_in_force = in_force(&schedule.definition.filters, dashboard, shows_hidden);
+        ShownSchedule { schedule, whole, left_out, filters_in_force }
+    }
+
+    /// What of a run is shown to somebody who has this much access to it.
+    #[must_use]
+    pub fn shown_run(
+        &self,
+        catalog: &Catalog,
+        mut run: Run,
+        deliveries: Vec<Delivery>,
+        notices: Vec<Notice>,
+        access: RunAccess,
+    ) -> ShownRun {
+        match access {
+            RunAccess::Everything => ShownRun { run, deliveries, notices, access },
+            RunAccess::Owned => {
+                run.record = run.record.of_owners_rows();
+                ShownRun { run, deliveries, notices, access }
+            }
+            RunAccess::Summary => {
+                summary(&mut run);
+                let dashboard = catalog.documents.get(&run.definition.identifier).and_then(|document| document.dashboard.as_ref());
+                self.for_readers(catalog, &mut run.definition, dashboard);
+                let own = self.person(catalog).map(|person| person.email.folded());
+                let is_own = |piece: &Delivery| own.as_ref().is_some_and(|own| *own == piece.target.to_lowercase());
+                let deliveries = deliveries.into_iter().filter(is_own).map(without_answers).collect();
+                ShownRun { run, deliveries, notices: Vec::new(), access }
+            }
+        }
+    }
+
+    /// Takes out of a definition what only its owner sees; how many recipients and groups that were.
+    fn for_readers(&self, catalog: &Catalog, definition: &mut Definition, dashboard: Option<&Dashboard>) -> usize {
+        definition.filters.retain(|key, _| dashboard.and_then(|dashboard| dashboard.filters.get(key)).is_some_and(|filter| !filter.hidden));
+        let reader = self.person(catalog);
+        definition.destination = definition.destination.clone().for_readers();
+        match &mut definition.destination {
+            Destination::Email(email) => {
+                email.text_body = None;
+                let is_reader = |id: MembershipId| reader.is_some_and(|reader| reader.id == id);
+                let before = places(email);
+                email.recipients.retain(|place| reader.is_some_and(|reader| reader.email.same_as(&place.email)));
+                email.groups.retain(|id| catalog.group(*id).is_some_and(|group| group.members.iter().any(|id| is_reader(*id))));
+                before - places(email)
+            }
+            Destination::Slack(slack) => {
+                slack.text_body = None;
+                std::mem::take(&mut slack.recipients).len()
+            }
+            Destination::Sftp(_) | Destination::Webhook(_) => 0,
+            Destination::S3(s3) => {
+                (s3.key_prefix, s3.filename) = (None, None);
+                0
+            }
+        }
+    }
+}
+
+fn places(email: &EmailSettings) -> usize {
+    email.recipients.len() + email.groups.len()
+}
+
+/// Today's defaults with the overrides on top, in dashboard order; keys that are gone are left out (F2, F3). The default of a hidden filter
+/// is shown only with `hidden`; what was set of one stands in the overrides, which are shown or not as they are.
+fn in_force(overrides: &FilterConfig, dashboard: Option<&Dashboard>, hidden: bool) -> FilterConfig {
+    let Some(dashboard) = dashboard else { return overrides.clone() };
+    let value = |(key, filter): (&crate::id::FilterKey, &crate::catalog::FilterDefinition)| {
+        let default = || filter.default.clone().filter(|_| hidden || !filter.hidden);
+        Some((key.clone(), overrides.get(key).cloned().or_else(default)?))
+    };
+    dashboard.filters.iter().filter_map(value).collect()
+}
+
+impl RunRecord {
+    /// What an owner may know of it: of what was queried and judged for other people only that it was. How many rows others have, and what a
+    /// database says of a cell of theirs, is not the owner's to know.
+    #[must_use]
+    pub fn of_owners_rows(&self) -> Self {
+        const UNSAID: &str = "the query failed for this reader; an admin can see why";
+        let mut record = self.clone();
+        record.conditions.retain(|judged| judged.audience == OWNERS);
+        record.judged.clear();
+        for tile in record.tiles.iter_mut().filter(|tile| tile.audience != OWNERS) {
+            tile.rows = 0;
+            if let Some(error) = &mut tile.error {
+                let said = std::mem::replace(error, UNSAID.to_owned());
+                if let Some(whole) = record.error.as_mut().filter(|whole| whole.contains(&said)) {
+                    UNSAID.clone_into(whole);
+                }
+            }
+        }
+        record
+    }
+}
+
+fn summary(run: &mut Run) {
+    if let RunState::Ended { reason, .. } = &mut run.state {
+        let unsaid = reason.as_ref().map_or(run.record.error.is_some(), |reason| !is_named(reason));
+        if unsaid {
+            *reason = Some(WITHHELD.to_owned());
+        }
+    }
+    let timeline = std::mem::take(&mut run.record.timeline);
+    run.record = RunRecord { promised: run.record.promised, ..RunRecord::default() };
+    for line in timeline {
+        run.record.note(line.at, line.event, None);
+    }
+}
+
+/// The reader's own piece: where it stands, not what servers said.
+fn without_answers(mut piece: Delivery) -> Delivery {
+    piece.attempts.clear();
+    piece.artifact = None;
+    if let DeliveryState::Failed { reason, .. } | DeliveryState::Skipped { reason } = &mut piece.state
+        && !is_named(reason)
+    {
+        WITHHELD.clone_into(reason);
+    }
+    piece
+}
+
+/// Whether a reason is one of our own words (`everyQueryFailed`, `killed: deadline`) and not what a server or a database said.
+fn is_named(reason: &str) -> bool {
+    let word = reason.strip_prefix("killed: ").unwrap_or(reason);
+    word.bytes().all(|byte| byte.is_ascii_alphabetic())
+}

@@ -1,0 +1,373 @@
+//! The answers, one table a question, over a small organization.
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::*;
+use crate::audience::OWNERS;
+use crate::catalog::{Access, Dashboard, FanOutPolicy, FilterDefinition, FilterKind, Group, Organization};
+use crate::delivery::{Attempt, DeliveryState, Message, Outcome};
+use crate::destination::{EmailSettings, Person, Recipient, SftpSettings, WebhookSettings};
+use crate::id::{DeliveryId, GroupId, OrganizationId, RecipientId, ScheduleId, UserId};
+use crate::output::{Format, OutputOptions};
+use crate::run::{ConditionRecord, RunKind, RunState, RunStatus, TileRecord};
+use crate::schedule::{FilterConfig, Schedule};
+
+const ADMIN: u128 = 1;
+const OWNER: u128 = 2;
+const READER: u128 = 3;
+/// In no group.
+const OUTER: u128 = 4;
+const GONE: u128 = 5;
+
+pub(crate) fn member_id(number: u128) -> MembershipId {
+    MembershipId(Uuid::from_u128(number))
+}
+
+fn address(number: u128) -> crate::email::EmailAddress {
+    format!("m{number}@myorg.co").parse().expect("an address")
+}
+
+fn place(number: u128) -> Recipient {
+    Recipient { id: RecipientId::generate(), email: address(number), person: Person::Member(member_id(number)) }
+}
+
+/// A plain mail of dashboard `open` to its owner and somebody outside.
+pub(crate) fn definition(owner: u128) -> Definition {
+    let outside =
+        Recipient { person: Person::EmailOnly(UserId::generate()), email: "x@out.example".parse().expect("an address"), ..place(9) };
+    let settings = EmailSettings {
+        recipients: vec![place(OWNER), outside],
+        groups: vec![GroupId(Uuid::from_u128(70))],
+        subject: "S".into(),
+        text_body: Some("private words".into()),
+        fan_out: false,
+    };
+    Definition {
+        name: "Daily".into(),
+        identifier: "open".into(),
+        owner: member_id(owner),
+        cron: "0 9 ? * * *".into(),
+        timezone: "UTC".into(),
+        timezone_override: None,
+        format: Format::Csv,
+        options: OutputOptions::default(),
+        tile: None,
+        filters: [("secret".into(), serde_json::json!(["layoffs"])), ("region".into(), serde_json::json!(["EU"]))].into_iter().collect(),
+        condition: None,
+        kill_jobs_on_failure: false,
+        destination: Destination::Email(settings),
+        link_epoch: 0,
+    }
+}
+
+fn catalog() -> Catalog {
+    let member = |number: u128| Member {
+        id: member_id(number),
+        user_id: UserId(Uuid::from_u128(1000 + number)),
+        name: format!("M{number}"),
+        email: address(number),
+        admin: number == ADMIN,
+        active: number != GONE,
+        attributes: crate::catalog::AttributeValues::new(),
+    };
+    let filter = |hidden| FilterDefinition {
+        label: "F".into(),
+        kind: FilterKind::String,
+        default: Some(serde_json::json!(["default"])),
+        hidden,
+        options: IndexMap::new(),
+    };
+    let dashboard = Dashboard {
+        description: None,
+        connection: crate::id::ConnectionName("c".into()),
+        timezone: None,
+        fiscal_start: None,
+        filters: [("region".into(), filter(false)), ("secret".into(), filter(true))].into_iter().collect(),
+        pages: Vec::new(),
+        tiles: IndexMap::new(),
+    };
+    let document = |identifier: &str, groups: &[&str], saved, closed| Document {
+        identifier: identifier.into(),
+        name: identifier.to_owned(),
+        saved,
+        version: String::new(),
+        access: Access { groups: groups.iter().map(ToString::to_string).collect(), no_new_schedules: closed },
+        dashboard: Some(dashboard.clone()),
+    };
+    let documents = [
+        document("open", &[], true, false),
+        document("sales", &["sales"], true, false),
+        document("closed", &[], true, true),
+        document("draft", &[], false, false),
+    ];
+    Catalog {
+        version: String::new(),
+        organization: Organization {
+            id: OrganizationId(Uuid::from_u128(90)),
+            name: "O".into(),
+            fan_out: FanOutPolicy::Schedule,
+            allowed_domains: Vec::new(),
+            member_timezones: false,
+            fiscal_start: 1,
+        },
+        connections: IndexMap::new(),
+        members: [ADMIN, OWNER, READER, OUTER, GONE].map(member).to_vec(),
+        groups: vec![Group { id: GroupId(Uuid::from_u128(70)), name: "sales".into(), members: [OWNER, READER].map(member_id).to_vec() }],
+        attributes: IndexMap::new(),
+        dev_keys: Vec::new(),
+        documents: documents.into_iter().map(|document| (document.identifier.clone(), document)).collect(),
+    }
+}
+
+fn personal(number: u128) -> Actor {
+    Actor::new(KeyKind::Personal, member_id(number))
+}
+
+fn organization() -> Actor {
+    Actor::new(KeyKind::Organization, member_id(ADMIN))
+}
+
+fn schedule(definition: Definition) -> Schedule {
+    Schedule {
+        id: ScheduleId::generate(),
+        definition,
+        disabled_at: None,
+        system_disabled: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        updated_at: Timestamp::UNIX_EPOCH,
+        version: 1,
+        next_at: None,
+        last_run: None,
+    }
+}
+
+#[test]
+fn m1_drafts_are_for_admins() {
+    let catalog = catalog();
+    for (who, draft, sales) in [
+        (organization(), true, true),
+        (personal(ADMIN), true, true),
+        (personal(READER), false, true),
+        (personal(OUTER), false, false),
+        (personal(GONE), false, false),
+    ] {
+        assert_eq!(who.may_view(&catalog, &catalog.documents["draft"]), draft, "{who:?}");
+        assert_eq!(who.may_view(&catalog, &catalog.documents["sales"]), sales, "{who:?}");
+    }
+    assert!(personal(OWNER).visible(&catalog).expect("narrowed").1.iter().all(|document| document.as_str() != "draft"));
+}
+
+#[test]
+fn c1_only_admins_give_away_at_once() {
+    let catalog = catalog();
+    assert_eq!(organization().handover(&catalog), Handover::AtOnce);
+    assert_eq!(personal(ADMIN).handover(&catalog), Handover::AtOnce);
+    assert_eq!(personal(OWNER).handover(&catalog), Handover::Offer);
+}
+
+#[test]
+fn c2_who_subscribes_at_once_gains_no_rows() {
+    use Subscription::{AtOnce, Request};
+    let mut catalog = catalog();
+    let plain = definition(OWNER);
+    let mut copies = plain.clone();
+    let Destination::Email(email) = &mut copies.destination else { panic!("mail") };
+    email.fan_out = true;
+    let closed = Definition { identifier: "closed".into(), ..copies.clone() };
+    let sales = Definition { identifier: "sales".into(), ..copies.clone() };
+    for (case, who, what, expected) in [
+        ("another's rows", personal(READER), &plain, Some(Request)),
+        ("one's own rows", personal(OWNER), &plain, Some(AtOnce)),
+        ("an admin sees all rows", personal(ADMIN), &plain, Some(AtOnce)),
+        ("personal copies", personal(READER), &copies, Some(AtOnce)),
+        ("x8 a closed document", personal(READER), &closed, None),
+        ("x8 also for admins", personal(ADMIN), &closed, None),
+        ("a dashboard that is not open", personal(OUTER), &sales, None),
+        ("somebody deactivated", personal(GONE), &copies, None),
+    ] {
+        assert_eq!(who.subscription(&catalog, what), expected, "{case}");
+    }
+    catalog.organization.fan_out = FanOutPolicy::Never;
+    assert_eq!(personal(READER).subscription(&catalog, &copies), Some(Request), "p6 the policy makes no mail personal");
+    catalog.organization.fan_out = FanOutPolicy::Always;
+    assert_eq!(personal(READER).subscription(&catalog, &plain), Some(AtOnce), "p6 the policy makes every mail personal");
+}
+
+fn piece(run: &Run, number: u128, audience: &str) -> Delivery {
+    let at = Timestamp::UNIX_EPOCH;
+    let outcome = Some(Outcome::Rejected { reason: "550 no such user".into() });
+    Delivery {
+        id: DeliveryId::generate(),
+        run: run.id,
+        target: address(number).to_string(),
+        audience: audience.to_owned(),
+        artifact: Some(artifact(audience)),
+        idempotency_key: "k".into(),
+        message: Message::default(),
+        state: DeliveryState::Failed { at, reason: "email: 550 no such user".into() },
+        attempts: vec![Attempt { number: 1, started_at: at, ended_at: Some(at), outcome }],
+    }
+}
+
+fn artifact(audience: &str) -> ArtifactRecord {
+    ArtifactRecord {
+        audience: audience.to_owned(),
+        name: "f.csv".into(),
+        media_type: "text/csv".into(),
+        bytes: 1,
+        sha256: format!("{audience:0>64}"),
+        pages: 0,
+        ms: 1,
+    }
+}
+
+/// A run of the owner's with the owner's rows and a personal copy for the reader.
+fn run() -> (Run, Vec<Delivery>) {
+    let mut run = Run::queued(ScheduleId::generate(), definition(OWNER), RunKind::Scheduled, Timestamp::UNIX_EPOCH);
+    run.state = RunState::Ended { at: Timestamp::UNIX_EPOCH, status: RunStatus::Error, reason: Some("webhook: HTTP 404 /SECRET".into()) };
+    let tile = |audience: &str, rows| TileRecord {
+        key: "1".into(),
+        title: "T".into(),
+        audience: audience.to_owned(),
+        rows,
+        ms: 1,
+        truncated: false,
+        error: Some("cannot cast 'ROW-APAC-7'".into()),
+    };
+    let judged = |audience: &str| ConditionRecord {
+        audience: audience.to_owned(),
+        tile: "1".into(),
+        rows: 17,
+        judgement: crate::condition::Judgement::Met,
+        added: Some(2),
+        removed: None,
+        kind: None,
+        fingerprint: None,
+        baseline: None,
+    };
+    run.record.tiles = vec![tile(OWNERS, 4), tile("a", 17)];
+    run.record.conditions = vec![judged(OWNERS), judged("a")];
+    run.record.artifacts = vec![artifact(OWNERS), artifact("a")];
+    run.record.error = Some("column ROW-APAC-7".into());
+    run.record.warn("recipientSkipped: x@out.example (domainNotAllowed)");
+    run.record.note(Timestamp::UNIX_EPOCH, "attempted", Some("1 to x@out.example: rejected".into()));
+    let pieces = vec![piece(&run, OWNER, OWNERS), piece(&run, READER, "a")];
+    (run, pieces)
+}
+
+#[test]
+fn newcomer_29_readers_see_that_it_ran_and_not_to_whom() {
+    let catalog = catalog();
+    let (run, pieces) = run();
+    let access = personal(READER).run_access(&catalog, &run, Some(member_id(OWNER))).expect("readable");
+    assert_eq!(access, RunAccess::Summary);
+    let shown = personal(READER).shown_run(&catalog, run, pieces, Vec::new(), access);
+    assert_eq!(shown.deliveries.len(), 1, "their own piece");
+    let said = format!("{shown:?}");
+    for hidden in ["x@out.example", "m2@myorg.co", "SECRET", "ROW-APAC-7", "550", "layoffs", "private words", "rows: 17"] {
+        assert!(!said.contains(hidden), "{hidden} in {said}");
+    }
+    assert_eq!(shown.run.record.timeline.len(), 1);
+    let RunState::Ended { status, reason, .. } = &shown.run.state else { panic!("it ended") };
+    assert_eq!((*status, reason.as_deref()), (RunStatus::Error, Some(shown::WITHHELD)), "how it ended stays");
+}
+
+#[test]
+fn m1_owners_see_recipients_and_answers_but_no_figures_of_other_peoples_rows() {
+    let catalog = catalog();
+    let (run, pieces) = run();
+    let owner = personal(OWNER);
+    let access = owner.run_access(&catalog, &run, Some(member_id(OWNER))).expect("readable");
+    let shown = owner.shown_run(&catalog, run, pieces, Vec::new(), access);
+    assert_eq!((shown.deliveries.len(), shown.deliveries[1].attempts.len()), (2, 1));
+    assert_eq!(shown.run.record.tiles.iter().map(|tile| tile.rows).collect::<Vec<_>>(), [4, 0]);
+    assert!(!format!("{:?}", &shown.run.record.tiles[1..]).contains("ROW-APAC-7"));
+    assert_eq!(shown.run.record.conditions.len(), 1);
+}
+
+#[test]
+fn c1_old_runs_are_neither_the_old_owners_nor_the_new_ones() {
+    use RunAccess::{Everything, Owned, Summary};
+    let catalog = catalog();
+    let (run, pieces) = run();
+    let (kept, given, deleted) = (Some(member_id(OWNER)), Some(member_id(READER)), None);
+    for (case, who, now, expected, owners_file, copy) in [
+        ("the owner", personal(OWNER), kept, Some(Owned), true, false),
+        ("the owner of what was deleted", personal(OWNER), deleted, Some(Owned), true, false),
+        ("who gave it away", personal(OWNER), given, Some(Summary), false, false),
+        ("who received it", personal(READER), given, Some(Summary), false, false),
+        ("a reader, not even their own copy", personal(READER), kept, Some(Summary), false, false),
+        ("an admin", personal(ADMIN), given, Some(Everything), true, true),
+        ("an organization key", organization(), deleted, Some(Everything), true, true),
+        ("somebody deactivated", personal(GONE), kept, None, false, false),
+    ] {
+        assert_eq!(who.run_access(&catalog, &run, now), expected, "{case}");
+        let files = who.files(&catalog, &run, now, &pieces);
+        let opens = |audience: &str| files.iter().any(|file| file.sha256 == format!("{audience:0>64}"));
+        assert_eq!((opens(OWNERS), opens("a")), (owners_file, copy), "{case}");
+    }
+    assert!(personal(READER).may_cancel(&catalog, &run, given), "who owns it now stops it");
+    assert!(!personal(OWNER).may_cancel(&catalog, &run, given));
+    let mut lost = run.clone();
+    lost.definition.identifier = "sales".into();
+    lost.definition.owner = member_id(OUTER);
+    assert!(!personal(OUTER).may_have_bytes(&catalog, &lost, None), "q2 the dashboard is no longer open to them");
+}
+
+#[test]
+fn m2_readers_see_what_a_destination_is_and_not_how_to_get_there() {
+    let catalog = catalog();
+    let sftp = SftpSettings {
+        address: "sftp://files.example.com".into(),
+        port: 22,
+        username: "blobby".into(),
+        password: None,
+        private_key: None,
+        passphrase: None,
+        path: Some("/secret/path".into()),
+        host_key: Some("ssh-ed25519 AAAA".into()),
+    };
+    let hook = WebhookSettings::new("https://hooks.example.com/T000/SECRET?key=Q", Vec::new());
+    for (destination, stays, goes) in [
+        (definition(OWNER).destination, "Email", ["x@out.example", "m2@myorg.co", "private words"]),
+        (Destination::Sftp(sftp), "files.example.com", ["blobby", "/secret/path", "AAAA"]),
+        (Destination::Webhook(hook), "hooks.example.com", ["SECRET"; 3]),
+    ] {
+        let whole = schedule(Definition { destination, ..definition(OWNER) });
+        for (who, sees) in [(READER, false), (OWNER, true), (ADMIN, true)] {
+            let shown = personal(who).shown_schedule(&catalog, whole.clone());
+            let Schedule { definition, .. } = &shown.schedule;
+            let address = match &definition.destination {
+                Destination::Webhook(hook) => hook.address().map(|address| address.to_string()).unwrap_or_default(),
+                _ => String::new(),
+            };
+            let said = format!("{:?} {address}", definition.destination);
+            assert!(said.contains(stays), "{said}");
+            assert_eq!(shown.whole, sees);
+            for secret in goes {
+                assert_eq!(said.contains(secret), sees, "{secret} to {who}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn f11_hidden_filters_are_shown_to_admins_and_what_is_set_of_them_to_the_owner() {
+    let catalog = catalog();
+    for (who, overrides, secret_in_force) in [
+        (READER, vec!["region"], None),
+        (OWNER, vec!["secret", "region"], Some("layoffs")),
+        (ADMIN, vec!["secret", "region"], Some("layoffs")),
+    ] {
+        let shown = personal(who).shown_schedule(&catalog, schedule(definition(OWNER)));
+        assert_eq!(shown.schedule.definition.filters.keys().map(crate::id::FilterKey::as_str).collect::<Vec<_>>(), overrides, "{who}");
+        assert_eq!(shown.filters_in_force.get("secret").map(|value| value[0].as_str().expect("text")), secret_in_force, "{who}");
+    }
+    let unset = schedule(Definition { filters: FilterConfig::new(), ..definition(OWNER) });
+    for (who, default) in [(READER, false), (OWNER, false), (ADMIN, true)] {
+        let shown = personal(who).shown_schedule(&catalog, unset.clone());
+        assert_eq!(shown.filters_in_force.contains_key("secret"), default, "{who}");
+    }
+}
