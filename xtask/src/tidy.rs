@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
 ];
 
 /// Libraries that only one crate may name, so that their code is compiled and known in one place.
-const ONLY_IN: [(&str, &str); 12] = [
+const ONLY_IN: [(&str, &str); 13] = [
     ("sqlparser", "pressrun-sql"),
     ("minijinja", "pressrun-sql"),
     ("datafusion", "pressrun-query"),
@@ -33,6 +33,7 @@ const ONLY_IN: [(&str, &str); 12] = [
     ("resvg", "pressrun-render"),
     ("rust_xlsxwriter", "pressrun-render"),
     ("lettre", "pressrun-deliver"),
+    ("mail-parser", "pressrun-deliver"),
     ("russh-sftp", "pressrun-deliver"),
     ("sqlx", "pressrun-store"),
     ("utoipa", "pressrun-api"),

@@ -29,7 +29,7 @@ pub use door::{Door, NotAdmitted};
 pub use http::{Noted, TrustedProxies, download, health_router, origin, router, traced};
 pub use limits::Limits;
 pub use serve::{ServerLimits, serve};
-pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CatalogSource, NoArtifacts, UrlPolicy};
+pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CameBack, CatalogSource, EngineSource, NoArtifacts, NoEngine, UrlPolicy};
 pub use token::{hash as token_hash, mint, session_secret};
 
 /// The OpenAPI 3.1 document of every endpoint, made from the handlers' own types.

@@ -9,8 +9,10 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::schedule::Definition;
 use pressrun_domain::secret::Secret;
-use pressrun_store::Store;
+use pressrun_store::{Store, StoreError};
 use tokio::sync::Notify;
 use url::Url;
 
@@ -89,6 +91,46 @@ impl ArtifactSource for NoArtifacts {
     }
 }
 
+/// What only the engine knows.
+#[async_trait]
+pub trait EngineSource: Send + Sync {
+    /// Takes in a mail that came back; `None` when mail has no return path of its own.
+    ///
+    /// # Errors
+    /// The store failed; the mail can be taken in again.
+    async fn take_in(&self, mail: &[u8]) -> Result<Option<CameBack>, StoreError>;
+
+    /// Recipients of personal copies who have no value for what the content asks for, each attribute in a sentence.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn without_values(&self, definition: &Definition) -> Result<Vec<String>, StoreError>;
+}
+
+/// What taking in a mail came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CameBack {
+    /// `suppressed`, `noted`, `known`, `notOurs` or `noReport`.
+    pub outcome: &'static str,
+    /// Whom it is about.
+    pub email: Option<EmailAddress>,
+}
+
+/// No engine: for tests of the API alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoEngine;
+
+#[async_trait]
+impl EngineSource for NoEngine {
+    async fn take_in(&self, _mail: &[u8]) -> Result<Option<CameBack>, StoreError> {
+        Ok(None)
+    }
+
+    async fn without_values(&self, _definition: &Definition) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
 /// Settings of the API.
 #[derive(Debug, Clone)]
 pub struct ApiConfig {
@@ -103,6 +145,8 @@ pub struct ApiConfig {
     pub public_url: String,
     /// The role that assumes S3 schedules' roles (contract §5.1.6).
     pub deliverer_role_arn: Option<String>,
+    /// Whether mail has a way out (H7).
+    pub mail: bool,
     /// Whether `testNow` may deliver to S3 (S8).
     pub allow_s3_test: bool,
     /// Whether the operator connected a Slack workspace.
@@ -131,6 +175,7 @@ impl Default for ApiConfig {
             development_keys: true,
             public_url: "http://127.0.0.1:8080".to_owned(),
             deliverer_role_arn: None,
+            mail: true,
             allow_s3_test: false,
             slack_connected: true,
             s3_connected: true,
@@ -157,6 +202,8 @@ pub struct ApiState {
     pub urls: Arc<dyn UrlPolicy>,
     /// Rendered files.
     pub artifacts: Arc<dyn ArtifactSource>,
+    /// What only the engine knows.
+    pub engine: Arc<dyn EngineSource>,
     /// Wakes the engine when a run was queued or a schedule changed.
     pub wake: Arc<Notify>,
     /// Settings.

@@ -19,9 +19,12 @@ use crate::slack::{Slack, SlackDeliverer};
 use crate::tls;
 use crate::webhook::WebhookDeliverer;
 
+/// What an owner reads of a server without a way for mail (H7).
+const NO_MAIL: &str = "mail is not configured; the operator sets mail.url to smtp://HOST:587 to send it, or to file:FOLDER to write files";
+
 /// Every way out, ready to be used by any number of tasks at once.
 pub struct Carriers {
-    mailer: Mailer,
+    mailer: Option<Mailer>,
     http: Http,
     dialer: Dialer,
     slack: Option<Slack>,
@@ -44,7 +47,7 @@ impl Carriers {
         let http = Http { dialer: dialer.clone() };
         let deadlines = config.deadlines;
         Ok(Self {
-            mailer: Mailer::new(config.mail, &config.dkim, &dialer, deadlines)?,
+            mailer: Mailer::new(config.mail, &config.dkim, config.return_path, &dialer, deadlines)?,
             slack: config.slack.map(|slack| Slack::new(slack, http.clone(), deadlines)).transpose()?,
             s3: config.s3.map(|s3| ObjectStore::new(s3, http.clone(), deadlines)).transpose()?,
             http,
@@ -59,11 +62,23 @@ impl Carriers {
         &self.dialer.egress
     }
 
+    /// Why nothing can be delivered to `destination`, in words for its owner: the operator has not set up what it needs.
+    #[must_use]
+    pub fn unready(&self, destination: &Destination) -> Option<&'static str> {
+        match destination {
+            Destination::Email(_) if self.mailer.is_none() => Some(NO_MAIL),
+            Destination::Email(_) | Destination::Webhook(_) | Destination::Sftp(_) | Destination::Slack(_) | Destination::S3(_) => None,
+        }
+    }
+
     /// Makes one attempt. Picks by destination; never panics; every phase has a deadline.
     pub async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered {
         let attempt = async {
             match destination {
-                Destination::Email(_) => self.mailer.deliver(parcel, now).await,
+                Destination::Email(_) => match &self.mailer {
+                    Some(mailer) => mailer.deliver(parcel, now).await,
+                    None => rejected(NO_MAIL).into(),
+                },
                 Destination::Webhook(settings) => {
                     WebhookDeliverer { settings, http: &self.http, total: self.deadlines.webhook }.deliver(parcel, now).await
                 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::secret::Secret;
 
 use crate::egress::{EgressPolicy, Resolve, SystemResolver};
@@ -31,6 +32,8 @@ pub struct CarrierConfig {
     pub resolver: Arc<dyn Resolve>,
     /// Signatures on mail, one for each key; none when empty.
     pub dkim: Vec<DkimConfig>,
+    /// Where what comes back of each mail goes; to the sender when `None`.
+    pub return_path: Option<ReturnPath>,
 }
 
 impl CarrierConfig {
@@ -46,6 +49,7 @@ impl CarrierConfig {
             extra_roots: Vec::new(),
             resolver: Arc::new(SystemResolver),
             dkim: Vec::new(),
+            return_path: None,
         }
     }
 }
@@ -53,6 +57,8 @@ impl CarrierConfig {
 /// How mail leaves.
 #[derive(Debug, Clone)]
 pub enum MailConfig {
+    /// Not at all: every mail is refused with words that say so (H7).
+    Off,
     /// Over SMTP to a relay that the operator trusts.
     Smtp(Box<SmtpConfig>),
     /// One `.eml` file a mail, for development and the demo. The name is made from the idempotency key, so a repeated delivery overwrites.

@@ -15,6 +15,7 @@
 //! To add a destination: one module with a type that implements [`Deliverer`], one arm in [`Carriers::deliver`], and one
 //! case in `tests/suite/every.rs` and `tests/suite/aim.rs`: the suites about outcomes, secrets, bad days and nonsense take it from there.
 
+pub mod bounce;
 mod carriers;
 mod config;
 mod dial;

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::email::EmailAddress;
 use crate::id::{DeliveryId, RunId};
+use crate::mail::MailWords;
 use crate::run::ArtifactRecord;
 
 /// One piece that a run promised: one artifact to one recipient or destination.
@@ -37,17 +39,68 @@ pub struct Message {
     pub subject: String,
     /// Plain text.
     pub text: String,
-    /// HTML, as sent; not stored, see `html_artifact`.
+    /// The words of a mail with the places that are each reader's own; `None` sends `text`. Not stored, see `words_artifact`.
     #[serde(skip)]
-    pub html: Option<String>,
-    /// SHA-256 of the HTML in the spool, one file for all recipients of an audience.
-    pub html_artifact: Option<String>,
-    /// SHA-256 of a PNG in the spool shown inside the HTML by content id `dashboard`.
+    pub words: Option<MailWords>,
+    /// SHA-256 of the words (JSON) in the spool, one file for all recipients of an audience.
+    #[serde(alias = "htmlArtifact")]
+    pub words_artifact: Option<String>,
+    /// SHA-256 of a PNG in the spool that a mail shows.
     pub inline_png: Option<String>,
     /// Address of the dashboard with the effective filters.
     pub link: Option<String>,
     /// Address of the one-click unsubscribe page (RFC 8058).
     pub unsubscribe: Option<String>,
+    /// What the head of a mail says besides the subject.
+    #[serde(skip_serializing_if = "Heading::is_plain")]
+    pub heading: Heading,
+}
+
+/// The fields of a mail's head that name people. Each recipient gets a message alone (P2); the head says what the others may know.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Heading {
+    /// As what this recipient gets it.
+    pub role: MailRole,
+    /// Whom `To` names in a copy: the one recipient there is. `None` names nobody, for several do not see each other.
+    pub copy_of: Option<EmailAddress>,
+    /// Whom `Cc` names.
+    pub cc: Vec<EmailAddress>,
+    /// Where answers go; `None` is where the operator says.
+    pub reply_to: Option<EmailAddress>,
+}
+
+impl Heading {
+    /// Whether it says no more than the recipient's own address.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// As what somebody gets a mail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailRole {
+    /// It is for them.
+    #[default]
+    To,
+    /// A copy that everybody knows of.
+    Cc,
+    /// A copy that nobody knows of.
+    Bcc,
+}
+
+impl MailRole {
+    /// The word in history.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::To => "to",
+            Self::Cc => "cc",
+            Self::Bcc => "bcc",
+        }
+    }
 }
 
 /// Where a delivery stands.

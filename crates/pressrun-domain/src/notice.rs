@@ -78,11 +78,13 @@ pub enum NoticeKind {
     SubscriptionConfirmed,
     /// To the member: the owner did not.
     SubscriptionDeclined,
+    /// Mail to a recipient came back for good: the address gets nothing more.
+    RecipientSuppressed,
 }
 
 impl NoticeKind {
     /// Every value.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RunFailed,
         Self::RunRecovered,
         Self::ScheduleDisabled,
@@ -98,6 +100,7 @@ impl NoticeKind {
         Self::Subscribed,
         Self::SubscriptionConfirmed,
         Self::SubscriptionDeclined,
+        Self::RecipientSuppressed,
     ];
 
     /// Whether it is said to the owner of the schedule, whose silence the operator has to hear of (S13).
@@ -115,7 +118,8 @@ impl NoticeKind {
             | Self::OwnershipDeclined
             | Self::ScheduleReceived
             | Self::SubscriptionRequested
-            | Self::Subscribed => true,
+            | Self::Subscribed
+            | Self::RecipientSuppressed => true,
         }
     }
 
@@ -138,6 +142,7 @@ impl NoticeKind {
             Self::Subscribed => "subscription.made",
             Self::SubscriptionConfirmed => "subscription.confirmed",
             Self::SubscriptionDeclined => "subscription.declined",
+            Self::RecipientSuppressed => "recipient.suppressed",
         }
     }
 }

@@ -8,12 +8,21 @@ use pressrun_domain::destination::Destination;
 /// Carries one parcel.
 #[async_trait]
 pub trait Carrier: Send + Sync {
+    /// Why nothing can be delivered to `destination`, in words for its owner; a run then ends before it asks anything of the data.
+    fn unready(&self, _destination: &Destination) -> Option<&'static str> {
+        None
+    }
+
     /// Tries once. Every phase has a deadline; what came of it is in the answer, never a panic.
     async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered;
 }
 
 #[async_trait]
 impl Carrier for Carriers {
+    fn unready(&self, destination: &Destination) -> Option<&'static str> {
+        Carriers::unready(self, destination)
+    }
+
     async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered {
         Carriers::deliver(self, destination, parcel, now).await
     }

@@ -74,7 +74,7 @@ pub async fn open(
         return Err(OpenError::Withdrawn);
     }
     let Destination::Email(email) = &mut definition.destination else { return Err(OpenError::Withdrawn) };
-    email.recipients.retain(|recipient| recipient.id == link.recipient);
+    email.retain(|recipient| recipient.id == link.recipient);
     email.groups.clear();
     let document = catalog.documents.get(&definition.identifier).ok_or(OpenError::Withdrawn)?;
     let dashboard = document.dashboard.as_ref().ok_or(OpenError::Withdrawn)?;

@@ -40,7 +40,7 @@ mod tokens;
 mod xlsx;
 
 pub use artifact::Rendered;
-pub use email::{InlineImage, MailBody, MailView, email_html};
+pub use email::{InlineImage, MailView, mail_words};
 pub use error::RenderError;
 pub use render::render;
 pub use report::{FilterLine, Page, RenderJob, RenderLimits, Report, Rows, ThemeName, TileContent, TileData, TileView, Truncated};

@@ -24,6 +24,7 @@ mod seal;
 mod seals;
 pub mod sessions;
 mod sqlite;
+mod suppressions;
 
 pub use audit::{Audit, AuditQuery};
 pub use consents::{Agreed, Asked, Consents};
@@ -40,8 +41,9 @@ pub use seal::{Place, Sealer, SealingKey};
 pub use seals::Seals;
 pub use sessions::Sessions;
 pub use sqlite::SqliteStore;
+pub use suppressions::Suppressions;
 
 /// Everything a database has to do for Pressrun.
-pub trait Store: Schedules + Consents + Runs + Notices + People + Keys + Sessions + Seals + Audit + Send + Sync {}
+pub trait Store: Schedules + Consents + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Send + Sync {}
 
-impl<T: Schedules + Consents + Runs + Notices + People + Keys + Sessions + Seals + Audit + Send + Sync> Store for T {}
+impl<T: Schedules + Consents + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Send + Sync> Store for T {}

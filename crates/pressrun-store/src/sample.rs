@@ -135,7 +135,7 @@ pub fn to_users(users: &[(&str, UserId)]) -> Destination {
 }
 
 fn to(recipients: Vec<Recipient>) -> Destination {
-    Destination::Email(EmailSettings { recipients, groups: Vec::new(), subject: "Blobs".into(), text_body: None, fan_out: false })
+    Destination::Email(EmailSettings { recipients, subject: "Blobs".into(), ..EmailSettings::default() })
 }
 
 /// An SFTP server with a password.

@@ -144,7 +144,7 @@ pub struct ListRow {
     pub schedule: Schedule,
     /// Names from the catalog.
     pub names: Names,
-    /// Single recipients of mail; -1 for other destinations (contract Q6).
+    /// Single recipients of mail, copies included; -1 for other destinations (contract Q6).
     pub recipient_count: i64,
     /// Channel or users, for Slack.
     pub slack_recipient_type: Option<SlackRecipientType>,

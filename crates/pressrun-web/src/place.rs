@@ -47,7 +47,11 @@ pub(crate) fn lines(destination: &Destination, whole: bool) -> Vec<Line> {
         Destination::Email(mail) => {
             let mut lines = vec![Line::new("Destination", "Email"), Line::new("Subject", mail.subject.clone())];
             if mail.fan_out {
-                lines.push(Line::new("Personal copies", "each recipient gets their own data"));
+                let skipped = if mail.skip_without_values { "; whoever has no value for it is left out" } else { "" };
+                lines.push(Line::new("Personal copies", format!("each recipient gets their own data{skipped}")));
+            }
+            if let Some(reply_to) = &mail.reply_to {
+                lines.push(Line::new("Answers go to", reply_to.as_str()));
             }
             if let Some(body) = &mail.text_body {
                 lines.push(Line::new("Text", body.clone()));

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_api::Doers;
+use pressrun_domain::bounce::{Bounce, BounceKind};
 use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{DeliveryState, Outcome, Tally};
 use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
@@ -152,6 +153,25 @@ pub(crate) fn delivery(state: &DeliveryState) -> Chip {
     }
 }
 
+/// What came back of a mail that had been accepted.
+pub(crate) fn came_back(kind: BounceKind) -> Chip {
+    match kind {
+        BounceKind::Permanent => chip("Came back", "bad"),
+        BounceKind::Transient => chip("Delayed", "warn"),
+        BounceKind::Complaint => chip("Unwanted", "bad"),
+    }
+}
+
+/// When it came back, and with which words.
+pub(crate) fn came_back_with(bounce: &Bounce, zone: &TimeZone, now: Timestamp) -> String {
+    let at = when_exactly(bounce.at, zone, now).text;
+    match bounce.report.kind {
+        BounceKind::Complaint => format!("{at}: its reader called it unwanted and gets nothing more"),
+        BounceKind::Permanent => format!("{at}: {}; the address gets nothing more", bounce.report.words),
+        BounceKind::Transient => format!("{at}: {}", bounce.report.words),
+    }
+}
+
 /// How many pieces were accepted, of how many: `2 of 3 deliveries accepted`; nothing for none.
 pub(crate) fn accepted(tally: &Tally) -> String {
     match tally.all() {
@@ -256,7 +276,11 @@ pub(crate) fn reason(reason: &str) -> String {
         "noAccess" => "no right to see the dashboard",
         "deactivated" => "the account is deactivated",
         "unknownMember" | "unknownUser" => "nobody is known by this address any more",
+        "suppressed" => "earlier mail to this address came back",
+        "withoutValues" => "no value for what the content asks for",
+        "copyOfPersonal" => "personal copies have no Cc and Bcc",
         "domainNotAllowed" => "addresses of this domain may not receive mail",
+        "notConfigured" => "the server is not set up for it",
         "everyQueryFailed" => "every query failed",
         "queryFailed" => "a query failed",
         "cancelled" => "somebody stopped it",
@@ -295,6 +319,7 @@ pub(crate) fn warning(warning: &str, title: impl Fn(&str) -> String) -> String {
         "render" => rest.to_owned(),
         "recipientSkipped" => format!("Left out {}.", left_out()),
         "audienceFailed" => format!("One audience got nothing: {}.", left_out()),
+        "withoutValues" => format!("{rest}."),
         "noPreview" => format!("The mail has no picture: {rest}."),
         "ownerNotNotified" if rest.is_empty() => "The owner could not be told.".to_owned(),
         "ownerNotNotified" => format!("The owner could not be told: {rest}."),

@@ -231,6 +231,7 @@ impl Server {
             clock: Arc::new(sample::Still),
             urls: Arc::new(pressrun_api::AllowAll),
             artifacts: Arc::new(EveryFile(file)),
+            engine: Arc::new(pressrun_api::NoEngine),
             wake: Arc::default(),
             config: pressrun_api::ApiConfig { requests_per_minute: 0, ..pressrun_api::ApiConfig::default() },
         };

@@ -15,6 +15,7 @@ use pressrun_domain::clock::Clock;
 use pressrun_domain::destination::Host;
 use pressrun_domain::retry::RetryPolicy;
 use pressrun_domain::secret::Secret;
+use pressrun_engine::bounce::{Intake, Mailbox};
 use pressrun_engine::content::Producer;
 use pressrun_engine::executor::{ExecutorConfig, ExecutorPool};
 use pressrun_engine::links::Links;
@@ -26,8 +27,9 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
+use crate::answers::Answers;
 use crate::clock::WallClock;
 use crate::config::Settings;
 use crate::figures::Figures;
@@ -42,6 +44,8 @@ pub(crate) struct App {
     /// Dashboards and people.
     pub catalog: Arc<CatalogHandle>,
     engine: Arc<Engine>,
+    /// Where bounces are read, and what takes them in.
+    mailbox: Option<(Mailbox, Intake)>,
     router: Router,
     admin_router: Router,
     figures: Figures,
@@ -118,7 +122,9 @@ impl App {
         let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
             .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));
         let organization = catalog.current().organization.id.to_string();
+        let return_path = settings.mail.return_paths(own_secret(settings, &store, "bounces").await?)?;
         let carrier_config = CarrierConfig {
+            return_path: return_path.clone(),
             egress: settings.egress.policy()?,
             slack: settings.slack.workspace()?,
             s3: settings.s3.access(&organization)?,
@@ -136,9 +142,21 @@ impl App {
             links,
             config,
         };
+        let intake = return_path.map(|return_path| Intake {
+            store: Arc::clone(&store),
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&context.clock),
+            return_path,
+            config: Arc::clone(&context.config),
+        });
+        let mailbox = match (&settings.mail.bounces.maildir, &intake) {
+            (Some(folder), Some(intake)) => Some((Mailbox::open(folder.clone()).context("mail.bounces.maildir")?, intake.clone())),
+            _ => None,
+        };
         let wake = Arc::new(Notify::new());
         let session_key = own_secret(settings, &store, "sessions").await?;
-        let state = api_state(settings, &public_url, &context, egress, &wake);
+        let answers = Answers { context: context.clone(), intake };
+        let state = api_state(settings, &public_url, &context, egress, answers, &wake);
         let figures = Figures::install();
         let admin_router = pressrun_api::health_router(state.clone()).merge(figures.router());
         let mut router = pressrun_api::router(state.clone()).merge(web::router(&context, state, settings, &public_url, session_key));
@@ -156,7 +174,7 @@ impl App {
             write_timeout: Duration::from_secs(settings.limits.write_seconds.max(1).into()),
             ..ServerLimits::default()
         };
-        Ok(Self { store, catalog, engine, router, admin_router, figures, limits, budget })
+        Ok(Self { store, catalog, engine, mailbox, router, admin_router, figures, limits, budget })
     }
 
     /// Serves on `listeners` until `stop`; then ends within the budget.
@@ -179,6 +197,10 @@ impl App {
             tasks.spawn(async move { engine.run(stopping, hand_back).await });
             let (engine, stopping) = (Arc::clone(&self.engine), stop.clone());
             tasks.spawn(async move { engine.follow_catalog(stopping).await });
+            if let Some((mailbox, intake)) = self.mailbox {
+                let stopping = stop.clone();
+                tasks.spawn(async move { mailbox.follow(&intake, stopping).await });
+            }
         }
         let asked = async {
             stop.cancelled().await;
@@ -309,20 +331,33 @@ async fn own_secret(settings: &Settings, store: &Arc<dyn Store>, purpose: &str) 
 }
 
 fn mail(settings: &Settings) -> anyhow::Result<MailConfig> {
-    let mail = settings.mail.transport(&settings.spool.path)?;
-    if let MailConfig::File { folder, .. } = &mail {
-        info!(folder = %folder.display(), "mail is written to files; set mail.url to send it");
+    let mail = settings.mail.transport()?;
+    match &mail {
+        MailConfig::Off => warn!(
+            "mail is not configured: schedules by mail end with ERROR, and nobody is told of failures by mail; set mail.url to \
+             smtp://HOST:587 to send it, or to file:FOLDER to write files"
+        ),
+        MailConfig::File { folder, .. } => info!(folder = %folder.display(), "mail is written to files, as mail.url says; nobody gets it"),
+        MailConfig::Smtp(_) => {}
     }
     Ok(mail)
 }
 
-fn api_state(settings: &Settings, public_url: &str, context: &Context, egress: EgressPolicy, wake: &Arc<Notify>) -> ApiState {
+fn api_state(
+    settings: &Settings,
+    public_url: &str,
+    context: &Context,
+    egress: EgressPolicy,
+    answers: Answers,
+    wake: &Arc<Notify>,
+) -> ApiState {
     ApiState {
         store: Arc::clone(&context.store),
         catalog: Arc::new(LiveCatalog(Arc::clone(&context.catalog))),
         clock: Arc::clone(&context.clock),
         urls: Arc::new(Egress(egress)),
         artifacts: Arc::new(Artifacts(context.spool.clone())),
+        engine: Arc::new(answers),
         wake: Arc::clone(wake),
         config: ApiConfig {
             requests_per_minute: settings.limits.requests_per_minute,
@@ -334,6 +369,7 @@ fn api_state(settings: &Settings, public_url: &str, context: &Context, egress: E
             slack_connected: settings.slack.is_connected(),
             s3_connected: settings.s3.is_connected(),
             s3_buckets: settings.s3.only_buckets(),
+            mail: settings.mail.url.is_some(),
             cadence_floor: Some(settings.scheduler.cadence_floor_minutes)
                 .filter(|minutes| *minutes > 0)
                 .map(|minutes| SignedDuration::from_mins(minutes.into())),

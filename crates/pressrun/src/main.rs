@@ -1,5 +1,6 @@
 //! The `pressrun` binary: configuration, wiring, lifecycle and the command line.
 
+mod answers;
 mod app;
 mod clock;
 mod commands;

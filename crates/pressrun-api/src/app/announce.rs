@@ -168,7 +168,7 @@ fn goes_to(definition: &Definition) -> String {
     let place = match &definition.destination {
         Destination::Email(email) => {
             let personal = if email.fan_out { ", each with their own rows" } else { "" };
-            format!("to {} recipient(s) and {} group(s) by mail{personal}", email.recipients.len(), email.groups.len())
+            format!("to {} recipient(s) and {} group(s) by mail{personal}", email.named().count(), email.groups.len())
         }
         Destination::Sftp(_) => "to an SFTP server".to_owned(),
         Destination::Webhook(_) => "to a webhook".to_owned(),

@@ -3,14 +3,13 @@
 use pressrun_cron::CronExpression;
 use pressrun_domain::condition::{Condition, ConditionKind};
 use pressrun_domain::destination::{Destination, DestinationKind};
-use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{MembershipId, TileKey};
 use pressrun_domain::output::Format;
 use pressrun_domain::schedule::{Definition, FilterConfig};
 use pressrun_domain::text;
 use serde_json::{Map, Value};
 
-use super::destination;
+use super::destination::{self, Lists};
 use super::error::AppError;
 use super::given::{Fields, Given};
 use super::options::{self, OptionFields};
@@ -20,8 +19,8 @@ use super::options::{self, OptionFields};
 pub(crate) struct Draft {
     /// The definition; mail recipients are still the stored ones.
     pub(crate) definition: Definition,
-    /// Mail recipients that replace them.
-    pub(crate) recipients: Option<Vec<EmailAddress>>,
+    /// Lists of mail that replace them.
+    pub(crate) lists: Lists,
     /// Deliver once, now, and save nothing.
     pub(crate) test_now: bool,
     /// What of the body does nothing.
@@ -100,7 +99,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
             destination: target.destination,
             link_epoch: stored.map_or(0, |stored| stored.link_epoch),
         },
-        recipients: target.recipients,
+        lists: target.lists,
         test_now: read.test_now,
         warnings,
         asks: read.asks,

@@ -70,6 +70,9 @@ pub(crate) enum AppError {
     /// No such key; the id as given.
     #[error("API key with id {0} does not exist")]
     NoKey(String),
+    /// The address is not suppressed; as given.
+    #[error("{0} is not suppressed")]
+    NoSuppression(String),
     /// The run has no such file, or it was kept long enough.
     #[error("Artifact {0} does not exist or is no longer kept")]
     NoArtifact(String),

@@ -109,7 +109,7 @@ impl<'a> Bound<'a> {
 pub(crate) fn count(destination: &Destination) -> Count {
     let is_outside = |place: &&Recipient| matches!(place.person, Person::EmailOnly(_));
     match destination {
-        Destination::Email(email) => Count { all: email.recipients.len(), outside: email.recipients.iter().filter(is_outside).count() },
+        Destination::Email(email) => Count { all: email.named().count(), outside: email.named().filter(is_outside).count() },
         Destination::Slack(slack) => Count { all: slack.recipients.len(), outside: 0 },
         Destination::Sftp(_) | Destination::Webhook(_) | Destination::S3(_) => Count::default(),
     }

@@ -22,6 +22,7 @@ pub(crate) mod resend;
 pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod subscriptions;
+pub(crate) mod suppressions;
 
 pub(crate) mod update;
 pub(crate) mod users;

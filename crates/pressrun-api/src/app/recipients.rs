@@ -9,13 +9,14 @@ use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{GroupId, ScheduleId, UserId};
-use pressrun_domain::schedule::Schedule;
+use pressrun_domain::schedule::{Definition, Schedule};
 use serde_json::{Map, Value};
 
+use super::destination::Lists;
 use super::error::AppError;
 use super::given::Fields;
 use super::limits::{Bound, Count};
-use super::{schedules, validate};
+use super::{schedules, suppressions, validate};
 use crate::state::ApiState;
 
 /// Addresses looked at before somebody else has a turn on the same thread.
@@ -77,6 +78,67 @@ pub(crate) fn place_of(schedule: ScheduleId, email: &EmailAddress, person: Perso
     Recipient { id: email.place_on(schedule), email: email.clone(), person }
 }
 
+/// Makes the lists of a mail those of `lists`, each address on the first of them that names it (P7), and answers with what was named twice.
+///
+/// # Errors
+/// An address may not receive deliveries (P13), there are copies of personal mail, or all of them are more than `bound` admits.
+pub(crate) async fn place(
+    state: &ApiState,
+    catalog: &Catalog,
+    bound: &Bound<'_>,
+    schedule: ScheduleId,
+    email: &mut EmailSettings,
+    lists: &Lists,
+    change: &Change,
+) -> Result<Option<String>, AppError> {
+    for (field, given) in [("recipients", &lists.to), ("cc", &lists.cc), ("bcc", &lists.bcc)] {
+        validate::allowed_domains(catalog, field, given.as_deref().unwrap_or_default())?;
+    }
+    validate::copies(email, lists, catalog)?;
+    bound.admit(named_in_all(email, lists, catalog))?;
+    // Nothing is refused from here on: resolving makes users of addresses that nobody has.
+    let kept: Vec<Recipient> = email.named().cloned().collect();
+    for (list, given) in [(&mut email.recipients, &lists.to), (&mut email.cc, &lists.cc), (&mut email.bcc, &lists.bcc)] {
+        if let Some(addresses) = given {
+            *list = resolve(state, catalog, bound, schedule, addresses, &kept, change).await?;
+        }
+    }
+    let mut seen = HashSet::new();
+    let mut twice = Vec::new();
+    for list in [&mut email.recipients, &mut email.cc, &mut email.bcc] {
+        list.retain(|place| {
+            let first = seen.insert(place.email.folded());
+            if !first {
+                twice.push(place.email.to_string());
+            }
+            first
+        });
+    }
+    Ok((!twice.is_empty()).then(|| format!("{} is named more than once; the first of recipients, cc and bcc counts", twice.join(", "))))
+}
+
+/// Everybody whom the lists will name when those of `lists` replace those of `email`, each once.
+fn named_in_all(email: &EmailSettings, lists: &Lists, catalog: &Catalog) -> Count {
+    let members = catalog.members_by_email();
+    let mut seen = HashSet::new();
+    for (given, kept) in [(&lists.to, &email.recipients), (&lists.cc, &email.cc), (&lists.bcc, &email.bcc)] {
+        match given {
+            Some(addresses) => seen.extend(addresses.iter().map(EmailAddress::folded)),
+            None => seen.extend(kept.iter().map(|place| place.email.folded())),
+        }
+    }
+    Count { all: seen.len(), outside: seen.iter().filter(|folded| !members.contains_key(*folded)).count() }
+}
+
+/// Says who on the lists gets nothing, or sees nothing of what is sent.
+pub(crate) async fn gets_nothing(state: &ApiState, catalog: &Catalog, definition: &Definition) -> Result<Vec<String>, AppError> {
+    let mut warnings: Vec<String> = suppressions::warning(state, catalog, definition).await?.into_iter().collect();
+    let skipped = definition.destination.email().is_some_and(|email| email.skip_without_values);
+    let outcome = if skipped { "they will be skipped" } else { "they will see nothing of what depends on it" };
+    warnings.extend(state.engine.without_values(definition).await?.into_iter().map(|people| format!("{people}; {outcome}")));
+    Ok(warnings)
+}
+
 /// Whom a body names.
 #[derive(Debug)]
 pub(crate) struct Named {
@@ -123,7 +185,7 @@ pub(crate) struct Changed {
 #[derive(Debug)]
 pub(crate) struct Added {
     pub(crate) changed: Changed,
-    /// What to know of the list as it is now (Q1).
+    /// What to know of those on the list (Q1).
     pub(crate) warnings: Vec<String>,
 }
 
@@ -142,7 +204,7 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let groups = groups(&catalog, &named)?;
         let addresses: Vec<EmailAddress> = named.emails.iter().cloned().chain(people).collect();
         validate::allowed_domains(&catalog, "emails", &addresses)?;
-        let listed: HashSet<String> = email.recipients.iter().map(|place| place.email.folded()).collect();
+        let listed: HashSet<String> = email.named().map(|place| place.email.folded()).collect();
         let news: Vec<EmailAddress> = addresses.into_iter().filter(|address| !listed.contains(&address.folded())).collect();
         let change = actor.change(Verb::RecipientsAdded, state.clock.now());
         let news = resolve(state, &catalog, &bound, schedule.id, &news, &[], &change).await?;
@@ -152,10 +214,11 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let outside = news.iter().any(|place| matches!(place.person, Person::EmailOnly(_)));
         email.recipients.extend(news);
         email.groups.extend(new_groups);
-        // Like create and update, but only of those who were added now.
-        let warnings = if outside { schedules::outsiders(&schedule.definition, &catalog) } else { None };
+        // Like create and update, but of those outside only when some were added now.
+        let outsiders = if outside { schedules::outsiders(&schedule.definition, &catalog) } else { None };
+        let warnings = outsiders.into_iter().chain(gets_nothing(state, &catalog, &schedule.definition).await?).collect();
         if save(state, &catalog, schedule, changed, &change).await? {
-            return Ok(Added { changed, warnings: warnings.into_iter().collect() });
+            return Ok(Added { changed, warnings });
         }
     }
     Err(AppError::Busy)
@@ -174,9 +237,9 @@ pub(crate) async fn remove(state: &ApiState, actor: &Actor, id: &str, named: Nam
         let gone: HashSet<String> = people.iter().chain(&named.emails).map(EmailAddress::folded).collect();
         let ids: HashSet<uuid::Uuid> = named.users.iter().map(|(_, id)| *id).collect();
         let groups: HashSet<GroupId> = groups(&catalog, &named)?.into_iter().collect();
-        let before = Changed { recipients: email.recipients.len(), groups: email.groups.len() };
+        let before = Changed { recipients: email.named().count(), groups: email.groups.len() };
         let named_here = |place: &Recipient| gone.contains(&place.email.folded()) || ids.contains(&person_id(place));
-        email.recipients.retain(|place| !named_here(place));
+        email.retain(|place| !named_here(place));
         email.groups.retain(|group| !groups.contains(group));
         let changed = removed(&before, email);
         let change = actor.change(Verb::RecipientsRemoved, state.clock.now());
@@ -188,7 +251,7 @@ pub(crate) async fn remove(state: &ApiState, actor: &Actor, id: &str, named: Nam
 }
 
 fn removed(before: &Changed, email: &EmailSettings) -> Changed {
-    Changed { recipients: before.recipients - email.recipients.len(), groups: before.groups - email.groups.len() }
+    Changed { recipients: before.recipients - email.named().count(), groups: before.groups - email.groups.len() }
 }
 
 /// The id of the person behind a recipient.

@@ -27,6 +27,7 @@ pub(crate) async fn resend(state: &ApiState, actor: &Actor, run_id: &str, delive
     let definition = addressed(&run, schedule.as_ref())?;
     if run.definition.destination.email().is_some() {
         may_get_mail(&catalog, &piece.target)?;
+        not_suppressed(state, &piece.target).await?;
         // A test has no schedule; of others, nobody knows who still wants it once the schedule is gone.
         if run.kind != RunKind::Test {
             let email = schedule.as_ref().and_then(|schedule| schedule.definition.destination.email());
@@ -56,7 +57,7 @@ fn was_tried(piece: &Delivery) -> Result<(), AppError> {
 /// Every file that the piece needs is still there.
 fn is_kept(state: &ApiState, piece: &Delivery) -> Result<(), AppError> {
     let artifact = piece.artifact.as_ref().map(|artifact| &artifact.sha256);
-    let needed = [artifact, piece.message.html_artifact.as_ref(), piece.message.inline_png.as_ref()];
+    let needed = [artifact, piece.message.words_artifact.as_ref(), piece.message.inline_png.as_ref()];
     match needed.into_iter().flatten().find(|sha256| state.artifacts.path(sha256).is_none()) {
         Some(sha256) => Err(AppError::NoArtifact(sha256.clone())),
         None => Ok(()),
@@ -97,10 +98,22 @@ fn may_get_mail(catalog: &Catalog, target: &str) -> Result<(), AppError> {
     if deactivated || !(allowed.is_empty() || allowed.contains(&domain)) { Err(not_wanted(target)) } else { Ok(()) }
 }
 
+/// An address to which earlier mail came back gets no mail, until that is lifted.
+async fn not_suppressed(state: &ApiState, target: &str) -> Result<(), AppError> {
+    let address = target.parse::<EmailAddress>().map_err(|_| not_wanted(target))?;
+    match state.store.suppressed(&[address]).await?.first() {
+        Some(found) => {
+            let text = format!("{target} gets no mail, because earlier mail came back ({}); lift that first", found.report.words);
+            Err(AppError::NotResendable(text.into()))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Somebody who left the list gets no mail (P12).
 fn still_wanted(catalog: &Catalog, email: &EmailSettings, opted_out: &[String], target: &str) -> Result<(), AppError> {
     let is_target = |address: &EmailAddress| is_at(address, target);
-    let by_name = email.recipients.iter().any(|place| is_target(&place.email));
+    let by_name = email.named().any(|place| is_target(&place.email));
     let member = catalog.members.iter().find(|member| is_target(&member.email)).map(|member| member.id);
     let is_in = |group: &pressrun_domain::catalog::Group| member.is_some_and(|member| group.members.contains(&member));
     let through_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(is_in);

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use pressrun_domain::access::shown::ShownRun;
 use pressrun_domain::access::{Actor, RunAccess};
 use pressrun_domain::audit::Verb;
+use pressrun_domain::bounce::Bounce;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::{Delivery, Tally};
-use pressrun_domain::id::{MembershipId, RunId};
+use pressrun_domain::id::{DeliveryId, MembershipId, RunId};
 use pressrun_domain::run::{ArtifactRecord, Run, RunState};
 use pressrun_store::{AudienceTargets, Page};
 
@@ -73,6 +74,8 @@ async fn find(state: &ApiState, id: &str) -> Result<Found, AppError> {
 pub(crate) struct Story {
     /// The run with its pieces.
     pub(crate) shown: ShownRun,
+    /// What came back of mail afterwards, by piece; for those who manage it.
+    pub(crate) bounces: HashMap<DeliveryId, Vec<Bounce>>,
     /// Runs that sent a piece of it again.
     pub(crate) resends: Vec<RunId>,
     /// Who started and stopped it, for those who may know.
@@ -85,10 +88,16 @@ pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str) -> Result<Sto
     let Found { run, owner_now } = find(state, id).await?;
     let access = actor.run_access(&catalog, &run, owner_now).ok_or(AppError::Denied)?;
     let deliveries = state.store.deliveries(run.id).await?;
+    let mut bounces: HashMap<DeliveryId, Vec<Bounce>> = HashMap::new();
+    if access != RunAccess::Summary {
+        for bounce in state.store.bounces_of(run.id).await? {
+            bounces.entry(bounce.delivery).or_default().push(bounce);
+        }
+    }
     let notices = state.store.notices_of(run.id).await?;
     let resends = state.store.resends(run.id).await?.into_iter().map(|run| run.id).collect();
     let doers = doers(state, &catalog, access, &run).await?;
-    Ok(Story { shown: actor.shown_run(&catalog, run, deliveries, notices, access), resends, doers })
+    Ok(Story { shown: actor.shown_run(&catalog, run, deliveries, notices, access), bounces, resends, doers })
 }
 
 /// One page of a run, for one reader.

@@ -42,7 +42,7 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     let named = access::acting_for(actor, &catalog, user_id)?;
     let owner = named.or_else(|| actor.person(&catalog));
     let owner_id = owner.map_or(actor.member, |owner| owner.id);
-    let edit::Draft { mut definition, recipients, test_now, mut warnings, .. } = edit::draft(body, None, owner_id)?;
+    let edit::Draft { mut definition, lists, test_now, mut warnings, .. } = edit::draft(body, None, owner_id)?;
     let everything = Asks { document: true, tile: true, condition: true, filters: true };
     validate::against_catalog(&definition, &catalog, owner, everything)?;
     let kind = definition.destination.kind();
@@ -60,15 +60,16 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     let id = ScheduleId::generate();
     let bound = Bound::replacing(&state.config.limits, is_admin, None);
     bound.admit(limits::count(&definition.destination))?;
-    if let (Destination::Email(email), Some(addresses)) = (&mut definition.destination, &recipients) {
-        validate::allowed_domains(&catalog, "recipients", addresses)?;
+    if let Destination::Email(email) = &mut definition.destination {
         let change = actor.change(Verb::UserCreated, state.clock.now());
-        email.recipients = recipients::resolve(state, &catalog, &bound, id, addresses, &[], &change).await?;
+        warnings.extend(recipients::place(state, &catalog, &bound, id, email, &lists, &change).await?);
     }
     warnings.extend(alerts::always_one_row(&definition, &catalog));
     warnings.extend(validate::unknown_filter_words(&definition, &catalog));
     warnings.extend(outsiders(&definition, &catalog));
     warnings.extend(unconnected(state, &definition));
+    warnings.extend(validate::no_mail(state, &definition));
+    warnings.extend(recipients::gets_nothing(state, &catalog, &definition).await?);
     let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);
     let now = state.clock.now();
     let id = if test_now {
@@ -108,7 +109,7 @@ pub(crate) fn unconnected(state: &ApiState, definition: &Definition) -> Option<S
 /// Says that people outside receive what the owner may see (Q1).
 pub(crate) fn outsiders(definition: &Definition, catalog: &Catalog) -> Option<String> {
     let email = definition.destination.email().filter(|email| !catalog.organization.fan_out.is_personal(email.fan_out))?;
-    let outside = email.recipients.iter().filter(|place| matches!(place.person, Person::EmailOnly(_))).count();
+    let outside = email.named().filter(|place| matches!(place.person, Person::EmailOnly(_))).count();
     (outside > 0)
         .then(|| format!("{outside} recipient(s) without a login will receive what the owner may see; fanOut sends each their own data"))
 }

@@ -40,7 +40,7 @@ pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Resu
         validate::allowed_domains(&catalog, "email", std::slice::from_ref(&member.email))?;
         // The owner put them there, by name or with their group.
         let in_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(|group| group.members.contains(&member.id));
-        if in_group || email.recipients.iter().any(|place| place.email.same_as(&member.email)) {
+        if in_group || email.named().any(|place| place.email.same_as(&member.email)) {
             let change = actor.change(Verb::Subscribed, state.clock.now());
             state.store.opt_in(schedule.id, &member.email, &change).await.map_err(AppError::about_schedule(id))?;
             return Ok(Subscription::AtOnce);
@@ -98,7 +98,7 @@ async fn admit(
     // Members put themselves on each other's lists: the longer bound is the one that protects the server.
     Bound::adding(&state.config.limits, true, "email", &schedule.definition.destination).admit(Count { all: 1, outside: 0 })?;
     let Destination::Email(email) = &mut schedule.definition.destination else { return Err(AppError::NoRequest) };
-    if !email.recipients.iter().any(|place| place.email.same_as(&member.email)) {
+    if !email.named().any(|place| place.email.same_as(&member.email)) {
         email.recipients.push(place_of(id, &member.email, Person::Member(member.id)));
     }
     schedule.updated_at = change.at;

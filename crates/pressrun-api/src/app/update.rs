@@ -73,10 +73,9 @@ async fn merged(
     }
     let bound = Bound::replacing(&state.config.limits, actor.is_admin(catalog), Some(&stored.definition.destination));
     bound.admit(limits::count(&draft.definition.destination))?;
-    if let (Destination::Email(email), Some(addresses)) = (&mut draft.definition.destination, &draft.recipients) {
-        validate::allowed_domains(catalog, "recipients", addresses)?;
+    if let Destination::Email(email) = &mut draft.definition.destination {
         let change = actor.change(Verb::UserCreated, state.clock.now());
-        email.recipients = recipients::resolve(state, catalog, &bound, stored.id, addresses, &email.recipients, &change).await?;
+        draft.warnings.extend(recipients::place(state, catalog, &bound, stored.id, email, &draft.lists, &change).await?);
     }
     if draft.asks.filters {
         draft.warnings.extend(validate::unknown_filter_words(&draft.definition, catalog));
@@ -87,6 +86,8 @@ async fn merged(
     if draft.definition.destination != stored.definition.destination {
         draft.warnings.extend(schedules::outsiders(&draft.definition, catalog));
         draft.warnings.extend(schedules::unconnected(state, &draft.definition));
+        draft.warnings.extend(validate::no_mail(state, &draft.definition));
+        draft.warnings.extend(recipients::gets_nothing(state, catalog, &draft.definition).await?);
     }
     let mut changed = stored.clone();
     changed.definition = draft.definition;

@@ -2,7 +2,7 @@
 
 use pressrun_domain::access;
 use pressrun_domain::catalog::{Catalog, Dashboard, Member};
-use pressrun_domain::destination::{Destination, Host};
+use pressrun_domain::destination::{Destination, EmailSettings, Host, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::TileKey;
 use pressrun_domain::output::Format;
@@ -11,6 +11,7 @@ use pressrun_domain::text;
 use pressrun_store::Names;
 
 use super::access::granted;
+use super::destination::Lists;
 use super::edit::{self, Asks};
 use super::error::AppError;
 use super::filters;
@@ -111,6 +112,26 @@ pub(crate) async fn against_policy(state: &ApiState, definition: &Definition) ->
         }
         Destination::Email(_) | Destination::Slack(_) => Ok(()),
     }
+}
+
+/// Refuses copies of personal mail: each holds one person's rows, which are nobody else's (P1). `lists` replace those of `email`.
+pub(crate) fn copies(email: &EmailSettings, lists: &Lists, catalog: &Catalog) -> Result<(), AppError> {
+    if !catalog.organization.fan_out.is_personal(email.fan_out) {
+        return Ok(());
+    }
+    let named = |given: Option<&[EmailAddress]>, kept: &[Recipient]| given.map_or(!kept.is_empty(), |given| !given.is_empty());
+    let copied = [("cc", named(lists.cc.as_deref(), &email.cc)), ("bcc", named(lists.bcc.as_deref(), &email.bcc))];
+    let fault = "Not possible with personal copies (fanOut): each holds one person's rows; name the address among recipients instead";
+    match copied.into_iter().find(|(_, named)| *named) {
+        Some((field, _)) => Err(AppError::field(field, fault)),
+        None => Ok(()),
+    }
+}
+
+/// Says that a schedule by mail cannot deliver on this server yet (H7).
+pub(crate) fn no_mail(state: &ApiState, definition: &Definition) -> Option<String> {
+    (definition.destination.email().is_some() && !state.config.mail)
+        .then(|| "mail is not configured on this server: until the operator sets mail.url, every run ends with ERROR".to_owned())
 }
 
 /// Refuses addresses outside the organization's mail domains (P13).

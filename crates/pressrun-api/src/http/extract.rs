@@ -103,6 +103,22 @@ impl FromRequest<Arc<ApiState>> for JsonBody {
     }
 }
 
+/// The first `kept` bytes of a body of at most `most`; the rest is read and dropped, so that whoever sends it is answered.
+pub(crate) async fn beginning(request: Request, kept: usize, most: usize) -> Result<Vec<u8>, Problem> {
+    let (mut beginning, mut total) = (Vec::new(), 0);
+    let mut chunks = request.into_body().into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::bad_request("Request body could not be read"))?;
+        total += chunk.len();
+        if total > most {
+            return Err(Problem::too_large(most));
+        }
+        let room = kept.saturating_sub(beginning.len());
+        beginning.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+    Ok(beginning)
+}
+
 impl JsonBody {
     /// The object that the body has to be.
     pub(crate) fn object(&self) -> Result<Map<String, Value>, AppError> {

@@ -82,6 +82,7 @@ impl From<AppError> for Problem {
             | AppError::NoOffer
             | AppError::NoRequest
             | AppError::NoArtifact(_)
+            | AppError::NoSuppression(_)
             | AppError::Gone(_) => StatusCode::NOT_FOUND,
             AppError::RunInProgress
             | AppError::RunWaits { .. }

@@ -142,6 +142,7 @@ pub async fn server_on(store: Arc<dyn Store>, config: ApiConfig) -> Server {
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         urls: Arc::new(NoLoopback),
         artifacts: Arc::clone(&spool) as Arc<dyn ArtifactSource>,
+        engine: Arc::new(pressrun_api::NoEngine),
         wake: Arc::clone(&wake),
         config,
     };

@@ -18,6 +18,7 @@ mod keys;
 mod lifecycle;
 mod limits;
 mod list;
+mod mailing;
 mod pause;
 mod read;
 mod recipients;

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use lettre::Address;
-use lettre::message::Mailbox;
 use lettre::message::header::{ContentDisposition, ContentId, ContentType, Date, Headers};
 use pressrun_domain::output::Format;
 use sha2::{Digest, Sha256};
@@ -13,7 +12,8 @@ use url::Url;
 
 use super::letter::{Letter, SpoolFile, Unreadable};
 use super::mime::Part;
-use super::{INLINE_PNG_BYTES_MAX, Sender, head, html, plain_key};
+use super::words::{self, Words};
+use super::{INLINE_PNG_BYTES_MAX, Sender, head, people, plain_key};
 use crate::parcel::{Parcel, ParcelFile};
 
 /// Longest address in a header; a longer one would need a line that no relay has to take (RFC 5322 §2.1.1).
@@ -68,15 +68,11 @@ pub(super) async fn compose(parcel: &Parcel, sender: &Sender, to: &Address, room
     let pieces = gather(parcel, room.bytes()).await?;
     let carries_files = pieces.inline.is_some() || pieces.attached.is_some();
     let mut warnings = Vec::new();
-    let mut text = parcel.message.text.clone();
-    let mut rich = parcel.message.html.clone().unwrap_or_else(|| html::from_text(&text));
-    rich = if pieces.inline.is_some() { html::with_picture(&rich) } else { html::without_picture(&rich) };
-    if let Some((name, bytes)) = &pieces.too_large {
-        let note = room.note(name, *bytes);
-        rich = html::with_note(&rich, &note, parcel.message.link.as_deref());
-        text = format!("{}\n\n{note}\n{}", text.trim_end(), parcel.message.link.as_deref().unwrap_or_default());
+    let note = pieces.too_large.as_ref().map(|(name, bytes)| room.note(name, *bytes));
+    if note.is_some() {
         warnings.push("attachmentTooLarge".to_owned());
     }
+    let Words { text, html: rich } = words::filled(&parcel.message, pieces.inline.is_some(), note.as_deref());
 
     let boundary = |part: &str| format!("pressrun-{part}-{}", hex::encode(&Sha256::digest(&parcel.idempotency_key)[..12]));
     let several = |kind: &'static str, parts| Part::Several { kind, boundary: boundary(kind), parts };
@@ -98,9 +94,8 @@ pub(super) async fn compose(parcel: &Parcel, sender: &Sender, to: &Address, room
 fn headers(parcel: &Parcel, sender: &Sender, to: &Address, now: Timestamp) -> Headers {
     let mut headers = Headers::new();
     headers.insert_raw(head::mailboxes("From", std::slice::from_ref(&sender.from)));
-    headers.insert_raw(head::mailboxes("To", &[Mailbox::new(None, to.clone())]));
-    if let Some(reply_to) = &sender.reply_to {
-        headers.insert_raw(head::mailboxes("Reply-To", std::slice::from_ref(reply_to)));
+    for named in people::named(&parcel.message.heading, sender, to) {
+        headers.insert_raw(named);
     }
     headers.insert_raw(head::text("Subject", &one_line(&parcel.message.subject)));
     headers.set(Date::new(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(now.as_second()).unwrap_or_default())));
@@ -150,7 +145,7 @@ async fn gather(parcel: &Parcel, max_attachment_bytes: u64) -> Result<Pieces, Un
 fn picture(png: SpoolFile) -> Part {
     Part::file(media("image/png"), png)
         .with(ContentDisposition::inline_with_name("dashboard.png"))
-        .with(ContentId::from("<dashboard>".to_owned()))
+        .with(ContentId::from(format!("<{}>", words::PICTURE_ID)))
 }
 
 fn attachment(file: SpoolFile, media_type: &str) -> Part {

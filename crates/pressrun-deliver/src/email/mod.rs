@@ -4,15 +4,17 @@ mod compose;
 mod dkim;
 mod file;
 mod head;
-mod html;
 mod letter;
 mod mime;
+mod people;
 mod smtp;
+mod words;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::Mailbox;
+use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::email::EmailAddress;
 use sha2::{Digest, Sha256};
@@ -33,6 +35,7 @@ pub const INLINE_PNG_BYTES_MAX: u64 = 2_097_152;
 /// The way mail leaves, and who sends it.
 pub(crate) struct Mailer {
     sender: Sender,
+    return_path: Option<ReturnPath>,
     max_attachment_bytes: u64,
     transport: Transport,
 }
@@ -50,24 +53,40 @@ enum Transport {
 }
 
 impl Mailer {
-    pub(crate) fn new(config: MailConfig, dkim: &[DkimConfig], dialer: &Dialer, deadlines: Deadlines) -> Result<Self, ConfigError> {
+    /// The way that `config` names; `None` when mail is off.
+    pub(crate) fn new(
+        config: MailConfig,
+        dkim: &[DkimConfig],
+        return_path: Option<ReturnPath>,
+        dialer: &Dialer,
+        deadlines: Deadlines,
+    ) -> Result<Option<Self>, ConfigError> {
         let signers = dkim.iter().map(Signer::new).collect::<Result<_, _>>()?;
-        match config {
-            MailConfig::Smtp(config) => Ok(Self {
+        Ok(Some(match config {
+            MailConfig::Off => return Ok(None),
+            MailConfig::Smtp(config) => Self {
                 sender: Sender {
                     from: mailbox("from", &config.from)?,
                     reply_to: config.reply_to.as_deref().map(|text| mailbox("reply_to", text)).transpose()?,
                     signers,
                 },
+                return_path,
                 max_attachment_bytes: config.max_attachment_bytes,
                 transport: Transport::Relay(Box::new(Relay::new(*config, dialer.clone(), deadlines)?)),
-            }),
-            MailConfig::File { folder, from } => Ok(Self {
+            },
+            MailConfig::File { folder, from } => Self {
                 sender: Sender { from: mailbox("from", &from)?, reply_to: None, signers },
+                return_path,
                 max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
                 transport: Transport::Folder(Folder::new(folder)),
-            }),
-        }
+            },
+        }))
+    }
+
+    /// The envelope sender: what comes back of this mail comes to an address of its own, where there is one.
+    fn envelope_sender(&self, parcel: &Parcel) -> Address {
+        let own = self.return_path.as_ref().and_then(|path| path.of(parcel.delivery_id).parse().ok());
+        own.unwrap_or_else(|| self.sender.from.email.clone())
     }
 
     async fn attempt(&self, parcel: &Parcel, to: &Address, now: Timestamp) -> Result<Delivered, Outcome> {
@@ -76,14 +95,15 @@ impl Mailer {
             Transport::Relay(relay) => relay,
             Transport::Folder(folder) => return Ok(delivered(folder.write(&parcel.idempotency_key, &composed.letter).await, composed)),
         };
-        match relay.send(&self.sender.from.email, to, &composed.letter).await {
+        let from = self.envelope_sender(parcel);
+        match relay.send(&from, to, &composed.letter).await {
             Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
             Err(NotSent::Failed(outcome)) => Err(outcome),
             Err(NotSent::TooLarge(reason)) if !composed.carries_files => Err(rejected(reason)),
             // The server's limit is a limit like ours: the words go without the files (D12), under the same Message-ID.
             Err(NotSent::TooLarge(_)) => {
                 let composed = self.compose(parcel, to, Room::Nothing, now).await?;
-                match relay.send(&self.sender.from.email, to, &composed.letter).await {
+                match relay.send(&from, to, &composed.letter).await {
                     Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
                     Err(NotSent::Failed(outcome)) => Err(outcome),
                     Err(NotSent::TooLarge(reason)) => Err(rejected(reason)),

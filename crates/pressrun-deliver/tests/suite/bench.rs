@@ -53,7 +53,7 @@ impl Bench {
             message: Message {
                 subject: "Daily Sales report".to_owned(),
                 text: "Here are the daily sales!".to_owned(),
-                html: None,
+                words: None,
                 inline_png: None,
                 link: Some(LINK.to_owned()),
                 unsubscribe: None,
@@ -102,7 +102,7 @@ pub(crate) fn carriers(change: impl FnOnce(&mut CarrierConfig)) -> Carriers {
 }
 
 pub(crate) fn email() -> Destination {
-    Destination::Email(EmailSettings { recipients: vec![], groups: vec![], subject: String::new(), text_body: None, fan_out: false })
+    Destination::Email(EmailSettings::default())
 }
 
 pub(crate) fn webhook(url: impl Into<String>, secrets: &[&str]) -> Destination {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pressrun_deliver::{Carriers, DkimConfig, MailConfig, SmtpConfig, SmtpTls};
+use pressrun_domain::mail::MailWords;
 use pressrun_domain::output::Format;
 use pressrun_domain::secret::Secret;
 use pressrun_testkit::{KeyFile, SmtpScript, SmtpSink};
@@ -127,7 +128,7 @@ async fn rfc_6376_every_kind_of_mail_and_of_key_gives_a_signature_that_verifies(
     odd.message.unsubscribe = Some("https://pressrun.example/u/abc".into());
     let picture = bench.file("Orders.png", "image/png", &[0; 3000]);
     let mut empty = bench.link_only();
-    (empty.message.text, empty.message.html, empty.message.subject) = (String::new(), Some(String::new()), String::new());
+    (empty.message.text, empty.message.words, empty.message.subject) = (String::new(), Some(MailWords::default()), String::new());
     for parcel in [bench.link_only(), bench.pdf(70_000), odd, bench.parcel(Format::Png, Some(picture)), empty] {
         accepted(&carriers.deliver(&email(), &parcel, now()).await);
         let mail = sink.mails().pop().expect("a mail").text();

@@ -1,6 +1,7 @@
 //! No line of any part of a mail is longer than 998 bytes (RFC 5322 §2.1.1), whatever somebody typed.
 
 use pressrun_deliver::{MailConfig, Parcel};
+use pressrun_domain::mail::{MailPart, MailWords, Slot};
 use pressrun_testkit::temp_dir;
 use proptest::prelude::*;
 
@@ -40,12 +41,14 @@ proptest! {
     #[test]
     fn edge_no_line_of_a_mail_is_longer_than_998_bytes(
         subject in typed(), text in typed(), html in typed(), name in typed(), media in typed(), link in typed(), key in typed(),
-        sender in "[a-zA-Z ]{0,600}", local in "[a-z]{1,64}", with_html in any::<bool>(), too_large in any::<bool>(),
+        sender in "[a-zA-Z ]{0,600}", local in "[a-z]{1,64}", with_html in any::<bool>(), too_large in any::<bool>(), copies in 0_usize..30,
     ) {
         let bench = Bench::new();
         let mut parcel = bench.pdf(if too_large { 21 << 20 } else { 100 });
+        let words = |text: String| vec![MailPart::Words(text), MailPart::Value(Slot::Link)];
+        parcel.message.words = with_html.then(|| MailWords { html: words(html), text: words(text.clone()) });
+        parcel.message.heading.cc = vec![format!("{local}@{}.example", "b".repeat(60)).parse().expect("an address"); copies];
         (parcel.message.subject, parcel.message.text, parcel.idempotency_key) = (subject, text, key);
-        parcel.message.html = with_html.then(|| format!("<html><body>{html}</body></html>"));
         (parcel.message.unsubscribe, parcel.message.link) = (Some(format!("{LINK}{link}")), Some(link));
         parcel.target = format!("{local}@{}.example", "a".repeat(60));
         let file = parcel.artifact.as_mut().expect("a file");

@@ -4,12 +4,14 @@
 mod aim;
 mod bad_days;
 mod bench;
+mod bounces;
 mod dkim;
 mod email;
 mod every;
 mod formats;
 mod lines;
 mod nonsense;
+mod people;
 mod s3;
 mod servers;
 mod sftp;

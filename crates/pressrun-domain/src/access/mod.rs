@@ -239,7 +239,7 @@ pub fn may_own(catalog: &Catalog, member: &Member, definition: &Definition) -> b
 #[must_use]
 pub fn leaves_the_organization(definition: &Definition) -> bool {
     match &definition.destination {
-        Destination::Email(email) => email.recipients.iter().any(|place| matches!(place.person, crate::destination::Person::EmailOnly(_))),
+        Destination::Email(email) => email.named().any(|place| matches!(place.person, crate::destination::Person::EmailOnly(_))),
         Destination::Sftp(_) | Destination::Webhook(_) | Destination::Slack(_) | Destination::S3(_) => true,
     }
 }

@@ -104,7 +104,7 @@ impl Actor {
                 email.text_body = None;
                 let is_reader = |id: MembershipId| reader.is_some_and(|reader| reader.id == id);
                 let before = places(email);
-                email.recipients.retain(|place| reader.is_some_and(|reader| reader.email.same_as(&place.email)));
+                email.retain(|place| reader.is_some_and(|reader| reader.email.same_as(&place.email)));
                 email.groups.retain(|id| catalog.group(*id).is_some_and(|group| group.members.iter().any(|id| is_reader(*id))));
                 before - places(email)
             }
@@ -122,7 +122,7 @@ impl Actor {
 }
 
 fn places(email: &EmailSettings) -> usize {
-    email.recipients.len() + email.groups.len()
+    email.named().count() + email.groups.len()
 }
 
 /// Today's defaults with the overrides on top, in dashboard order; keys that are gone are left out (F2, F3). The default of a hidden filter

@@ -42,7 +42,7 @@ pub(crate) fn definition(owner: u128) -> Definition {
         groups: vec![GroupId(Uuid::from_u128(70))],
         subject: "S".into(),
         text_body: Some("private words".into()),
-        fan_out: false,
+        ..EmailSettings::default()
     };
     Definition {
         name: "Daily".into(),

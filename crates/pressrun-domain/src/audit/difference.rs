@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::Details;
+use crate::destination::{EmailSettings, Recipient};
 use crate::schedule::Definition;
 
 /// Addresses that are named one by one; of more, only how many.
@@ -12,6 +13,11 @@ const NAMED: usize = 50;
 
 /// Characters of a text that are kept.
 const TEXT: usize = 300;
+
+/// Lists of people, who are told one by one.
+const LISTS: [(&str, List); 3] = [("recipients", |email| &email.recipients), ("cc", |email| &email.cc), ("bcc", |email| &email.bcc)];
+
+type List = fn(&EmailSettings) -> &[Recipient];
 
 /// What stands for a value that must not be kept (D13).
 const CHANGED: &str = "changed";
@@ -27,9 +33,11 @@ pub fn definition_difference(before: Option<&Definition>, after: Option<&Definit
             details.insert(format!("destination.{name}"), CHANGED.into());
         }
     }
-    let (old, new) = (addresses(before), addresses(after));
-    if old != new {
-        details.insert("recipients".to_owned(), people(&old, &new));
+    for (name, list) in LISTS {
+        let (old, new) = (addresses(before, list), addresses(after, list));
+        if old != new {
+            details.insert(name.to_owned(), people(&old, &new));
+        }
     }
     details
 }
@@ -95,14 +103,15 @@ fn host(text: &str) -> String {
     format!("{scheme}://{host}")
 }
 
-/// Fields by name, those of the destination behind a dot; without recipients, who are told one by one.
+/// Fields by name, those of the destination behind a dot; without lists of people, who are told one by one.
 fn fields(definition: Option<&Definition>) -> Map<String, Value> {
     let Some(Ok(Value::Object(mut all))) = definition.map(serde_json::to_value) else { return Map::new() };
     let destination = all.remove("destination");
     let mut fields: Map<String, Value> = all.into_iter().map(|(name, value)| (camel(&name), value)).collect();
     if let Some(Value::Object(settings)) = destination {
         for (name, value) in settings {
-            if name != "recipients" || !value.is_array() || definition.is_some_and(|definition| definition.destination.email().is_none()) {
+            let people = LISTS.iter().any(|(list, _)| *list == name) && value.is_array();
+            if !people || definition.is_some_and(|definition| definition.destination.email().is_none()) {
                 fields.insert(format!("destination.{}", camel(&name)), value);
             }
         }
@@ -125,10 +134,10 @@ fn camel(name: &str) -> String {
     })
 }
 
-/// Addresses of single recipients by their folded form.
-fn addresses(definition: Option<&Definition>) -> BTreeMap<String, String> {
+/// Addresses of a list by their folded form.
+fn addresses(definition: Option<&Definition>, list: List) -> BTreeMap<String, String> {
     let email = definition.and_then(|definition| definition.destination.email());
-    let places = email.map(|email| email.recipients.as_slice()).unwrap_or_default();
+    let places = email.map(list).unwrap_or_default();
     places.iter().map(|place| (place.email.folded(), place.email.to_string())).collect()
 }
 
@@ -153,7 +162,7 @@ mod tests {
     use indexmap::IndexMap;
 
     use super::*;
-    use crate::destination::{Destination, EmailSettings, Person, Recipient, WebhookSettings};
+    use crate::destination::{Destination, Person, WebhookSettings};
     use crate::id::{MembershipId, ScheduleId};
     use crate::output::{Format, OutputOptions};
     use crate::secret::Secret;
@@ -184,7 +193,7 @@ mod tests {
             Recipient { id: email.place_on(ScheduleId::generate()), email, person: member }
         };
         let recipients = addresses.iter().map(place).collect();
-        Destination::Email(EmailSettings { recipients, groups: Vec::new(), subject: "s".into(), text_body: None, fan_out: false })
+        Destination::Email(EmailSettings { recipients, subject: "s".into(), ..EmailSettings::default() })
     }
 
     fn hook(url: &str, secret: &str) -> Destination {
@@ -204,6 +213,17 @@ mod tests {
         });
         assert_eq!(told, expected);
         assert!(definition_difference(Some(&before), Some(&before)).is_empty());
+    }
+
+    #[test]
+    fn h3_people_who_get_copies_are_told_by_list() {
+        let before = definition(mail(&["a@x.co"]));
+        let mut after = before.clone();
+        if let (Destination::Email(email), Destination::Email(other)) = (&mut after.destination, mail(&["b@x.co"])) {
+            email.bcc = other.recipients;
+        }
+        let told = Value::Object(definition_difference(Some(&before), Some(&after)));
+        assert_eq!(told, json!({ "bcc": { "added": ["b@x.co"] } }));
     }
 
     #[test]

@@ -76,11 +76,20 @@ impl DestinationKind {
     }
 }
 
-/// Mail to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Mail to people. An address stands on one of the three lists only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmailSettings {
     /// Single recipients, each address once.
     pub recipients: Vec<Recipient>,
+    /// Who gets a copy and is named in everybody's mail; nobody with personal copies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cc: Vec<Recipient>,
+    /// Who gets a copy and is named nowhere; nobody with personal copies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bcc: Vec<Recipient>,
+    /// Where answers go; `None` is where the operator says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<EmailAddress>,
     /// Groups, expanded at run time (P7).
     pub groups: Vec<GroupId>,
     /// Subject template (D11).
@@ -89,6 +98,23 @@ pub struct EmailSettings {
     pub text_body: Option<String>,
     /// A personal copy for each recipient, with that person's data.
     pub fan_out: bool,
+    /// Personal copies leave out who has no value for an attribute that the content asks for, and so would see nothing of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_without_values: bool,
+}
+
+impl EmailSettings {
+    /// Everybody who is named: all of them are recipients, whatever rule asks (P2, P9, P12, P13, X8).
+    pub fn named(&self) -> impl Iterator<Item = &Recipient> {
+        self.recipients.iter().chain(&self.cc).chain(&self.bcc)
+    }
+
+    /// Keeps those of them whom `keep` wants.
+    pub fn retain(&mut self, keep: impl Fn(&Recipient) -> bool) {
+        for list in [&mut self.recipients, &mut self.cc, &mut self.bcc] {
+            list.retain(&keep);
+        }
+    }
 }
 
 /// One person on the list of a schedule.

@@ -42,7 +42,7 @@ fn limit_memory(bytes: u64) -> io::Result<()> {
 }
 
 /// Puts the numbers and first rows of tiles into the mail; a tile that has none is left out, its page says why.
-fn mail(mut job: MailJob) -> email::MailBody {
+fn mail(mut job: MailJob) -> pressrun_domain::mail::MailWords {
     for kpi in &job.kpis {
         let TileContent::Data(data) = &kpi.tile.content else { continue };
         let taken = Batches::open(&kpi.tile, &data.rows).and_then(|batches| batches.take_rows(KPI_ROWS));
@@ -56,7 +56,7 @@ fn mail(mut job: MailJob) -> email::MailBody {
         let table = tile.data().map(|data| email::MailTable::read(tile, data, &job.zone));
         job.view.tables.extend(table.and_then(Result::ok));
     }
-    email::email_html(&job.view)
+    email::mail_words(&job.view)
 }
 
 fn read_frame(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use pressrun_domain::mail::MailWords;
 use pressrun_query::{QueryError, QueryJob, QueryOutcome};
-use pressrun_render::email::{MailBody, MailView};
+use pressrun_render::email::MailView;
 use pressrun_render::html::PageTiles;
 use pressrun_render::{RenderError, RenderJob, Rendered, Report, TileView};
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ pub enum JobResult {
     /// The artifact is in the file.
     Rendered(Result<Rendered, RenderError>),
     /// The words.
-    Mail(MailBody),
+    Mail(MailWords),
     /// The tiles.
     Page(Result<Vec<PageTiles>, RenderError>),
 }

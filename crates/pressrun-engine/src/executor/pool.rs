@@ -5,8 +5,8 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use pressrun_domain::mail::MailWords;
 use pressrun_query::{QueryError, QueryErrorKind, QueryJob, QueryOutcome};
-use pressrun_render::email::MailBody;
 use pressrun_render::html::PageTiles;
 use pressrun_render::{RenderError, RenderJob, Rendered, Report};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -161,7 +161,7 @@ impl ExecutorPool {
     ///
     /// # Errors
     /// The process was killed or died.
-    pub async fn mail(&self, job: MailJob, deadline: Duration) -> Result<MailBody, ExecutorError> {
+    pub async fn mail(&self, job: MailJob, deadline: Duration) -> Result<MailWords, ExecutorError> {
         match self.call(Job::Mail(Box::new(job)), deadline).await? {
             JobResult::Mail(body) => Ok(body),
             other => Err(ExecutorError::Died(format!("answered {}", kind(&other)))),

@@ -9,13 +9,17 @@ pub(crate) mod outbox;
 mod words;
 
 use jiff::Timestamp;
+use pressrun_domain::bounce::Report;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::delivery::DeliveryState;
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, fails_repeatedly, notice_id};
 use pressrun_domain::run::{Run, RunRecord, RunState, RunStatus};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
 use pressrun_store::StoreError;
+use uuid::Uuid;
 
+use crate::config::EngineConfig;
 use crate::pipeline::Context;
 use words::{About, Words};
 
@@ -79,6 +83,24 @@ pub(crate) fn about_recovery(
 ) -> Vec<Notice> {
     let about = About::schedule(context, catalog, schedule, disabled.reason);
     to_both(context, catalog, &about, cause(schedule, disabled), NoticeKind::ScheduleCanBeEnabled, now)
+}
+
+/// What mail that came back for good gives reason to say; `cause` is the piece that did.
+pub(crate) fn about_suppression(
+    config: &EngineConfig,
+    catalog: &Catalog,
+    schedule: &Schedule,
+    email: &EmailAddress,
+    report: &Report,
+    cause: Uuid,
+    now: Timestamp,
+) -> Vec<Notice> {
+    let about = About::came_back(config, catalog, schedule, email, report);
+    // An owner whose own mail comes back cannot be told by mail.
+    let owner = catalog.member(schedule.definition.owner.0).filter(|owner| owner.active && !owner.email.same_as(email));
+    let owner = owner.map(|owner| NoticeTo::Owner(owner.email.clone()));
+    let told = owner.into_iter().chain(config.operator.is_some().then_some(NoticeTo::Operator));
+    told.map(|to| about.notice(cause, NoticeKind::RecipientSuppressed, to, now)).collect()
 }
 
 /// The cause that a switching off is, as an id.

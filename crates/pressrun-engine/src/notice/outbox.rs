@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use crate::pipeline::Context;
+use crate::pipeline::suppressed::{SUPPRESSED, suppressed};
 use crate::spool::WorkDir;
 
 /// Longer than any attempt takes: until then nobody else takes a notice that is being sent.
@@ -103,14 +104,16 @@ fn owner_unreachable(context: &Context, lost: &Notice, reason: &str, now: Timest
 async fn send(context: &Context, notice: &Notice, now: Timestamp) -> Delivered {
     let refused = |reason: String| Delivered { outcome: Outcome::Rejected { reason }, learnt_host_key: None, warnings: Vec::new() };
     match &notice.to {
-        NoticeTo::Owner(_) => {
-            let by_mail = Destination::Email(EmailSettings {
-                recipients: Vec::new(),
-                groups: Vec::new(),
-                subject: notice.subject.clone(),
-                text_body: None,
-                fan_out: false,
-            });
+        NoticeTo::Owner(owner) => {
+            match suppressed(context.store.as_ref(), std::iter::once(owner.as_str())).await {
+                Ok(found) if found.is_empty() => {}
+                Ok(_) => return refused(format!("{SUPPRESSED}: earlier mail to this address came back")),
+                Err(error) => {
+                    let reason = format!("the list of suppressed addresses could not be read: {error}");
+                    return Delivered { outcome: Outcome::Retry { reason, not_before: None }, learnt_host_key: None, warnings: Vec::new() };
+                }
+            }
+            let by_mail = Destination::Email(EmailSettings::default());
             let mut parcel = parcel(notice, None);
             parcel.message = mail(notice, &context.catalog.current().organization.name);
             context.carrier.deliver(&by_mail, &parcel, now).await
@@ -138,8 +141,7 @@ fn mail(notice: &Notice, organization: &str) -> Message {
     let link = ["/run/url", "/schedule/url"].into_iter().find_map(|place| Some(body.pointer(place)?.as_str()?.to_owned()));
     Message {
         subject: notice.subject.clone(),
-        text: format!("{}\n\n{}\n", notice.text, link.as_deref().unwrap_or_default()),
-        html: Some(pressrun_render::email::notice_html(&notice.subject, &notice.text, link.as_deref(), organization)),
+        words: Some(pressrun_render::email::notice_words(&notice.subject, &notice.text, organization)),
         link,
         ..Message::default()
     }

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use pressrun_domain::bounce::{BounceKind, Report};
 use pressrun_domain::catalog::Catalog;
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{MembershipId, ScheduleId};
 use pressrun_domain::notice::{FAILURES_IN_A_ROW, NoticeKind};
 use pressrun_domain::run::{Run, RunRecord, RunStatus};
@@ -11,6 +13,7 @@ use pressrun_domain::text::one_line;
 use serde_json::{Value, json};
 
 use super::Ending;
+use crate::config::EngineConfig;
 use crate::pipeline::Context;
 
 /// How the reason begins when a webhook answered 410 Gone.
@@ -27,6 +30,7 @@ pub(super) struct About<'a> {
     definition: &'a Definition,
     ending: Option<Ending<'a>>,
     disabled: Option<SystemDisabledReason>,
+    came_back: Option<(&'a EmailAddress, &'a Report)>,
     public_url: &'a str,
     owner_name: Option<String>,
 }
@@ -47,20 +51,37 @@ impl<'a> About<'a> {
             definition: &run.definition,
             ending: Some(ending),
             disabled: ending.disable,
+            came_back: None,
             public_url: &context.config.public_url,
             owner_name: catalog.member(run.definition.owner.0).map(|owner| owner.name.clone()),
         }
     }
 
     pub(super) fn schedule(context: &'a Context, catalog: &Catalog, schedule: &'a Schedule, reason: SystemDisabledReason) -> Self {
+        Self { disabled: Some(reason), ..Self::of(&context.config, catalog, schedule) }
+    }
+
+    /// About a recipient of whom mail came back for good.
+    pub(super) fn came_back(
+        config: &'a EngineConfig,
+        catalog: &Catalog,
+        schedule: &'a Schedule,
+        email: &'a EmailAddress,
+        report: &'a Report,
+    ) -> Self {
+        Self { came_back: Some((email, report)), ..Self::of(config, catalog, schedule) }
+    }
+
+    fn of(config: &'a EngineConfig, catalog: &Catalog, schedule: &'a Schedule) -> Self {
         Self {
             schedule: schedule.id,
             owner: schedule.definition.owner,
             run: None,
             definition: &schedule.definition,
             ending: None,
-            disabled: Some(reason),
-            public_url: &context.config.public_url,
+            disabled: None,
+            came_back: None,
+            public_url: &config.public_url,
             owner_name: catalog.member(schedule.definition.owner.0).map(|owner| owner.name.clone()),
         }
     }
@@ -114,6 +135,7 @@ impl<'a> About<'a> {
             | NoticeKind::Subscribed
             | NoticeKind::SubscriptionConfirmed
             | NoticeKind::SubscriptionDeclined => (name.clone(), Vec::new()),
+            NoticeKind::RecipientSuppressed => (format!("A recipient gets nothing more: {name}"), self.suppression(&quoted)),
         };
         let body = self.body(kind, now, &subject).to_string();
         Words { subject, text: paragraphs.join("\n\n"), body }
@@ -170,6 +192,19 @@ impl<'a> About<'a> {
         lines
     }
 
+    fn suppression(&self, quoted: &str) -> Vec<String> {
+        let Some((email, report)) = self.came_back else { return Vec::new() };
+        let why = match report.kind {
+            BounceKind::Complaint => format!("{email} called mail of the delivery {quoted} unwanted."),
+            BounceKind::Permanent | BounceKind::Transient => {
+                format!("Mail of the delivery {quoted} to {email} came back: {}", report.words)
+            }
+        };
+        let remedy =
+            "The address gets no more mail from here. Correct it, or take it off the list; an administrator can let it get mail again.";
+        vec![why, remedy.to_owned()]
+    }
+
     /// Why it was switched off, and what ends that.
     fn cause(&self) -> (&'static str, &'static str) {
         match self.disabled {
@@ -221,6 +256,9 @@ impl<'a> About<'a> {
             },
             "owner": { "id": self.owner.to_string(), "name": self.owner_name },
             "run": run,
+            "recipient": self.came_back.map(|(email, report)| {
+                json!({ "email": email, "kind": report.kind.as_str(), "status": report.status, "words": report.words })
+            }),
         })
     }
 }

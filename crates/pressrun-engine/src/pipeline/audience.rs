@@ -1,9 +1,11 @@
 //! Who gets what: targets grouped so that one query and one render serve all who must see the same bytes (P1–P13).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 
 use pressrun_domain::audience::{Identity, OWNERS, TIMEZONE_ATTRIBUTE};
-use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, Member, Scalar, TileBody};
+use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, Member, Scalar, Tile, TileBody};
+use pressrun_domain::delivery::{Heading, MailRole};
 use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
@@ -23,6 +25,9 @@ pub struct Audience {
     pub zone: String,
     /// Who is in it.
     pub targets: Vec<Target>,
+    /// Attributes that the content asks for and for which nobody in it has a value, so that they see nothing of what depends on them;
+    /// known of personal copies only.
+    pub missing: Vec<String>,
 }
 
 /// One place a piece goes to.
@@ -36,6 +41,8 @@ pub struct Target {
     pub baseline: String,
     /// Nobody there can sign in: its link to the dashboard has to open without a login.
     pub without_login: bool,
+    /// As what it gets a mail.
+    pub role: MailRole,
 }
 
 /// Somebody who gets nothing, and why.
@@ -54,6 +61,91 @@ pub struct Audiences {
     pub audiences: Vec<Audience>,
     /// Who does not.
     pub skipped: Vec<Skipped>,
+}
+
+impl Audiences {
+    /// Leaves out whoever `reason` names one for; audiences of which nobody is left go with them.
+    pub fn leave_out(&mut self, reason: impl Fn(&Audience, &Target) -> Option<&'static str>) {
+        for audience in &mut self.audiences {
+            let targets = std::mem::take(&mut audience.targets);
+            for target in targets {
+                match reason(audience, &target) {
+                    Some(reason) => self.skipped.push(Skipped { name: target.name, reason }),
+                    None => audience.targets.push(target),
+                }
+            }
+        }
+        self.audiences.retain(|audience| !audience.targets.is_empty());
+    }
+
+    /// Everybody who gets something as this.
+    fn in_role(&self, role: MailRole) -> impl Iterator<Item = &Target> {
+        self.audiences.iter().flat_map(|audience| &audience.targets).filter(move |target| target.role == role)
+    }
+
+    /// What the head of each mail says of people, but for the reader's own role: who gets a visible copy, and in copies whom they are of.
+    #[must_use]
+    pub fn heading(&self, email: &EmailSettings) -> Heading {
+        let address = |target: &Target| target.name.parse().ok();
+        let mut to = self.in_role(MailRole::To);
+        let copy_of = to.next().filter(|_| to.next().is_none()).and_then(address);
+        let cc = self.in_role(MailRole::Cc).filter_map(address).collect();
+        Heading { role: MailRole::To, copy_of, cc, reply_to: email.reply_to.clone() }
+    }
+
+    /// Who has no value for which attribute: how many, and the first of them.
+    #[must_use]
+    pub fn without_values(&self) -> Vec<WithoutValues> {
+        let mut found: BTreeMap<&str, WithoutValues> = BTreeMap::new();
+        for audience in &self.audiences {
+            for attribute in &audience.missing {
+                let entry =
+                    found.entry(attribute).or_insert_with(|| WithoutValues { attribute: attribute.clone(), count: 0, first: Vec::new() });
+                entry.count += audience.targets.len();
+                let room = NAMED.saturating_sub(entry.first.len());
+                entry.first.extend(audience.targets.iter().take(room).map(|target| target.name.clone()));
+            }
+        }
+        found.into_values().collect()
+    }
+}
+
+/// Who of a schedule's recipients would have no value for what its content asks for, if it ran now.
+///
+/// # Errors
+/// The store failed.
+pub async fn without_values(catalog: &Catalog, definition: &Definition, store: &dyn Store) -> Result<Vec<WithoutValues>, StoreError> {
+    let Some(document) = catalog.documents.get(&definition.identifier) else { return Ok(Vec::new()) };
+    let Some(dashboard) = document.dashboard.as_ref() else { return Ok(Vec::new()) };
+    // Whoever opted out may have no values as well: no schedule has this id, so that nobody has opted out of it.
+    let found = resolve(Scene { catalog, document, dashboard, definition }, ScheduleId(uuid::Uuid::nil()), store).await?;
+    Ok(found.without_values())
+}
+
+/// Most people that a warning names.
+const NAMED: usize = 3;
+
+/// People who have no value for an attribute that the content asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithoutValues {
+    /// Its reference name.
+    pub attribute: String,
+    /// How many they are.
+    pub count: usize,
+    /// The first of them.
+    pub first: Vec<String>,
+}
+
+impl fmt::Display for WithoutValues {
+    /// `4 recipients have no value for `hospital`: a@x.example, b@x.example, c@x.example and 1 more`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (have, first) = (if self.count == 1 { "recipient has" } else { "recipients have" }, self.first.join(", "));
+        write!(f, "{} {have} no value for `{}`: {first}", self.count, self.attribute)?;
+        match self.count.saturating_sub(self.first.len()) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }
 
 /// Where a run happens: catalog, document, dashboard and definition.
@@ -82,13 +174,18 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
     };
     let personal = scene.catalog.organization.fan_out.is_personal(email.fan_out);
     let opted_out = store.opted_out(schedule).await?.into_iter().collect();
-    let (people, mut skipped) = people(scene.catalog, email, schedule, &opted_out);
-    if !personal {
+    let (mut people, mut skipped) = people(scene.catalog, email, schedule, &opted_out);
+    if personal {
+        // A copy of a personal mail would show one person's rows to another.
+        let copies = people.extract_if(.., |person| person.role != MailRole::To);
+        skipped.extend(copies.map(|person| Skipped { name: person.email.to_string(), reason: "copyOfPersonal" }));
+    } else {
         let targets: Vec<_> = people.iter().map(|person| person.target(String::new())).collect();
         let audiences = if targets.is_empty() { Vec::new() } else { vec![owners_audience(scene, owner, &asked, targets)] };
         return Ok(Audiences { audiences, skipped });
     }
     let users = email_only_users(store, &people).await?;
+    let needed = needed_attributes(scene);
     let mut audiences: Vec<Audience> = Vec::new();
     let mut places: HashMap<(String, String), usize> = HashMap::new();
     for person in people {
@@ -107,12 +204,13 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
             },
         };
         let zone = query_zone(scene, owner, Some(&identity));
+        let missing: Vec<String> = needed.iter().filter(|name| identity.values(name).is_empty()).cloned().collect();
         let identity = asked.restrict(identity);
         let target = person.target(person.email.folded());
         let at = *places.entry((identity.key(), zone.clone())).or_insert(audiences.len());
         match audiences.get_mut(at) {
             Some(audience) => audience.targets.push(target),
-            None => audiences.push(Audience { key: format!("a{}", at + 1), identity, zone, targets: vec![target] }),
+            None => audiences.push(Audience { key: format!("a{}", at + 1), identity, zone, targets: vec![target], missing }),
         }
     }
     Ok(Audiences { audiences, skipped })
@@ -166,7 +264,20 @@ pub fn query_zone(scene: Scene<'_>, owner: Option<&Member>, recipient: Option<&I
 
 fn owners_audience(scene: Scene<'_>, owner: Option<&Member>, asked: &Asked, targets: Vec<Target>) -> Audience {
     let identity = owner.map(|owner| member_identity(scene.catalog, owner)).unwrap_or_default();
-    Audience { key: OWNERS.to_owned(), identity: asked.restrict(identity), zone: query_zone(scene, owner, None), targets }
+    let zone = query_zone(scene, owner, None);
+    Audience { key: OWNERS.to_owned(), identity: asked.restrict(identity), zone, targets, missing: Vec::new() }
+}
+
+/// Names of the attributes without whose values a recipient sees nothing of a tile that is delivered; none when nobody can tell.
+fn needed_attributes(scene: Scene<'_>) -> BTreeSet<String> {
+    let delivered = |tile: &Tile| match &scene.definition.tile {
+        Some(key) => tile.key == *key,
+        None => !tile.hidden,
+    };
+    let mut needed = Asked::names(scene, delivered).unwrap_or_default();
+    // Somebody without a zone of their own sees everything, in another zone.
+    needed.remove(TIMEZONE_ATTRIBUTE);
+    needed
 }
 
 /// The attributes that the queries and filters of a dashboard ask for: those that split audiences (P3).
@@ -178,14 +289,15 @@ enum Asked {
 
 impl Asked {
     fn of(scene: Scene<'_>) -> Self {
-        Self::names(scene).map_or(Self::Everything, Self::Names)
+        Self::names(scene, |_| true).map_or(Self::Everything, Self::Names)
     }
 
-    fn names(scene: Scene<'_>) -> Option<BTreeSet<String>> {
+    /// What queries of the tiles that are `wanted`, and all filters, ask for; `None` when one cannot be read.
+    fn names(scene: Scene<'_>, wanted: impl Fn(&Tile) -> bool) -> Option<BTreeSet<String>> {
         let filters = EffectiveFilters::new(&scene.dashboard.filters, &scene.definition.filters).ok()?;
         let dialect = Dialect::of(&scene.catalog.connections.get(&scene.dashboard.connection)?.source);
         let mut asked = BTreeSet::new();
-        for tile in scene.dashboard.tiles.values() {
+        for tile in scene.dashboard.tiles.values().filter(|tile| wanted(tile)) {
             if let TileBody::Query(query) = &tile.body {
                 asked.extend(pressrun_sql::references(query, &filters, dialect).ok()?.attributes);
             }
@@ -211,6 +323,7 @@ struct Someone<'a> {
     email: EmailAddress,
     who: Who<'a>,
     recipient: Option<RecipientId>,
+    role: MailRole,
 }
 
 #[derive(Clone, Copy)]
@@ -222,27 +335,31 @@ enum Who<'a> {
 impl Someone<'_> {
     fn target(&self, baseline: String) -> Target {
         let without_login = matches!(self.who, Who::EmailOnly(_));
-        Target { name: self.email.to_string(), recipient: self.recipient, baseline, without_login }
+        Target { name: self.email.to_string(), recipient: self.recipient, baseline, without_login, role: self.role }
     }
 }
 
-/// Single recipients and members of groups, each address once (P7), less those who may not get mail (P10, P13) or want none (P12). Who
+/// Single recipients, members of groups and copies, each address once and as the first of these (P7), less those who may not get mail (P10, P13) or want none (P12). Who
 /// opted out gets nothing through a group; who was put on the list by name since then does.
 fn people<'a>(
     catalog: &'a Catalog,
-    email: &EmailSettings,
+    email: &'a EmailSettings,
     schedule: ScheduleId,
     opted_out: &HashSet<String>,
 ) -> (Vec<Someone<'a>>, Vec<Skipped>) {
     let (mut people, mut skipped, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    let single = email.recipients.iter().map(|recipient| (someone(catalog, recipient), recipient.email.clone()));
+    let named =
+        |list: &'a [Recipient], role| list.iter().map(move |recipient| (someone(catalog, recipient, role), recipient.email.clone()));
     let grouped = email.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
     let grouped = grouped.filter_map(|id| catalog.member(id.0)).map(|member| {
         let recipient = Some(member.email.place_on(schedule));
-        (Some(Someone { email: member.email.clone(), who: Who::Member(member), recipient }), member.email.clone())
+        (Some(Someone { email: member.email.clone(), who: Who::Member(member), recipient, role: MailRole::To }), member.email.clone())
     });
+    let single = named(&email.recipients, MailRole::To).map(|(found, address)| (found, address, false));
     let from_groups = grouped.map(|(found, address)| (found, address, true));
-    for (found, address, through_group) in single.map(|(found, address)| (found, address, false)).chain(from_groups) {
+    let copies = named(&email.cc, MailRole::Cc).chain(named(&email.bcc, MailRole::Bcc));
+    let copies = copies.map(|(found, address)| (found, address, false));
+    for (found, address, through_group) in single.chain(from_groups).chain(copies) {
         if !seen.insert(address.folded()) {
             continue;
         }
@@ -262,12 +379,12 @@ fn people<'a>(
     (people, skipped)
 }
 
-fn someone<'a>(catalog: &'a Catalog, recipient: &Recipient) -> Option<Someone<'a>> {
+fn someone<'a>(catalog: &'a Catalog, recipient: &Recipient, role: MailRole) -> Option<Someone<'a>> {
     let who = match recipient.person {
         Person::Member(id) => Who::Member(catalog.member(id.0)?),
         Person::EmailOnly(id) => Who::EmailOnly(id),
     };
-    Some(Someone { email: recipient.email.clone(), who, recipient: Some(recipient.id) })
+    Some(Someone { email: recipient.email.clone(), who, recipient: Some(recipient.id), role })
 }
 
 async fn email_only_users(store: &dyn Store, people: &[Someone<'_>]) -> Result<HashMap<UserId, EmailOnlyUser>, StoreError> {
@@ -281,7 +398,8 @@ async fn email_only_users(store: &dyn Store, people: &[Someone<'_>]) -> Result<H
 
 /// Targets of a destination that is not mail: one, but one for each person in Slack (D10).
 fn destination_targets(destination: &Destination) -> Vec<Target> {
-    let target = |name: &str| Target { name: name.to_owned(), recipient: None, baseline: String::new(), without_login: false };
+    let target =
+        |name: &str| Target { name: name.to_owned(), recipient: None, baseline: String::new(), without_login: false, role: MailRole::To };
     match destination {
         Destination::Slack(slack) => slack.recipients.iter().map(|id| target(id)).collect(),
         Destination::Email(_) => Vec::new(),

@@ -11,9 +11,6 @@ use super::Work;
 use super::audience::Target;
 use crate::links::scope;
 
-/// Stands in an audience's words where each reader's own address goes.
-pub(super) const LINK_PLACEHOLDER: &str = "https://dashboard.invalid/this-reader";
-
 /// The address for `target`: `plain`, or one that opens without a login. A test has no schedule whose end would end the link (S8).
 pub(super) fn own(work: &Work<'_>, target: &Target, plain: &str, stated: &FilterConfig) -> String {
     let definition = &work.run.definition;
@@ -21,14 +18,4 @@ pub(super) fn own(work: &Work<'_>, target: &Target, plain: &str, stated: &Filter
     let own =
         place.and_then(|place| work.context.links.shared(work.run.schedule_id, place, scope(definition), work.run.scheduled_for, stated));
     own.unwrap_or_else(|| plain.to_owned())
-}
-
-/// Puts the reader's own address into the text of a mail.
-pub(super) fn fill_text(text: &str, own: &str) -> String {
-    text.replace(LINK_PLACEHOLDER, own)
-}
-
-/// Puts the reader's own address into the HTML of a mail.
-pub(super) fn fill_html(html: &str, own: &str) -> String {
-    html.replace(LINK_PLACEHOLDER, &own.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;"))
 }

@@ -7,9 +7,6 @@ use pressrun_domain::naming::{Variables, fill};
 use pressrun_domain::run::{ConditionRecord, Run, TileRecord};
 use pressrun_domain::text::{grouped, one_line};
 
-/// Stands in an audience's HTML where each recipient's own address goes.
-pub(super) const UNSUBSCRIBE_PLACEHOLDER: &str = "https://unsubscribe.invalid/this-recipient";
-
 /// Variables of a run's templates (D9).
 #[must_use]
 pub(super) fn variables<'a>(run: &'a Run, zone: &'a TimeZone, entity: &'a str) -> Variables<'a> {
@@ -34,16 +31,20 @@ pub(super) fn subject_and_text(destination: &Destination, variables: &Variables<
     (one_line(&fill(subject, variables)), text.map(|text| fill(text, variables)).unwrap_or_default())
 }
 
-/// What a reader must know beyond the data: why the alert fired (A21), what failed (S2), what was cut (R11).
+/// What a reader must know beyond the data: why the alert fired (A21), why there is nothing to see (P1; `missing` are the labels of
+/// attributes for which the reader has no value), what failed (S2), what was cut (R11).
 #[must_use]
-pub(super) fn notes(condition: Option<(&ConditionRecord, ConditionKind, &str)>, tiles: &[&TileRecord]) -> Vec<String> {
+pub(super) fn notes(condition: Option<(&ConditionRecord, ConditionKind, &str)>, missing: &[&str], tiles: &[&TileRecord]) -> Vec<String> {
+    let missing = missing
+        .iter()
+        .map(|label| format!("You have no value for \u{201c}{label}\u{201d}: what depends on it is empty. Ask the sender to set one."));
     let alert = condition.map(|(record, kind, title)| alert_line(record, kind, title));
     let tiles = tiles.iter().filter_map(|tile| match (&tile.error, tile.truncated) {
         (Some(_), _) => Some(format!("\u{201c}{}\u{201d} could not be computed; its place shows why.", tile.title)),
         (None, true) => Some(format!("\u{201c}{}\u{201d} shows the first {} rows; there are more.", tile.title, grouped(tile.rows))),
         (None, false) => None,
     });
-    alert.into_iter().chain(tiles).collect()
+    alert.into_iter().chain(missing).chain(tiles).collect()
 }
 
 fn alert_line(record: &ConditionRecord, kind: ConditionKind, title: &str) -> String {
@@ -83,7 +84,7 @@ mod tests {
             (ConditionKind::ResultsPresent, "Alert: “Refunds” has 1,234 rows."),
             (ConditionKind::ResultsChanged, "Alert: “Refunds” has changed: 1 row added, 0 rows removed."),
         ] {
-            assert_eq!(notes(Some((&record, kind, "Refunds")), &[]), [expected]);
+            assert_eq!(notes(Some((&record, kind, "Refunds")), &[], &[]), [expected]);
         }
     }
 }

@@ -14,6 +14,7 @@ mod link;
 mod message;
 mod prepare;
 mod send;
+pub(crate) mod suppressed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,6 +167,9 @@ impl Work<'_> {
             self.check_alive().await?;
             let catalog = self.context.catalog.current();
             self.check_fault(&catalog)?;
+            if let Some(why) = self.context.carrier.unready(&self.run.definition.destination) {
+                return Err(Stop::new(RunStatus::Error, "notConfigured").because(why).into());
+            }
             if self.run.fence > 1 {
                 store.forget_promises(&self.lease).await?;
             }

@@ -1,7 +1,7 @@
 //! From a claimed run to the pieces it promises. Nothing is sent here.
 
 use pressrun_domain::catalog::{Catalog, Dashboard, Document};
-use pressrun_domain::delivery::{Delivery, DeliveryState, Message};
+use pressrun_domain::delivery::{Delivery, DeliveryState, Heading, MailRole, Message};
 use pressrun_domain::destination::DestinationKind;
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::naming::{self, Variables};
@@ -13,7 +13,8 @@ use pressrun_sql::{EffectiveFilters, QueryClock};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::audience::{self, Audience, Scene, Skipped, Target};
+use super::audience::{self, Audience, Audiences, Scene, Skipped, Target};
+use super::suppressed::{SUPPRESSED, suppressed};
 use super::{Halt, Stop, Work, judge, link, message};
 use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
 use crate::executor::{MailJob, MailKpi};
@@ -31,6 +32,7 @@ struct Shared<'a> {
     subject: String,
     text: String,
     kind: DestinationKind,
+    heading: Heading,
 }
 
 /// Pieces promised in one transaction.
@@ -41,7 +43,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
     let definition = &work.run.definition;
     let (document, dashboard) = find(work, catalog)?;
     let scene = Scene { catalog, document, dashboard, definition };
-    let found = audience::resolve(scene, work.run.schedule_id, work.context.store.as_ref()).await?;
+    let found = found(work, scene).await?;
     for Skipped { name, reason } in &found.skipped {
         work.record.warn(format!("recipientSkipped: {name} ({reason})"));
     }
@@ -50,7 +52,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
         return Err(Stop::new(RunStatus::Error, "noRecipients").because(error).into());
     }
     reach(FailPoint::AfterAudiences);
-    let shared = shared(work, scene)?;
+    let shared = shared(work, scene, &found)?;
     let dir = work.context.spool.work_dir(&format!("{}-{}", work.run.id, work.run.fence)).map_err(|error| stop_for(&error.into()))?;
     let (mut promised, mut pending, mut all_failed) = (0, false, None);
     for audience in &found.audiences {
@@ -79,13 +81,37 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
         (false, None) => Err(unmet(work).into()),
         (true, _) => {
             let skipped = found.skipped.iter().map(|skipped| {
-                let target = Target { name: skipped.name.clone(), recipient: None, baseline: String::new(), without_login: false };
+                let target = Target {
+                    name: skipped.name.clone(),
+                    recipient: None,
+                    baseline: String::new(),
+                    without_login: false,
+                    role: MailRole::To,
+                };
                 let state = DeliveryState::Skipped { reason: skipped.reason.to_owned() };
                 piece(work, &found.audiences[0], &target, &Prepared::default(), state)
             });
             Ok(promised + promise(work, skipped).await?)
         }
     }
+}
+
+/// Everybody whom the run concerns, without those whose mail came back, and, if the schedule says so, without those who would see nothing.
+async fn found(work: &mut Work<'_>, scene: Scene<'_>) -> Result<Audiences, Halt> {
+    let store = work.context.store.as_ref();
+    let mut found = audience::resolve(scene, work.run.schedule_id, store).await?;
+    let Some(email) = scene.definition.destination.email() else { return Ok(found) };
+    let outcome = if email.skip_without_values { "they are skipped" } else { "they see nothing of what depends on it" };
+    for people in found.without_values() {
+        work.record.warn(format!("withoutValues: {people}; {outcome}"));
+    }
+    if email.skip_without_values {
+        found.leave_out(|audience, _| (!audience.missing.is_empty()).then_some("withoutValues"));
+    }
+    let targets = found.audiences.iter().flat_map(|audience| &audience.targets);
+    let suppressed = suppressed(store, targets.map(|target| target.name.as_str())).await?;
+    found.leave_out(|_, target| suppressed.contains(&target.name.to_lowercase()).then_some(SUPPRESSED));
+    Ok(found)
 }
 
 /// Promises `pieces`, some in a transaction; returns how many.
@@ -115,7 +141,7 @@ fn find<'a>(work: &Work<'_>, catalog: &'a Catalog) -> Result<(&'a Document, &'a 
     found.ok_or_else(|| Stop::new(RunStatus::Error, "missingQuery").because("the dashboard no longer exists").into())
 }
 
-fn shared<'a>(work: &Work<'a>, scene: Scene<'a>) -> Result<Shared<'a>, Halt> {
+fn shared<'a>(work: &Work<'a>, scene: Scene<'a>, found: &Audiences) -> Result<Shared<'a>, Halt> {
     let definition = scene.definition;
     let filters = EffectiveFilters::new(&scene.dashboard.filters, &definition.filters)
         .map_err(|error| Stop::new(RunStatus::Error, "orphanedFilterConfigKeys").because(error.to_string()))?;
@@ -136,6 +162,7 @@ fn shared<'a>(work: &Work<'a>, scene: Scene<'a>) -> Result<Shared<'a>, Halt> {
         subject,
         text,
         kind: definition.destination.kind(),
+        heading: definition.destination.email().map(|email| found.heading(email)).unwrap_or_default(),
         scene,
     })
 }
@@ -197,11 +224,17 @@ async fn prepare_audience(
         let title = shared.scene.dashboard.tiles.get(&condition.tile)?.title.as_str();
         Some((record, condition.kind, title))
     });
-    let notes = message::notes(alert, &tiles.iter().collect::<Vec<_>>());
+    let missing: Vec<&str> = audience.missing.iter().map(|name| label(shared.scene.catalog, name)).collect();
+    let notes = message::notes(alert, &missing, &tiles.iter().collect::<Vec<_>>());
     let prepared = make(work, shared, &content, &results, notes, audience, dir).await.map_err(|error| stop_for(&error))?;
     reach(FailPoint::AfterRender);
     let targets = judged.map_or_else(|| audience.targets.clone(), |judged| judged.met);
     Ok(Some((prepared, targets)))
+}
+
+/// What people call an attribute.
+fn label<'a>(catalog: &'a Catalog, name: &'a str) -> &'a str {
+    catalog.attributes.get(name).map_or(name, |attribute| attribute.label.as_str())
 }
 
 /// Runs the content's queries and writes them into the record (S2–S4, R11, F7).
@@ -293,6 +326,7 @@ async fn make(
     }
     let mut message =
         Message { subject: shared.subject.clone(), text: shared.text.clone(), link: shared.link.clone(), ..Message::default() };
+    message.heading = shared.heading.clone();
     if shared.kind == DestinationKind::Email {
         let picture = match (definition.format, work.context.config.mail_preview) {
             (Format::Png, _) => artifact.as_ref().map(|artifact| artifact.sha256.clone()),
@@ -303,9 +337,9 @@ async fn make(
         let kpis = kpi_tiles(&report).map(|tile| MailKpi { tile }).collect();
         let tables = if picture.is_none() { table_tiles(&report).collect() } else { Vec::new() };
         let job = MailJob { view, kpis, tables, zone: content.clock.zone.clone() };
-        let body = producer.executors().mail(job, work.context.config.render_deadline).await?;
-        message.text = body.text;
-        message.html_artifact = Some(keep_bytes(work, body.html.as_bytes(), dir)?);
+        let words = producer.executors().mail(job, work.context.config.render_deadline).await?;
+        let json = serde_json::to_vec(&words).map_err(std::io::Error::from)?;
+        message.words_artifact = Some(keep_bytes(work, &json, dir)?);
         message.inline_png = picture;
     }
     Ok(Prepared { artifact, message, stated: shared.stated.clone() })
@@ -344,17 +378,11 @@ fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, pictur
     MailView {
         title: title.clone(),
         message: shared.text.clone(),
-        link: shared.link.as_ref().map(|_| link::LINK_PLACEHOLDER.to_owned()),
         filters: if definition.options.show_filters { content.filter_lines() } else { Vec::new() },
         kpis: Vec::new(),
         tables: Vec::new(),
-        inline_image: picture.map(|_| InlineImage {
-            content_id: "dashboard".to_owned(),
-            alt: format!("{title}, as of {when}"),
-            width: 600,
-        }),
+        inline_image: picture.map(|_| InlineImage { alt: format!("{title}, as of {when}"), width: 600 }),
         notes,
-        unsubscribe: Some(message::UNSUBSCRIBE_PLACEHOLDER.to_owned()),
         organization: shared.scene.catalog.organization.name.clone(),
         schedule_name: definition.name.clone(),
         scheduled_for_text: when,
@@ -413,6 +441,10 @@ fn piece(work: &Work<'_>, audience: &Audience, target: &Target, prepared: &Prepa
     let id = delivery_id(work.run.id, &target.name);
     let mut message = prepared.message.clone();
     message.link = message.link.map(|plain| link::own(work, target, &plain, &prepared.stated));
+    message.heading.role = target.role;
+    if target.role == MailRole::To {
+        message.heading.copy_of = None;
+    }
     message.unsubscribe = target.recipient.map(|recipient| work.context.links.unsubscribe(work.run.schedule_id, recipient));
     Delivery {
         id,

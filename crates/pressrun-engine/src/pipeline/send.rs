@@ -1,16 +1,19 @@
 //! Pieces that were promised are sent: each pending one is tried once, outcomes are written down, retries are decided.
 
+use std::collections::HashSet;
+
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_deliver::{Delivered, Parcel, ParcelFile};
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
 use pressrun_domain::destination::Destination;
+use pressrun_domain::mail::MailWords;
 use pressrun_domain::retry::Next;
 use pressrun_store::StoreError;
 
-use super::message::UNSUBSCRIBE_PLACEHOLDER;
-use super::{Context, Halt, Work, link};
+use super::suppressed::{SUPPRESSED, suppressed};
+use super::{Context, Halt, Work};
 use crate::fail::{FailPoint, reach};
 
 /// Pieces read from the ledger at once; between two such pages a run gives way to others that wait for a worker.
@@ -64,9 +67,12 @@ fn due_by(now: Timestamp, next_attempt: Option<Timestamp>, longest: SignedDurati
 async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<(), Halt> {
     let (context, lease) = (work.context, work.lease);
     let (run, destination) = (work.run, &work.run.definition.destination);
+    // What came back since they were promised ends the mail to an address here.
+    let mailed = page.iter().filter(|_| destination.email().is_some()).map(|delivery| delivery.target.as_str());
+    let suppressed = suppressed(context.store.as_ref(), mailed).await?;
     let mut waiting = page.iter_mut();
     let mut under_way = FuturesUnordered::new();
-    let attempt = |delivery| attempt(context, lease, run, destination, delivery);
+    let attempt = |delivery| attempt(context, lease, run, destination, &suppressed, delivery);
     under_way.extend(waiting.by_ref().take(context.config.parallel_deliveries).map(attempt));
     while let Some(result) = under_way.next().await {
         let delivered = result?;
@@ -89,13 +95,16 @@ async fn attempt(
     lease: pressrun_domain::run::Lease,
     run: &pressrun_domain::run::Run,
     destination: &Destination,
+    suppressed: &HashSet<String>,
     delivery: &mut Delivery,
 ) -> Result<Delivered, StoreError> {
     let started_at = context.clock.now();
     reach(FailPoint::BeforeAttempt);
     let number = context.store.begin_attempt(&lease, delivery.id, started_at).await?;
     reach(FailPoint::AfterBegin);
-    let delivered = match parcel(context, run, delivery) {
+    let parcel =
+        if suppressed.contains(&delivery.target.to_lowercase()) { Err(SUPPRESSED.to_owned()) } else { parcel(context, run, delivery) };
+    let delivered = match parcel {
         Ok(parcel) => context.carrier.deliver(destination, &parcel, started_at).await,
         Err(reason) => Delivered { outcome: Outcome::Rejected { reason }, learnt_host_key: None, warnings: Vec::new() },
     };
@@ -126,13 +135,8 @@ fn parcel(context: &Context, run: &pressrun_domain::run::Run, delivery: &Deliver
     let lost = |what: &str| format!("the {what} is no longer in the spool; trigger the schedule to make it anew");
     let find = |sha256: &String, what| context.spool.find(sha256).ok_or_else(|| lost(what));
     let mut message = delivery.message.clone();
-    if let Some(sha256) = &message.html_artifact {
-        let html =
-            std::fs::read_to_string(find(sha256, "mail's text")?).map_err(|error| format!("could not read the mail's text: {error}"))?;
-        let own = message.unsubscribe.as_deref().or(message.link.as_deref()).unwrap_or(&context.config.public_url);
-        let link = message.link.as_deref().unwrap_or(&context.config.public_url);
-        message.html = Some(link::fill_html(&html.replace(UNSUBSCRIBE_PLACEHOLDER, own), link));
-        message.text = link::fill_text(&message.text.replace(UNSUBSCRIBE_PLACEHOLDER, own), link);
+    if let Some(sha256) = &message.words_artifact {
+        message.words = Some(words(&find(sha256, "mail's text")?)?);
     }
     let inline_png = message.inline_png.as_ref().map(|sha256| find(sha256, "picture")).transpose()?;
     let artifact = delivery.artifact.as_ref().map(|artifact| {
@@ -157,4 +161,11 @@ fn parcel(context: &Context, run: &pressrun_domain::run::Run, delivery: &Deliver
         inline_png,
         artifact: artifact.transpose()?,
     })
+}
+
+/// The words of a mail as the renderer made them.
+fn words(path: &std::path::Path) -> Result<MailWords, String> {
+    let json = std::fs::read(path).map_err(|error| format!("could not read the mail's text: {error}"))?;
+    serde_json::from_slice(&json)
+        .map_err(|_| "the mail's text was made by another version of Pressrun; trigger the schedule to make it anew".to_owned())
 }

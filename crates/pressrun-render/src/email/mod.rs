@@ -2,18 +2,22 @@
 //!
 //! - `mail.html` lays out with tables and writes every style into its element; a style sheet adds only what old clients can do without:
 //!   dark colours and a narrow screen.
+//! - `parts`: the template's text with the places in it that are each reader's own.
 //! - `table`: the first rows of tiles. `fit`: a bound on the whole, kept by leaving things out and saying so. `text`: the text part.
 //! - Text is escaped by the template and stripped of what could turn its order around; nothing is loaded from elsewhere.
 
 mod fit;
+mod parts;
 mod table;
 mod text;
 
 use askama::Template;
-use pressrun_domain::text::escaped;
+use pressrun_domain::mail::{MailPart, MailWords};
 
 use crate::chart::KpiText;
 use crate::report::FilterLine;
+
+use parts::{Marks, Parts, Pen};
 
 pub use table::MailTable;
 
@@ -24,8 +28,6 @@ pub struct MailView {
     pub title: String,
     /// The schedule's message, plain text; line breaks are kept.
     pub message: String,
-    /// Address of the dashboard; `None` without `showContentLink`.
-    pub link: Option<String>,
     /// Values of visible filters; empty without `showFilters`.
     pub filters: Vec<FilterLine>,
     /// Key figures, readable with pictures off.
@@ -33,12 +35,10 @@ pub struct MailView {
     /// First rows of tiles, for mails without a picture of them.
     #[serde(default)]
     pub tables: Vec<MailTable>,
-    /// The picture of the dashboard, sent as another part of the message.
+    /// The picture of the dashboard; whether it is sent along is for the sender to decide (R2).
     pub inline_image: Option<InlineImage>,
     /// Cuts, failures, what an alert saw (R11, A21).
     pub notes: Vec<String>,
-    /// Where the reader unsubscribes.
-    pub unsubscribe: Option<String>,
     /// Who sends it.
     pub organization: String,
     /// Name of the schedule.
@@ -47,24 +47,13 @@ pub struct MailView {
     pub scheduled_for_text: String,
 }
 
-/// A picture in the message, named by its content id (R2).
+/// A picture in the message.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct InlineImage {
-    /// The part's content id, without angle brackets.
-    pub content_id: String,
     /// What it shows, for readers who do not see it.
     pub alt: String,
     /// Width in CSS pixels; drawn at most 552 wide.
     pub width: u32,
-}
-
-/// Both parts of a message.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct MailBody {
-    /// The HTML part, with every style written into its element.
-    pub html: String,
-    /// The text part.
-    pub text: String,
 }
 
 /// Width of the content between the paddings of a 600-pixel card.
@@ -84,9 +73,8 @@ struct MailHtml<'a> {
     filters: Vec<&'a FilterLine>,
     kpi_rows: Vec<Vec<Kpi<'a>>>,
     image: Option<(&'a InlineImage, u32)>,
-    link: Option<&'a str>,
     link_words: &'a str,
-    unsubscribe: Option<&'a str>,
+    slots: Marks<'a>,
     palette: &'static Palette,
 }
 
@@ -129,49 +117,46 @@ const LIGHT: Palette = Palette {
     note_edge: "#eab308",
 };
 
-/// The parts of a message. Everything a person wrote is escaped, and addresses that are not http, https or mailto are left out.
+/// The words of a message, with places for addresses, the picture and a note. Everything a person wrote is escaped.
 ///
-/// Both parts say the same. What would make the HTML too long to be shown whole is left out of both, and said to be.
+/// Both forms say the same. What would make the HTML too long to be shown whole is left out of both, and said to be.
 #[must_use]
-pub fn email_html(mail: &MailView) -> MailBody {
+pub fn mail_words(mail: &MailView) -> MailWords {
     let whole = fit::tidy(mail);
-    let mut body = MailBody { html: String::new(), text: String::new() };
+    let mut words = MailWords::default();
     for step in 0..=fit::STEPS {
         let view = fit::shortened(&whole, step);
-        let text = text::part(&view);
-        body = MailBody { html: html(&view, "Open dashboard", &text), text };
-        if body.html.len() <= fit::MOST_BYTES {
+        words = MailWords { html: html(&view, "Open dashboard"), text: text::part(&view) };
+        if words.html_bytes() <= fit::MOST_BYTES {
             break;
         }
     }
-    body
+    words
 }
 
 /// A notice of the server itself (a failure, a schedule switched off, an all-clear) in the same frame: `text` as paragraphs under
-/// `subject`, and a button to `link`.
+/// `subject`, and a button to the link.
 #[must_use]
-pub fn notice_html(subject: &str, text: &str, link: Option<&str>, organization: &str) -> String {
+pub fn notice_words(subject: &str, text: &str, organization: &str) -> MailWords {
     let view = MailView {
         title: subject.to_owned(),
         message: text.to_owned(),
-        link: link.map(str::to_owned),
         filters: Vec::new(),
         kpis: Vec::new(),
         tables: Vec::new(),
         inline_image: None,
         notes: Vec::new(),
-        unsubscribe: None,
         organization: organization.to_owned(),
         schedule_name: String::new(),
         scheduled_for_text: String::new(),
     };
     let whole = fit::tidy(&view);
     let view = if whole.message.len() > fit::MOST_BYTES / 8 { fit::shortened(&whole, fit::STEPS) } else { whole };
-    html(&view, "See the details", text)
+    MailWords { html: html(&view, "See the details"), text: text::notice(text) }
 }
 
-/// The HTML part; `text` stands in should it fail.
-fn html(mail: &MailView, link_words: &str, text: &str) -> String {
+/// The HTML form.
+fn html(mail: &MailView, link_words: &str) -> Vec<MailPart> {
     let palette = &LIGHT;
     let per_row = match mail.kpis.len() {
         0..=1 => 1,
@@ -187,6 +172,7 @@ fn html(mail: &MailView, link_words: &str, text: &str) -> String {
         }
     }
     let (alerts, notes) = parted(mail);
+    let written = Parts::default();
     let template = MailHtml {
         mail,
         preview: preview(mail),
@@ -196,13 +182,15 @@ fn html(mail: &MailView, link_words: &str, text: &str) -> String {
         filters: mail.filters.iter().filter(|line| !line.value.is_empty()).collect(),
         kpi_rows,
         image: mail.inline_image.as_ref().map(|image| (image, image.width.clamp(1, CONTENT_WIDTH))),
-        link: mail.link.as_deref().filter(|link| is_web(link)),
         link_words,
-        unsubscribe: mail.unsubscribe.as_deref().filter(|link| is_web(link) || link.starts_with("mailto:")),
+        slots: written.marks(),
         palette,
     };
-    // The template has no fallible filter; should rendering fail all the same, the text part says everything.
-    template.render().unwrap_or_else(|_| escaped_text(text))
+    // The template has no fallible filter, and the pen takes everything; should rendering fail all the same, the message itself stands.
+    if template.render_into(&mut Pen(&written)).is_err() {
+        return MailWords::plain(&mail.message).html;
+    }
+    written.take()
 }
 
 impl<'a> Kpi<'a> {
@@ -232,11 +220,6 @@ fn parted(mail: &MailView) -> (Vec<&str>, Vec<&str>) {
     mail.notes.iter().map(String::as_str).partition(|note| note.starts_with("Alert: "))
 }
 
-fn is_web(link: &str) -> bool {
-    let lower = link.get(..8).unwrap_or(link).to_ascii_lowercase();
-    lower.starts_with("https://") || lower.starts_with("http://")
-}
-
 /// Paragraphs are parted by empty lines; the lines of each are kept.
 fn paragraphs(message: &str) -> Vec<Vec<&str>> {
     let mut all: Vec<Vec<&str>> = Vec::new();
@@ -261,10 +244,6 @@ fn preview(mail: &MailView) -> String {
     let first = mail.message.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
     let said = [alert, Some(kpis).filter(|kpis| !kpis.is_empty()), first, Some(mail.scheduled_for_text.clone())];
     table::shorten(&said.into_iter().flatten().next().unwrap_or_default(), 120)
-}
-
-fn escaped_text(text: &str) -> String {
-    format!("<!doctype html><html><body><pre style=\"white-space:pre-wrap\">{}</pre></body></html>", escaped(text))
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
-//! The text part.
+//! The plain form.
 
 use std::fmt::Write as _;
 
+use pressrun_domain::mail::{MailPart, Slot};
 use unicode_width::UnicodeWidthStr;
 
 use super::{MailTable, MailView};
 
-pub(super) fn part(mail: &MailView) -> String {
+/// The plain form of a mail.
+pub(super) fn part(mail: &MailView) -> Vec<MailPart> {
     let mut out = String::new();
     let _ = writeln!(out, "{}\n{}", line(&mail.title), line(&mail.scheduled_for_text));
     let (alerts, notes) = super::parted(mail);
@@ -27,6 +29,7 @@ pub(super) fn part(mail: &MailView) -> String {
         rows(&mut out, table);
     }
     section(&mut out, "", notes.iter().map(|note| format!("! {}", line(note))));
+    let mut parts = vec![MailPart::Words(std::mem::take(&mut out)), place(Slot::Note, "\n! ", "\n")];
     section(
         &mut out,
         "Filters",
@@ -35,15 +38,22 @@ pub(super) fn part(mail: &MailView) -> String {
             .filter(|filter| !filter.value.is_empty())
             .map(|filter| format!("  {}: {}", line(&filter.label), line(&filter.value))),
     );
-    if let Some(link) = &mail.link {
-        let _ = writeln!(out, "\nOpen the dashboard: {}", line(link));
-    }
+    parts.extend([MailPart::Words(std::mem::take(&mut out)), place(Slot::Link, "\nOpen the dashboard: ", "\n")]);
     // "-- " on a line of its own is how mail programs know a signature.
     let _ = writeln!(out, "\n-- \nSent by {} for the schedule “{}”.", line(&mail.organization), line(&mail.schedule_name));
-    if let Some(link) = &mail.unsubscribe {
-        let _ = writeln!(out, "Unsubscribe: {}", line(link));
-    }
-    out
+    parts.extend([MailPart::Words(out), place(Slot::Unsubscribe, "Unsubscribe: ", "\n")]);
+    parts
+}
+
+/// The plain form of a notice.
+pub(super) fn notice(text: &str) -> Vec<MailPart> {
+    vec![MailPart::Words(format!("{}\n", text.trim_end())), place(Slot::Link, "\n", "\n")]
+}
+
+/// A place with words around it.
+fn place(slot: Slot, before: &str, after: &str) -> MailPart {
+    let words = |text: &str| MailPart::Words(text.to_owned());
+    MailPart::If(slot, vec![words(before), MailPart::Value(slot), words(after)])
 }
 
 /// A table in columns, as wide as their longest cell.

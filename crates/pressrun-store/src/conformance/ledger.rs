@@ -355,7 +355,7 @@ pub async fn the_spool_keeps_what_a_kept_run_names<S: Store>(store: &S) {
     store.save_record(&run.lease, &record).await.unwrap();
     let mut piece = sample::piece(run.run.id, "blob@myorg.co");
     piece.message.inline_png = Some("cc33".into());
-    piece.message.html_artifact = Some("dd44".to_owned());
+    piece.message.words_artifact = Some("dd44".to_owned());
     store.promise(&run.lease, &[piece]).await.unwrap();
     assert_eq!(store.live_artifacts(sample::after(9999)).await.unwrap(), ["aa11", "bb22", "cc33", "dd44"], "it is under way");
     store.finish(&run.lease, &RunEnd { record, ..sample::end(RunStatus::Complete) }, sample::after(5)).await.unwrap();

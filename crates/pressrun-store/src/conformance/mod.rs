@@ -16,6 +16,7 @@ pub mod occurrences;
 pub mod people;
 pub mod saved;
 pub mod sessions;
+pub mod suppressions;
 
 use pressrun_domain::audit::Verb;
 use pressrun_domain::id::WorkerId;
@@ -129,7 +130,8 @@ macro_rules! conformance_suite {
                     users_are_listed_by_address
                     p9_a_deleted_user_is_off_every_list
                     p12_unsubscribing_takes_one_address_off_one_list
-                    p12_who_opted_out_is_off_the_list_and_out_of_its_groups;
+                    p12_who_opted_out_is_off_the_list_and_out_of_its_groups
+                    p12_a_copy_is_on_the_list_like_any_recipient;
                 notices: s10_a_notice_is_kept_once_and_claimed_by_one
                     s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_nothing
                     an_all_clear_never_comes_before_its_alarm
@@ -143,6 +145,9 @@ macro_rules! conformance_suite {
                     c1_consents_go_with_their_schedule
                     c2_a_member_asks_once_until_it_lapses
                     c2_an_agreed_subscription_answers_its_request_once;
+                suppressions: a_report_suppresses_the_address_that_the_piece_went_to
+                    only_what_was_mailed_can_come_back
+                    suppressions_are_listed_by_address_and_lifted_once;
                 keys: keys_are_found_by_their_hash_and_revoked_once;
                 audit: h3_each_change_leaves_who_what_where_and_before_and_after
                     h3_a_change_that_fails_leaves_no_entry

@@ -2,7 +2,7 @@
 
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::{AttributeValue, Scalar};
-use pressrun_domain::destination::Destination;
+use pressrun_domain::destination::{Destination, Person};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, UserId};
 use pressrun_domain::schedule::Schedule;
@@ -20,7 +20,7 @@ fn plain(address: &str) -> Upserted {
 
 fn addresses(schedule: &Schedule) -> Vec<String> {
     match &schedule.definition.destination {
-        Destination::Email(email) => email.recipients.iter().map(|recipient| recipient.email.to_string()).collect(),
+        Destination::Email(email) => email.named().map(|recipient| recipient.email.to_string()).collect(),
         other => unreachable!("{other:?} is no mail"),
     }
 }
@@ -154,4 +154,26 @@ pub async fn p12_who_opted_out_is_off_the_list_and_out_of_its_groups<S: Store>(s
         store.opt_out(unsaved.id, &sample::email("a@b.co"), &sample::change_at(Verb::Unsubscribed, sample::after(3))).await,
         Err(crate::StoreError::NotFound(_))
     ));
+}
+
+pub async fn p12_a_copy_is_on_the_list_like_any_recipient<S: Store>(store: &S) {
+    let user = store.upsert_users(&[plain("bcc@b.co")], &sample::change(Verb::UserCreated)).await.unwrap().remove(0);
+    let mut schedule = sample::schedule("copies");
+    schedule.definition.destination = sample::to_members(&["a@b.co"]);
+    if let Destination::Email(email) = &mut schedule.definition.destination {
+        email.cc = vec![sample::recipient("cc@b.co", Person::Member(sample::member(2)))];
+        email.bcc = vec![sample::recipient("bcc@b.co", Person::EmailOnly(user.id))];
+        email.reply_to = Some(sample::email("answers@b.co"));
+    }
+    let schedule = insert(store, schedule).await;
+    assert_eq!(stored(store, &schedule).await, schedule);
+    let count = async || {
+        let listed = store.list_schedules(&ListQuery { search: Some("copies".into()), ..sample::list() }).await.unwrap();
+        listed.rows[0].recipient_count
+    };
+    assert_eq!(count().await, 3);
+    store.delete_users(&[sample::email("BCC@b.co")], &[], &sample::change(Verb::UserDeleted)).await.unwrap();
+    assert_eq!(addresses(&stored(store, &schedule).await), ["a@b.co", "cc@b.co"], "P9");
+    store.opt_out(schedule.id, &sample::email("cc@B.co"), &sample::change(Verb::Unsubscribed)).await.unwrap();
+    assert_eq!((addresses(&stored(store, &schedule).await), count().await), (vec!["a@b.co".to_owned()], 1));
 }

@@ -22,7 +22,7 @@ pub(super) async fn put_record(tx: &mut Tx, run: RunId, record: &RunRecord) -> R
 pub(super) async fn put_deliveries(tx: &mut Tx, run: RunId, deliveries: &[Delivery]) -> Result<(), StoreError> {
     let files = deliveries.iter().filter_map(|delivery| delivery.artifact.as_ref()).map(|artifact| artifact.sha256.as_str());
     let pictures = deliveries.iter().filter_map(|delivery| delivery.message.inline_png.as_deref());
-    let texts = deliveries.iter().filter_map(|delivery| delivery.message.html_artifact.as_deref());
+    let texts = deliveries.iter().filter_map(|delivery| delivery.message.words_artifact.as_deref());
     name(tx, run, files.chain(pictures).chain(texts).collect()).await
 }
 

@@ -32,6 +32,7 @@ mod schedule_row;
 mod schedules;
 mod seals;
 mod sessions;
+mod suppressions;
 #[cfg(test)]
 mod tests;
 

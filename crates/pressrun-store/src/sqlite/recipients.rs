@@ -30,10 +30,8 @@ struct Place {
 pub(super) async fn put(tx: &mut Tx, schedule: ScheduleId, definition: &Definition) -> Result<(), StoreError> {
     let id = schedule.to_string();
     sqlx::query("DELETE FROM schedule_recipients WHERE schedule_id = $1").bind(&id).execute(&mut **tx).await?;
-    let Some(email) = definition.destination.email().filter(|email| !email.recipients.is_empty()) else {
-        return Ok(());
-    };
-    let places = email.recipients.iter().map(|recipient| Place {
+    let Some(email) = definition.destination.email() else { return Ok(()) };
+    let places = email.named().map(|recipient| Place {
         email: recipient.email.folded(),
         id: recipient.id.to_string(),
         user: match recipient.person {
@@ -71,9 +69,9 @@ pub(super) async fn retain(
     let id: ScheduleId = reader.parsed("id")?;
     let mut definition = read_definition(&reader)?;
     let Destination::Email(email) = &mut definition.destination else { return Ok(false) };
-    let before = email.recipients.len();
-    email.recipients.retain(keep);
-    if email.recipients.len() == before {
+    let before = email.named().count();
+    email.retain(keep);
+    if email.named().count() == before {
         return Ok(false);
     }
     let definition_id = put_definition(tx, &definition).await?;

@@ -118,7 +118,7 @@ pub(super) async fn put_definition(tx: &mut Tx, definition: &Definition) -> Resu
     Ok(id)
 }
 
-/// Single recipients of mail, -1 for other destinations (contract Q6).
+/// Single recipients of mail, copies included, -1 for other destinations (contract Q6).
 pub(super) fn recipient_count(definition: &Definition) -> i64 {
-    definition.destination.email().map_or(-1, |email| email.recipients.len() as i64)
+    definition.destination.email().map_or(-1, |email| email.named().count() as i64)
 }

@@ -170,6 +170,7 @@ pub async fn site(dir: &Path, tiles: Vec<DashboardPage>) -> Site {
         clock: Arc::new(Still),
         urls: Arc::new(pressrun_api::AllowAll),
         artifacts: Arc::new(OneFile(file)),
+        engine: Arc::new(pressrun_api::NoEngine),
         wake: Arc::default(),
         config: pressrun_api::ApiConfig::default(),
     };

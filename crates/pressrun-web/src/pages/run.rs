@@ -13,7 +13,8 @@ use pressrun_api::Doers;
 use pressrun_api::reading::{self, StoryPage};
 use pressrun_domain::access::RunAccess;
 use pressrun_domain::access::shown::ShownRun;
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState};
+use pressrun_domain::bounce::Bounce;
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, MailRole};
 use pressrun_domain::notice::{Notice, NoticeTo};
 use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord, TimelineEntry};
 use pressrun_store::AudienceTargets;
@@ -136,6 +137,8 @@ pub(crate) async fn page(
     let ShownRun { run, deliveries, notices, access } = shown;
     let now = state.clock.now();
     let zone = words::zone(&run.definition.timezone);
+    let managed = access != RunAccess::Summary;
+    let bounces = if managed { state.store.bounces_of(run.id).await? } else { Vec::new() };
     let title_of = |key: &pressrun_domain::id::TileKey| {
         let dashboard = viewer.catalog.documents.get(&run.definition.identifier).and_then(|document| document.dashboard.as_ref());
         dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| key.to_string(), |tile| tile.title.clone())
@@ -155,7 +158,7 @@ pub(crate) async fn page(
         (RunState::Running { .. }, Some(started)) => Some(format!("for {}", words::length(now.duration_since(started)))),
         _ => None,
     };
-    let mut shown: Vec<Piece> = deliveries.iter().map(|delivery| piece(delivery, file, &zone, now)).collect();
+    let mut shown: Vec<Piece> = deliveries.iter().map(|delivery| piece(delivery, latest(&bounces, delivery), file, &zone, now)).collect();
     shown.extend(notices.iter().map(|notice| said(notice, &zone, now)));
     Ok(show(
         StatusCode::OK,
@@ -266,11 +269,32 @@ fn standing(state: &DeliveryState, zone: &TimeZone, now: Timestamp) -> String {
     }
 }
 
-fn piece(delivery: &Delivery, file: impl Fn(&ArtifactRecord) -> File, zone: &TimeZone, now: Timestamp) -> Piece {
+/// What came back of a piece: what is worst, and of that the latest.
+fn latest<'a>(bounces: &'a [Bounce], delivery: &Delivery) -> Option<&'a Bounce> {
+    let of_piece = bounces.iter().filter(|bounce| bounce.delivery == delivery.id);
+    of_piece.max_by_key(|bounce| (bounce.report.kind.suppresses(), bounce.at))
+}
+
+fn piece(
+    delivery: &Delivery,
+    came_back: Option<&Bounce>,
+    file: impl Fn(&ArtifactRecord) -> File,
+    zone: &TimeZone,
+    now: Timestamp,
+) -> Piece {
+    let (state, detail) = match came_back {
+        Some(bounce) => (words::came_back(bounce.report.kind), words::came_back_with(bounce, zone, now)),
+        None => (words::delivery(&delivery.state), standing(&delivery.state, zone, now)),
+    };
+    let copy = match delivery.message.heading.role {
+        MailRole::To => "",
+        MailRole::Cc => " (Cc)",
+        MailRole::Bcc => " (Bcc)",
+    };
     Piece {
-        target: delivery.target.clone(),
-        state: words::delivery(&delivery.state),
-        detail: standing(&delivery.state, zone, now),
+        target: format!("{}{copy}", delivery.target),
+        state,
+        detail,
         subject: delivery.message.subject.clone(),
         file: delivery.artifact.as_ref().map(file),
         attempts: delivery.attempts.iter().map(|attempt| attempted(attempt, zone, now)).collect(),

@@ -212,7 +212,7 @@ async fn latest(
 fn buttons(schedule: &Schedule, viewer: &Viewer) -> Buttons {
     let consequence = match &schedule.definition.destination {
         Destination::Email(mail) => {
-            let people = words::count(mail.recipients.len() as u64, "recipient");
+            let people = words::count(mail.named().count() as u64, "recipient");
             match mail.groups.len() as u64 {
                 0 => format!("This sends the report to its {people} now."),
                 groups => format!("This sends the report to its {people} and {} now.", words::count(groups, "group")),
@@ -252,7 +252,7 @@ fn asking(request: &SubscriptionRequest, catalog: &Catalog, zone: &TimeZone, now
 
 pub(super) fn audience(destination: &Destination, left_out: usize, catalog: &Catalog) -> Audience {
     let Some(mail) = destination.email() else { return Audience::default() };
-    let person = |recipient: &Recipient| {
+    let person = |(recipient, copy): (&Recipient, &str)| {
         let who = match recipient.person {
             Person::Member(id) => match catalog.member(id.0) {
                 Some(member) if member.active => member.name.clone(),
@@ -261,15 +261,17 @@ pub(super) fn audience(destination: &Destination, left_out: usize, catalog: &Cat
             },
             Person::EmailOnly(_) => "no login".to_owned(),
         };
-        (recipient.email.to_string(), who)
+        (recipient.email.to_string(), format!("{copy}{who}"))
     };
+    let to = mail.recipients.iter().map(|recipient| (recipient, ""));
+    let copies = mail.cc.iter().map(|recipient| (recipient, "Cc: ")).chain(mail.bcc.iter().map(|recipient| (recipient, "Bcc: ")));
     let group = |id: &GroupId| match catalog.group(*id) {
         Some(group) => (group.name.clone(), words::count(group.members.len() as u64, "member")),
         None => ("a group that is gone".to_owned(), "gets nothing".to_owned()),
     };
     Audience {
-        people: mail.recipients.iter().take(SHOWN_PEOPLE).map(person).collect(),
-        more: mail.recipients.len().saturating_sub(SHOWN_PEOPLE) + left_out,
+        people: to.chain(copies).take(SHOWN_PEOPLE).map(person).collect(),
+        more: mail.named().count().saturating_sub(SHOWN_PEOPLE) + left_out,
         unsaid: left_out > 0,
         groups: mail.groups.iter().map(group).collect(),
     }

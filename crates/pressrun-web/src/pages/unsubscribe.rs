@@ -58,7 +58,7 @@ pub(crate) async fn remove(State(state): State<Arc<WebState>>, Came(origin): Cam
 async fn find(state: &WebState, schedule: ScheduleId, place: RecipientId) -> Result<Option<(Schedule, EmailAddress)>, StoreError> {
     let Some(schedule) = state.store.schedule(schedule).await? else { return Ok(None) };
     let Some(settings) = schedule.definition.destination.email() else { return Ok(None) };
-    let on_list = settings.recipients.iter().find(|one| one.id == place).map(|one| one.email.clone());
+    let on_list = settings.named().find(|one| one.id == place).map(|one| one.email.clone());
     let catalog = (state.catalog)();
     let members = settings.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
     let mut emails = members.filter_map(|id| catalog.member(id.0)).map(|member| &member.email);

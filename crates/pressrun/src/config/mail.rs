@@ -1,9 +1,11 @@
 //! `[mail]`: how mail leaves.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use pressrun_deliver::{DkimConfig, MailConfig, SmtpConfig, SmtpTls};
+use pressrun_domain::bounce::ReturnPath;
+use pressrun_domain::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
@@ -13,7 +15,8 @@ use crate::hidden::Hidden;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Mail {
-    /// `smtp://host:587` (STARTTLS), `smtps://host:465` (TLS), `smtp+plain://host:25` (no encryption), `file:folder`. No mail when absent.
+    /// `smtp://host:587` (STARTTLS), `smtps://host:465` (TLS), `smtp+plain://host:25` (no encryption), or `file:folder`, which writes
+    /// files instead of sending. No mail when absent: deliveries by mail then end with `ERROR`.
     pub url: Option<String>,
     /// Sender: `Reports <reports@example.com>`.
     pub from: Option<String>,
@@ -29,8 +32,21 @@ pub(crate) struct Mail {
     pub max_attachment_mib: Option<u64>,
     /// Picture of the first page inside mails with a pdf; on unless set to false.
     pub preview: Option<bool>,
+    /// Address that each mail's own return path is made from: `bounces@reports.example.com` sends as `bounces+MARK@reports.example.com`.
+    /// What comes back to it is taken in by `POST /api/v1/mail/bounces` or from `bounces.maildir`. To the sender when absent.
+    pub return_path: Option<String>,
+    /// `[mail.bounces]`: where what comes back is read.
+    pub bounces: Bounces,
     /// `[[mail.dkim]]`: keys that sign mail, when the relay does not sign.
     pub dkim: Vec<Dkim>,
+}
+
+/// Where what comes back of mail is read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Bounces {
+    /// Maildir that the mail server delivers `return_path` into; read every half minute, and nothing in it is deleted.
+    pub maildir: Option<PathBuf>,
 }
 
 /// A key that signs mail; its public half stands in the DNS under `<selector>._domainkey.<domain>`.
@@ -48,16 +64,13 @@ pub(crate) struct Dkim {
 }
 
 impl Mail {
-    /// The mail transport. Without `mail.url` it is a folder beside the artifacts in `spool`.
+    /// The mail transport; off without `mail.url` (H7).
     ///
     /// # Errors
     /// An address is not understood, or a password cannot be read.
-    pub(crate) fn transport(&self, spool: &Path) -> anyhow::Result<MailConfig> {
+    pub(crate) fn transport(&self) -> anyhow::Result<MailConfig> {
         let from = self.from.clone().unwrap_or_else(|| "Pressrun <pressrun@localhost.localdomain>".to_owned());
-        let Some(url) = &self.url else {
-            // Without a relay mail goes where it can be found.
-            return Ok(MailConfig::File { folder: spool.join("mail"), from });
-        };
+        let Some(url) = &self.url else { return Ok(MailConfig::Off) };
         if let Some(folder) = url.strip_prefix("file:") {
             return Ok(MailConfig::File { folder: PathBuf::from(folder), from });
         }
@@ -88,6 +101,20 @@ impl Mail {
         Ok(MailConfig::Smtp(Box::new(SmtpConfig { credentials, reply_to, max_attachment_bytes, ..SmtpConfig::new(host, port, tls, from) })))
     }
 
+    /// Return paths of their own for each mail, signed with `key`; `None` when none are configured.
+    ///
+    /// # Errors
+    /// The address is none, or what comes back has no address that it could come to.
+    pub(crate) fn return_paths(&self, key: Secret) -> anyhow::Result<Option<ReturnPath>> {
+        match &self.return_path {
+            Some(address) => ReturnPath::new(address, key).with_context(|| format!("mail.return_path: {address:?}")).map(Some),
+            None if self.bounces.maildir.is_some() => {
+                bail!("mail.bounces.maildir: give mail.return_path too, the address whose mail it holds")
+            }
+            None => Ok(None),
+        }
+    }
+
     /// The keys that sign mail.
     ///
     /// # Errors
@@ -104,10 +131,12 @@ impl Mail {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn mail(url: &str) -> anyhow::Result<MailConfig> {
-        Mail { url: Some(url.to_owned()), ..Mail::default() }.transport(Path::new("spool"))
+        Mail { url: Some(url.to_owned()), ..Mail::default() }.transport()
     }
 
     #[test]
@@ -126,6 +155,25 @@ mod tests {
             };
             assert_eq!(found, expected, "{url}");
         }
+    }
+
+    #[test]
+    fn h7_without_an_address_mail_is_off_and_files_have_to_be_asked_for() {
+        assert!(matches!(Mail::default().transport(), Ok(MailConfig::Off)));
+        assert!(matches!(mail("file:mails"), Ok(MailConfig::File { folder, .. }) if folder == Path::new("mails")));
+    }
+
+    #[test]
+    fn verp_a_mailbox_without_a_return_path_is_a_mistake() {
+        let paths = |return_path: Option<&str>, maildir: Option<&str>| {
+            let bounces = Bounces { maildir: maildir.map(PathBuf::from) };
+            let mail = Mail { return_path: return_path.map(str::to_owned), bounces, ..Mail::default() };
+            mail.return_paths(Secret::new("k")).map(|paths| paths.is_some()).map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(paths(None, None), Ok(false));
+        assert_eq!(paths(Some("bounces@reports.example.com"), Some("/var/mail/bounces")), Ok(true));
+        assert!(paths(None, Some("/var/mail/bounces")).is_err_and(|error| error.contains("mail.return_path")));
+        assert!(paths(Some("bounces"), None).is_err_and(|error| error.contains("bounces@reports.example.com")));
     }
 
     #[test]

@@ -269,7 +269,7 @@ async fn a21_a_message_says_what_fired_and_how_much_changed_and_its_subject_hold
     assert_eq!(next_day(&world, schedule).await, DELIVERED);
     let runs = world.runs(schedule).await;
     let (run, deliveries) = world.run(runs.last().unwrap().id).await;
-    let text = &deliveries[0].message.text;
+    let text = world.smtp.mails().remove(0).text().replace("=\r\n", "");
     assert!(text.contains("Sales by region") && text.contains("1 row added, 1 row removed"), "{text}");
     assert!(!deliveries[0].message.subject.contains("98765"));
     let judged = &run.record.conditions[0];

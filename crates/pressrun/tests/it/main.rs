@@ -18,6 +18,7 @@ mod fan_out;
 mod lifecycle;
 mod live_pages;
 mod load;
+mod mailout;
 mod moved;
 mod notices;
 mod object_storage;

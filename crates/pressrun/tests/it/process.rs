@@ -81,10 +81,8 @@ impl Site {
         definition(
             Destination::Email(EmailSettings {
                 recipients: recipients.iter().map(recipient).collect(),
-                groups: Vec::new(),
                 subject: "Sales".to_owned(),
-                text_body: None,
-                fan_out: false,
+                ..EmailSettings::default()
             }),
             Format::Csv,
         )

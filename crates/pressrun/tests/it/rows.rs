@@ -121,6 +121,7 @@ impl Scene {
             clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
             urls: Arc::new(AllowAll),
             artifacts: Arc::new(Kept(world.engine.context().spool.clone())),
+            engine: Arc::new(pressrun_api::NoEngine),
             wake: Arc::default(),
             config: ApiConfig { requests_per_minute: 0, public_url: "http://reports.example".to_owned(), ..ApiConfig::default() },
         };
@@ -275,7 +276,7 @@ impl Scene {
             let pieces = self.world.store.deliveries(run.id).await.unwrap();
             let of_pieces = pieces.iter().filter_map(|piece| piece.artifact.as_ref());
             let mut named: BTreeSet<String> = run.record.artifacts.iter().chain(of_pieces).map(|file| file.sha256.clone()).collect();
-            named.extend(pieces.iter().filter_map(|piece| piece.message.html_artifact.clone()));
+            named.extend(pieces.iter().filter_map(|piece| piece.message.words_artifact.clone()));
             for sha256 in named {
                 self.call("eve", Method::GET, &format!("/runs/{}/artifacts/{sha256}", run.id), None).await;
             }

@@ -174,10 +174,9 @@ impl World {
         });
         let settings = EmailSettings {
             recipients: recipients.collect(),
-            groups: Vec::new(),
             subject: "Sales of {{currentDate}}".to_owned(),
             text_body: Some("Hello".to_owned()),
-            fan_out: false,
+            ..EmailSettings::default()
         };
         definition(Destination::Email(settings), format)
     }

@@ -20,15 +20,15 @@ use super::given::{Fields, Given};
 pub(crate) struct Target {
     /// The settings; for mail with the recipients that were stored.
     pub(crate) destination: Destination,
-    /// The recipients that replace them.
-    pub(crate) recipients: Option<Vec<EmailAddress>>,
+    /// The lists of mail that are replaced.
+    pub(crate) lists: Lists,
     /// What of the body does nothing.
     pub(crate) warnings: Vec<String>,
 }
 
 /// Fields that only one kind of destination takes, for the warning that they are ignored.
 const OWN_FIELDS: [(DestinationKind, &[&str]); 5] = [
-    (DestinationKind::Email, &["subject", "fanOut"]),
+    (DestinationKind::Email, &["subject", "fanOut", "cc", "bcc", "replyTo", "skipRecipientsWithoutValues"]),
     (
         DestinationKind::Sftp,
         &["address", "port", "username", "passwordUnencrypted", "privateKeyUnencrypted", "passphraseUnencrypted", "hostKey", "path"],
@@ -43,11 +43,11 @@ const MESSAGE_FIELDS: [&str; 2] = ["recipients", "textBody"];
 
 /// Reads the fields of a `kind`, over the `stored` destination when that is of the same kind.
 pub(crate) fn read(kind: DestinationKind, fields: Fields<'_>, stored: Option<&Destination>) -> Result<Target, AppError> {
-    let mut recipients = None;
+    let mut lists = Lists::default();
     let destination = match kind {
         DestinationKind::Email => {
             let (settings, listed) = email(fields, stored.and_then(Destination::email))?;
-            recipients = listed;
+            lists = listed;
             Destination::Email(settings)
         }
         DestinationKind::Sftp => Destination::Sftp(sftp::read(fields, stored)?),
@@ -73,7 +73,7 @@ pub(crate) fn read(kind: DestinationKind, fields: Fields<'_>, stored: Option<&De
             other => format!("{other} is ignored: it has no effect with destination type {}", kind.as_str()),
         })
         .collect();
-    Ok(Target { destination, recipients, warnings })
+    Ok(Target { destination, lists, warnings })
 }
 
 /// The field's value over what is stored; it has to end up with one.
@@ -85,7 +85,36 @@ fn needed<T>(field: &'static str, given: Given<T>, stored: Option<T>) -> Result<
     }
 }
 
-fn email(fields: Fields<'_>, stored: Option<&EmailSettings>) -> Result<(EmailSettings, Option<Vec<EmailAddress>>), AppError> {
+/// Addresses that replace the lists of a mail; `None` keeps the list as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    /// `recipients`.
+    pub(crate) to: Option<Vec<EmailAddress>>,
+    /// `cc`.
+    pub(crate) cc: Option<Vec<EmailAddress>>,
+    /// `bcc`.
+    pub(crate) bcc: Option<Vec<EmailAddress>>,
+}
+
+/// An optional list: `null` and an empty one empty it.
+fn copies(fields: Fields<'_>, field: &'static str) -> Result<Option<Vec<EmailAddress>>, AppError> {
+    Ok(match fields.emails(field)? {
+        Given::Absent => None,
+        Given::Null => Some(Vec::new()),
+        Given::Value(addresses) => Some(addresses),
+    })
+}
+
+/// Addresses that stand in other people's mail: every mail server has to take them in its head.
+fn ascii(field: &'static str, addresses: &[EmailAddress]) -> Result<(), AppError> {
+    let odd = |address: &&EmailAddress| !address.as_str().rsplit_once('@').is_some_and(|(local, _)| local.is_ascii());
+    match addresses.iter().find(odd) {
+        Some(address) => Err(AppError::field(field, format!("{address} has letters before the @ that not every mail server takes"))),
+        None => Ok(()),
+    }
+}
+
+fn email(fields: Fields<'_>, stored: Option<&EmailSettings>) -> Result<(EmailSettings, Lists), AppError> {
     let listed = match fields.emails("recipients")? {
         Given::Value(emails) if emails.is_empty() => {
             return Err(AppError::field("recipients", "Array must contain at least 1 element(s)"));
@@ -97,14 +126,19 @@ fn email(fields: Fields<'_>, stored: Option<&EmailSettings>) -> Result<(EmailSet
     let subject = needed("subject", fields.filled("subject")?, stored.map(|email| email.subject.clone()))?;
     let text_body = fields.text("textBody")?.over(stored.and_then(|email| email.text_body.clone()));
     let fan_out = fields.flag("fanOut")?.or_default(stored.is_some_and(|email| email.fan_out), false);
-    let settings = EmailSettings {
-        recipients: stored.map(|email| email.recipients.clone()).unwrap_or_default(),
-        groups: stored.map(|email| email.groups.clone()).unwrap_or_default(),
-        subject,
-        text_body,
-        fan_out,
+    let skip_without_values =
+        fields.flag("skipRecipientsWithoutValues")?.or_default(stored.is_some_and(|email| email.skip_without_values), false);
+    let lists = Lists { to: listed, cc: copies(fields, "cc")?, bcc: copies(fields, "bcc")? };
+    ascii("cc", lists.cc.as_deref().unwrap_or_default())?;
+    let reply_to = match fields.filled("replyTo")? {
+        Given::Value(text) => Given::Value(text.trim().parse().map_err(|_| AppError::field("replyTo", "Invalid email address"))?),
+        Given::Null => Given::Null,
+        Given::Absent => Given::Absent,
     };
-    Ok((settings, listed))
+    ascii("replyTo", reply_to.as_ref().map(std::slice::from_ref).unwrap_or_default())?;
+    let kept = stored.cloned().unwrap_or_default();
+    let reply_to = reply_to.over(kept.reply_to.clone());
+    Ok((EmailSettings { subject, text_body, fan_out, reply_to, skip_without_values, ..kept }, lists))
 }
 
 /// Reads what the body names by the domain's parser; a fault is the field's.

@@ -7,4 +7,5 @@ pub(super) mod keys;
 pub(super) mod run_view;
 pub(super) mod runs;
 pub(super) mod schedules;
+pub(super) mod suppressions;
 pub(super) mod users;

@@ -1,7 +1,11 @@
 //! Runs on the wire: instants with three decimals, and nothing that the engine keeps for itself.
 
+use std::collections::HashMap;
+
 use pressrun_domain::access::shown::ShownRun;
+use pressrun_domain::bounce::{Bounce, Report};
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
+use pressrun_domain::id::DeliveryId;
 use pressrun_domain::notice::Notice;
 use pressrun_domain::run::{ArtifactRecord, Run, RunState, TimelineEntry};
 use serde::Serialize;
@@ -201,6 +205,33 @@ pub(crate) struct DeliveryView {
     artifact: Option<ArtifactView>,
     idempotency_key: String,
     attempts: Vec<AttemptView>,
+    /// For mail: to, cc or bcc.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    role: Option<&'static str>,
+    /// What came back of it afterwards; left out when nothing did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    bounces: Vec<BounceView>,
+}
+
+/// What came back of a mail after it had been accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BounceView {
+    /// bounced, delayed or complaint.
+    kind: &'static str,
+    /// The enhanced status code, such as 5.1.1.
+    status: Option<String>,
+    /// The remote's words.
+    detail: String,
+    at: String,
+}
+
+impl From<&Bounce> for BounceView {
+    fn from(bounce: &Bounce) -> Self {
+        let Report { kind, status, words } = &bounce.report;
+        Self { kind: kind.as_str(), status: status.clone(), detail: words.clone(), at: stamp(bounce.at) }
+    }
 }
 
 /// One try at a delivery.
@@ -254,7 +285,18 @@ impl From<Delivery> for DeliveryView {
             artifact: delivery.artifact.map(ArtifactView::from),
             idempotency_key: delivery.idempotency_key,
             attempts: delivery.attempts.into_iter().map(AttemptView::from).collect(),
+            role: None,
+            bounces: Vec::new(),
         }
+    }
+}
+
+impl DeliveryView {
+    /// A piece of a run by mail, with what came back of it.
+    fn mailed(delivery: Delivery, bounces: &HashMap<DeliveryId, Vec<Bounce>>) -> Self {
+        let role = Some(delivery.message.heading.role.as_str());
+        let came_back = bounces.get(&delivery.id).into_iter().flatten().map(BounceView::from).collect();
+        Self { role, bounces: came_back, ..Self::from(delivery) }
     }
 }
 
@@ -277,7 +319,9 @@ fn timeline(mut lines: Vec<TimelineEntry>, deliveries: &[Delivery]) -> Vec<Timel
 
 impl RunView {
     /// The run with its pieces.
-    pub(crate) fn new(Story { shown: ShownRun { run, deliveries, notices, .. }, resends, doers }: Story) -> Self {
+    pub(crate) fn new(Story { shown: ShownRun { run, deliveries, notices, .. }, bounces, resends, doers }: Story) -> Self {
+        let by_mail = run.definition.destination.email().is_some();
+        let view = |delivery| if by_mail { DeliveryView::mailed(delivery, &bounces) } else { DeliveryView::from(delivery) };
         let summary = RunSummary::from(&run);
         let record = run.record;
         Self {
@@ -289,7 +333,7 @@ impl RunView {
             tiles: json!(record.tiles),
             conditions: json!(record.conditions),
             artifacts: record.artifacts.into_iter().map(ArtifactView::from).collect(),
-            deliveries: deliveries.into_iter().map(DeliveryView::from).collect(),
+            deliveries: deliveries.into_iter().map(view).collect(),
             notices: notices.into_iter().map(NoticeView::from).collect(),
             resend_of: record.resend_of.map(|of| ResendView { run_id: of.run.0, delivery_id: of.delivery.0 }),
             resends: resends.into_iter().map(|run| run.0).collect(),

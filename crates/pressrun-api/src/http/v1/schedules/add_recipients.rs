@@ -22,7 +22,7 @@ pub(crate) struct AddedRecipients {
     added_group_recipients_count: usize,
     /// Always true.
     success: bool,
-    /// What to know of the list as it is now; left out when there is nothing to say.
+    /// What to know of those on the list; left out when there is nothing to say.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     warnings: Vec<String>,

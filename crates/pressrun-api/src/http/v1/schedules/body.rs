@@ -81,6 +81,14 @@ pub(crate) struct ScheduleBody {
     text_body: Option<String>,
     /// email: a personal copy for each recipient.
     fan_out: Option<bool>,
+    /// email: addresses that get a copy and are named in everybody's mail; not with personal copies.
+    cc: Option<Vec<String>>,
+    /// email: addresses that get a copy and are named nowhere; not with personal copies.
+    bcc: Option<Vec<String>>,
+    /// email: where answers go, instead of where the operator says.
+    reply_to: Option<String>,
+    /// email: personal copies leave out who has no value for an attribute that the content asks for.
+    skip_recipients_without_values: Option<bool>,
     /// webhook: http or https address.
     url: Option<String>,
     /// webhook: another name of `url`.

@@ -136,10 +136,17 @@ fn recipient(place: &Recipient, members: &HashMap<MembershipId, &Member>) -> Mem
     }
 }
 
+fn addresses(places: &[Recipient]) -> Vec<&str> {
+    places.iter().map(|place| place.email.as_str()).collect()
+}
+
 /// The settings of a destination, without secrets.
 fn settings(destination: &Destination) -> Value {
     match destination {
-        Destination::Email(email) => json!({"type": "email", "subject": email.subject, "textBody": email.text_body}),
+        Destination::Email(email) => json!({
+            "type": "email", "subject": email.subject, "textBody": email.text_body, "replyTo": email.reply_to, "cc": addresses(&email.cc),
+            "bcc": addresses(&email.bcc), "skipRecipientsWithoutValues": email.skip_without_values
+        }),
         Destination::Sftp(sftp) => json!({
             "type": "sftp", "address": sftp.address, "port": sftp.port, "username": shown(&sftp.username), "path": sftp.path,
             "hostKey": sftp.host_key

@@ -28,6 +28,14 @@ pub(crate) enum RecipientsView {
         /// Groups with the members they have now.
         #[serde(rename = "userGroupRecipients")]
         user_group_recipients: Vec<GroupView>,
+        /// Who gets a copy that the others know of; left out when nobody does.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[schema(required = false)]
+        cc: Vec<PersonView>,
+        /// Who gets a copy that the others do not know of; left out when nobody does.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[schema(required = false)]
+        bcc: Vec<PersonView>,
     },
     /// SFTP, without its secrets.
     Sftp {
@@ -124,8 +132,11 @@ fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
     match destination {
         Destination::Email(email) => {
             let members = catalog.members_by_id();
+            let people = |places: &[Recipient]| places.iter().map(|place| person(place, &members)).collect();
             RecipientsView::Email {
-                recipients: email.recipients.iter().map(|place| person(place, &members)).collect(),
+                recipients: people(&email.recipients),
+                cc: people(&email.cc),
+                bcc: people(&email.bcc),
                 user_group_recipients: email.groups.into_iter().map(|id| group(id, catalog, &members)).collect(),
             }
         }
