@@ -38,7 +38,8 @@ impl<F: Fn() -> Arc<Catalog> + Send + Sync> CatalogSource for F {
 /// Where deliveries may go, asked when a schedule is saved (D5). The same is asked again when it is sent.
 #[async_trait]
 pub trait UrlPolicy: Send + Sync {
-    /// Checks the address of a webhook; its scheme is http or https. A name that does not resolve now is not refused.
+    /// Checks the address of a webhook; its scheme is http or https. A name is judged as it is typed and not looked up: whether it exists, and
+    /// where it leads, is not told to whoever saves a schedule.
     ///
     /// # Errors
     /// The reason, in words that say what to change.

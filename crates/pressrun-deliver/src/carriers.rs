@@ -1,13 +1,14 @@
 //! The long-lived side: configured once, asked for every attempt.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures::FutureExt;
 use jiff::Timestamp;
 use pressrun_domain::destination::Destination;
 
-use crate::config::{CarrierConfig, ConfigError, Deadlines};
-use crate::dial::Dialer;
+use crate::config::{CarrierConfig, ConfigError, Deadlines, ProxyConfig};
+use crate::dial::{Dialer, Proxy};
 use crate::egress::EgressPolicy;
 use crate::email::Mailer;
 use crate::http::Http;
@@ -26,7 +27,7 @@ const NO_MAIL: &str = "mail is not configured; the operator sets mail.url to smt
 pub struct Carriers {
     mailer: Option<Mailer>,
     http: Http,
-    dialer: Dialer,
+    ssh: Dialer,
     slack: Option<Slack>,
     s3: Option<ObjectStore>,
     deadlines: Deadlines,
@@ -43,15 +44,20 @@ impl Carriers {
             resolver: config.resolver,
             tls: tls::client(&config.extra_roots)?,
             connect: config.deadlines.connect,
+            proxy: config.proxy.as_ref().map(Proxy::new).transpose()?.map(Arc::new),
         };
-        let http = Http { dialer: dialer.clone() };
+        let through = |wanted: fn(&ProxyConfig) -> bool| {
+            if config.proxy.as_ref().is_some_and(wanted) { dialer.clone() } else { dialer.direct() }
+        };
+        let (http, ssh) = (Http { dialer: through(|proxy| proxy.http) }, through(|proxy| proxy.sftp));
+        let mail = through(|proxy| proxy.mail);
         let deadlines = config.deadlines;
         Ok(Self {
-            mailer: Mailer::new(config.mail, &config.dkim, config.return_path, &dialer, deadlines)?,
+            mailer: Mailer::new(config.mail, &config.dkim, config.return_path, &mail, deadlines)?,
             slack: config.slack.map(|slack| Slack::new(slack, http.clone(), deadlines)).transpose()?,
             s3: config.s3.map(|s3| ObjectStore::new(s3, http.clone(), deadlines)).transpose()?,
             http,
-            dialer,
+            ssh,
             deadlines,
         })
     }
@@ -59,7 +65,7 @@ impl Carriers {
     /// The address policy, for checking what a tenant saves (D5).
     #[must_use]
     pub fn egress(&self) -> &EgressPolicy {
-        &self.dialer.egress
+        &self.http.dialer.egress
     }
 
     /// Why nothing can be delivered to `destination`, in words for its owner: the operator has not set up what it needs.
@@ -83,7 +89,7 @@ impl Carriers {
                     WebhookDeliverer { settings, http: &self.http, total: self.deadlines.webhook }.deliver(parcel, now).await
                 }
                 Destination::Sftp(settings) => {
-                    SftpDeliverer { settings, dialer: &self.dialer, deadlines: self.deadlines }.deliver(parcel, now).await
+                    SftpDeliverer { settings, dialer: &self.ssh, deadlines: self.deadlines }.deliver(parcel, now).await
                 }
                 Destination::Slack(settings) => match &self.slack {
                     Some(slack) => SlackDeliverer { settings, slack }.deliver(parcel, now).await,

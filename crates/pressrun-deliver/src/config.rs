@@ -8,7 +8,7 @@ use std::time::Duration;
 use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::secret::Secret;
 
-use crate::egress::{EgressPolicy, Resolve, SystemResolver};
+use crate::egress::{EgressPolicy, EgressRule, Resolve, SystemResolver};
 
 /// Bytes of attachments in one mail unless configured otherwise: 20 MiB (D12).
 pub const DEFAULT_MAX_ATTACHMENT_BYTES: u64 = 20 * 1024 * 1024;
@@ -20,6 +20,8 @@ pub struct CarrierConfig {
     pub mail: MailConfig,
     /// Which addresses tenants may make us connect to.
     pub egress: EgressPolicy,
+    /// The way out, where the network has no other.
+    pub proxy: Option<ProxyConfig>,
     /// Slack, when the workspace is connected.
     pub slack: Option<SlackConfig>,
     /// Object storage, when credentials exist.
@@ -43,6 +45,7 @@ impl CarrierConfig {
         Self {
             mail,
             egress: EgressPolicy::default(),
+            proxy: None,
             slack: None,
             s3: None,
             deadlines: Deadlines::default(),
@@ -126,6 +129,33 @@ pub struct DkimConfig {
     pub selector: String,
     /// RSA of 2048 bits or more (PKCS #1 or #8) or Ed25519 (PKCS #8), in PEM form.
     pub private_key: Secret,
+}
+
+/// A proxy that opens connections (HTTP `CONNECT`).
+#[derive(Debug, Clone)]
+pub struct ProxyConfig {
+    /// `http://proxy.example.com:3128`; `https` speaks TLS with the proxy itself.
+    pub url: String,
+    /// User name and password for the proxy.
+    pub credentials: Option<(String, Secret)>,
+    /// The proxy is given names and looks them up itself, for networks without names of the outside; then it alone judges where they lead.
+    pub resolves: bool,
+    /// Places that are reached without it.
+    pub except: Vec<EgressRule>,
+    /// HTTP goes through it: webhooks, Slack, object storage.
+    pub http: bool,
+    /// SFTP goes through it.
+    pub sftp: bool,
+    /// Mail goes through it.
+    pub mail: bool,
+}
+
+impl ProxyConfig {
+    /// For HTTP alone, without a login, to addresses that were looked up and checked here.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), credentials: None, resolves: false, except: Vec::new(), http: true, sftp: false, mail: false }
+    }
 }
 
 /// Slack, connected once by the operator.
@@ -261,6 +291,9 @@ pub enum ConfigError {
         /// What was written.
         text: String,
     },
+    /// Address of the proxy; not shown with a password in it.
+    #[error("the proxy's address is none; write it as http://proxy.example.com:3128, without a user, a password and a path")]
+    Proxy,
     /// A certificate authority.
     #[error("an extra certificate authority is not valid")]
     Root(#[source] rustls::Error),

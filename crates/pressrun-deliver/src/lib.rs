@@ -32,10 +32,10 @@ mod webhook;
 
 pub use carriers::Carriers;
 pub use config::{
-    CarrierConfig, ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig, S3Config, S3Credentials, S3Source,
-    SlackConfig, SmtpConfig, SmtpTls,
+    CarrierConfig, ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig, ProxyConfig, S3Config, S3Credentials,
+    S3Source, SlackConfig, SmtpConfig, SmtpTls,
 };
-pub use egress::{AllowRule, EgressPolicy, EgressRefused, Resolve, SystemResolver};
+pub use egress::{EgressPolicy, EgressRefused, EgressRule, Ports, Resolve, SystemResolver};
 pub use email::INLINE_PNG_BYTES_MAX;
 pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile};
 pub use sftp::{InvalidPrivateKey, check_private_key};

@@ -8,6 +8,7 @@
 mod babble;
 mod certificate;
 mod clock;
+mod connect_proxy;
 mod dice;
 mod fuzz;
 mod hang;
@@ -22,6 +23,7 @@ mod smtp;
 pub use babble::{Afterwards, Babbler};
 pub use certificate::TestCertificate;
 pub use clock::FakeClock;
+pub use connect_proxy::ConnectProxy;
 pub use dice::Dice;
 pub use fuzz::{fuzz, outline};
 pub use hang::Hang;

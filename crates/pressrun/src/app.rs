@@ -10,7 +10,7 @@ use axum::Router;
 use jiff::SignedDuration;
 use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, ServerLimits, UrlPolicy};
 use pressrun_catalog::CatalogHandle;
-use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig, SystemResolver};
+use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::destination::Host;
 use pressrun_domain::retry::RetryPolicy;
@@ -126,6 +126,7 @@ impl App {
         let carrier_config = CarrierConfig {
             return_path: return_path.clone(),
             egress: settings.egress.policy()?,
+            proxy: settings.egress.way_out()?,
             slack: settings.slack.workspace()?,
             s3: settings.s3.access(&organization)?,
             dkim: settings.mail.signing_keys()?,
@@ -406,12 +407,7 @@ struct Egress(EgressPolicy);
 #[async_trait]
 impl UrlPolicy for Egress {
     async fn check_url(&self, url: &url::Url) -> Result<(), String> {
-        use pressrun_deliver::egress::ResolveError;
-        match self.0.check_url_resolved(&SystemResolver, url.as_str()).await {
-            Err(ResolveError::Refused(refused)) => Err(refused.to_string()),
-            // A name that does not resolve today may tomorrow; it is checked again when something is sent.
-            Ok(_) | Err(_) => Ok(()),
-        }
+        self.0.check_url(url.as_str()).map(drop).map_err(|refused| refused.to_string())
     }
 
     async fn check_host(&self, host: &str, port: u16) -> Result<(), String> {

@@ -36,7 +36,7 @@ pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !V4_CLOSED.iter().any(|&(net, bits)| within(u32::from(v4).into(), u32::from(net).into(), bits, 32)),
         IpAddr::V6(v6) => {
-            if let Some(inner) = embedded(v6) {
+            if let Some(inner) = embedded(address) {
                 return is_public(IpAddr::V4(inner));
             }
             v6.segments()[0] & 0xe000 == 0x2000 && !V6_CLOSED.iter().any(|&(net, bits)| within(u128::from(v6), u128::from(net), bits, 128))
@@ -50,11 +50,20 @@ fn within(address: u128, net: u128, bits: u8, width: u32) -> bool {
 }
 
 /// The IPv4 address inside `::ffff:0:0/96` and `64:ff9b::/96`.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(super) fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(address) = address else { return None };
     address.to_ipv4_mapped().or_else(|| match address.segments() {
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))),
         _ => None,
     })
+}
+
+/// An IPv4-mapped address as the IPv4 address that the system connects to; every other one as it is.
+pub(super) fn unmapped(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
+        IpAddr::V4(_) => address,
+    }
 }
 
 #[cfg(test)]

@@ -25,22 +25,34 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// No address to connect to.
+/// No address to connect to. `Display` may be shown to tenants: it does not tell what the resolver of this house knows (M12).
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// There are addresses, but none is allowed.
+    /// What was typed is not allowed.
     #[error(transparent)]
     Refused(#[from] EgressRefused),
-    /// The lookup failed.
-    #[error("{host} could not be looked up")]
-    Lookup {
+    /// The name has no address that may be used. The reason is for the operator's log alone, so it is no source.
+    #[error(
+        "{host} has no address that deliveries may go to: the name does not exist, or it leads into a network that is closed to them; the operator's log says which"
+    )]
+    NoAddress {
         /// The name.
         host: String,
-        /// What the resolver said.
-        #[source]
-        source: io::Error,
+        /// Why, for the operator.
+        why: NoAddress,
     },
+}
+
+/// Why a name has no address that may be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAddress {
+    /// The lookup failed.
+    #[error("the name could not be looked up: {0}")]
+    Lookup(io::Error),
     /// The lookup succeeded without an address.
-    #[error("{0} has no address")]
-    Empty(String),
+    #[error("the name has no address")]
+    Empty,
+    /// None of its addresses is allowed.
+    #[error("the name leads to {0:?}, which [egress] does not allow")]
+    Closed(Vec<IpAddr>),
 }

@@ -6,6 +6,7 @@ mod bad_days;
 mod bench;
 mod bounces;
 mod dkim;
+mod egress;
 mod email;
 mod every;
 mod formats;

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 
+use pressrun_deliver::ProxyConfig;
 use pressrun_domain::delivery::Outcome;
 use pressrun_testkit::{Afterwards, Babbler, HttpAnswer, HttpReceiver, SftpScript, SftpServer};
 use proptest::prelude::*;
@@ -127,6 +128,17 @@ proptest! {
         if matches!(Speech::ALL[kind], Speech::Sftp | Speech::SmtpOverTls | Speech::WebhookOverTls) {
             prop_assert!(!matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn no_bytes_of_a_proxy_make_us_panic(bytes in wire_bytes(), kind in 0..2_usize) {
+        let bench = Bench::new();
+        survives(|| async {
+            let proxy = Babbler::start(bytes.clone(), Afterwards::Close).await;
+            let speech = [Speech::Webhook, Speech::Sftp][kind];
+            let url = format!("http://{}", proxy.address());
+            aim(&bench, speech, "localhost", 9, |config| config.proxy = Some(ProxyConfig { sftp: true, ..ProxyConfig::new(url) })).deliver().await.outcome
+        });
     }
 
     #[test]

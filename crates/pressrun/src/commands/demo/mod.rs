@@ -85,7 +85,7 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
             from: Some("Pressrun demo <reports@myorg.co>".to_owned()),
             ..given.mail.clone()
         },
-        egress: Egress { allow: given.egress.allow.iter().cloned().chain(own).collect() },
+        egress: Egress { allow: given.egress.allow.iter().cloned().chain(own).collect(), ..given.egress.clone() },
         ..given
     };
     let app = App::open(&settings).await?;

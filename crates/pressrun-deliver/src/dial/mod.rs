@@ -1,7 +1,9 @@
-//! From a host to an open connection: look up, check, connect, and TLS on top.
+//! From a host to an open connection: look up, check, connect (through the operator's proxy, where there is one), and TLS on top.
 //!
 //! Every destination reaches the network through here, so that there is one place where the egress policy is asked, and it is asked about the
 //! very addresses that are connected to. Nothing else resolves names.
+
+mod proxy;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,9 +18,10 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 use url::Host;
 
-use crate::egress::{EgressPolicy, Resolve, ResolveError};
+use crate::egress::{EgressPolicy, NoAddress, Resolve, ResolveError, is_listed};
 use crate::outcome::chain;
 use crate::tls;
+pub(crate) use proxy::Proxy;
 
 /// Either end of the wire, encrypted or not.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -44,6 +47,8 @@ pub(crate) struct Dialer {
     pub(crate) tls: Arc<rustls::ClientConfig>,
     /// Lookup and connecting together (D4).
     pub(crate) connect: Duration,
+    /// The way out, where the network has no other.
+    pub(crate) proxy: Option<Arc<Proxy>>,
 }
 
 /// Why there is no connection. `Display` names the phase.
@@ -66,22 +71,35 @@ impl DialError {
     }
 }
 
-impl From<ResolveError> for DialError {
-    fn from(error: ResolveError) -> Self {
-        Self { refused: matches!(error, ResolveError::Refused(_)), reason: chain(&error) }
-    }
-}
-
 impl Dialer {
+    /// The same, past the proxy.
+    pub(crate) fn direct(&self) -> Self {
+        Self { proxy: None, ..self.clone() }
+    }
+
     /// Looks up, checks and connects to `host`, all before the deadline for connecting.
     ///
     /// # Errors
     /// [`DialError`]: refused by the policy, not found, or nobody answered.
     pub(crate) async fn open(&self, host: &Host, port: u16, trust: Trust) -> Result<Connection, DialError> {
         let opened = async {
+            let Some(proxy) = &self.proxy else {
+                return self.connect(&self.addresses(host, port, trust).await?).await;
+            };
+            if proxy.resolves && !is_listed(&proxy.except, host, None, port) {
+                if trust == Trust::Tenant {
+                    self.egress.check_host(host, port).map_err(|refused| DialError { refused: true, reason: refused.to_string() })?;
+                }
+                return self.through(proxy, host, &format!("{host}:{port}")).await;
+            }
             let addresses = self.addresses(host, port, trust).await?;
-            let stream = self.connect(&addresses).await?;
-            Ok(Box::pin(stream) as Connection)
+            let (direct, proxied): (Vec<SocketAddr>, Vec<SocketAddr>) =
+                addresses.into_iter().partition(|address| is_listed(&proxy.except, host, Some(address.ip()), port));
+            let Some(first) = proxied.first().filter(|_| direct.is_empty()) else {
+                return self.connect(&direct).await;
+            };
+            // To the address that was checked: a proxy that looked the name up again could be told another one.
+            self.through(proxy, host, &first.to_string()).await
         };
         timeout(self.connect, opened).await.unwrap_or_else(|_| Err(DialError::failed("timed out")))
     }
@@ -97,21 +115,45 @@ impl Dialer {
     }
 
     /// Where `host` may be reached; only what a tenant typed is judged.
-    async fn addresses(&self, host: &Host, port: u16, trust: Trust) -> Result<Vec<SocketAddr>, ResolveError> {
+    async fn addresses(&self, host: &Host, port: u16, trust: Trust) -> Result<Vec<SocketAddr>, DialError> {
         match (trust, host) {
-            (Trust::Tenant, host) => self.egress.resolve_checked(self.resolver.as_ref(), host, port).await,
+            (Trust::Tenant, host) => self.egress.resolve_checked(self.resolver.as_ref(), host, port).await.map_err(|error| {
+                if let ResolveError::NoAddress { host, why } = &error {
+                    tracing::warn!(host, %why, "a destination has no address that may be reached");
+                }
+                // A name may lead elsewhere tomorrow; an address that was typed does not.
+                DialError { refused: matches!(error, ResolveError::Refused(_)), reason: chain(&error) }
+            }),
             (Trust::Operator, Host::Ipv4(address)) => Ok(vec![SocketAddr::new((*address).into(), port)]),
             (Trust::Operator, Host::Ipv6(address)) => Ok(vec![SocketAddr::new((*address).into(), port)]),
             (Trust::Operator, Host::Domain(name)) => {
-                let lookup = |source| ResolveError::Lookup { host: name.clone(), source };
-                let found = self.resolver.resolve(name).await.map_err(lookup)?;
+                let failed = |why: NoAddress| DialError::failed(format!("{name}: {why}"));
+                let found = self.resolver.resolve(name).await.map_err(|error| failed(NoAddress::Lookup(error)))?;
+                if found.is_empty() {
+                    return Err(failed(NoAddress::Empty));
+                }
                 Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect())
             }
         }
     }
 
+    /// A connection through the proxy to `to`.
+    async fn through(&self, proxy: &Proxy, host: &Host, to: &str) -> Result<Connection, DialError> {
+        // What the proxy says could tell which names exist inside: it is for the operator.
+        let unopened = |why: String| {
+            tracing::warn!(host = %host, to, why, "the proxy opened no connection");
+            DialError::failed(format!("the proxy opened no connection to {host}; the operator's log says why"))
+        };
+        let addresses = self.addresses(&proxy.host, proxy.port, Trust::Operator).await.map_err(|error| unopened(error.to_string()))?;
+        let mut wire = self.connect(&addresses).await.map_err(|error| unopened(error.to_string()))?;
+        if proxy.over_tls {
+            wire = Box::pin(self.secure(&proxy.host, wire).await.map_err(unopened)?);
+        }
+        proxy.tunnel(wire, to).await.map_err(unopened)
+    }
+
     /// A connection to the first address that answers.
-    async fn connect(&self, addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+    async fn connect(&self, addresses: &[SocketAddr]) -> Result<Connection, DialError> {
         // An address that swallows packets must not use up the time of those after it.
         let share = self.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let mut last = "no address".to_owned();
@@ -119,7 +161,7 @@ impl Dialer {
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     let _ = stream.set_nodelay(true);
-                    return Ok(stream);
+                    return Ok(Box::pin(stream));
                 }
                 Ok(Err(error)) => last = error.to_string(),
                 Err(_) => "timed out".clone_into(&mut last),
