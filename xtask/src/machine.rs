@@ -6,9 +6,12 @@ use std::process::Command;
 use anyhow::bail;
 
 /// Programs that tests use as real counterparts, and the Debian package of each.
-const PROGRAMS: [(&str, &str, &str); 4] = [
+const PROGRAMS: [(&str, &str, &str); 7] = [
     ("sshd", "/usr/sbin/sshd", "openssh-server"),
     ("sftp-server", "/usr/lib/openssh/sftp-server", "openssh-sftp-server"),
+    ("proftpd", "/usr/sbin/proftpd", "proftpd-core"),
+    ("mod_sftp.so", "/usr/lib/proftpd/mod_sftp.so", "proftpd-mod-crypto"),
+    ("openssl", "/usr/bin/openssl", "openssl"),
     ("pdftotext", "/usr/bin/pdftotext", "poppler-utils"),
     ("initdb", "/usr/lib/postgresql", "postgresql"),
 ];

@@ -29,5 +29,6 @@ pub mod run;
 pub mod schedule;
 pub mod secret;
 pub mod session;
+pub mod sftp_quirks;
 pub mod text;
 pub mod users;

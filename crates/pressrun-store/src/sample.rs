@@ -17,6 +17,7 @@ use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::{ArtifactRecord, Run, RunKind, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Definition, Schedule};
 use pressrun_domain::secret::Secret;
+use pressrun_domain::sftp_quirks::SftpQuirks;
 use uuid::Uuid;
 
 use crate::{Enqueue, ListQuery, Names, NewOccurrence, PlannedSchedule, RunEnd, Sealer, SealingKey, SortDirection, SortField};
@@ -150,6 +151,7 @@ pub fn sftp(password: &str) -> Destination {
         passphrase: None,
         path: None,
         host_key: None,
+        quirks: SftpQuirks::default(),
     })
 }
 

@@ -31,6 +31,6 @@ pub use http::{HttpAnswer, HttpBehaviour, HttpReceiver, ReceivedRequest};
 pub use object_store::{ObjectServer, StoredObject};
 pub use proxy::{Fault, Proxy, Way};
 pub use sample::{instant, spool_file, temp_dir};
-pub use sftp::{KeyFile, OpenSshServer, SftpPhase, SftpScript, SftpServer, SftpStatus, SshKey};
+pub use sftp::{KeyFile, OpenSshServer, ProFtpd, SftpLogin, SftpPhase, SftpScript, SftpServer, SftpStatus, SshKey};
 pub use slack::{SlackFile, SlackPost, SlackWorkspace};
 pub use smtp::{ReceivedMail, SmtpPhase, SmtpScript, SmtpSink, SmtpSinkTls};

@@ -1,6 +1,7 @@
 //! Destinations for reading: what they are, never their secrets (D13).
 
 use pressrun_domain::destination::{Destination, SftpSettings, SlackRecipientType, WebhookSettings};
+use pressrun_domain::sftp_quirks::{SftpQuirks, UploadMode};
 use pressrun_store::ListRow;
 
 /// One line of a definition.
@@ -98,9 +99,10 @@ pub(crate) fn lines(destination: &Destination, whole: bool) -> Vec<Line> {
 }
 
 /// How a file server is used.
-fn account(sftp: &SftpSettings) -> [Line; 4] {
+fn account(sftp: &SftpSettings) -> [Line; 5] {
     let login = match (&sftp.password, &sftp.private_key) {
-        (_, Some(_)) => "private key (stored, not shown)",
+        (Some(_), Some(_)) => "private key and password (stored, not shown)",
+        (None, Some(_)) => "private key (stored, not shown)",
         (Some(_), None) => "password (stored, not shown)",
         (None, None) => "none",
     };
@@ -110,6 +112,7 @@ fn account(sftp: &SftpSettings) -> [Line; 4] {
         Line::new("Login", login),
         Line::new("Folder", sftp.path.clone().unwrap_or_else(|| "login folder".to_owned())),
         Line::new("Host key", pinned),
+        Line::new("Upload", upload(&sftp.quirks)),
     ]
 }
 
@@ -129,6 +132,16 @@ fn outline(destination: &Destination) -> Vec<Line> {
         Destination::Slack(_) => vec![line("Slack")],
         Destination::S3(s3) => vec![line("S3"), Line::new("Bucket", format!("{} ({})", s3.bucket_name, s3.region))],
     }
+}
+
+/// How a file gets its name, and whether weak algorithms are taken.
+fn upload(quirks: &SftpQuirks) -> String {
+    let mode = match (quirks.upload_mode, &quirks.temporary_name) {
+        (UploadMode::Direct, _) => "under its name at once".to_owned(),
+        (UploadMode::Rename, None) => "under a temporary name, then renamed".to_owned(),
+        (UploadMode::Rename, Some(pattern)) => format!("as {pattern}, then renamed"),
+    };
+    if quirks.legacy_algorithms { format!("{mode}; legacy algorithms are taken") } else { mode }
 }
 
 /// Host and path, without login and query.

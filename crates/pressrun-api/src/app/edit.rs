@@ -107,7 +107,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
 }
 
 /// Every field of a schedule's body; others act nowhere.
-pub(crate) const FIELDS: [&str; 46] = [
+pub(crate) const FIELDS: [&str; 49] = [
     "identifier",
     "name",
     "schedule",
@@ -149,6 +149,9 @@ pub(crate) const FIELDS: [&str; 46] = [
     "passphraseUnencrypted",
     "hostKey",
     "path",
+    "uploadMode",
+    "temporaryName",
+    "legacyAlgorithms",
     "slackRecipientType",
     "bucketName",
     "region",

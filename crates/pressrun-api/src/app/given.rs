@@ -53,7 +53,8 @@ impl<T> Given<T> {
         }
     }
 
-    fn try_map<U>(self, read: impl FnOnce(T) -> Result<U, AppError>) -> Result<Given<U>, AppError> {
+    /// Reads the value further; `null` and nothing stay what they are.
+    pub(crate) fn try_map<U>(self, read: impl FnOnce(T) -> Result<U, AppError>) -> Result<Given<U>, AppError> {
         Ok(match self {
             Self::Absent => Given::Absent,
             Self::Null => Given::Null,

@@ -76,6 +76,8 @@ fn addressed(run: &Run, schedule: Option<&Schedule>) -> Result<Definition, AppEr
             ran.restore_secrets(now.secrets());
             if let (Destination::Sftp(ran), Destination::Sftp(now)) = (ran, now) {
                 ran.host_key.clone_from(&now.host_key);
+                // A delivery is mostly sent again because these were put right.
+                ran.quirks.clone_from(&now.quirks);
             }
             Ok(definition)
         }

@@ -24,6 +24,7 @@ mod read;
 mod recipients;
 mod runs;
 mod sample;
+mod sftp;
 mod transfer;
 mod transport;
 mod trigger;

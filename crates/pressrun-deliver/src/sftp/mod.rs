@@ -1,7 +1,11 @@
 //! A file on an SSH server (D6, D7).
 
+mod algorithms;
 mod effort;
 mod host_key;
+mod lenient;
+mod login;
+mod naming;
 mod private_key;
 mod session;
 mod upload;
@@ -17,6 +21,7 @@ use crate::config::Deadlines;
 use crate::dial::Dialer;
 use crate::outcome::{accepted, presentable, rejected};
 use crate::parcel::{Delivered, Deliverer, Parcel};
+use naming::Names;
 pub use private_key::{InvalidPrivateKey, check_private_key};
 use upload::{Content, Upload};
 
@@ -48,15 +53,19 @@ impl SftpDeliverer<'_> {
             Some(path) => Some(path.parse::<RemotePath>().map_err(|fault| rejected(format!("sftp: {fault}")))?),
             None => None,
         };
+        let folder = folder.as_ref().map(RemotePath::as_str);
+        let mark = hex::encode(&Sha256::digest(&parcel.idempotency_key)[..8]);
+        let quirks = &self.settings.quirks;
+        let session = session::open(self.settings, self.dialer, self.deadlines).await?;
         let upload = Upload {
-            folder: folder.as_ref().map(RemotePath::as_str),
-            name: parcel.file_name(),
-            mark: hex::encode(&Sha256::digest(&parcel.idempotency_key)[..8]),
+            sftp: &session.sftp,
+            folder,
+            names: Names::of(folder, &parcel.file_name(), &mark, quirks),
+            mode: quirks.upload_mode,
             deadlines: self.deadlines,
         };
-        let session = session::open(self.settings, self.dialer, self.deadlines).await?;
-        let written = upload.run(&session.sftp, &content).await?;
-        let host_key = session.host_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let written = upload.run(&content).await?;
+        let host_key = session.host_key.clone();
         session.close().await;
         Ok((written, host_key))
     }

@@ -19,18 +19,23 @@ pub enum InvalidPrivateKey {
     Unreadable,
 }
 
-/// Reads a key in OpenSSH or PEM form.
+/// Reads a key in OpenSSH or PEM form, as people paste it: with blanks around its lines, and with a passphrase that it may not need.
 pub(super) fn read(key: &Secret, passphrase: Option<&Secret>) -> Result<PrivateKey, InvalidPrivateKey> {
-    match effort::is_moderate(key.expose()) {
+    let text = key.expose().trim().lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    match effort::is_moderate(&text) {
         Some(true) => {}
         Some(false) => return Err(InvalidPrivateKey::Costly),
         None => return Err(InvalidPrivateKey::Unreadable),
     }
-    decode_secret_key(key.expose(), passphrase.map(Secret::expose)).map_err(|error| match error {
-        Error::KeyIsEncrypted => InvalidPrivateKey::Encrypted,
-        // The library's words may quote the key; ours do not.
-        _ => InvalidPrivateKey::Unreadable,
-    })
+    let read = |passphrase: Option<&Secret>| {
+        decode_secret_key(&text, passphrase.map(Secret::expose)).map_err(|error| match error {
+            Error::KeyIsEncrypted => InvalidPrivateKey::Encrypted,
+            // The library's words may quote the key; ours do not.
+            _ => InvalidPrivateKey::Unreadable,
+        })
+    };
+    let found = read(passphrase);
+    if found.is_ok() || passphrase.is_none() { found } else { read(None).or(found) }
 }
 
 /// Checks that a delivery will be able to read this key; decrypting one takes a moment of CPU.

@@ -2,34 +2,35 @@
 //!
 //! The host key is judged inside the key exchange, before any credential leaves this process (D7).
 
-use std::borrow::Cow;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Host, SftpSettings};
-use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse, Msg};
-use russh::keys::{Algorithm, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelMsg, Disconnect, MethodKind, Preferred};
+use russh::client::{GexParams, Handle, Msg};
+use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
+use russh::{Channel, ChannelMsg, Disconnect};
 use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::rawsession::SftpResult;
 use tokio::time::timeout;
 
+use super::algorithms::{mismatch, offer};
 use super::host_key::Pinned;
-use super::private_key;
+use super::lenient::Lenient;
+use super::login::Credentials;
 use crate::config::Deadlines;
 use crate::dial::{Dialer, Trust};
 use crate::outcome::{chain, rejected, retry};
 
-/// Rounds of questions a server may ask.
-const QUESTIONS_MAX: usize = 4;
+/// Kinds of host keys that a server may have: Ed25519, ECDSA on three curves, RSA.
+const KINDS_OF_KEYS: usize = 5;
 
 /// An open session.
 pub(super) struct Session {
     handle: Handle<Watch>,
     pub(super) sftp: Sftp,
     /// The key that the server showed, in OpenSSH form.
-    pub(super) host_key: Arc<Mutex<Option<String>>>,
+    pub(super) host_key: Option<String>,
 }
 
 /// The SFTP side, with what the server can do.
@@ -40,10 +41,9 @@ pub(super) struct Sftp {
 }
 
 /// Judges the host key.
-struct Watch {
+pub(super) struct Watch {
     pinned: Option<Pinned>,
-    shown: Arc<Mutex<Option<String>>>,
-    mismatch: Arc<Mutex<bool>>,
+    shown: Arc<Mutex<Option<PublicKey>>>,
 }
 
 impl russh::client::Handler for Watch {
@@ -55,13 +55,19 @@ impl russh::client::Handler for Watch {
         };
         let plain = PublicKey::from(key.key_data().clone());
         let matches = self.pinned.as_ref().is_none_or(|pinned| pinned.is(&plain));
-        if matches {
-            *self.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = plain.to_openssh().ok();
-        } else {
-            *self.mismatch.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
-        }
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(plain);
         Ok(matches)
     }
+}
+
+/// Why a key exchange came to nothing.
+enum NoExchange {
+    /// The server showed another key than the pinned one, of this kind.
+    OtherKey(Algorithm),
+    /// The server has no key of the kinds that are left.
+    NoMoreKeys,
+    /// Anything else.
+    Failed(Outcome),
 }
 
 /// Opens a session, or says in which phase it failed.
@@ -71,31 +77,72 @@ pub(super) async fn open(settings: &SftpSettings, dialer: &Dialer, deadlines: De
         None => None,
         Some(text) => Some(Pinned::parse(text).map_err(|fault| rejected(format!("sftp: the pinned host key cannot be used: {fault}")))?),
     };
-    let credential = Credential::of(settings)?;
+    let credentials = Credentials::of(settings)?;
+    let (mut handle, shown) = connect(settings, &host, pinned.as_ref(), dialer, deadlines).await?;
+    credentials.log_in(&mut handle, &settings.username, deadlines.command).await?;
+    let sftp = start(&handle, deadlines).await?;
+    Ok(Session { handle, sftp, host_key: shown.to_openssh().ok() })
+}
 
+/// A connection to a server that showed the pinned key, and the key that it showed.
+async fn connect(
+    settings: &SftpSettings,
+    host: &Host,
+    pinned: Option<&Pinned>,
+    dialer: &Dialer,
+    deadlines: Deadlines,
+) -> Result<(Handle<Watch>, PublicKey), Outcome> {
+    // A fingerprint does not tell the kind of its key, and a server shows only one key a connection: so every kind is asked for in turn.
+    let mut without = Vec::new();
+    for _ in 0..KINDS_OF_KEYS {
+        match exchange(settings, host, pinned, &without, dialer, deadlines).await {
+            Ok(connected) => return Ok(connected),
+            Err(NoExchange::OtherKey(kind)) if matches!(pinned, Some(Pinned::Fingerprint(_))) => without.push(kind),
+            Err(NoExchange::OtherKey(_) | NoExchange::NoMoreKeys) => break,
+            Err(NoExchange::Failed(outcome)) => return Err(outcome),
+        }
+    }
+    Err(rejected(
+        "sftp: the server's host key is not the pinned one; nothing was sent. If the change is right, update the destination's host key",
+    ))
+}
+
+/// One connection and its key exchange.
+async fn exchange(
+    settings: &SftpSettings,
+    host: &Host,
+    pinned: Option<&Pinned>,
+    without: &[Algorithm],
+    dialer: &Dialer,
+    deadlines: Deadlines,
+) -> Result<(Handle<Watch>, PublicKey), NoExchange> {
     let stream = dialer.open(host.as_url_host(), settings.port, Trust::Tenant).await.map_err(|error| {
         let reason = format!("sftp: {error}");
-        if error.refused { rejected(reason) } else { retry(reason) }
+        NoExchange::Failed(if error.refused { rejected(reason) } else { retry(reason) })
     })?;
-
-    let (shown, mismatch) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(false)));
-    let config = russh::client::Config { preferred: preferred(pinned.as_ref()), nodelay: true, ..Default::default() };
-    let watch = Watch { pinned, shown: Arc::clone(&shown), mismatch: Arc::clone(&mismatch) };
-    let exchange = russh::client::connect_stream(Arc::new(config), stream, watch);
-    let mut handle = match timeout(deadlines.command, exchange).await {
-        Ok(Ok(handle)) => handle,
-        Ok(Err(_)) if *mismatch.lock().unwrap_or_else(std::sync::PoisonError::into_inner) => {
-            return Err(rejected(
-                "sftp: the server's host key is not the pinned one; nothing was sent. If the change is right, update the destination's host key",
-            ));
+    let legacy = settings.quirks.legacy_algorithms;
+    let wanted = pinned.and_then(Pinned::algorithm);
+    let gex = GexParams::new(2048, 3072, 8192).map_err(|error| NoExchange::Failed(retry(format!("sftp: {error}"))))?;
+    let config = russh::client::Config { preferred: offer(legacy, wanted.as_ref(), without), nodelay: true, gex, ..Default::default() };
+    let shown = Arc::new(Mutex::new(None));
+    let watch = Watch { pinned: pinned.cloned(), shown: Arc::clone(&shown) };
+    let exchanged = timeout(deadlines.command, russh::client::connect_stream(Arc::new(config), stream, watch)).await;
+    let key: Option<PublicKey> = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let failed = |outcome| Err(NoExchange::Failed(outcome));
+    match (exchanged, key) {
+        (Ok(Ok(handle)), Some(key)) => Ok((handle, key)),
+        (Ok(Ok(_)), None) => failed(retry("sftp: SSH handshake: the server showed no host key")),
+        (Ok(Err(_)), Some(key)) if pinned.is_some_and(|pinned| !pinned.is(&key)) => Err(NoExchange::OtherKey(key.algorithm())),
+        (Ok(Err(russh::Error::NoCommonAlgo { kind: russh::AlgorithmKind::Key, .. })), _) if !without.is_empty() => {
+            Err(NoExchange::NoMoreKeys)
         }
-        Ok(Err(error)) => return Err(retry(format!("sftp: SSH handshake: {}", chain(&error)))),
-        Err(_) => return Err(retry("sftp: SSH handshake: timed out")),
-    };
-
-    credential.log_in(&mut handle, &settings.username, deadlines.command).await?;
-    let sftp = start(&handle, deadlines).await?;
-    Ok(Session { handle, sftp, host_key: shown })
+        (Ok(Err(error)), _) => failed(match mismatch(&error, legacy) {
+            // What a server offers stays so until somebody sets it up anew.
+            Some(words) => rejected(format!("sftp: SSH handshake: {words}")),
+            None => retry(format!("sftp: SSH handshake: {}", chain(&error))),
+        }),
+        (Err(_), _) => failed(retry("sftp: SSH handshake: timed out")),
+    }
 }
 
 async fn start(handle: &Handle<Watch>, deadlines: Deadlines) -> Result<Sftp, Outcome> {
@@ -110,7 +157,7 @@ async fn start(handle: &Handle<Watch>, deadlines: Deadlines) -> Result<Sftp, Out
         Ok(Err(error)) => return Err(retry(format!("sftp: start of SFTP: {}", chain(&error)))),
         Err(_) => return Err(retry("sftp: start of SFTP: timed out")),
     }
-    let stream = channel.into_stream();
+    let stream = Lenient::new(channel.into_stream());
     // Requests are timed by us, phase by phase; the library's own limit only has to be longer.
     let config = russh_sftp::client::Config { request_timeout_secs: deadlines.transfer.as_secs().max(1) + 60, ..Default::default() };
     let raw = RawSftpSession::new_with_config(stream, config);
@@ -146,87 +193,5 @@ impl Session {
     pub(super) async fn close(self) {
         let _ = self.sftp.raw.close_session();
         let _ = timeout(Duration::from_secs(1), self.handle.disconnect(Disconnect::ByApplication, "", "")).await;
-    }
-}
-
-/// With a pinned key its algorithm goes first, so that a server with several keys shows the pinned one.
-fn preferred(pinned: Option<&Pinned>) -> Preferred {
-    let mut preferred = Preferred::default();
-    if let Some(wanted) = pinned.and_then(Pinned::algorithm) {
-        let same = |algorithm: &Algorithm| *algorithm == wanted || (algorithm.clone().is_rsa() && wanted.clone().is_rsa());
-        let (first, rest): (Vec<_>, Vec<_>) = preferred.key.iter().cloned().partition(same);
-        preferred.key = Cow::Owned(first.into_iter().chain(rest).collect());
-    }
-    preferred
-}
-
-/// What to log in with.
-enum Credential {
-    Key(Arc<russh::keys::PrivateKey>),
-    Password(String),
-}
-
-impl Credential {
-    fn of(settings: &SftpSettings) -> Result<Self, Outcome> {
-        if let Some(key) = &settings.private_key {
-            let read = private_key::read(key, settings.passphrase.as_ref());
-            return read.map(|key| Self::Key(Arc::new(key))).map_err(|fault| rejected(format!("sftp: {fault}")));
-        }
-        match &settings.password {
-            Some(password) => Ok(Self::Password(password.expose().to_owned())),
-            None => Err(rejected("sftp: neither a password nor a private key is set")),
-        }
-    }
-
-    async fn log_in(&self, handle: &mut Handle<Watch>, user: &str, deadline: Duration) -> Result<(), Outcome> {
-        let answer = match timeout(deadline, self.authenticate(handle, user)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(retry(format!("sftp: login: {}", chain(&error)))),
-            Err(_) => return Err(retry("sftp: login: timed out")),
-        };
-        match answer {
-            AuthResult::Success => Ok(()),
-            // The library reports a cut connection as a refusal without any method left.
-            AuthResult::Failure { remaining_methods, .. } if remaining_methods.is_empty() && handle.is_closed() => {
-                Err(retry("sftp: login: the server closed the connection"))
-            }
-            AuthResult::Failure { .. } => Err(rejected(match self {
-                Self::Key(_) => "sftp: login: the server refused the user name or the private key",
-                Self::Password(_) => "sftp: login: wrong user name or password",
-            })),
-        }
-    }
-
-    async fn authenticate(&self, handle: &mut Handle<Watch>, user: &str) -> Result<AuthResult, russh::Error> {
-        match self {
-            Self::Key(key) => {
-                let hash = if key.algorithm().is_rsa() { handle.best_supported_rsa_hash().await?.flatten() } else { None };
-                handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(Arc::clone(key), hash)).await
-            }
-            Self::Password(password) => {
-                let answer = handle.authenticate_password(user, password).await?;
-                let asks = matches!(&answer, AuthResult::Failure { remaining_methods, .. }
-                    if remaining_methods.contains(&MethodKind::KeyboardInteractive) && !remaining_methods.contains(&MethodKind::Password));
-                if asks { Self::answer_questions(handle, user, password).await } else { Ok(answer) }
-            }
-        }
-    }
-
-    /// Some servers take passwords only as the answer to a question.
-    async fn answer_questions(handle: &mut Handle<Watch>, user: &str, password: &str) -> Result<AuthResult, russh::Error> {
-        let mut answer = handle.authenticate_keyboard_interactive_start(user, None).await?;
-        for _ in 0..QUESTIONS_MAX {
-            match answer {
-                KeyboardInteractiveAuthResponse::Success => return Ok(AuthResult::Success),
-                KeyboardInteractiveAuthResponse::Failure { remaining_methods, partial_success } => {
-                    return Ok(AuthResult::Failure { remaining_methods, partial_success });
-                }
-                KeyboardInteractiveAuthResponse::InfoRequest { prompts, .. } => {
-                    let answers = prompts.iter().map(|_| password.to_owned()).collect();
-                    answer = handle.authenticate_keyboard_interactive_respond(answers).await?;
-                }
-            }
-        }
-        Ok(AuthResult::Failure { remaining_methods: russh::MethodSet::empty(), partial_success: false })
     }
 }

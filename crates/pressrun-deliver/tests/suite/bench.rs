@@ -9,6 +9,7 @@ use pressrun_domain::destination::{Destination, EmailSettings, SftpSettings, Web
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
 use pressrun_domain::output::Format;
 use pressrun_domain::secret::Secret;
+use pressrun_domain::sftp_quirks::SftpQuirks;
 use pressrun_testkit::{SftpServer, instant, spool_file, temp_dir};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -76,6 +77,12 @@ impl Bench {
         self.parcel(Format::Pdf, Some(file))
     }
 
+    /// Other bytes under a name of the test's choice.
+    pub(crate) fn pdf_named(&self, name: &str, bytes: usize) -> Parcel {
+        let file = self.file(name, "application/pdf", &noise(bytes));
+        self.parcel(Format::Pdf, Some(file))
+    }
+
     pub(crate) fn link_only(&self) -> Parcel {
         self.parcel(Format::LinkOnly, None)
     }
@@ -90,6 +97,14 @@ pub(crate) fn noise(count: usize) -> Vec<u8> {
             (state >> 24) as u8
         })
         .collect()
+}
+
+/// The names in a folder, sorted.
+pub(crate) fn names(folder: &std::path::Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 /// Carriers that may reach loopback; mail goes to a folder unless changed.
@@ -119,6 +134,7 @@ pub(crate) fn sftp(port: u16, user: &str) -> SftpSettings {
         passphrase: None,
         path: None,
         host_key: None,
+        quirks: SftpQuirks::default(),
     }
 }
 

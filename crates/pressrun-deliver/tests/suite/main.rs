@@ -16,5 +16,6 @@ mod people;
 mod s3;
 mod servers;
 mod sftp;
+mod sftp_servers;
 mod slack;
 mod webhook;

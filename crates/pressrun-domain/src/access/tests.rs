@@ -13,6 +13,7 @@ use crate::id::{DeliveryId, GroupId, OrganizationId, RecipientId, ScheduleId, Us
 use crate::output::{Format, OutputOptions};
 use crate::run::{ConditionRecord, RunKind, RunState, RunStatus, TileRecord};
 use crate::schedule::{FilterConfig, Schedule};
+use crate::sftp_quirks::SftpQuirks;
 
 const ADMIN: u128 = 1;
 const OWNER: u128 = 2;
@@ -328,6 +329,7 @@ fn m2_readers_see_what_a_destination_is_and_not_how_to_get_there() {
         passphrase: None,
         path: Some("/secret/path".into()),
         host_key: Some("ssh-ed25519 AAAA".into()),
+        quirks: SftpQuirks::default(),
     };
     let hook = WebhookSettings::new("https://hooks.example.com/T000/SECRET?key=Q", Vec::new());
     for (destination, stays, goes) in [

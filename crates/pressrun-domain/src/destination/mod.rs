@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::email::EmailAddress;
 use crate::id::{GroupId, MembershipId, RecipientId, UserId};
 use crate::secret::Secret;
+use crate::sftp_quirks::SftpQuirks;
 
 /// Exactly one destination with its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +161,9 @@ pub struct SftpSettings {
     pub path: Option<String>,
     /// Host key in OpenSSH form (`ssh-ed25519 AAAA…`), given in advance or pinned at first use (D7).
     pub host_key: Option<String>,
+    /// What the server needs otherwise than usual.
+    #[serde(default)]
+    pub quirks: SftpQuirks,
 }
 
 /// A message with a file.
@@ -305,6 +309,7 @@ mod tests {
             passphrase: None,
             path: None,
             host_key: None,
+            quirks: SftpQuirks::default(),
         });
         let json = serde_json::to_string(&destination).expect("serializes");
         assert!(!json.contains("1am@g00dBL0b"), "{json}");

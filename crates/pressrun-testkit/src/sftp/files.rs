@@ -16,7 +16,7 @@ use super::scripted::{SftpPhase, State, lock};
 pub(super) struct Files {
     state: Arc<State>,
     session: russh::server::Handle,
-    open: HashMap<String, File>,
+    open: HashMap<String, (PathBuf, File)>,
     opened: u32,
 }
 
@@ -30,6 +30,7 @@ impl Files {
         self.state.pause_at(phase).await;
         match self.state.script().fail_at {
             Some((failing, status)) if failing == phase => Err(status),
+            _ if self.state.script().forbids.contains(&phase) => Err(StatusCode::PermissionDenied),
             _ => Ok(()),
         }
     }
@@ -87,6 +88,10 @@ impl Handler for Files {
 
     async fn open(&mut self, id: u32, filename: String, flags: OpenFlags, _attrs: FileAttributes) -> Result<Handle, StatusCode> {
         self.may_go_on(SftpPhase::Open).await?;
+        let last = filename.rsplit('/').next().unwrap_or_default();
+        if last.starts_with('.') && self.state.script().no_dot_names {
+            return Err(StatusCode::PermissionDenied);
+        }
         let file = OpenOptions::new()
             .read(flags.contains(OpenFlags::READ))
             .write(flags.contains(OpenFlags::WRITE))
@@ -96,19 +101,27 @@ impl Handler for Files {
             .map_err(|error| code(&error))?;
         self.opened += 1;
         let handle = self.opened.to_string();
-        self.open.insert(handle.clone(), file);
+        self.open.insert(handle.clone(), (self.path(&filename), file));
         Ok(Handle { id, handle })
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, StatusCode> {
         self.may_go_on(SftpPhase::Close).await?;
-        self.open.remove(&handle).map(|_| ok(id)).ok_or(StatusCode::Failure)
+        let (path, file) = self.open.remove(&handle).ok_or(StatusCode::Failure)?;
+        drop(file);
+        if self.state.script().takes_on_close && path.exists() {
+            let bytes = std::fs::read(&path).map_err(|error| code(&error))?;
+            std::fs::remove_file(&path).map_err(|error| code(&error))?;
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            lock(&self.state.taken).push((name, bytes));
+        }
+        Ok(ok(id))
     }
 
     async fn write(&mut self, id: u32, handle: String, offset: u64, data: Vec<u8>) -> Result<Status, StatusCode> {
         self.may_go_on(SftpPhase::Write).await?;
         let script = self.state.script();
-        self.open.get(&handle).ok_or(StatusCode::Failure)?.write_all_at(&data, offset).map_err(|error| code(&error))?;
+        self.open.get(&handle).ok_or(StatusCode::Failure)?.1.write_all_at(&data, offset).map_err(|error| code(&error))?;
         let written = {
             let mut written = lock(&self.state.written);
             *written += data.len() as u64;
@@ -122,7 +135,8 @@ impl Handler for Files {
     }
 
     async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, StatusCode> {
-        self.may_go_on(if path.to_ascii_lowercase().ends_with(".part") { SftpPhase::Check } else { SftpPhase::Folder }).await?;
+        let folder = self.path(&path).is_dir() || !path.contains('.');
+        self.may_go_on(if folder { SftpPhase::Folder } else { SftpPhase::Check }).await?;
         let found = std::fs::metadata(self.path(&path)).map_err(|error| code(&error))?;
         Ok(Attrs { id, attrs: FileAttributes::from(&found) })
     }
@@ -137,7 +151,8 @@ impl Handler for Files {
 
     async fn remove(&mut self, id: u32, filename: String) -> Result<Status, StatusCode> {
         self.may_go_on(SftpPhase::Remove).await?;
-        std::fs::remove_file(self.path(&filename)).map(|()| ok(id)).map_err(|error| code(&error))
+        let vague = self.state.script().vague_removals;
+        std::fs::remove_file(self.path(&filename)).map(|()| ok(id)).map_err(|error| if vague { StatusCode::Failure } else { code(&error) })
     }
 
     /// As version 3 says: never onto an existing file.
@@ -161,7 +176,7 @@ impl Handler for Files {
             "fsync@openssh.com" => {
                 self.may_go_on(SftpPhase::Flush).await?;
                 let (handle, _) = text(&data).ok_or(StatusCode::BadMessage)?;
-                self.open.get(&handle).ok_or(StatusCode::Failure)?.sync_all().map_err(|error| code(&error))?;
+                self.open.get(&handle).ok_or(StatusCode::Failure)?.1.sync_all().map_err(|error| code(&error))?;
                 Ok(Packet::Status(ok(id)))
             }
             "limits@openssh.com" => Ok(Packet::ExtendedReply(ExtendedReply { id, data: Vec::new() })),

@@ -1,5 +1,6 @@
 //! The OpenSSH server of this machine, in a folder of its own.
 
+use std::fmt::Write as _;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,6 +26,15 @@ pub struct KeyFile {
 }
 
 impl KeyFile {
+    /// The SHA-256 fingerprint of the public key, as `ssh-keygen -l` shows it.
+    ///
+    /// # Panics
+    /// When the public key is none.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        russh::keys::PublicKey::from_openssh(&self.public).expect("a public key").fingerprint(HashAlg::Sha256).to_string()
+    }
+
     /// Makes one with OpenSSH's own tool, as customers do: `kind` with its options (`rsa -b 2048`), `form` one of `RFC4716` (OpenSSH's own), `PEM` and `PKCS8`.
     ///
     /// # Panics
@@ -89,7 +99,7 @@ pub struct OpenSshServer {
     child: Child,
     address: SocketAddr,
     user: String,
-    host_key: SshKey,
+    host_key: String,
     folder: TempDir,
 }
 
@@ -113,7 +123,14 @@ impl OpenSshServer {
     /// Starts it for several keys, with options for its `internal-sftp`, such as `-R` for read only.
     #[must_use]
     pub fn start_for(authorized: &[String], options: &str) -> Self {
-        let host_key = SshKey::generate();
+        let key = SshKey::generate();
+        let host_key = KeyFile { private: key.private_text(), public: key.public_text() };
+        Self::start_with(authorized, options, &[host_key], "")
+    }
+
+    /// Starts it with these host keys, and with further lines of its configuration, such as `KexAlgorithms ecdh-sha2-nistp256`.
+    #[must_use]
+    pub fn start_with(authorized: &[String], options: &str, host_keys: &[KeyFile], lines: &str) -> Self {
         let sshd = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"]
             .into_iter()
             .map(Path::new)
@@ -121,7 +138,12 @@ impl OpenSshServer {
             .expect("OpenSSH's server is needed for this test: install the package openssh-server");
         let folder = temp_dir();
         let at = |name: &str| folder.path().join(name);
-        write_private(&at("host_key"), &host_key.private_text());
+        let mut host_key_lines = String::new();
+        for (number, key) in host_keys.iter().enumerate() {
+            let path = at(&format!("host_key_{number}"));
+            write_private(&path, &key.private);
+            let _ = writeln!(host_key_lines, "HostKey {}", path.display());
+        }
         write_private(&at("authorized_keys"), &format!("{}\n", authorized.join("\n")));
         std::fs::create_dir(at("files")).expect("a folder");
         // As root, sshd wants the folder that its package makes at boot.
@@ -132,10 +154,9 @@ impl OpenSshServer {
         for _ in 0..20 {
             let port = free_port();
             let config = format!(
-                "Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile {keys}\nPidFile none\nStrictModes no\nUsePAM no\n\
+                "Port {port}\nListenAddress 127.0.0.1\n{host_key_lines}AuthorizedKeysFile {keys}\nPidFile none\nStrictModes no\nUsePAM no\n\
                  PasswordAuthentication no\nKbdInteractiveAuthentication no\nPubkeyAuthentication yes\nPermitRootLogin prohibit-password\n\
-                 Subsystem sftp internal-sftp\nForceCommand internal-sftp {options} -d {files}\nLogLevel ERROR\n",
-                host = at("host_key").display(),
+                 Subsystem sftp internal-sftp\nForceCommand internal-sftp {options} -d {files}\nLogLevel ERROR\n{lines}\n",
                 keys = at("authorized_keys").display(),
                 files = at("files").display(),
             );
@@ -151,11 +172,9 @@ impl OpenSshServer {
                 .spawn()
                 .expect("sshd starts");
             let address = SocketAddr::from(([127, 0, 0, 1], port));
-            while child.try_wait().expect("sshd can be asked").is_none() {
-                if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
-                    return Self { child, address, user: login(), host_key, folder };
-                }
-                std::thread::yield_now();
+            if listening(&mut child, address) {
+                let host_key = host_keys.first().map(|key| without_comment(&key.public)).unwrap_or_default();
+                return Self { child, address, user: login(), host_key, folder };
             }
             let said = child.wait_with_output().map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
             assert!(said.contains("Bind to port") || said.contains("Address already in use"), "sshd did not start: {said}");
@@ -175,10 +194,10 @@ impl OpenSshServer {
         &self.user
     }
 
-    /// The host key in OpenSSH form.
+    /// The first host key in OpenSSH form.
     #[must_use]
     pub fn host_key(&self) -> String {
-        self.host_key.public_text()
+        self.host_key.clone()
     }
 
     /// The folder that a login starts in.
@@ -188,7 +207,23 @@ impl OpenSshServer {
     }
 }
 
-fn free_port() -> u16 {
+/// Whether the server came up; `false` when it ended instead.
+pub(super) fn listening(child: &mut Child, address: SocketAddr) -> bool {
+    while child.try_wait().expect("the server can be asked").is_none() {
+        if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+            return true;
+        }
+        std::thread::yield_now();
+    }
+    false
+}
+
+/// Kind and key of a public key's line.
+fn without_comment(line: &str) -> String {
+    line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
@@ -197,7 +232,7 @@ fn login() -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn write_private(path: &Path, text: &str) {
+pub(super) fn write_private(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, text).expect("a writable folder");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("permissions");

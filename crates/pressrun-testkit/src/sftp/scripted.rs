@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use russh::keys::PublicKey;
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Session};
 use russh::{Channel, ChannelId, MethodKind, MethodSet};
 use russh_sftp::protocol::StatusCode;
@@ -56,6 +57,27 @@ impl SftpPhase {
         [Self::Folder, Self::Open, Self::Write, Self::Flush, Self::Close, Self::Check, Self::Remove, Self::Rename];
 }
 
+/// A way to log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SftpLogin {
+    /// With the authorized key.
+    Key,
+    /// With the password.
+    Password,
+    /// With the password, as the answer to a question.
+    Questions,
+}
+
+impl SftpLogin {
+    fn method(self) -> MethodKind {
+        match self {
+            Self::Key => MethodKind::PublicKey,
+            Self::Password => MethodKind::Password,
+            Self::Questions => MethodKind::KeyboardInteractive,
+        }
+    }
+}
+
 /// What the server does.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SftpScript {
@@ -71,6 +93,18 @@ pub struct SftpScript {
     pub plain_version_3: bool,
     /// Takes passwords only as answers to a question.
     pub asks_questions: bool,
+    /// Lets in who passes all of these, one after the other; with the password alone when empty.
+    pub wants: Vec<SftpLogin>,
+    /// The public key, in OpenSSH form, that [`SftpLogin::Key`] is about.
+    pub authorized: Option<String>,
+    /// Forbids these requests ("permission denied").
+    pub forbids: Vec<SftpPhase>,
+    /// Forbids to create files whose name begins with a dot.
+    pub no_dot_names: bool,
+    /// Answers the removal of a file that is not there with a general failure.
+    pub vague_removals: bool,
+    /// Takes a file away as soon as it is closed ([`SftpServer::taken`]).
+    pub takes_on_close: bool,
     /// Sends these bytes on the channel instead of speaking SFTP, and closes it.
     pub babble: Option<Vec<u8>>,
 }
@@ -84,6 +118,7 @@ pub(super) struct State {
     pub(super) root: PathBuf,
     pub(super) hang: Hang,
     pub(super) written: Mutex<u64>,
+    pub(super) taken: Mutex<Vec<(String, Vec<u8>)>>,
 }
 
 impl State {
@@ -128,10 +163,13 @@ impl SftpServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (folder, host_key) = (temp_dir(), SshKey::generate());
-        let methods: &[MethodKind] =
-            if script.asks_questions { &[MethodKind::KeyboardInteractive] } else { &[MethodKind::Password, MethodKind::PublicKey] };
+        let methods = match script.wants.first() {
+            Some(first) => vec![first.method()],
+            None if script.asks_questions => vec![MethodKind::KeyboardInteractive],
+            None => vec![MethodKind::Password, MethodKind::PublicKey],
+        };
         let config = Arc::new(Config {
-            methods: MethodSet::from(methods),
+            methods: MethodSet::from(&methods[..]),
             keys: vec![host_key.private()],
             auth_rejection_time: Duration::ZERO,
             auth_rejection_time_initial: Some(Duration::ZERO),
@@ -146,6 +184,7 @@ impl SftpServer {
             root: folder.path().to_owned(),
             hang: Hang::default(),
             written: Mutex::default(),
+            taken: Mutex::default(),
         });
         let shared = Arc::clone(&state);
         let accepting = tokio::spawn(async move {
@@ -154,7 +193,7 @@ impl SftpServer {
                 let (state, config) = (Arc::clone(&shared), Arc::clone(&config));
                 open.spawn(async move {
                     state.pause_at(SftpPhase::Connect).await;
-                    let connection = Connection { state, channel: None };
+                    let connection = Connection { state, channel: None, passed: 0 };
                     if let Ok(session) = russh::server::run_stream(config, stream, connection).await {
                         let _ = session.await;
                     }
@@ -199,6 +238,12 @@ impl SftpServer {
         self.state.passwords_seen.borrow().clone()
     }
 
+    /// What was taken away on close: names and bytes, in order.
+    #[must_use]
+    pub fn taken(&self) -> Vec<(String, Vec<u8>)> {
+        lock(&self.state.taken).clone()
+    }
+
     /// How many requests to log in arrived, of every kind, even without a credential in them.
     #[must_use]
     pub fn logins_seen(&self) -> usize {
@@ -215,12 +260,35 @@ impl SftpServer {
 struct Connection {
     state: Arc<State>,
     channel: Option<Channel<Msg>>,
+    /// How many of the wanted logins were right.
+    passed: usize,
 }
 
 impl Connection {
-    fn judge(&self, user: &str, password: &str) -> Auth {
+    /// Whether a password lets this user in.
+    fn is_right(&self, user: &str, password: &str) -> bool {
         self.state.passwords_seen.send_modify(|seen| seen.push(password.to_owned()));
-        if user == self.state.user && password == self.state.password { Auth::Accept } else { Auth::reject() }
+        user == self.state.user && password == self.state.password
+    }
+
+    fn authorizes(&self, user: &str, key: &PublicKey) -> bool {
+        let authorized = self.state.script().authorized;
+        let known = authorized.and_then(|text| PublicKey::from_openssh(&text).ok());
+        user == self.state.user && known.is_some_and(|known| known.key_data() == key.key_data())
+    }
+
+    /// What a right or wrong `login` leads to, where several are wanted.
+    fn step(&mut self, login: SftpLogin, right: bool) -> Auth {
+        let wants = self.state.script().wants;
+        if wants.is_empty() {
+            return if right { Auth::Accept } else { Auth::reject() };
+        }
+        let in_turn = wants.get(self.passed) == Some(&login) && right;
+        self.passed += usize::from(in_turn);
+        match wants.get(self.passed) {
+            None => Auth::Accept,
+            Some(next) => Auth::Reject { proceed_with_methods: Some(MethodSet::from(&[next.method()][..])), partial_success: in_turn },
+        }
     }
 }
 
@@ -232,20 +300,25 @@ impl Handler for Connection {
         Ok(Auth::reject())
     }
 
-    async fn auth_publickey_offered(&mut self, _user: &str, _offer: russh::server::PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
+    async fn auth_publickey_offered(&mut self, user: &str, offer: russh::server::PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
         self.state.count_login();
-        Ok(Auth::reject())
+        Ok(if self.authorizes(user, offer.public_key) { Auth::Accept } else { Auth::reject() })
+    }
+
+    async fn auth_publickey(&mut self, user: &str, key: russh::server::VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        let right = self.authorizes(user, key.public_key);
+        Ok(self.step(SftpLogin::Key, right))
     }
 
     async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
         self.state.count_login();
         let script = self.state.script();
-        let auth = self.judge(user, password);
+        let right = self.is_right(user, password);
         self.state.pause_at(SftpPhase::Login).await;
         if script.drop_at_login {
             return Err(russh::Error::Disconnect);
         }
-        Ok(if script.asks_questions { Auth::reject() } else { auth })
+        Ok(if script.asks_questions { Auth::reject() } else { self.step(SftpLogin::Password, right) })
     }
 
     async fn auth_keyboard_interactive<'a>(
@@ -259,7 +332,8 @@ impl Handler for Connection {
             None => Ok(Auth::Partial { name: "".into(), instructions: "".into(), prompts: vec![("Password: ".into(), false)].into() }),
             Some(mut answers) => {
                 let password = answers.next().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-                Ok(self.judge(user, &password))
+                let right = self.is_right(user, &password);
+                Ok(self.step(SftpLogin::Questions, right))
             }
         }
     }

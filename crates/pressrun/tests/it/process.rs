@@ -15,6 +15,7 @@ use pressrun_domain::output::Format;
 use pressrun_domain::run::{Run, RunState};
 use pressrun_domain::schedule::{Definition, Schedule};
 use pressrun_domain::secret::Secret;
+use pressrun_domain::sftp_quirks::SftpQuirks;
 use pressrun_store::{Names, Sealer, SealingKey, SqliteStore, Store};
 use pressrun_testkit::{HttpReceiver, OpenSshServer, SmtpScript, SmtpSink, SshKey};
 use tempfile::TempDir;
@@ -105,6 +106,7 @@ impl Site {
             passphrase: None,
             path: None,
             host_key: Some(sshd.host_key()),
+            quirks: SftpQuirks::default(),
         };
         definition(Destination::Sftp(settings), Format::Csv)
     }

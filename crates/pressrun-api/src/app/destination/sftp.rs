@@ -2,6 +2,7 @@
 
 use pressrun_domain::destination::{Destination, Host, HostKey, InvalidHost, LoginName, Port, RemotePath, SftpSettings};
 use pressrun_domain::secret::Secret;
+use pressrun_domain::sftp_quirks::{SftpQuirks, TemporaryName, UploadMode};
 
 use super::super::error::AppError;
 use super::super::given::{Fields, Given};
@@ -62,7 +63,21 @@ pub(super) fn read(fields: Fields<'_>, stored: Option<&Destination>) -> Result<S
             path.map_or_else(|| given.over(stored.and_then(|sftp| sftp.path.clone())), |path| Some(path.as_str().to_owned()))
         }
     };
-    Ok(SftpSettings { path, host_key: pinned, address, port, username, password, private_key, passphrase })
+    let quirks = quirks(fields, stored.map(|sftp| &sftp.quirks))?;
+    Ok(SftpSettings { path, host_key: pinned, address, port, username, password, private_key, passphrase, quirks })
+}
+
+/// What the server needs otherwise than usual: our own fields, beside the contract's.
+fn quirks(fields: Fields<'_>, stored: Option<&SftpQuirks>) -> Result<SftpQuirks, AppError> {
+    let stored = stored.cloned().unwrap_or_default();
+    let temporary_name = fields
+        .filled("temporaryName")?
+        .try_map(|text| text.parse::<TemporaryName>().map_err(|invalid| AppError::field("temporaryName", invalid.to_string())))?;
+    Ok(SftpQuirks {
+        upload_mode: fields.word("uploadMode", &UploadMode::ALL, UploadMode::as_str)?.or_default(stored.upload_mode, UploadMode::default()),
+        temporary_name: temporary_name.over(stored.temporary_name),
+        legacy_algorithms: fields.flag("legacyAlgorithms")?.or_default(stored.legacy_algorithms, false),
+    })
 }
 
 fn address_fault(fault: InvalidHost) -> String {

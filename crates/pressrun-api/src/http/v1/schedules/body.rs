@@ -105,7 +105,7 @@ pub(crate) struct ScheduleBody {
     username: Option<String>,
     /// sftp: password; write-only.
     password_unencrypted: Option<String>,
-    /// sftp: private key instead of a password; write-only.
+    /// sftp: private key, instead of a password or with one where the server wants both; write-only.
     private_key_unencrypted: Option<String>,
     /// sftp: passphrase of the private key; write-only.
     passphrase_unencrypted: Option<String>,
@@ -113,6 +113,15 @@ pub(crate) struct ScheduleBody {
     host_key: Option<String>,
     /// sftp: remote folder.
     path: Option<String>,
+    /// sftp: how the file gets its name: written under a temporary name and renamed when it is whole (unless said otherwise), or written under its
+    /// name at once, for servers that forbid renaming or take a file away when it is closed.
+    upload_mode: Option<UploadModeWord>,
+    /// sftp: name of the unfinished file, with `{name}` for its name and `{mark}` for letters that only this delivery has;
+    /// `.{name}.{mark}.part` when left out, without the dot on servers that refuse it.
+    #[schema(example = "{name}.{mark}.tmp", max_length = 64)]
+    temporary_name: Option<String>,
+    /// sftp: take algorithms that are weak by today's measure (SHA-1 in the key exchange, CBC ciphers), for servers that have no other.
+    legacy_algorithms: Option<bool>,
     /// slack: one channel, or users.
     slack_recipient_type: Option<SlackWord>,
     /// s3: bucket.
@@ -141,6 +150,8 @@ words! {
     PaperWord { A3 = "a3", A4 = "a4", Legal = "legal", Letter = "letter", FitPage = "fit_page", Tabloid = "tabloid" }
     /// Orientation of a pdf.
     OrientationWord { Portrait = "portrait", Landscape = "landscape" }
+    /// How a file gets its name on an SFTP server.
+    UploadModeWord { Rename = "rename", Direct = "direct" }
     /// One channel, or users.
     SlackWord { Channel = "channel", Users = "users" }
 }

@@ -12,6 +12,7 @@ use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::id::MembershipId;
 use pressrun_domain::key::KeyKind;
 use pressrun_domain::schedule::{Definition, FilterConfig};
+use pressrun_domain::sftp_quirks::TemporaryName;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -149,7 +150,9 @@ fn settings(destination: &Destination) -> Value {
         }),
         Destination::Sftp(sftp) => json!({
             "type": "sftp", "address": sftp.address, "port": sftp.port, "username": shown(&sftp.username), "path": sftp.path,
-            "hostKey": sftp.host_key
+            "hostKey": sftp.host_key, "uploadMode": sftp.quirks.upload_mode.as_str(),
+            "temporaryName": sftp.quirks.temporary_name.as_ref().map(TemporaryName::as_str),
+            "legacyAlgorithms": sftp.quirks.legacy_algorithms
         }),
         Destination::Webhook(webhook) => json!({
             "type": "webhook", "url": webhook.shown(), "signed": !webhook.secrets.is_empty(),
