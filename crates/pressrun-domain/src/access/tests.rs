@@ -342,7 +342,7 @@ fn m2_readers_see_what_a_destination_is_and_not_how_to_get_there() {
             let shown = personal(who).shown_schedule(&catalog, whole.clone());
             let Schedule { definition, .. } = &shown.schedule;
             let address = match &definition.destination {
-                Destination::Webhook(hook) => hook.address().map(|address| address.to_string()).unwrap_or_default(),
+                Destination::Webhook(hook) => hook.shown(),
                 _ => String::new(),
             };
             let said = format!("{:?} {address}", definition.destination);
