@@ -6,6 +6,7 @@ mod bench;
 mod fuzz;
 mod fuzz_api;
 mod machine;
+mod relays;
 mod render;
 mod tidy;
 
@@ -54,6 +55,8 @@ enum Task {
         #[arg(default_value = "target/contact-sheet")]
         folder: std::path::PathBuf,
     },
+    /// Fetch Postfix, Exim and OpenSMTPD and send mail through each as a strict relay. Needs Debian or its like, and root.
+    Relays,
     /// Print figures: `cron`, `render`, `export`.
     Bench {
         /// Which.
@@ -70,6 +73,7 @@ fn main() -> anyhow::Result<()> {
         Task::FuzzApi(bounds) => fuzz_api::run(bounds),
         Task::Fuzz { name, seconds, seed } => fuzz::run(&name, seconds, seed),
         Task::ContactSheet { folder } => render::contact_sheet(&folder),
+        Task::Relays => relays::run(),
         Task::Bench { name } => bench::run(&name),
     }
 }

@@ -1,5 +1,7 @@
 //! What the operator sets once for all destinations.
 
+mod smtp;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::secret::Secret;
 
 use crate::egress::{EgressPolicy, EgressRule, Resolve, SystemResolver};
+pub use smtp::{DEFAULT_MAIL_CONNECTIONS, DomainPace, MailLogin, MailPace, SecretSource, SmtpConfig, SmtpTls, TokenSource};
 
 /// Bytes of attachments in one mail unless configured otherwise: 20 MiB (D12).
 pub const DEFAULT_MAX_ATTACHMENT_BYTES: u64 = 20 * 1024 * 1024;
@@ -71,53 +74,6 @@ pub enum MailConfig {
         /// Sender.
         from: String,
     },
-}
-
-/// A relay, and who sends through it.
-#[derive(Debug, Clone)]
-pub struct SmtpConfig {
-    /// Host name; also the name that its certificate must carry.
-    pub host: String,
-    /// Usually 25, 465 or 587.
-    pub port: u16,
-    /// Encryption.
-    pub tls: SmtpTls,
-    /// User name and password.
-    pub credentials: Option<(String, Secret)>,
-    /// Sender: `name@example.com` or `Name <name@example.com>`.
-    pub from: String,
-    /// Where answers go, in the same form.
-    pub reply_to: Option<String>,
-    /// Attachments above this many bytes are left out (D12).
-    pub max_attachment_bytes: u64,
-}
-
-impl SmtpConfig {
-    /// A relay that asks for no login; answers go to the sender.
-    #[must_use]
-    pub fn new(host: impl Into<String>, port: u16, tls: SmtpTls, from: impl Into<String>) -> Self {
-        Self {
-            host: host.into(),
-            port,
-            tls,
-            credentials: None,
-            from: from.into(),
-            reply_to: None,
-            max_attachment_bytes: DEFAULT_MAX_ATTACHMENT_BYTES,
-        }
-    }
-}
-
-/// Encryption of the mail connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SmtpTls {
-    /// None; credentials are sent in the clear.
-    None,
-    /// Plain greeting, then `STARTTLS`; required, never skipped.
-    #[default]
-    StartTls,
-    /// TLS from the first byte.
-    Implicit,
 }
 
 /// A key that signs mail (RFC 6376). Its public half stands in the DNS under `<selector>._domainkey.<domain>`.
@@ -283,6 +239,14 @@ pub enum ConfigError {
     /// Host of the mail server.
     #[error("mail host {0:?} is not a host name")]
     MailHost(String),
+    /// The name that we introduce ourselves with.
+    #[error(
+        "mail.hello_name {0:?} is neither a host name with a dot, such as reports.example.com, nor an address literal, such as [192.0.2.1]"
+    )]
+    HelloName(String),
+    /// Certificates for the relay.
+    #[error("mail.ca_file holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")]
+    MailAuthority,
     /// An address of the operator's.
     #[error("{field} {text:?} is not an http or https address")]
     Url {

@@ -3,7 +3,8 @@
 //! [`Carriers`] lives as long as the process: it holds the mail transport, the address policy and the credentials that belong
 //! to the operator. Each attempt at a delivery is one call of [`Carriers::deliver`] with a [`Parcel`]; the answer is an
 //! [`Outcome`](pressrun_domain::delivery::Outcome), classified by the module that knows the protocol. No attempt is repeated
-//! here and nothing is remembered here: when to try again is the engine's decision, what was accepted is the ledger's.
+//! here and nothing of a piece is remembered here: when to try again is the engine's decision, what was accepted is the ledger's. What is
+//! remembered is of the ways out: open connections, tokens, and whether the mail server lets us in.
 //!
 //! What every destination promises:
 //!
@@ -32,8 +33,8 @@ mod webhook;
 
 pub use carriers::Carriers;
 pub use config::{
-    CarrierConfig, ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig, ProxyConfig, S3Config, S3Credentials,
-    S3Source, SlackConfig, SmtpConfig, SmtpTls,
+    CarrierConfig, ConfigError, DEFAULT_MAIL_CONNECTIONS, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, DomainPace, MailConfig,
+    MailLogin, MailPace, ProxyConfig, S3Config, S3Credentials, S3Source, SecretSource, SlackConfig, SmtpConfig, SmtpTls, TokenSource,
 };
 pub use egress::{EgressPolicy, EgressRefused, EgressRule, Ports, Resolve, SystemResolver};
 pub use email::INLINE_PNG_BYTES_MAX;

@@ -178,6 +178,18 @@ pub enum Outcome {
         /// What went wrong, where.
         reason: String,
     },
+    /// The way out itself is shut, whoever the piece is for: a relay that refuses our login, or that has enough of us for now. Nothing was
+    /// said about this piece, so it is no attempt that counts, and the pieces after it need not be tried either.
+    Held {
+        /// What is wrong with the way out.
+        reason: String,
+        /// When it was found shut; all pieces that meet the same trouble say the same instant.
+        since: Timestamp,
+        /// When it is worth a look again.
+        not_before: Timestamp,
+        /// Somebody has to put it right; else it passes by itself.
+        by_hand: bool,
+    },
 }
 
 impl Outcome {
@@ -186,9 +198,16 @@ impl Outcome {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Accepted { .. } => None,
-            Self::Retry { reason, .. } | Self::Rejected { reason } => Some(reason),
+            Self::Retry { reason, .. } | Self::Rejected { reason } | Self::Held { reason, .. } => Some(reason),
         }
     }
+}
+
+/// How many of these attempts count (S9): all but those that found the way out shut.
+#[must_use]
+pub fn counted(attempts: &[Attempt]) -> u32 {
+    let counts = |attempt: &&Attempt| !matches!(attempt.outcome, Some(Outcome::Held { .. }));
+    u32::try_from(attempts.iter().filter(counts).count()).unwrap_or(u32::MAX)
 }
 
 /// How the pieces of a run stand.

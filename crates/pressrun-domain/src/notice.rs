@@ -80,11 +80,13 @@ pub enum NoticeKind {
     SubscriptionDeclined,
     /// Mail to a recipient came back for good: the address gets nothing more.
     RecipientSuppressed,
+    /// A way out is shut to every delivery, so that they wait: told once each time, whatever waits.
+    DeliveriesHeld,
 }
 
 impl NoticeKind {
     /// Every value.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::RunFailed,
         Self::RunRecovered,
         Self::ScheduleDisabled,
@@ -101,6 +103,7 @@ impl NoticeKind {
         Self::SubscriptionConfirmed,
         Self::SubscriptionDeclined,
         Self::RecipientSuppressed,
+        Self::DeliveriesHeld,
     ];
 
     /// Whether it is said to the owner of the schedule, whose silence the operator has to hear of (S13).
@@ -119,7 +122,8 @@ impl NoticeKind {
             | Self::ScheduleReceived
             | Self::SubscriptionRequested
             | Self::Subscribed
-            | Self::RecipientSuppressed => true,
+            | Self::RecipientSuppressed
+            | Self::DeliveriesHeld => true,
         }
     }
 
@@ -143,6 +147,7 @@ impl NoticeKind {
             Self::SubscriptionConfirmed => "subscription.confirmed",
             Self::SubscriptionDeclined => "subscription.declined",
             Self::RecipientSuppressed => "recipient.suppressed",
+            Self::DeliveriesHeld => "deliveries.held",
         }
     }
 }

@@ -14,11 +14,18 @@ pub struct RetryPolicy {
     pub first_wait: SignedDuration,
     /// No attempt begins later than this after the first.
     pub deadline: SignedDuration,
+    /// How long a piece waits for a way out that is shut ([`Outcome::Held`](crate::delivery::Outcome::Held)), from the beginning of its run.
+    pub hold: SignedDuration,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { max_attempts: 3, first_wait: SignedDuration::from_secs(30), deadline: SignedDuration::from_mins(15) }
+        Self {
+            max_attempts: 3,
+            first_wait: SignedDuration::from_secs(30),
+            deadline: SignedDuration::from_mins(15),
+            hold: SignedDuration::from_hours(4),
+        }
     }
 }
 
@@ -49,6 +56,16 @@ impl RetryPolicy {
         let at = wish.map_or(backed_off, |wish| wish.max(backed_off));
         let deadline = first.saturating_add(self.deadline).unwrap_or(Timestamp::MAX);
         if at > deadline { Next::TooLate } else { Next::At(at) }
+    }
+
+    /// Decides after a way out was found shut until `not_before`, for pieces of a run that began at `began`.
+    ///
+    /// Attempts are not counted, because none was made; only time ends the waiting.
+    #[must_use]
+    pub fn held(&self, began: Timestamp, now: Timestamp, not_before: Timestamp) -> Next {
+        let at = not_before.max(now);
+        let last = began.saturating_add(self.hold).unwrap_or(Timestamp::MAX);
+        if at > last { Next::TooLate } else { Next::At(at) }
     }
 }
 
@@ -87,6 +104,15 @@ mod tests {
     fn s9_max_attempts_of_one_never_retries() {
         let policy = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
         assert_eq!(policy.next(ID, 1, at(0), at(1), None), Next::Exhausted);
+    }
+
+    #[test]
+    fn newcomer_16_a_shut_way_out_is_waited_for_until_the_time_is_over_however_often_it_is_looked_at() {
+        let policy = RetryPolicy { max_attempts: 1, hold: SignedDuration::from_secs(1000), ..RetryPolicy::default() };
+        assert_eq!(policy.held(at(0), at(10), at(70)), Next::At(at(70)));
+        assert_eq!(policy.held(at(0), at(100), at(70)), Next::At(at(100)), "never in the past");
+        assert_eq!(policy.held(at(0), at(990), at(1000)), Next::At(at(1000)));
+        assert_eq!(policy.held(at(0), at(990), at(1001)), Next::TooLate);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::output::Format;
 use pressrun_domain::retry::RetryPolicy;
 
+/// Longest time between two looks at a way out that is shut.
+const HOLD_LOOK_MAX: SignedDuration = SignedDuration::from_mins(15);
+
 /// Bounds and habits of the engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -78,7 +81,13 @@ impl EngineConfig {
     /// No piece waits for longer than this for its next attempt.
     #[must_use]
     pub fn longest_wait(&self) -> SignedDuration {
-        self.retry.deadline.saturating_add(SignedDuration::from_mins(1))
+        self.retry.deadline.max(HOLD_LOOK_MAX).saturating_add(SignedDuration::from_mins(1))
+    }
+
+    /// A run that has delivered nothing after this, from its beginning, is stopped although it waits for retries or a way out that is shut.
+    #[must_use]
+    pub fn longest_sending(&self) -> SignedDuration {
+        self.max_run.saturating_add(self.retry.hold).saturating_add(self.longest_wait())
     }
 
     /// Runs of one connection that this process works on at once, where there is another connection: the last workers are left to that one.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -11,6 +11,12 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 pub struct TestCertificate {
     /// The authority in DER form, to be trusted by the client under test.
     pub authority_der: Vec<u8>,
+    /// The same in PEM form.
+    pub authority_pem: String,
+    /// The server's certificate in PEM form, for servers that are other programs.
+    pub server_pem: String,
+    /// Its key in PEM form.
+    pub key_pem: String,
     /// What the server uses.
     pub server: Arc<ServerConfig>,
 }
@@ -42,9 +48,21 @@ impl TestCertificate {
     /// One that signed itself; its authority is itself.
     #[must_use]
     pub fn self_signed() -> Self {
+        Self::by_itself(names())
+    }
+
+    /// One that signed itself and says that it is an authority's, as the usual commands make them.
+    #[must_use]
+    pub fn self_signed_authority() -> Self {
+        let mut params = names();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self::by_itself(params)
+    }
+
+    fn by_itself(params: CertificateParams) -> Self {
         let key = KeyPair::generate().expect("key");
-        let certificate = names().self_signed(&key).expect("certificate");
-        Self { authority_der: certificate.der().to_vec(), server: server(certificate.der().to_vec(), &key) }
+        let certificate = params.self_signed(&key).expect("certificate");
+        Self::new(&certificate, &certificate, &key)
     }
 
     fn signed(change: impl FnOnce(&mut CertificateParams)) -> Self {
@@ -55,7 +73,17 @@ impl TestCertificate {
         let mut params = names();
         change(&mut params);
         let certificate = params.signed_by(&key, &authority).expect("certificate");
-        Self { authority_der: authority.der().to_vec(), server: server(certificate.der().to_vec(), &key) }
+        Self::new(authority.as_ref(), &certificate, &key)
+    }
+
+    fn new(authority: &Certificate, certificate: &Certificate, key: &KeyPair) -> Self {
+        Self {
+            authority_der: authority.der().to_vec(),
+            authority_pem: authority.pem(),
+            server_pem: certificate.pem(),
+            key_pem: key.serialize_pem(),
+            server: server(certificate.der().to_vec(), key),
+        }
     }
 }
 

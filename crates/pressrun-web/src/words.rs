@@ -367,6 +367,9 @@ pub(crate) fn outcome(outcome: Option<&Outcome>, zone: &TimeZone, now: Timestamp
             (chip("Try again", "warn"), format!("{reason} (asked to wait until {})", when_exactly(*at, zone, now).text))
         }
         Some(Outcome::Rejected { reason }) => (chip("Rejected", "bad"), reason.clone()),
+        Some(Outcome::Held { reason, not_before, .. }) => {
+            (chip("Held", "warn"), format!("{reason} (looked at again {})", when_exactly(*not_before, zone, now).text))
+        }
     }
 }
 

@@ -278,6 +278,7 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> EngineConf
             max_attempts: settings.retry.max_attempts.max(1),
             first_wait: SignedDuration::from_secs(settings.retry.first_wait_seconds.into()),
             deadline: SignedDuration::from_mins(settings.retry.deadline_minutes.into()),
+            hold: SignedDuration::from_mins(settings.retry.hold_minutes.into()),
         },
         share_queries: scheduler.share_queries,
         parallel_deliveries: scheduler.parallel_deliveries.max(1),

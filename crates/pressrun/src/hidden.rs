@@ -12,6 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) struct Hidden(Secret);
 
 impl Hidden {
+    #[cfg(test)]
+    pub(crate) fn new(text: &str) -> Self {
+        Self(Secret::new(text))
+    }
+
     /// The secret itself.
     pub(crate) fn secret(&self) -> Secret {
         self.0.clone()

@@ -6,7 +6,7 @@
 mod proxy;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use url::Host;
 
 use crate::egress::{EgressPolicy, NoAddress, Resolve, ResolveError, is_listed};
 use crate::outcome::chain;
-use crate::tls;
+use crate::tls::{self, TlsError};
 pub(crate) use proxy::Proxy;
 
 /// Either end of the wire, encrypted or not.
@@ -82,6 +82,14 @@ impl Dialer {
     /// # Errors
     /// [`DialError`]: refused by the policy, not found, or nobody answered.
     pub(crate) async fn open(&self, host: &Host, port: u16, trust: Trust) -> Result<Connection, DialError> {
+        self.open_from(host, port, trust).await.map(|(connection, _)| connection)
+    }
+
+    /// The same, with the address that the connection leaves from: to the proxy, when there is one in between.
+    ///
+    /// # Errors
+    /// As [`Dialer::open`].
+    pub(crate) async fn open_from(&self, host: &Host, port: u16, trust: Trust) -> Result<(Connection, IpAddr), DialError> {
         let opened = async {
             let Some(proxy) = &self.proxy else {
                 return self.connect(&self.addresses(host, port, trust).await?).await;
@@ -108,8 +116,8 @@ impl Dialer {
     ///
     /// # Errors
     /// What is wrong, in plain words.
-    pub(crate) async fn secure<S: Wire>(&self, host: &Host, stream: S) -> Result<TlsStream<S>, String> {
-        let name = server_name(host).ok_or("the host is no valid name")?;
+    pub(crate) async fn secure<S: Wire>(&self, host: &Host, stream: S) -> Result<TlsStream<S>, TlsError> {
+        let name = server_name(host).ok_or_else(TlsError::no_name)?;
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls));
         connector.connect(name, stream).await.map_err(|error| tls::explained(&error))
     }
@@ -138,22 +146,23 @@ impl Dialer {
     }
 
     /// A connection through the proxy to `to`.
-    async fn through(&self, proxy: &Proxy, host: &Host, to: &str) -> Result<Connection, DialError> {
+    async fn through(&self, proxy: &Proxy, host: &Host, to: &str) -> Result<(Connection, IpAddr), DialError> {
         // What the proxy says could tell which names exist inside: it is for the operator.
         let unopened = |why: String| {
             tracing::warn!(host = %host, to, why, "the proxy opened no connection");
             DialError::failed(format!("the proxy opened no connection to {host}; the operator's log says why"))
         };
         let addresses = self.addresses(&proxy.host, proxy.port, Trust::Operator).await.map_err(|error| unopened(error.to_string()))?;
-        let mut wire = self.connect(&addresses).await.map_err(|error| unopened(error.to_string()))?;
+        let (mut wire, own) = self.connect(&addresses).await.map_err(|error| unopened(error.to_string()))?;
         if proxy.over_tls {
-            wire = Box::pin(self.secure(&proxy.host, wire).await.map_err(unopened)?);
+            wire = Box::pin(self.secure(&proxy.host, wire).await.map_err(|error| unopened(error.to_string()))?);
         }
-        proxy.tunnel(wire, to).await.map_err(unopened)
+        let tunnel = proxy.tunnel(wire, to).await.map_err(unopened)?;
+        Ok((tunnel, own))
     }
 
     /// A connection to the first address that answers.
-    async fn connect(&self, addresses: &[SocketAddr]) -> Result<Connection, DialError> {
+    async fn connect(&self, addresses: &[SocketAddr]) -> Result<(Connection, IpAddr), DialError> {
         // An address that swallows packets must not use up the time of those after it.
         let share = self.connect / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
         let mut last = "no address".to_owned();
@@ -161,7 +170,8 @@ impl Dialer {
             match timeout(share, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => {
                     let _ = stream.set_nodelay(true);
-                    return Ok(Box::pin(stream));
+                    let own = stream.local_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |own| own.ip());
+                    return Ok((Box::pin(stream), own));
                 }
                 Ok(Err(error)) => last = error.to_string(),
                 Err(_) => "timed out".clone_into(&mut last),

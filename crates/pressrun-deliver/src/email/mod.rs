@@ -22,6 +22,7 @@ use url::Host;
 
 use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig};
 use crate::dial::Dialer;
+use crate::http::Http;
 use crate::outcome::{accepted, chain, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
 use compose::{Composed, Room};
@@ -58,7 +59,8 @@ impl Mailer {
         config: MailConfig,
         dkim: &[DkimConfig],
         return_path: Option<ReturnPath>,
-        dialer: &Dialer,
+        (dialer, http): (&Dialer, &Http),
+        extra_roots: &[Vec<u8>],
         deadlines: Deadlines,
     ) -> Result<Option<Self>, ConfigError> {
         let signers = dkim.iter().map(Signer::new).collect::<Result<_, _>>()?;
@@ -72,7 +74,7 @@ impl Mailer {
                 },
                 return_path,
                 max_attachment_bytes: config.max_attachment_bytes,
-                transport: Transport::Relay(Box::new(Relay::new(*config, dialer.clone(), deadlines)?)),
+                transport: Transport::Relay(Box::new(Relay::new(*config, (dialer.clone(), http), extra_roots, deadlines)?)),
             },
             MailConfig::File { folder, from } => Self {
                 sender: Sender { from: mailbox("from", &from)?, reply_to: None, signers },
@@ -96,14 +98,14 @@ impl Mailer {
             Transport::Folder(folder) => return Ok(delivered(folder.write(&parcel.idempotency_key, &composed.letter).await, composed)),
         };
         let from = self.envelope_sender(parcel);
-        match relay.send(&from, to, &composed.letter).await {
+        match relay.send(&from, to, &composed.letter, now).await {
             Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
             Err(NotSent::Failed(outcome)) => Err(outcome),
             Err(NotSent::TooLarge(reason)) if !composed.carries_files => Err(rejected(reason)),
             // The server's limit is a limit like ours: the words go without the files (D12), under the same Message-ID.
             Err(NotSent::TooLarge(_)) => {
                 let composed = self.compose(parcel, to, Room::Nothing, now).await?;
-                match relay.send(&from, to, &composed.letter).await {
+                match relay.send(&from, to, &composed.letter, now).await {
                     Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
                     Err(NotSent::Failed(outcome)) => Err(outcome),
                     Err(NotSent::TooLarge(reason)) => Err(rejected(reason)),

@@ -132,7 +132,7 @@ mod tests {
             let (found, reason) = match Fault::of(&answer, Timestamp::UNIX_EPOCH).outcome("put", str::to_owned) {
                 Outcome::Retry { reason, .. } => (true, reason),
                 Outcome::Rejected { reason } => (false, reason),
-                Outcome::Accepted { .. } => panic!("{code}"),
+                Outcome::Accepted { .. } | Outcome::Held { .. } => panic!("{code}"),
             };
             assert_eq!(found, passes, "{status} {code}");
             assert!(reason.starts_with(&format!("s3: put: HTTP {status}")) && reason.contains(hint), "{reason}");

@@ -77,6 +77,9 @@ impl SftpDeliverer<'_> {
             Outcome::Accepted { receipt } => Outcome::Accepted { receipt: presentable(&receipt, &secrets) },
             Outcome::Retry { reason, not_before } => Outcome::Retry { reason: presentable(&reason, &secrets), not_before },
             Outcome::Rejected { reason } => Outcome::Rejected { reason: presentable(&reason, &secrets) },
+            Outcome::Held { reason, since, not_before, by_hand } => {
+                Outcome::Held { reason: presentable(&reason, &secrets), since, not_before, by_hand }
+            }
         }
     }
 }

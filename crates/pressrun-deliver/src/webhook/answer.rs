@@ -50,6 +50,7 @@ mod tests {
                 Outcome::Accepted { .. } => "accepted",
                 Outcome::Retry { .. } => "retry",
                 Outcome::Rejected { .. } => "rejected",
+                Outcome::Held { .. } => "held",
             };
             assert_eq!(found, expected, "{code}");
         }

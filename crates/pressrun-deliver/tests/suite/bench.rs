@@ -159,6 +159,14 @@ pub(crate) fn retry(delivered: &Delivered) -> &str {
 }
 
 #[track_caller]
+pub(crate) fn held(delivered: &Delivered) -> &str {
+    match &delivered.outcome {
+        Outcome::Held { reason, .. } => reason,
+        other => panic!("not held: {other:?}"),
+    }
+}
+
+#[track_caller]
 pub(crate) fn rejected(delivered: &Delivered) -> &str {
     match &delivered.outcome {
         Outcome::Rejected { reason } => reason,

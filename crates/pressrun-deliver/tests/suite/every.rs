@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use pressrun_deliver::{Carriers, Delivered, DkimConfig, MailConfig, Parcel, S3Config, S3Credentials, SlackConfig, SmtpConfig, SmtpTls};
+use pressrun_deliver::{
+    Carriers, Delivered, DkimConfig, MailConfig, MailLogin, Parcel, S3Config, S3Credentials, SlackConfig, SmtpConfig, SmtpTls,
+};
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Destination, S3Settings, SlackRecipientType, SlackSettings};
 use pressrun_domain::secret::Secret;
@@ -79,7 +81,7 @@ async fn mail_case(bench: &Bench, mood: Mood) -> Case {
     .await;
     sink.follow(|script| script.credentials = Some(("blob".into(), SECRET.into())));
     let mail = SmtpConfig {
-        credentials: Some(("blob".into(), Secret::new(SECRET))),
+        login: Some(MailLogin::password("blob", SECRET)),
         ..SmtpConfig::new("127.0.0.1", sink.port(), SmtpTls::None, "reports@myorg.co")
     };
     let carriers = carriers(|config| config.mail = MailConfig::Smtp(Box::new(mail)));
@@ -239,7 +241,7 @@ fn d13_no_configuration_prints_its_secrets() {
     let keys =
         S3Credentials { access_key_id: "AKIA".into(), secret_access_key: Secret::new(SECRET), session_token: Some(Secret::new(SECRET)) };
     let mail = SmtpConfig {
-        credentials: Some(("blob".into(), Secret::new(SECRET))),
+        login: Some(MailLogin::password("blob", SECRET)),
         ..SmtpConfig::new("mail.example.com", 587, SmtpTls::StartTls, "reports@myorg.co")
     };
     let dkim = DkimConfig { domain: "myorg.co".into(), selector: "s".into(), private_key: Secret::new(SECRET) };

@@ -13,6 +13,7 @@ mod formats;
 mod lines;
 mod nonsense;
 mod people;
+mod relay;
 mod s3;
 mod servers;
 mod sftp;

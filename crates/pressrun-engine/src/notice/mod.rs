@@ -67,6 +67,16 @@ pub(crate) async fn about_run(context: &Context, run: &Run, record: &RunRecord, 
     }
 }
 
+/// That a way out is shut since `since`, so that what leaves by it waits: to the operator alone, once for all that waits.
+pub(crate) fn about_holding(context: &Context, run: &Run, record: &RunRecord, reason: &str, since: Timestamp) -> Option<Notice> {
+    context.config.operator.as_ref()?;
+    let catalog = context.catalog.current();
+    let ending = Ending { status: RunStatus::Error, reason: Some(reason), disable: None, promised: true };
+    let cause = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, format!("held since {since}").as_bytes());
+    let about = About::run(context, &catalog, run, record, ending);
+    Some(about.notice(cause, NoticeKind::DeliveriesHeld, NoticeTo::Operator, context.clock.now()))
+}
+
 /// What a schedule's being switched off outside of a run gives reason to say.
 pub(crate) fn about_disabling(context: &Context, catalog: &Catalog, schedule: &Schedule, disabled: SystemDisabled) -> Vec<Notice> {
     let about = About::schedule(context, catalog, schedule, disabled.reason);

@@ -3,7 +3,7 @@
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_deliver::{Delivered, Parcel, ParcelFile};
-use pressrun_domain::delivery::{Attempt, DeliveryState, Message, Outcome};
+use pressrun_domain::delivery::{Attempt, DeliveryState, Message, Outcome, counted};
 use pressrun_domain::destination::{Destination, EmailSettings};
 use pressrun_domain::id::RunId;
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, notice_id};
@@ -17,8 +17,8 @@ use crate::pipeline::Context;
 use crate::pipeline::suppressed::{SUPPRESSED, suppressed};
 use crate::spool::WorkDir;
 
-/// Longer than any attempt takes: until then nobody else takes a notice that is being sent.
-const HIDDEN: SignedDuration = SignedDuration::from_mins(5);
+/// Longer than any attempt takes, its waiting for a connection included: until then nobody else takes a notice that is being sent.
+const HIDDEN: SignedDuration = SignedDuration::from_mins(20);
 
 /// Notices claimed at once, and how many of them are under way at once.
 const BATCH: u32 = 16;
@@ -57,10 +57,18 @@ async fn attempt(context: &Context, notice: Notice) -> Result<(), StoreError> {
     let state = match &delivered.outcome {
         Outcome::Accepted { .. } => DeliveryState::Accepted { at: ended_at },
         Outcome::Rejected { reason } => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
-        Outcome::Retry { reason, not_before } => match context.config.retry.next(notice.id, begun.number, first, ended_at, *not_before) {
+        Outcome::Retry { reason, not_before } => {
+            match context.config.retry.next(notice.id, counted(&notice.attempts), first, ended_at, *not_before) {
+                Next::At(at) => DeliveryState::Pending { not_before: at },
+                Next::Exhausted => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
+                Next::TooLate => DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for retries is over") },
+            }
+        }
+        Outcome::Held { reason, not_before, .. } => match context.config.retry.held(notice.created_at, ended_at, *not_before) {
             Next::At(at) => DeliveryState::Pending { not_before: at },
-            Next::Exhausted => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
-            Next::TooLate => DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for retries is over") },
+            Next::Exhausted | Next::TooLate => {
+                DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for waiting is over") }
+            }
         },
     };
     let follow_up = match &state {

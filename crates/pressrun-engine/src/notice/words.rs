@@ -120,6 +120,17 @@ impl<'a> About<'a> {
                 format!("Destination is gone: {name}"),
                 vec![format!("The webhook of {quoted} answered 410: its address is gone for good. Give it another one, or pause it.")],
             ),
+            NoticeKind::DeliveriesHeld => (
+                "Deliveries wait: the way out is shut".to_owned(),
+                vec![
+                    format!(
+                        "{quoted} and whatever else leaves the same way waits: {}.",
+                        self.ending.and_then(|it| it.reason).unwrap_or("?")
+                    ),
+                    "It goes as soon as that is put right; nothing has to be sent again by hand. This is said once, not once a delivery."
+                        .to_owned(),
+                ],
+            ),
             NoticeKind::DestinationFailing => (
                 format!("Destination keeps failing: {name}"),
                 vec![format!(
@@ -236,7 +247,8 @@ impl<'a> About<'a> {
                 "id": run.id.to_string(),
                 "kind": run.kind.as_str(),
                 "scheduledFor": run.scheduled_for.to_string(),
-                "status": self.ending.map(|ending| ending.status.as_str()),
+                // A run that waits has none yet.
+                "status": self.ending.filter(|_| kind != NoticeKind::DeliveriesHeld).map(|ending| ending.status.as_str()),
                 "reason": self.ending.and_then(|ending| ending.reason),
                 "error": record.error,
                 "url": format!("{}/runs/{}", self.public_url, run.id),

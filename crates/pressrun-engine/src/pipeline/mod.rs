@@ -137,6 +137,11 @@ pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, R
     }
 }
 
+/// When work on a run began.
+fn began(run: &Run) -> Timestamp {
+    run.started_at.unwrap_or(run.created_at)
+}
+
 /// How often a run that queries or renders looks whether it is still wanted.
 const LOOK_FOR_STOP: SignedDuration = SignedDuration::from_secs(2);
 
@@ -190,6 +195,14 @@ impl Work<'_> {
             Sent::Some { retry_at } => {
                 self.note("waiting", Some(format!("next attempt at {retry_at}")));
                 return Ok(Step::Wait(retry_at));
+            }
+            Sent::Held { until, reason, since, by_hand } => {
+                self.note("held", Some(format!("{reason}; looked at again at {until}")));
+                if by_hand {
+                    let notice = notice::about_holding(self.context, self.run, &self.record, &reason, since);
+                    store.add_notices(notice.as_slice()).await?;
+                }
+                return Ok(Step::Wait(until));
             }
             Sent::GaveWay => {
                 self.note("gaveWay", Some("others waited for a worker".to_owned()));
@@ -252,6 +265,12 @@ impl Work<'_> {
         self.time_left().map(|_| ())
     }
 
+    /// The same for a run that has promised and sent nothing yet: it may wait for retries, or for a way out that is shut.
+    async fn check_sending(&self) -> Result<(), Halt> {
+        self.check_cancelled().await?;
+        self.time_left_of(self.context.config.longest_sending()).map(|_| ())
+    }
+
     /// Stops a run that somebody cancelled, also when some pieces have gone; a deleted schedule's only when none has (X9).
     async fn check_cancelled(&self) -> Result<(), Halt> {
         match asked_to_stop(self.context, self.run).await? {
@@ -262,12 +281,15 @@ impl Work<'_> {
 
     /// What is left of the run's maximum time.
     fn time_left(&self) -> Result<Duration, Halt> {
-        let began = self.run.started_at.unwrap_or(self.run.created_at);
-        let left = self.context.config.max_run.saturating_sub(self.context.clock.now().duration_since(began));
+        self.time_left_of(self.context.config.max_run)
+    }
+
+    fn time_left_of(&self, most: SignedDuration) -> Result<Duration, Halt> {
+        let left = most.saturating_sub(self.context.clock.now().duration_since(began(self.run)));
         match Duration::try_from(left) {
             Ok(left) if !left.is_zero() => Ok(left),
             _ => {
-                let minutes = self.context.config.max_run.as_mins();
+                let minutes = most.as_mins();
                 let error = format!("the run took longer than {minutes} minutes and was stopped");
                 Err(Stop::new(RunStatus::Killed, "killed: deadline").because(error).into())
             }

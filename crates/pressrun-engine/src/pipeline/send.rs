@@ -6,14 +6,15 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_deliver::{Delivered, Parcel, ParcelFile};
-use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome, counted};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::mail::MailWords;
 use pressrun_domain::retry::Next;
+use pressrun_domain::run::RunKind;
 use pressrun_store::StoreError;
 
 use super::suppressed::{SUPPRESSED, suppressed};
-use super::{Context, Halt, Work};
+use super::{Context, Halt, Work, began};
 use crate::fail::{FailPoint, reach};
 
 /// Pieces read from the ledger at once; between two such pages a run gives way to others that wait for a worker.
@@ -25,8 +26,17 @@ pub(super) enum Sent {
     All,
     /// Some have to be tried again, the earliest at this instant.
     Some { retry_at: Timestamp },
+    /// The way out is shut, whatever is tried.
+    Held { until: Timestamp, reason: String, since: Timestamp, by_hand: bool },
     /// More could be tried, but others wait.
     GaveWay,
+}
+
+/// What came of one try, as far as the run is concerned.
+struct Tried {
+    delivered: Delivered,
+    /// The way out is shut until then, and the piece may wait that long.
+    held_until: Option<Timestamp>,
 }
 
 /// Tries every piece that is due, a bounded number at once and a page after the other.
@@ -34,7 +44,7 @@ pub(super) async fn send_pending(work: &mut Work<'_>) -> Result<Sent, Halt> {
     let store = &work.context.store;
     let before = store.tally(work.run.id).await?;
     if before.accepted == 0 {
-        work.check_alive().await?;
+        work.check_sending().await?;
     } else {
         work.check_cancelled().await?;
     }
@@ -42,7 +52,9 @@ pub(super) async fn send_pending(work: &mut Work<'_>) -> Result<Sent, Halt> {
     loop {
         let page = store.owed(work.run.id, due_by, PAGE).await?;
         let last = page.len() < PAGE as usize;
-        send_page(work, page).await?;
+        if let Some(held) = send_page(work, page).await? {
+            return Ok(held);
+        }
         if last {
             break;
         }
@@ -64,7 +76,9 @@ fn due_by(now: Timestamp, next_attempt: Option<Timestamp>, longest: SignedDurati
     if next_attempt.is_some_and(|at| at > implausible) { Timestamp::MAX } else { now }
 }
 
-async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<(), Halt> {
+/// Tries a page of pieces. When one finds the way out shut, those under way are ended and no further one is begun: what holds for one holds
+/// for the thousand after it.
+async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<Option<Sent>, Halt> {
     let (context, lease) = (work.context, work.lease);
     let (run, destination) = (work.run, &work.run.definition.destination);
     // What came back since they were promised ends the mail to an address here.
@@ -74,8 +88,12 @@ async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<(), H
     let mut under_way = FuturesUnordered::new();
     let attempt = |delivery| attempt(context, lease, run, destination, &suppressed, delivery);
     under_way.extend(waiting.by_ref().take(context.config.parallel_deliveries).map(attempt));
+    let mut held = None;
     while let Some(result) = under_way.next().await {
-        let delivered = result?;
+        let Tried { delivered, held_until } = result?;
+        if let (Some(until), Outcome::Held { reason, since, by_hand, .. }) = (held_until, &delivered.outcome) {
+            held = Some(Sent::Held { until, reason: reason.clone(), since: *since, by_hand: *by_hand });
+        }
         if delivered.learnt_host_key.is_some() {
             work.learnt_host_key = delivered.learnt_host_key;
         }
@@ -84,9 +102,11 @@ async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<(), H
             work.record.degraded |= warning.starts_with("attachmentTooLarge");
             work.record.warn(warning);
         }
-        under_way.extend(waiting.next().map(attempt));
+        if held.is_none() {
+            under_way.extend(waiting.next().map(attempt));
+        }
     }
-    Ok(())
+    Ok(held)
 }
 
 /// One try at one piece, written down before it begins and after it ended.
@@ -97,7 +117,7 @@ async fn attempt(
     destination: &Destination,
     suppressed: &HashSet<String>,
     delivery: &mut Delivery,
-) -> Result<Delivered, StoreError> {
+) -> Result<Tried, StoreError> {
     let started_at = context.clock.now();
     reach(FailPoint::BeforeAttempt);
     let number = context.store.begin_attempt(&lease, delivery.id, started_at).await?;
@@ -110,24 +130,45 @@ async fn attempt(
     };
     reach(FailPoint::AfterAnswer);
     let ended_at = context.clock.now();
-    let first = delivery.attempts.first().map_or(started_at, |attempt| attempt.started_at);
+    let (first, made) = retries_since(&delivery.attempts, ended_at);
+    let mut held_until = None;
     delivery.state = match &delivered.outcome {
         Outcome::Accepted { .. } => DeliveryState::Accepted { at: ended_at },
         Outcome::Rejected { reason } => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
-        Outcome::Retry { reason, not_before } => match context.config.retry.next(delivery.id, number, first, ended_at, *not_before) {
+        Outcome::Retry { reason, not_before } => match context.config.retry.next(delivery.id, made, first, ended_at, *not_before) {
             Next::At(at) => DeliveryState::Pending { not_before: at },
-            Next::Exhausted if number > 1 => {
-                DeliveryState::Failed { at: ended_at, reason: format!("{reason}; given up after {number} attempts") }
+            Next::Exhausted if made > 1 => {
+                DeliveryState::Failed { at: ended_at, reason: format!("{reason}; given up after {made} attempts") }
             }
             Next::Exhausted => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
             Next::TooLate => DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for retries is over") },
+        },
+        // Who tests wants to know now.
+        Outcome::Held { reason, .. } if run.kind == RunKind::Test => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
+        Outcome::Held { reason, not_before, .. } => match context.config.retry.held(began(run), ended_at, *not_before) {
+            Next::At(at) => {
+                held_until = Some(at);
+                DeliveryState::Pending { not_before: at }
+            }
+            Next::Exhausted | Next::TooLate => {
+                DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for waiting is over") }
+            }
         },
     };
     let attempt = Attempt { number, started_at, ended_at: Some(ended_at), outcome: Some(delivered.outcome.clone()) };
     context.store.end_attempt(&lease, delivery.id, &attempt, &delivery.state).await?;
     reach(FailPoint::AfterAttempt);
     delivery.attempts.push(attempt);
-    Ok(delivered)
+    Ok(Tried { delivered, held_until })
+}
+
+/// Since when the time for retries runs, and how many attempts count, this one included that ended at `ended_at`.
+///
+/// The time runs from the end of the first attempt that counts: before it, a piece may have waited long for its turn.
+fn retries_since(before: &[Attempt], ended_at: Timestamp) -> (Timestamp, u32) {
+    let first = before.iter().find(|attempt| counted(std::slice::from_ref(attempt)) > 0);
+    let since = first.map_or(ended_at, |attempt| attempt.ended_at.unwrap_or(attempt.started_at));
+    (since, counted(before) + 1)
 }
 
 /// Puts a piece together from the spool; the bytes are the same on every attempt (I6).

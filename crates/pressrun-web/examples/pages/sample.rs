@@ -256,7 +256,7 @@ async fn delivered(store: &SqliteStore, schedule: &Schedule) -> RunId {
             let state = match &outcome {
                 Outcome::Accepted { .. } => DeliveryState::Accepted { at: sample::after(95) },
                 Outcome::Rejected { reason } => DeliveryState::Failed { at: sample::after(60), reason: reason.clone() },
-                Outcome::Retry { .. } => DeliveryState::Pending { not_before: sample::after(90) },
+                Outcome::Retry { .. } | Outcome::Held { .. } => DeliveryState::Pending { not_before: sample::after(90) },
             };
             assert!(number <= last);
             store.end_attempt(&lease, piece.id, &attempt(number, outcome), &state).await.unwrap();

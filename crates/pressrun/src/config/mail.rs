@@ -1,9 +1,12 @@
 //! `[mail]`: how mail leaves.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use pressrun_deliver::{DkimConfig, MailConfig, SmtpConfig, SmtpTls};
+use pressrun_deliver::{
+    DEFAULT_MAIL_CONNECTIONS, DkimConfig, DomainPace, MailConfig, MailLogin, MailPace, SecretSource, SmtpConfig, SmtpTls, TokenSource,
+};
 use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -22,12 +25,25 @@ pub(crate) struct Mail {
     pub from: Option<String>,
     /// Where answers go.
     pub reply_to: Option<String>,
-    /// Login name.
+    /// Login name; with `mail.oauth` the mailbox that is sent from.
     pub username: Option<String>,
     /// Password.
     pub password: Option<Hidden>,
-    /// File that holds the password.
+    /// File that holds the password; read for each connection, so that it may be exchanged while the server runs.
     pub password_file: Option<PathBuf>,
+    /// `[mail.oauth]`: access tokens in place of a password.
+    pub oauth: Option<Oauth>,
+    /// File of certificates (PEM) that are trusted of the mail server besides the usual ones: of a private authority, or the server's own.
+    pub ca_file: Option<PathBuf>,
+    /// How we introduce ourselves (EHLO): a host name, or an address literal such as `[192.0.2.1]`. The machine's name when it has a dot, else
+    /// the address that the connection leaves from.
+    pub hello_name: Option<String>,
+    /// Connections to the mail server at once; 4 when absent.
+    pub connections: Option<usize>,
+    /// Mails that begin within a minute, evenly spread; no limit when absent.
+    pub per_minute: Option<u32>,
+    /// `[mail.domains."example.com"]`: bounds for recipients of a domain.
+    pub domains: BTreeMap<String, DomainBounds>,
     /// Attachments above this many MiB are left out, and the mail says so (D12).
     pub max_attachment_mib: Option<u64>,
     /// Picture of the first page inside mails with a pdf; on unless set to false.
@@ -47,6 +63,34 @@ pub(crate) struct Mail {
 pub(crate) struct Bounces {
     /// Maildir that the mail server delivers `return_path` into; read every half minute, and nothing in it is deleted.
     pub maildir: Option<PathBuf>,
+}
+
+/// Access tokens: from a token endpoint, or from a program.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Oauth {
+    /// Token endpoint, for the client credentials grant: `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`.
+    pub token_url: Option<String>,
+    /// Who we are to it.
+    pub client_id: Option<String>,
+    /// The proof.
+    pub client_secret: Option<Hidden>,
+    /// File that holds it; read for each token.
+    pub client_secret_file: Option<PathBuf>,
+    /// What the token is for: `https://outlook.office365.com/.default`.
+    pub scope: Option<String>,
+    /// In place of all that: a program and its arguments, which prints a token.
+    pub command: Option<Vec<String>>,
+}
+
+/// How much the recipients of one domain take.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DomainBounds {
+    /// Mails on their way at once.
+    pub connections: Option<usize>,
+    /// Mails that begin within a minute.
+    pub per_minute: Option<u32>,
 }
 
 /// A key that signs mail; its public half stands in the DNS under `<selector>._domainkey.<domain>`.
@@ -90,15 +134,49 @@ impl Mail {
             Some((host, port)) => (host.to_owned(), port.parse().with_context(|| format!("mail.url: {port:?} is no port"))?),
             None => (rest.trim_end_matches('/').to_owned(), default_port),
         };
-        let password = secret("mail.password", self.password.as_ref(), self.password_file.as_deref())?;
-        let credentials = match (&self.username, password) {
-            (Some(username), Some(password)) => Some((username.clone(), password)),
-            (None, None) => None,
-            _ => bail!("mail: give both username and password, or neither"),
-        };
         let max_attachment_bytes = self.max_attachment_mib.map_or(pressrun_deliver::DEFAULT_MAX_ATTACHMENT_BYTES, |mib| mib << 20);
-        let reply_to = self.reply_to.clone();
-        Ok(MailConfig::Smtp(Box::new(SmtpConfig { credentials, reply_to, max_attachment_bytes, ..SmtpConfig::new(host, port, tls, from) })))
+        Ok(MailConfig::Smtp(Box::new(SmtpConfig {
+            hello_name: self.hello_name.clone(),
+            login: self.login()?,
+            reply_to: self.reply_to.clone(),
+            max_attachment_bytes,
+            ca_pem: self.certificates()?,
+            pace: self.pace()?,
+            ..SmtpConfig::new(host, port, tls, from)
+        })))
+    }
+
+    fn login(&self) -> anyhow::Result<Option<MailLogin>> {
+        let password = source("mail.password", self.password.as_ref(), self.password_file.as_deref())?;
+        match (self.username.clone(), password, &self.oauth) {
+            (None, None, None) => Ok(None),
+            (Some(user), Some(password), None) => Ok(Some(MailLogin::Password { user, password })),
+            (Some(user), None, Some(oauth)) => Ok(Some(MailLogin::Token { user, tokens: oauth.source()? })),
+            (_, Some(_), Some(_)) => bail!("mail: give either a password or mail.oauth, not both"),
+            (None, None, Some(_)) => bail!("mail.oauth: give the mailbox that is sent from as mail.username"),
+            (Some(_), None, None) | (None, Some(_), None) => bail!("mail: give both username and password, or neither"),
+        }
+    }
+
+    fn certificates(&self) -> anyhow::Result<Option<String>> {
+        let read =
+            |file: &PathBuf| std::fs::read_to_string(file).with_context(|| format!("mail.ca_file: could not read {}", file.display()));
+        self.ca_file.as_ref().map(read).transpose()
+    }
+
+    fn pace(&self) -> anyhow::Result<MailPace> {
+        let bounds = self.domains.iter().map(|(name, bounds)| (format!("mail.domains.{name:?}"), bounds.connections, bounds.per_minute));
+        for (section, connections, per_minute) in std::iter::once(("mail".to_owned(), self.connections, self.per_minute)).chain(bounds) {
+            if connections == Some(0) || per_minute == Some(0) {
+                bail!("{section}: connections and per_minute must be at least 1; leave per_minute out for no limit");
+            }
+        }
+        let domain = |bounds: &DomainBounds| DomainPace { connections: bounds.connections, per_minute: bounds.per_minute };
+        Ok(MailPace {
+            connections: self.connections.unwrap_or(DEFAULT_MAIL_CONNECTIONS),
+            per_minute: self.per_minute,
+            domains: self.domains.iter().map(|(name, bounds)| (name.clone(), domain(bounds))).collect(),
+        })
     }
 
     /// Return paths of their own for each mail, signed with `key`; `None` when none are configured.
@@ -129,10 +207,31 @@ impl Mail {
     }
 }
 
+impl Oauth {
+    fn source(&self) -> anyhow::Result<TokenSource> {
+        let secret = source("mail.oauth.client_secret", self.client_secret.as_ref(), self.client_secret_file.as_deref())?;
+        match (self.command.clone(), self.token_url.clone(), self.client_id.clone(), secret) {
+            (Some(command), None, None, None) if self.scope.is_none() => {
+                if command.first().is_none_or(String::is_empty) {
+                    bail!("mail.oauth.command: name a program, as a list of words: [\"/usr/local/bin/mail-token\"]");
+                }
+                Ok(TokenSource::Command(command))
+            }
+            (None, Some(token_url), Some(client_id), Some(client_secret)) => {
+                Ok(TokenSource::ClientCredentials { token_url, client_id, client_secret, scope: self.scope.clone() })
+            }
+            _ => bail!("mail.oauth: give either command, or token_url, client_id and client_secret_file (and scope)"),
+        }
+    }
+}
+
+/// A secret given as text or in a file. A file is looked at now, so that a wrong name is heard of at the start, and read again when it is needed.
+fn source(key: &str, text: Option<&Hidden>, file: Option<&Path>) -> anyhow::Result<Option<SecretSource>> {
+    Ok(secret(key, text, file)?.map(|found| file.map_or(SecretSource::Text(found), |file| SecretSource::File(file.to_owned()))))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn mail(url: &str) -> anyhow::Result<MailConfig> {
@@ -180,5 +279,56 @@ mod tests {
     fn a_secret_is_never_part_of_an_error() {
         let error = mail("smtp://user:hunter2@mail.example.com").expect_err("a login in the address");
         assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+    }
+
+    #[test]
+    fn h6_a_login_is_a_password_or_tokens_and_whole() {
+        let oauth = |change: fn(&mut Oauth)| {
+            let mut oauth = Oauth {
+                token_url: Some("https://login.example.com/token".to_owned()),
+                client_id: Some("id".to_owned()),
+                client_secret: Some(Hidden::new("s3cret")),
+                ..Oauth::default()
+            };
+            change(&mut oauth);
+            Some(oauth)
+        };
+        let command = || Some(Oauth { command: Some(vec!["token".to_owned()]), ..Oauth::default() });
+        for (case, username, password, oauth, expected) in [
+            ("none", None, None, None, Ok(false)),
+            ("a password", Some("blob"), Some("pw"), None, Ok(true)),
+            ("half a login", Some("blob"), None, None, Err("both username and password")),
+            ("tokens", Some("blob"), None, oauth(|_| {}), Ok(true)),
+            ("a program", Some("blob"), None, command(), Ok(true)),
+            ("both", Some("blob"), Some("pw"), oauth(|_| {}), Err("not both")),
+            ("nobody's tokens", None, None, oauth(|_| {}), Err("mail.username")),
+            ("no secret", Some("blob"), None, oauth(|oauth| oauth.client_secret = None), Err("client_secret_file")),
+            ("two ways", Some("blob"), None, oauth(|oauth| oauth.command = Some(vec!["token".to_owned()])), Err("either command")),
+            ("no program", Some("blob"), None, Some(Oauth { command: Some(Vec::new()), ..Oauth::default() }), Err("name a program")),
+        ] {
+            let username = username.map(str::to_owned);
+            let mail = Mail { username, password: password.map(Hidden::new), oauth, ..Mail::default() };
+            match (mail.login(), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found.is_some(), expected, "{case}"),
+                (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{case}: {error}"),
+                (found, _) => panic!("{case}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn h6_a_bound_of_nothing_is_refused() {
+        for mail in [
+            Mail { connections: Some(0), ..Mail::default() },
+            Mail { per_minute: Some(0), ..Mail::default() },
+            Mail {
+                domains: BTreeMap::from([("example.com".to_owned(), DomainBounds { per_minute: Some(0), ..DomainBounds::default() })]),
+                ..Mail::default()
+            },
+        ] {
+            let error = mail.pace().expect_err("nothing would ever go");
+            assert!(error.to_string().contains("at least 1"), "{error}");
+        }
+        assert_eq!(Mail::default().pace().expect("valid").connections, 4);
     }
 }

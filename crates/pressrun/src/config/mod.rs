@@ -149,6 +149,7 @@ fn with_environment(figment: Figment) -> anyhow::Result<Settings> {
 fn secrets_as_typed(figment: Figment, variable: impl Fn(&str) -> Option<String>) -> Figment {
     let keys = [
         ("PRESSRUN_MAIL__PASSWORD", "mail.password"),
+        ("PRESSRUN_MAIL__OAUTH__CLIENT_SECRET", "mail.oauth.client_secret"),
         ("PRESSRUN_SLACK__TOKEN", "slack.token"),
         ("PRESSRUN_S3__SECRET_ACCESS_KEY", "s3.secret_access_key"),
         ("PRESSRUN_S3__SESSION_TOKEN", "s3.session_token"),

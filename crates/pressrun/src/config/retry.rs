@@ -12,10 +12,12 @@ pub(crate) struct Retry {
     pub first_wait_seconds: u32,
     /// No attempt begins later after the first.
     pub deadline_minutes: u32,
+    /// How long deliveries wait for a way out that is shut, such as a mail server that refuses the login; from the beginning of their run.
+    pub hold_minutes: u32,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { max_attempts: 3, first_wait_seconds: 30, deadline_minutes: 15 }
+        Self { max_attempts: 3, first_wait_seconds: 30, deadline_minutes: 15, hold_minutes: 240 }
     }
 }

@@ -15,6 +15,7 @@ mod deliveries;
 mod downloads;
 mod executors;
 mod fan_out;
+mod held;
 mod lifecycle;
 mod live_pages;
 mod load;

@@ -241,7 +241,7 @@ pub(crate) struct AttemptView {
     number: u32,
     started_at: String,
     ended_at: Option<String>,
-    /// accepted, retry or rejected; null while under way.
+    /// accepted, retry, rejected, or held when the way out was shut to every piece; null while under way.
     result: Option<&'static str>,
     /// What the remote said.
     detail: Option<String>,
@@ -261,6 +261,7 @@ impl From<Attempt> for AttemptView {
             Some(Outcome::Accepted { receipt }) => (Some("accepted"), Some(receipt)),
             Some(Outcome::Retry { reason, .. }) => (Some("retry"), Some(reason)),
             Some(Outcome::Rejected { reason }) => (Some("rejected"), Some(reason)),
+            Some(Outcome::Held { reason, .. }) => (Some("held"), Some(reason)),
         };
         Self { number: attempt.number, started_at: stamp(attempt.started_at), ended_at: attempt.ended_at.map(stamp), result, detail }
     }

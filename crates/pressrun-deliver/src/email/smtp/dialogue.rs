@@ -8,22 +8,21 @@ use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pressrun_domain::secret::Secret;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use url::Host;
 
+use super::login::Credentials;
 use super::reply::{Offers, Reply, ReplyLine};
 use super::stuffing::Stuffing;
 use crate::dial::{Connection, Dialer};
 use crate::email::letter::{Letter, Unreadable};
 use crate::outcome::chain;
+use crate::tls::TlsError;
 
 /// Bytes of one line of a reply; RFC 5321 §4.5.3.1.5 asks for 512.
 const LINE_BYTES_MAX: u64 = 4096;
 /// Lines of one reply.
 const LINES_MAX: usize = 128;
-/// How we introduce ourselves: an address literal, as RFC 5321 §4.1.4 wants it of hosts without a name.
-const HELLO: &str = "EHLO [127.0.0.1]";
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,16 +38,16 @@ pub(super) enum SmtpError {
     Nonsense(&'static str),
     /// TLS could not be agreed on.
     #[error("{0}")]
-    Tls(String),
+    Tls(TlsError),
     /// Nothing came back before the deadline of this phase.
     #[error("timed out")]
     Silent,
     /// The message could not be read to its end.
     #[error("{}", chain(.0))]
     Unreadable(Unreadable),
-    /// The server lacks what we need.
+    /// The server lacks what we need, or we lack what it takes to ask.
     #[error("{0}")]
-    Lacking(&'static str),
+    Lacking(String),
 }
 
 /// An open connection.
@@ -72,8 +71,8 @@ impl Dialogue {
     }
 
     /// Introduces us, and learns what the server offers.
-    pub(super) async fn hello(&mut self) -> Result<(), SmtpError> {
-        let hello = self.command(HELLO).await?;
+    pub(super) async fn hello(&mut self, name: &str) -> Result<(), SmtpError> {
+        let hello = self.command(&format!("EHLO {name}")).await?;
         self.offers = Offers::of(&hello);
         Ok(())
     }
@@ -89,20 +88,50 @@ impl Dialogue {
     }
 
     /// Logs in with what the server offers (RFC 4954).
-    pub(super) async fn authenticate(&mut self, user: &str, password: &Secret) -> Result<(), SmtpError> {
-        let password = password.expose();
+    pub(super) async fn authenticate(&mut self, credentials: &Credentials) -> Result<(), SmtpError> {
+        if credentials.is_token {
+            return self.authenticate_with_token(credentials).await;
+        }
         if self.offers.auth_plain {
-            let first = self.reply_to(&format!("AUTH PLAIN {}", BASE64.encode(format!("\0{user}\0{password}")))).await?;
+            let first = self.reply_to(&format!("AUTH PLAIN {}", credentials.plain())).await?;
             return accepted_as(235, first);
         }
         if !self.offers.auth_login {
-            return Err(SmtpError::Lacking("the mail server offers no login that we know (AUTH PLAIN or LOGIN) on this connection"));
+            let words = "the mail server offers no login that we know (AUTH PLAIN or LOGIN) on this connection";
+            return Err(SmtpError::Lacking(words.to_owned()));
         }
-        for (line, expected) in [("AUTH LOGIN".to_owned(), 334), (BASE64.encode(user), 334), (BASE64.encode(password), 235)] {
+        let (user, password) = (BASE64.encode(&credentials.user), BASE64.encode(credentials.secret.expose()));
+        for (line, expected) in [("AUTH LOGIN".to_owned(), 334), (user, 334), (password, 235)] {
             let reply = self.reply_to(&line).await?;
             accepted_as(expected, reply)?;
         }
         Ok(())
+    }
+
+    async fn authenticate_with_token(&mut self, credentials: &Credentials) -> Result<(), SmtpError> {
+        let (line, giving_up) = if self.offers.auth_xoauth2 {
+            (format!("AUTH XOAUTH2 {}", credentials.xoauth2()), "")
+        } else if self.offers.auth_oauthbearer {
+            (format!("AUTH OAUTHBEARER {}", credentials.oauthbearer()), "AQ==")
+        } else {
+            let words = "the mail server offers no login with a token (AUTH XOAUTH2 or OAUTHBEARER) on this connection";
+            return Err(SmtpError::Lacking(words.to_owned()));
+        };
+        let reply = self.reply_to(&line).await?;
+        if reply.code != 334 {
+            return accepted_as(235, reply);
+        }
+        // The server says in base64 what is wrong, and refuses once it has an answer (RFC 7628 §3.2.3).
+        let detail = reply.lines.first().and_then(|text| BASE64.decode(text.trim()).ok()).unwrap_or_default();
+        let mut last = self.reply_to(giving_up).await?;
+        last.lines.push(String::from_utf8_lossy(&detail).into_owned());
+        Err(SmtpError::Refused(last))
+    }
+
+    /// Says goodbye without waiting for an answer.
+    pub(super) async fn quit(mut self) {
+        // A server that is gone need not be told.
+        let _ = self.write(b"QUIT\r\n").await;
     }
 
     /// Sends one line and takes a positive answer.
@@ -153,7 +182,7 @@ impl Dialogue {
     async fn reply_to(&mut self, line: &str) -> Result<Reply, SmtpError> {
         // Addresses and names are checked long before; a line that holds two would be two commands.
         if line.contains(['\r', '\n', '\0']) {
-            return Err(SmtpError::Lacking("a command must be one line"));
+            return Err(SmtpError::Lacking("a command must be one line".to_owned()));
         }
         self.write(format!("{line}\r\n").as_bytes()).await?;
         self.reply().await

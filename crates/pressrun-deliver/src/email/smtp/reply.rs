@@ -48,6 +48,27 @@ impl Reply {
         self.code >= 500
     }
 
+    /// 4xx that says that there are too many of us: connections, or mails in a time. How servers say it: Postfix and Exim "too many
+    /// connections", Exchange Online 4.3.2 "concurrent connections limit exceeded", SES "maximum sending rate exceeded", Gmail 4.7.28 and
+    /// 4.5.3 "rate limit".
+    pub(super) fn is_about_crowd(&self) -> bool {
+        let text = self.lines.join(" ").to_ascii_lowercase();
+        let connections = text.contains("connection") || text.contains("session");
+        let too_many = ["too many", "limit", "exceed", "concurrent", "maximum"].iter().any(|words| text.contains(words));
+        let rate = ["rate limit", "rate exceeded", "sending rate", "throttl", "too many messages", "too many mails", "too fast"];
+        (400..500).contains(&self.code) && (connections && too_many || rate.iter().any(|words| text.contains(words)))
+    }
+
+    /// Whether it was put off as greylisting does it: the same mail is taken when it comes again, after some minutes.
+    pub(super) fn is_put_off(&self) -> bool {
+        matches!(self.code, 450..=452)
+    }
+
+    /// Whether the relay wants to know first who we are, or by which way we come: 530, 534, 535, 538 and their like at any phase (RFC 4954 §6).
+    pub(super) fn is_about_login(&self) -> bool {
+        matches!(self.code, 530 | 534 | 535 | 538)
+    }
+
     /// Whether the message was too big for this server or this mailbox's limit: 552 without a word about quota, or RFC 3463 §3.3, §3.4.
     pub(super) fn is_about_size(&self) -> bool {
         let first = self.lines.first().map(String::as_str).unwrap_or_default();
@@ -78,6 +99,8 @@ pub(super) struct Offers {
     pub(super) size_max: Option<u64>,
     pub(super) auth_plain: bool,
     pub(super) auth_login: bool,
+    pub(super) auth_xoauth2: bool,
+    pub(super) auth_oauthbearer: bool,
 }
 
 impl Offers {
@@ -98,6 +121,8 @@ impl Offers {
                     for mechanism in words {
                         offers.auth_plain |= mechanism == "PLAIN";
                         offers.auth_login |= mechanism == "LOGIN";
+                        offers.auth_xoauth2 |= mechanism == "XOAUTH2";
+                        offers.auth_oauthbearer |= mechanism == "OAUTHBEARER";
                     }
                 }
                 _ => {}
@@ -145,6 +170,8 @@ mod tests {
             size_max: Some(1000),
             auth_plain: true,
             auth_login: true,
+            auth_xoauth2: true,
+            auth_oauthbearer: false,
         };
         assert_eq!(offers, expected);
         assert_eq!(Offers::of(&hello(&["STARTTLS"])), Offers::default());
@@ -165,6 +192,26 @@ mod tests {
         ] {
             let reply = Reply { code, lines: vec![text.to_owned()] };
             assert_eq!(reply.is_about_size(), expected, "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn h6_too_many_of_us_is_told_from_other_trouble() {
+        for (code, text, expected) in [
+            (421, "4.7.0 mail.example Error: too many connections from 192.0.2.1", true),
+            (421, "Too many concurrent SMTP connections; please try again later.", true),
+            (432, "4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending", true),
+            (454, "Throttling failure: Maximum sending rate exceeded.", true),
+            (450, "4.7.1 Error: too many messages from 192.0.2.1", true),
+            (451, "4.7.1 Too many messages, slow down", true),
+            (421, "4.7.0 Try again later, closing connection. (EHLO)", false),
+            (421, "4.3.0 shutting down", false),
+            (451, "4.7.1 Greylisted, please try again in 300 seconds", false),
+            (452, "4.2.2 mailbox full", false),
+            (550, "5.7.1 too many connections", false),
+        ] {
+            let reply = Reply { code, lines: vec![text.to_owned()] };
+            assert_eq!(reply.is_about_crowd(), expected, "{code} {text}");
         }
     }
 

@@ -1,219 +1,22 @@
-//! A mail server that records every envelope and message, and refuses, delays or breaks as told.
+//! One connection of the sink.
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Hang, TestCertificate};
+use super::{ReceivedMail, SmtpPhase, SmtpScript, SmtpSinkTls, State, lock};
 
-/// One mail as it was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceivedMail {
-    /// `MAIL FROM`.
-    pub from: String,
-    /// `RCPT TO`, those accepted.
-    pub to: Vec<String>,
-    /// Parameters of `MAIL FROM`, such as `SMTPUTF8`.
-    pub options: String,
-    /// The message, dots unstuffed.
-    pub data: Vec<u8>,
-    /// Whether the connection was encrypted.
-    pub encrypted: bool,
-    /// Who logged in.
-    pub user: Option<String>,
-}
-
-impl ReceivedMail {
-    /// The message as text.
-    #[must_use]
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.data).into_owned()
-    }
-
-    /// A header of the message, unfolded, its encoded words as they are.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<String> {
-        let text = self.text();
-        let head = text.split("\r\n\r\n").next()?.replace("\r\n ", " ").replace("\r\n\t", " ");
-        head.lines().find_map(|line| {
-            let (found, value) = line.split_once(':')?;
-            found.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-        })
-    }
-}
-
-/// Where in the dialogue something happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SmtpPhase {
-    /// Before the greeting.
-    Connect,
-    /// At `EHLO`.
-    Ehlo,
-    /// At `STARTTLS`.
-    StartTls,
-    /// At `AUTH`.
-    Auth,
-    /// At `MAIL FROM`.
-    Mail,
-    /// At `RCPT TO`.
-    Rcpt,
-    /// At `DATA`.
-    Data,
-    /// After the message.
-    Message,
-}
-
-/// Encryption that the sink offers.
-#[derive(Clone, Default)]
-pub enum SmtpSinkTls {
-    /// None.
-    #[default]
-    None,
-    /// `STARTTLS`.
-    StartTls(TestCertificate),
-    /// From the first byte.
-    Implicit(TestCertificate),
-}
-
-/// What the sink does.
-#[derive(Clone, Default)]
-pub struct SmtpScript {
-    /// Answers to `RCPT TO`, by address.
-    pub refuse: HashMap<String, (u16, String)>,
-    /// Answer to any phase, for ever.
-    pub answer: HashMap<SmtpPhase, (u16, String)>,
-    /// The first so many `RCPT TO` are put off with 451.
-    pub greylist: usize,
-    /// Closes the connection here.
-    pub drop_at: Option<SmtpPhase>,
-    /// Falls silent here.
-    pub hang_at: Option<SmtpPhase>,
-    /// Encryption.
-    pub tls: SmtpSinkTls,
-    /// User name and password that are asked for.
-    pub credentials: Option<(String, String)>,
-    /// Offers `AUTH LOGIN` only.
-    pub only_login: bool,
-    /// Offers `SMTPUTF8`.
-    pub smtputf8: bool,
-    /// Takes messages of at most this many bytes.
-    pub size_max: Option<usize>,
-    /// Does not say so beforehand (RFC 1870), but after the message.
-    pub hides_size: bool,
-    /// Says this in the clear right behind its answer to `STARTTLS`, as someone on the wire could.
-    pub injects: Option<String>,
-}
-
-struct State {
-    script: Mutex<SmtpScript>,
-    mails: watch::Sender<Vec<ReceivedMail>>,
-    connections: watch::Sender<usize>,
-    hang: Hang,
-}
-
-/// The sink; stops when dropped.
-pub struct SmtpSink {
-    address: SocketAddr,
-    state: Arc<State>,
-    accepting: JoinHandle<()>,
-}
-
-impl Drop for SmtpSink {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-impl SmtpSink {
-    /// Listens and follows the script.
-    pub async fn start(script: SmtpScript) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let state = Arc::new(State {
-            script: Mutex::new(script),
-            mails: watch::Sender::new(Vec::new()),
-            connections: watch::Sender::new(0),
-            hang: Hang::default(),
-        });
-        let shared = Arc::clone(&state);
-        let accepting = tokio::spawn(async move {
-            let mut open = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                shared.connections.send_modify(|count| *count += 1);
-                let state = Arc::clone(&shared);
-                open.spawn(async move {
-                    let tls = lock(&state.script).tls.clone();
-                    let (wire, encrypted): (Wire, bool) = match tls {
-                        SmtpSinkTls::Implicit(certificate) => {
-                            let Ok(stream) = TlsAcceptor::from(certificate.server).accept(stream).await else { return };
-                            (Box::pin(stream), true)
-                        }
-                        _ => (Box::pin(stream), false),
-                    };
-                    let _ = Dialogue::new(wire, encrypted, state).run().await;
-                });
-            }
-        });
-        Self { address, state, accepting }
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// The port alone; the host is `127.0.0.1`, or `localhost` with TLS.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-
-    /// Changes what happens from now on.
-    pub fn follow(&self, change: impl FnOnce(&mut SmtpScript)) {
-        change(&mut lock(&self.state.script));
-    }
-
-    /// Every mail taken so far.
-    #[must_use]
-    pub fn mails(&self) -> Vec<ReceivedMail> {
-        self.state.mails.borrow().clone()
-    }
-
-    /// Ends when `count` mails were taken, and answers with them.
-    pub async fn wait_for(&self, count: usize) -> Vec<ReceivedMail> {
-        let mut mails = self.state.mails.subscribe();
-        mails.wait_for(|found| found.len() >= count).await.expect("the sink lives").clone()
-    }
-
-    /// How many connections were made.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        *self.state.connections.borrow()
-    }
-
-    /// Announces silence that the script asked for.
-    #[must_use]
-    pub fn hang(&self) -> Hang {
-        self.state.hang.clone()
-    }
-}
-
-trait Stream: AsyncRead + AsyncWrite + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
-type Wire = Pin<Box<dyn Stream>>;
+pub(super) type Wire = Pin<Box<dyn Stream>>;
 
 /// The connection is over: closed by either side.
-struct Over;
+pub(super) struct Over;
 
 impl From<std::io::Error> for Over {
     fn from(_: std::io::Error) -> Self {
@@ -221,13 +24,12 @@ impl From<std::io::Error> for Over {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Dialogue {
+/// What is said on one connection.
+pub(super) struct Dialogue {
     wire: BufReader<Wire>,
     encrypted: bool,
+    peer: IpAddr,
+    mails: usize,
     state: Arc<State>,
     user: Option<String>,
     from: String,
@@ -236,15 +38,30 @@ struct Dialogue {
 }
 
 impl Dialogue {
-    fn new(wire: Wire, encrypted: bool, state: Arc<State>) -> Self {
-        Self { wire: BufReader::new(wire), encrypted, state, user: None, from: String::new(), options: String::new(), to: Vec::new() }
+    pub(super) fn new(wire: Wire, encrypted: bool, peer: IpAddr, state: Arc<State>) -> Self {
+        Self {
+            wire: BufReader::new(wire),
+            encrypted,
+            peer,
+            mails: 0,
+            state,
+            user: None,
+            from: String::new(),
+            options: String::new(),
+            to: Vec::new(),
+        }
     }
 
     fn script(&self) -> SmtpScript {
         lock(&self.state.script).clone()
     }
 
-    async fn run(mut self) -> Result<(), Over> {
+    pub(super) async fn run(mut self) -> Result<(), Over> {
+        let open = self.state.open.borrow().0;
+        if self.script().connections_max.is_some_and(|most| open > most) {
+            self.say("421 4.7.0 sink.test Error: too many connections from you").await?;
+            return Err(Over);
+        }
         if self.may_go_on(SmtpPhase::Connect).await? {
             self.say("220 sink.test ESMTP").await?;
         }
@@ -252,7 +69,7 @@ impl Dialogue {
             let line = self.hear().await?;
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" | "HELO" => self.ehlo().await?,
+                "EHLO" | "HELO" => self.ehlo(&line).await?,
                 "STARTTLS" => self = self.start_tls().await?,
                 "AUTH" => self.auth(&line).await?,
                 "MAIL" => self.mail(&line).await?,
@@ -288,11 +105,16 @@ impl Dialogue {
         Ok(true)
     }
 
-    async fn ehlo(&mut self) -> Result<(), Over> {
+    async fn ehlo(&mut self, line: &str) -> Result<(), Over> {
+        let name = line.split_once(' ').map_or("", |(_, name)| name).to_owned();
+        lock(&self.state.hellos).push(name.clone());
         if !self.may_go_on(SmtpPhase::Ehlo).await? {
             return Ok(());
         }
         let script = self.script();
+        if script.checks_hello && !self.is_own_name(&name) {
+            return self.say(&format!("550 5.7.1 {name}: Helo command rejected: not your name")).await;
+        }
         let size = format!("SIZE {}", script.size_max.unwrap_or(104_857_600));
         let mut lines = vec!["sink.test", "8BITMIME"];
         if !script.hides_size {
@@ -303,6 +125,9 @@ impl Dialogue {
         }
         if script.credentials.is_some() {
             lines.push(if script.only_login { "AUTH LOGIN" } else { "AUTH PLAIN LOGIN" });
+        }
+        if script.token.is_some() {
+            lines.push(if script.only_oauthbearer { "AUTH OAUTHBEARER" } else { "AUTH XOAUTH2 OAUTHBEARER PLAIN" });
         }
         if script.smtputf8 {
             lines.push("SMTPUTF8");
@@ -325,10 +150,11 @@ impl Dialogue {
         let injected = self.script().injects.map(|text| format!("\r\n{text}")).unwrap_or_default();
         self.say(&format!("220 2.0.0 go ahead{injected}")).await?;
         let stream = TlsAcceptor::from(certificate.server).accept(self.wire.into_inner()).await?;
-        Ok(Self::new(Box::pin(stream), true, self.state))
+        Ok(Self::new(Box::pin(stream), true, self.peer, self.state))
     }
 
     async fn auth(&mut self, line: &str) -> Result<(), Over> {
+        self.state.logins.send_modify(|count| *count += 1);
         if !self.may_go_on(SmtpPhase::Auth).await? {
             return Ok(());
         }
@@ -346,6 +172,8 @@ impl Dialogue {
                 self.say("334 UGFzc3dvcmQ6").await?;
                 (user, decode(&self.hear().await?))
             }
+            (Some("XOAUTH2"), Some(given)) => return self.token(&decode(given), "user=", "\u{1}", "").await,
+            (Some("OAUTHBEARER"), Some(given)) => return self.token(&decode(given), "n,a=", ",", "AQ==").await,
             _ => return self.say("504 5.5.4 unknown mechanism").await,
         };
         if self.script().credentials == Some((user.clone(), password.clone())) {
@@ -357,11 +185,40 @@ impl Dialogue {
         }
     }
 
+    /// A name with a dot that is no address, or the client's own address as a literal.
+    fn is_own_name(&self, name: &str) -> bool {
+        match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+            Some(literal) => literal.strip_prefix("IPv6:").unwrap_or(literal).parse() == Ok(self.peer),
+            None => name.contains('.') && name.parse::<IpAddr>().is_err() && !name.starts_with("localhost"),
+        }
+    }
+
+    /// A login with a token (RFC 7628 §3): refused in two steps, the first of which says why in base64.
+    async fn token(&mut self, given: &str, before: &str, after: &str, giving_up: &str) -> Result<(), Over> {
+        let user = given.strip_prefix(before).and_then(|rest| rest.split_once(after)).map(|(user, _)| user.to_owned());
+        let token = given.split('\u{1}').find_map(|field| field.strip_prefix("auth=Bearer ")).map(str::to_owned);
+        if given.ends_with("\u{1}\u{1}") && self.script().token == user.clone().zip(token) {
+            self.user = user;
+            return self.say("235 2.7.0 welcome").await;
+        }
+        self.say(&format!("334 {}", BASE64.encode("{\"status\":\"401\",\"schemes\":\"bearer\"}"))).await?;
+        if self.hear().await? == giving_up {
+            self.say("535 5.7.8 the token is not accepted").await
+        } else {
+            self.say("501 5.5.2 that is no way to give up").await
+        }
+    }
+
     async fn mail(&mut self, line: &str) -> Result<(), Over> {
+        if self.script().mails_max.is_some_and(|most| self.mails >= most) {
+            self.say("421 4.7.0 enough for one connection").await?;
+            return Err(Over);
+        }
         if !self.may_go_on(SmtpPhase::Mail).await? {
             return Ok(());
         }
-        if self.script().credentials.is_some() && self.user.is_none() {
+        let asks_for_login = self.script().credentials.is_some() || self.script().token.is_some();
+        if asks_for_login && self.user.is_none() {
             return self.say("530 5.7.0 log in first").await;
         }
         let (address, options) = path(line);
@@ -395,19 +252,16 @@ impl Dialogue {
             return Ok(());
         }
         self.say("354 go ahead").await?;
-        let mut data = Vec::new();
-        loop {
-            let mut line = Vec::new();
-            if self.wire.read_until(b'\n', &mut line).await? == 0 {
-                return Err(Over);
-            }
-            if line == b".\r\n" {
-                break;
-            }
-            data.extend_from_slice(if line.starts_with(b".") { &line[1..] } else { &line });
-        }
-        if self.script().size_max.is_some_and(|max| data.len() > max) {
+        let (data, bytes) = self.message().await?;
+        *lock(&self.state.bytes) += bytes as u64;
+        if self.script().size_max.is_some_and(|max| bytes > max) {
             return self.say("552 5.3.4 message size exceeds fixed limit").await;
+        }
+        self.mails += 1;
+        self.state.arrived.send_modify(|count| *count += 1);
+        if let Some(all) = self.script().together {
+            let mut arrived = self.state.arrived.subscribe();
+            arrived.wait_for(|count| *count >= all).await.map_err(|_| Over)?;
         }
         // The mail is taken before the answer is lost: the case that idempotency marks exist for (I6).
         let late = [self.script().drop_at, self.script().hang_at].contains(&Some(SmtpPhase::Message));
@@ -427,6 +281,26 @@ impl Dialogue {
         }
         self.state.mails.send_modify(|mails| mails.push(mail));
         self.say("250 2.0.0 queued as TEST1").await
+    }
+
+    /// The message with its dots unstuffed, and how many bytes it has.
+    async fn message(&mut self) -> Result<(Vec<u8>, usize), Over> {
+        let forgets = self.script().forgets_content;
+        let (mut data, mut line, mut bytes) = (Vec::new(), Vec::new(), 0);
+        loop {
+            line.clear();
+            if self.wire.read_until(b'\n', &mut line).await? == 0 {
+                return Err(Over);
+            }
+            if line == b".\r\n" {
+                return Ok((data, bytes));
+            }
+            let line = line.strip_prefix(b".").unwrap_or(&line);
+            bytes += line.len();
+            if !forgets {
+                data.extend_from_slice(line);
+            }
+        }
     }
 
     async fn say(&mut self, line: &str) -> Result<(), Over> {
