@@ -194,6 +194,7 @@ async fn d6_every_status_at_every_request_has_its_decision() {
                 Outcome::Accepted { .. } => assert!(arrived, "{phase:?} {status:?}: {delivered:?}"),
                 Outcome::Rejected { .. } => assert!(!arrived && for_good, "{phase:?} {status:?}: {delivered:?}"),
                 Outcome::Retry { .. } => assert!(!arrived && !for_good, "{phase:?} {status:?}: {delivered:?}"),
+                Outcome::Held { .. } => panic!("only a mail relay holds what it gets: {delivered:?}"),
             }
             let found = std::fs::read(server.files().join("in/Orders.csv")).expect("file");
             assert_eq!(found != b"yesterday's", arrived, "{phase:?} {status:?}: the old file is whole until the new one is");

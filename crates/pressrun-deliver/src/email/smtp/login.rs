@@ -25,7 +25,7 @@ pub(super) struct Login {
 
 enum Proof {
     Password(SecretSource),
-    Token(Tokens),
+    Token(Box<Tokens>),
 }
 
 /// What is shown to the relay.
@@ -61,7 +61,7 @@ impl Login {
     pub(super) fn new(config: MailLogin, place: (String, u16), http: &Http, deadline: Duration) -> Result<Self, ConfigError> {
         let (user, proof) = match config {
             MailLogin::Password { user, password } => (user, Proof::Password(password)),
-            MailLogin::Token { user, tokens } => (user, Proof::Token(Tokens::new(tokens, http.clone(), deadline)?)),
+            MailLogin::Token { user, tokens } => (user, Proof::Token(Box::new(Tokens::new(tokens, http.clone(), deadline)?))),
         };
         Ok(Self { user, place, proof, known: Mutex::default() })
     }
@@ -86,7 +86,9 @@ impl Login {
         self.remember(credentials.secret.clone());
         // A server that quotes what it did not understand quotes the login line.
         let lines = [credentials.plain(), credentials.xoauth2(), credentials.oauthbearer()];
-        lines.into_iter().for_each(|line| self.remember(Secret::new(line)));
+        for line in lines {
+            self.remember(Secret::new(line));
+        }
         Ok(credentials)
     }
 
