@@ -2,7 +2,7 @@
 
 use pressrun_domain::access::Actor;
 use pressrun_domain::action::{Action, Refused};
-use pressrun_domain::id::RunId;
+use pressrun_domain::id::{RunId, ScheduleId};
 use pressrun_domain::key::ApiKey;
 use pressrun_domain::secret::Secret;
 
@@ -44,12 +44,19 @@ pub async fn act(state: &ApiState, actor: Actor, action: Action) -> Result<Optio
         Action::Delete(id) => schedules::delete(state, &actor, &id.to_string()).await,
         Action::Cancel(id) => runs::cancel(state, &actor, &id.to_string()).await,
         Action::WithdrawLinks(id) => schedules::withdraw_links(state, &actor, &id.to_string()).await,
-        Action::AcceptOffer(id) => ownership::accept(state, &actor, &id.to_string()).await,
         Action::DeclineOffer(id) => ownership::decline(state, &actor, &id.to_string()).await,
         Action::WithdrawOffer(id) => ownership::withdraw(state, &actor, &id.to_string()).await,
         Action::AnswerRequest(id, yes) => subscriptions::answer(state, &actor, &id.to_string(), yes).await,
     };
     done.map(|()| None).map_err(refused)
+}
+
+/// Accepts an offer of ownership for what was `seen`, the terms that stood on the page.
+///
+/// # Errors
+/// [`Refused`]: also when it is no longer what was seen.
+pub async fn accept_offer(state: &ApiState, actor: &Actor, id: ScheduleId, seen: &str) -> Result<(), Refused> {
+    ownership::accept(state, actor, &id.to_string(), Some(seen)).await.map_err(refused)
 }
 
 /// Keys that are the actor's to see, newest first.

@@ -21,7 +21,7 @@ mod state;
 mod token;
 mod write_deadline;
 
-pub use actions::{act, audit, keys, make_key, revoke_key};
+pub use actions::{accept_offer, act, audit, keys, make_key, revoke_key};
 pub use app::audit::AuditPage;
 pub use app::doers::{Doer, Doers, doer, latest as latest_agent};
 pub use app::keys::NewKey;

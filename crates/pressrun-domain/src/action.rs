@@ -17,9 +17,7 @@ pub enum Action {
     Cancel(RunId),
     /// Links without a login that were sent so far end (M11).
     WithdrawLinks(ScheduleId),
-    /// The schedule is theirs to whom it was offered (C1).
-    AcceptOffer(ScheduleId),
-    /// It is not.
+    /// A schedule that was offered is not theirs to whom it was offered (C1).
     DeclineOffer(ScheduleId),
     /// It is no longer offered.
     WithdrawOffer(ScheduleId),

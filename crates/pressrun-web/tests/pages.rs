@@ -837,6 +837,12 @@ async fn named(site: &Site, name: &str) -> pressrun_domain::schedule::Schedule {
     all.into_iter().find(|schedule| schedule.definition.name == name).unwrap()
 }
 
+/// What the form of an offer's page says was seen.
+fn seen_on(body: &str) -> String {
+    let (_, rest) = body.split_once("name=\"seen\" value=\"").expect("an offer");
+    rest.split('"').next().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn c1_an_offer_is_shown_whole_to_the_two_whom_it_concerns_and_accepted_on_its_page() {
     let browser = Browser::new().await;
@@ -857,6 +863,21 @@ async fn c1_an_offer_is_shown_whole_to_the_two_whom_it_concerns_and_accepted_on_
     let pressed = browser.press(&owner, &format!("{page}/accept-offer"), own.form_token()).await;
     assert_eq!(pressed.status, StatusCode::NOT_FOUND, "nobody accepts what they offer");
     let pressed = browser.press(&asked, &format!("{page}/accept-offer"), shown.form_token()).await;
+    assert_eq!(pressed.status, StatusCode::CONFLICT, "what is accepted has to be named: {}", pressed.body);
+    let accept = async |seen: &str| {
+        let form = format!("form_token={}&seen={seen}", shown.form_token());
+        browser.post(&format!("{page}/accept-offer"), &[("cookie", asked.as_str())], &form).await
+    };
+    // While the page is read its owner changes the schedule, and offers that.
+    let seen = seen_on(&shown.body);
+    let mut changed = site.store.schedule(schedule.id).await.unwrap().unwrap();
+    changed.definition.cron = "0 5 ? * * *".into();
+    let names = pressrun_store::Names { dashboard: "D".into(), owner: "O".into(), condition_query: None };
+    site.store.replace_schedule(&changed, &names, &stored::change(Verb::ScheduleUpdated)).await.unwrap();
+    let offer = OwnershipOffer::new(schedule.id, &changed.definition, guest, site.state.clock.now());
+    site.store.put_offer(&offer, &[], &stored::change(Verb::OwnershipOffered)).await.unwrap();
+    assert_eq!(accept(&seen).await.status, StatusCode::CONFLICT, "nobody accepts what they have not seen");
+    let pressed = accept(&seen_on(&browser.get(&asked, &offer_page).await.body)).await;
     assert_eq!(pressed.status, StatusCode::SEE_OTHER, "{}", pressed.body);
     assert_eq!(named(site, "Revenue to the data lake").await.definition.owner, guest);
     assert_eq!(browser.get(&asked, &offer_page).await.status, StatusCode::NOT_FOUND, "it is answered");

@@ -116,12 +116,16 @@ async fn to_me(state: &ApiState, actor: &Actor, catalog: &Catalog, id: &str) -> 
     Ok(offered)
 }
 
-/// Accepts an offer: the schedule is the actor's from now on.
-pub(crate) async fn accept(state: &ApiState, actor: &Actor, id: &str) -> Result<(), AppError> {
+/// Accepts an offer: the schedule is the actor's from now on. `seen` are the terms that they were shown. An owner may change what is offered
+/// and offer it anew while somebody reads; that one is another offer.
+pub(crate) async fn accept(state: &ApiState, actor: &Actor, id: &str, seen: Option<&str>) -> Result<(), AppError> {
     let catalog = state.catalog.current();
     for _ in 0..TRIES {
         // Read anew each time: what was changed meanwhile is not what was shown, and the offer does not stand.
         let Offered { offer, schedule } = to_me(state, actor, &catalog, id).await?;
+        if seen.is_some_and(|seen| seen != offer.terms) {
+            return Err(AppError::NoOffer);
+        }
         let owner = catalog.member(offer.to.0).ok_or(AppError::Denied)?;
         may_receive(&catalog, owner, &schedule)?;
         if hand_over(state, actor, &catalog, schedule, owner, Some(&offer)).await? {

@@ -3,7 +3,7 @@
 use pressrun_domain::access::Actor;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
-use pressrun_domain::destination::Destination;
+use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde_json::{Map, Value};
 
@@ -85,6 +85,7 @@ async fn merged(
     }
     if draft.definition.destination != stored.definition.destination {
         draft.warnings.extend(schedules::outsiders(&draft.definition, catalog));
+        draft.warnings.extend(no_longer_personal(&stored.definition, &draft.definition, catalog));
         draft.warnings.extend(schedules::unconnected(state, &draft.definition));
         draft.warnings.extend(validate::no_mail(state, &draft.definition));
         draft.warnings.extend(recipients::gets_nothing(state, catalog, &draft.definition).await?);
@@ -92,6 +93,18 @@ async fn merged(
     let mut changed = stored.clone();
     changed.definition = draft.definition;
     Ok((changed, draft.warnings))
+}
+
+/// Says that members who received their own rows will receive the owner's. Some of them may have put themselves on the list, which they could
+/// because it showed them nothing else (C2).
+fn no_longer_personal(before: &Definition, after: &Definition, catalog: &Catalog) -> Option<String> {
+    let policy = catalog.organization.fan_out;
+    let was_personal = before.destination.email().is_some_and(|email| policy.is_personal(email.fan_out));
+    let email = after.destination.email().filter(|email| was_personal && !policy.is_personal(email.fan_out))?;
+    let is_another = |place: &&Recipient| matches!(place.person, Person::Member(id) if id != after.owner);
+    let (members, groups) = (email.recipients.iter().filter(is_another).count(), email.groups.len());
+    (members + groups > 0)
+        .then(|| format!("{members} member(s) and {groups} group(s) received their own data and will receive what the owner may see"))
 }
 
 /// Whether the next evaluation cannot be compared with the last one (A12).

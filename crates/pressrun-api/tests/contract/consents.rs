@@ -125,6 +125,42 @@ async fn c1_an_offer_lapses_after_fourteen_days_and_with_every_change_of_what_wa
 }
 
 #[tokio::test]
+async fn c1_who_read_one_offer_does_not_accept_another_that_took_its_place() {
+    let server = server().await;
+    let id = of_hill(&server, json!({"recipients": ["outer@blobsrus.com"]})).await;
+    offer(&server, &id, sample::OUTER).await.ok();
+    let read = on_offer(&server, "outer", "GET", &id, "").await;
+    let tag = read.header("etag").expect("it can be named").to_owned();
+    // While it is read the owner puts in an address of her own, and offers that.
+    let path = format!("/api/v1/schedules/{id}");
+    server.call("hill", "PUT", &path, Some(&json!({"recipients": ["hill.private@outside.example"]}))).await.ok();
+    offer(&server, &id, sample::OUTER).await.ok();
+    let accept = |tag: String| {
+        let request = server.request(reqwest::Method::POST, &format!("{path}/ownership-offer/accept"));
+        request.header("Authorization", "Bearer outer").header("If-Match", tag)
+    };
+    server.send(accept(tag)).await.refuses(404, NO_OFFER);
+    assert_eq!(owner(&server, &id).await, sample::HILL, "nobody accepts what they have not seen");
+    let tag = on_offer(&server, "outer", "GET", &id, "").await.header("etag").unwrap().to_owned();
+    server.send(accept(tag)).await.ok();
+    assert_eq!(owner(&server, &id).await, sample::OUTER);
+}
+
+#[tokio::test]
+async fn c2_an_owner_is_told_who_receives_their_rows_once_copies_are_no_longer_personal() {
+    let server = server().await;
+    let id = of_hill(&server, json!({"fanOut": true, "recipients": ["blobby@blobsrus.com"]})).await;
+    let path = format!("/api/v1/schedules/{id}");
+    let own = server.call("hill", "PUT", &path, Some(&json!({"fanOut": false}))).await;
+    assert!(!own.text.contains("own data"), "nobody else is on the list: {}", own.text);
+    server.call("hill", "PUT", &path, Some(&json!({"fanOut": true}))).await.ok();
+    assert_eq!(server.call("outer", "PUT", &format!("{path}/subscribe"), None).await.ok(), &json!({"success": true}));
+    let off = server.call("hill", "PUT", &path, Some(&json!({"fanOut": false}))).await;
+    let said = "1 member(s) and 0 group(s) received their own data and will receive what the owner may see";
+    assert!(off.text.contains(said), "{}", off.text);
+}
+
+#[tokio::test]
 async fn c1_an_offer_is_declined_or_taken_back() {
     let server = server().await;
     let id = of_hill(&server, json!({})).await;

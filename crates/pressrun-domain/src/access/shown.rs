@@ -17,6 +17,9 @@ use super::{Actor, RunAccess};
 /// The named reason that stands for one which is the owner's to know.
 pub const WITHHELD: &str = "askTheOwner";
 
+/// What stands for the error of a query that ran with other people's rows.
+const UNSAID: &str = "the query failed for this reader; an admin can see why";
+
 /// A schedule as somebody may see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ShownSchedule {
@@ -79,6 +82,10 @@ impl Actor {
         match access {
             RunAccess::Everything => ShownRun { run, deliveries, notices, access },
             RunAccess::Owned => {
+                if let RunState::Ended { reason: Some(reason), .. } = &mut run.state {
+                    run.record.for_owner(reason);
+                }
+                let deliveries = deliveries.into_iter().map(|piece| piece_for_owner(&run.record, piece)).collect();
                 run.record = run.record.of_owners_rows();
                 ShownRun { run, deliveries, notices, access }
             }
@@ -141,21 +148,43 @@ impl RunRecord {
     /// database says of a cell of theirs, is not the owner's to know.
     #[must_use]
     pub fn of_owners_rows(&self) -> Self {
-        const UNSAID: &str = "the query failed for this reader; an admin can see why";
         let mut record = self.clone();
         record.conditions.retain(|judged| judged.audience == OWNERS);
         record.judged.clear();
+        let details = record.timeline.iter_mut().filter_map(|line| line.detail.as_mut());
+        for text in record.error.iter_mut().chain(&mut record.warnings).chain(details) {
+            self.for_owner(text);
+        }
+        // Personal copies have no rows of the owner's, so that every such line counts other people's.
+        if self.tiles.iter().any(|tile| tile.audience != OWNERS) {
+            for line in record.timeline.iter_mut().filter(|line| line.event == "judged") {
+                line.detail = None;
+            }
+        }
         for tile in record.tiles.iter_mut().filter(|tile| tile.audience != OWNERS) {
             tile.rows = 0;
             if let Some(error) = &mut tile.error {
-                let said = std::mem::replace(error, UNSAID.to_owned());
-                if let Some(whole) = record.error.as_mut().filter(|whole| whole.contains(&said)) {
-                    UNSAID.clone_into(whole);
-                }
+                UNSAID.clone_into(error);
             }
         }
         record
     }
+
+    /// What of a reason that belongs to this run its owner may know: not what a database said of other people's queries.
+    pub fn for_owner(&self, text: &mut String) {
+        let mut of_others = self.tiles.iter().filter(|tile| tile.audience != OWNERS).filter_map(|tile| tile.error.as_deref());
+        if of_others.any(|said| text.contains(said)) {
+            UNSAID.clone_into(text);
+        }
+    }
+}
+
+/// Where a piece stands, with what its owner may know of why.
+fn piece_for_owner(record: &RunRecord, mut piece: Delivery) -> Delivery {
+    if let DeliveryState::Failed { reason, .. } | DeliveryState::Skipped { reason } = &mut piece.state {
+        record.for_owner(reason);
+    }
+    piece
 }
 
 fn summary(run: &mut Run) {

@@ -289,6 +289,29 @@ fn m1_owners_see_recipients_and_answers_but_no_figures_of_other_peoples_rows() {
 }
 
 #[test]
+fn m1_no_word_to_the_owner_says_what_a_database_said_of_other_peoples_rows() {
+    let catalog = catalog();
+    let said = "cannot cast 'ROW-APAC-7'";
+    let (mut run, mut pieces) = run();
+    let reason = Some(format!("\u{201c}T\u{201d}: {said}"));
+    run.state = RunState::Ended { at: Timestamp::UNIX_EPOCH, status: RunStatus::Error, reason: reason.clone() };
+    run.record.error.clone_from(&reason);
+    run.record.warn(format!("audienceFailed: a (\u{201c}T\u{201d}: {said})"));
+    run.record.note(Timestamp::UNIX_EPOCH, "judged", Some("RESULTS_PRESENT: 17 rows; met for 1 of 1".into()));
+    run.record.note(Timestamp::UNIX_EPOCH, "ended", Some(format!("ERROR (\u{201c}T\u{201d}: {said})")));
+    run.record.tiles.remove(0);
+    pieces[1].state = DeliveryState::Failed { at: Timestamp::UNIX_EPOCH, reason: format!("\u{201c}T\u{201d}: {said}") };
+    for (who, whole) in [(personal(OWNER), false), (personal(ADMIN), true)] {
+        let access = who.run_access(&catalog, &run, Some(member_id(OWNER))).expect("readable");
+        let shown = format!("{:?}", who.shown_run(&catalog, run.clone(), pieces.clone(), Vec::new(), access));
+        for hidden in ["ROW-APAC-7", "17 rows"] {
+            assert_eq!(shown.contains(hidden), whole, "{hidden} in {shown}");
+        }
+        assert!(shown.contains("550 no such user"), "what mail servers said is the owner's to know: {shown}");
+    }
+}
+
+#[test]
 fn c1_old_runs_are_neither_the_old_owners_nor_the_new_ones() {
     use RunAccess::{Everything, Owned, Summary};
     let catalog = catalog();

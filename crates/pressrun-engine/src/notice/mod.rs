@@ -46,8 +46,13 @@ pub(crate) async fn about_run(context: &Context, run: &Run, record: &RunRecord, 
     }
     let catalog = context.catalog.current();
     let owner_sees_all = catalog.member(run.definition.owner.0).is_some_and(|owner| owner.admin);
-    let record = if owner_sees_all { record.clone() } else { record.of_owners_rows() };
-    let about = About::run(context, &catalog, run, &record, ending);
+    let shown = if owner_sees_all { record.clone() } else { record.of_owners_rows() };
+    let mut reason = ending.reason.map(str::to_owned);
+    // What failed first is the reason of the run, and may be a query of somebody else's.
+    if let Some(reason) = reason.as_mut().filter(|_| !owner_sees_all) {
+        record.for_owner(reason);
+    }
+    let about = About::run(context, &catalog, run, &shown, Ending { reason: reason.as_deref(), ..ending });
     let now = context.clock.now();
     match ending.status {
         RunStatus::ConditionUnmet => Ok(Vec::new()),

@@ -24,6 +24,9 @@ use crate::viewer::{self, Viewer};
 pub(crate) struct Sent {
     #[serde(default)]
     form_token: String,
+    /// Of an offer: the terms that stood on the page.
+    #[serde(default)]
+    seen: String,
 }
 
 /// A form as it came.
@@ -38,6 +41,7 @@ pub(crate) async fn schedule(
     form: Posted,
 ) -> Result<Response, PageError> {
     const WHAT: &str = "schedule";
+    let seen = form.as_ref().map(|Form(sent)| sent.seen.clone()).unwrap_or_default();
     is_own(&state, &headers, form)?;
     let id = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
     let action = match verb.as_str() {
@@ -46,7 +50,10 @@ pub(crate) async fn schedule(
         "run" => Action::Trigger(id),
         "delete" => Action::Delete(id),
         "withdraw-links" => Action::WithdrawLinks(id),
-        "accept-offer" => Action::AcceptOffer(id),
+        "accept-offer" => {
+            done(pressrun_api::accept_offer(&state.api, &viewer.actor, id, &seen).await, WHAT)?;
+            return Ok(Redirect::to(&here(&format!("/schedules/{id}"))).into_response());
+        }
         "decline-offer" => Action::DeclineOffer(id),
         "withdraw-offer" => Action::WithdrawOffer(id),
         _ => return Err(PageError::NotFound("page")),

@@ -34,6 +34,8 @@ struct Page {
     lines: Vec<Line>,
     audience: Audience,
     form_token: String,
+    /// What is accepted: what this page shows, and nothing that is offered later.
+    terms: String,
 }
 
 /// `GET /schedules/{id}/offer`.
@@ -62,6 +64,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
             lines: lines(definition, true, catalog),
             audience: audience(&definition.destination, 0, catalog),
             form_token: viewer.form_token.clone(),
+            terms: offer.terms.clone(),
         },
     ))
 }

@@ -344,6 +344,48 @@ async fn play(seeds: std::ops::Range<u64>, moves: usize, at_once: bool) -> Optio
     None
 }
 
+/// Reads the first cell as a number, which fails for some and names the cell.
+const CASTS: &str = "
+identifier: casts
+name: Casts
+connection: files
+tiles:
+  '1':
+    title: Numbers
+    sql: select cast(cell as integer) as number from casts where {{ user_attribute('region', 'region') }}
+    at: { x: 0, y: 0, w: 24, h: 8 }
+";
+
+#[tokio::test]
+async fn m1_no_error_of_another_readers_query_tells_the_owner_of_personal_copies_a_cell() {
+    let mut scene = Scene::new(false).await;
+    std::fs::write(scene.world.dir.path().join("catalog/dashboards/casts.yaml"), CASTS).unwrap();
+    scene.world.write_data("casts.csv", "region,cell\nAPAC,ROW-APAC-7\nEU,7\nUS,8\n");
+    scene.world.catalog.reload().unwrap_or_else(|error| panic!("{error}"));
+    for (recipients, condition) in [(json!([EVE, OWEN]), false), (json!([OWEN]), false), (json!([EVE, OWEN]), true)] {
+        let mut body = mail(&json!({"identifier": "casts", "recipients": recipients, "fanOut": true}));
+        if condition {
+            body["conditionType"] = json!("RESULTS_PRESENT");
+            body["conditionQueryMapKey"] = json!("1");
+        }
+        let id = scene.call("eve", Method::POST, "/schedules", Some(&body)).await["id"].as_str().unwrap().to_owned();
+        scene.call("eve", Method::POST, &format!("/schedules/{id}/trigger"), None).await;
+        scene.world.engine.drain().await.unwrap();
+        scene.world.engine.tick().await.unwrap();
+        scene.world.engine.drain().await.unwrap();
+    }
+    scene.read().await;
+    scene.arrived().await;
+    let told = scene.world.smtp.mails().iter().filter(|mail| in_clear(&mail.text()).contains("an admin can see why")).count();
+    assert!(told > 0, "she is told that it failed");
+    let mut admins = String::new();
+    for run in scene.runs().await {
+        admins.push_str(&scene.call("root", Method::GET, &format!("/runs/{}", run.id), None).await.to_string());
+    }
+    assert!(admins.contains("ROW-APAC-7"), "an admin sees why: {admins}");
+    assert!(scene.leaks.is_empty(), "{:?}", scene.leaks);
+}
+
 #[tokio::test]
 async fn c1_c2_no_sequence_of_a_members_calls_brings_her_a_row_of_another_region() {
     assert_eq!(play(1..7, 40, false).await, None);

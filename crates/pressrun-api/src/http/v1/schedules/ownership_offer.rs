@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use pressrun_domain::access::leaves_the_organization;
 use pressrun_domain::access::shown::offered_schedule;
 use pressrun_domain::catalog::Catalog;
@@ -51,24 +53,26 @@ fn party(member: MembershipId, catalog: &Catalog) -> PartyView {
 #[utoipa::path(get, path = "/api/v1/schedules/{scheduleId}/ownership-offer", operation_id = "getOwnershipOffer", tag = "Schedules",
     params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
     responses(
-        (status = 200, description = "The offer.", body = OfferView, example = json!({
+        (status = 200, description = "The offer.", body = OfferView, headers(("ETag" = String, description = "What is offered, for `If-Match`.")), example = json!({
             "from": {"id": "9e8719d9-276a-4964-9395-a493189a247c", "name": "Blob Ross"}, "to": {"id": "1e8719d9-276a-4964-9395-a493189a247d", "name": "Blobby Hill"},
             "offeredAt": "2025-07-23T21:43:39.000Z", "expiresAt": "2025-08-06T21:43:39.000Z", "leavesTheOrganization": false, "schedule": {}
         })),
         (status = 404, description = "There is none that stands.", body = ProblemBody, example = json!({"detail": "There is no offer of this schedule that stands; it lapsed, was answered or taken back, or the schedule was changed since", "status": 404})),
     ))]
-pub(crate) async fn get(Caller(actor): Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<OfferView>, Problem> {
+pub(crate) async fn get(Caller(actor): Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Response, Problem> {
     let id = segments.id("scheduleId", BAD_REQUEST)?;
     let Offered { offer, schedule } = ownership::offered(&state, &actor, id).await?.ok_or(AppError::NoOffer)?;
     let catalog = state.catalog.current();
-    Ok(Json(OfferView {
+    let tag = format!("\"{}\"", offer.terms);
+    let shown = OfferView {
         from: party(offer.from, &catalog),
         to: party(offer.to, &catalog),
         offered_at: stamp(offer.offered_at),
         expires_at: stamp(offer.expires_at),
         leaves_the_organization: leaves_the_organization(&schedule.definition),
         schedule: view(&offered_schedule(&catalog, schedule), &catalog),
-    }))
+    };
+    Ok(([(header::ETAG, tag)], Json(shown)).into_response())
 }
 
 /// Takes an offer back.
@@ -84,16 +88,27 @@ pub(crate) async fn withdraw(
     Ok(Json(Success::YES))
 }
 
-/// Accepts an offer: the schedule is the caller's from now on, and sends the caller's rows.
+/// Accepts an offer: the schedule is the caller's from now on, and sends the caller's rows. With `If-Match` only what was read is accepted: its
+/// owner may change what is offered and offer it anew meanwhile.
 #[utoipa::path(post, path = "/api/v1/schedules/{scheduleId}/ownership-offer/accept", operation_id = "acceptOwnershipOffer", tag = "Schedules",
-    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
-    responses((status = 200, description = "Accepted.", body = Success, example = json!({"success": true}))))]
+    params(
+        ("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule."),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the offer that was read."),
+    ),
+    responses(
+        (status = 200, description = "Accepted.", body = Success, example = json!({"success": true})),
+        (status = 404, description = "There is none that stands, or it is not the one that `If-Match` names.", body = ProblemBody, example = json!({"detail": "There is no offer of this schedule that stands; it lapsed, was answered or taken back, or the schedule was changed since", "status": 404})),
+    ))]
 pub(crate) async fn accept(
     Caller(actor): Caller,
     segments: Segments,
+    headers: HeaderMap,
     State(state): State<Arc<ApiState>>,
 ) -> Result<Json<Success>, Problem> {
-    ownership::accept(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
+    // A header that is no text names nothing that there is.
+    let named = headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default().trim());
+    let seen = named.filter(|text| *text != "*").map(|text| text.trim_start_matches("W/").trim_matches('"'));
+    ownership::accept(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?, seen).await?;
     Ok(Json(Success::YES))
 }
 
