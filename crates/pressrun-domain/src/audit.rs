@@ -297,7 +297,7 @@ pub struct Entry {
     pub object: Object,
     /// What of it changed.
     pub details: Details,
-    /// How often: more than 1 only for refusals, which are counted by the minute.
+    /// How often, or to how many: more than 1 for refusals, which are counted by the minute, and for more than fifty users made by one call.
     pub count: u32,
 }
 

@@ -107,43 +107,55 @@ fn method(method: &Method) -> &'static str {
 }
 
 /// The last address on the way that is no trusted proxy. What stands before it in the headers is what the client says.
+///
+/// A proxy writes `X-Forwarded-For` or `Forwarded` (RFC 7239) and passes the other one on as the client sent it. Where both are there and say
+/// different things, neither is believed: whoever adds the one that the proxy does not write would choose their own address.
 fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
     let peer = peer.to_canonical();
     let trusted = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
     if !trusted(&peer) {
         return peer;
     }
-    let mut last = peer;
-    for hop in hops(headers).into_iter().rev().take(HOPS) {
-        // A hop that hides or cannot be read ends the way: nothing before it can be believed.
-        let Some(address) = hop else { return last };
-        last = address;
-        if !trusted(&address) {
-            return address;
+    let along = |hops: Vec<Option<IpAddr>>| {
+        let mut last = peer;
+        for hop in hops.into_iter().rev().take(HOPS) {
+            // A hop that hides or cannot be read ends the way: nothing before it can be believed.
+            let Some(address) = hop else { return last };
+            last = address;
+            if !trusted(&address) {
+                return address;
+            }
         }
+        last
+    };
+    match (usual_hops(headers).map(along), standard_hops(headers).map(along)) {
+        (Some(one), Some(other)) if one != other => peer,
+        (Some(address), _) | (None, Some(address)) => address,
+        (None, None) => peer,
     }
-    last
 }
 
-/// Addresses of the forwarding headers in order, `None` for what is no address. `Forwarded` (RFC 7239) wins over `X-Forwarded-For`.
-fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let lists = |name: HeaderName| {
-        let lines = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
-        lines.collect::<Vec<_>>().join(",")
+/// Addresses of `X-Forwarded-For` in order, `None` for what is no address.
+fn usual_hops(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {
+    let list = joined(headers, &HeaderName::from_static("x-forwarded-for"))?;
+    Some(list.split(',').map(address).collect())
+}
+
+/// Addresses of `Forwarded` (RFC 7239) in order, `None` for what is no address.
+fn standard_hops(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {
+    let element = |element: &str| {
+        let named = element.split(';').filter_map(|pair| pair.split_once('='));
+        let found = named.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+        found.and_then(|(_, value)| address(value))
     };
-    if headers.contains_key(header::FORWARDED) {
-        let element = |element: &str| {
-            let named = element.split(';').filter_map(|pair| pair.split_once('='));
-            let found = named.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-            found.and_then(|(_, value)| address(value))
-        };
-        return lists(header::FORWARDED).split(',').map(element).collect();
-    }
-    let name = HeaderName::from_static("x-forwarded-for");
-    if !headers.contains_key(&name) {
-        return Vec::new();
-    }
-    lists(name).split(',').map(address).collect()
+    let list = joined(headers, &header::FORWARDED)?;
+    Some(list.split(',').map(element).collect())
+}
+
+/// All lines of a header as one list.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    (!lines.is_empty()).then(|| lines.join(","))
 }
 
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `"[2001:db8::1]:80"`.
@@ -262,6 +274,22 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
             assert_eq!(client(ip(peer), &headers, &proxies), ip(expected), "{case}");
+        }
+    }
+
+    #[test]
+    fn h3_a_header_that_the_proxy_does_not_write_chooses_no_source() {
+        let proxies: TrustedProxies = vec!["10.0.0.0/8".parse().expect("a network")];
+        for (case, usual, standard, expected) in [
+            ("a proxy that writes the usual one", "1.2.3.4", "for=6.6.6.6", "10.0.0.1"),
+            ("one that writes the standard one", "6.6.6.6", "for=1.2.3.4", "10.0.0.1"),
+            ("the other says nothing that can be read", "1.2.3.4", "for=_hidden", "10.0.0.1"),
+            ("one that writes both", "6.6.6.6, 1.2.3.4", "for=7.7.7.7, for=1.2.3.4", "1.2.3.4"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_static(usual));
+            headers.insert(header::FORWARDED, HeaderValue::from_static(standard));
+            assert_eq!(client(ip("10.0.0.1"), &headers, &proxies), ip(expected), "{case}");
         }
     }
 

@@ -99,6 +99,20 @@ pub async fn h3_runs_users_keys_and_lists_leave_entries<S: Store>(store: &S) {
     assert_eq!(unsubscribed.details["recipients"], serde_json::json!({ "removed": ["outside@x.co"] }));
 }
 
+pub async fn h3_thirty_thousand_users_of_one_call_are_one_entry<S: Store>(store: &S) {
+    let users = |range: std::ops::Range<usize>| -> Vec<_> {
+        range.map(|number| (sample::email(&format!("person{number}@elsewhere.example")), Vec::new())).collect()
+    };
+    let change = by_request(Verb::UserCreated);
+    store.upsert_users(&users(0..50), &change).await.unwrap();
+    assert_eq!(all(store).await.len(), 50, "a few are told one by one");
+    store.upsert_users(&users(0..30_050), &change).await.unwrap();
+    let entries = all(store).await;
+    assert_eq!(entries.len(), 51);
+    assert_eq!((&entries[0].change, &entries[0].object), (&change, &Object::new(ObjectKind::User, "", "")));
+    assert_eq!(entries[0].count, 30_000, "who was known is not counted");
+}
+
 pub async fn h3_a_test_delivery_tells_to_whom_but_not_what_was_written<S: Store>(store: &S) {
     let mut schedule = sample::schedule("Blob Sales");
     if let pressrun_domain::destination::Destination::Email(email) = &mut schedule.definition.destination {

@@ -152,6 +152,7 @@ macro_rules! conformance_suite {
                 audit: h3_each_change_leaves_who_what_where_and_before_and_after
                     h3_a_change_that_fails_leaves_no_entry
                     h3_runs_users_keys_and_lists_leave_entries
+                    h3_thirty_thousand_users_of_one_call_are_one_entry
                     h3_a_test_delivery_tells_to_whom_but_not_what_was_written
                     x1_h3_what_pressrun_switches_off_is_told
                     h3_the_audit_is_narrowed_and_paged

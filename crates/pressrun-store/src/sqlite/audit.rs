@@ -26,6 +26,11 @@ pub(super) async fn put(tx: &mut Tx, change: &Change, object: Object, details: &
     write(tx, change, object, details, 1).await
 }
 
+/// Writes one entry for `count` objects of a kind: what one call does to tens of thousands must not keep every other writer waiting.
+pub(super) async fn put_many(tx: &mut Tx, change: &Change, kind: ObjectKind, count: usize) -> Result<Written, StoreError> {
+    write(tx, change, Object::new(kind, "", ""), &Details::new(), u32::try_from(count).unwrap_or(u32::MAX)).await
+}
+
 async fn write(tx: &mut Tx, change: &Change, object: Object, details: &Details, count: u32) -> Result<Written, StoreError> {
     let (member, key, session, email) = match &change.agent {
         Agent::Key { member, key, session, .. } => (Some(member.to_string()), *key, *session, None),

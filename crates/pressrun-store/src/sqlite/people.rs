@@ -19,6 +19,9 @@ use super::{SqliteStore, Tx, audit, micros, recipients};
 use crate::collation::folded;
 use crate::{Page, People, StoreError, Upserted};
 
+/// Users whose making is told one by one; of more that one call makes, only how many. They have the instant of the entry as theirs.
+const TOLD: usize = 50;
+
 #[async_trait]
 impl People for SqliteStore {
     async fn upsert_users(&self, users: &[Upserted], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError> {
@@ -167,6 +170,10 @@ async fn insert_new(tx: &mut Tx, users: &[NewUser], change: &Change, written: &m
         .fetch_all(&mut **tx)
         .await?;
         let change = Change { verb: Verb::UserCreated, ..change.clone() };
+        if created.len() > TOLD {
+            written.push(audit::put_many(tx, &change, ObjectKind::User, created.len()).await?);
+            return Ok(());
+        }
         for row in created {
             let object = Object::new(ObjectKind::User, row.try_get::<String, _>("id")?, row.try_get::<String, _>("email")?);
             written.push(audit::put(tx, &change, object, &Details::new()).await?);

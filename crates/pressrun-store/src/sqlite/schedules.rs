@@ -18,6 +18,7 @@ use crate::{ListQuery, ListRow, Names, Page, Schedules, StoreError};
 #[async_trait]
 impl Schedules for SqliteStore {
     async fn insert_schedule(&self, schedule: &Schedule, names: &Names, change: &Change) -> Result<(), StoreError> {
+        let details = definition_difference(None, Some(&schedule.definition));
         let mut tx = self.begin().await?;
         let definition_id = put_definition(&mut tx, &schedule.definition).await?;
         let insert = sqlx::query(
@@ -36,7 +37,6 @@ impl Schedules for SqliteStore {
             .execute(&mut *tx)
             .await?;
         recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
-        let details = definition_difference(None, Some(&schedule.definition));
         let written = audit::put(&mut tx, change, object(schedule), &details).await?;
         audit::commit(tx, [written]).await
     }

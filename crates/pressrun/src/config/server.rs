@@ -25,7 +25,8 @@ pub(crate) struct Server {
     #[serde(default)]
     pub admin_listen: Option<String>,
     /// Proxies that are believed about where a request comes from (`Forwarded`, `X-Forwarded-For`): addresses or networks such as
-    /// `10.0.0.0/8`. Without them the other end of the connection is the source.
+    /// `10.0.0.0/8`. Without them the other end of the connection is the source. Where both headers are there and say different things, the
+    /// proxy is: whoever adds the one that it does not write must not choose their own address.
     #[serde(default)]
     pub trusted_proxies: Vec<String>,
     /// Whether the development keys of `people.yaml` work while `listen` is no loopback address. They stand in git: everybody who can read

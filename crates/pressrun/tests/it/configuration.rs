@@ -139,4 +139,6 @@ fn m13_the_demo_reads_the_environment() {
     let text = refused(&run_in(folder.path(), &["demo", "--once"], &[("PRESSRUN_RENDER__PAPER", "a4")]));
     assert!(text.contains("paper"), "{text}");
     assert!(entries(folder.path()).is_empty(), "a fault is found before anything is written");
+    let text = refused(&run_in(folder.path(), &["demo", "--once"], &[("PRESSRUN_SERVER__LISTEN", "127.0.0.1:seven")]));
+    assert!(text.contains("could not listen on 127.0.0.1:seven"), "{text}");
 }

@@ -35,7 +35,7 @@ pub(crate) struct AuditRow {
     source_address: Option<String>,
     /// Id of the request, as in `X-Request-Id` and the access log.
     request_id: Option<String>,
-    /// More than 1 for refused tokens, which are counted together.
+    /// More than 1 for refused tokens, which are counted together, and when one call made more than fifty users.
     count: u32,
 }
 

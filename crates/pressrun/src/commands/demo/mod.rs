@@ -27,9 +27,9 @@ use crate::show;
 /// Arguments of `pressrun demo`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    listen: String,
+    /// Where to listen instead of 127.0.0.1:8080 [env: PRESSRUN_SERVER__LISTEN].
+    #[arg(long)]
+    listen: Option<String>,
     /// Folder for everything the demo keeps; started again on it, the demo goes on where it was.
     #[arg(long, default_value = "demo-data")]
     data: PathBuf,
@@ -63,9 +63,9 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let data = &data.canonicalize().with_context(|| format!("could not find {}", data.display()))?;
     let catalog = write_sample(&data.join("catalog"))?;
     let stop = stop_signal()?;
-    let listener = TcpListener::bind(&arguments.listen)
-        .await
-        .with_context(|| format!("could not listen on {}; choose another address with --listen", arguments.listen))?;
+    let listen = arguments.listen.as_ref().unwrap_or(&given.server.listen);
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("could not listen on {listen}; choose another address with --listen"))?;
     let address = listener.local_addr()?;
     let receiver = Receiver::start(data, stop.clone()).await?;
     let sftp = arguments.sftp.as_deref().map(schedules::Sftp::parse).transpose()?;
