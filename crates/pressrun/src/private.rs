@@ -14,10 +14,11 @@ pub(crate) fn keep_files_private() {
 #[cfg(not(unix))]
 pub(crate) fn keep_files_private() {}
 
-/// Takes away what group and others may do with a file or folder of ours, and says so once; does nothing when there is none.
+/// Takes away what group and others may do with a file or folder of ours, and says so once; does nothing when there is none. What belongs
+/// to another account, such as the root of a mounted volume, stays as it is, with a warning: what we make inside is private all the same.
 ///
 /// # Errors
-/// The permissions cannot be changed.
+/// The permissions can be neither read nor changed.
 #[cfg(unix)]
 pub(crate) fn tighten(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -30,8 +31,14 @@ pub(crate) fn tighten(path: &Path) -> io::Result<()> {
     if mode == wanted {
         return Ok(());
     }
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(wanted))?;
-    tracing::info!(path = %path.display(), before = format!("{mode:04o}"), now = format!("{wanted:04o}"), "others could read this; now they cannot");
+    let (path_shown, mode, wanted_shown) = (path.display(), format!("{mode:04o}"), format!("{wanted:04o}"));
+    match std::fs::set_permissions(path, std::fs::Permissions::from_mode(wanted)) {
+        Ok(()) => tracing::info!(path = %path_shown, before = mode, now = wanted_shown, "others could read this; now they cannot"),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::warn!(path = %path_shown, mode, wanted = wanted_shown, "others may read this, and it belongs to another account: let its owner change that");
+        }
+        Err(error) => return Err(error),
+    }
     Ok(())
 }
 
@@ -53,4 +60,18 @@ pub(crate) fn is_open_to_others(path: &Path) -> io::Result<bool> {
 #[cfg(not(unix))]
 pub(crate) fn is_open_to_others(_: &Path) -> io::Result<bool> {
     Ok(false)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m3_a_volume_of_another_account_is_used_as_it_is() {
+        // Nobody, root included, changes the mode of what the kernel shows there.
+        let foreign = Path::new("/proc/self");
+        assert!(is_open_to_others(foreign).expect("it can be looked at"));
+        tighten(foreign).expect("a warning is enough");
+        assert!(is_open_to_others(foreign).expect("it can be looked at"));
+    }
 }

@@ -73,14 +73,14 @@ fn written(settings: &Settings) -> Vec<Secret> {
     settings.secrets.keys.iter().map(crate::hidden::Hidden::secret).collect()
 }
 
-/// Sees to it that nobody else reads a key file: our own is tightened, one that the operator keeps is refused.
+/// Sees to it that nobody else reads a key file: our own is tightened, and one that others may still read is refused.
 fn keep_private(file: &Path, ours: bool) -> anyhow::Result<()> {
     let looked = || format!("secrets.keys_file: could not read {}", file.display());
     if !file.exists() {
         return Ok(());
     }
     if ours {
-        return private::tighten(file).with_context(looked);
+        private::tighten(file).with_context(looked)?;
     }
     if private::is_open_to_others(file).with_context(looked)? {
         bail!(

@@ -713,6 +713,17 @@ async fn create_m5_what_can_only_fail_when_it_is_due_is_refused() {
         ),
         (sftp(json!({"path": "in\nout"})), 400, "path: Invalid path: it contains the control character U+000A; take that out"),
         (sftp(json!({"path": "x".repeat(256)})), 400, "path: Invalid path: a name between two slashes has at most 255 bytes"),
+        (sftp(json!({"passwordUnencrypted": "p".repeat(4097)})), 400, "passwordUnencrypted: String must contain at most 4096 byte(s)"),
+        (
+            sftp(json!({"privateKeyUnencrypted": "k".repeat(32 * 1024 + 1)})),
+            400,
+            "privateKeyUnencrypted: String must contain at most 32768 byte(s)",
+        ),
+        (
+            webhook(json!({"webhookSecretUnencrypted": ["short", "s".repeat(900_000)]})),
+            400,
+            "webhookSecretUnencrypted: String must contain at most 4096 byte(s)",
+        ),
         (sftp(json!({"username": "bob\n"})), 400, "username: Invalid user name: it contains a control character; take that out"),
         (
             slack("channel", "#general"),

@@ -11,9 +11,17 @@ mod webhook;
 
 use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings};
 use pressrun_domain::email::EmailAddress;
+use pressrun_domain::secret::Secret;
 
 use super::error::AppError;
 use super::given::{Fields, Given};
+
+/// Bytes of a password, a passphrase or a signing secret. A password travels in one packet of SSH, of which servers take 35,000 bytes
+/// (RFC 4253 §6.1).
+const SECRET_BYTES: usize = 4096;
+
+/// Bytes of a private key.
+const PRIVATE_KEY_BYTES: usize = 32 * 1024;
 
 /// Where to, and for mail to whom; addresses are resolved to people later, when everything else is known to be right.
 #[derive(Debug)]
@@ -163,4 +171,12 @@ fn parsed<T, E: std::fmt::Display>(
         Some(text) => parse(text).map(Some).map_err(|fault| AppError::field(field, fault.to_string())),
         None => Ok(None),
     }
+}
+
+/// A secret that is no longer than it can be used.
+fn bounded_secret(field: &'static str, text: String, bytes: usize) -> Result<Secret, AppError> {
+    if text.len() > bytes {
+        return Err(AppError::field(field, format!("String must contain at most {bytes} byte(s)")));
+    }
+    Ok(Secret::new(text))
 }

@@ -6,7 +6,7 @@ use pressrun_domain::sftp_quirks::{SftpQuirks, TemporaryName, UploadMode};
 
 use super::super::error::AppError;
 use super::super::given::{Fields, Given};
-use super::{needed, parsed};
+use super::{PRIVATE_KEY_BYTES, SECRET_BYTES, bounded_secret, needed, parsed};
 
 /// Why a secret has to be given again.
 const MOVED: &str =
@@ -38,16 +38,16 @@ pub(super) fn read(fields: Fields<'_>, stored: Option<&Destination>) -> Result<S
         Some(before) => pinned.as_ref() == Some(before) || (host_key.is_some() && before.parse().ok() == host_key),
     };
     let same = same_server.filter(|sftp| sftp.username == username).filter(trusts_as_before);
-    let secret = |field, kept: Option<Secret>| {
+    let secret = |field, bytes, kept: Option<Secret>| {
         Ok::<_, AppError>(match fields.filled(field)? {
-            Given::Value(text) => Some(Secret::new(text)),
+            Given::Value(text) => Some(bounded_secret(field, text, bytes)?),
             Given::Absent => kept,
             Given::Null => None,
         })
     };
-    let password = secret("passwordUnencrypted", same.and_then(|sftp| sftp.password.clone()))?;
-    let private_key = secret("privateKeyUnencrypted", same.and_then(|sftp| sftp.private_key.clone()))?;
-    let passphrase = secret("passphraseUnencrypted", same.and_then(|sftp| sftp.passphrase.clone()))?;
+    let password = secret("passwordUnencrypted", SECRET_BYTES, same.and_then(|sftp| sftp.password.clone()))?;
+    let private_key = secret("privateKeyUnencrypted", PRIVATE_KEY_BYTES, same.and_then(|sftp| sftp.private_key.clone()))?;
+    let passphrase = secret("passphraseUnencrypted", SECRET_BYTES, same.and_then(|sftp| sftp.passphrase.clone()))?;
     if password.is_none() && private_key.is_none() {
         return Err(match stored {
             Some(before) if same.is_none() && before.private_key.is_some() => AppError::field("privateKeyUnencrypted", MOVED),

@@ -1,11 +1,10 @@
 //! A webhook: its secrets and its login stay only with the origin they were given for (D13, M7).
 
 use pressrun_domain::destination::{Destination, WebhookSettings, WebhookUrl};
-use pressrun_domain::secret::Secret;
 
 use super::super::error::AppError;
 use super::super::given::{Fields, Given};
-use super::parsed;
+use super::{SECRET_BYTES, bounded_secret, parsed};
 
 /// Signing secrets that may stand at once: the present one, and the one that it replaces.
 const SECRETS_MAX: usize = 2;
@@ -26,7 +25,10 @@ pub(super) fn read(fields: Fields<'_>, stored: Option<&Destination>) -> Result<W
         Given::Value(texts) if texts.len() > SECRETS_MAX => {
             return Err(AppError::field("webhookSecretUnencrypted", "Array must contain at most 2 element(s)"));
         }
-        Given::Value(texts) => texts.into_iter().map(Secret::new).collect(),
+        Given::Value(texts) => {
+            let each = texts.into_iter().map(|text| bounded_secret("webhookSecretUnencrypted", text, SECRET_BYTES));
+            each.collect::<Result<_, _>>()?
+        }
         Given::Null => Vec::new(),
         Given::Absent => match stored {
             Some(webhook) if moved && !webhook.secrets.is_empty() => {
