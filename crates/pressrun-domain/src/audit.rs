@@ -246,6 +246,10 @@ words! {
         TokenRefused = "key.refused",
         /// Everything sealed was sealed anew under the present key.
         SecretsRotated = "secrets.rotated",
+        /// Mail to an address came back for good: it gets no more.
+        AddressSuppressed = "address.suppressed",
+        /// Somebody lifted that.
+        AddressReleased = "address.released",
     }
 }
 
@@ -264,6 +268,8 @@ words! {
         Session = "session",
         /// The secrets at rest.
         Secrets = "secrets",
+        /// An address that gets mail; its id is the folded address.
+        Address = "address",
     }
 }
 

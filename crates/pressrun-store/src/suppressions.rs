@@ -1,6 +1,7 @@
 //! What came back of mail, and addresses that get nothing more.
 
 use async_trait::async_trait;
+use pressrun_domain::audit::Change;
 use pressrun_domain::bounce::{Bounce, Mailed, Suppression};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, RunId};
@@ -28,5 +29,5 @@ pub trait Suppressions: Send + Sync {
     async fn list_suppressions(&self, part: Option<&str>, after: Option<&str>, limit: u32) -> Result<Page<Suppression>, StoreError>;
 
     /// Lets an address get mail again; false when it was not suppressed.
-    async fn lift_suppression(&self, email: &EmailAddress) -> Result<bool, StoreError>;
+    async fn lift_suppression(&self, email: &EmailAddress, change: &Change) -> Result<bool, StoreError>;
 }

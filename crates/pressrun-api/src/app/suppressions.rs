@@ -1,6 +1,7 @@
 //! Addresses that get no more mail, and what comes back of mail.
 
 use pressrun_domain::access::Actor;
+use pressrun_domain::audit::Verb;
 use pressrun_domain::bounce::Suppression;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::email::EmailAddress;
@@ -40,7 +41,8 @@ pub(crate) async fn list(state: &ApiState, actor: &Actor, parameters: &Parameter
 pub(crate) async fn lift(state: &ApiState, actor: &Actor, email: &str) -> Result<(), AppError> {
     admin(state, actor)?;
     let address: EmailAddress = email.parse().map_err(|_| AppError::field("email", "Invalid email address"))?;
-    if state.store.lift_suppression(&address).await? { Ok(()) } else { Err(AppError::NoSuppression(email.to_owned())) }
+    let change = actor.change(Verb::AddressReleased, state.clock.now());
+    if state.store.lift_suppression(&address, &change).await? { Ok(()) } else { Err(AppError::NoSuppression(email.to_owned())) }
 }
 
 /// Takes in a mail that came back.

@@ -147,7 +147,8 @@ macro_rules! conformance_suite {
                     c2_an_agreed_subscription_answers_its_request_once;
                 suppressions: a_report_suppresses_the_address_that_the_piece_went_to
                     only_what_was_mailed_can_come_back
-                    suppressions_are_listed_by_address_and_lifted_once;
+                    suppressions_are_listed_by_address_and_lifted_once
+                    h3_an_address_leaves_an_entry_when_its_mail_ends_and_when_somebody_lifts_that;
                 keys: keys_are_found_by_their_hash_and_revoked_once;
                 audit: h3_each_change_leaves_who_what_where_and_before_and_after
                     h3_a_change_that_fails_leaves_no_entry

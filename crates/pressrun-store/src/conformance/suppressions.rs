@@ -1,11 +1,12 @@
 //! What came back of mail, and addresses that get nothing more.
 
+use pressrun_domain::audit::{Change, ObjectKind, Verb};
 use pressrun_domain::bounce::{Bounce, BounceKind, Mailed, Report};
 use pressrun_domain::delivery::{Attempt, DeliveryState};
 use pressrun_domain::id::DeliveryId;
 
 use super::started;
-use crate::{ClaimedRun, Store, sample};
+use crate::{AuditQuery, ClaimedRun, Store, sample};
 
 fn report(kind: BounceKind) -> Report {
     Report { kind, status: Some("5.1.1".into()), words: "550 5.1.1 no such user".into() }
@@ -68,7 +69,25 @@ pub async fn suppressions_are_listed_by_address_and_lifted_once<S: Store>(store:
     assert_eq!(list(None, None, 2).await, (vec!["A@x.example".to_owned(), "b@elsewhere.example".to_owned()], 3));
     assert_eq!(list(None, Some("B@elsewhere.example"), 2).await, (vec!["c@x.example".to_owned()], 3));
     assert_eq!(list(Some("@X."), None, 9).await, (vec!["A@x.example".to_owned(), "c@x.example".to_owned()], 2));
-    assert!(store.lift_suppression(&sample::email("a@X.example")).await.unwrap());
-    assert!(!store.lift_suppression(&sample::email("a@x.example")).await.unwrap());
+    let change = sample::change(Verb::AddressReleased);
+    assert!(store.lift_suppression(&sample::email("a@X.example"), &change).await.unwrap());
+    assert!(!store.lift_suppression(&sample::email("a@x.example"), &change).await.unwrap());
     assert_eq!(list(None, None, 9).await.1, 2);
+}
+
+pub async fn h3_an_address_leaves_an_entry_when_its_mail_ends_and_when_somebody_lifts_that<S: Store>(store: &S) {
+    let (_, piece) = accepted(store, "Gone@x.example").await;
+    let mailed = store.mailed(piece).await.unwrap().unwrap();
+    for (kind, seconds) in [(BounceKind::Transient, 4), (BounceKind::Permanent, 5), (BounceKind::Complaint, 6)] {
+        store.record_bounce(&bounce(piece, kind, seconds), &mailed, &[]).await.unwrap();
+    }
+    let lifted = sample::change(Verb::AddressReleased);
+    for _ in 0..2 {
+        store.lift_suppression(&sample::email("gone@X.example"), &lifted).await.unwrap();
+    }
+    let object = Some((ObjectKind::Address, Some("gone@x.example".to_owned())));
+    let entries = store.audit(&AuditQuery { object, limit: 9, ..AuditQuery::default() }).await.unwrap();
+    let told: Vec<_> = entries.iter().map(|entry| &entry.change).collect();
+    assert_eq!(told, [&lifted, &Change::by_system(Verb::AddressSuppressed, sample::after(5))], "what changes nothing leaves none");
+    assert_eq!(entries[1].details["reason"], "550 5.1.1 no such user");
 }

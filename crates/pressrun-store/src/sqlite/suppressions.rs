@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use pressrun_domain::audit::{Change, Details, Object, ObjectKind, Verb};
 use pressrun_domain::bounce::{Bounce, BounceKind, Mailed, Report, Suppression};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, RunId};
@@ -12,7 +13,7 @@ use sqlx::{QueryBuilder, Row as _, Sqlite};
 
 use super::row::{Reader, to_json};
 use super::schedules::readable;
-use super::{SqliteStore, micros, notices};
+use super::{SqliteStore, audit, micros, notices};
 use crate::collation::folded;
 use crate::{Page, StoreError, Suppressions};
 
@@ -51,8 +52,9 @@ impl Suppressions for SqliteStore {
         if kept.rows_affected() == 0 {
             return Ok(false);
         }
+        let mut told = None;
         if kind.suppresses() {
-            sqlx::query(
+            let suppressed = sqlx::query(
                 "INSERT INTO suppressions (email_folded, email, kind, status, words, at, delivery_id, run_id, schedule_id)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
             )
@@ -67,9 +69,14 @@ impl Suppressions for SqliteStore {
             .bind(mailed.schedule.to_string())
             .execute(&mut *tx)
             .await?;
+            if suppressed.rows_affected() > 0 {
+                let change = Change::by_system(Verb::AddressSuppressed, bounce.at);
+                let details = audit::detail("reason", words.as_str());
+                told = Some(audit::put(&mut tx, &change, object(&mailed.email), &details).await?);
+            }
         }
         notices::put(&mut tx, notices).await?;
-        tx.commit().await?;
+        audit::commit(tx, told).await?;
         Ok(true)
     }
 
@@ -116,12 +123,21 @@ impl Suppressions for SqliteStore {
         Ok(Page { rows: readable(&rows, read_suppression), total: total.unsigned_abs() })
     }
 
-    async fn lift_suppression(&self, email: &EmailAddress) -> Result<bool, StoreError> {
+    async fn lift_suppression(&self, email: &EmailAddress, change: &Change) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let lifted = sqlx::query("DELETE FROM suppressions WHERE email_folded = $1").bind(email.folded()).execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(lifted.rows_affected() > 0)
+        if lifted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let written = audit::put(&mut tx, change, object(email), &Details::new()).await?;
+        audit::commit(tx, [written]).await?;
+        Ok(true)
     }
+}
+
+/// What the audit calls an address.
+fn object(email: &EmailAddress) -> Object {
+    Object::new(ObjectKind::Address, email.folded(), email.as_str())
 }
 
 fn run_id(reader: &Reader<'_>) -> Result<Option<RunId>, StoreError> {

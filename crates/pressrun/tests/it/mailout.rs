@@ -216,7 +216,8 @@ async fn verp_an_address_whose_mail_came_back_is_shown_told_and_gets_nothing_mor
     assert_eq!(piece.state, DeliveryState::Skipped { reason: "suppressed".to_owned() });
     assert!(again.record.warnings.iter().any(|warning| warning == "recipientSkipped: Gone@partner.example (suppressed)"));
 
-    assert!(world.store.lift_suppression(&"gone@PARTNER.example".parse().unwrap()).await.unwrap());
+    let lifted = pressrun_store::sample::change(pressrun_domain::audit::Verb::AddressReleased);
+    assert!(world.store.lift_suppression(&"gone@PARTNER.example".parse().unwrap(), &lifted).await.unwrap());
     let run = world.trigger(schedule).await;
     world.engine.drain().await.unwrap();
     assert!(world.run(run).await.1.iter().all(|piece| matches!(piece.state, DeliveryState::Accepted { .. })));

@@ -124,7 +124,7 @@ impl AuditRow {
     params(
         ("actor" = Option<String>, Query, description = "Membership id, or organization, personal, recipient, commandLine, system, unknown."),
         ("action" = Option<String>, Query, description = "Such as schedule.updated."),
-        ("objectType" = Option<String>, Query, description = "schedule, run, user, key, session or secrets."),
+        ("objectType" = Option<String>, Query, description = "schedule, run, user, key, session, secrets or address."),
         ("objectId" = Option<String>, Query, description = "Id of the object; needs objectType."),
         ("from" = Option<String>, Query, description = "From this instant on (RFC 3339)."),
         ("to" = Option<String>, Query, description = "Before this instant (RFC 3339)."),
