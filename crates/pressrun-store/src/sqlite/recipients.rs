@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pressrun_domain::audit::Change;
-use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::schedule::Definition;
@@ -49,6 +49,14 @@ pub(super) async fn put(tx: &mut Tx, schedule: ScheduleId, definition: &Definiti
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Whether both have the same rows.
+pub(super) fn are_equal(one: &Definition, other: &Definition) -> bool {
+    fn places(definition: &Definition) -> impl Iterator<Item = &Recipient> {
+        definition.destination.email().into_iter().flat_map(EmailSettings::named)
+    }
+    places(one).eq(places(other))
 }
 
 /// Keeps only the recipients that `keep` wants; false when it wanted all. Counts the schedule's version up.

@@ -190,7 +190,10 @@ impl SqliteStore {
             let row = sqlx::query("SELECT 1 FROM schedules WHERE id = $1").bind(schedule.id.to_string()).fetch_optional(&mut **tx).await?;
             return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
         }
-        recipients::put(tx, schedule.id, &schedule.definition).await?;
+        // A list of tens of thousands is not written anew for a pause or another name.
+        if before.as_ref().is_none_or(|before| !recipients::are_equal(&before.definition, &schedule.definition)) {
+            recipients::put(tx, schedule.id, &schedule.definition).await?;
+        }
         let details = definition_difference(before.as_ref().map(|before| &before.definition), Some(&schedule.definition));
         let written = audit::put(tx, change, object(schedule), &details).await?;
         Ok((schedule.version + 1, written))
