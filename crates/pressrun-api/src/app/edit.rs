@@ -107,7 +107,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
 }
 
 /// Every field of a schedule's body; others act nowhere.
-pub(crate) const FIELDS: [&str; 49] = [
+pub(crate) const FIELDS: [&str; 53] = [
     "identifier",
     "name",
     "schedule",
@@ -137,7 +137,11 @@ pub(crate) const FIELDS: [&str; 49] = [
     "recipients",
     "subject",
     "textBody",
+    "cc",
+    "bcc",
+    "replyTo",
     "fanOut",
+    "skipRecipientsWithoutValues",
     "url",
     "webhookUrl",
     "webhookSecretUnencrypted",

@@ -175,7 +175,7 @@ async fn openapi_words_are_those_of_the_wire() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 4 + 6 + 2 + 2 + 5 + 2 + 6 + 5 + 4 + 6 + 2 + 2);
+    assert_eq!(tried, 4 + 6 + 2 + 2 + 5 + 2 + 6 + 5 + 4 + 6 + 2 + 2 + 2);
 }
 
 /// Every reference points at something.
