@@ -10,6 +10,7 @@ use crate::app::audit::AuditPage;
 use crate::app::error::AppError;
 use crate::app::keys::NewKey;
 use crate::app::list::Parameters;
+use crate::app::suppressions::SuppressionPage;
 use crate::app::{self, ownership, runs, schedules, subscriptions};
 use crate::state::ApiState;
 
@@ -89,4 +90,20 @@ pub async fn revoke_key(state: &ApiState, actor: &Actor, id: &str) -> Result<(),
 /// [`Refused`].
 pub async fn audit(state: &ApiState, actor: &Actor, query: Option<&str>) -> Result<AuditPage, Refused> {
     app::audit::list(state, actor, &Parameters::read(query)).await.map_err(refused)
+}
+
+/// One page of addresses that get no more mail, narrowed as by the query of `GET /api/v1/suppressions`.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn suppressions(state: &ApiState, actor: &Actor, query: Option<&str>) -> Result<SuppressionPage, Refused> {
+    app::suppressions::list(state, actor, &Parameters::read(query)).await.map_err(refused)
+}
+
+/// Lets an address get mail again.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn lift_suppression(state: &ApiState, actor: &Actor, email: &str) -> Result<(), Refused> {
+    app::suppressions::lift(state, actor, email).await.map_err(refused)
 }

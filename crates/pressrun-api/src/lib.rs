@@ -21,10 +21,11 @@ mod state;
 mod token;
 mod write_deadline;
 
-pub use actions::{accept_offer, act, audit, keys, make_key, revoke_key};
+pub use actions::{accept_offer, act, audit, keys, lift_suppression, make_key, revoke_key, suppressions};
 pub use app::audit::AuditPage;
 pub use app::doers::{Doer, Doers, doer, latest as latest_agent};
 pub use app::keys::NewKey;
+pub use app::suppressions::SuppressionPage;
 pub use door::{Door, NotAdmitted};
 pub use http::{Noted, TrustedProxies, download, health_router, origin, router, traced};
 pub use limits::Limits;

@@ -25,7 +25,7 @@ pub(crate) struct Frame {
 pub(crate) struct SignedIn {
     pub(crate) name: String,
     pub(crate) form_token: String,
-    /// Whether the audit is open.
+    /// Whether the audit and the suppressed addresses are open.
     pub(crate) admin: bool,
 }
 

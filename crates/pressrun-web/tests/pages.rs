@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use pressrun_domain::audit::Verb;
+use pressrun_domain::audit::{Origin, Verb};
+use pressrun_domain::bounce::{Bounce, BounceKind, Mailed, Report};
 use pressrun_domain::catalog::GridPosition;
 use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
 use pressrun_domain::id::{MembershipId, ScheduleId, SubscriptionRequestId};
 use pressrun_domain::run::{RunKind, RunState};
-use pressrun_store::{Asked, Audit, AuditQuery, Consents, Keys, Runs, Schedules, Sessions, sample as stored};
+use pressrun_store::{Asked, Audit, AuditQuery, Consents, Keys, Runs, Schedules, Sessions, Suppressions, sample as stored};
 use pressrun_web::{DashboardPage, DashboardTile, WebState, front, router};
 
 use sample::{ARTIFACT, HOSTILE, SECRET, SIGNATURE, Site};
@@ -71,7 +72,9 @@ impl Browser {
         edit(&mut site.state);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let app = front(router(site.state.clone()).fallback(async || (StatusCode::NOT_FOUND, "{}")), &site.state.public_url);
+        let pages = router(site.state.clone()).fallback(async || (StatusCode::NOT_FOUND, "{}"));
+        let came = Origin { source: Some([127, 0, 0, 1].into()), request: None };
+        let app = front(pages.layer(axum::Extension(came)), &site.state.public_url);
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -154,6 +157,10 @@ async fn every_page_renders_with_hostile_names_inert() {
         format!("/schedules/{}", browser.site.closed),
         format!("/runs/{run}"),
         "/dashboards".to_owned(),
+        "/audit".to_owned(),
+        "/suppressions".to_owned(),
+        "/tokens".to_owned(),
+        "/sessions".to_owned(),
         "/dashboards/12db1a0a".to_owned(),
         "/dashboards/12db1a0a?filters=%7B%22region%22%3A%5B%22%3Cscript%3E%22%5D%7D".to_owned(),
     ] {
@@ -272,6 +279,23 @@ async fn a_wrong_token_a_foreign_form_and_half_a_form_sign_nobody_in() {
     }
     let huge = format!("token={}", "x".repeat(100_000));
     assert_eq!(browser.post("/sign-in", &[], &huge).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn low_tokens_are_not_guessed_at_the_sign_in_either() {
+    let browser = Browser::with(|state| {
+        state.api.config.failed_authentications_per_minute = 3;
+        state.door = pressrun_api::Door::new(&state.api);
+    })
+    .await;
+    for _ in 0..3 {
+        assert_eq!(browser.post("/sign-in", &[], "token=wrong").await.status, StatusCode::UNAUTHORIZED);
+    }
+    let limited = browser.post("/sign-in", &[], "token=wrong").await;
+    assert_eq!(limited.status, StatusCode::TOO_MANY_REQUESTS, "{}", limited.body);
+    let wait: u64 = limited.header(header::RETRY_AFTER).parse().expect("told when");
+    assert!((1..=60).contains(&wait), "{wait}");
+    browser.sign_in(browser.site.admin).await;
 }
 
 #[tokio::test]
@@ -955,6 +979,49 @@ async fn m11_one_button_withdraws_all_links_of_a_schedule() {
     assert_eq!(epoch(site.open).await, 1);
     let files = browser.get(&cookie, &format!("/schedules/{}", site.closed)).await;
     assert!(!files.body.contains("Withdraw links"), "files bring no links");
+}
+
+/// Suppresses `address`, as if the piece of a run had come back.
+async fn suppress(site: &Site, address: &str) {
+    let (delivery, schedule) = (pressrun_domain::id::DeliveryId::generate(), site.open);
+    let report = Report { kind: BounceKind::Permanent, status: Some("5.1.1".into()), words: format!("550 no such user {HOSTILE}") };
+    let bounce = Bounce { delivery, report, at: stored::after(5) };
+    let mailed = Mailed { email: address.parse().unwrap(), run: Some(site.run), schedule };
+    assert!(site.store.record_bounce(&bounce, &mailed, &[]).await.unwrap());
+}
+
+#[tokio::test]
+async fn h6_admins_see_who_is_suppressed_why_and_since_when_and_lift_it() {
+    let browser = Browser::new().await;
+    let (site, cookie) = (&browser.site, browser.sign_in(browser.site.admin).await);
+    assert!(browser.get(&cookie, "/suppressions").await.body.contains("Every address gets its mail."));
+    for address in ["gone@partner.example", "left@partner.example", "x@elsewhere.example"] {
+        suppress(site, address).await;
+    }
+    let page = browser.get(&cookie, "/suppressions").await;
+    for shown in ["gone@partner.example", "5.1.1", "550 no such user", &format!("/runs/{}", site.run)] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    assert!(!page.body.contains(HOSTILE));
+    let narrowed = browser.get(&cookie, "/suppressions?email=PARTNER&pageSize=1").await;
+    assert!(narrowed.body.contains("gone@partner") && !narrowed.body.contains("left@partner"), "{}", narrowed.body);
+    let onward = narrowed.body.split("rel=\"next\" href=\"").nth(1).expect("a next page").split('"').next().unwrap().replace("&amp;", "&");
+    let second = browser.get(&cookie, &onward.replace("&#38;", "&")).await;
+    assert!(second.body.contains("left@partner") && !second.body.contains("x@elsewhere"), "{}", second.body);
+
+    let lift = format!("form_token={}&email=Gone%40partner.example", page.form_token());
+    assert_eq!(browser.post("/suppressions", &[("cookie", &cookie)], "form_token=other&email=gone%40partner.example").await.status, 403);
+    assert_eq!(browser.post("/suppressions", &[("cookie", &cookie)], &lift).await.status, StatusCode::SEE_OTHER);
+    assert!(!browser.get(&cookie, "/suppressions").await.body.contains("gone@partner.example"));
+    assert_eq!(browser.post("/suppressions", &[("cookie", &cookie)], &lift).await.status, StatusCode::NOT_FOUND, "it is lifted already");
+
+    let sales = browser.sign_in(site.sales).await;
+    assert_eq!(browser.get(&sales, "/suppressions").await.status, StatusCode::NOT_FOUND);
+    let own = browser.get(&sales, "/schedules").await;
+    assert!(!own.body.contains("/suppressions"));
+    let lift = format!("form_token={}&email=left%40partner.example", own.form_token());
+    assert_eq!(browser.post("/suppressions", &[("cookie", &sales)], &lift).await.status, StatusCode::NOT_FOUND);
+    assert!(browser.get(&cookie, "/suppressions").await.body.contains("left@partner.example"));
 }
 
 #[tokio::test]

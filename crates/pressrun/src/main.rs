@@ -44,6 +44,9 @@ enum Command {
     /// Manage the keys that seal secrets at rest.
     #[command(subcommand)]
     Secrets(commands::secrets::Command),
+    /// Manage addresses that get no more mail.
+    #[command(subcommand)]
+    Suppressions(commands::suppressions::Command),
     /// Serve jobs of a parent process on standard input and output.
     #[command(hide = true)]
     Executor(commands::executor::Arguments),
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
     // The only provider that is built in; a second installation would be a defect, and harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // What these make holds rows, secrets or mails. `render` and `check` write what their caller asked for, as the caller's umask has it.
-    if matches!(cli.command, Command::Demo(_) | Command::Serve(_) | Command::Key(_) | Command::Secrets(_)) {
+    if matches!(cli.command, Command::Demo(_) | Command::Serve(_) | Command::Key(_) | Command::Secrets(_) | Command::Suppressions(_)) {
         private::keep_files_private();
     }
     let result = match cli.command {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Cron(command) => commands::cron::run(command),
         Command::Key(command) => commands::key::run(command),
         Command::Secrets(command) => commands::secrets::run(command),
+        Command::Suppressions(command) => commands::suppressions::run(command),
         Command::Executor(arguments) => commands::executor::run(&arguments),
     };
     match result {

@@ -7,6 +7,17 @@ pub(crate) fn line(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Prints rows under each other, one line a row whatever is in its cells.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let joined = cells.collect::<Vec<_>>().join("  ");
+        line(joined.trim_end().chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect::<String>());
+    }
+}
+
 /// A fault of which it is known what would be right.
 #[derive(Debug)]
 pub(crate) struct Hinted {

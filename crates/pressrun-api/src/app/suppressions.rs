@@ -17,11 +17,15 @@ const NAMED: usize = 3;
 
 /// One page of suppressed addresses.
 #[derive(Debug)]
-pub(crate) struct SuppressionPage {
-    pub(crate) rows: Vec<Suppression>,
-    pub(crate) total: u64,
-    pub(crate) next: Option<String>,
-    pub(crate) page_size: u32,
+pub struct SuppressionPage {
+    /// By address.
+    pub rows: Vec<Suppression>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// Cursor of the next page, if there is one.
+    pub next: Option<String>,
+    /// How many fit on a page.
+    pub page_size: u32,
 }
 
 /// Lists suppressed addresses.

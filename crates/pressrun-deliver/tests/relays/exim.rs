@@ -2,13 +2,14 @@
 
 use pressrun_deliver::{MailLogin, SmtpTls};
 
-use crate::server::{Place, Server, unpacked};
+use crate::server::{Place, Server, run, unpacked};
 use crate::{
     CONNECTIONS_MAX, SIZE_MAX, a_crowd_gets_through, a_file_that_is_too_big_is_left_out, a_login_is_asked_for,
-    an_unknown_certificate_is_held, config, greylisting_is_waited_for,
+    an_unknown_certificate_is_held, config, greylisting_is_waited_for, nothing_is_taken_in_the_clear,
 };
 
 const CONFIG: &str = "primary_hostname = relay.test
+exim_path = EXIM
 exim_user = Debian-exim
 exim_group = Debian-exim
 spool_directory = DIR/spool
@@ -21,6 +22,7 @@ tls_certificate = DIR/cert.pem
 tls_privatekey = DIR/key.pem
 auth_advertise_hosts = ${if eq{$tls_in_cipher}{}{}{*}}
 smtp_accept_max = 20
+smtp_accept_queue_per_connection = 0
 acl_smtp_helo = check_helo
 acl_smtp_mail = check_mail
 acl_smtp_rcpt = check_rcpt
@@ -72,10 +74,15 @@ async fn h5_h6_exim_as_a_strict_relay_takes_everything() {
     let place = Place::new().await;
     place.folder_of("spool", "Debian-exim");
     let bounds = format!("message_size_limit = {SIZE_MAX}\nsmtp_accept_max_per_host = {CONNECTIONS_MAX}\n");
-    let config_file = place.write("exim.conf", &CONFIG.replace("begin acl\n", &format!("{bounds}begin acl\n")));
-    let _exim = Server::start(&unpacked("/usr/sbin/exim4"), &["-C", &config_file.display().to_string(), "-bdf"], &place.path().join("out"));
+    let program = unpacked("/usr/sbin/exim4");
+    let text = CONFIG.replace("begin acl\n", &format!("{bounds}begin acl\n")).replace("EXIM", &program.display().to_string());
+    let config_file = place.write("exim.conf", &text).display().to_string();
+    // The key is read after the change of users.
+    run("chown", &["Debian-exim", &place.path().join("key.pem").display().to_string()]);
+    let _exim = Server::start(&program, &["-C", &config_file, "-bdf"], &place.path().join("out"));
     place.greets().await;
     assert!(place.say(&["EHLO [192.0.2.1]"]).await.expect("an answer").starts_with('5'), "it looks at the address");
+    nothing_is_taken_in_the_clear(&place).await;
 
     an_unknown_certificate_is_held(place.port, SmtpTls::StartTls).await;
     a_login_is_asked_for(place.port, SmtpTls::StartTls, place.authority()).await;

@@ -21,6 +21,8 @@ use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
 use pressrun_domain::output::Format;
 use pressrun_testkit::instant;
 
+use crate::server::Place;
+
 /// Bytes of a message that the relays take.
 const SIZE_MAX: u64 = 200_000;
 /// Connections that they take at once, where they can be told.
@@ -68,6 +70,15 @@ async fn deliver(carriers: &Carriers, parcel: &Parcel) -> Delivered {
 #[track_caller]
 fn accepted(delivered: &Delivered) {
     assert!(matches!(delivered.outcome, Outcome::Accepted { .. }), "{delivered:?}");
+}
+
+/// No login and no mail before TLS, not even from a polite client.
+async fn nothing_is_taken_in_the_clear(place: &Place) {
+    let hello = "EHLO [127.0.0.1]";
+    for line in ["AUTH PLAIN AGJsb2IAcmlnaHQ=", "MAIL FROM:<a@b.example>"] {
+        let answer = place.say(&[hello, line]).await.expect("an answer");
+        assert!(answer.starts_with('5'), "{line}: {answer}");
+    }
 }
 
 /// A login that is wrong is held, and a right one is taken.

@@ -1,14 +1,12 @@
-//! Postfix: strict about `EHLO`, two connections a client, a policy service that greylists, STARTTLS or nothing.
-//!
-//! Its logins need Cyrus or Dovecot beside it, and are tried with the other two.
+//! Postfix: strict about `EHLO`, two connections a client, a policy service that greylists, `AUTH LOGIN` by Cyrus inside TLS or nothing.
 
-use pressrun_deliver::SmtpTls;
+use pressrun_deliver::{MailLogin, SmtpTls};
 
 use crate::policy::Policy;
-use crate::server::{Place, run};
+use crate::server::{Place, run, unpacked};
 use crate::{
-    CONNECTIONS_MAX, SIZE_MAX, a_crowd_gets_through, a_file_that_is_too_big_is_left_out, accepted, an_unknown_certificate_is_held, config,
-    deliver, greylisting_is_waited_for, parcel,
+    CONNECTIONS_MAX, SIZE_MAX, a_crowd_gets_through, a_file_that_is_too_big_is_left_out, a_login_is_asked_for, accepted,
+    an_unknown_certificate_is_held, config, deliver, greylisting_is_waited_for, nothing_is_taken_in_the_clear, parcel,
 };
 
 const MAIN: &str = "compatibility_level = 3.6
@@ -31,10 +29,16 @@ smtp_tls_security_level = none
 smtpd_helo_required = yes
 smtpd_delay_reject = no
 smtpd_helo_restrictions = reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname
-smtpd_relay_restrictions = reject_unauth_destination
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_recipient_restrictions = check_policy_service inet:127.0.0.1:POLICY, permit
 smtpd_client_event_limit_exceptions =
 smtpd_tls_security_level = encrypt
+smtpd_tls_auth_only = yes
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = cyrus
+smtpd_sasl_path = smtpd
+smtpd_sasl_local_domain = relay.test
+cyrus_sasl_config_path = DIR/etc/sasl
 smtpd_tls_cert_file = DIR/cert.pem
 smtpd_tls_key_file = DIR/key.pem
 ";
@@ -62,6 +66,16 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 ";
 
+/// For Cyrus, in Debian's place for it: below the folder of main.cf.
+const SASL: &str = "pwcheck_method: auxprop
+auxprop_plugin: sasldb
+sasldb_path: DIR/logins
+mech_list: LOGIN
+";
+
+/// Puts a login into Cyrus' own database.
+const LOGIN: &str = "echo right | \"$0\" -c -p -u relay.test -f \"$1\" blob && chown postfix \"$1\"";
+
 /// A running Postfix; stops when dropped.
 struct Postfix(String);
 
@@ -73,6 +87,10 @@ impl Postfix {
         let bounds = format!("message_size_limit = {SIZE_MAX}\nsmtpd_client_connection_count_limit = {CONNECTIONS_MAX}\n");
         place.write("etc/main.cf", &format!("{MAIN}{bounds}").replace("POLICY", &policy.port.to_string()));
         place.write("etc/master.cf", MASTER);
+        std::fs::create_dir_all(place.path().join("etc/sasl")).expect("a folder");
+        place.write("etc/sasl/smtpd.conf", SASL);
+        let logins = place.path().join("logins").display().to_string();
+        run("sh", &["-c", LOGIN, &unpacked("/usr/sbin/saslpasswd2").display().to_string(), &logins]);
         let etc = place.path().join("etc").display().to_string();
         run("postfix", &["-c", &etc, "start"]);
         Self(etc)
@@ -92,23 +110,25 @@ async fn h5_h6_postfix_as_a_strict_relay_takes_everything() {
     let _postfix = Postfix::start(&place, &policy);
     place.greets().await;
     assert!(place.say(&["EHLO pressrun"]).await.expect("an answer").starts_with('5'), "it is strict about names");
-    assert!(place.say(&["EHLO [127.0.0.1]", "MAIL FROM:<a@b.example>"]).await.expect("an answer").starts_with("530"), "and about TLS");
+    nothing_is_taken_in_the_clear(&place).await;
 
     an_unknown_certificate_is_held(place.port, SmtpTls::StartTls).await;
-    let trusting = |connections: usize| {
+    a_login_is_asked_for(place.port, SmtpTls::StartTls, place.authority()).await;
+    let known = |connections: usize| {
         config(place.port, SmtpTls::StartTls, |smtp| {
+            smtp.login = Some(MailLogin::password("blob", "right"));
             (smtp.ca_pem, smtp.pace.connections) = (Some(place.authority().to_owned()), connections);
         })
     };
-    let carriers = trusting(2);
+    let carriers = known(2);
     accepted(&deliver(&carriers, &parcel("one.1", "a@myorg.co", None)).await);
-    let mail = place.sink.wait_for(1).await.remove(0);
+    let mail = place.sink.wait_for(2).await.remove(1);
     assert_eq!(mail.header("Message-ID").as_deref(), Some("<one.1@myorg.co>"));
     assert!(mail.text().lines().all(|line| line.len() <= 998));
     a_file_that_is_too_big_is_left_out(&carriers, place.path()).await;
     greylisting_is_waited_for(&carriers, || policy.relent()).await;
-    let before = place.sink.wait_for(4).await.len();
+    let before = place.sink.wait_for(5).await.len();
     drop(carriers);
-    a_crowd_gets_through(&trusting(8)).await;
+    a_crowd_gets_through(&known(8)).await;
     assert_eq!(place.sink.wait_for(before + 30).await.len(), before + 30, "each once");
 }

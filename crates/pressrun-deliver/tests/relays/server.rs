@@ -97,12 +97,12 @@ async fn reply(wire: &mut BufReader<TcpStream>) -> std::io::Result<String> {
 pub(crate) struct Server(Child);
 
 impl Server {
-    pub(crate) fn start(program: &Path, arguments: &[&str], log: &Path) -> Self {
+    pub(crate) fn start(program: impl AsRef<Path>, arguments: &[&str], log: &Path) -> Self {
+        let program = program.as_ref();
         let out = std::fs::File::create(log).expect("a log");
         let error = out.try_clone().expect("a log");
         let child = Command::new(program)
             .args(arguments)
-            .env("LD_LIBRARY_PATH", library_path())
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(error)
@@ -126,12 +126,9 @@ pub(crate) fn unpacked(program: &str) -> PathBuf {
     Path::new(&root).join(program.trim_start_matches('/'))
 }
 
-fn library_path() -> String {
-    let root = std::env::var("PRESSRUN_RELAYS").unwrap_or_default();
-    format!("{root}/usr/lib/{}-linux-gnu", std::env::consts::ARCH)
-}
-
-pub(crate) fn run(program: &str, arguments: &[&str]) {
+/// Runs a program to its end, and gives back what it printed.
+pub(crate) fn run(program: &str, arguments: &[&str]) -> String {
     let done = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
     assert!(done.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
 }

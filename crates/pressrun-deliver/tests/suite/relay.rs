@@ -154,6 +154,18 @@ async fn h6_a_kept_connection_that_the_relay_ended_is_no_failed_attempt() {
 }
 
 #[tokio::test]
+async fn h6_a_connection_that_carried_enough_is_replaced_at_once() {
+    let answer = Some("452 4.5.3 Too many recipients: Too many messages sent".to_owned());
+    let script = SmtpScript { mails_max: Some(2), mails_max_answer: answer, ..SmtpScript::default() };
+    let (bench, sink) = (Bench::new(), SmtpSink::start(script).await);
+    let carriers = relay(&sink, |_| {});
+    for _ in 0..5 {
+        accepted(&send(&carriers, &bench).await);
+    }
+    assert_eq!(sink.connections(), 3, "two mails each");
+}
+
+#[tokio::test]
 async fn h6_a_token_from_an_endpoint_logs_in_and_is_fetched_once() {
     let (bench, endpoint) = (Bench::new(), HttpReceiver::start().await);
     endpoint.always(HttpAnswer::new(200, "{\"access_token\":\"t0k3n-one\",\"expires_in\":3600}"));

@@ -126,6 +126,7 @@ pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, R
     let mut work = Work { context, run, lease, record: run.record.clone(), producer, learnt_host_key: None };
     let event = if run.fence <= 1 { "claimed" } else { "resumed" };
     let late = context.clock.now().duration_since(run.scheduled_for);
+    let late = SignedDuration::new(late.as_secs(), late.subsec_millis() * 1_000_000);
     work.note(event, Some(format!("by worker {}, {late:#} after its instant", lease.worker)));
     match work.go().await {
         Ok(step) => Ok((step, work.record)),
@@ -186,14 +187,14 @@ impl Work<'_> {
             self.check_alive().await?;
             reach(FailPoint::AmidPromises);
             self.record.promised = true;
-            self.note("promised", Some(format!("{pieces} pieces")));
+            self.note("promised", Some(format!("{pieces} {}", if pieces == 1 { "piece" } else { "pieces" })));
             store.save_record(&self.lease, &self.record).await?;
             reach(FailPoint::AfterPromise);
         }
         match send::send_pending(self).await? {
             Sent::All => {}
             Sent::Some { retry_at } => {
-                self.note("waiting", Some(format!("next attempt at {retry_at}")));
+                self.note("waiting", Some(format!("next attempt at {}", retry_at.strftime("%Y-%m-%d %H:%M:%S UTC"))));
                 return Ok(Step::Wait(retry_at));
             }
             Sent::Held { until, reason, since, by_hand } => {

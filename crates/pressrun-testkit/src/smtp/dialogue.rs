@@ -211,6 +211,9 @@ impl Dialogue {
 
     async fn mail(&mut self, line: &str) -> Result<(), Over> {
         if self.script().mails_max.is_some_and(|most| self.mails >= most) {
+            if let Some(answer) = self.script().mails_max_answer.clone() {
+                return self.say(&answer).await;
+            }
             self.say("421 4.7.0 enough for one connection").await?;
             return Err(Over);
         }

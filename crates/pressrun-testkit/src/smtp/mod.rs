@@ -118,6 +118,8 @@ pub struct SmtpScript {
     pub connections_max: Option<usize>,
     /// Closes with 421 after so many mails of a connection.
     pub mails_max: Option<usize>,
+    /// Answer to what is more than [`SmtpScript::mails_max`], on a connection that stays open; 421 and the end without it.
+    pub mails_max_answer: Option<String>,
     /// Keeps sizes of messages and not their bytes.
     pub forgets_content: bool,
     /// Answers no message before so many have arrived.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_domain::audit::{Entry, ObjectKind, Verb};
 use pressrun_domain::catalog::Catalog;
+use serde_json::Value;
 
 use super::act::done;
 use crate::page::{Frame, PageError, show};
@@ -36,7 +37,8 @@ struct Row {
     verb: &'static str,
     object: String,
     link: Option<String>,
-    changes: String,
+    /// Names and words.
+    changes: Vec<(String, String)>,
     source: Option<String>,
     count: u32,
 }
@@ -92,8 +94,53 @@ fn row(entry: Entry, catalog: &Catalog, now: Timestamp) -> Row {
         verb: entry.change.verb.as_str(),
         object: named,
         link,
-        changes: if entry.details.is_empty() { String::new() } else { serde_json::Value::Object(entry.details).to_string() },
+        changes: entry.details.iter().map(|(name, value)| (name.clone(), change(value))).collect(),
         source: entry.change.origin.source.map(|source| source.to_string()),
         count: entry.count,
+    }
+}
+
+/// What became of a value: `before → after` where it had one.
+fn change(value: &Value) -> String {
+    let side = |name: &str| value.get(name).map(plain);
+    match (side("before"), side("after")) {
+        (Some(before), Some(after)) => format!("{before} → {after}"),
+        (Some(before), None) => format!("{before} → nothing"),
+        (None, Some(after)) => after,
+        (None, None) => plain(value),
+    }
+}
+
+/// A value as somebody would write it down; what is nested stays JSON.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
+            items.iter().map(plain).collect::<Vec<_>>().join(", ")
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn h3_a_change_is_told_in_words() {
+        for (value, expected) in [
+            (json!({"before": "0 8 * * ? *", "after": "0 9 * * ? *"}), "0 8 * * ? * → 0 9 * * ? *"),
+            (json!({"before": null, "after": true}), "nothing → true"),
+            (json!({"after": ["a@b.co", "c@d.co"]}), "a@b.co, c@d.co"),
+            (json!({"before": [], "after": {"kind": "EQUALS"}}), "none → {\"kind\":\"EQUALS\"}"),
+            (json!({"before": 3}), "3 → nothing"),
+            (json!("blob@myorg.co"), "blob@myorg.co"),
+        ] {
+            assert_eq!(change(&value), expected);
+        }
     }
 }

@@ -15,5 +15,6 @@ pub(crate) mod schedules;
 pub(crate) mod sessions;
 pub(crate) mod shared;
 pub(crate) mod sign_in;
+pub(crate) mod suppressions;
 pub(crate) mod tokens;
 pub(crate) mod unsubscribe;

@@ -30,7 +30,8 @@ struct Page {
     /// Whether the viewer is the one who may accept.
     to_viewer: bool,
     whose_rows: &'static str,
-    outside: bool,
+    /// Where it goes besides people with a login.
+    outside: Option<&'static str>,
     lines: Vec<Line>,
     audience: Audience,
     form_token: String,
@@ -59,7 +60,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
             until: words::when(offer.expires_at, &zone, state.clock.now()),
             to_viewer: viewer.actor.is(catalog, offer.to),
             whose_rows: whose_rows(definition, catalog.organization.fan_out),
-            outside: leaves_the_organization(definition),
+            outside: leaves_the_organization(definition).then(|| outside(definition)),
             // Who is to own it has to know all of it.
             lines: lines(definition, true, catalog),
             audience: audience(&definition.destination, 0, catalog),
@@ -67,6 +68,14 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
             terms: offer.terms.clone(),
         },
     ))
+}
+
+fn outside(definition: &Definition) -> &'static str {
+    if definition.destination.email().is_some() {
+        "It also goes to people without a login."
+    } else {
+        "It goes to a server: who reads it there is not decided here."
+    }
 }
 
 fn whose_rows(definition: &Definition, policy: pressrun_domain::catalog::FanOutPolicy) -> &'static str {

@@ -162,12 +162,7 @@ async fn list(arguments: List) -> anyhow::Result<ExitCode> {
     }
     let mut rows = vec![["ID", "TYPE", "MEMBER", "STATE", "SCOPES", "MADE", "EXPIRES", "LAST USED", "TOKEN", "NAME"].map(str::to_owned)];
     rows.extend(keys.iter().map(|key| as_row(key, catalog.as_deref(), now)));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 10] = std::array::from_fn(width);
-    for row in &rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        show::line(cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
+    show::table(&rows);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -203,8 +198,7 @@ fn as_row(key: &ApiKey, catalog: Option<&Catalog>, now: Timestamp) -> [String; 1
         key.expires_at.map_or_else(|| "never".to_owned(), minute),
         key.last_used_at.map_or_else(|| "never".to_owned(), minute),
         format!("{}…", key.prefix),
-        // One line a key, whatever its name.
-        key.name.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect(),
+        key.name.clone(),
     ]
 }
 

@@ -8,3 +8,4 @@ pub(crate) mod key;
 pub(crate) mod render;
 pub(crate) mod secrets;
 pub(crate) mod serve;
+pub(crate) mod suppressions;

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use pressrun_domain::bounce::ReturnPath;
+use pressrun_domain::audit::Verb;
+use pressrun_domain::bounce::{Bounce, BounceKind, Mailed, Report, ReturnPath};
 use pressrun_domain::delivery::{DeliveryState, MailRole};
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
-use pressrun_domain::id::{DeliveryId, RecipientId, UserId};
+use pressrun_domain::id::{DeliveryId, RecipientId, ScheduleId, UserId};
 use pressrun_domain::output::Format;
 use pressrun_domain::run::{RunKind, RunStatus};
 use pressrun_domain::schedule::Definition;
 use pressrun_domain::secret::Secret;
 use pressrun_engine::EngineConfig;
 use pressrun_engine::bounce::{Intake, Mailbox, TakenIn};
+use pressrun_store::AuditQuery;
 use pressrun_testkit::ReceivedMail;
 use serde_json::{Value, json};
 
@@ -333,4 +335,31 @@ async fn verp_a_bounce_posted_to_the_server_is_shown_with_its_run_and_ends_mail_
     assert_eq!(call("GET", "/suppressions", None).await["records"][0]["runId"], json!(run.to_string()));
     call("DELETE", &format!("/suppressions/{GONE}"), None).await;
     assert_eq!(call("GET", "/suppressions", None).await["records"], json!([]));
+}
+
+#[tokio::test]
+async fn h6_the_command_line_lists_and_lifts_suppressed_addresses() {
+    let site = Site::new("").await;
+    let config = site.dir.path().join("pressrun.toml").display().to_string();
+    let cli = |arguments: &[&str]| pressrun(&[&["suppressions"], arguments, &["--config", &config]].concat());
+    for (address, kind) in [("Gone@partner.example", BounceKind::Permanent), ("angry@elsewhere.example", BounceKind::Complaint)] {
+        let report = Report { kind, status: Some("5.1.1".to_owned()), words: "550 no\nsuch user".to_owned() };
+        let bounce = Bounce { delivery: DeliveryId::generate(), report, at: pressrun_store::sample::after(0) };
+        let mailed = Mailed { email: address.parse().unwrap(), run: None, schedule: ScheduleId::generate() };
+        assert!(site.store.record_bounce(&bounce, &mailed, &[]).await.unwrap());
+    }
+    let text = stdout(&cli(&["list"]));
+    let [head, angry, gone]: [&str; 3] = text.lines().collect::<Vec<_>>().try_into().expect("a line each");
+    assert!(angry.starts_with("angry@elsewhere.example") && gone.starts_with("Gone@partner.example"), "by address: {text}");
+    assert_eq!(head.find("WHY"), angry.find("complaint"), "columns stand under their heads: {text}");
+    assert!(gone.contains("bounced") && gone.contains("5.1.1") && gone.ends_with("550 no such user"), "{gone}");
+    let listed: Value = serde_json::from_str(&stdout(&cli(&["list", "--email", "PARTNER", "--json"]))).unwrap();
+    assert_eq!((listed.as_array().map(Vec::len), &listed[0]["reason"]), (Some(1), &json!("bounced")));
+
+    assert_eq!(stdout(&cli(&["lift", "gone@PARTNER.example"])).trim(), "gone@PARTNER.example gets mail again");
+    let again = cli(&["lift", "gone@partner.example"]);
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("is not suppressed"), "{again:?}");
+    assert!(!stdout(&cli(&["list"])).contains("partner.example"));
+    let told = site.store.audit(&AuditQuery { limit: 1, ..AuditQuery::default() }).await.unwrap();
+    assert_eq!((told[0].change.verb, told[0].object.id.as_str()), (Verb::AddressReleased, "gone@partner.example"));
 }

@@ -78,7 +78,7 @@ impl From<Outcome> for NotSent {
 
 /// What stands between a mail and the relay.
 enum Trouble {
-    /// A connection that had been kept is closed; the mail was not touched.
+    /// A connection that had been kept is closed, or has carried enough; the mail was not touched.
     Stale,
     /// The relay has enough of us.
     Crowd(String),
@@ -195,8 +195,7 @@ impl Relay {
         let envelope = [("MAIL FROM", format!("MAIL FROM:<{from}>{options}")), ("RCPT TO", format!("RCPT TO:<{to}>"))];
         for (phase, command) in envelope {
             if let Err(error) = self.command(&mut line.dialogue, &command).await {
-                let is_closing = matches!(&error, SmtpError::Broken(_)) || matches!(&error, SmtpError::Refused(reply) if reply.code == 421);
-                if phase == "MAIL FROM" && is_closing && line.is_used() && !is_about_crowd(&error) {
+                if phase == "MAIL FROM" && line.is_used() && is_spent(&error) {
                     return Err(Trouble::Stale);
                 }
                 return Err(self.ended(line, phase, &error, now).await);
@@ -393,6 +392,15 @@ impl Relay {
     fn shown(&self, text: &str) -> String {
         let secrets = self.login.as_ref().map(Login::secrets).unwrap_or_default();
         presentable(text, &secrets.iter().collect::<Vec<_>>())
+    }
+}
+
+/// Whether a connection that carried mails is at its end while another one may go on.
+fn is_spent(error: &SmtpError) -> bool {
+    match error {
+        SmtpError::Broken(_) => true,
+        SmtpError::Refused(reply) => reply.is_about_messages() || reply.code == 421 && !reply.is_about_crowd(),
+        _ => false,
     }
 }
 

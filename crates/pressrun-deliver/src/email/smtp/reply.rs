@@ -59,6 +59,15 @@ impl Reply {
         (400..500).contains(&self.code) && (connections && too_many || rate.iter().any(|words| text.contains(words)))
     }
 
+    /// 4xx that may mean that this connection has carried enough mails, and that another one goes on: OpenSMTPD "452 4.5.3 Too many messages
+    /// sent", Exim "421 too many messages in this connection".
+    pub(super) fn is_about_messages(&self) -> bool {
+        let text = self.lines.join(" ").to_ascii_lowercase();
+        let messages = ["messages", "mails", "transactions"].iter().any(|word| text.contains(word));
+        let too_many = ["too many", "limit", "maximum"].iter().any(|words| text.contains(words));
+        (400..500).contains(&self.code) && messages && too_many
+    }
+
     /// Whether it was put off as greylisting does it: the same mail is taken when it comes again, after some minutes.
     pub(super) fn is_put_off(&self) -> bool {
         matches!(self.code, 450..=452)
@@ -212,6 +221,22 @@ mod tests {
         ] {
             let reply = Reply { code, lines: vec![text.to_owned()] };
             assert_eq!(reply.is_about_crowd(), expected, "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn h6_a_connection_that_carried_enough_is_told_from_other_trouble() {
+        for (code, text, expected) in [
+            (452, "4.5.3 Too many recipients: Too many messages sent", true),
+            (421, "too many messages in this connection", true),
+            (421, "4.7.0 Maximum number of mail transactions reached", true),
+            (421, "4.7.0 relay.example Error: too many connections from 192.0.2.1", false),
+            (451, "4.7.1 Greylisted, please try again in 300 seconds", false),
+            (452, "4.2.2 mailbox full", false),
+            (550, "5.7.1 too many messages", false),
+        ] {
+            let reply = Reply { code, lines: vec![text.to_owned()] };
+            assert_eq!(reply.is_about_messages(), expected, "{code} {text}");
         }
     }
 
