@@ -94,31 +94,32 @@ fn row(entry: Entry, catalog: &Catalog, now: Timestamp) -> Row {
         verb: entry.change.verb.as_str(),
         object: named,
         link,
-        changes: entry.details.iter().map(|(name, value)| (name.clone(), change(value))).collect(),
+        changes: entry.details.iter().map(|(name, value)| (name.clone(), change(value, catalog))).collect(),
         source: entry.change.origin.source.map(|source| source.to_string()),
         count: entry.count,
     }
 }
 
 /// What became of a value: `before → after` where it had one.
-fn change(value: &Value) -> String {
-    let side = |name: &str| value.get(name).map(plain);
+fn change(value: &Value, catalog: &Catalog) -> String {
+    let side = |name: &str| value.get(name).map(|value| plain(value, catalog));
     match (side("before"), side("after")) {
         (Some(before), Some(after)) => format!("{before} → {after}"),
         (Some(before), None) => format!("{before} → nothing"),
         (None, Some(after)) => after,
-        (None, None) => plain(value),
+        (None, None) => plain(value, catalog),
     }
 }
 
-/// A value as somebody would write it down; what is nested stays JSON.
-fn plain(value: &Value) -> String {
+/// A value as somebody would write it down, members by name; what is nested stays JSON.
+fn plain(value: &Value, catalog: &Catalog) -> String {
+    let member = |text: &str| Some(catalog.member(text.parse().ok()?)?.name.clone());
     match value {
         Value::Null => "nothing".to_owned(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => member(text).unwrap_or_else(|| text.clone()),
         Value::Array(items) if items.is_empty() => "none".to_owned(),
         Value::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
-            items.iter().map(plain).collect::<Vec<_>>().join(", ")
+            items.iter().map(|item| plain(item, catalog)).collect::<Vec<_>>().join(", ")
         }
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
@@ -132,6 +133,10 @@ mod tests {
 
     #[test]
     fn h3_a_change_is_told_in_words() {
+        let dir = tempfile::tempdir().expect("a folder");
+        pressrun_catalog::sample::write(dir.path()).expect("writes");
+        let catalog = pressrun_catalog::load(dir.path()).expect("the sample catalog");
+        let member = &catalog.members[0];
         for (value, expected) in [
             (json!({"before": "0 8 * * ? *", "after": "0 9 * * ? *"}), "0 8 * * ? * → 0 9 * * ? *"),
             (json!({"before": null, "after": true}), "nothing → true"),
@@ -139,8 +144,9 @@ mod tests {
             (json!({"before": [], "after": {"kind": "EQUALS"}}), "none → {\"kind\":\"EQUALS\"}"),
             (json!({"before": 3}), "3 → nothing"),
             (json!("blob@myorg.co"), "blob@myorg.co"),
+            (json!({"after": member.id.to_string()}), member.name.as_str()),
         ] {
-            assert_eq!(change(&value), expected);
+            assert_eq!(change(&value, &catalog), expected);
         }
     }
 }

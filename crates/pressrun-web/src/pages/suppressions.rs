@@ -41,7 +41,7 @@ struct Row {
     /// The remote's words.
     said: String,
     since: When,
-    /// Address and words of the page of what came back.
+    /// Where the mail that came back belongs: address of a page, and words.
     of: (String, &'static str),
 }
 
@@ -100,8 +100,8 @@ fn row(suppression: Suppression, now: Timestamp) -> Row {
         said: report.words,
         since: words::when(at, &TimeZone::UTC, now),
         of: match run {
-            Some(run) => (format!("/runs/{run}"), "the run"),
-            None => (format!("/schedules/{schedule}"), "the schedule"),
+            Some(run) => (format!("/runs/{run}"), "of a run"),
+            None => (format!("/schedules/{schedule}"), "of a schedule"),
         },
     }
 }
