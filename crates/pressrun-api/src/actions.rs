@@ -29,7 +29,7 @@ pub(crate) fn refused(error: AppError) -> Refused {
             tracing::error!(error = &error as &dyn std::error::Error, "an action failed");
             Refused::Failed
         }
-        other => Refused::NotNow(other.to_string()),
+        other => Refused::NotNow(other.told()),
     }
 }
 

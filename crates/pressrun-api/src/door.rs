@@ -4,11 +4,14 @@ mod refusals;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use pressrun_domain::access::Actor;
 use pressrun_domain::audit::{Origin, Verb};
 use pressrun_domain::catalog::DevKey;
 use pressrun_domain::clock::Clock;
+use pressrun_domain::key::ApiKey;
 use pressrun_store::{Store, StoreError};
 use subtle::ConstantTimeEq;
 
@@ -16,6 +19,9 @@ use crate::http::Limiter;
 use crate::state::{ApiState, CatalogSource};
 use crate::token;
 use refusals::Refusals;
+
+/// How long a request waits until the use of its key is recorded.
+const TOUCH: Duration = Duration::from_millis(50);
 
 /// Knows tokens, and counts those that open nothing by the address they come from.
 pub struct Door {
@@ -92,12 +98,24 @@ impl Door {
             return Ok(actor.person(&catalog).is_some_and(|member| member.active).then_some(actor));
         }
         let Some(key) = self.store.key_by_hash(hash).await?.filter(|key| key.works(&catalog, now)) else { return Ok(None) };
-        if key.last_used_at.is_none_or(|last| now.duration_since(last) >= jiff::SignedDuration::from_mins(1))
-            && let Err(error) = self.store.touch_key(key.id, now).await
-        {
-            tracing::warn!(%error, key = %key.id, "the use of a key could not be recorded");
+        if key.last_used_at.is_none_or(|last| now.duration_since(last) >= jiff::SignedDuration::from_mins(1)) {
+            self.touch(&key, now).await;
         }
         Ok(Some(Actor::with(&key)))
+    }
+
+    /// Records the use of a key, unless the store writes something long just now: nobody waits for that, and the next use is recorded too.
+    async fn touch(&self, key: &ApiKey, now: Timestamp) {
+        match tokio::time::timeout(TOUCH, self.store.touch_key(key.id, now)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, key = %key.id, "the use of a key could not be recorded"),
+            Err(_) => tracing::debug!(key = %key.id, "the use of a key was not recorded: the store is busy"),
+        }
+    }
+
+    /// Writes what was counted and not yet written; for the end of the process.
+    pub async fn close(&self) {
+        self.refusals.write_all(&*self.store, self.clock.now()).await;
     }
 }
 

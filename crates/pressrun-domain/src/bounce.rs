@@ -30,6 +30,9 @@ pub enum InvalidReturnPath {
     /// No room is left for the token.
     #[error("the part before the @ may have at most {} characters: the mark of each mail goes behind it", LOCAL_CHARS_MAX - 1 - TOKEN_CHARS)]
     TooLong,
+    /// The key signs nothing.
+    #[error("the key of return paths cannot sign")]
+    Key,
 }
 
 /// Makes and reads envelope senders of the form `bounces+TOKEN@reports.example.com` (VERP), one for each mail.
@@ -37,7 +40,8 @@ pub enum InvalidReturnPath {
 pub struct ReturnPath {
     local: String,
     domain: String,
-    key: Secret,
+    /// Keyed, and fed with what its signatures are for.
+    mac: Hmac<Sha256>,
 }
 
 impl ReturnPath {
@@ -45,7 +49,7 @@ impl ReturnPath {
     ///
     /// # Errors
     /// [`InvalidReturnPath`].
-    pub fn new(address: &str, key: Secret) -> Result<Self, InvalidReturnPath> {
+    pub fn new(address: &str, key: &Secret) -> Result<Self, InvalidReturnPath> {
         let checked: EmailAddress = address.parse().map_err(|_| InvalidReturnPath::Address)?;
         let (local, domain) = checked.as_str().rsplit_once('@').ok_or(InvalidReturnPath::Address)?;
         if !checked.as_str().is_ascii() {
@@ -54,13 +58,15 @@ impl ReturnPath {
         if local.len() + 1 + TOKEN_CHARS > LOCAL_CHARS_MAX {
             return Err(InvalidReturnPath::TooLong);
         }
-        Ok(Self { local: local.to_owned(), domain: domain.to_ascii_lowercase(), key })
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose().as_bytes()).map_err(|_| InvalidReturnPath::Key)?;
+        mac.update(b"return path");
+        Ok(Self { local: local.to_owned(), domain: domain.to_ascii_lowercase(), mac })
     }
 
     /// The envelope sender of a piece; the same on every attempt.
     #[must_use]
     pub fn of(&self, delivery: DeliveryId) -> String {
-        let signature = self.mac(delivery).map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+        let signature = self.signing(delivery).finalize().into_bytes();
         let token = [delivery.0.as_bytes().as_slice(), &signature[..SIGNATURE_BYTES]].concat();
         format!("{}+{}@{}", self.local, hex::encode(token), self.domain)
     }
@@ -77,15 +83,14 @@ impl ReturnPath {
         let bytes = hex::decode(token).ok()?;
         let (id, signature) = bytes.split_at_checked(16)?;
         let delivery = DeliveryId(Uuid::from_slice(id).ok()?);
-        self.mac(delivery)?.verify_truncated_left(signature).ok()?;
+        self.signing(delivery).verify_truncated_left(signature).ok()?;
         Some(delivery)
     }
 
-    fn mac(&self, delivery: DeliveryId) -> Option<Hmac<Sha256>> {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.key.expose().as_bytes()).ok()?;
-        mac.update(b"return path");
+    fn signing(&self, delivery: DeliveryId) -> Hmac<Sha256> {
+        let mut mac = self.mac.clone();
         mac.update(delivery.0.as_bytes());
-        Some(mac)
+        mac
     }
 }
 
@@ -204,7 +209,7 @@ mod tests {
     use super::*;
 
     fn paths(key: &str) -> ReturnPath {
-        ReturnPath::new("bounces@reports.example.com", Secret::new(key)).expect("an address")
+        ReturnPath::new("bounces@reports.example.com", &Secret::new(key)).expect("an address")
     }
 
     #[test]
@@ -237,7 +242,7 @@ mod tests {
 
     #[test]
     fn verp_a_return_path_without_room_for_its_mark_is_refused() {
-        let new = |address: &str| ReturnPath::new(address, Secret::new("k")).map(|_| ());
+        let new = |address: &str| ReturnPath::new(address, &Secret::new("k")).map(|_| ());
         assert_eq!(new("bounces@reports.example.com"), Ok(()));
         assert_eq!(new("bounces-of-all-reports@example.com"), Err(InvalidReturnPath::TooLong));
         assert_eq!(new("böunces@example.com"), Err(InvalidReturnPath::Address));

@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 use pressrun_domain::catalog::{Catalog, Dashboard};
 use pressrun_domain::destination::Destination;
-use pressrun_domain::id::ScheduleId;
+use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::schedule::{Definition, FilterConfig, fault};
 use pressrun_store::{Store, StoreError};
@@ -21,6 +21,8 @@ use crate::pipeline::audience::{self, Audience, Scene};
 pub struct Opened {
     /// The schedule that sent the link.
     pub schedule: ScheduleId,
+    /// The place on its list that it was sent to.
+    pub recipient: RecipientId,
     /// The schedule's definition with the filters of the link and this one recipient.
     pub definition: Definition,
     /// Whose rows are seen.
@@ -70,7 +72,7 @@ pub async fn open(
     let link = links.open_shared(token, filters, now)?;
     let schedule = store.schedule(link.schedule).await?.filter(|schedule| schedule.system_disabled.is_none());
     let mut definition = schedule.ok_or(OpenError::Withdrawn)?.definition;
-    if fault(&definition, catalog).is_some() || scope(&definition) != link.scope {
+    if fault(&definition, catalog).is_some() || scope(catalog.organization.fan_out, &definition) != link.scope {
         return Err(OpenError::Withdrawn);
     }
     let Destination::Email(email) = &mut definition.destination else { return Err(OpenError::Withdrawn) };
@@ -87,7 +89,7 @@ pub async fn open(
     }
     let found = audience::resolve(Scene { catalog, document, dashboard, definition: &definition }, link.schedule, store).await?;
     let audience = found.audiences.into_iter().next().ok_or(OpenError::Withdrawn)?;
-    Ok(Opened { schedule: link.schedule, definition, audience, expires: link.expires })
+    Ok(Opened { schedule: link.schedule, recipient: link.recipient, definition, audience, expires: link.expires })
 }
 
 fn read(filters: &str) -> Result<FilterConfig, OpenError> {

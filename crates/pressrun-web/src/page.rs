@@ -84,6 +84,9 @@ impl Message {
     }
 }
 
+/// When a page that was turned away for others asks again.
+const BUSY_SECONDS: u64 = 20;
+
 /// Why a page cannot be shown. What is not to be seen is not told from what does not exist.
 #[derive(Debug)]
 pub(crate) enum PageError {
@@ -101,6 +104,8 @@ pub(crate) enum PageError {
     Conflict(String),
     /// The store or the engine cannot just now.
     Unavailable(String),
+    /// Too many dashboards are being made. Whoever waits a little is served; a browser does so by itself.
+    Busy,
     /// Something is wrong that waiting does not mend.
     Failed(String),
 }
@@ -138,8 +143,24 @@ impl PageError {
 
     /// The answer for somebody who has no business with the rest of the pages.
     pub(crate) fn at_large(self) -> Response {
+        let again = self.again();
         let (status, heading, text) = self.words();
-        show(status, &Message::new(heading, text))
+        repeatable(show(status, &Message::new(heading, text)), again)
+    }
+
+    /// When it may be asked again, if that is known.
+    fn again(&self) -> Option<Again> {
+        match self {
+            Self::TooMany(seconds) => Some(Again { seconds: *seconds, by_itself: false }),
+            Self::Busy => Some(Again { seconds: BUSY_SECONDS, by_itself: true }),
+            Self::NotFound(_)
+            | Self::Invalid(_)
+            | Self::OutOfScope(_)
+            | Self::Foreign
+            | Self::Conflict(_)
+            | Self::Unavailable(_)
+            | Self::Failed(_) => None,
+        }
     }
 
     fn words(self) -> (StatusCode, &'static str, String) {
@@ -161,19 +182,39 @@ impl PageError {
             }
             Self::Conflict(text) => (StatusCode::CONFLICT, "Not done", text),
             Self::Unavailable(text) => (StatusCode::SERVICE_UNAVAILABLE, "Not just now", text),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Many people are reading just now",
+                format!("Too many dashboards are being made at the moment. This page tries again by itself in {BUSY_SECONDS} seconds."),
+            ),
             Self::Failed(text) => (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", text),
         }
     }
 }
 
+/// When a page may be asked for again.
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    seconds: u64,
+    /// Browsers ask without being told.
+    by_itself: bool,
+}
+
+/// Says when it may be asked for again (RFC 9110 §10.2.3).
+fn repeatable(mut response: Response, again: Option<Again>) -> Response {
+    if let Some(Again { seconds, by_itself }) = again {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if by_itself {
+            response.headers_mut().insert(header::REFRESH, HeaderValue::from(seconds));
+        }
+    }
+    response
+}
+
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let wait = if let Self::TooMany(seconds) = self { Some(seconds) } else { None };
+        let again = self.again();
         let (status, heading, text) = self.words();
-        let mut response = show(status, &Message::new(heading, text).onward("/schedules", "To the schedules"));
-        if let Some(seconds) = wait {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        repeatable(show(status, &Message::new(heading, text).onward("/schedules", "To the schedules")), again)
     }
 }

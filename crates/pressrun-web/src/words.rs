@@ -278,6 +278,7 @@ pub(crate) fn reason(reason: &str) -> String {
         "unknownMember" | "unknownUser" => "nobody is known by this address any more",
         "suppressed" => "earlier mail to this address came back",
         "withoutValues" => "no value for what the content asks for",
+        "notConfirmed" => "they subscribed to their own rows, and nobody who manages this said that they may have its owner's",
         "copyOfPersonal" => "personal copies have no Cc and Bcc",
         "domainNotAllowed" => "addresses of this domain may not receive mail",
         "notConfigured" => "the server is not set up for it",

@@ -459,7 +459,7 @@ async fn a_link_that_opens_nothing_says_so_and_tells_nothing() {
         ("%FF", StatusCode::BAD_REQUEST, ""),
         ("expired", StatusCode::GONE, "This link has expired"),
         ("withdrawn", StatusCode::GONE, "This is no longer available"),
-        ("busy", StatusCode::SERVICE_UNAVAILABLE, "Not just now"),
+        ("busy", StatusCode::SERVICE_UNAVAILABLE, "Many people are reading just now"),
         ("broken", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong"),
     ] {
         let answer = browser.get("", &format!("/shared/{token}")).await;
@@ -469,6 +469,9 @@ async fn a_link_that_opens_nothing_says_so_and_tells_nothing() {
             assert!(!answer.body.contains(secret), "{token} tells {secret}: {}", answer.body);
         }
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-store", "{token}");
+        // h9: whoever was turned away for others is told when to come back, and their browser does.
+        let again = if token == "busy" { "20" } else { "" };
+        assert_eq!((answer.header(header::RETRY_AFTER), answer.header(header::REFRESH)), (again, again), "{token}");
     }
 }
 

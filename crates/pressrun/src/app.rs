@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use axum::Router;
 use jiff::SignedDuration;
-use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, ServerLimits, UrlPolicy};
+use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, Door, ServerLimits, UrlPolicy};
 use pressrun_catalog::CatalogHandle;
 use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig};
 use pressrun_domain::clock::Clock;
@@ -48,6 +48,7 @@ pub(crate) struct App {
     mailbox: Option<(Mailbox, Intake)>,
     router: Router,
     admin_router: Router,
+    door: Arc<Door>,
     figures: Figures,
     limits: ServerLimits,
     budget: Budget,
@@ -122,7 +123,7 @@ impl App {
         let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
             .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));
         let organization = catalog.current().organization.id.to_string();
-        let return_path = settings.mail.return_paths(own_secret(settings, &store, "bounces").await?)?;
+        let return_path = settings.mail.return_paths(&own_secret(settings, &store, "bounces").await?)?;
         let carrier_config = CarrierConfig {
             return_path: return_path.clone(),
             egress: settings.egress.policy()?,
@@ -160,7 +161,9 @@ impl App {
         let state = api_state(settings, &public_url, &context, egress, answers, &wake);
         let figures = Figures::install();
         let admin_router = pressrun_api::health_router(state.clone()).merge(figures.router());
-        let mut router = pressrun_api::router(state.clone()).merge(web::router(&context, state, settings, &public_url, session_key));
+        let door = Door::new(&state);
+        let pages = web::router(&context, state.clone(), Arc::clone(&door), settings, &public_url, session_key);
+        let mut router = pressrun_api::router_behind(state, Arc::clone(&door)).merge(pages);
         if settings.server.admin_listen.is_none() {
             router = router.merge(figures.router());
         }
@@ -175,7 +178,7 @@ impl App {
             write_timeout: Duration::from_secs(settings.limits.write_seconds.max(1).into()),
             ..ServerLimits::default()
         };
-        Ok(Self { store, catalog, engine, mailbox, router, admin_router, figures, limits, budget })
+        Ok(Self { store, catalog, engine, mailbox, router, admin_router, door, figures, limits, budget })
     }
 
     /// Serves on `listeners` until `stop`; then ends within the budget.
@@ -213,6 +216,7 @@ impl App {
             asked,
         );
         self.budget.end(tasks, hand_back, asked).await;
+        self.door.close().await;
         public.and(admin)
     }
 }

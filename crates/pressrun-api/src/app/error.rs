@@ -4,7 +4,11 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use pressrun_domain::key::Scope;
+use pressrun_domain::text;
 use pressrun_store::StoreError;
+
+/// Characters of a refusal. Refusals name what was sent, which may be as long as a body.
+const TOLD_CHARACTERS: usize = 2_000;
 
 /// A refused or failed use case. `Display` is the `detail` of the answer.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,14 @@ pub(crate) enum AppError {
     /// No offer of this schedule stands (C1).
     #[error("There is no offer of this schedule that stands; it lapsed, was answered or taken back, or the schedule was changed since")]
     NoOffer,
+    /// Who accepts an offer does not say which (C1).
+    #[error(
+        "Say what you accept: read the offer at GET /api/v1/schedules/{{scheduleId}}/ownership-offer, see what it sends and to whom, and name its `ETag` in `If-Match`"
+    )]
+    Unseen,
+    /// An offer stands, and it is not the one that was read (C1).
+    #[error("What is offered was changed and offered anew since it was read; read it again")]
+    OtherOffer,
     /// No such request stands (C2).
     #[error("There is no such request that stands; it lapsed, was answered or taken back, or the schedule has another owner now")]
     NoRequest,
@@ -127,6 +139,11 @@ impl From<StoreError> for AppError {
 }
 
 impl AppError {
+    /// What it says, in so many characters at most: what somebody sent is not sent back to them whole.
+    pub(crate) fn told(&self) -> String {
+        text::shortened(&self.to_string(), TOLD_CHARACTERS)
+    }
+
     /// `<field>: <fault>`.
     pub(crate) fn field(field: impl Into<Cow<'static, str>>, fault: impl Into<Cow<'static, str>>) -> Self {
         Self::Field { prefix: "", field: field.into(), fault: fault.into() }

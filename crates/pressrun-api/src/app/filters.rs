@@ -50,6 +50,8 @@ fn faults<'a>(filters: &'a FilterConfig, dashboard: &'a Dashboard) -> impl Itera
         if definition.kind == FilterKind::Control {
             return match Setting::of(definition, Some(expression)) {
                 Setting::Chosen(..) => None,
+                // Whoever knows the key of a hidden one is not told more of it (F11).
+                Setting::Undeclared(given) if definition.hidden => fault(format!("it is set to {given}, which it does not take"), false),
                 Setting::Undeclared(given) => {
                     let known: Vec<&str> = definition.options.keys().map(String::as_str).collect();
                     fault(format!("it is set to {given}; it takes one of: {}", known.join(", ")), false)

@@ -29,7 +29,7 @@ pub(crate) async fn transfer(state: &ApiState, actor: &Actor, id: &str, user_id:
         if owner.id == schedule.definition.owner {
             return Err(AppError::field("userId", "User is already the owner of this schedule"));
         }
-        may_receive(&catalog, owner, &schedule)?;
+        may_receive(&catalog, owner, &schedule, handover)?;
         match handover {
             Handover::AtOnce => {
                 if hand_over(state, actor, &catalog, schedule, owner, None).await? {
@@ -53,12 +53,13 @@ pub(crate) async fn transfer(state: &ApiState, actor: &Actor, id: &str, user_id:
     Err(AppError::Busy)
 }
 
-/// X7 and X8: the new owner sees the dashboard, and the dashboard takes schedules.
-fn may_receive(catalog: &Catalog, owner: &Member, schedule: &Schedule) -> Result<(), AppError> {
+/// X7 and X8: the new owner sees the dashboard, and the dashboard takes schedules. That it takes no more does not keep those who decide from
+/// giving what there is to somebody else, as when its owner leaves: nobody new is on a list by that.
+fn may_receive(catalog: &Catalog, owner: &Member, schedule: &Schedule, handover: Handover) -> Result<(), AppError> {
     if !access::may_own(catalog, owner, &schedule.definition) {
         return Err(AppError::NewOwnerDenied);
     }
-    granted(access::may_widen(catalog, &schedule.definition))
+    granted(handover == Handover::AtOnce || access::may_widen(catalog, &schedule.definition))
 }
 
 /// The baseline goes (A13), a system disabling whose cause is gone ends (X4), and both people are told; false when somebody else was faster.
@@ -116,18 +117,18 @@ async fn to_me(state: &ApiState, actor: &Actor, catalog: &Catalog, id: &str) -> 
     Ok(offered)
 }
 
-/// Accepts an offer: the schedule is the actor's from now on. `seen` are the terms that they were shown. An owner may change what is offered
-/// and offer it anew while somebody reads; that one is another offer.
+/// Accepts an offer: the schedule is the actor's from now on. `seen` are the terms that they were shown, which they have to name: an owner may
+/// change what is offered and offer it anew while somebody reads, and that one is another offer.
 pub(crate) async fn accept(state: &ApiState, actor: &Actor, id: &str, seen: Option<&str>) -> Result<(), AppError> {
     let catalog = state.catalog.current();
     for _ in 0..TRIES {
         // Read anew each time: what was changed meanwhile is not what was shown, and the offer does not stand.
         let Offered { offer, schedule } = to_me(state, actor, &catalog, id).await?;
-        if seen.is_some_and(|seen| seen != offer.terms) {
-            return Err(AppError::NoOffer);
+        if seen.ok_or(AppError::Unseen)? != offer.terms {
+            return Err(AppError::OtherOffer);
         }
         let owner = catalog.member(offer.to.0).ok_or(AppError::Denied)?;
-        may_receive(&catalog, owner, &schedule)?;
+        may_receive(&catalog, owner, &schedule, Handover::Offer)?;
         if hand_over(state, actor, &catalog, schedule, owner, Some(&offer)).await? {
             return Ok(());
         }

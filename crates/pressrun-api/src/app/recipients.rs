@@ -8,7 +8,7 @@ use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
-use pressrun_domain::id::{GroupId, ScheduleId, UserId};
+use pressrun_domain::id::{GroupId, MembershipId, ScheduleId, UserId};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde_json::{Map, Value};
 
@@ -114,7 +114,23 @@ pub(crate) async fn place(
             first
         });
     }
+    email.forget_who_left();
+    let named = lists.to.iter().chain(&lists.cc).chain(&lists.bcc).flatten();
+    confirm(email, catalog, &named.map(EmailAddress::folded).collect());
     Ok((!twice.is_empty()).then(|| format!("{} is named more than once; the first of recipients, cc and bcc counts", twice.join(", "))))
+}
+
+/// Whoever manages a schedule that sends the owner's rows names these people (folded addresses): who had only put themselves there gets them
+/// from now on (C2). Being named while copies are personal is no consent to more than that. How many were waiting.
+fn confirm(email: &mut EmailSettings, catalog: &Catalog, named: &HashSet<String>) -> usize {
+    if email.subscribed.is_empty() || catalog.organization.fan_out.is_personal(email.fan_out) {
+        return 0;
+    }
+    let is_named = |place: &&Recipient| named.contains(&place.email.folded());
+    let confirmed: HashSet<MembershipId> = email.named().filter(is_named).filter_map(Recipient::member).collect();
+    let before = email.subscribed.len();
+    email.subscribed.retain(|member| !confirmed.contains(member));
+    before - email.subscribed.len()
 }
 
 /// Everybody whom the lists will name when those of `lists` replace those of `email`, each once.
@@ -205,12 +221,14 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let addresses: Vec<EmailAddress> = named.emails.iter().cloned().chain(people).collect();
         validate::allowed_domains(&catalog, "emails", &addresses)?;
         let listed: HashSet<String> = email.named().map(|place| place.email.folded()).collect();
+        let confirmed = confirm(email, &catalog, &addresses.iter().map(EmailAddress::folded).collect());
         let news: Vec<EmailAddress> = addresses.into_iter().filter(|address| !listed.contains(&address.folded())).collect();
         let change = actor.change(Verb::RecipientsAdded, state.clock.now());
         let news = resolve(state, &catalog, &bound, schedule.id, &news, &[], &change).await?;
         let listed: BTreeSet<GroupId> = email.groups.iter().copied().collect();
         let new_groups: BTreeSet<GroupId> = groups.into_iter().filter(|group| !listed.contains(group)).collect();
-        let changed = Changed { recipients: news.len(), groups: new_groups.len() };
+        // Who waited on the list for this is as good as added.
+        let changed = Changed { recipients: news.len() + confirmed, groups: new_groups.len() };
         let outside = news.iter().any(|place| matches!(place.person, Person::EmailOnly(_)));
         email.recipients.extend(news);
         email.groups.extend(new_groups);

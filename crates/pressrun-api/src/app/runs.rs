@@ -16,7 +16,7 @@ use pressrun_store::{AudienceTargets, Page};
 use super::access::granted;
 use super::doers::{Doers, doers_of};
 use super::error::AppError;
-use super::list::{Listed, Parameters};
+use super::list::{Listed, Parameters, slice};
 use super::schedules;
 use crate::state::ApiState;
 
@@ -72,8 +72,10 @@ async fn find(state: &ApiState, id: &str) -> Result<Found, AppError> {
 /// Everything that there is to read about a run, for one reader.
 #[derive(Debug)]
 pub(crate) struct Story {
-    /// The run with its pieces.
+    /// The run, without its pieces.
     pub(crate) shown: ShownRun,
+    /// One page of its pieces.
+    pub(crate) pieces: Listed<Delivery>,
     /// What came back of mail afterwards, by piece; for those who manage it.
     pub(crate) bounces: HashMap<DeliveryId, Vec<Bounce>>,
     /// Runs that sent a piece of it again.
@@ -82,12 +84,22 @@ pub(crate) struct Story {
     pub(crate) doers: Doers,
 }
 
-/// One run with the pieces it promised, and what came of it.
-pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str) -> Result<Story, AppError> {
+/// Pieces of a run that one answer holds at most.
+const PIECES: u32 = 1000;
+
+/// One run with a page of the pieces it promised, those that failed first, and what came of it.
+pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str, parameters: &Parameters) -> Result<Story, AppError> {
     let catalog = state.catalog.current();
     let Found { run, owner_now } = find(state, id).await?;
     let access = actor.run_access(&catalog, &run, owner_now).ok_or(AppError::Denied)?;
-    let deliveries = state.store.deliveries(run.id).await?;
+    let page_size = if parameters.get("pageSize").is_some() { parameters.page_size(PIECES)? } else { PIECES };
+    let asked = parameters.page();
+    let mut pieces = match access {
+        RunAccess::Summary => slice(own_pieces(state, actor, &catalog, &run).await?, asked, page_size)?,
+        RunAccess::Owned | RunAccess::Everything => {
+            Listed::new(state.store.piece_page(run.id, asked.unwrap_or(1), page_size).await?, asked, page_size)?
+        }
+    };
     let mut bounces: HashMap<DeliveryId, Vec<Bounce>> = HashMap::new();
     if access != RunAccess::Summary {
         for bounce in state.store.bounces_of(run.id).await? {
@@ -97,7 +109,17 @@ pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str) -> Result<Sto
     let notices = state.store.notices_of(run.id).await?;
     let resends = state.store.resends(run.id).await?.into_iter().map(|run| run.id).collect();
     let doers = doers(state, &catalog, access, &run).await?;
-    Ok(Story { shown: actor.shown_run(&catalog, run, deliveries, notices, access), bounces, resends, doers })
+    let mut shown = actor.shown_run(&catalog, run, std::mem::take(&mut pieces.rows), notices, access);
+    pieces.rows = std::mem::take(&mut shown.deliveries);
+    Ok(Story { shown, pieces, bounces, resends, doers })
+}
+
+/// The pieces of a run that went to the actor's own address.
+async fn own_pieces(state: &ApiState, actor: &Actor, catalog: &Catalog, run: &Run) -> Result<Vec<Delivery>, AppError> {
+    Ok(match actor.person(catalog) {
+        Some(person) => state.store.pieces_to(run.id, &person.email).await?,
+        None => Vec::new(),
+    })
 }
 
 /// One page of a run, for one reader.
@@ -133,10 +155,7 @@ pub(crate) async fn get_page(state: &ApiState, actor: &Actor, id: &str, page: u6
     let Found { run, owner_now } = find(state, id).await?;
     let access = actor.run_access(&catalog, &run, owner_now).ok_or(AppError::Denied)?;
     let tally = state.store.tally(run.id).await?;
-    let own = match actor.person(&catalog) {
-        Some(person) => state.store.pieces_to(run.id, &person.email).await?,
-        None => Vec::new(),
-    };
+    let own = own_pieces(state, actor, &catalog, &run).await?;
     let (Page { rows, total }, notices, audiences) = match access {
         RunAccess::Summary => (Page { total: own.len() as u64, rows: own.clone() }, Vec::new(), Vec::new()),
         RunAccess::Owned | RunAccess::Everything => {
@@ -183,8 +202,9 @@ pub(crate) async fn artifact(state: &ApiState, actor: &Actor, id: &str, sha256: 
     if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(missing());
     }
-    let deliveries = state.store.deliveries(run.id).await?;
-    let files = actor.files(&catalog, &run, owner_now, &deliveries);
+    // Files of others' pieces that an admin may open stand with the run.
+    let own = own_pieces(state, actor, &catalog, &run).await?;
+    let files = actor.files(&catalog, &run, owner_now, &own);
     let record = files.into_iter().find(|file| file.sha256 == hash).cloned().ok_or_else(missing)?;
     let path = state.artifacts.path(&hash).ok_or_else(missing)?;
     Ok((record, path))

@@ -5,7 +5,7 @@ use pressrun_domain::access::{self, Actor, Subscription};
 use pressrun_domain::audit::{Agent, Change, Origin, Verb};
 use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::consent::{ANSWER_WITHIN, SubscriptionRequest};
-use pressrun_domain::destination::{Destination, Person};
+use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::SubscriptionRequestId;
 use pressrun_domain::key::KeyKind;
@@ -38,9 +38,10 @@ pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Resu
         };
         let may = actor.subscription(&catalog, &schedule.definition).ok_or(AppError::Denied)?;
         validate::allowed_domains(&catalog, "email", std::slice::from_ref(&member.email))?;
-        // The owner put them there, by name or with their group.
+        // The owner put them there, by name or with their group, or they have been there before and it sends what they came for.
         let in_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(|group| group.members.contains(&member.id));
-        if in_group || email.named().any(|place| place.email.same_as(&member.email)) {
+        let hears = |place: &Recipient| place.email.same_as(&member.email) && !access::is_held(&catalog, &schedule.definition, place);
+        if in_group || email.named().any(hears) {
             let change = actor.change(Verb::Subscribed, state.clock.now());
             state.store.opt_in(schedule.id, &member.email, &change).await.map_err(AppError::about_schedule(id))?;
             return Ok(Subscription::AtOnce);
@@ -95,11 +96,18 @@ async fn admit(
     change: &Change,
 ) -> Result<bool, AppError> {
     let id = schedule.id;
+    let own_rows_only = request.is_none() && access::is_personal(catalog, &schedule.definition) && member.id != schedule.definition.owner;
     // Members put themselves on each other's lists: the longer bound is the one that protects the server.
     Bound::adding(&state.config.limits, true, "email", &schedule.definition.destination).admit(Count { all: 1, outside: 0 })?;
     let Destination::Email(email) = &mut schedule.definition.destination else { return Err(AppError::NoRequest) };
     if !email.named().any(|place| place.email.same_as(&member.email)) {
         email.recipients.push(place_of(id, &member.email, Person::Member(member.id)));
+    }
+    // The owner agreed to more than that when there is a request.
+    if own_rows_only {
+        email.subscribed.insert(member.id);
+    } else {
+        email.subscribed.remove(&member.id);
     }
     schedule.updated_at = change.at;
     let names = validate::names(catalog, &schedule.definition);

@@ -1,9 +1,9 @@
 //! Update: partial, `null` clears, and an older version is refused when the caller asks for it (design §12, X10).
 
-use pressrun_domain::access::Actor;
+use pressrun_domain::access::{self, Actor};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
-use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::destination::Destination;
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde_json::{Map, Value};
 
@@ -95,16 +95,27 @@ async fn merged(
     Ok((changed, draft.warnings))
 }
 
-/// Says that members who received their own rows will receive the owner's. Some of them may have put themselves on the list, which they could
-/// because it showed them nothing else (C2).
-fn no_longer_personal(before: &Definition, after: &Definition, catalog: &Catalog) -> Option<String> {
-    let policy = catalog.organization.fan_out;
-    let was_personal = before.destination.email().is_some_and(|email| policy.is_personal(email.fan_out));
-    let email = after.destination.email().filter(|email| was_personal && !policy.is_personal(email.fan_out))?;
-    let is_another = |place: &&Recipient| matches!(place.person, Person::Member(id) if id != after.owner);
-    let (members, groups) = (email.recipients.iter().filter(is_another).count(), email.groups.len());
-    (members + groups > 0)
-        .then(|| format!("{members} member(s) and {groups} group(s) received their own data and will receive what the owner may see"))
+/// Says that members who received their own rows will receive the owner's, and who of them will not (C2): those who put themselves on the list,
+/// which they could because it showed them nothing else.
+fn no_longer_personal(before: &Definition, after: &Definition, catalog: &Catalog) -> Vec<String> {
+    let Some(email) = after.destination.email() else { return Vec::new() };
+    if !access::is_personal(catalog, before) || access::is_personal(catalog, after) {
+        return Vec::new();
+    }
+    let others = || email.recipients.iter().filter(|place| place.member().is_some_and(|member| member != after.owner));
+    let held = access::held(catalog, after).count();
+    let (members, groups) = (others().count() - held, email.groups.len());
+    let mut warnings = Vec::new();
+    if members + groups > 0 {
+        warnings.push(format!("{members} member(s) and {groups} group(s) received their own data and will receive what the owner may see"));
+    }
+    if held > 0 {
+        warnings.push(format!(
+            "{held} member(s) subscribed to their own data and will receive nothing: add-recipients, or recipients in a later update, says who of them \
+             may have what the owner may see"
+        ));
+    }
+    warnings
 }
 
 /// Whether the next evaluation cannot be compared with the last one (A12).

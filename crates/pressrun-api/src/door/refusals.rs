@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::audit::{Agent, Change, Object, ObjectKind, Origin, Verb};
@@ -27,10 +27,14 @@ struct Counts {
 }
 
 impl Refusals {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts one refusal, and writes it when it is the first of its address in this minute.
     pub(super) async fn count(&self, store: &dyn Store, now: Timestamp, origin: Origin, verb: Verb) {
         let first = {
-            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut counts = self.counts();
             counts.began.get_or_insert(now);
             let many = counts.further.len() >= ADDRESSES;
             let known = counts.further.contains_key(&(origin.source, verb));
@@ -54,13 +58,15 @@ impl Refusals {
 
     /// Writes the numbers of a minute that is over. A clock that was set back ends it too.
     pub(super) async fn write_what_is_over(&self, store: &dyn Store, now: Timestamp) {
-        let over = {
-            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if counts.began.is_none_or(|began| (SignedDuration::ZERO..TOGETHER).contains(&now.duration_since(began))) {
-                return;
-            }
-            std::mem::take(&mut *counts).further
-        };
+        let is_over = |began: Timestamp| !(SignedDuration::ZERO..TOGETHER).contains(&now.duration_since(began));
+        if self.counts().began.is_some_and(is_over) {
+            self.write_all(store, now).await;
+        }
+    }
+
+    /// Writes the numbers of the minute under way, and begins another.
+    pub(super) async fn write_all(&self, store: &dyn Store, now: Timestamp) {
+        let over = std::mem::take(&mut *self.counts()).further;
         for ((source, verb), further) in over {
             if further > 0 {
                 write(store, now, Origin { source, request: None }, verb, further).await;

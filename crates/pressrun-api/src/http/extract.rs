@@ -13,6 +13,7 @@ use pressrun_domain::access::Actor;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
+use super::v1::schedules::BAD_REQUEST;
 use crate::app::error::AppError;
 use crate::app::given::type_name;
 use crate::app::list::Parameters;
@@ -70,6 +71,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Segments {
         let owned = |params: RawPathParams| params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Ok(Self(params.map(owned).unwrap_or_default()))
     }
+}
+
+/// Calls that are about one thing, by whose id they are found: who makes them, and the id as given.
+macro_rules! calls_about {
+    ($($(#[$doc:meta])* $name:ident: $segment:literal;)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name {
+            pub(crate) state: Arc<ApiState>,
+            pub(crate) actor: Actor,
+            pub(crate) id: String,
+        }
+
+        impl FromRequestParts<Arc<ApiState>> for $name {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, state: &Arc<ApiState>) -> Result<Self, Problem> {
+                let Caller(actor) = Caller::from_request_parts(parts, state).await?;
+                let Ok(segments) = Segments::from_request_parts(parts, state).await;
+                Ok(Self { state: Arc::clone(state), actor, id: segments.id($segment, BAD_REQUEST)?.to_owned() })
+            }
+        }
+    )*};
+}
+
+calls_about! {
+    /// About a schedule.
+    OfSchedule: "scheduleId";
+    /// About a request to be on a list.
+    OfRequest: "requestId";
 }
 
 /// A body of any content type, up to the configured size. `Debug` shows its length only: there are passwords in bodies (D13).

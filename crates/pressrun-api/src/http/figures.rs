@@ -2,7 +2,9 @@
 //! which are kept for as long as the process lives.
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
+
+use super::method;
 
 /// What of a request is counted, taken before it is answered.
 pub(super) struct Counted {
@@ -14,7 +16,7 @@ pub(super) struct Counted {
 impl Counted {
     /// Reads the labels of a request.
     pub(super) fn of(request: &Request) -> Self {
-        Self { method: method(request.method()), route: request.extensions().get().cloned() }
+        Self { method: method::name(request.method()), route: request.extensions().get().cloned() }
     }
 
     /// Counts it, with the status of its answer.
@@ -23,12 +25,6 @@ impl Counted {
         metrics::counter!("pressrun_http_requests_total", "method" => self.method, "route" => route, "status" => class(status))
             .increment(1);
     }
-}
-
-/// The methods of RFC 9110 and RFC 5789; a client may send any other word of any length.
-fn method(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
-    KNOWN.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
 }
 
 fn class(status: StatusCode) -> String {

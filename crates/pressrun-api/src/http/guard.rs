@@ -27,9 +27,8 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn new(state: Arc<ApiState>) -> Arc<Self> {
+    pub(crate) fn new(state: Arc<ApiState>, door: Arc<Door>) -> Arc<Self> {
         let limiter = Limiter::new(state.config.requests_per_minute);
-        let door = Door::new(&state);
         Arc::new(Self { state, limiter, door })
     }
 

@@ -1,4 +1,4 @@
-//! The wire: routes, extractors, problems, and one file a verb.
+//! The wire: routes, extractors, problems, and a file for what belongs together.
 
 mod docs;
 mod download;
@@ -7,6 +7,7 @@ mod figures;
 mod guard;
 mod health;
 mod limiter;
+mod method;
 mod openapi;
 mod problem;
 mod trace;
@@ -23,6 +24,7 @@ use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::door::Door;
 use crate::state::ApiState;
 use problem::Problem;
 
@@ -36,23 +38,23 @@ pub use trace::{Noted, TrustedProxies, origin, traced};
 fn routes() -> OpenApiRouter<Arc<ApiState>> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(v1::schedules::create::create, v1::schedules::list::list))
-        .routes(routes!(v1::schedules::get::get, v1::schedules::update::update, v1::schedules::delete::delete))
-        .routes(routes!(v1::schedules::trigger::trigger))
-        .routes(routes!(v1::schedules::pause::pause))
-        .routes(routes!(v1::schedules::resume::resume))
-        .routes(routes!(v1::schedules::add_recipients::add))
-        .routes(routes!(v1::schedules::remove_recipients::remove))
+        .routes(routes!(v1::schedules::get::get, v1::schedules::update::update, v1::schedules::commands::delete))
+        .routes(routes!(v1::schedules::commands::trigger))
+        .routes(routes!(v1::schedules::commands::pause))
+        .routes(routes!(v1::schedules::commands::resume))
+        .routes(routes!(v1::schedules::lists::add))
+        .routes(routes!(v1::schedules::lists::remove))
         .routes(routes!(v1::schedules::recipients::recipients))
-        .routes(routes!(v1::schedules::subscribe::subscribe))
-        .routes(routes!(v1::schedules::subscribe::unsubscribe))
-        .routes(routes!(v1::schedules::transfer_ownership::transfer))
-        .routes(routes!(v1::schedules::ownership_offer::get, v1::schedules::ownership_offer::withdraw))
-        .routes(routes!(v1::schedules::ownership_offer::accept))
-        .routes(routes!(v1::schedules::ownership_offer::decline))
-        .routes(routes!(v1::schedules::subscription_requests::list))
-        .routes(routes!(v1::schedules::subscription_requests::confirm))
-        .routes(routes!(v1::schedules::subscription_requests::decline))
-        .routes(routes!(v1::schedules::withdraw_links::withdraw))
+        .routes(routes!(v1::schedules::subscriptions::subscribe))
+        .routes(routes!(v1::schedules::subscriptions::unsubscribe))
+        .routes(routes!(v1::schedules::ownership::transfer))
+        .routes(routes!(v1::schedules::ownership::get, v1::schedules::ownership::withdraw))
+        .routes(routes!(v1::schedules::ownership::accept))
+        .routes(routes!(v1::schedules::ownership::decline))
+        .routes(routes!(v1::schedules::subscriptions::list))
+        .routes(routes!(v1::schedules::subscriptions::confirm))
+        .routes(routes!(v1::schedules::subscriptions::decline))
+        .routes(routes!(v1::schedules::commands::withdraw_links))
         .routes(routes!(v1::schedules::runs::runs))
         .routes(routes!(v1::users::upsert::upsert, v1::users::list::list))
         .routes(routes!(v1::users::bulk::upsert_many, v1::users::delete::delete))
@@ -83,8 +85,14 @@ fn routes() -> OpenApiRouter<Arc<ApiState>> {
 /// It answers every path, unknown ones with 404 in the contract's shape. To put pages beside it, make it the fallback:
 /// `pages.fallback_service(pressrun_api::router(state))`.
 pub fn router(state: ApiState) -> Router {
+    let door = Door::new(&state);
+    router_behind(state, door)
+}
+
+/// The same behind a door that pages share, whose owner closes it at the end.
+pub fn router_behind(state: ApiState, door: Arc<Door>) -> Router {
     let state = Arc::new(state);
-    let guard = guard::Guard::new(Arc::clone(&state));
+    let guard = guard::Guard::new(Arc::clone(&state), door);
     let docs = Arc::new(docs::Docs::of(&state.config.public_url));
     let (routes, _) = routes().split_for_parts();
     let inner = routes

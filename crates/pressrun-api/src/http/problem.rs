@@ -91,7 +91,8 @@ impl From<AppError> for Problem {
             | AppError::Busy
             | AppError::NotResendable(_)
             | AppError::DeclinedUntil(_) => StatusCode::CONFLICT,
-            AppError::Stale => StatusCode::PRECONDITION_FAILED,
+            AppError::Stale | AppError::OtherOffer => StatusCode::PRECONDITION_FAILED,
+            AppError::Unseen => StatusCode::PRECONDITION_REQUIRED,
             AppError::NotQueued(source) => {
                 tracing::error!(error = %source, "a run could not be queued");
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -105,7 +106,7 @@ impl From<AppError> for Problem {
                 return Self::internal();
             }
         };
-        Self::new(status, error.to_string())
+        Self::new(status, error.told())
     }
 }
 

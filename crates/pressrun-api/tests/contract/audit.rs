@@ -104,14 +104,17 @@ async fn h3_the_audit_pages_by_cursor() {
     for number in 0..5 {
         server.create(&mail(json!({"name": format!("n{number}")}))).await.ok();
     }
-    let (mut cursor, mut names) = (String::new(), Vec::new());
-    loop {
-        let page = server.get(&format!("{AUDIT}?action=schedule.created&pageSize=2&cursor={cursor}")).await;
-        names.extend(page.ok()["records"].as_array().unwrap().iter().map(|row| row["object"]["name"].as_str().unwrap().to_owned()));
-        let Some(next) = page.body["pageInfo"]["nextCursor"].as_str() else { break };
-        cursor = next.to_owned();
+    for narrowed in ["action=schedule.created", "from=2020-01-01T00:00:00Z", "from=2020-01-01T00:00:00Z&action=schedule.created"] {
+        let (mut cursor, mut names) = (String::new(), Vec::new());
+        loop {
+            let page = server.get(&format!("{AUDIT}?{narrowed}&pageSize=2&cursor={cursor}")).await;
+            names.extend(page.ok()["records"].as_array().unwrap().iter().map(|row| row["object"]["name"].as_str().unwrap().to_owned()));
+            let Some(next) = page.body["pageInfo"]["nextCursor"].as_str() else { break };
+            cursor = next.to_owned();
+        }
+        names.retain(|name| name.starts_with('n'));
+        assert_eq!(names, ["n4", "n3", "n2", "n1", "n0"], "{narrowed}");
     }
-    assert_eq!(names, ["n4", "n3", "n2", "n1", "n0"]);
     let none = server.get(&format!("{AUDIT}?to=2020-01-01T00:00:00Z")).await;
     assert_eq!(none.ok()["records"], json!([]));
 }
@@ -140,6 +143,18 @@ async fn h3_a_flood_of_bad_tokens_is_two_rows_a_minute_with_their_number() {
     }
     let rows = refused().await;
     assert_eq!(rows.iter().map(|row| row["count"].as_u64().unwrap()).collect::<Vec<_>>(), [49, 1]);
+}
+
+#[tokio::test]
+async fn h3_a_stop_loses_no_count_of_bad_tokens() {
+    let server = server().await;
+    for _ in 0..50 {
+        assert_eq!(server.call("wrong", "GET", "/api/v1/schedules", None).await.status, 401);
+    }
+    server.door.close().await;
+    let rows = server.get(&format!("{AUDIT}?actor=unknown&pageSize=100")).await;
+    let counts: Vec<_> = rows.ok()["records"].as_array().unwrap().iter().map(|row| row["count"].as_u64().unwrap()).collect();
+    assert_eq!(counts, [49, 1]);
 }
 
 #[tokio::test]

@@ -27,6 +27,17 @@ async fn on_offer(server: &Server, who: &str, method: &str, id: &str, verb: &str
     server.call(who, method, &format!("/api/v1/schedules/{id}/ownership-offer{verb}"), None).await
 }
 
+/// Accepts what is on offer now, as somebody does who has read it.
+async fn accept(server: &Server, who: &str, id: &str) -> Answer {
+    let tag = on_offer(server, who, "GET", id, "").await.header("etag").expect("it can be named").to_owned();
+    accept_as(server, who, id, &tag).await
+}
+
+async fn accept_as(server: &Server, who: &str, id: &str, tag: &str) -> Answer {
+    let request = server.request(reqwest::Method::POST, &format!("/api/v1/schedules/{id}/ownership-offer/accept"));
+    server.send(request.header("Authorization", format!("Bearer {who}")).header("If-Match", tag)).await
+}
+
 async fn owner(server: &Server, id: &str) -> uuid::Uuid {
     server.stored(id).await.definition.owner.0
 }
@@ -78,7 +89,7 @@ async fn c1_a_members_transfer_is_an_offer_until_the_new_owner_accepts() {
     on_offer(&server, "outer", "POST", &id, "/accept").await.refuses(404, NO_OFFER);
     on_offer(&server, "hill", "POST", &id, "/accept").await.refuses(403, DENIED);
     // The organization key here belongs to Ross.
-    on_offer(&server, "org", "POST", &id, "/accept").await.ok();
+    accept(&server, "org", &id).await.ok();
     assert_eq!(owner(&server, &id).await, sample::ROSS);
     assert_eq!(events(&told(&server).await), [("schedule.given", "blobby@blobsrus.com"), ("schedule.received", "ross@blobsrus.com")]);
     on_offer(&server, "org", "POST", &id, "/accept").await.refuses(404, NO_OFFER);
@@ -130,24 +141,28 @@ async fn c1_who_read_one_offer_does_not_accept_another_that_took_its_place() {
     let id = of_hill(&server, json!({"recipients": ["outer@blobsrus.com"]})).await;
     offer(&server, &id, sample::OUTER).await.ok();
     let read = on_offer(&server, "outer", "GET", &id, "").await;
-    let tag = read.header("etag").expect("it can be named").to_owned();
+    let tag = read.header("etag").expect("it can be named");
     // While it is read the owner puts in an address of her own, and offers that.
     let path = format!("/api/v1/schedules/{id}");
     server.call("hill", "PUT", &path, Some(&json!({"recipients": ["hill.private@outside.example"]}))).await.ok();
     offer(&server, &id, sample::OUTER).await.ok();
-    let accept = |tag: String| {
-        let request = server.request(reqwest::Method::POST, &format!("{path}/ownership-offer/accept"));
-        request.header("Authorization", "Bearer outer").header("If-Match", tag)
-    };
-    server.send(accept(tag)).await.refuses(404, NO_OFFER);
+    accept_as(&server, "outer", &id, tag)
+        .await
+        .refuses(412, "What is offered was changed and offered anew since it was read; read it again");
+    let unseen = "Say what you accept: read the offer at GET /api/v1/schedules/{scheduleId}/ownership-offer, see what it sends and to whom, and name its \
+                  `ETag` in `If-Match`";
+    on_offer(&server, "outer", "POST", &id, "/accept").await.refuses(428, unseen);
+    accept_as(&server, "outer", &id, "*").await.refuses(428, unseen);
+    accept_as(&server, "outer", &id, "")
+        .await
+        .refuses(412, "What is offered was changed and offered anew since it was read; read it again");
     assert_eq!(owner(&server, &id).await, sample::HILL, "nobody accepts what they have not seen");
-    let tag = on_offer(&server, "outer", "GET", &id, "").await.header("etag").unwrap().to_owned();
-    server.send(accept(tag)).await.ok();
+    accept(&server, "outer", &id).await.ok();
     assert_eq!(owner(&server, &id).await, sample::OUTER);
 }
 
 #[tokio::test]
-async fn c2_an_owner_is_told_who_receives_their_rows_once_copies_are_no_longer_personal() {
+async fn c2_who_subscribed_to_their_own_rows_gets_none_of_the_owners_until_the_owner_names_them() {
     let server = server().await;
     let id = of_hill(&server, json!({"fanOut": true, "recipients": ["blobby@blobsrus.com"]})).await;
     let path = format!("/api/v1/schedules/{id}");
@@ -155,9 +170,57 @@ async fn c2_an_owner_is_told_who_receives_their_rows_once_copies_are_no_longer_p
     assert!(!own.text.contains("own data"), "nobody else is on the list: {}", own.text);
     server.call("hill", "PUT", &path, Some(&json!({"fanOut": true}))).await.ok();
     assert_eq!(server.call("outer", "PUT", &format!("{path}/subscribe"), None).await.ok(), &json!({"success": true}));
+    // Being named while copies are personal is no consent to more than that: clients write whole lists back.
+    let whole = json!({"recipients": ["blobby@blobsrus.com", "outer@blobsrus.com"]});
+    server.call("hill", "PUT", &path, Some(&whole)).await.ok();
     let off = server.call("hill", "PUT", &path, Some(&json!({"fanOut": false}))).await;
+    let said = "1 member(s) subscribed to their own data and will receive nothing: add-recipients, or recipients in a later update, says who of them may have what the owner may see";
+    assert_eq!(off.ok()["warnings"], json!([said]));
+    assert!(held(&server, &id).await);
+    // Asking again is asking the owner, like everybody who is not on the list.
+    let again = server.call("outer", "PUT", &format!("{path}/subscribe"), None).await;
+    assert_eq!(again.ok(), &json!({"success": true, "requested": true}));
+    let shown = server.call("hill", "GET", &format!("{path}/recipients"), None).await;
+    let waits: Vec<_> = shown.ok()["recipients"].as_array().unwrap().iter().map(|person| person.get("held").is_some()).collect();
+    assert_eq!(waits, [false, true]);
+    // Personal copies bring them back without a word: that is what they came for.
+    server.call("hill", "PUT", &path, Some(&json!({"fanOut": true}))).await.ok();
+    assert!(!held(&server, &id).await);
+    server.call("hill", "PUT", &path, Some(&json!({"fanOut": false}))).await.ok();
+    assert!(held(&server, &id).await);
+    let added = server.call("hill", "PUT", &format!("{path}/add-recipients"), Some(&json!({"emails": ["outer@blobsrus.com"]}))).await;
+    assert_eq!(added.ok()["addedRecipientsCount"], 1);
+    assert!(!held(&server, &id).await, "the owner named them");
+    server.call("hill", "PUT", &path, Some(&json!({"fanOut": true}))).await.ok();
+    server.call("hill", "PUT", &path, Some(&json!({"fanOut": false}))).await.ok();
+    assert!(!held(&server, &id).await, "and does not have to say it again");
+}
+
+#[tokio::test]
+async fn c2_one_update_turns_personal_copies_off_and_says_who_stays() {
+    let server = server().await;
+    let id = of_hill(&server, json!({"fanOut": true, "recipients": ["blobby@blobsrus.com"]})).await;
+    let path = format!("/api/v1/schedules/{id}");
+    server.call("outer", "PUT", &format!("{path}/subscribe"), None).await.ok();
+    let body = json!({"fanOut": false, "recipients": ["blobby@blobsrus.com", "outer@blobsrus.com"]});
+    let off = server.call("hill", "PUT", &path, Some(&body)).await;
     let said = "1 member(s) and 0 group(s) received their own data and will receive what the owner may see";
-    assert!(off.text.contains(said), "{}", off.text);
+    assert_eq!(off.ok()["warnings"], json!([said]));
+    assert!(!held(&server, &id).await);
+    // Whoever leaves and comes back starts anew.
+    server.call("hill", "PUT", &path, Some(&json!({"fanOut": true, "recipients": ["blobby@blobsrus.com"]}))).await.ok();
+    server.call("outer", "PUT", &format!("{path}/subscribe"), None).await.ok();
+    server.call("hill", "PUT", &format!("{path}/remove-recipients"), Some(&json!({"emails": ["outer@blobsrus.com"]}))).await.ok();
+    let subscribed = server.stored(&id).await.definition.destination.email().unwrap().subscribed.clone();
+    assert!(subscribed.is_empty(), "{subscribed:?}");
+}
+
+/// Whether somebody on the list is there for their own rows only, while the owner's are sent.
+async fn held(server: &Server, id: &str) -> bool {
+    let definition = server.stored(id).await.definition;
+    let catalog = server.files.0.lock().unwrap().clone();
+    let email = definition.destination.email().unwrap();
+    email.named().any(|place| pressrun_domain::access::is_held(&catalog, &definition, place))
 }
 
 #[tokio::test]
@@ -176,18 +239,20 @@ async fn c1_an_offer_is_declined_or_taken_back() {
 }
 
 #[tokio::test]
-async fn x8_a_closed_document_takes_no_other_owner_and_nobody_new_on_its_lists() {
+async fn x8_a_closed_document_takes_nobody_new_on_its_lists_and_another_owner_from_admins_only() {
     let server = server().await;
     let id = of_hill(&server, json!({"fanOut": true})).await;
     offer(&server, &id, sample::OUTER).await.ok();
     server.files.0.lock().unwrap().documents.get_mut("dashboard-abc123").unwrap().access.no_new_schedules = true;
     let path = |verb: &str| format!("/api/v1/schedules/{id}/{verb}");
-    on_offer(&server, "outer", "POST", &id, "/accept").await.refuses(403, DENIED);
+    accept(&server, "outer", &id).await.refuses(403, DENIED);
     offer(&server, &id, sample::OUTER).await.refuses(403, DENIED);
-    server.put(&path("transfer-ownership"), &json!({"userId": sample::OUTER})).await.refuses(403, DENIED);
     server.call("outer", "PUT", &path("subscribe"), None).await.refuses(403, DENIED);
     server.put(&path("add-recipients"), &json!({"emails": ["a@b.co"]})).await.refuses(403, DENIED);
     server.put(&path("pause"), &json!({})).await.ok();
+    // Who leaves must not take it along: those who decide may give it to somebody else.
+    server.put(&path("transfer-ownership"), &json!({"userId": sample::OUTER})).await.ok();
+    assert_eq!(owner(&server, &id).await, sample::OUTER);
 }
 
 /// Hill's plain mail, to which `outer` has asked to be put.

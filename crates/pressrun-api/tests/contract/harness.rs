@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, ServerLimits, UrlPolicy};
+use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, Door, ServerLimits, UrlPolicy};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::schedule::Schedule;
@@ -77,6 +77,7 @@ pub struct Server {
     pub clock: Arc<FixedClock>,
     pub spool: Arc<Spool>,
     pub wake: Arc<Notify>,
+    pub door: Arc<Door>,
     client: reqwest::Client,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
 }
@@ -149,12 +150,23 @@ pub async fn server_on(store: Arc<dyn Store>, config: ApiConfig) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving =
-        pressrun_api::serve(listener, pressrun_api::traced(pressrun_api::router(state), Vec::new()), ServerLimits::default(), async {
-            let _ = stopped.await;
-        });
+    let door = Door::new(&state);
+    let router = pressrun_api::traced(pressrun_api::router_behind(state, Arc::clone(&door)), Vec::new());
+    let serving = pressrun_api::serve(listener, router, ServerLimits::default(), async {
+        let _ = stopped.await;
+    });
     tokio::spawn(serving);
-    Server { base, store, files, clock, spool, wake, client: reqwest::Client::builder().no_proxy().build().unwrap(), stop: Some(stop) }
+    Server {
+        base,
+        store,
+        files,
+        clock,
+        spool,
+        wake,
+        door,
+        client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        stop: Some(stop),
+    }
 }
 
 impl Server {

@@ -277,3 +277,19 @@ async fn races_a_burst_of_calls_that_meets_a_deletion_is_answered_as_for_what_ne
     }
     assert!(statuses.contains(&404) && statuses.contains(&200), "{statuses:?}");
 }
+
+#[tokio::test]
+async fn h2_a_refusal_does_not_send_back_all_that_was_sent() {
+    let server = server().await;
+    let long = "x".repeat(300_000);
+    for body in [
+        mail(json!({"identifier": long})),
+        mail(json!({"filterConfig": {(long.as_str()): []}})),
+        mail(json!({"queryIdentifierMapKey": long})),
+        mail(json!({"pages": [long]})),
+        mail(json!({"timezone": long})),
+    ] {
+        let answer = server.create(&body).await;
+        assert!(answer.status >= 400 && answer.text.len() < 10_000, "{} with {} bytes", answer.status, answer.text.len());
+    }
+}

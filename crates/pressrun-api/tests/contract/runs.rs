@@ -4,7 +4,7 @@ use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
 use pressrun_domain::id::WorkerId;
 use pressrun_domain::run::{ArtifactRecord, RunStatus};
 use pressrun_store::sample as stored;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{NOW, NOWHERE, Server, server, webhook};
 
@@ -58,6 +58,28 @@ async fn runs_show_every_piece_and_try_and_no_secret() {
     server.call("org", "POST", &format!("/api/v1/runs/{run}/cancel"), None).await.refuses(409, "Run has already ended");
     let row = server.get("/api/v1/schedules?status=error").await;
     assert_eq!((&row.ok()["records"][0]["lastStatus"], &row.body["records"][0]["lastCompletedAt"]), (&json!("ERROR"), &json!(NOW)));
+}
+
+#[tokio::test]
+async fn runs_give_their_pieces_by_the_page() {
+    let server = server().await;
+    let (_, run) = triggered(&server).await;
+    let claimed = server.store.claim(WorkerId::generate(), stored::at(NOW), stored::at("2025-07-24T00:00:00Z"), 1).await.unwrap();
+    let pieces: Vec<_> = (0..1001).map(|number| stored::piece(claimed[0].run.id, &format!("a{number:04}@b.co"))).collect();
+    server.store.promise(&claimed[0].lease, &pieces).await.unwrap();
+    for (query, pieces, first, next) in [
+        ("", 1000, "a0000@b.co", json!("2")),
+        ("?cursor=2", 1, "a1000@b.co", Value::Null),
+        ("?pageSize=10&cursor=3", 10, "a0020@b.co", json!("4")),
+    ] {
+        let shown = server.get(&format!("/api/v1/runs/{run}{query}")).await;
+        let shown = shown.ok();
+        assert_eq!(shown["deliveries"].as_array().unwrap().len(), pieces, "{query}");
+        assert_eq!((&shown["deliveries"][0]["target"], &shown["deliveriesPage"]["nextCursor"]), (&json!(first), &next), "{query}");
+        assert_eq!(shown["deliveriesPage"]["totalRecords"], 1001);
+    }
+    server.get(&format!("/api/v1/runs/{run}?cursor=3")).await.refuses(400, "Invalid page number. The last valid page is 2.");
+    server.get(&format!("/api/v1/runs/{run}?pageSize=1001")).await.refuses(400, "Page size cannot exceed 1000");
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::slice;
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::{EncodeSliceError, Engine as _};
 use jiff::Timestamp;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
@@ -153,7 +153,8 @@ impl<'a> Reader<'a> {
                 self.raw.resize(length as usize, 0);
                 open.file.read_exact(&mut self.raw).await.map_err(|source| open.what.unreadable(source))?;
                 open.left -= length;
-                encode_lines(&self.raw, &mut self.encoded, &mut self.lines);
+                encode_lines(&self.raw, &mut self.encoded, &mut self.lines)
+                    .map_err(|source| open.what.unreadable(io::Error::other(source)))?;
                 return Ok(Some(Chunk { bytes: &self.lines, is_base64: true }));
             }
             self.open = None;
@@ -169,16 +170,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// `raw` as lines of base64 into `lines`; `encoded` is room that is used again.
-fn encode_lines(raw: &[u8], encoded: &mut Vec<u8>, lines: &mut Vec<u8>) {
+/// `raw` as lines of base64 into `lines`; `encoded` is room that is used again, and made as large as base64 needs.
+fn encode_lines(raw: &[u8], encoded: &mut Vec<u8>, lines: &mut Vec<u8>) -> Result<(), EncodeSliceError> {
     encoded.resize(4 * raw.len().div_ceil(3), 0);
-    // The room is what base64 needs, so this cannot fail; a failure would leave the chunk empty and the message short of its size.
-    let written = BASE64.encode_slice(raw, encoded).unwrap_or_default();
+    let written = BASE64.encode_slice(raw, encoded)?;
     lines.clear();
     for line in encoded[..written].chunks(76) {
         lines.extend_from_slice(line);
         lines.extend_from_slice(b"\r\n");
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,12 +13,12 @@ pub(super) enum Pinned {
 }
 
 impl Pinned {
-    /// Reads what the domain takes for a host key.
+    /// Reads what is stored for a host key.
     pub(super) fn parse(text: &str) -> Result<Self, InvalidHostKey> {
-        let key: HostKey = text.parse()?;
+        let key = HostKey::of_stored(text)?;
         match &key {
             HostKey::Key { .. } => {
-                PublicKey::from_openssh(&key.to_string()).map(|key| Self::Key(Box::new(key))).map_err(|_| InvalidHostKey)
+                PublicKey::from_openssh(&key.to_string()).map(|key| Self::Key(Box::new(key))).map_err(|_| InvalidHostKey::Form)
             }
             HostKey::Fingerprint(_) => Ok(Self::Fingerprint(key.to_string())),
         }
@@ -55,7 +55,7 @@ mod tests {
             assert!(Pinned::parse(&text).is_ok_and(|pinned| pinned.is(&key)), "{text}");
         }
         for text in ["", "garbage", "ssh-ed25519 nonsense", "SHA256:short"] {
-            assert_eq!(Pinned::parse(text), Err(InvalidHostKey), "{text}");
+            assert_eq!(Pinned::parse(text), Err(InvalidHostKey::Form), "{text}");
         }
     }
 }

@@ -110,7 +110,7 @@ fn a_huge_mail_is_read_at_its_beginning_only() {
 proptest! {
     #[test]
     fn whatever_comes_in_nothing_breaks_and_no_path_is_made_up(cut in 0_usize..1600, noise in proptest::collection::vec(any::<u8>(), 0..64), at in 0_usize..1600) {
-        let paths = ReturnPath::new("bounces@reports.example.com", Secret::new("k")).expect("an address");
+        let paths = ReturnPath::new("bounces@reports.example.com", &Secret::new("k")).expect("an address");
         let own = paths.of(DeliveryId::generate());
         let mut mail = postfix("failed", "5.1.1", "550 no such user").replace(PATH, &own).into_bytes();
         let at = at.min(mail.len());

@@ -53,7 +53,7 @@ async fn p2_each_copy_goes_to_one_person_and_names_whom_it_may() {
 #[tokio::test]
 async fn verp_each_mail_has_a_return_path_of_its_own_on_every_attempt() {
     let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
-    let paths = ReturnPath::new("bounces@reports.example.com", Secret::new("k")).expect("an address");
+    let paths = ReturnPath::new("bounces@reports.example.com", &Secret::new("k")).expect("an address");
     let mail = relay(&sink);
     let carriers = carriers(|config| (config.mail, config.return_path) = (mail, Some(paths.clone())));
     let parcel = bench.link_only();

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::audit::{Agent, Change, Origin, Verb};
 use crate::catalog::{Catalog, Document, Member};
 use crate::delivery::Delivery;
-use crate::destination::Destination;
+use crate::destination::{Destination, EmailSettings, Recipient};
 use crate::id::{ApiKeyId, DocumentIdentifier, MembershipId, SessionId};
 use crate::key::{ApiKey, KeyKind, Scopes};
 use crate::run::{ArtifactRecord, Run};
@@ -165,8 +165,7 @@ impl Actor {
         if !self.may_read(catalog, definition) || !may_widen(catalog, definition) {
             return None;
         }
-        let fan_out = definition.destination.email().is_some_and(|email| email.fan_out);
-        let no_gain = catalog.organization.fan_out.is_personal(fan_out) || person.id == definition.owner || self.is_admin(catalog);
+        let no_gain = is_personal(catalog, definition) || person.id == definition.owner || self.is_admin(catalog);
         Some(if no_gain { Subscription::AtOnce } else { Subscription::Request })
     }
 
@@ -223,7 +222,32 @@ impl Actor {
     }
 }
 
-/// Whether a schedule may get more recipients or another owner: not when its document takes no more (X8).
+/// Whether each recipient is sent their own rows, and not the owner's (P4, P5).
+#[must_use]
+pub fn is_personal(catalog: &Catalog, definition: &Definition) -> bool {
+    definition.destination.email().is_some_and(|email| catalog.organization.fan_out.is_personal(email.fan_out))
+}
+
+/// Whether somebody on the list gets nothing for now (C2): they put themselves there when that showed them their own rows, and since then the
+/// schedule sends the owner's, which nobody said they may see. Whoever manages the schedule says so by naming them; admins may see all.
+#[must_use]
+pub fn is_held(catalog: &Catalog, definition: &Definition, place: &Recipient) -> bool {
+    let Some(email) = definition.destination.email() else { return false };
+    place.member().is_some_and(|member| {
+        email.subscribed.contains(&member)
+            && member != definition.owner
+            && !is_personal(catalog, definition)
+            && !catalog.member(member.0).is_some_and(|member| member.admin && member.active)
+    })
+}
+
+/// Everybody of whom [`is_held`] says so.
+pub fn held<'a>(catalog: &'a Catalog, definition: &'a Definition) -> impl Iterator<Item = &'a Recipient> {
+    let named = definition.destination.email().into_iter().flat_map(EmailSettings::named);
+    named.filter(|place| is_held(catalog, definition, place))
+}
+
+/// Whether a schedule may get more recipients: not when its document takes no more (X8).
 #[must_use]
 pub fn may_widen(catalog: &Catalog, definition: &Definition) -> bool {
     !catalog.documents.get(&definition.identifier).is_some_and(|document| document.access.no_new_schedules)

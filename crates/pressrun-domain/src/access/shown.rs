@@ -7,6 +7,7 @@ use crate::audience::OWNERS;
 use crate::catalog::{Catalog, Dashboard};
 use crate::delivery::{Delivery, DeliveryState};
 use crate::destination::{Destination, EmailSettings};
+use crate::email::EmailAddress;
 use crate::id::MembershipId;
 use crate::notice::Notice;
 use crate::run::{Run, RunRecord, RunState};
@@ -85,7 +86,8 @@ impl Actor {
                 if let RunState::Ended { reason: Some(reason), .. } = &mut run.state {
                     run.record.for_owner(reason);
                 }
-                let deliveries = deliveries.into_iter().map(|piece| piece_for_owner(&run.record, piece)).collect();
+                let own = self.person(catalog).map(|person| &person.email);
+                let deliveries = deliveries.into_iter().map(|piece| piece_for_owner(&run.record, own, piece)).collect();
                 run.record = run.record.of_owners_rows();
                 ShownRun { run, deliveries, notices, access }
             }
@@ -161,6 +163,13 @@ impl RunRecord {
                 line.detail = None;
             }
         }
+        // How large somebody's file is says how much they have.
+        if self.artifacts.iter().any(|file| file.audience != OWNERS) {
+            for line in record.timeline.iter_mut().filter(|line| line.event == "rendered") {
+                line.detail = None;
+            }
+        }
+        record.artifacts.retain(|file| file.audience == OWNERS);
         for tile in record.tiles.iter_mut().filter(|tile| tile.audience != OWNERS) {
             tile.rows = 0;
             if let Some(error) = &mut tile.error {
@@ -179,8 +188,12 @@ impl RunRecord {
     }
 }
 
-/// Where a piece stands, with what its owner may know of why.
-fn piece_for_owner(record: &RunRecord, mut piece: Delivery) -> Delivery {
+/// Where a piece stands, with what the owner of the schedule may know of why, and of its file only when they may open it.
+fn piece_for_owner(record: &RunRecord, own: Option<&EmailAddress>, mut piece: Delivery) -> Delivery {
+    let is_own = own.is_some_and(|own| own.folded() == piece.target.to_lowercase());
+    if !is_own {
+        piece.artifact = piece.artifact.filter(|file| file.audience == OWNERS);
+    }
     if let DeliveryState::Failed { reason, .. } | DeliveryState::Skipped { reason } = &mut piece.state {
         record.for_owner(reason);
     }

@@ -285,6 +285,9 @@ fn m1_owners_see_recipients_and_answers_but_no_figures_of_other_peoples_rows() {
     assert_eq!((shown.deliveries.len(), shown.deliveries[1].attempts.len()), (2, 1));
     assert_eq!(shown.run.record.tiles.iter().map(|tile| tile.rows).collect::<Vec<_>>(), [4, 0]);
     assert!(!format!("{:?}", &shown.run.record.tiles[1..]).contains("ROW-APAC-7"));
+    let files: Vec<_> = shown.run.record.artifacts.iter().map(|file| file.audience.as_str()).collect();
+    assert_eq!(files, [OWNERS], "a file's size says how much there is");
+    assert!(shown.deliveries.iter().all(|piece| piece.target == "m2@myorg.co" || piece.artifact.is_none()), "{:?}", shown.deliveries);
     assert_eq!(shown.run.record.conditions.len(), 1);
 }
 
@@ -395,4 +398,24 @@ fn f11_hidden_filters_are_shown_to_admins_and_what_is_set_of_them_to_the_owner()
         let shown = personal(who).shown_schedule(&catalog, unset.clone());
         assert_eq!(shown.filters_in_force.contains_key("secret"), default, "{who}");
     }
+}
+
+#[test]
+fn c2_who_subscribed_to_their_own_rows_is_held_while_the_owners_are_sent() {
+    let mut catalog = catalog();
+    let held = |catalog: &Catalog, owner: u128, fan_out: bool| {
+        let mut definition = definition(owner);
+        let Destination::Email(email) = &mut definition.destination else { panic!("mail") };
+        email.fan_out = fan_out;
+        email.recipients = [ADMIN, OWNER, READER, OUTER].map(place).to_vec();
+        email.subscribed = [ADMIN, OWNER, READER].map(member_id).into_iter().collect();
+        super::held(catalog, &definition).map(|place| place.email.clone()).collect::<Vec<_>>()
+    };
+    assert!(held(&catalog, OWNER, true).is_empty(), "their own rows are what they came for");
+    assert_eq!(held(&catalog, OWNER, false), [address(READER)], "not the owner, not an admin, not who was put there");
+    assert_eq!(held(&catalog, READER, false), [address(OWNER)], "another owner");
+    catalog.organization.fan_out = FanOutPolicy::Never;
+    assert_eq!(held(&catalog, OWNER, true), [address(READER)], "the policy says what is sent");
+    catalog.organization.fan_out = FanOutPolicy::Always;
+    assert!(held(&catalog, OWNER, false).is_empty());
 }

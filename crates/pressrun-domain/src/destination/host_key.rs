@@ -22,32 +22,67 @@ pub enum HostKey {
 
 /// The text is no host key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "Invalid host key: give it as `ssh-keyscan` prints it (ssh-ed25519 AAAA…), or the fingerprint that `ssh-keygen -l` prints (SHA256:…)"
-)]
-pub struct InvalidHostKey;
+pub enum InvalidHostKey {
+    /// It is something else.
+    #[error(
+        "Invalid host key: give it as `ssh-keyscan` prints it (ssh-ed25519 AAAA…), or the fingerprint that `ssh-keygen -l` prints (SHA256:…)"
+    )]
+    Form,
+    /// There is more than one, as `ssh-keyscan` prints them without `-t`.
+    #[error(
+        "Invalid host key: {0} lines are given, and one key is trusted; give the line of the one that the server shows, best its ssh-ed25519"
+    )]
+    Several(usize),
+}
 
 impl FromStr for HostKey {
     type Err = InvalidHostKey;
 
     /// Reads `ssh-ed25519 AAAA… comment`, a line of `known_hosts` or of `ssh-keyscan`, or a fingerprint.
     fn from_str(text: &str) -> Result<Self, InvalidHostKey> {
-        let words: Vec<&str> = text.split_whitespace().collect();
         if text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
-            return Err(InvalidHostKey);
+            return Err(InvalidHostKey::Form);
         }
+        let mut lines = lines(text);
+        let line = lines.next().ok_or(InvalidHostKey::Form)?;
+        match lines.count() {
+            0 => Self::of_line(line),
+            more => Err(InvalidHostKey::Several(1 + more)),
+        }
+    }
+}
+
+impl HostKey {
+    /// What is trusted of a text that an older version took: of several lines it went by the first.
+    ///
+    /// # Errors
+    /// [`InvalidHostKey`].
+    pub fn of_stored(text: &str) -> Result<Self, InvalidHostKey> {
+        match text.parse() {
+            Err(InvalidHostKey::Several(_)) => Self::of_line(lines(text).next().unwrap_or_default()),
+            read => read,
+        }
+    }
+
+    fn of_line(line: &str) -> Result<Self, InvalidHostKey> {
+        let words: Vec<&str> = line.split_whitespace().collect();
         if let [print] = words[..]
             && let Some(digest) = print.strip_prefix("SHA256:")
         {
             let letters = digest.trim_end_matches('=');
             let valid = letters.len() == 43 && letters.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'));
-            return if valid { Ok(Self::Fingerprint(letters.to_owned())) } else { Err(InvalidHostKey) };
+            return if valid { Ok(Self::Fingerprint(letters.to_owned())) } else { Err(InvalidHostKey::Form) };
         }
-        let begins = words.iter().take(2).position(|word| key_fields(word).is_some()).ok_or(InvalidHostKey)?;
-        let (algorithm, encoded) = (words[begins], words.get(begins + 1).ok_or(InvalidHostKey)?);
-        let blob = BASE64.decode(encoded).map_err(|_| InvalidHostKey)?;
-        if is_whole(algorithm, &blob) { Ok(Self::Key { algorithm: algorithm.to_owned(), blob }) } else { Err(InvalidHostKey) }
+        let begins = words.iter().take(2).position(|word| key_fields(word).is_some()).ok_or(InvalidHostKey::Form)?;
+        let (algorithm, encoded) = (words[begins], words.get(begins + 1).ok_or(InvalidHostKey::Form)?);
+        let blob = BASE64.decode(encoded).map_err(|_| InvalidHostKey::Form)?;
+        if is_whole(algorithm, &blob) { Ok(Self::Key { algorithm: algorithm.to_owned(), blob }) } else { Err(InvalidHostKey::Form) }
     }
+}
+
+/// Lines with something on them; `ssh-keyscan` writes remarks between keys.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 impl fmt::Display for HostKey {
@@ -133,7 +168,16 @@ mod tests {
             "ssh-ed25519 AAAA\u{0}",
             "-----BEGIN OPENSSH PRIVATE KEY-----",
         ] {
-            assert_eq!(text.parse::<HostKey>(), Err(InvalidHostKey), "{text}");
+            assert_eq!(text.parse::<HostKey>(), Err(InvalidHostKey::Form), "{text}");
         }
+    }
+    #[test]
+    fn m5_several_host_keys_are_refused_and_not_all_but_the_first_forgotten() {
+        let scanned = format!("# sftp.blobsrus.com:22 SSH-2.0-OpenSSH_9.6\nsftp.blobsrus.com {ED25519}\n");
+        assert_eq!(scanned.parse::<HostKey>().map(|key| key.to_string()).as_deref(), Ok(ED25519), "a remark is no key");
+        let several = format!("{scanned}sftp.blobsrus.com {ECDSA}\n");
+        assert_eq!(several.parse::<HostKey>(), Err(InvalidHostKey::Several(2)));
+        assert_eq!(HostKey::of_stored(&several).map(|key| key.to_string()).as_deref(), Ok(ED25519), "what was stored goes on");
+        assert_eq!(HostKey::of_stored("garbage"), Err(InvalidHostKey::Form));
     }
 }

@@ -19,7 +19,7 @@ pub use slack_id::{InvalidSlackId, SlackId};
 pub use webhook::WebhookSettings;
 pub use webhook_url::{InvalidWebhookUrl, WebhookUrl};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,10 @@ pub struct EmailSettings {
     /// Personal copies leave out who has no value for an attribute that the content asks for, and so would see nothing of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_without_values: bool,
+    /// Members on a list who put themselves there while copies were personal, and so saw their own rows only. Nobody has said that they may see
+    /// the owner's: see [`crate::access::is_held`] (C2).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub subscribed: BTreeSet<MembershipId>,
 }
 
 impl EmailSettings {
@@ -115,6 +119,16 @@ impl EmailSettings {
         for list in [&mut self.recipients, &mut self.cc, &mut self.bcc] {
             list.retain(&keep);
         }
+        self.forget_who_left();
+    }
+
+    /// Forgets who of those who subscribed stands on no list any more.
+    pub fn forget_who_left(&mut self) {
+        if self.subscribed.is_empty() {
+            return;
+        }
+        let here: BTreeSet<MembershipId> = self.named().filter_map(Recipient::member).collect();
+        self.subscribed.retain(|member| here.contains(member));
     }
 }
 
@@ -127,6 +141,17 @@ pub struct Recipient {
     pub email: EmailAddress,
     /// Who it is.
     pub person: Person,
+}
+
+impl Recipient {
+    /// The membership, if it is a member's place.
+    #[must_use]
+    pub fn member(&self) -> Option<MembershipId> {
+        match self.person {
+            Person::Member(id) => Some(id),
+            Person::EmailOnly(_) => None,
+        }
+    }
 }
 
 /// Who a recipient is.

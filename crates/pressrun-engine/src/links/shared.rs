@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use pressrun_domain::catalog::FanOutPolicy;
 use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::output::Format;
 use pressrun_domain::schedule::{Definition, FilterConfig};
@@ -53,9 +54,9 @@ pub enum SharedError {
 /// pages, to another owner, from personal copies to the owner's rows, or to other filters (M11). It also ends when all links are withdrawn.
 ///
 /// Any change of the schedule's own filters ends its older links, a narrower one and a wider one: which of two expressions shows more is
-/// for the data to say, not for us.
+/// for the data to say, not for us. Whether copies are personal is as the organization's policy and the schedule have it together.
 #[must_use]
-pub fn scope(definition: &Definition) -> [u8; 8] {
+pub fn scope(policy: FanOutPolicy, definition: &Definition) -> [u8; 8] {
     let tile = definition.tile.as_ref().map_or_else(|| "*".to_owned(), |key| format!("={key}"));
     let mut digest = Sha256::new().chain_update(definition.identifier.as_str()).chain_update([0]).chain_update(tile);
     for page in &definition.options.pages {
@@ -67,7 +68,7 @@ pub fn scope(definition: &Definition) -> [u8; 8] {
     }
     digest.update([2]);
     digest.update(definition.owner.0.as_bytes());
-    digest.update([u8::from(definition.destination.email().is_some_and(|email| email.fan_out))]);
+    digest.update([u8::from(definition.destination.email().is_some_and(|email| policy.is_personal(email.fan_out)))]);
     digest.update(definition.link_epoch.to_be_bytes());
     // In the order in which they were sent; a map of JSON values can always be written.
     digest.update(serde_json::to_vec(&definition.filters).unwrap_or_default());
@@ -239,7 +240,7 @@ mod tests {
             definition.tile = tile.map(Into::into);
             definition.options.pages = pages.iter().map(ToString::to_string).collect();
             definition.format = format;
-            scope(&definition)
+            scope(FanOutPolicy::Schedule, &definition)
         };
         let all = [
             of("a", None, &[], Format::Pdf),
@@ -270,14 +271,19 @@ mod tests {
         ];
         let mut sent = pressrun_store::sample::definition("a");
         sent.filters = filters();
-        let mut scopes = std::collections::HashSet::from([scope(&sent)]);
+        let mut scopes = std::collections::HashSet::from([scope(FanOutPolicy::Schedule, &sent)]);
         for (case, change) in changes {
             let mut changed = sent.clone();
             change(&mut changed);
-            assert!(scopes.insert(scope(&changed)), "{case}");
+            assert!(scopes.insert(scope(FanOutPolicy::Schedule, &changed)), "{case}");
         }
         let mut renamed = sent.clone();
         "Another name".clone_into(&mut renamed.name);
-        assert!(!scopes.insert(scope(&renamed)), "a name ends no link");
+        assert!(!scopes.insert(scope(FanOutPolicy::Schedule, &renamed)), "a name ends no link");
+        assert_ne!(
+            scope(FanOutPolicy::Always, &sent),
+            scope(FanOutPolicy::Schedule, &sent),
+            "personal copies that the organization no longer prescribes"
+        );
     }
 }

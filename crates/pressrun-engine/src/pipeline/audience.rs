@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
+use pressrun_domain::access;
 use pressrun_domain::audience::{Identity, OWNERS, TIMEZONE_ATTRIBUTE};
 use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, Member, Scalar, Tile, TileBody};
 use pressrun_domain::delivery::{Heading, MailRole};
@@ -174,7 +175,7 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
     };
     let personal = scene.catalog.organization.fan_out.is_personal(email.fan_out);
     let opted_out = store.opted_out(schedule).await?.into_iter().collect();
-    let (mut people, mut skipped) = people(scene.catalog, email, schedule, &opted_out);
+    let (mut people, mut skipped) = people(scene, email, schedule, &opted_out);
     if personal {
         // A copy of a personal mail would show one person's rows to another.
         let copies = people.extract_if(.., |person| person.role != MailRole::To);
@@ -340,16 +341,19 @@ impl Someone<'_> {
 }
 
 /// Single recipients, members of groups and copies, each address once and as the first of these (P7), less those who may not get mail (P10, P13) or want none (P12). Who
-/// opted out gets nothing through a group; who was put on the list by name since then does.
+/// opted out gets nothing through a group; who was put on the list by name since then does. Who only subscribed to their own rows gets none of
+/// the owner's by that (C2), though they may through a group.
 fn people<'a>(
-    catalog: &'a Catalog,
+    Scene { catalog, definition, .. }: Scene<'a>,
     email: &'a EmailSettings,
     schedule: ScheduleId,
     opted_out: &HashSet<String>,
 ) -> (Vec<Someone<'a>>, Vec<Skipped>) {
     let (mut people, mut skipped, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    let named =
-        |list: &'a [Recipient], role| list.iter().map(move |recipient| (someone(catalog, recipient, role), recipient.email.clone()));
+    let named = |list: &'a [Recipient], role| {
+        let heard = list.iter().filter(|place| !access::is_held(catalog, definition, place));
+        heard.map(move |recipient| (someone(catalog, recipient, role), recipient.email.clone()))
+    };
     let grouped = email.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
     let grouped = grouped.filter_map(|id| catalog.member(id.0)).map(|member| {
         let recipient = Some(member.email.place_on(schedule));
@@ -376,6 +380,8 @@ fn people<'a>(
             (reason, _) => skipped.push(Skipped { name: address.to_string(), reason: reason.unwrap_or("unknownMember") }),
         }
     }
+    let held = access::held(catalog, definition).filter(|place| seen.insert(place.email.folded()));
+    skipped.extend(held.map(|place| Skipped { name: place.email.to_string(), reason: "notConfirmed" }));
     (people, skipped)
 }
 

@@ -9,13 +9,10 @@ use pressrun_domain::schedule::FilterConfig;
 
 use super::Work;
 use super::audience::Target;
-use crate::links::scope;
 
-/// The address for `target`: `plain`, or one that opens without a login. A test has no schedule whose end would end the link (S8).
-pub(super) fn own(work: &Work<'_>, target: &Target, plain: &str, stated: &FilterConfig) -> String {
-    let definition = &work.run.definition;
+/// The address for `target`: `plain`, or one of this `scope` that opens without a login. A test has no schedule whose end would end the link (S8).
+pub(super) fn own(work: &Work<'_>, target: &Target, plain: &str, scope: [u8; 8], stated: &FilterConfig) -> String {
     let place = target.recipient.filter(|_| target.without_login && work.run.kind != RunKind::Test);
-    let own =
-        place.and_then(|place| work.context.links.shared(work.run.schedule_id, place, scope(definition), work.run.scheduled_for, stated));
+    let own = place.and_then(|place| work.context.links.shared(work.run.schedule_id, place, scope, work.run.scheduled_for, stated));
     own.unwrap_or_else(|| plain.to_owned())
 }

@@ -19,6 +19,7 @@ use super::{Halt, Stop, Work, judge, link, message};
 use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
 use crate::executor::{MailJob, MailKpi};
 use crate::fail::{FailPoint, reach};
+use crate::links::scope;
 use crate::spool::WorkDir;
 
 /// What all audiences of a run share.
@@ -181,6 +182,7 @@ struct Prepared {
     artifact: Option<ArtifactRecord>,
     message: Message,
     stated: FilterConfig,
+    scope: [u8; 8],
 }
 
 /// What an audience is sent, and who of it; `None` when its condition holds for nobody.
@@ -342,7 +344,8 @@ async fn make(
         message.words_artifact = Some(keep_bytes(work, &json, dir)?);
         message.inline_png = picture;
     }
-    Ok(Prepared { artifact, message, stated: shared.stated.clone() })
+    let scope = scope(shared.scene.catalog.organization.fan_out, definition);
+    Ok(Prepared { artifact, message, stated: shared.stated.clone(), scope })
 }
 
 /// A picture of the first page for inside the mail; a mail without it is still a mail.
@@ -440,7 +443,7 @@ fn keep_bytes(work: &Work<'_>, bytes: &[u8], dir: &WorkDir) -> Result<String, Co
 fn piece(work: &Work<'_>, audience: &Audience, target: &Target, prepared: &Prepared, state: DeliveryState) -> Delivery {
     let id = delivery_id(work.run.id, &target.name);
     let mut message = prepared.message.clone();
-    message.link = message.link.map(|plain| link::own(work, target, &plain, &prepared.stated));
+    message.link = message.link.map(|plain| link::own(work, target, &plain, prepared.scope, &prepared.stated));
     message.heading.role = target.role;
     if target.role == MailRole::To {
         message.heading.copy_of = None;

@@ -124,33 +124,7 @@ impl Audit for SqliteStore {
     }
 
     async fn audit(&self, query: &AuditQuery) -> Result<Vec<Entry>, StoreError> {
-        let mut sql = QueryBuilder::<Sqlite>::new("SELECT *, CAST(seq AS TEXT) AS id FROM audit WHERE 1 = 1");
-        if let Some(member) = query.member {
-            sql.push(" AND member = ").push_bind(member.to_string());
-        }
-        if let Some(agent) = query.agent {
-            sql.push(" AND agent = ").push_bind(agent);
-        }
-        if let Some(verb) = query.verb {
-            sql.push(" AND verb = ").push_bind(verb.as_str());
-        }
-        if let Some((kind, id)) = &query.object {
-            sql.push(" AND object_kind = ").push_bind(kind.as_str());
-            if let Some(id) = id {
-                sql.push(" AND object_id = ").push_bind(id.clone());
-            }
-        }
-        if let Some(from) = query.from {
-            sql.push(" AND at >= ").push_bind(micros(from));
-        }
-        if let Some(to) = query.to {
-            sql.push(" AND at < ").push_bind(micros(to));
-        }
-        if let Some(before) = query.before {
-            sql.push(" AND seq < ").push_bind(int(before));
-        }
-        sql.push(" ORDER BY seq DESC LIMIT ").push_bind(i64::from(query.limit));
-        let rows = sql.build().fetch_all(&self.read).await?;
+        let rows = select(query).build().fetch_all(&self.read).await?;
         Ok(readable(&rows, read_entry))
     }
 
@@ -175,6 +149,46 @@ impl Audit for SqliteStore {
         tx.commit().await?;
         Ok(pruned.rows_affected())
     }
+}
+
+/// The entries that a query wants, newest first, found by an index and read in its order: what is narrowed by member, verb or object is walked
+/// by that, and dates are compared on the way; dates alone are found by date.
+pub(super) fn select(query: &AuditQuery) -> QueryBuilder<Sqlite> {
+    let narrowed = query.member.is_some() || query.verb.is_some() || query.object.is_some();
+    let by_date = !narrowed && (query.from.is_some() || query.to.is_some());
+    let mut sql = QueryBuilder::<Sqlite>::new("SELECT *, CAST(seq AS TEXT) AS id FROM audit WHERE 1 = 1");
+    if let Some(member) = query.member {
+        sql.push(" AND member = ").push_bind(member.to_string());
+    }
+    if let Some(agent) = query.agent {
+        sql.push(" AND agent = ").push_bind(agent);
+    }
+    if let Some(verb) = query.verb {
+        sql.push(" AND verb = ").push_bind(verb.as_str());
+    }
+    if let Some((kind, id)) = &query.object {
+        sql.push(" AND object_kind = ").push_bind(kind.as_str());
+        if let Some(id) = id {
+            sql.push(" AND object_id = ").push_bind(id.clone());
+        }
+    }
+    // With a sign before it, a column is compared and not looked up in an index.
+    let at = if by_date { " AND at" } else { " AND +at" };
+    if let Some(from) = query.from {
+        sql.push(at).push(" >= ").push_bind(micros(from));
+    }
+    if let Some(to) = query.to {
+        sql.push(at).push(" < ").push_bind(micros(to));
+    }
+    if let Some(before) = query.before.map(int) {
+        if by_date {
+            sql.push(" AND (at, seq) < (SELECT at, seq FROM audit WHERE seq = ").push_bind(before).push(")");
+        } else {
+            sql.push(" AND seq < ").push_bind(before);
+        }
+    }
+    sql.push(if by_date { " ORDER BY at DESC, seq DESC LIMIT " } else { " ORDER BY seq DESC LIMIT " }).push_bind(i64::from(query.limit));
+    sql
 }
 
 /// From when on nothing may be deleted.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use pressrun_domain::action::{Action, Refused};
@@ -27,6 +27,29 @@ pub(crate) struct Sent {
     /// Of an offer: the terms that stood on the page.
     #[serde(default)]
     seen: String,
+}
+
+/// A button on a page of this very session, that somebody pressed beside the thing of this id.
+pub(crate) struct Pressed {
+    pub(crate) state: Arc<WebState>,
+    pub(crate) viewer: Viewer,
+    /// As it stands in the address.
+    pub(crate) id: String,
+}
+
+impl FromRequest<Arc<WebState>> for Pressed {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &Arc<WebState>) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let viewer = Viewer::from_request_parts(&mut parts, state).await?;
+        let id = Path::<String>::from_request_parts(&mut parts, state).await;
+        let Path(id) = id.map_err(|_| PageError::NotFound("page").into_response())?;
+        let headers = parts.headers.clone();
+        let form = Form::from_request(Request::from_parts(parts, body), state).await;
+        is_own(state, &headers, form).map_err(IntoResponse::into_response)?;
+        Ok(Self { state: Arc::clone(state), viewer, id })
+    }
 }
 
 /// A form as it came.
@@ -89,15 +112,8 @@ pub(crate) async fn answer(
 }
 
 /// `POST /runs/{id}/stop`.
-pub(crate) async fn stop_run(
-    State(state): State<Arc<WebState>>,
-    headers: HeaderMap,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    form: Posted,
-) -> Result<Response, PageError> {
+pub(crate) async fn stop_run(Pressed { state, viewer, id }: Pressed) -> Result<Response, PageError> {
     const WHAT: &str = "run";
-    is_own(&state, &headers, form)?;
     let id: RunId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
     act(&state, &viewer, Action::Cancel(id), WHAT).await?;
     Ok(Redirect::to(&here(&format!("/runs/{id}"))).into_response())

@@ -46,22 +46,21 @@ pub(crate) async fn page(
     let dashboard = document.dashboard.as_ref().ok_or(PageError::NotFound(WHAT))?;
     let json = sent.iter().find(|(name, _)| name == "filters").map(|(_, value)| value.as_str());
     let mut filters = filters::read(json, dashboard).map_err(PageError::Invalid)?;
-    if filters::apply(&mut filters, dashboard, &sent).map_err(PageError::Invalid)? {
+    let sees_hidden = viewer.actor.sees_hidden_filters(&viewer.catalog);
+    if filters::apply(&mut filters, dashboard, &sent, sees_hidden).map_err(PageError::Invalid)? {
         return Ok(Redirect::to(&filters::address(identifier.as_str(), &filters)).into_response());
     }
     let view = state.dashboards.dashboard(&identifier, &filters, viewer.actor.member).await.map_err(|error| match error {
         DashboardError::NotFound => PageError::NotFound(WHAT),
         DashboardError::Filters(text) => PageError::Invalid(text),
-        DashboardError::Busy => {
-            PageError::Unavailable("Too many dashboards are being made at the moment. Try again in a minute.".to_owned())
-        }
+        DashboardError::Busy => PageError::Busy,
         DashboardError::Failed(text) => PageError::Failed(text),
     })?;
     Ok(show(
         StatusCode::OK,
         &Page {
             frame: Frame::new(&view.title, &viewer, "dashboards"),
-            fields: filters::fields(dashboard, &filters),
+            fields: filters::fields(dashboard, &filters, sees_hidden),
             reset: (!filters.is_empty())
                 .then(|| filters::address(identifier.as_str(), &pressrun_domain::schedule::FilterConfig::default())),
             json: if filters.is_empty() { String::new() } else { serde_json::to_string(&filters).unwrap_or_default() },

@@ -25,16 +25,18 @@ struct Row {
 
 /// `GET /dashboards`: those that are open to the viewer, by name.
 pub(crate) async fn page(viewer: Viewer) -> Response {
+    let sees_hidden = viewer.actor.sees_hidden_filters(&viewer.catalog);
     let open = viewer.catalog.documents.values().filter(|document| document.saved && viewer.may_view(document));
-    let mut rows: Vec<Row> = open.filter_map(|document| document.dashboard.as_ref().map(|dashboard| row(document, dashboard))).collect();
+    let mut rows: Vec<Row> =
+        open.filter_map(|document| document.dashboard.as_ref().map(|dashboard| row(document, dashboard, sees_hidden))).collect();
     rows.sort_by_cached_key(|row| (row.name.to_lowercase(), row.identifier.clone()));
     show(StatusCode::OK, &Page { frame: Frame::new("Dashboards", &viewer, "dashboards"), rows })
 }
 
-fn row(document: &Document, dashboard: &Dashboard) -> Row {
+fn row(document: &Document, dashboard: &Dashboard, sees_hidden: bool) -> Row {
     let tiles = dashboard.tiles.values().filter(|tile| !tile.hidden).count() as u64;
     let mut facts = vec![words::count(tiles, "tile")];
-    let filters = dashboard.filters.values().filter(|filter| !filter.hidden).count() as u64;
+    let filters = dashboard.filters.values().filter(|filter| sees_hidden || !filter.hidden).count() as u64;
     if filters > 0 {
         facts.push(words::count(filters, "filter"));
     }

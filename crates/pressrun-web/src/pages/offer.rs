@@ -63,7 +63,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Pat
             outside: leaves_the_organization(definition).then(|| outside(definition)),
             // Who is to own it has to know all of it.
             lines: lines(definition, true, catalog),
-            audience: audience(&definition.destination, 0, catalog),
+            audience: audience(definition, 0, catalog),
             form_token: viewer.form_token.clone(),
             terms: offer.terms.clone(),
         },

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_api::{Doers, reading};
 use pressrun_cron::{CronExpression, DstNote};
+use pressrun_domain::access;
 use pressrun_domain::access::shown::ShownSchedule;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
@@ -177,7 +178,7 @@ pub(crate) async fn page(
             buttons: whole.then(|| buttons(&schedule, &viewer)),
             offer: offered.map(|(offer, _)| offer_line(&offer, &viewer, &zone, now)),
             requests: requests.iter().map(|request| asking(request, &viewer.catalog, &zone, now)).collect(),
-            audience: audience(&definition.destination, left_out, &viewer.catalog),
+            audience: audience(definition, left_out, &viewer.catalog),
             lines: lines(definition, whole, &viewer.catalog),
             upcoming: cron.map(|cron| upcoming(&cron, &zone, now)).unwrap_or_default(),
             zone: definition.timezone.clone(),
@@ -250,10 +251,13 @@ fn asking(request: &SubscriptionRequest, catalog: &Catalog, zone: &TimeZone, now
     Asking { id: request.id.to_string(), who, until: words::when(request.expires_at, zone, now) }
 }
 
-pub(super) fn audience(destination: &Destination, left_out: usize, catalog: &Catalog) -> Audience {
-    let Some(mail) = destination.email() else { return Audience::default() };
+pub(super) fn audience(definition: &Definition, left_out: usize, catalog: &Catalog) -> Audience {
+    let Some(mail) = definition.destination.email() else { return Audience::default() };
     let person = |(recipient, copy): (&Recipient, &str)| {
         let who = match recipient.person {
+            Person::Member(_) if access::is_held(catalog, definition, recipient) => {
+                "subscribed to their own rows: gets nothing of the owner's until added".to_owned()
+            }
             Person::Member(id) => match catalog.member(id.0) {
                 Some(member) if member.active => member.name.clone(),
                 Some(member) => format!("{}, deactivated: gets nothing", member.name),

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
 use pressrun_domain::audit::Verb;
 
-use super::act::{Posted, is_own};
+use super::act::{Posted, Pressed, is_own};
 use crate::base::here;
 use crate::page::{Frame, PageError, show};
 use crate::state::WebState;
@@ -60,15 +60,8 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer) -> 
 }
 
 /// `POST /sessions/{id}/end`: one's own sessions only.
-pub(crate) async fn end(
-    State(state): State<Arc<WebState>>,
-    headers: HeaderMap,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    form: Posted,
-) -> Result<Response, PageError> {
+pub(crate) async fn end(Pressed { state, viewer, id }: Pressed) -> Result<Response, PageError> {
     const WHAT: &str = "session";
-    is_own(&state, &headers, form)?;
     let id = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
     let change = viewer.actor.change(Verb::SignedOut, state.clock.now());
     if state.store.end_session(id, viewer.actor.member, &change).await? {

@@ -68,7 +68,7 @@ fn refusal(error: LinkError) -> Response {
 
 fn failed(error: DashboardError) -> Response {
     match error {
-        DashboardError::Busy => PageError::Unavailable(error.to_string()).at_large(),
+        DashboardError::Busy => PageError::Busy.at_large(),
         DashboardError::NotFound => refusal(LinkError::Withdrawn),
         // What exactly went wrong may tell of tables and columns; it is for those who can mend it.
         DashboardError::Filters(why) | DashboardError::Failed(why) => {

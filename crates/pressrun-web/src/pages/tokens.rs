@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Form;
+use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_api::NewKey;
 use pressrun_domain::key::{ApiKey, KeyKind, Scope, Scopes};
 
-use super::act::{Posted, done, is_own, is_own_token};
+use super::act::{Pressed, done, is_own_token};
 use crate::base::here;
 use crate::page::{Frame, PageError, show};
 use crate::state::WebState;
@@ -89,14 +89,7 @@ pub(crate) async fn make(
 }
 
 /// `POST /tokens/{id}/revoke`.
-pub(crate) async fn revoke(
-    State(state): State<Arc<WebState>>,
-    headers: HeaderMap,
-    viewer: Viewer,
-    Path(id): Path<String>,
-    form: Posted,
-) -> Result<Response, PageError> {
-    is_own(&state, &headers, form)?;
+pub(crate) async fn revoke(Pressed { state, viewer, id }: Pressed) -> Result<Response, PageError> {
     done(pressrun_api::revoke_key(&state.api, &viewer.actor, &id).await, "token")?;
     Ok(Redirect::to(&here("/tokens")).into_response())
 }

@@ -49,8 +49,11 @@ pub(crate) struct Limits {
     /// Dashboards made at once for links without a login; others wait a little. Readers who may see the same share one that is at most a
     /// minute old.
     pub link_pages: usize,
-    /// How many more of them may wait; the rest are turned away, and the links of one schedule have half of the places at most.
+    /// How many more of them may wait, taking turns by schedule and by reader; the rest are turned away (503). The links of one schedule have half
+    /// of the places at most, and one of its readers a quarter.
     pub link_pages_waiting: usize,
+    /// How long one of them waits for its turn; a page may take a minute more, and has a hundred seconds in all.
+    pub link_wait_seconds: u32,
 }
 
 impl Limits {
@@ -93,8 +96,9 @@ impl Default for Limits {
             filters_kib: api.filters_bytes >> 10,
             pages: 2,
             pages_waiting: 30,
-            link_pages: 1,
-            link_pages_waiting: 30,
+            link_pages: 2,
+            link_pages_waiting: 510,
+            link_wait_seconds: 40,
         }
     }
 }

@@ -183,7 +183,7 @@ impl Mail {
     ///
     /// # Errors
     /// The address is none, or what comes back has no address that it could come to.
-    pub(crate) fn return_paths(&self, key: Secret) -> anyhow::Result<Option<ReturnPath>> {
+    pub(crate) fn return_paths(&self, key: &Secret) -> anyhow::Result<Option<ReturnPath>> {
         match &self.return_path {
             Some(address) => ReturnPath::new(address, key).with_context(|| format!("mail.return_path: {address:?}")).map(Some),
             None if self.bounces.maildir.is_some() => {
@@ -267,7 +267,7 @@ mod tests {
         let paths = |return_path: Option<&str>, maildir: Option<&str>| {
             let bounces = Bounces { maildir: maildir.map(PathBuf::from) };
             let mail = Mail { return_path: return_path.map(str::to_owned), bounces, ..Mail::default() };
-            mail.return_paths(Secret::new("k")).map(|paths| paths.is_some()).map_err(|error| format!("{error:#}"))
+            mail.return_paths(&Secret::new("k")).map(|paths| paths.is_some()).map_err(|error| format!("{error:#}"))
         };
         assert_eq!(paths(None, None), Ok(false));
         assert_eq!(paths(Some("bounces@reports.example.com"), Some("/var/mail/bounces")), Ok(true));

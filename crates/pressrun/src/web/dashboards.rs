@@ -1,8 +1,6 @@
 //! Dashboards for pages: as of now, with the rows of whoever looks, within bounds.
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,12 +19,12 @@ use pressrun_engine::shared::{self, OpenError};
 use pressrun_sql::{EffectiveFilters, QueryClock};
 use pressrun_web::{DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, SharedView};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
+use super::lane::{Asker, Bounds, Lane, PAGE_TIME};
 use crate::config::Limits;
 
-/// Time a page has, queries and drawing together.
-const PAGE_TIME: Duration = Duration::from_secs(60);
+/// How long a page of somebody who signed in waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a page is shown again to whoever holds a link for the same audience.
 const KEPT: Duration = Duration::from_secs(60);
@@ -54,18 +52,22 @@ impl Dashboards {
         let pages = |keep| Flights::new(keep, MOST_KEPT, |view: &Arc<DashboardView>| weight(view));
         Self {
             maker: Maker { context },
-            members: Arc::new(Lane::new(limits.pages, limits.pages_waiting)),
-            links: Arc::new(Lane::new(limits.link_pages, limits.link_pages_waiting)),
+            members: Arc::new(Lane::new(Bounds { made: limits.pages, waiting: limits.pages_waiting, patience: PATIENCE })),
+            links: Arc::new(Lane::new(Bounds {
+                made: limits.link_pages,
+                waiting: limits.link_pages_waiting,
+                patience: Duration::from_secs(limits.link_wait_seconds.into()),
+            })),
             under_way: pages(Duration::ZERO),
             kept: pages(KEPT),
         }
     }
 
-    /// The page of `shown`, made in `lane` on behalf of `whom` unless an equal one is at hand among `pages`.
-    async fn page(&self, pages: &Pages, lane: &Arc<Lane>, whom: String, shown: Shown) -> Result<DashboardView, DashboardError> {
+    /// The page of `shown`, made in `lane` on behalf of `asker` unless an equal one is at hand among `pages`.
+    async fn page(&self, pages: &Pages, lane: &Arc<Lane>, asker: Asker, shown: Shown) -> Result<DashboardView, DashboardError> {
         let (maker, lane) = (self.maker.clone(), Arc::clone(lane));
         let key = shown.key();
-        let view = pages.share(key, move || async move { lane.pass(whom, maker.view(&shown)).await.map(Arc::new) }).await?;
+        let view = pages.share(key, move || async move { lane.pass(asker, maker.view(&shown)).await.map(Arc::new) }).await?;
         Ok(DashboardView::clone(&view))
     }
 }
@@ -172,7 +174,7 @@ impl DashboardSource for Dashboards {
             zone,
             catalog,
         };
-        self.page(&self.under_way, &self.members, member.to_string(), shown).await
+        self.page(&self.under_way, &self.members, Asker { group: member.to_string(), reader: None }, shown).await
     }
 
     async fn shared(&self, token: &str, filters: &str) -> Result<SharedView, LinkError> {
@@ -200,118 +202,12 @@ impl DashboardSource for Dashboards {
             zone: opened.audience.zone.clone(),
             catalog: Arc::clone(&catalog),
         };
-        let page = self.page(&self.kept, &self.links, opened.schedule.to_string(), shown);
+        let asker = Asker { group: opened.schedule.to_string(), reader: Some(opened.recipient.to_string()) };
+        let page = self.page(&self.kept, &self.links, asker, shown);
         let mut view = page.await.map_err(LinkError::Dashboard)?;
         if !definition.options.show_filters {
             view.filters.clear();
         }
         Ok(SharedView { view, organization: catalog.organization.name.clone(), expires: opened.expires })
-    }
-}
-
-/// So many pages are made at once, so many more may wait a little, and the rest are turned away at once. Whoever asks for many, one person
-/// or the readers of one schedule, has half of the places at most.
-struct Lane {
-    made: Semaphore,
-    places: usize,
-    taken: Mutex<HashMap<String, usize>>,
-}
-
-impl Lane {
-    fn new(made: usize, waiting: usize) -> Self {
-        let made = made.max(1);
-        Self { made: Semaphore::new(made), places: made + waiting, taken: Mutex::default() }
-    }
-
-    /// A place for `whom`, given back when dropped.
-    fn place(&self, whom: String) -> Option<Place<'_>> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_all: usize = taken.values().sum();
-        let own = taken.get(&whom).copied().unwrap_or_default();
-        if of_all >= self.places || own >= self.places.div_ceil(2) {
-            return None;
-        }
-        taken.insert(whom.clone(), own + 1);
-        Some(Place { lane: self, whom })
-    }
-
-    async fn pass<T>(&self, whom: String, work: impl Future<Output = Result<T, DashboardError>>) -> Result<T, DashboardError> {
-        let _place = self.place(whom).ok_or(DashboardError::Busy)?;
-        let turn = tokio::time::timeout(Duration::from_secs(20), self.made.acquire()).await;
-        let _turn = turn.map_err(|_| DashboardError::Busy)?.map_err(|_| DashboardError::Busy)?;
-        // Dropping the work kills the processes it runs in.
-        tokio::time::timeout(PAGE_TIME, work).await.unwrap_or_else(|_| {
-            let seconds = PAGE_TIME.as_secs();
-            Err(DashboardError::Failed(format!("The dashboard took longer than {seconds} seconds and was stopped.")))
-        })
-    }
-}
-
-/// A place in a lane.
-struct Place<'a> {
-    lane: &'a Lane,
-    whom: String,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut taken = self.lane.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = taken.get_mut(&self.whom) {
-            *own -= 1;
-            if *own == 0 {
-                taken.remove(&self.whom);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn more_pages_than_may_wait_are_turned_away_at_once() {
-        let lane = Arc::new(Lane::new(1, 1));
-        let (start, started) = tokio::sync::oneshot::channel();
-        let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        let first = tokio::spawn({
-            let lane = Arc::clone(&lane);
-            async move {
-                let work = async {
-                    let _ = start.send(());
-                    let _ = ended.await;
-                    Ok(1)
-                };
-                lane.pass("ann".to_owned(), work).await
-            }
-        });
-        started.await.expect("the first page is being made");
-        let second = lane.pass("bob".to_owned(), std::future::ready(Ok(2)));
-        tokio::pin!(second);
-        assert!(futures_poll(second.as_mut()).await.is_none(), "the second waits");
-        assert_eq!(lane.pass("eve".to_owned(), std::future::ready(Ok(3))).await, Err(DashboardError::Busy), "the third does not");
-        end.send(()).expect("the first page still waits");
-        assert_eq!((second.await, first.await.expect("no panic")), (Ok(2), Ok(1)));
-    }
-
-    #[tokio::test]
-    async fn h9_one_who_asks_for_many_has_half_of_the_places() {
-        let lane = Lane::new(1, 5);
-        let mut waiting: Vec<_> = (0..3).filter_map(|_| lane.place("eve".to_owned())).collect();
-        assert_eq!(waiting.len(), 3);
-        assert!(lane.place("eve".to_owned()).is_none(), "a fourth of six");
-        waiting.extend(["ann", "bob", "cat"].map(|name| lane.place(name.to_owned()).expect("others find a place")));
-        assert!(lane.place("dan".to_owned()).is_none(), "all are taken");
-        waiting.clear();
-        assert!(lane.taken.lock().expect("not poisoned").is_empty(), "nothing is kept of who is gone");
-    }
-
-    /// One look at a future, without waiting for it.
-    async fn futures_poll<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
-        std::future::poll_fn(|context| match std::pin::Pin::new(&mut future).poll(context) {
-            std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
-            std::task::Poll::Pending => std::task::Poll::Ready(None),
-        })
-        .await
     }
 }

@@ -1,11 +1,12 @@
 //! The pages, wired to the engine and to the use cases.
 
 mod dashboards;
+mod lane;
 
 use std::sync::Arc;
 
 use axum::Router;
-use pressrun_api::ApiState;
+use pressrun_api::{ApiState, Door};
 use pressrun_domain::secret::Secret;
 use pressrun_engine::pipeline::Context;
 use pressrun_web::WebState;
@@ -14,7 +15,14 @@ use crate::config::Settings;
 use dashboards::Dashboards;
 
 /// Pages under `public_url`.
-pub(crate) fn router(context: &Context, api: ApiState, settings: &Settings, public_url: &str, session_key: Secret) -> Router {
+pub(crate) fn router(
+    context: &Context,
+    api: ApiState,
+    door: Arc<Door>,
+    settings: &Settings,
+    public_url: &str,
+    session_key: Secret,
+) -> Router {
     let (catalog, links) = (Arc::clone(&context.catalog), context.links.clone());
     pressrun_web::router(WebState {
         store: Arc::clone(&context.store),
@@ -22,8 +30,8 @@ pub(crate) fn router(context: &Context, api: ApiState, settings: &Settings, publ
         clock: Arc::clone(&context.clock),
         dashboards: Arc::new(Dashboards::new(context.clone(), &settings.limits)),
         unsubscribe: Arc::new(move |schedule, recipient, signature| links.may_unsubscribe(schedule, recipient, signature)),
-        door: pressrun_api::Door::new(&api),
-        api: api.clone(),
+        door,
+        api,
         sessions: settings.sessions.limits(),
         session_key,
         public_url: public_url.to_owned(),

@@ -38,7 +38,7 @@ fn to<'a>(mails: &'a [ReceivedMail], address: &str) -> &'a ReceivedMail {
 }
 
 fn paths() -> ReturnPath {
-    ReturnPath::new("bounces@reports.example.com", Secret::new("k")).unwrap()
+    ReturnPath::new("bounces@reports.example.com", &Secret::new("k")).unwrap()
 }
 
 impl World {

@@ -35,7 +35,7 @@ pub(super) fn read(fields: Fields<'_>, stored: Option<&Destination>) -> Result<S
     // A key that is newly trusted, or any key from now on, is another server as far as a secret is concerned.
     let trusts_as_before = |sftp: &&SftpSettings| match &sftp.host_key {
         None => true,
-        Some(before) => pinned.as_ref() == Some(before) || (host_key.is_some() && before.parse().ok() == host_key),
+        Some(before) => pinned.as_ref() == Some(before) || (host_key.is_some() && HostKey::of_stored(before).ok() == host_key),
     };
     let same = same_server.filter(|sftp| sftp.username == username).filter(trusts_as_before);
     let secret = |field, bytes, kept: Option<Secret>| {

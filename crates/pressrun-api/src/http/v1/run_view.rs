@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::app::doers::Doer;
+use crate::app::list::Listed;
 use crate::app::runs::Story;
-use crate::http::wire::stamp;
+use crate::http::wire::{PageInfo, stamp};
 
 /// A run in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -99,8 +100,10 @@ pub(crate) struct RunView {
     #[schema(value_type = Vec<std::collections::BTreeMap<String, Value>>)]
     conditions: Value,
     artifacts: Vec<ArtifactView>,
-    /// Every piece that the run promised, with each try.
+    /// Pieces that the run promised, with each try: one page of them.
     deliveries: Vec<DeliveryView>,
+    /// Where that page stands.
+    deliveries_page: PageInfo,
     /// What Pressrun said about the run to its owner and to the operator.
     notices: Vec<NoticeView>,
     /// The delivery of which run a resend sends again.
@@ -302,11 +305,11 @@ impl DeliveryView {
 }
 
 /// Pieces of a run whose attempts still read well as lines of its timeline; those of more stand with each piece only.
-const ATTEMPTS_TOLD_UP_TO: usize = 100;
+const ATTEMPTS_TOLD_UP_TO: u64 = 100;
 
 /// What happened when: the run's own lines, and between them each attempt with what the remote said.
-fn timeline(mut lines: Vec<TimelineEntry>, deliveries: &[Delivery]) -> Vec<TimelineView> {
-    let told = if deliveries.len() <= ATTEMPTS_TOLD_UP_TO { deliveries } else { &[] };
+fn timeline(mut lines: Vec<TimelineEntry>, pieces: &Listed<Delivery>) -> Vec<TimelineView> {
+    let told: &[Delivery] = if pieces.total <= ATTEMPTS_TOLD_UP_TO { &pieces.rows } else { &[] };
     for (delivery, attempt) in told.iter().flat_map(|delivery| delivery.attempts.iter().map(move |attempt| (delivery, attempt))) {
         let view = AttemptView::from(attempt.clone());
         let (result, said) = (view.result.unwrap_or("under way"), view.detail.unwrap_or_default());
@@ -319,8 +322,8 @@ fn timeline(mut lines: Vec<TimelineEntry>, deliveries: &[Delivery]) -> Vec<Timel
 }
 
 impl RunView {
-    /// The run with its pieces.
-    pub(crate) fn new(Story { shown: ShownRun { run, deliveries, notices, .. }, bounces, resends, doers }: Story) -> Self {
+    /// The run with a page of its pieces.
+    pub(crate) fn new(Story { shown: ShownRun { run, notices, .. }, pieces, bounces, resends, doers }: Story) -> Self {
         let by_mail = run.definition.destination.email().is_some();
         let view = |delivery| if by_mail { DeliveryView::mailed(delivery, &bounces) } else { DeliveryView::from(delivery) };
         let summary = RunSummary::from(&run);
@@ -330,11 +333,12 @@ impl RunView {
             started_by: doers.started.map(DoerView::from),
             stopped_by: doers.stopped.map(DoerView::from),
             deleted_by: doers.deleted.map(DoerView::from),
-            timeline: timeline(record.timeline, &deliveries),
+            deliveries_page: PageInfo::from(&pieces),
+            timeline: timeline(record.timeline, &pieces),
             tiles: json!(record.tiles),
             conditions: json!(record.conditions),
             artifacts: record.artifacts.into_iter().map(ArtifactView::from).collect(),
-            deliveries: deliveries.into_iter().map(view).collect(),
+            deliveries: pieces.rows.into_iter().map(view).collect(),
             notices: notices.into_iter().map(NoticeView::from).collect(),
             resend_of: record.resend_of.map(|of| ResendView { run_id: of.run.0, delivery_id: of.delivery.0 }),
             resends: resends.into_iter().map(|run| run.0).collect(),

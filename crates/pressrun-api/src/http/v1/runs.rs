@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::run_view::RunView;
 use super::schedules::BAD_REQUEST;
 use crate::app::error::AppError;
+use crate::app::list::Parameters;
 use crate::app::{resend, runs};
 use crate::http::download::download;
 use crate::http::extract::{Caller, Segments};
@@ -18,18 +19,27 @@ use crate::http::problem::{Problem, ProblemBody};
 use crate::http::wire::Success;
 use crate::state::ApiState;
 
-/// Reads a run: when, why and how it ran, and every piece it promised with each try.
+/// Reads a run: when, why and how it ran, and the pieces it promised with each try, a page of them at a time, those that failed first.
 #[utoipa::path(get, path = "/api/v1/runs/{runId}", operation_id = "getRun", tag = "Runs",
-    params(("runId" = uuid::Uuid, Path, description = "Id of the run.")),
+    params(
+        ("runId" = uuid::Uuid, Path, description = "Id of the run."),
+        ("cursor" = Option<String>, Query, description = "Page number of its deliveries, from 1."),
+        ("pageSize" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Deliveries of one answer, 1 to 1000; 1000 when left out."),
+    ),
     responses((status = 200, description = "The run.", body = RunView, example = json!({
         "id": "0192f0c1-2b7e-7c1d-9a55-1f0c5e6d7a8b", "scheduleId": "2abba91d-9bec-41a0-8a8d-6f133b4ff0b7", "name": "My Webhook schedule",
         "identifier": "12db1a0a", "format": "json", "destinationType": "webhook", "kind": "scheduled", "state": "ended", "status": "COMPLETE",
         "reason": null, "scheduledFor": "2025-07-24T09:00:00.000Z", "createdAt": "2025-07-24T09:00:00.012Z", "startedAt": "2025-07-24T09:00:00.020Z",
         "endedAt": "2025-07-24T09:00:01.400Z", "dst": null, "warnings": [], "error": null, "timeline": [], "tiles": [], "conditions": [],
-        "artifacts": [], "deliveries": [], "notices": [], "resendOf": null, "resends": []
+        "artifacts": [], "deliveries": [], "deliveriesPage": {"hasNextPage": false, "nextCursor": null, "pageSize": 1000, "totalRecords": 0}, "notices": [], "resendOf": null, "resends": []
     }))))]
-pub(crate) async fn get(Caller(actor): Caller, segments: Segments, State(state): State<Arc<ApiState>>) -> Result<Json<RunView>, Problem> {
-    let story = runs::get(&state, &actor, segments.id("runId", BAD_REQUEST)?).await?;
+pub(crate) async fn get(
+    Caller(actor): Caller,
+    segments: Segments,
+    parameters: Parameters,
+    State(state): State<Arc<ApiState>>,
+) -> Result<Json<RunView>, Problem> {
+    let story = runs::get(&state, &actor, segments.id("runId", BAD_REQUEST)?, &parameters).await?;
     Ok(Json(RunView::new(story)))
 }
 

@@ -1,10 +1,11 @@
 //! Statements that run often are answered by an index, not by reading or sorting a table.
 
+use pressrun_domain::audit::{ObjectKind, Verb};
 use sqlx::Row as _;
 
 use super::in_memory;
-use crate::sqlite::list;
-use crate::{SortDirection, SortField};
+use crate::sqlite::{audit, list};
+use crate::{AuditQuery, SortDirection, SortField, sample};
 
 async fn query_plan(sql: String) -> String {
     let (store, ()) = in_memory().await;
@@ -47,5 +48,28 @@ async fn due_schedules_and_claims_are_found_by_index() {
     ] {
         let plan = query_plan(sql.to_owned()).await;
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn h3_every_way_of_narrowing_the_audit_is_read_in_the_order_of_an_index() {
+    let (member, object) = (sample::member(1), (ObjectKind::Schedule, Some("1".to_owned())));
+    let by_member = AuditQuery { member: Some(member), ..AuditQuery::default() };
+    let by_verb = AuditQuery { verb: Some(Verb::ScheduleCreated), ..AuditQuery::default() };
+    let by_object = AuditQuery { object: Some(object), ..AuditQuery::default() };
+    for (narrowed, index, dated) in [
+        (AuditQuery::default(), "SCAN audit", "audit_at"),
+        (AuditQuery { agent: Some("personal"), ..AuditQuery::default() }, "SCAN audit", "audit_at"),
+        (by_member, "audit_of_member", "audit_of_member"),
+        (by_verb, "audit_verb", "audit_verb"),
+        (by_object, "audit_of_object", "audit_of_object"),
+    ] {
+        for (dates, before) in [(false, None), (true, None), (true, Some(7))] {
+            let date = |at| dates.then(|| sample::at(at));
+            let (from, to) = (date("2025-07-01T00:00:00Z"), date("2025-07-02T00:00:00Z"));
+            let query = AuditQuery { from, to, before, limit: 20, ..narrowed.clone() };
+            let plan = query_plan(audit::select(&query).sql().as_str().to_owned()).await;
+            assert!(plan.contains(if dates { dated } else { index }) && !plan.contains("TEMP B-TREE"), "{query:?}: {plan}");
+        }
     }
 }

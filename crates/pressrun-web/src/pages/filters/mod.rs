@@ -76,13 +76,19 @@ pub(crate) fn read(json: Option<&str>, dashboard: &Dashboard) -> Result<FilterCo
     }
 }
 
-/// The form: every visible filter (F11), with what is in force.
-pub(crate) fn fields(dashboard: &Dashboard, filters: &FilterConfig) -> Vec<Field> {
-    let visible = dashboard.filters.iter().filter(|(_, definition)| !definition.hidden);
-    visible
-        .map(|(key, definition)| match definition.kind {
-            FilterKind::Control => control::field(key, definition, filters),
-            _ => field(key, definition, filters),
+/// The form: every filter that is shown, hidden ones to those who see them only (F11), with what is in force.
+pub(crate) fn fields(dashboard: &Dashboard, filters: &FilterConfig, sees_hidden: bool) -> Vec<Field> {
+    let shown = dashboard.filters.iter().filter(|(_, definition)| sees_hidden || !definition.hidden);
+    shown
+        .map(|(key, definition)| {
+            let mut field = match definition.kind {
+                FilterKind::Control => control::field(key, definition, filters),
+                _ => field(key, definition, filters),
+            };
+            if definition.hidden {
+                field.label.push_str(" (hidden)");
+            }
+            field
         })
         .collect()
 }
@@ -114,12 +120,17 @@ fn field(key: &FilterKey, definition: &FilterDefinition, filters: &FilterConfig)
 ///
 /// # Errors
 /// A sentence for people: a value that is needed is missing or not of its kind.
-pub(crate) fn apply(filters: &mut FilterConfig, dashboard: &Dashboard, sent: &[(String, String)]) -> Result<bool, String> {
+pub(crate) fn apply(
+    filters: &mut FilterConfig,
+    dashboard: &Dashboard,
+    sent: &[(String, String)],
+    sees_hidden: bool,
+) -> Result<bool, String> {
     let value = |start: &str, key: &FilterKey| {
         let value = sent.iter().find(|(name, _)| name.strip_prefix(start) == Some(key.as_str()));
         value.map(|(_, value)| value.trim().to_owned())
     };
-    for (key, definition) in dashboard.filters.iter().filter(|(_, definition)| !definition.hidden) {
+    for (key, definition) in dashboard.filters.iter().filter(|(_, definition)| sees_hidden || !definition.hidden) {
         let Some(how) = value("how.", key) else { continue };
         if definition.kind == FilterKind::Control {
             control::set(filters, key, definition, &how)?;

@@ -37,13 +37,13 @@ fn after(json: &str, sent: &[(&str, &str)]) -> Result<Value, String> {
     let dashboard = dashboard();
     let mut filters = read(Some(json), &dashboard).unwrap();
     let sent: Vec<(String, String)> = sent.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    apply(&mut filters, &dashboard, &sent)?;
+    apply(&mut filters, &dashboard, &sent, false)?;
     Ok(serde_json::to_value(&filters).unwrap())
 }
 
 fn shown(key: &str, expression: &Value) -> Field {
     let filters = FilterConfig::from_iter([(key.into(), expression.clone())]);
-    fields(&dashboard(), &filters).into_iter().find(|field| field.key == key).unwrap()
+    fields(&dashboard(), &filters, false).into_iter().find(|field| field.key == key).unwrap()
 }
 
 fn state(field: &Field) -> (String, Vec<String>) {
@@ -53,9 +53,19 @@ fn state(field: &Field) -> (String, Vec<String>) {
 
 #[test]
 fn f11_only_visible_filters_are_in_the_form_and_can_be_set_by_it() {
-    let keys: Vec<String> = fields(&dashboard(), &FilterConfig::default()).into_iter().map(|field| field.key).collect();
+    let keys: Vec<String> = fields(&dashboard(), &FilterConfig::default(), false).into_iter().map(|field| field.key).collect();
     assert_eq!(keys, ["region", "day", "amount", "open", "metric"]);
     assert_eq!(after("{}", &[("how.secret", "is"), ("a.secret", "x"), ("how.nope", "is"), ("a.nope", "x")]), Ok(json!({})));
+}
+
+#[test]
+fn f11_whoever_sees_hidden_filters_by_the_api_finds_and_sets_them_in_the_form() {
+    let labels: Vec<String> = fields(&dashboard(), &FilterConfig::default(), true).into_iter().map(|field| field.label).collect();
+    assert_eq!(labels.iter().filter(|label| label.ends_with(" (hidden)")).count(), 1, "{labels:?}");
+    let (mut filters, dashboard) = (FilterConfig::default(), dashboard());
+    let sent = [("how.secret", "is"), ("a.secret", "x")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(apply(&mut filters, &dashboard, &sent, true), Ok(true));
+    assert_eq!(filters.keys().map(FilterKey::as_str).collect::<Vec<_>>(), ["secret"]);
 }
 
 #[test]

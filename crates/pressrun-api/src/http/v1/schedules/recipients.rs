@@ -1,11 +1,13 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use pressrun_domain::access;
 use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::destination::{Destination, Person, Recipient};
-use pressrun_domain::id::{GroupId, MembershipId};
+use pressrun_domain::id::{GroupId, MembershipId, RecipientId};
+use pressrun_domain::schedule::Definition;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -79,6 +81,11 @@ pub(crate) struct PersonView {
     id: uuid::Uuid,
     /// Display name, or the address.
     name: String,
+    /// There, and true, when they subscribed to their own rows and get nothing, because the schedule sends the owner's and nobody who manages it
+    /// has named them since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    held: bool,
 }
 
 /// A group that is mailed.
@@ -98,7 +105,7 @@ pub(crate) struct SlackView {
     slack_id: String,
 }
 
-fn person(place: &Recipient, members: &HashMap<MembershipId, &Member>) -> PersonView {
+fn person(place: &Recipient, members: &HashMap<MembershipId, &Member>, held: bool) -> PersonView {
     let name = match place.person {
         Person::Member(id) => members.get(&id).map(|member| member.name.clone()).filter(|name| !name.is_empty()),
         Person::EmailOnly(_) => None,
@@ -108,6 +115,7 @@ fn person(place: &Recipient, members: &HashMap<MembershipId, &Member>) -> Person
         email_only: matches!(place.person, Person::EmailOnly(_)),
         id: person_id(place),
         name: name.unwrap_or_else(|| place.email.to_string()),
+        held,
     }
 }
 
@@ -118,7 +126,13 @@ fn group(id: GroupId, catalog: &Catalog, members: &HashMap<MembershipId, &Member
         id: id.0,
         name: found.map_or_else(|| id.to_string(), |group| group.name.clone()),
         recipients: members
-            .map(|member| PersonView { email: member.email.to_string(), email_only: false, id: member.id.0, name: member.name.clone() })
+            .map(|member| PersonView {
+                email: member.email.to_string(),
+                email_only: false,
+                id: member.id.0,
+                name: member.name.clone(),
+                held: false,
+            })
             .collect(),
     }
 }
@@ -128,11 +142,12 @@ fn shown(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn view(destination: Destination, catalog: &Catalog) -> RecipientsView {
-    match destination {
+fn view(definition: Definition, catalog: &Catalog) -> RecipientsView {
+    let held: HashSet<RecipientId> = access::held(catalog, &definition).map(|place| place.id).collect();
+    match definition.destination {
         Destination::Email(email) => {
             let members = catalog.members_by_id();
-            let people = |places: &[Recipient]| places.iter().map(|place| person(place, &members)).collect();
+            let people = |places: &[Recipient]| places.iter().map(|place| person(place, &members, held.contains(&place.id))).collect();
             RecipientsView::Email {
                 recipients: people(&email.recipients),
                 cc: people(&email.cc),
@@ -175,5 +190,5 @@ pub(crate) async fn recipients(
 ) -> Result<Json<RecipientsView>, Problem> {
     let catalog = state.catalog.current();
     let schedule = schedules::readable(&state, &actor, &catalog, segments.id("scheduleId", BAD_REQUEST)?).await?;
-    Ok(Json(view(actor.shown_schedule(&catalog, schedule).schedule.definition.destination, &catalog)))
+    Ok(Json(view(actor.shown_schedule(&catalog, schedule).schedule.definition, &catalog)))
 }

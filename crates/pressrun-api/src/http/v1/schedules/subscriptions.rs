@@ -1,16 +1,48 @@
-use std::sync::Arc;
+//! Members who put themselves on a list, or ask to be (P12, C2).
 
 use axum::Json;
-use axum::extract::State;
+use pressrun_domain::access::Subscription;
+use pressrun_domain::consent::SubscriptionRequest;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::BAD_REQUEST;
 use crate::app::subscriptions;
-use crate::http::extract::{Caller, Segments};
+use crate::http::extract::{OfRequest, OfSchedule};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::wire::{Records, Success, stamp};
-use crate::state::ApiState;
+
+/// What came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Subscribed {
+    /// Always true.
+    success: bool,
+    /// There, and true, when the owner has to say so first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    requested: bool,
+}
+
+/// Puts the caller on the list of a schedule that mails. Who may view the dashboard may subscribe; twice is the same as once. Where mails show the
+/// owner's rows, and not each recipient's own, the owner is asked first, and the answer says `requested`.
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/subscribe", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses(
+        (status = 200, description = "The caller is on the list, or the owner was asked.", body = Subscribed, example = json!({"success": true})),
+        (status = 409, description = "The owner declined not long ago, or somebody else changed the schedule at the same time.", body = ProblemBody, example = json!({"detail": "The schedule was changed by somebody else at the same time; try again", "status": 409})),
+    ))]
+pub(crate) async fn subscribe(call: OfSchedule) -> Result<Json<Subscribed>, Problem> {
+    let subscription = subscriptions::subscribe(&call.state, &call.actor, &call.id).await?;
+    Ok(Json(Subscribed { success: true, requested: subscription == Subscription::Request }))
+}
+
+/// Takes the caller, and nobody else, off a schedule for good: off its list, and out of what its groups expand to.
+#[utoipa::path(put, path = "/api/v1/schedules/{scheduleId}/unsubscribe", tag = "Schedules",
+    params(("scheduleId" = uuid::Uuid, Path, description = "Id of the schedule.")),
+    responses((status = 200, description = "The caller gets no more of it.", body = Success, example = json!({"success": true}))))]
+pub(crate) async fn unsubscribe(call: OfSchedule) -> Result<Json<Success>, Problem> {
+    subscriptions::unsubscribe(&call.state, &call.actor, &call.id).await?;
+    Ok(Json(Success::YES))
+}
 
 /// A member who asks to be on the list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,14 +65,10 @@ pub(crate) struct RequestView {
         "id": "0198f0c1-2b7e-7c1d-9a55-1f0c5e6d7a8b", "userId": "9e8719d9-276a-4964-9395-a493189a247c", "name": "Blobby Hill", "email": "blobby.hill@myorg.co",
         "requestedAt": "2025-07-23T21:43:39.000Z", "expiresAt": "2025-08-06T21:43:39.000Z"
     }]}))))]
-pub(crate) async fn list(
-    Caller(actor): Caller,
-    segments: Segments,
-    State(state): State<Arc<ApiState>>,
-) -> Result<Json<Records<RequestView>>, Problem> {
-    let requests = subscriptions::requests(&state, &actor, segments.id("scheduleId", BAD_REQUEST)?).await?;
-    let catalog = state.catalog.current();
-    let view = |request: pressrun_domain::consent::SubscriptionRequest| {
+pub(crate) async fn list(call: OfSchedule) -> Result<Json<Records<RequestView>>, Problem> {
+    let requests = subscriptions::requests(&call.state, &call.actor, &call.id).await?;
+    let catalog = call.state.catalog.current();
+    let view = |request: SubscriptionRequest| {
         let member = catalog.member(request.member.0);
         RequestView {
             id: request.id.0,
@@ -61,12 +89,8 @@ pub(crate) async fn list(
         (status = 200, description = "On the list.", body = Success, example = json!({"success": true})),
         (status = 404, description = "There is none that stands.", body = ProblemBody, example = json!({"detail": "There is no such request that stands; it lapsed, was answered or taken back, or the schedule has another owner now", "status": 404})),
     ))]
-pub(crate) async fn confirm(
-    Caller(actor): Caller,
-    segments: Segments,
-    State(state): State<Arc<ApiState>>,
-) -> Result<Json<Success>, Problem> {
-    subscriptions::answer(&state, &actor, segments.id("requestId", BAD_REQUEST)?, true).await?;
+pub(crate) async fn confirm(call: OfRequest) -> Result<Json<Success>, Problem> {
+    subscriptions::answer(&call.state, &call.actor, &call.id, true).await?;
     Ok(Json(Success::YES))
 }
 
@@ -74,11 +98,7 @@ pub(crate) async fn confirm(
 #[utoipa::path(post, path = "/api/v1/subscription-requests/{requestId}/decline", operation_id = "declineSubscription", tag = "Schedules",
     params(("requestId" = uuid::Uuid, Path, description = "Id of the request.")),
     responses((status = 200, description = "Declined.", body = Success, example = json!({"success": true}))))]
-pub(crate) async fn decline(
-    Caller(actor): Caller,
-    segments: Segments,
-    State(state): State<Arc<ApiState>>,
-) -> Result<Json<Success>, Problem> {
-    subscriptions::answer(&state, &actor, segments.id("requestId", BAD_REQUEST)?, false).await?;
+pub(crate) async fn decline(call: OfRequest) -> Result<Json<Success>, Problem> {
+    subscriptions::answer(&call.state, &call.actor, &call.id, false).await?;
     Ok(Json(Success::YES))
 }
