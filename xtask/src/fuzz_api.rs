@@ -20,6 +20,9 @@ const PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.
 /// that everything else is refused (published examples need lenient forms), and 405 (a wrong method is a 400 by contract).
 const CHECKS: &str = "ignored_auth,use_after_free,ensure_resource_availability,not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance";
 
+/// Tells the fuzzer how to write what it does not know: a mail is a text.
+const HOOKS: &str = "import schemathesis\n\nschemathesis.serializer.alias(\"message/rfc822\", \"text/plain\")\n";
+
 /// Administrator of the sample catalog.
 const MEMBER: &str = "blob.ross@myorg.co";
 
@@ -50,6 +53,8 @@ pub(crate) fn run(bounds: Bounds) -> anyhow::Result<()> {
     let data = sample(&program, &folder.join("data"))?;
     let mut server = Server::start(&program, &data)?;
     let document = folder.join("openapi.json");
+    let hooks = folder.join("hooks.py");
+    fs::write(&hooks, HOOKS).with_context(|| format!("could not write {}", hooks.display()))?;
     fs::write(&document, server.get("/openapi.json")?).with_context(|| format!("could not write {}", document.display()))?;
     crate::run(Command::new(tools.join("openapi-spec-validator")).arg(&document))?;
     let fuzzed = crate::run(&mut fuzzer(&tools, &folder, &document, &server.address, bounds));
@@ -95,7 +100,7 @@ fn sample(program: &Path, data: &Path) -> anyhow::Result<PathBuf> {
 
 fn fuzzer(tools: &Path, folder: &Path, document: &Path, address: &str, bounds: Bounds) -> Command {
     let mut command = Command::new(tools.join("schemathesis"));
-    command.current_dir(folder).arg("run").arg(document);
+    command.current_dir(folder).env("SCHEMATHESIS_HOOKS", "hooks.py").arg("run").arg(document);
     command.args(["--url", &format!("http://{address}"), "--header", &format!("Authorization: Bearer {TOKEN}")]);
     command.args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure", "--warnings", "off"]);
     command.args(["--max-examples", &bounds.examples.to_string(), "--max-time", &bounds.seconds.to_string()]);

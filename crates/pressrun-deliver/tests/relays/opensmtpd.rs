@@ -1,11 +1,11 @@
 //! OpenSMTPD: verifies `EHLO`, ten mails a connection, logins only inside TLS, greylists one address.
 
-use pressrun_deliver::{MailLogin, SmtpTls};
+use pressrun_deliver::SmtpTls;
 
 use crate::server::{Place, Server, run, unpacked};
 use crate::{
-    SIZE_MAX, a_crowd_gets_through, a_file_that_is_too_big_is_left_out, a_login_is_asked_for, an_unknown_certificate_is_held, config,
-    greylisting_is_waited_for, nothing_is_taken_in_the_clear,
+    SIZE_MAX, a_crowd_gets_through, a_file_that_is_too_big_is_left_out, a_login_is_asked_for, an_unknown_certificate_is_held,
+    greylisting_is_waited_for, known, nothing_is_taken_in_the_clear,
 };
 
 /// `HASH` stands for the password's.
@@ -43,13 +43,7 @@ async fn h5_h6_opensmtpd_as_a_strict_relay_takes_everything() {
 
     an_unknown_certificate_is_held(place.port, SmtpTls::StartTls).await;
     a_login_is_asked_for(place.port, SmtpTls::StartTls, place.authority()).await;
-    let known = |connections: usize| {
-        config(place.port, SmtpTls::StartTls, |smtp| {
-            smtp.login = Some(MailLogin::password("blob", "right"));
-            (smtp.ca_pem, smtp.pace.connections) = (Some(place.authority().to_owned()), connections);
-        })
-    };
-    let carriers = known(2);
+    let carriers = known(&place, 2);
     a_file_that_is_too_big_is_left_out(&carriers, place.path()).await;
     greylisting_is_waited_for(&carriers, || {
         place.write("grey", "");
@@ -59,6 +53,6 @@ async fn h5_h6_opensmtpd_as_a_strict_relay_takes_everything() {
     let before = place.sink.wait_for(4).await.len();
     drop(carriers);
     // Fifteen mails a connection, of which it takes ten.
-    a_crowd_gets_through(&known(2)).await;
+    a_crowd_gets_through(&known(&place, 2)).await;
     assert_eq!(place.sink.wait_for(before + 30).await.len(), before + 30, "each once");
 }

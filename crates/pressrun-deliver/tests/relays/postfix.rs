@@ -1,12 +1,12 @@
 //! Postfix: strict about `EHLO`, two connections a client, a policy service that greylists, `AUTH LOGIN` by Cyrus inside TLS or nothing.
 
-use pressrun_deliver::{MailLogin, SmtpTls};
+use pressrun_deliver::SmtpTls;
 
 use crate::policy::Policy;
 use crate::server::{Place, run, unpacked};
 use crate::{
     CONNECTIONS_MAX, SIZE_MAX, a_crowd_gets_through, a_file_that_is_too_big_is_left_out, a_login_is_asked_for, accepted,
-    an_unknown_certificate_is_held, config, deliver, greylisting_is_waited_for, nothing_is_taken_in_the_clear, parcel,
+    an_unknown_certificate_is_held, deliver, greylisting_is_waited_for, known, nothing_is_taken_in_the_clear, parcel,
 };
 
 const MAIN: &str = "compatibility_level = 3.6
@@ -114,13 +114,7 @@ async fn h5_h6_postfix_as_a_strict_relay_takes_everything() {
 
     an_unknown_certificate_is_held(place.port, SmtpTls::StartTls).await;
     a_login_is_asked_for(place.port, SmtpTls::StartTls, place.authority()).await;
-    let known = |connections: usize| {
-        config(place.port, SmtpTls::StartTls, |smtp| {
-            smtp.login = Some(MailLogin::password("blob", "right"));
-            (smtp.ca_pem, smtp.pace.connections) = (Some(place.authority().to_owned()), connections);
-        })
-    };
-    let carriers = known(2);
+    let carriers = known(&place, 2);
     accepted(&deliver(&carriers, &parcel("one.1", "a@myorg.co", None)).await);
     let mail = place.sink.wait_for(2).await.remove(1);
     assert_eq!(mail.header("Message-ID").as_deref(), Some("<one.1@myorg.co>"));
@@ -129,6 +123,6 @@ async fn h5_h6_postfix_as_a_strict_relay_takes_everything() {
     greylisting_is_waited_for(&carriers, || policy.relent()).await;
     let before = place.sink.wait_for(5).await.len();
     drop(carriers);
-    a_crowd_gets_through(&known(8)).await;
+    a_crowd_gets_through(&known(&place, 8)).await;
     assert_eq!(place.sink.wait_for(before + 30).await.len(), before + 30, "each once");
 }

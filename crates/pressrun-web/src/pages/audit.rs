@@ -100,14 +100,19 @@ fn row(entry: Entry, catalog: &Catalog, now: Timestamp) -> Row {
     }
 }
 
-/// What became of a value: `before → after` where it had one.
+/// What became of a value: `before → after` where it had one, what came and went of a list.
 fn change(value: &Value, catalog: &Catalog) -> String {
     let side = |name: &str| value.get(name).map(|value| plain(value, catalog));
     match (side("before"), side("after")) {
         (Some(before), Some(after)) => format!("{before} → {after}"),
         (Some(before), None) => format!("{before} → nothing"),
         (None, Some(after)) => after,
-        (None, None) => plain(value, catalog),
+        (None, None) => match (side("added"), side("removed")) {
+            (Some(added), Some(removed)) => format!("added {added}; removed {removed}"),
+            (Some(added), None) => format!("added {added}"),
+            (None, Some(removed)) => format!("removed {removed}"),
+            (None, None) => plain(value, catalog),
+        },
     }
 }
 
@@ -143,6 +148,7 @@ mod tests {
             (json!({"after": ["a@b.co", "c@d.co"]}), "a@b.co, c@d.co"),
             (json!({"before": [], "after": {"kind": "EQUALS"}}), "none → {\"kind\":\"EQUALS\"}"),
             (json!({"before": 3}), "3 → nothing"),
+            (json!({"added": ["a@b.co"], "removed": ["c@d.co", "e@f.co"]}), "added a@b.co; removed c@d.co, e@f.co"),
             (json!("blob@myorg.co"), "blob@myorg.co"),
             (json!({"after": member.id.to_string()}), member.name.as_str()),
         ] {
