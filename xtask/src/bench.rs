@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "figures")]
 
 mod export;
+mod query;
 
 use anyhow::bail;
 
@@ -11,7 +12,8 @@ pub(crate) fn run(name: &str) -> anyhow::Result<()> {
         "dispatch" => crate::cargo(&["bench", "--package", "pressrun", "--bench", "dispatch"]),
         "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
         "export" => export::run(),
+        "query" => query::run(),
         "render" => crate::render::bench(),
-        other => bail!("there is no benchmark {other:?}; there are: cron, dispatch, export, render"),
+        other => bail!("there is no benchmark {other:?}; there are: cron, dispatch, export, query, render"),
     }
 }

@@ -57,7 +57,7 @@ enum Task {
     },
     /// Fetch Postfix, Exim and OpenSMTPD and send mail through each as a strict relay. Needs Debian or its like, and root.
     Relays,
-    /// Print figures: `cron`, `render`, `export`.
+    /// Print figures: `cron`, `dispatch`, `export`, `query`, `render`.
     Bench {
         /// Which.
         name: String,

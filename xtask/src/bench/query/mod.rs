@@ -1,0 +1,165 @@
+//! What queries cost, seen from outside: a real server, its HTTP API, and the processor time of all its processes. So any binary can be measured,
+//! also one of before a change: `PRESSRUN_BIN=/path/to/pressrun cargo xtask bench query`.
+
+mod database;
+mod site;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use self::database::Database;
+use self::site::{Run, Site};
+
+/// Runs of each cheap step.
+const RUNS: usize = 20;
+
+/// Tiles that wait for the database.
+const WAITING: usize = 200;
+
+/// Seconds that each of them waits.
+const WAIT_SECONDS: u32 = 3;
+
+/// Rows of the table that the database sums up.
+const DATABASE_ROWS: u32 = 4_000_000;
+
+/// One figure.
+struct Figure {
+    step: &'static str,
+    what: &'static str,
+    value: f64,
+    unit: &'static str,
+}
+
+/// Measures the binary of `PRESSRUN_BIN`, or the release build of this tree, prints a table and writes `target/bench/query.json`.
+pub(super) fn run() -> anyhow::Result<()> {
+    let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+    let binary = match std::env::var_os("PRESSRUN_BIN") {
+        Some(binary) => PathBuf::from(binary),
+        None => {
+            crate::cargo(&["build", "--release", "--quiet", "--package", "pressrun"])?;
+            target.join("release/pressrun")
+        }
+    };
+    let binary = binary.canonicalize().with_context(|| format!("there is no program {}", binary.display()))?;
+    let mut figures = Vec::new();
+    let site = Site::new(&binary)?;
+    dashboards(&site, &mut figures)?;
+    export(&site, &mut figures)?;
+    match Database::start()? {
+        Some(database) => databases(&site, &database, &mut figures)?,
+        None => eprintln!("PostgreSQL is not installed (cargo xtask setup installs it): steps with a database are left out"),
+    }
+    report(&binary, &target, &figures)
+}
+
+/// The sample dashboard as the first thing that a server does, then warm; and one small tile, warm.
+fn dashboards(site: &Site, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
+    let tile = "identifier: small\nname: Small\nconnection: warehouse\ntiles:\n  '1': { title: Regions, sql: \"select region, sum(target) as target \
+                from targets group by 1 order by 1\", at: { x: 0, y: 0, w: 12, h: 8 } }\n";
+    site.write_dashboard("small", tile)?;
+    let server = site.start()?;
+    let sample = server.schedule(&json!({ "identifier": "12db1a0a", "format": "pdf" }))?;
+    let cold = server.measured(&sample, 1)?;
+    figures.push(Figure { step: "sample dashboard, cold", what: "CPU", value: cold.cpu_ms, unit: "ms" });
+    figures.push(Figure { step: "sample dashboard, cold", what: "wall", value: cold.wall_ms, unit: "ms" });
+    let warm = server.measured(&sample, RUNS)?;
+    figures.push(Figure { step: "sample dashboard, warm", what: "CPU", value: warm.cpu_ms, unit: "ms" });
+    figures.push(Figure { step: "sample dashboard, warm", what: "wall", value: warm.wall_ms, unit: "ms" });
+    figures.push(Figure { step: "sample dashboard, warm", what: "slowest query", value: slowest(&warm.last), unit: "ms" });
+    let small = server.schedule(&json!({ "identifier": "small", "format": "json" }))?;
+    server.measured(&small, 1)?;
+    let small = server.measured(&small, 5 * RUNS)?;
+    figures.push(Figure { step: "one small tile, warm", what: "CPU", value: small.cpu_ms, unit: "ms" });
+    figures.push(Figure { step: "one small tile, warm", what: "query", value: slowest(&small.last), unit: "ms" });
+    figures.push(Figure { step: "one small tile, warm", what: "memory of children", value: server.children_mb()?, unit: "MB" });
+    Ok(())
+}
+
+/// A million rows in order, to csv.
+fn export(site: &Site, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
+    let tile = "identifier: export\nname: Export\nconnection: warehouse\ntiles:\n  '1': { title: Rows, limit: 1000000, sql: \"select o.*, r.value as copy from \
+                orders o cross join range(5) r order by o.price, o.ordered_at, r.value\", at: { x: 0, y: 0, w: 12, h: 8 } }\n";
+    site.write_dashboard("export", tile)?;
+    let server = site.start()?;
+    let export = server.schedule(&json!({ "identifier": "export", "format": "csv" }))?;
+    let made = server.measured(&export, 1)?;
+    figures.push(Figure { step: "1,000,000 sorted rows to csv", what: "CPU", value: made.cpu_ms, unit: "ms" });
+    figures.push(Figure { step: "1,000,000 sorted rows to csv", what: "wall", value: made.wall_ms, unit: "ms" });
+    figures.push(Figure { step: "1,000,000 sorted rows to csv", what: "query", value: slowest(&made.last), unit: "ms" });
+    Ok(())
+}
+
+/// A parallel aggregate; and many tiles that wait, beside a dashboard on files that must not.
+fn databases(site: &Site, database: &Database, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
+    database.ask(&format!(
+        "create table facts as select n % 97 as k, n::numeric / 7 as v from generate_series(1, {DATABASE_ROWS}) n; vacuum analyze facts"
+    ))?;
+    let url = database.url();
+    site.add_connection(&format!("  db:\n    kind: postgres\n    url: \"{url}\"\n    max_concurrency: 1000\n    timeout_seconds: 600\n"))?;
+    let aggregate = "identifier: aggregate\nname: Aggregate\nconnection: db\ntiles:\n  '1': { title: Sums, sql: \"select k, sum(v), avg(v), count(*) from facts \
+                     group by 1 order by 1\", at: { x: 0, y: 0, w: 12, h: 8 } }\n";
+    site.write_dashboard("aggregate", aggregate)?;
+    let tile = |at: usize| {
+        format!(
+            "  't{at}': {{ title: T{at}, sql: \"select pg_sleep({WAIT_SECONDS})::text, {at}\", at: {{ x: 0, y: {}, w: 12, h: 8 }} }}\n",
+            at * 8
+        )
+    };
+    let tiles: String = (0..WAITING).map(tile).collect();
+    site.write_dashboard("waiting", &format!("identifier: waiting\nname: Waiting\nconnection: db\ntiles:\n{tiles}"))?;
+    let server = site.start()?;
+    let aggregate = server.schedule(&json!({ "identifier": "aggregate", "format": "json" }))?;
+    server.measured(&aggregate, 1)?;
+    let summed = server.measured(&aggregate, 5)?;
+    figures.push(Figure { step: "aggregate of 4,000,000 rows in PostgreSQL", what: "query", value: slowest(&summed.last), unit: "ms" });
+
+    let files = server.schedule(&json!({ "identifier": "small", "format": "json" }))?;
+    server.measured(&files, 1)?;
+    let alone = server.measured(&files, 3)?;
+    let waiting = server.schedule(&json!({ "identifier": "waiting", "format": "json" }))?;
+    let began = Instant::now();
+    let slow = server.trigger(&waiting)?;
+    database.until("select count(*) from pg_stat_activity where query like '%pg_sleep(%' and pid <> pg_backend_pid()", 1)?;
+    std::thread::sleep(Duration::from_millis(500));
+    let at_once = database.ask("select count(*) from pg_stat_activity where query like '%pg_sleep(%' and pid <> pg_backend_pid()")?;
+    let beside = server.measured(&files, 3)?;
+    server.ended(&slow)?;
+    let all = began.elapsed();
+    let step = "200 tiles of 3 s in a database, a file dashboard beside";
+    figures.push(Figure { step, what: "file dashboard alone", value: alone.wall_ms, unit: "ms" });
+    figures.push(Figure { step, what: "file dashboard beside", value: beside.wall_ms, unit: "ms" });
+    figures.push(Figure { step, what: "queries at once", value: at_once.trim().parse().unwrap_or(f64::NAN), unit: "" });
+    figures.push(Figure { step, what: "all 200", value: all.as_secs_f64(), unit: "s" });
+    Ok(())
+}
+
+/// Milliseconds of the slowest query of a run.
+fn slowest(run: &Run) -> f64 {
+    let tiles = run.0["tiles"].as_array().map(Vec::as_slice).unwrap_or_default();
+    tiles.iter().filter_map(|tile| tile["ms"].as_f64()).fold(f64::NAN, f64::max)
+}
+
+fn report(binary: &Path, target: &Path, figures: &[Figure]) -> anyhow::Result<()> {
+    println!("{}", binary.display());
+    let mut step = "";
+    for figure in figures {
+        if figure.step != step {
+            println!("{}", figure.step);
+            step = figure.step;
+        }
+        println!("    {:<24} {:>10.1} {}", figure.what, figure.value, figure.unit);
+    }
+    let figures: Vec<Value> = figures
+        .iter()
+        .map(|figure| json!({ "step": figure.step, "what": figure.what, "value": figure.value, "unit": figure.unit }))
+        .collect();
+    let folder = target.join("bench");
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join("query.json");
+    std::fs::write(&file, serde_json::to_string_pretty(&json!({ "binary": binary, "figures": figures }))?)?;
+    println!("written to {}", file.display());
+    Ok(())
+}
