@@ -50,7 +50,7 @@ impl<'a> Shape<'a> {
             let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns?).map_err(internal)?;
             self.bytes_left = self.bytes_left.checked_sub(batch.get_array_memory_size() as u64).ok_or_else(|| {
                 QueryError::new(QueryErrorKind::TooLarge, "the result is larger than allowed")
-                    .hint("return fewer rows or columns, or raise the limit")
+                    .hint("return fewer rows or columns, or raise query.result_mb in the server's configuration")
             })?;
             self.stats.rows += batch.num_rows() as u64;
             self.sink.push(&batch)?;

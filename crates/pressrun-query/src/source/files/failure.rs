@@ -48,7 +48,7 @@ pub(super) fn character(error: &DataFusionError, sql: &str) -> Option<usize> {
 
 fn memory() -> QueryError {
     QueryError::new(QueryErrorKind::Memory, "the query needs more memory or temporary space than it may use")
-        .hint("aggregate earlier, read fewer columns, or raise the limit")
+        .hint("aggregate earlier, read fewer columns, or raise query.memory_mb or query.spill_mb in the server's configuration")
 }
 
 fn unreadable(message: String) -> QueryError {

@@ -96,6 +96,11 @@ impl Folder {
         Ok(Self { root, tables })
     }
 
+    /// The folder itself, no link.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The table of this name; when there is none, the only one whose name differs in case alone.
     fn table(&self, name: &str) -> Option<&Result<Files, QueryError>> {
         self.tables.get(name).or_else(|| {
@@ -333,8 +338,8 @@ fn address(path: &Path) -> EngineResult<ListingTableUrl> {
 pub(super) struct OneStore(Arc<dyn ObjectStore>);
 
 impl OneStore {
-    pub(super) fn new(folder: &Folder) -> Result<Self, QueryError> {
-        let store = LocalFileSystem::new_with_prefix(&folder.root).map_err(|error| {
+    pub(super) fn new(root: &Path) -> Result<Self, QueryError> {
+        let store = LocalFileSystem::new_with_prefix(root).map_err(|error| {
             let kind = QueryErrorKind::Unreadable { file: String::new() };
             QueryError::new(kind, format!("the connection's folder cannot be read: {error}"))
         })?;

@@ -15,7 +15,9 @@
 mod failure;
 mod filters;
 mod folder;
+mod footers;
 mod functions;
+mod session;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,19 +25,13 @@ use std::time::Duration;
 
 use arrow_schema::{DataType, Schema, TimeUnit};
 use async_trait::async_trait;
-use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlanBuilder;
-use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::physical_plan::execute_stream;
-use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 use indexmap::IndexMap;
@@ -43,19 +39,17 @@ use pressrun_sql::{CompiledQuery, Dialect, Param, ScreenError, screen};
 
 use self::failure::explain;
 use self::folder::{Folder, FolderSchema, OneStore};
+use self::session::{CATALOG, SCHEMA, Sessions};
 use super::{BatchSink, QueryStats, Shape, Source};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::limits::QueryLimits;
-
-const CATALOG: &str = "pressrun";
-const SCHEMA: &str = "public";
 
 /// Files under one folder.
 #[derive(Debug)]
 pub struct FilesSource {
     folder: PathBuf,
     tables: IndexMap<String, String>,
-    temp_dir: PathBuf,
+    sessions: Sessions,
 }
 
 impl FilesSource {
@@ -63,51 +57,19 @@ impl FilesSource {
     /// `temp_dir` takes what does not fit into memory.
     #[must_use]
     pub fn new(folder: PathBuf, tables: IndexMap<String, String>, temp_dir: PathBuf) -> Self {
-        Self { folder, tables, temp_dir }
+        Self { folder, tables, sessions: Sessions::new(temp_dir) }
     }
 
     fn session(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(SessionState, Arc<FolderSchema>), QueryError> {
         let folder = Folder::open(&self.folder, &self.tables)?;
-        let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
-        let runtime: RuntimeEnv = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
-            .with_disk_manager_builder(
-                DiskManagerBuilder::default()
-                    .with_mode(DiskManagerMode::Directories(vec![self.temp_dir.clone()]))
-                    .with_max_temp_directory_size(limits.spill_bytes),
-            )
-            .with_object_store_registry(Arc::new(OneStore::new(&folder)?))
-            .build()
-            .map_err(|error| explain(&error, &[]))?;
-        let mut config = SessionConfig::new()
-            .with_batch_size(8192)
-            .with_target_partitions(2)
-            .with_information_schema(false)
-            .with_create_default_catalog_and_schema(false)
-            .with_default_catalog_and_schema(CATALOG, SCHEMA);
-        let options = config.options_mut();
-        options.execution.time_zone = Some(query.zone.clone());
-        options.execution.collect_statistics = false;
-        options.execution.parquet.pushdown_filters = true;
-        options.sql_parser.parse_float_as_decimal = false;
-        // Places of names in the SQL, for messages.
-        options.sql_parser.collect_spans = true;
-        let now = timestamp_us_to_datetime(query.at.as_microsecond())
-            .ok_or_else(|| QueryError::new(QueryErrorKind::Internal, "the run's instant is outside the engine's calendar"))?;
+        let root = folder.root().to_owned();
+        let stores = || OneStore::new(&root).map(|store| Arc::new(store) as _);
         let schema = Arc::new(FolderSchema::new(folder, query.zone.clone()));
         let catalog = Arc::new(MemoryCatalogProvider::new());
-        let failed = |error: DataFusionError| explain(&error, &[]);
-        catalog.register_schema(SCHEMA, Arc::clone(&schema) as _).map_err(failed)?;
+        catalog.register_schema(SCHEMA, Arc::clone(&schema) as _).map_err(|error| explain(&error, &[]))?;
         let catalogs = Arc::new(MemoryCatalogProviderList::new());
         catalogs.register_catalog(CATALOG.to_owned(), catalog);
-        let mut state = SessionStateBuilder::new()
-            .with_default_features()
-            .with_config(config)
-            .with_runtime_env(Arc::new(runtime))
-            .with_catalog_list(catalogs)
-            .with_execution_props(ExecutionProps::new().with_query_execution_start_time(now.and_utc()))
-            .build();
-        functions::register(&mut state).map_err(failed)?;
+        let state = self.sessions.begin(query, limits, &root, stores, catalogs)?;
         schema.attach(state.clone());
         Ok((state, schema))
     }

@@ -1,0 +1,150 @@
+//! What queries over one folder have in common, made once: functions, memory, temporary files, and what the engine remembers of files.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
+use datafusion::catalog::CatalogProviderList;
+use datafusion::error::DataFusionError;
+use datafusion::execution::cache::cache_manager::CacheManagerConfig;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::execution_props::ExecutionProps;
+use datafusion::prelude::SessionConfig;
+use pressrun_sql::CompiledQuery;
+
+use super::failure::explain;
+use super::footers::Footers;
+use super::functions;
+use crate::error::{QueryError, QueryErrorKind};
+use crate::limits::QueryLimits;
+
+/// The catalog that SQL sees.
+pub(super) const CATALOG: &str = "pressrun";
+/// Its only schema.
+pub(super) const SCHEMA: &str = "public";
+
+/// Zones whose sessions are kept.
+const ZONES: usize = 8;
+
+/// Sessions of one folder.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    temp_dir: PathBuf,
+    kept: Mutex<Option<Kept>>,
+}
+
+/// What sessions have in common, and what it was made for.
+#[derive(Debug)]
+struct Kept {
+    root: PathBuf,
+    memory_bytes: u64,
+    spill_bytes: u64,
+    runtime: Arc<RuntimeEnv>,
+    /// A session without a query for each zone, since functions know theirs; the one used last comes last.
+    zones: Vec<(String, SessionState)>,
+}
+
+impl Sessions {
+    /// Sessions that spill to `temp_dir`.
+    pub(super) fn new(temp_dir: PathBuf) -> Self {
+        Self { temp_dir, kept: Mutex::default() }
+    }
+
+    /// A session for one query: its zone, its instant, its tables. `stores` leads to the files under `root` and is asked when they are others than
+    /// those of the last query.
+    pub(super) fn begin(
+        &self,
+        query: &CompiledQuery,
+        limits: &QueryLimits,
+        root: &Path,
+        stores: impl FnOnce() -> Result<Arc<dyn ObjectStoreRegistry>, QueryError>,
+        tables: Arc<dyn CatalogProviderList>,
+    ) -> Result<SessionState, QueryError> {
+        let now = timestamp_us_to_datetime(query.at.as_microsecond())
+            .ok_or_else(|| QueryError::new(QueryErrorKind::Internal, "the run's instant is outside the engine's calendar"))?;
+        let session = self.of_zone(&query.zone, limits, root, stores)?;
+        let mut config = session.config().clone();
+        config.options_mut().execution.target_partitions = limits.threads.max(1);
+        Ok(SessionStateBuilder::new_from_existing(session)
+            .with_config(config)
+            .with_catalog_list(tables)
+            .with_execution_props(ExecutionProps::new().with_query_execution_start_time(now.and_utc()))
+            .build())
+    }
+
+    fn of_zone(
+        &self,
+        zone: &str,
+        limits: &QueryLimits,
+        root: &Path,
+        stores: impl FnOnce() -> Result<Arc<dyn ObjectStoreRegistry>, QueryError>,
+    ) -> Result<SessionState, QueryError> {
+        let failed = |error: DataFusionError| explain(&error, &[]);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |kept: &Kept| kept.root == root && (kept.memory_bytes, kept.spill_bytes) == (limits.memory_bytes, limits.spill_bytes);
+        let mut known = match kept.take().filter(fits) {
+            Some(known) => known,
+            None => Kept {
+                root: root.to_owned(),
+                memory_bytes: limits.memory_bytes,
+                spill_bytes: limits.spill_bytes,
+                runtime: self.runtime(limits, root, stores()?).map_err(failed)?,
+                zones: Vec::new(),
+            },
+        };
+        let found = match known.zones.iter().position(|(other, _)| other == zone) {
+            Some(at) => known.zones.remove(at).1,
+            None => session(zone, &known.runtime).map_err(failed)?,
+        };
+        if known.zones.len() >= ZONES {
+            known.zones.remove(0);
+        }
+        known.zones.push((zone.to_owned(), found.clone()));
+        *kept = Some(known);
+        Ok(found)
+    }
+
+    fn runtime(&self, limits: &QueryLimits, root: &Path, stores: Arc<dyn ObjectStoreRegistry>) -> Result<Arc<RuntimeEnv>, DataFusionError> {
+        let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+            .with_disk_manager_builder(
+                DiskManagerBuilder::default()
+                    .with_mode(DiskManagerMode::Directories(vec![self.temp_dir.clone()]))
+                    .with_max_temp_directory_size(limits.spill_bytes),
+            )
+            .with_object_store_registry(stores)
+            .with_cache_manager(
+                // The engine would keep listings for ever, and not see that a file has changed.
+                CacheManagerConfig::default()
+                    .with_list_files_cache_limit(0)
+                    .with_file_statistics_cache_limit(0)
+                    .with_file_metadata_cache(Some(Arc::new(Footers::new(root.to_owned())))),
+            )
+            .build()?;
+        Ok(Arc::new(runtime))
+    }
+}
+
+/// A session of `zone` that has no tables yet.
+fn session(zone: &str, runtime: &Arc<RuntimeEnv>) -> Result<SessionState, DataFusionError> {
+    let mut config = SessionConfig::new()
+        .with_batch_size(8192)
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA);
+    let options = config.options_mut();
+    options.execution.time_zone = Some(zone.to_owned());
+    options.execution.collect_statistics = false;
+    options.execution.parquet.pushdown_filters = true;
+    options.sql_parser.parse_float_as_decimal = false;
+    // Places of names in the SQL, for messages.
+    options.sql_parser.collect_spans = true;
+    let mut state = SessionStateBuilder::new().with_default_features().with_config(config).with_runtime_env(Arc::clone(runtime)).build();
+    functions::register(&mut state)?;
+    Ok(state)
+}
