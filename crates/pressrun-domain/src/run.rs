@@ -251,12 +251,20 @@ pub struct RunRecord {
     /// Every piece is in the ledger. Until then nothing is sent, and what a claim that died left is thrown away and promised anew.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub promised: bool,
+    /// How often a query failed in passing, so that the run was put back and its queries are asked again (S9).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub query_failures: u32,
     /// Results that become baselines when the run ends, and under which audience (A9, A18). Empty once it has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub judged: Vec<JudgedResult>,
     /// What a resend sends again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resend_of: Option<ResendOf>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The piece that a resend sends again.

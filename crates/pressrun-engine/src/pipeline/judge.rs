@@ -41,14 +41,15 @@ pub(super) async fn judge_audience(
         let compiled = content.compile(query, u64::from(query.limit))?;
         let connection = content
             .connection()
-            .map_err(|error| pressrun_query::QueryError::new(pressrun_query::QueryErrorKind::Connection, error.to_string()))?;
+            .map_err(|error| pressrun_query::QueryError::new(pressrun_query::QueryErrorKind::Internal, error.to_string()))?;
         let rows = work.producer.query(connection, compiled.clone(), dir, condition.kind.compares(), left).await;
         let rows = rows.map_err(|error| content.placed(query, error))?;
         Ok::<_, pressrun_query::QueryError>((compiled, rows))
     };
     let (compiled, rows) = match asked.await {
         Ok(found) => found,
-        Err(error) => {
+        Err(mut error) => {
+            work.ask_again(work.asks_again_at(), &tile.title, &audience.key, &mut error)?;
             // An error never counts as missing or changed, and leaves the baseline alone (A11).
             let message = format!("the watched query \u{201c}{}\u{201d} failed: {error}", tile.title);
             tile.error = Some(error.to_string());

@@ -21,10 +21,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::CatalogHandle;
+use pressrun_domain::audience::OWNERS;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::condition::Judgement;
+use pressrun_domain::retry::Next;
 use pressrun_domain::run::{JudgedResult, Lease, Run, RunRecord, RunStatus};
 use pressrun_domain::schedule::{SystemDisabledReason, fault};
+use pressrun_query::QueryError;
 use pressrun_store::{BaselineChange, RunEnd, Store, StoreError};
 
 use crate::carrier::Carrier;
@@ -88,11 +91,12 @@ impl Stop {
     }
 }
 
-/// Why a step did not go through: the run stops, or the store failed and the claim is given up.
+/// Why a step did not go through: the run stops, the store failed and the claim is given up, or the queries are asked again later.
 #[derive(Debug)]
 pub(crate) enum Halt {
     Stop(Box<Stop>),
     Store(StoreError),
+    AskAgain(Timestamp),
 }
 
 impl From<Stop> for Halt {
@@ -131,6 +135,7 @@ pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, R
     match work.go().await {
         Ok(step) => Ok((step, work.record)),
         Err(Halt::Store(error)) => Err(error),
+        Err(Halt::AskAgain(at)) => Ok((Step::Wait(at), work.record)),
         Err(Halt::Stop(stop)) => {
             let end = work.stopped(*stop).await?;
             Ok((Step::End(Box::new(end)), work.record))
@@ -179,11 +184,19 @@ impl Work<'_> {
             if self.run.fence > 1 {
                 store.forget_promises(&self.lease).await?;
             }
-            let pieces = tokio::select! {
+            let before = self.record.clone();
+            let prepared = tokio::select! {
                 biased;
                 stop = until_stopped(self.context, self.run) => return Err(stop.into()),
-                pieces = prepare::prepare(self, &catalog) => pieces?,
+                prepared = prepare::prepare(self, &catalog) => prepared,
             };
+            if let Err(Halt::AskAgain(_)) = prepared {
+                // Nothing of it counts but that it was tried.
+                let timeline = std::mem::take(&mut self.record.timeline);
+                self.record = RunRecord { timeline, query_failures: self.record.query_failures, ..before };
+                store.forget_promises(&self.lease).await?;
+            }
+            let pieces = prepared?;
             self.check_alive().await?;
             reach(FailPoint::AmidPromises);
             self.record.promised = true;
@@ -295,6 +308,36 @@ impl Work<'_> {
                 Err(Stop::new(RunStatus::Killed, "killed: deadline").because(error).into())
             }
         }
+    }
+
+    /// When the queries are asked again if one fails in passing now (S9); `None` when they have been asked often or long enough.
+    fn asks_again_at(&self) -> Option<Timestamp> {
+        let (config, began) = (&self.context.config, began(self.run));
+        let (mark, made) = (prepare::delivery_id(self.run.id, "queries"), self.record.query_failures + 1);
+        match config.retry.next(mark, made, began, self.context.clock.now(), None) {
+            Next::At(at) if at.duration_since(began) < config.max_run => Some(at),
+            Next::At(_) | Next::Exhausted | Next::TooLate => None,
+        }
+    }
+
+    /// Puts the run back until `again` when the query of a tile failed in passing, such as at a database that fails over; the failure says so
+    /// when that has been done often enough.
+    fn ask_again(&mut self, again: Option<Timestamp>, title: &str, audience: &str, error: &mut QueryError) -> Result<(), Halt> {
+        if !error.is_transient() {
+            return Ok(());
+        }
+        let made = self.record.query_failures + 1;
+        let Some(at) = again else {
+            if made > 1 {
+                error.message = format!("{}; given up after {made} attempts", error.message);
+            }
+            return Ok(());
+        };
+        self.record.query_failures = made;
+        // What a database says of other people's rows is not the owner's to know.
+        let why = if audience == OWNERS { format!(": {error}") } else { format!(" for {audience}") };
+        self.note("queryRetry", Some(format!("\u{201c}{title}\u{201d}{why}; attempt {made} failed, the next one is at {at}")));
+        Err(Halt::AskAgain(at))
     }
 
     /// Stops a run whose schedule can no longer run, and switches the schedule off (X1, Q2, F12).

@@ -8,6 +8,7 @@ use pressrun_domain::naming::{self, Variables};
 use pressrun_domain::output::Format;
 use pressrun_domain::run::{ArtifactRecord, RunStatus, TileRecord};
 use pressrun_domain::schedule::FilterConfig;
+use pressrun_query::QueryError;
 use pressrun_render::email::{InlineImage, MailView};
 use pressrun_sql::{EffectiveFilters, QueryClock};
 use sha2::{Digest, Sha256};
@@ -249,8 +250,19 @@ async fn query_tiles(
 ) -> Result<TileResults, Halt> {
     let definition = &work.run.definition;
     let left = work.time_left()?;
-    let results =
-        work.producer.tiles(content, dir, known, definition.kill_jobs_on_failure, left).await.map_err(|error| stop_for(&error))?;
+    let again = work.asks_again_at();
+    let stops_at: fn(&QueryError) -> bool = match (definition.kill_jobs_on_failure, again) {
+        (true, _) => |_| true,
+        // All of them are asked again.
+        (false, Some(_)) => QueryError::is_transient,
+        (false, None) => |_| false,
+    };
+    let mut results = work.producer.tiles(content, dir, known, stops_at, left).await.map_err(|error| stop_for(&error))?;
+    for (tile, _) in content.query_tiles() {
+        if let Some(Err(error)) = results.get_mut(&tile.key) {
+            work.ask_again(again, &tile.title, &audience.key, error)?;
+        }
+    }
     let mut first_error = None;
     for (tile, query) in content.query_tiles() {
         let Some(result) = results.get(&tile.key) else { continue };

@@ -27,6 +27,7 @@ mod people;
 mod process;
 mod processes;
 mod program;
+mod query_retries;
 mod resend;
 mod retries;
 mod rows;
