@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::output::Format;
 use pressrun_domain::retry::RetryPolicy;
+use pressrun_query::QueryLimits;
 
 /// Longest time between two looks at a way out that is shut.
 const HOLD_LOOK_MAX: SignedDuration = SignedDuration::from_mins(15);
@@ -28,8 +29,8 @@ pub struct EngineConfig {
     pub max_rows: u64,
     /// Time one render has.
     pub render_deadline: Duration,
-    /// Memory one query may use in the embedded engine, in bytes.
-    pub query_memory_bytes: u64,
+    /// What one query may cost, but for its time, which is its connection's.
+    pub query: QueryLimits,
     /// Folders of more fonts; `system` stands for the machine's own Noto fonts.
     pub fonts: Vec<PathBuf>,
     /// Most rows of one table on pages, whatever else is said.
@@ -64,7 +65,7 @@ impl EngineConfig {
             parallel_deliveries: 8,
             max_rows: 50_000,
             render_deadline: Duration::from_secs(120),
-            query_memory_bytes: 512 << 20,
+            query: QueryLimits::default(),
             fonts: Vec::new(),
             table_rows: 5_000,
             expanded_rows: 1_000,

@@ -1,9 +1,9 @@
 //! From a dashboard to artifacts: compile, query, report, render. Used by runs, by `pressrun render` and by the pages.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -21,11 +21,11 @@ use pressrun_render::{
 };
 use pressrun_sql::filter::summary;
 use pressrun_sql::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, compile};
-use tokio::sync::Semaphore;
 
 use crate::config::EngineConfig;
-use crate::executor::{ExecutorError, ExecutorPool};
+use crate::executor::{Crew, ExecutorError, ExecutorPool};
 use crate::flight::{self, Flights};
+use crate::gate::Gates;
 use crate::spool::WorkDir;
 
 /// What is shown, to whom and as of when.
@@ -254,7 +254,7 @@ fn kept_for(keep: Duration) -> Flights<QueryRows, QueryError> {
 pub struct Producer {
     executors: ExecutorPool,
     config: Arc<EngineConfig>,
-    gates: Arc<Mutex<HashMap<ConnectionName, Arc<Semaphore>>>>,
+    gates: Gates,
     /// Executions that everybody may share.
     common: Flights<QueryRows, QueryError>,
     /// Executions that this one shares.
@@ -267,7 +267,7 @@ impl Producer {
     #[must_use]
     pub fn new(executors: ExecutorPool, config: Arc<EngineConfig>) -> Self {
         let (common, flights) = (kept_for(SHARED_FOR), kept_for(Duration::ZERO));
-        Self { executors, config, gates: Arc::default(), common, flights, files: Arc::default() }
+        Self { executors, config, gates: Gates::default(), common, flights, files: Arc::default() }
     }
 
     /// The same for one run: equal queries run once in it (Q8), and once for all schedules that are due at its instant when it shares with
@@ -318,14 +318,10 @@ impl Producer {
         fingerprint: bool,
         left: Duration,
     ) -> Result<QueryRows, QueryError> {
-        let gate = self.gate(connection);
-        let _permit = gate.acquire().await.map_err(|error| failed(&error))?;
+        let most = connection.max_concurrency.min(self.executors.most_of_one_connection(Crew::of(&spec)));
+        let _pass = self.gates.pass(&connection.name, most).await;
         let allowed = Duration::from_secs(connection.timeout_seconds).min(left);
-        let limits = QueryLimits {
-            timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX),
-            memory_bytes: self.config.query_memory_bytes,
-            ..QueryLimits::default()
-        };
+        let limits = QueryLimits { timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX), ..self.config.query };
         // A name of its own: others may read the file of an equal query for longer than this run knows of it.
         let out = work.file(&format!("{}.arrow", self.files.fetch_add(1, Ordering::Relaxed)));
         let job = QueryJob { connection: spec, compiled, limits, out: out.clone(), fingerprint };
@@ -358,7 +354,7 @@ impl Producer {
     }
 
     /// Runs the query of each tile of `content`, equal queries once (Q8). `known` is a result that is there already (A17).
-    /// With `stop_at_failure` the first failure ends the others (S3), which then have no result.
+    /// The first failure of which `stops_at` is true ends the others (S3), which then have no result.
     ///
     /// # Errors
     /// Only that there is no connection; a tile's failure is in the results.
@@ -367,7 +363,7 @@ impl Producer {
         content: &Content<'_>,
         work: &WorkDir,
         known: Option<(&CompiledQuery, &QueryRows)>,
-        stop_at_failure: bool,
+        stops_at: fn(&QueryError) -> bool,
         left: Duration,
     ) -> Result<TileResults, ContentError> {
         let connection = content.connection()?;
@@ -395,12 +391,13 @@ impl Producer {
                 (tiles, rows)
             })
             .collect();
-        let mut failed = stop_at_failure && results.values().any(Result::is_err);
-        while !failed && let Some((tiles, rows)) = running.next().await {
-            failed = stop_at_failure && rows.is_err();
+        let stops = |result: &Result<_, QueryError>| result.as_ref().is_err_and(stops_at);
+        let mut stopped = results.values().any(stops);
+        while !stopped && let Some((tiles, rows)) = running.next().await {
+            stopped = stops(&rows);
             results.extend(tiles.into_iter().map(|tile| (tile, rows.clone())));
         }
-        // Dropping what still runs kills its processes.
+        // Dropping what still runs stops it.
         drop(running);
         for (key, result) in &mut results {
             if let (Err(error), Some(query)) = (&mut *result, content.dashboard.query(key)) {
@@ -443,12 +440,6 @@ impl Producer {
     /// The renderer refused, was stopped, or died.
     pub async fn page(&self, report: Report) -> Result<Vec<pressrun_render::html::PageTiles>, ContentError> {
         Ok(self.executors.page(report, self.config.render_deadline).await??)
-    }
-
-    fn gate(&self, connection: &Connection) -> Arc<Semaphore> {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let gate = gates.entry(connection.name.clone()).or_insert_with(|| Arc::new(Semaphore::new(connection.max_concurrency.max(1))));
-        Arc::clone(gate)
     }
 }
 

@@ -14,7 +14,6 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use pressrun_query::ConnectionSpec;
 use pressrun_sql::CompiledQuery;
-use sha2::{Digest, Sha256};
 
 type Running<T, E> = Shared<BoxFuture<'static, Result<T, E>>>;
 
@@ -126,13 +125,7 @@ impl<T, E> Flight<T, E> {
 /// Everything that decides a query's result. The identity it is asked for is in it by the parameters: rows of one are never handed to another whose
 /// query differs, and two whose queries are equal would see the same rows.
 pub(crate) fn key(connection: &ConnectionSpec, compiled: &CompiledQuery, fingerprint: bool) -> String {
-    let place = match connection {
-        ConnectionSpec::Files { folder, tables } => format!("{}\0{tables:?}", folder.display()),
-        ConnectionSpec::Postgres { url } => url.clone(),
-    };
-    // Hashed, for an address may hold a password.
-    let place = hex::encode(Sha256::digest(place));
-    format!("{place} {} {fingerprint}", compiled.key())
+    format!("{} {} {fingerprint}", connection.digest(), compiled.key())
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod carrier;
 mod config;
 mod engine;
 pub mod flight;
+mod gate;
 mod jump;
 mod notice;
 

@@ -1,6 +1,7 @@
 //! One query as an order that crosses a process border, and what came of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arrow_array::RecordBatch;
@@ -9,6 +10,7 @@ use indexmap::IndexMap;
 use pressrun_domain::catalog::{Connection, SourceSettings};
 use pressrun_sql::CompiledQuery;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::{QueryError, QueryErrorKind};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
@@ -53,7 +55,7 @@ impl From<&Connection> for ConnectionSpec {
 }
 
 impl ConnectionSpec {
-    /// Whether its queries use memory and CPU of the process that runs them, and so belong in a child process.
+    /// Whether its queries use memory and CPU of the process that runs them; others only wait for a server.
     #[must_use]
     pub fn is_embedded(&self) -> bool {
         matches!(self, Self::Files { .. })
@@ -61,11 +63,18 @@ impl ConnectionSpec {
 
     /// Its source; `temp_dir` takes what does not fit into memory.
     #[must_use]
-    pub fn source(&self, temp_dir: &Path) -> Box<dyn Source> {
+    pub fn source(&self, temp_dir: &Path) -> Arc<dyn Source> {
         match self {
-            Self::Files { folder, tables } => Box::new(FilesSource::new(folder.clone(), tables.clone(), temp_dir.to_owned())),
-            Self::Postgres { url } => Box::new(PostgresSource::new(url.clone())),
+            Self::Files { folder, tables } => Arc::new(FilesSource::new(folder.clone(), tables.clone(), temp_dir.to_owned())),
+            Self::Postgres { url } => Arc::new(PostgresSource::new(url.clone())),
         }
+    }
+
+    /// The same for equal connections and another for others, without their secrets.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        hex::encode(Sha256::digest(json))
     }
 }
 
@@ -110,22 +119,60 @@ pub struct ColumnInfo {
     pub data_type: String,
 }
 
-/// Runs `job` and writes its file; on failure no file is left.
-///
-/// # Errors
-/// [`QueryError`].
-pub async fn run_job(job: &QueryJob, temp_dir: &Path) -> Result<QueryOutcome, QueryError> {
-    let outcome = execute(job, temp_dir).await;
-    if outcome.is_err() {
-        // Half a result is no result; a file that never came to be needs no removal.
-        let _ = std::fs::remove_file(&job.out);
-    }
-    outcome
+/// Sources by their connection, kept from one query to the next with all that they have learned: sessions, listings, columns.
+pub struct Sources {
+    temp_dir: PathBuf,
+    /// The one used last comes last.
+    kept: Mutex<Vec<(ConnectionSpec, Arc<dyn Source>)>>,
 }
 
-async fn execute(job: &QueryJob, temp_dir: &Path) -> Result<QueryOutcome, QueryError> {
+impl Sources {
+    /// Most sources kept at once; the one that was not used for longest goes.
+    pub const MOST: usize = 8;
+
+    /// Nothing kept yet; `temp_dir` takes what queries do not hold in memory.
+    #[must_use]
+    pub fn new(temp_dir: PathBuf) -> Self {
+        Self { temp_dir, kept: Mutex::default() }
+    }
+
+    /// Runs `job` and writes its file; on failure no file is left.
+    ///
+    /// # Errors
+    /// [`QueryError`].
+    pub async fn run(&self, job: &QueryJob) -> Result<QueryOutcome, QueryError> {
+        let outcome = execute(job, self.source(&job.connection).as_ref()).await;
+        if outcome.is_err() {
+            // Half a result is no result; a file that never came to be needs no removal.
+            let _ = std::fs::remove_file(&job.out);
+        }
+        outcome
+    }
+
+    fn source(&self, connection: &ConnectionSpec) -> Arc<dyn Source> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = match kept.iter().position(|(known, _)| known == connection) {
+            Some(at) => kept.remove(at).1,
+            None => connection.source(&self.temp_dir),
+        };
+        if kept.len() >= Self::MOST {
+            kept.remove(0);
+        }
+        kept.push((connection.clone(), Arc::clone(&source)));
+        source
+    }
+}
+
+/// Runs `job` on a source that nothing else uses.
+///
+/// # Errors
+/// Those of [`Sources::run`].
+pub async fn run_job(job: &QueryJob, temp_dir: &Path) -> Result<QueryOutcome, QueryError> {
+    Sources::new(temp_dir.to_owned()).run(job).await
+}
+
+async fn execute(job: &QueryJob, source: &dyn Source) -> Result<QueryOutcome, QueryError> {
     let started = Instant::now();
-    let source = job.connection.source(temp_dir);
     let mut sink =
         Tee { file: IpcSink::create(&job.out, [])?, fingerprinter: job.fingerprint.then(Fingerprinter::default), columns: Vec::new() };
     let stats = source.run(&job.compiled, &job.limits, &mut sink).await?;

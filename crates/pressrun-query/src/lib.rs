@@ -18,5 +18,5 @@ pub mod spool;
 mod testing;
 
 pub use error::{QueryError, QueryErrorKind};
-pub use job::{ConnectionSpec, QueryJob, QueryOutcome, run_job};
+pub use job::{ConnectionSpec, QueryJob, QueryOutcome, Sources, run_job};
 pub use limits::QueryLimits;

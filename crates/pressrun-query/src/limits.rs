@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 pub struct QueryLimits {
     /// Milliseconds after which it is stopped. The caller of a child process enforces this once more from outside.
     pub timeout_ms: u64,
-    /// Bytes of memory of the embedded engine; sorts and groups beyond it spill to disk.
+    /// Bytes of memory of the embedded engine; sorts and groups beyond it spill to disk. The operator's `query.memory_mb`.
     pub memory_bytes: u64,
-    /// Bytes of temporary files.
+    /// Bytes of temporary files; the operator's `query.spill_mb`.
     pub spill_bytes: u64,
-    /// Bytes of the result, in memory form; a larger one fails.
+    /// Bytes of the result; a larger one fails. The operator's `query.result_mb`.
     pub result_bytes: u64,
+    /// Threads that the embedded engine works with; the operator's `query.threads`.
+    pub threads: usize,
 }
 
 impl Default for QueryLimits {
     fn default() -> Self {
-        Self { timeout_ms: 300_000, memory_bytes: 512 << 20, spill_bytes: 8 << 30, result_bytes: 4 << 30 }
+        Self { timeout_ms: 300_000, memory_bytes: 512 << 20, spill_bytes: 8 << 30, result_bytes: 4 << 30, threads: 2 }
     }
 }

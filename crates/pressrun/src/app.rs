@@ -118,7 +118,7 @@ impl App {
         let named = || format!("could not open the spool {}", settings.spool.path.display());
         let spool = Spool::open(&settings.spool.path).with_context(named)?;
         private::tighten(&settings.spool.path).with_context(named)?;
-        let config = Arc::new(EngineConfig { operator: settings.operator()?, ..engine_config(settings, &public_url) });
+        let config = Arc::new(EngineConfig { operator: settings.operator()?, ..engine_config(settings, &public_url)? });
         let producer = Producer::new(executors(settings)?, Arc::clone(&config));
         let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
             .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));
@@ -255,16 +255,13 @@ pub(crate) fn stop_signal() -> anyhow::Result<CancellationToken> {
 pub(crate) fn executors(settings: &Settings) -> anyhow::Result<ExecutorPool> {
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let temp_dir = settings.spool.path.join("tmp");
-    let memory = (settings.render.memory_mb << 20).to_string();
-    let command = [
-        program.display().to_string(),
-        "executor".into(),
-        "--memory-bytes".into(),
-        memory,
-        "--temp-dir".into(),
-        temp_dir.display().to_string(),
-    ];
-    let mut config = ExecutorConfig::new(command.into(), temp_dir);
+    let command = vec![program.display().to_string(), "executor".to_owned()];
+    let mut config = ExecutorConfig {
+        memory_bytes: settings.render.memory_mb << 20,
+        remote_processes: settings.query.database_queries,
+        threads: settings.query.threads(),
+        ..ExecutorConfig::new(command, temp_dir)
+    };
     if let Some(processes) = settings.render.processes {
         config.processes = processes;
     }
@@ -272,9 +269,12 @@ pub(crate) fn executors(settings: &Settings) -> anyhow::Result<ExecutorPool> {
 }
 
 /// Bounds and habits of the engine, for a server reached under `public_url`.
-pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> EngineConfig {
+///
+/// # Errors
+/// A bound does not fit another; the message names the key.
+pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> anyhow::Result<EngineConfig> {
     let scheduler = &settings.scheduler;
-    EngineConfig {
+    Ok(EngineConfig {
         workers: scheduler.workers.max(1),
         lease: SignedDuration::from_secs(scheduler.lease_seconds.max(3).into()),
         max_run: SignedDuration::from_mins(scheduler.max_run_minutes.max(1).into()),
@@ -288,7 +288,7 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> EngineConf
         parallel_deliveries: scheduler.parallel_deliveries.max(1),
         max_rows: scheduler.max_rows,
         render_deadline: Duration::from_secs(settings.render.seconds.max(1).into()),
-        query_memory_bytes: (settings.render.memory_mb << 20) / 2,
+        query: settings.query.limits(&settings.render)?,
         fonts: settings.render.fonts.clone(),
         table_rows: settings.render.table_rows,
         expanded_rows: settings.render.expanded_rows,
@@ -296,7 +296,7 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> EngineConf
         mail_preview: settings.mail.preview.unwrap_or(true),
         keep_audit: SignedDuration::from_hours(24 * i64::from(settings.history.audit_days.max(1))),
         ..EngineConfig::new(public_url)
-    }
+    })
 }
 
 /// Opens the database that is there; neither it nor a key is made.

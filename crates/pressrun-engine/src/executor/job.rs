@@ -12,6 +12,16 @@ use serde::{Deserialize, Serialize};
 /// Longest frame: a job or a reply holds names and settings, never rows.
 pub(super) const MAX_FRAME_BYTES: u32 = 64 << 20;
 
+/// What the parent sends.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "message", content = "job", rename_all = "snake_case")]
+pub(super) enum Message {
+    /// Do this and answer.
+    Work(Job),
+    /// Nobody waits for the query under way any more: stop it, tell its server, and answer. Without one under way it means nothing.
+    Stop,
+}
+
 /// What a child is asked to do.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "snake_case")]

@@ -1,29 +1,33 @@
-//! The parent's side: a small pool of children, each with one job at a time.
+//! The parent's side: children by crew, each with one job at a time.
 
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pressrun_domain::mail::MailWords;
-use pressrun_query::{QueryError, QueryErrorKind, QueryJob, QueryOutcome};
+use pressrun_query::{ConnectionSpec, QueryError, QueryJob, QueryOutcome};
 use pressrun_render::html::PageTiles;
 use pressrun_render::{RenderError, RenderJob, Rendered, Report};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::job::{Job, JobResult, MAX_FRAME_BYTES, MailJob, Reply};
+use super::job::{Job, JobResult, MailJob, Message, Reply};
+use super::worker::{ExecutorError, Worker};
 
 /// How children are started and bounded.
 #[derive(Debug, Clone)]
 pub struct ExecutorConfig {
-    /// Program and arguments that start a child; it serves [`super::serve`] on its standard input and output.
+    /// Program and arguments that start a child; what it may use is said by further arguments: `--memory-bytes`, `--temp-dir` and
+    /// `--threads`. It serves [`super::serve`] on its standard input and output.
     pub command: Vec<String>,
-    /// Most children at once.
+    /// Most children that compute at once.
     pub processes: usize,
+    /// Most children that wait for a database at once.
+    pub remote_processes: usize,
+    /// Most bytes of memory of one child.
+    pub memory_bytes: u64,
+    /// Threads with which one child computes.
+    pub threads: usize,
     /// A child that holds more memory than this after a job is replaced.
     pub retire_above_bytes: u64,
     /// A child is replaced after so many jobs.
@@ -38,60 +42,40 @@ impl ExecutorConfig {
     /// Children started by `command`, with defaults for the rest.
     #[must_use]
     pub fn new(command: Vec<String>, temp_dir: PathBuf) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             command,
-            processes: std::thread::available_parallelism().map_or(2, usize::from).clamp(1, 4),
+            // One more than there are cores, for the last one is never one connection's.
+            processes: (cores + 1).min(5),
+            remote_processes: 16,
+            memory_bytes: 1536 << 20,
+            threads: cores,
             retire_above_bytes: 384 << 20,
             retire_after_jobs: 500,
-            idle: Duration::from_secs(60),
+            idle: Duration::from_secs(300),
             temp_dir,
         }
     }
 }
 
-/// What makes glibc's allocator give memory back after a large job: it otherwise raises these thresholds by itself, and 500 different reports
-/// ended at 1.85 times the memory of the first 20 instead of 1.03 times. Other allocators know nothing of it.
-const GIVE_MEMORY_BACK: [(&str, &str); 2] = [("MALLOC_MMAP_THRESHOLD_", "1048576"), ("MALLOC_TRIM_THRESHOLD_", "1048576")];
-
-/// Why a child gave no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ExecutorError {
-    /// It passed its deadline and was killed.
-    #[error("killed: deadline (stopped after {} s)", after.as_secs())]
-    Deadline {
-        /// The time it had.
-        after: Duration,
-    },
-    /// It passed its memory limit.
-    #[error("killed: memory (needed more than its limit)")]
-    Memory,
-    /// It died, such as by a stack overflow.
-    #[error("the executor process died ({0})")]
-    Died(String),
-    /// It could not be started or talked to.
-    #[error("the executor process could not be started or reached: {0}")]
-    Unavailable(String),
+/// What a job needs most of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crew {
+    /// A processor: the embedded engine and typesetting.
+    Compute,
+    /// Patience: a database answers.
+    Remote,
 }
 
-impl ExecutorError {
-    fn unavailable(error: impl std::fmt::Display) -> Self {
-        Self::Unavailable(error.to_string())
+impl Crew {
+    /// Where queries of a connection belong.
+    #[must_use]
+    pub fn of(connection: &ConnectionSpec) -> Self {
+        if connection.is_embedded() { Self::Compute } else { Self::Remote }
     }
 }
 
-/// A query's failure, in the child or of the child.
-impl From<ExecutorError> for QueryError {
-    fn from(error: ExecutorError) -> Self {
-        let kind = match error {
-            ExecutorError::Deadline { .. } => QueryErrorKind::Timeout,
-            ExecutorError::Memory => QueryErrorKind::Memory,
-            ExecutorError::Died(_) | ExecutorError::Unavailable(_) => QueryErrorKind::Internal,
-        };
-        QueryError::new(kind, error.to_string())
-    }
-}
-
-/// A small pool of child processes. Dropping a call kills its child: that is how work is cancelled.
+/// Pools of child processes. Dropping a call stops its work: a query as [`super`] says, everything else by the end of its child.
 #[derive(Debug, Clone)]
 pub struct ExecutorPool {
     shared: Arc<Shared>,
@@ -100,27 +84,51 @@ pub struct ExecutorPool {
 #[derive(Debug)]
 struct Shared {
     config: ExecutorConfig,
-    permits: Semaphore,
+    compute: Children,
+    remote: Children,
+}
+
+/// The children of one crew.
+#[derive(Debug)]
+struct Children {
+    most: usize,
+    threads: usize,
+    permits: Arc<Semaphore>,
     idle: Mutex<Vec<Worker>>,
 }
 
-#[derive(Debug)]
-struct Worker {
-    child: Child,
-    input: ChildStdin,
-    output: ChildStdout,
-    last_words: JoinHandle<String>,
-    jobs: u32,
-    resident_bytes: u64,
-    idle_since: Instant,
+impl Children {
+    fn new(most: usize, threads: usize) -> Self {
+        let most = most.max(1);
+        Self { most, threads, permits: Arc::new(Semaphore::new(most)), idle: Mutex::default() }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that waits for work; rather one that keeps the source of this connection, else the one that worked last.
+    fn take_idle(&self, connection: Option<&str>) -> Option<Worker> {
+        let mut idle = self.idle();
+        while !idle.is_empty() {
+            let warm = connection.and_then(|connection| idle.iter().position(|worker| worker.is_warm(connection)));
+            let last = idle.len() - 1;
+            let mut worker = idle.remove(warm.unwrap_or(last));
+            if worker.lives() {
+                return Some(worker);
+            }
+        }
+        None
+    }
 }
 
 impl ExecutorPool {
     /// A pool without children yet.
     #[must_use]
     pub fn new(config: ExecutorConfig) -> Self {
-        let permits = Semaphore::new(config.processes.max(1));
-        Self { shared: Arc::new(Shared { config, permits, idle: Mutex::default() }) }
+        let compute = Children::new(config.processes, config.threads);
+        let remote = Children::new(config.remote_processes, 1);
+        Self { shared: Arc::new(Shared { config, compute, remote }) }
     }
 
     /// Folder for what a query spills, and for half-made files.
@@ -129,13 +137,21 @@ impl ExecutorPool {
         &self.shared.config.temp_dir
     }
 
+    /// Most children of `crew` that one connection may have at once: the last quarter, and at least one, is left to others.
+    #[must_use]
+    pub fn most_of_one_connection(&self, crew: Crew) -> usize {
+        let most = self.shared.children(crew).most;
+        (most - most.div_ceil(4)).max(1)
+    }
+
     /// Runs a query within `deadline`.
     ///
     /// # Errors
     /// The query's own failure, or that its process was killed or died.
     pub async fn query(&self, job: QueryJob, deadline: Duration) -> Result<QueryOutcome, QueryError> {
         let out = job.out.clone();
-        let answer = self.call(Job::Query(Box::new(job)), deadline).await;
+        let (crew, connection) = (Crew::of(&job.connection), job.connection.digest());
+        let answer = self.call(crew, Job::Query(Box::new(job)), Some(connection), deadline).await;
         if answer.is_err() {
             // The child could not clean up after itself.
             let _ = tokio::fs::remove_file(&out).await;
@@ -151,7 +167,7 @@ impl ExecutorPool {
     /// # Errors
     /// Outside, that the process was killed or died; inside, the renderer's own failure.
     pub async fn render(&self, job: RenderJob, out: PathBuf, deadline: Duration) -> Result<Result<Rendered, RenderError>, ExecutorError> {
-        match self.call(Job::Render { job: Box::new(job), out }, deadline).await? {
+        match self.compute(Job::Render { job: Box::new(job), out }, deadline).await? {
             JobResult::Rendered(result) => Ok(result),
             other => Err(ExecutorError::Died(format!("answered {}", kind(&other)))),
         }
@@ -162,7 +178,7 @@ impl ExecutorPool {
     /// # Errors
     /// The process was killed or died.
     pub async fn mail(&self, job: MailJob, deadline: Duration) -> Result<MailWords, ExecutorError> {
-        match self.call(Job::Mail(Box::new(job)), deadline).await? {
+        match self.compute(Job::Mail(Box::new(job)), deadline).await? {
             JobResult::Mail(body) => Ok(body),
             other => Err(ExecutorError::Died(format!("answered {}", kind(&other)))),
         }
@@ -173,7 +189,7 @@ impl ExecutorPool {
     /// # Errors
     /// Outside, that the process was killed or died; inside, the renderer's own failure.
     pub async fn page(&self, report: Report, deadline: Duration) -> Result<Result<Vec<PageTiles>, RenderError>, ExecutorError> {
-        match self.call(Job::Page(Box::new(report)), deadline).await? {
+        match self.compute(Job::Page(Box::new(report)), deadline).await? {
             JobResult::Page(result) => Ok(result),
             other => Err(ExecutorError::Died(format!("answered {}", kind(&other)))),
         }
@@ -182,134 +198,127 @@ impl ExecutorPool {
     /// Stops children that have been idle for long; call it now and then.
     pub fn reap(&self) {
         let idle_for = self.shared.config.idle;
-        // Dropping a worker kills its process; it has no job.
-        self.shared.idle().retain(|worker| worker.idle_since.elapsed() < idle_for);
+        for children in self.shared.crews() {
+            // A worker that is dropped closes its pipe, and its process ends.
+            children.idle().retain(|worker| worker.idle_since.elapsed() < idle_for);
+        }
     }
 
     /// How many children wait for work.
     #[must_use]
     pub fn idle_children(&self) -> usize {
-        self.shared.idle().len()
+        self.shared.crews().map(|children| children.idle().len()).sum()
+    }
+
+    /// How many of them keep the source of this connection.
+    #[must_use]
+    pub fn warm_children(&self, connection: &ConnectionSpec) -> usize {
+        let (idle, digest) = (self.shared.children(Crew::of(connection)).idle(), connection.digest());
+        idle.iter().filter(|worker| worker.is_warm(&digest)).count()
     }
 
     /// Memory that the children that wait held after their last job; 0 where the system does not say.
     #[must_use]
     pub fn idle_bytes(&self) -> u64 {
-        self.shared.idle().iter().map(|worker| worker.resident_bytes).sum()
+        self.shared.crews().map(|children| children.idle().iter().map(|worker| worker.resident_bytes).sum::<u64>()).sum()
     }
 
-    async fn call(&self, job: Job, deadline: Duration) -> Result<JobResult, ExecutorError> {
-        let _permit = self.shared.permits.acquire().await.map_err(ExecutorError::unavailable)?;
-        let frame = serde_json::to_vec(&job).map_err(ExecutorError::unavailable)?;
-        let mut worker = self.worker()?;
-        let answer = tokio::time::timeout(deadline, worker.exchange(&frame)).await;
-        let Ok(answer) = answer else {
-            // Dropping the worker kills the process at once.
-            return Err(ExecutorError::Deadline { after: deadline });
-        };
-        let reply = match answer {
-            Ok(reply) => reply,
-            Err(fault) => return Err(worker.cause_of_death(fault).await),
-        };
-        worker.jobs += 1;
-        worker.resident_bytes = reply.resident_bytes;
-        let config = &self.shared.config;
-        if worker.jobs < config.retire_after_jobs && reply.resident_bytes < config.retire_above_bytes {
-            worker.idle_since = Instant::now();
-            self.shared.idle().push(worker);
-        }
-        Ok(reply.result)
+    async fn compute(&self, job: Job, deadline: Duration) -> Result<JobResult, ExecutorError> {
+        self.call(Crew::Compute, job, None, deadline).await
     }
 
-    fn worker(&self) -> Result<Worker, ExecutorError> {
-        loop {
-            let Some(mut worker) = self.shared.idle().pop() else { return self.start() };
-            // One that died while idle, killed by the system or a person, is no use.
-            if matches!(worker.child.try_wait(), Ok(None)) {
-                return Ok(worker);
+    async fn call(&self, crew: Crew, job: Job, connection: Option<String>, deadline: Duration) -> Result<JobResult, ExecutorError> {
+        let children = self.shared.children(crew);
+        let permit = Arc::clone(&children.permits).acquire_owned().await.map_err(ExecutorError::unavailable)?;
+        let frame = serde_json::to_vec(&Message::Work(job)).map_err(ExecutorError::unavailable)?;
+        let worker = match children.take_idle(connection.as_deref()) {
+            Some(worker) => worker,
+            None => self.shared.start(children.threads)?,
+        };
+        let mut under_way =
+            UnderWay { shared: Arc::clone(&self.shared), crew, is_query: connection.is_some(), held: Some((worker, permit)) };
+        let answer = tokio::time::timeout(deadline, under_way.exchange(&frame)).await;
+        // What is under way is stopped when it is dropped.
+        let Ok(answer) = answer else { return Err(ExecutorError::Deadline { after: deadline }) };
+        let Some((mut worker, _permit)) = under_way.held.take() else { return Err(ExecutorError::unavailable("it is gone")) };
+        match answer {
+            Ok(reply) => {
+                if let Some(connection) = connection {
+                    worker.warmed(connection);
+                }
+                Ok(self.shared.take_back(crew, worker, reply))
             }
+            Err(fault) => Err(worker.cause_of_death(fault).await),
         }
-    }
-
-    fn start(&self) -> Result<Worker, ExecutorError> {
-        let config = &self.shared.config;
-        let (program, arguments) = config.command.split_first().ok_or_else(|| ExecutorError::unavailable("no command is configured"))?;
-        std::fs::create_dir_all(&config.temp_dir).map_err(ExecutorError::unavailable)?;
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .env("RUST_BACKTRACE", "0")
-            .envs(GIVE_MEMORY_BACK)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(ExecutorError::unavailable)?;
-        let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
-            return Err(ExecutorError::unavailable("it has no pipes"));
-        };
-        let last_words = tokio::spawn(last_words(errors));
-        Ok(Worker { child, input, output, last_words, jobs: 0, resident_bytes: 0, idle_since: Instant::now() })
     }
 }
 
 impl Shared {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn children(&self, crew: Crew) -> &Children {
+        match crew {
+            Crew::Compute => &self.compute,
+            Crew::Remote => &self.remote,
+        }
+    }
+
+    fn crews(&self) -> impl Iterator<Item = &Children> {
+        [&self.compute, &self.remote].into_iter()
+    }
+
+    fn start(&self, threads: usize) -> Result<Worker, ExecutorError> {
+        let config = &self.config;
+        let (program, arguments) = config.command.split_first().ok_or_else(|| ExecutorError::unavailable("no command is configured"))?;
+        std::fs::create_dir_all(&config.temp_dir).map_err(ExecutorError::unavailable)?;
+        let (memory, folder, threads) = (config.memory_bytes.to_string(), config.temp_dir.display().to_string(), threads.to_string());
+        let bounds = [("--memory-bytes", memory), ("--temp-dir", folder), ("--threads", threads)];
+        let bounds = bounds.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+        Worker::start(program, &arguments.iter().cloned().chain(bounds).collect::<Vec<_>>())
+    }
+
+    /// A child has answered: it waits for the next job, unless it has grown too large or too old.
+    fn take_back(&self, crew: Crew, mut worker: Worker, reply: Reply) -> JobResult {
+        worker.jobs += 1;
+        worker.resident_bytes = reply.resident_bytes;
+        if worker.jobs < self.config.retire_after_jobs && reply.resident_bytes < self.config.retire_above_bytes {
+            worker.idle_since = Instant::now();
+            self.children(crew).idle().push(worker);
+        }
+        reply.result
     }
 }
 
-impl Worker {
+/// A job that a child works on. Dropped before its answer came, it is stopped; its place in the pool is free when that is done.
+struct UnderWay {
+    shared: Arc<Shared>,
+    crew: Crew,
+    is_query: bool,
+    held: Option<(Worker, OwnedSemaphorePermit)>,
+}
+
+impl UnderWay {
     async fn exchange(&mut self, frame: &[u8]) -> std::io::Result<Reply> {
-        let length = u32::try_from(frame.len()).map_err(std::io::Error::other)?;
-        self.input.write_all(&length.to_be_bytes()).await?;
-        self.input.write_all(frame).await?;
-        self.input.flush().await?;
-        let mut length = [0; 4];
-        self.output.read_exact(&mut length).await?;
-        let length = u32::from_be_bytes(length);
-        if length > MAX_FRAME_BYTES {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "its answer is too long"));
-        }
-        let mut reply = vec![0; length as usize];
-        self.output.read_exact(&mut reply).await?;
-        Ok(serde_json::from_slice(&reply)?)
-    }
-
-    /// The pipe broke: says what the process died of.
-    async fn cause_of_death(mut self, fault: std::io::Error) -> ExecutorError {
-        if fault.kind() == std::io::ErrorKind::InvalidData {
-            return ExecutorError::Died(fault.to_string());
-        }
-        let status = match self.child.wait().await {
-            Ok(status) => status,
-            Err(error) => return ExecutorError::Died(error.to_string()),
-        };
-        let last_words = self.last_words.await.unwrap_or_default();
-        if last_words.contains("memory allocation of") || was_killed(status) {
-            ExecutorError::Memory
-        } else if last_words.contains("overflowed its stack") {
-            ExecutorError::Died("its stack overflowed: the query or layout nests too deeply".to_owned())
-        } else if let Some(panic) = last_words.lines().skip_while(|line| !line.contains("panicked at")).nth(1) {
-            // A defect here or in an engine, often met by a damaged file; the message says what it stumbled over.
-            ExecutorError::Died(panic.trim().to_owned())
-        } else {
-            ExecutorError::Died(format!("{status}; {fault}"))
+        match &mut self.held {
+            Some((worker, _)) => worker.exchange(frame).await,
+            None => Err(std::io::ErrorKind::NotConnected.into()),
         }
     }
 }
 
-/// What a process says before it dies: the cause comes first, so the first few kilobytes are kept; the rest is read and dropped, so
-/// that the pipe never fills.
-async fn last_words(mut errors: tokio::process::ChildStderr) -> String {
-    let mut kept = Vec::new();
-    let mut chunk = [0; 1024];
-    while let Ok(read @ 1..) = errors.read(&mut chunk).await {
-        if kept.len() < 8192 {
-            kept.extend_from_slice(&chunk[..read]);
-        }
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some((mut worker, permit)) = self.held.take() else { return };
+        // Without a runtime this process ends, and its children with it.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (shared, crew, is_query) = (Arc::clone(&self.shared), self.crew, self.is_query);
+        runtime.spawn(async move {
+            if !is_query {
+                worker.kill().await;
+            } else if let Some(reply) = worker.stop().await {
+                shared.take_back(crew, worker, reply);
+            }
+            drop(permit);
+        });
     }
-    String::from_utf8_lossy(&kept).into_owned()
 }
 
 fn kind(result: &JobResult) -> &'static str {
@@ -319,16 +328,4 @@ fn kind(result: &JobResult) -> &'static str {
         JobResult::Mail(_) => "a mail",
         JobResult::Page(_) => "a page",
     }
-}
-
-/// The system's out-of-memory killer sends SIGKILL.
-#[cfg(unix)]
-fn was_killed(status: ExitStatus) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-    status.signal() == Some(9)
-}
-
-#[cfg(not(unix))]
-fn was_killed(_: ExitStatus) -> bool {
-    false
 }

@@ -1,6 +1,7 @@
 //! Places that answer queries.
 
 pub mod files;
+pub mod goodbye;
 pub mod postgres;
 mod shape;
 
@@ -30,7 +31,8 @@ pub trait BatchSink: Send {
     fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError>;
 }
 
-/// A place that answers queries. Dropping the future of [`Source::run`] stops the query.
+/// A place that answers queries; it is kept for the next one. Dropping the future of [`Source::run`] stops the query, and what its server has
+/// to be told then is left to [`goodbye::say`].
 #[async_trait]
 pub trait Source: Send + Sync {
     /// Runs `query` and pushes its rows, at most `query.limit` of them.

@@ -120,7 +120,7 @@ async fn connect(checked: &mut Checked) -> anyhow::Result<()> {
     let mut settings = Settings::default();
     settings.spool.path = temp.path().join("spool");
     let spool = Spool::open(&settings.spool.path)?;
-    let producer = Producer::new(executors(&settings)?, Arc::new(engine_config(&settings, &settings.server.public_url()?)));
+    let producer = Producer::new(executors(&settings)?, Arc::new(engine_config(&settings, &settings.server.public_url()?)?));
     let work = spool.work_dir("check")?;
     let now = WallClock.now();
     let mut found = Vec::new();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use pressrun_engine::executor::{ChildConfig, serve};
 
 /// Arguments that the parent gives.
 #[derive(Debug, Args)]
@@ -14,11 +15,14 @@ pub(crate) struct Arguments {
     /// Folder for what queries spill.
     #[arg(long)]
     temp_dir: PathBuf,
+    /// Threads that compute.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
 }
 
 /// Serves until standard input closes.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (input, output) = (std::io::stdin().lock(), std::io::stdout().lock());
-    pressrun_engine::executor::serve(input, output, arguments.memory_bytes, &arguments.temp_dir)?;
+    let config = ChildConfig { memory_bytes: arguments.memory_bytes, temp_dir: arguments.temp_dir.clone(), threads: arguments.threads };
+    serve(std::io::stdin(), std::io::stdout().lock(), &config)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -143,10 +143,10 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     settings.spool.path = temp.path().join("spool");
     settings.render.fonts.clone_from(&arguments.fonts);
     let spool = Spool::open(&settings.spool.path)?;
-    let producer = Producer::new(executors(&settings)?, Arc::new(engine_config(&settings, &settings.server.public_url()?)));
+    let producer = Producer::new(executors(&settings)?, Arc::new(engine_config(&settings, &settings.server.public_url()?)?));
     let work = spool.work_dir("render")?;
     let progress = show::progress(None, "running queries");
-    let results = producer.tiles(&content, &work, None, false, Duration::from_secs(600)).await?;
+    let results = producer.tiles(&content, &work, None, |_| false, Duration::from_secs(600)).await?;
     // Why a tile shows nothing is said first: with no tile left there may be nothing to render.
     let failed = report_tiles(&results);
     progress.set_message("rendering");

@@ -10,6 +10,7 @@ mod limits;
 mod links;
 mod mail;
 mod notify;
+mod query;
 mod render;
 mod retry;
 mod s3;
@@ -38,6 +39,7 @@ pub(crate) use limits::Limits;
 pub(crate) use links::Links;
 pub(crate) use mail::Mail;
 pub(crate) use notify::Notify;
+pub(crate) use query::Query;
 pub(crate) use render::Render;
 pub(crate) use retry::Retry;
 pub(crate) use s3::S3;
@@ -81,6 +83,8 @@ pub(crate) struct Settings {
     pub scheduler: Scheduler,
     /// `[render]`
     pub render: Render,
+    /// `[query]`
+    pub query: Query,
     /// `[sessions]`
     pub sessions: Sessions,
     /// `[history]`

@@ -14,7 +14,8 @@ pub(crate) struct Render {
     pub seconds: u32,
     /// Memory one executor process may use, in MiB.
     pub memory_mb: u64,
-    /// Executor processes; as many as there are cores, but at most 4, when absent.
+    /// Executor processes that compute: the embedded engine and typesetting. One more than there are cores, but at most 5, when absent; the last
+    /// quarter of them is never one connection's.
     pub processes: Option<usize>,
     /// Most rows of one table on pages, whatever else is said.
     pub table_rows: u64,

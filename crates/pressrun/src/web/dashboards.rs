@@ -100,7 +100,7 @@ impl Maker {
         let failed = |error: ContentError| DashboardError::Failed(error.to_string());
         let work = self.context.spool.work_dir(&format!("page-{}", RunId::generate())).map_err(|error| failed(error.into()))?;
         metrics::counter!("pressrun_pages_made_total").increment(1);
-        let results = self.context.producer.tiles(&content, &work, None, false, PAGE_TIME).await.map_err(failed)?;
+        let results = self.context.producer.tiles(&content, &work, None, |_| false, PAGE_TIME).await.map_err(failed)?;
         let report = content.report(&results, None, Vec::new());
         let local = report.as_of.to_zoned_datetime(TimeZone::get(&shown.zone).unwrap_or(TimeZone::UTC));
         let filters =

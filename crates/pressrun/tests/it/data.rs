@@ -284,7 +284,7 @@ async fn q8_equal_queries_run_once_and_are_shown_twice() {
     );
     let spool = pressrun_engine::spool::Spool::open(world.dir.path().join("spool2")).unwrap();
     let work = spool.work_dir("q8").unwrap();
-    let results = producer.tiles(&content, &work, None, false, Duration::from_secs(60)).await.unwrap();
+    let results = producer.tiles(&content, &work, None, |_| false, Duration::from_secs(60)).await.unwrap();
     let path = |key: &str| results[key].as_ref().unwrap().path.clone();
     assert_eq!(path("by_region"), path("again"));
     assert_ne!(path("by_region"), path("mapped"));

@@ -94,3 +94,61 @@ async fn children_are_kept_warm() {
     }
     assert_eq!(pool.idle_children(), 1, "one job at a time needs one child");
 }
+
+#[tokio::test]
+async fn a4_a_table_of_thousands_of_files_fits_into_a_child() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("days");
+    std::fs::create_dir(&folder).unwrap();
+    for day in 0..3_000 {
+        std::fs::write(folder.join(format!("{day}.csv")), format!("day,amount\n{day},2\n")).unwrap();
+    }
+    let pool = executors(dir.path().join("tmp"));
+    let mut many = job(dir.path(), "select sum(amount) as amount, max(day) as last from days");
+    let ConnectionSpec::Files { tables, .. } = &mut many.connection else { panic!("files") };
+    tables.insert("days".to_owned(), "days".to_owned());
+    let outcome = pool.query(many, Duration::from_secs(300)).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(outcome.rows, 1);
+    assert!(pool.idle_bytes() < 300 << 20, "{} MiB", pool.idle_bytes() >> 20);
+}
+
+#[tokio::test]
+async fn a_connection_is_given_to_the_child_that_knows_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    let of = |name: &str| {
+        let folder = dir.path().join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("t.csv"), "a\n1\n").unwrap();
+        job(&folder, "select * from t")
+    };
+    // Two at once start two children, each of which comes to know one.
+    let (first, second) = tokio::join!(pool.query(of("a"), Duration::from_secs(60)), pool.query(of("b"), Duration::from_secs(60)));
+    assert_eq!((first.unwrap().rows, second.unwrap().rows, pool.idle_children()), (1, 1, 2));
+    for _ in 0..3 {
+        for name in ["a", "b"] {
+            pool.query(of(name), Duration::from_secs(60)).await.unwrap();
+        }
+    }
+    for (name, children) in [("a", 1), ("b", 1), ("c", 0)] {
+        assert_eq!(pool.warm_children(&of(name).connection), children, "{name}: no other child had to learn it");
+    }
+}
+
+#[tokio::test]
+async fn e7_what_was_too_much_names_the_key_that_allows_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    let sort = "select a.value * 7 % 1000003 as x, repeat('x', 50) as y from range(1000000) a order by 1";
+    for (change, sql, expected) in [
+        ((|limits| (limits.memory_bytes, limits.spill_bytes) = (8 << 20, 1 << 20)) as fn(&mut QueryLimits), sort, "query.spill_mb"),
+        (|limits| limits.result_bytes = 1 << 20, "select repeat('x', 1000) as x from range(5000)", "query.result_mb"),
+        (|_| {}, "select repeat('x', 1900000000) as x", "render.memory_mb"),
+    ] {
+        let mut job = job(dir.path(), sql);
+        job.compiled.limit = 1_000_000;
+        change(&mut job.limits);
+        let error = pool.query(job, Duration::from_secs(120)).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

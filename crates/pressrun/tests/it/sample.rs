@@ -39,7 +39,7 @@ async fn every_query_of_the_sample_dashboards_returns_rows() {
             options: &options,
         };
         let work = spool.work_dir(document.identifier.as_str()).unwrap();
-        for (key, result) in producer.tiles(&content, &work, None, false, Duration::from_secs(60)).await.unwrap() {
+        for (key, result) in producer.tiles(&content, &work, None, |_| false, Duration::from_secs(60)).await.unwrap() {
             let rows = result.unwrap_or_else(|error| panic!("{} {key}: {error}", document.name));
             assert!(rows.outcome.rows > 0, "{} {key} has no rows", document.name);
             queries += 1;

@@ -345,10 +345,9 @@ fn engine(
 /// Executor processes of the program under test, with 1 GiB each.
 pub(crate) fn executors(temp_dir: PathBuf) -> ExecutorPool {
     let program = env!("CARGO_BIN_EXE_pressrun").to_owned();
-    let folder = temp_dir.display().to_string();
-    let command =
-        vec![program, "executor".to_owned(), "--memory-bytes".to_owned(), (1_u64 << 30).to_string(), "--temp-dir".to_owned(), folder];
+    let command = vec![program, "executor".to_owned()];
     let mut config = ExecutorConfig::new(command, temp_dir);
+    config.memory_bytes = 1 << 30;
     config.processes = 2;
     config.idle = Duration::from_secs(60);
     ExecutorPool::new(config)

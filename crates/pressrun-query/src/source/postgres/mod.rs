@@ -33,7 +33,7 @@ use self::column::{Column, Raw, is_native};
 use self::decimal::Form;
 use self::failure::{connection, explain};
 use self::tls::Tls;
-use super::{BatchSink, QueryStats, Shape, Source};
+use super::{BatchSink, QueryStats, Shape, Source, goodbye};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::limits::QueryLimits;
 
@@ -216,8 +216,8 @@ struct CancelOnDrop {
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        if let (Some((token, tls)), Ok(runtime)) = (self.token.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(async move {
+        if let Some((token, tls)) = self.token.take() {
+            goodbye::say(async move {
                 if let Err(error) = token.cancel_query(tls).await {
                     tracing::debug!(error = &error as &dyn std::error::Error, "a query could not be cancelled");
                 }

@@ -1,0 +1,128 @@
+//! How many queries a connection sees at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pressrun_domain::id::ConnectionName;
+use tokio::sync::Semaphore;
+
+/// The gates of all connections. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gates {
+    known: Arc<Mutex<HashMap<ConnectionName, Arc<Gate>>>>,
+}
+
+/// A bound that may change while some are inside.
+#[derive(Debug)]
+struct Gate {
+    free: Semaphore,
+    bound: Mutex<Bound>,
+}
+
+#[derive(Debug, Default)]
+struct Bound {
+    most: usize,
+    /// So many of those inside are not replaced when they leave: the bound was lowered meanwhile.
+    surplus: usize,
+}
+
+/// Being inside; over when dropped.
+#[derive(Debug)]
+pub(crate) struct Pass(Arc<Gate>);
+
+impl Gates {
+    /// Waits, first come first served, until fewer than `most` are inside the gate of this connection. The last word of the catalog counts:
+    /// another `most` than before holds at once for all that come, and those inside stay.
+    pub(crate) async fn pass(&self, connection: &ConnectionName, most: usize) -> Pass {
+        let gate = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let gate = known.entry(connection.clone()).or_insert_with(|| Arc::new(Gate::new()));
+            Arc::clone(gate)
+        };
+        gate.set(most.max(1));
+        // Nobody closes a gate, so that there always is a permit in the end.
+        if let Ok(permit) = gate.free.acquire().await {
+            permit.forget();
+        }
+        Pass(gate)
+    }
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self { free: Semaphore::new(0), bound: Mutex::default() }
+    }
+
+    fn set(&self, most: usize) {
+        let mut bound = self.bound();
+        if most > bound.most {
+            let more = most - bound.most;
+            let kept = more.min(bound.surplus);
+            bound.surplus -= kept;
+            self.free.add_permits(more - kept);
+        } else {
+            let fewer = bound.most - most;
+            bound.surplus += fewer - self.free.forget_permits(fewer);
+        }
+        bound.most = most;
+    }
+
+    fn bound(&self) -> MutexGuard<'_, Bound> {
+        self.bound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut bound = self.0.bound();
+        if bound.surplus > 0 {
+            bound.surplus -= 1;
+        } else {
+            self.0.free.add_permits(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> ConnectionName {
+        name.into()
+    }
+
+    /// How many more get in at once, with the passes they hold.
+    fn enter(gates: &Gates, most: usize, tries: usize) -> Vec<Pass> {
+        let tries = (0..tries).filter_map(|_| futures::FutureExt::now_or_never(gates.pass(&name("warehouse"), most)));
+        tries.collect()
+    }
+
+    #[test]
+    fn a5_a_connection_has_its_own_bound() {
+        let gates = Gates::default();
+        let inside = enter(&gates, 2, 5);
+        assert_eq!(inside.len(), 2);
+        assert!(futures::FutureExt::now_or_never(gates.pass(&name("files"), 2)).is_some(), "others are not concerned");
+        drop(inside);
+        assert_eq!(enter(&gates, 2, 5).len(), 2, "who leaves makes room");
+    }
+
+    #[test]
+    fn a5_a_bound_that_the_catalog_changes_holds_without_a_restart() {
+        let gates = Gates::default();
+        let mut inside = enter(&gates, 4, 9);
+        assert_eq!(inside.len(), 4);
+        assert_eq!(enter(&gates, 1, 9).len(), 0, "lowered: nobody comes in");
+        inside.truncate(1);
+        assert_eq!(enter(&gates, 1, 9).len(), 0, "three that left are not replaced");
+        inside.clear();
+        let one = enter(&gates, 1, 9);
+        assert_eq!(one.len(), 1);
+        let more = enter(&gates, 3, 9);
+        assert_eq!(more.len(), 2, "raised: so many more come in");
+        let none = enter(&gates, 1, 9);
+        assert_eq!(enter(&gates, 3, 9).len(), 0, "lowered and raised again while all are inside");
+        drop((one, more, none));
+        assert_eq!(enter(&gates, 3, 9).len(), 3);
+    }
+}
