@@ -24,6 +24,7 @@ pub mod naming;
 pub mod notice;
 pub mod output;
 pub mod plan;
+pub mod postgres;
 pub mod retry;
 pub mod run;
 pub mod schedule;
