@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::bail;
 
 /// Programs that tests use as real counterparts, and the Debian package of each.
-const PROGRAMS: [(&str, &str, &str); 7] = [
+const PROGRAMS: [(&str, &str, &str); 8] = [
     ("sshd", "/usr/sbin/sshd", "openssh-server"),
     ("sftp-server", "/usr/lib/openssh/sftp-server", "openssh-sftp-server"),
     ("proftpd", "/usr/sbin/proftpd", "proftpd-core"),
@@ -14,6 +14,7 @@ const PROGRAMS: [(&str, &str, &str); 7] = [
     ("openssl", "/usr/bin/openssl", "openssl"),
     ("pdftotext", "/usr/bin/pdftotext", "poppler-utils"),
     ("initdb", "/usr/lib/postgresql", "postgresql"),
+    ("pgbouncer", "/usr/sbin/pgbouncer", "pgbouncer"),
 ];
 
 /// Whether a program is on the path.

@@ -28,7 +28,7 @@ const ONLY_IN: [(&str, &str); 13] = [
     ("sqlparser", "pressrun-sql"),
     ("minijinja", "pressrun-sql"),
     ("datafusion", "pressrun-query"),
-    ("tokio-postgres", "pressrun-query"),
+    ("postgres-protocol", "pressrun-query"),
     ("typst", "pressrun-render"),
     ("resvg", "pressrun-render"),
     ("rust_xlsxwriter", "pressrun-render"),

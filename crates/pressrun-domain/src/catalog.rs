@@ -147,8 +147,10 @@ pub enum SourceSettings {
     },
     /// A server that speaks Postgres' wire; the whole query is pushed down.
     Postgres {
-        /// `postgres://user:password@host:port/database`.
+        /// As [`crate::postgres::PostgresAddress`] reads it.
         url: Secret,
+        /// The file that the password came from, if it did.
+        secret_file: Option<crate::postgres::PostgresSecretFile>,
     },
 }
 

@@ -34,8 +34,10 @@ pub enum QueryErrorKind {
     TooLarge,
     /// It was stopped.
     Cancelled,
-    /// The source cannot be reached, or refused the login.
+    /// The source cannot be reached, was lost, or cannot take the query now; later it may.
     Connection,
+    /// The source refused the login, or is not what the connection says.
+    Login,
     /// The result could not be written.
     Spool,
     /// Everything else; a defect here or in an engine.
@@ -95,7 +97,8 @@ impl QueryError {
         use QueryErrorKind as K;
         match self.kind {
             K::Connection | K::Cancelled => true,
-            K::Syntax
+            K::Login
+            | K::Syntax
             | K::UnknownTable
             | K::UnknownColumn
             | K::UnknownFunction

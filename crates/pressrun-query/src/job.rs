@@ -8,6 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use indexmap::IndexMap;
 use pressrun_domain::catalog::{Connection, SourceSettings};
+use pressrun_domain::postgres::PostgresSecretFile;
 use pressrun_sql::CompiledQuery;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -33,6 +34,8 @@ pub enum ConnectionSpec {
     Postgres {
         /// With user and password.
         url: String,
+        /// The file that the password came from, if it did.
+        secret_file: Option<PostgresSecretFile>,
     },
 }
 
@@ -49,7 +52,9 @@ impl From<&Connection> for ConnectionSpec {
     fn from(connection: &Connection) -> Self {
         match &connection.source {
             SourceSettings::Files { folder, tables } => Self::Files { folder: folder.clone(), tables: tables.clone() },
-            SourceSettings::Postgres { url } => Self::Postgres { url: url.expose().to_owned() },
+            SourceSettings::Postgres { url, secret_file } => {
+                Self::Postgres { url: url.expose().to_owned(), secret_file: secret_file.clone() }
+            }
         }
     }
 }
@@ -66,7 +71,7 @@ impl ConnectionSpec {
     pub fn source(&self, temp_dir: &Path) -> Arc<dyn Source> {
         match self {
             Self::Files { folder, tables } => Arc::new(FilesSource::new(folder.clone(), tables.clone(), temp_dir.to_owned())),
-            Self::Postgres { url } => Arc::new(PostgresSource::new(url.clone())),
+            Self::Postgres { url, secret_file } => Arc::new(PostgresSource::new(url.clone(), secret_file.clone())),
         }
     }
 
@@ -187,6 +192,11 @@ async fn execute(job: &QueryJob, source: &dyn Source) -> Result<QueryOutcome, Qu
     })
 }
 
+fn columns(schema: &SchemaRef) -> Vec<ColumnInfo> {
+    let info = |field: &arrow_schema::FieldRef| ColumnInfo { name: field.name().clone(), data_type: field.data_type().to_string() };
+    schema.fields().iter().map(info).collect()
+}
+
 struct Tee {
     file: IpcSink,
     fingerprinter: Option<Fingerprinter>,
@@ -198,13 +208,20 @@ impl BatchSink for Tee {
         if schema.fields().is_empty() {
             return Err(QueryError::new(QueryErrorKind::Syntax, "the query has no columns"));
         }
-        let info = |field: &arrow_schema::FieldRef| ColumnInfo { name: field.name().clone(), data_type: field.data_type().to_string() };
-        self.columns = schema.fields().iter().map(info).collect();
+        self.columns = columns(schema);
         if let Some(fingerprinter) = &mut self.fingerprinter {
-            *fingerprinter = Fingerprinter::default();
             fingerprinter.begin(schema);
         }
         self.file.begin(schema)
+    }
+
+    fn widen(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
+        self.columns = columns(schema);
+        let Some(fingerprinter) = &mut self.fingerprinter else { return self.file.widen(schema) };
+        // A value of another type counts as another value.
+        *fingerprinter = Fingerprinter::default();
+        fingerprinter.begin(schema);
+        self.file.rewrite(schema, &mut |batch| fingerprinter.push(batch))
     }
 
     fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {

@@ -15,7 +15,7 @@ use arrow_ipc::writer::FileWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 
 use crate::error::{QueryError, QueryErrorKind};
-use crate::source::BatchSink;
+use crate::source::{BatchSink, widened};
 
 /// Writes batches to an IPC file as they come.
 pub struct IpcSink {
@@ -24,6 +24,9 @@ pub struct IpcSink {
     writer: Option<FileWriter<BufWriter<File>>>,
     metadata: Vec<(String, String)>,
 }
+
+/// Who hears of rows that are written again.
+pub type Rewritten<'a> = &'a mut dyn FnMut(&RecordBatch) -> Result<(), QueryError>;
 
 impl IpcSink {
     /// Creates the file at `path`; `metadata` is kept in its schema.
@@ -47,18 +50,43 @@ impl IpcSink {
         let file = writer.into_inner().map_err(spool)?.into_inner().map_err(spool)?;
         Ok(file.metadata().map_err(spool)?.len())
     }
+
+    /// Writes the rows so far again, in the wider columns of `schema`; `rewritten` hears of each.
+    ///
+    /// # Errors
+    /// [`QueryErrorKind::Spool`], [`QueryErrorKind::Value`] when a value has no place in its new column, and those of `rewritten`.
+    pub fn rewrite(&mut self, schema: &SchemaRef, rewritten: Rewritten<'_>) -> Result<(), QueryError> {
+        let Some(mut writer) = self.writer.take() else {
+            return Err(QueryError::new(QueryErrorKind::Spool, "columns became wider before they were told"));
+        };
+        writer.finish().map_err(spool)?;
+        drop(writer);
+        let before = read_ipc(&self.path).map_err(spool)?;
+        // It is read to its end all the same; so nothing is left of it, whatever happens.
+        std::fs::remove_file(&self.path).map_err(spool)?;
+        let mut writer = self.writer_of(File::create(&self.path).map_err(spool)?, schema)?;
+        for batch in before {
+            let batch = widened(&batch.map_err(spool)?, schema)?;
+            rewritten(&batch)?;
+            writer.write(&batch).map_err(spool)?;
+        }
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    fn writer_of(&self, file: File, schema: &SchemaRef) -> Result<FileWriter<BufWriter<File>>, QueryError> {
+        let mut schema = schema.as_ref().clone();
+        schema.metadata.extend(self.metadata.iter().cloned());
+        FileWriter::try_new_buffered(file, &schema).map_err(spool)
+    }
 }
 
 impl BatchSink for IpcSink {
     fn begin(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
-        let file = match self.file.take() {
-            Some(file) => file,
-            // Begun again: what was written is forgotten.
-            None => File::create(&self.path).map_err(spool)?,
+        let Some(file) = self.file.take() else {
+            return Err(QueryError::new(QueryErrorKind::Spool, "the columns of a result came twice"));
         };
-        let mut schema = schema.as_ref().clone();
-        schema.metadata.extend(self.metadata.iter().cloned());
-        self.writer = Some(FileWriter::try_new_buffered(file, &schema).map_err(spool)?);
+        self.writer = Some(self.writer_of(file, schema)?);
         Ok(())
     }
 
@@ -67,6 +95,10 @@ impl BatchSink for IpcSink {
             Some(writer) => writer.write(batch).map_err(spool),
             None => Err(QueryError::new(QueryErrorKind::Spool, "rows came before their columns")),
         }
+    }
+
+    fn widen(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
+        self.rewrite(schema, &mut |_| Ok(()))
     }
 }
 

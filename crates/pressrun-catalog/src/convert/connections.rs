@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use pressrun_domain::catalog::{Connection, SourceSettings};
 use pressrun_domain::id::ConnectionName;
 
-use super::{secret, text};
+use super::{postgres, text};
 use crate::files::{ConnectionFile, ConnectionsFile, Field, SourceKind};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable};
@@ -69,7 +69,7 @@ fn connection(name: &str, file: &ConnectionFile, place: Place, context: (&Path, 
     };
     let source = match kind {
         SourceKind::Files => files(file, context),
-        SourceKind::Postgres => postgres(file, place, context),
+        SourceKind::Postgres => postgres::postgres(file, place, context),
     };
     Some(Connection {
         name: ConnectionName::from(name),
@@ -81,7 +81,7 @@ fn connection(name: &str, file: &ConnectionFile, place: Place, context: (&Path, 
 }
 
 fn files(file: &ConnectionFile, (root, options, report): (&Path, LoadOptions<'_>, &Report<'_>)) -> Option<SourceSettings> {
-    for (key, place) in [("url", file.url.place()), ("url_file", file.url_file.place())] {
+    for (key, place) in postgres::keys(file) {
         if let Some(place) = place {
             report.add(place, format!("`{key}` does not belong to kind `files`"), "remove it, or write `kind: postgres`");
         }
@@ -120,42 +120,6 @@ fn files(file: &ConnectionFile, (root, options, report): (&Path, LoadOptions<'_>
         }
     }
     Some(SourceSettings::Files { folder: folder?, tables })
-}
-
-fn postgres(file: &ConnectionFile, place: Place, context: (&Path, LoadOptions<'_>, &Report<'_>)) -> Option<SourceSettings> {
-    let (_, options, report) = context;
-    for (key, place) in [("folder", file.folder.place()), ("tables", file.tables.place())] {
-        if let Some(place) = place {
-            report.add(place, format!("`{key}` does not belong to kind `postgres`"), "remove it, or write `kind: files`");
-        }
-    }
-    let found = secret::secret("url", (&file.url, &file.url_file), place, context)?;
-    let address = found.secret.expose();
-    if address.is_empty() && !options.require_secrets {
-        return Some(SourceSettings::Postgres { url: found.secret });
-    }
-    // The parser's message may quote the address, so it is not passed on.
-    let parsed = url::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-    match parsed {
-        // A check away from the server may miss a part of the address.
-        None if options.require_secrets || found.literal => {
-            report.add(
-                found.place,
-                "the address of the server cannot be read",
-                "it has the form postgres://user:password@host:5432/database",
-            );
-            None
-        }
-        Some(url) if found.literal && url.password().is_some() => {
-            report.add(
-                found.place,
-                "the address holds a password in plain text",
-                "write `url: ${NAME}` for an environment variable, or `url_file: path`",
-            );
-            None
-        }
-        _ => Some(SourceSettings::Postgres { url: found.secret }),
-    }
 }
 
 /// A number within bounds; `None` when it is not written or out of them.

@@ -9,6 +9,7 @@ mod document;
 mod grid;
 mod judge;
 mod people;
+mod postgres;
 mod secret;
 mod template;
 mod text;

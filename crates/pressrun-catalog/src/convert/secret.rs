@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pressrun_domain::secret::Secret;
 
 use crate::files::Field;
@@ -47,6 +48,12 @@ pub(super) fn secret(
     }
 }
 
+/// A setting that may come from the environment but is no secret; `None` where it is not written or not right.
+pub(super) fn setting(field: &Field<String>, (_, options, report): (&Path, LoadOptions<'_>, &Report<'_>)) -> Option<String> {
+    let (text, place) = field.placed()?;
+    interpolate(text, place, options, report).map(|(value, _)| value)
+}
+
 fn read(full: &Path, written: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<String> {
     use std::io::Read as _;
 
@@ -80,6 +87,7 @@ fn interpolate(text: &str, place: Place, options: LoadOptions<'_>, report: &Repo
             return None;
         };
         match (options.environment)(name) {
+            Some(value) if is_login(&out, after) => out.push_str(&in_login(&value)),
             Some(value) => out.push_str(&value),
             None if !options.require_secrets => {}
             None => {
@@ -97,9 +105,54 @@ fn interpolate(text: &str, place: Place, options: LoadOptions<'_>, report: &Repo
     complete.then_some((out, literal))
 }
 
+/// Whether what stands between these two parts of a text is the user or the password of an address.
+fn is_login(before: &str, after: &str) -> bool {
+    let authority = |text: &str| text.split_once("://").is_some_and(|(_, rest)| !rest.contains(['/', '?', '#', '@']));
+    authority(before) && after.split(['/', '?', '#']).next().is_some_and(|rest| rest.contains('@'))
+}
+
+/// A value as it is written in the login of an address: a password with `@` or `/` would otherwise end it. One that is written in that way
+/// already stays as it is.
+fn in_login(value: &str) -> String {
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    let mut parts = value.split('%');
+    let is_plain = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=".contains(&b));
+    let is_escape = |part: &str| part.len() >= 2 && part.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit);
+    let is_written = value.contains('%') && parts.next().is_some_and(is_plain) && parts.all(|part| is_escape(part) && is_plain(part));
+    if is_written { value.to_owned() } else { utf8_percent_encode(value, PLAIN).to_string() }
+}
+
 fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 128
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_login, is_login};
+
+    #[test]
+    fn a12_a_variable_in_the_login_is_written_as_an_address_has_it() {
+        for (value, expected) in [
+            ("plain-1_2.~", "plain-1_2.~"),
+            ("p@ss/w#rd", "p%40ss%2Fw%23rd"),
+            ("100%", "100%25"),
+            ("a%zz", "a%25zz"),
+            ("p%40ss!", "p%40ss!"),
+            ("ä b", "%C3%A4%20b"),
+        ] {
+            assert_eq!(in_login(value), expected, "{value}");
+        }
+        for (before, after, expected) in [
+            ("postgres://app:", "@127.0.0.1/x", true),
+            ("postgres://", ":secret@db/x", true),
+            ("postgres://app@", "/x", false),
+            ("postgres://app@db/", "?a=b@c", false),
+            ("", "", false),
+        ] {
+            assert_eq!(is_login(before, after), expected, "{before} {after}");
+        }
+    }
 }

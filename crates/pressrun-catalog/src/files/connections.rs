@@ -32,10 +32,38 @@ pub struct ConnectionFile {
     pub folder: Field<String>,
     /// kind `files`: table name → file, glob or folder below `folder`. Files not named are tables by their stem.
     pub tables: Field<Entries<String>>,
-    /// kind `postgres`: `postgres://…`, with secrets as `${ENVIRONMENT_VARIABLE}`.
+    /// kind `postgres`: `postgres://user:password@host:5432/database`, with secrets as `${ENVIRONMENT_VARIABLE}`. What is not said in it may
+    /// stand in the keys that follow; see [PostgreSQL](connections/postgres.md).
     pub url: Field<String>,
-    /// kind `postgres`: a file that holds the address, relative to the catalog or absolute.
+    /// kind `postgres`: a file that holds the address, relative to the catalog or absolute. User and password are read from it at each login.
     pub url_file: Field<String>,
+    /// kind `postgres`: name or address of the server, or the folder of its Unix socket; several with commas between.
+    pub host: Field<String>,
+    /// kind `postgres`: port of the server. Default 5432.
+    pub port: Field<u16>,
+    /// kind `postgres`: name of the database. Default that of the user.
+    pub database: Field<String>,
+    /// kind `postgres`: the role that logs in.
+    pub user: Field<String>,
+    /// kind `postgres`: its password, of any characters, as `${ENVIRONMENT_VARIABLE}`.
+    pub password: Field<String>,
+    /// kind `postgres`: a file that holds the password, relative to the catalog or absolute. It is read at each login, so that a new password
+    /// is used as soon as it is there.
+    pub password_file: Field<String>,
+    /// kind `postgres`: `disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`, as libpq means them. Default `require`, and
+    /// `prefer` to the same machine.
+    pub sslmode: Field<String>,
+    /// kind `postgres`: PEM file of the authorities that are trusted, or of the server's own certificate, relative to the catalog or absolute;
+    /// `system` for the authorities of the operating system.
+    pub sslrootcert: Field<String>,
+    /// kind `postgres`: PEM file of a certificate to log in with, relative to the catalog or absolute.
+    pub sslcert: Field<String>,
+    /// kind `postgres`: PEM file of its key, without a password.
+    pub sslkey: Field<String>,
+    /// kind `postgres`: options of the session, such as `-c search_path=sales`.
+    pub options: Field<String>,
+    /// kind `postgres`: further parameters by libpq's names, such as `channel_binding`, `connect_timeout` or `target_session_attrs`.
+    pub parameters: Field<Entries<String>>,
 }
 
 /// Kinds of sources.

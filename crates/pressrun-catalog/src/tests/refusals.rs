@@ -2,6 +2,7 @@ use super::*;
 use pressrun_domain::catalog::{AttributeValue, ControlOption, FilterKind, FilterMapping, Scalar, SourceSettings, TileBody};
 use pressrun_domain::chart::{Mark, Orient, Stack};
 use pressrun_domain::id::FilterKey;
+use pressrun_domain::postgres::PostgresAddress;
 
 #[test]
 fn a_good_catalog_loads_with_its_defaults() {
@@ -232,13 +233,94 @@ fn member_ids_are_made_once_and_stay() {
 }
 
 #[test]
+fn a12_a_connection_is_an_address_or_keys_of_its_own() {
+    let dir = good();
+    write(dir.path(), "pw", "p@ss/w#rd%20\n");
+    write(dir.path(), "address", "postgres://app:s3cret@db.example.com/shop?sslmode=verify-full\n");
+    write(dir.path(), "ca.pem", "");
+    let keys = "host: db.example.com, database: shop, user: app, password_file: pw";
+    let ca = dir.path().join("ca.pem").display().to_string();
+    for (settings, password, expected) in [
+        (keys.to_owned(), "p@ss/w#rd%20", "postgres://app@/shop?host=db.example.com&port=5432"),
+        (
+            format!("{keys}, port: 6432, sslmode: verify-ca, sslrootcert: ca.pem, options: '-c search_path=a,b'"),
+            "p@ss/w#rd%20",
+            &format!("postgres://app@/shop?host=db.example.com&port=6432&sslmode=verify-ca&sslrootcert={ca}&options=-c search_path=a,b"),
+        ),
+        (
+            format!("{keys}, sslrootcert: system, parameters: {{ channel_binding: require, connect_timeout: '3' }}"),
+            "p@ss/w#rd%20",
+            "postgres://app@db.example.com/shop?sslrootcert=system&channel_binding=require&connect_timeout=3",
+        ),
+        (
+            "url: 'postgres://app@db.example.com/shop', password_file: pw, sslmode: require".to_owned(),
+            "p@ss/w#rd%20",
+            "postgres://app@db.example.com/shop?sslmode=require",
+        ),
+        (
+            "url_file: address, options: '-c geqo=off'".to_owned(),
+            "s3cret",
+            "postgres://app@db.example.com/shop?sslmode=verify-full&options=-c geqo=off",
+        ),
+        ("host: /run/postgresql, user: app".to_owned(), "", "postgres://app@%2Frun%2Fpostgresql"),
+    ] {
+        write(dir.path(), "connections.yaml", format!("connections: {{ warehouse: {{ kind: postgres, {settings} }} }}"));
+        let catalog = loaded(&dir).unwrap();
+        let SourceSettings::Postgres { url, secret_file } = &catalog.connections["warehouse"].source else { unreachable!() };
+        let mut found = PostgresAddress::parse(url.expose()).unwrap();
+        assert_eq!(found.password.take().map(|password| password.expose().to_owned()).unwrap_or_default(), password, "{settings}");
+        assert!(found == PostgresAddress::parse(expected).unwrap(), "{settings}: {}", found.url());
+        let file = secret_file.as_ref().map(|file| file.path().file_name().unwrap().to_string_lossy().into_owned());
+        assert_eq!(file.as_deref(), settings.contains("_file").then(|| if settings.contains("url_file") { "address" } else { "pw" }));
+        assert!(!format!("{catalog:?}").contains("p@ss"));
+    }
+    // Pasted into an address, a variable stays one password.
+    write(
+        dir.path(),
+        "connections.yaml",
+        "connections: { warehouse: { kind: postgres, url: 'postgres://app:${WAREHOUSE_PASSWORD}@127.0.0.1/x' } }",
+    );
+    let environment = |name: &str| (name == "WAREHOUSE_PASSWORD").then(|| "p@ss/w#rd".to_owned());
+    let catalog = load_with(dir.path(), LoadOptions { environment: &environment, require_secrets: true, judge: false }).unwrap();
+    let SourceSettings::Postgres { url, .. } = &catalog.connections["warehouse"].source else { unreachable!() };
+    let address = PostgresAddress::parse(url.expose()).unwrap();
+    assert_eq!((address.hosts[0].name.as_str(), address.password.unwrap().expose()), ("127.0.0.1", "p@ss/w#rd"));
+    for (case, settings, expected) in [
+        ("no user", "host: db", "names no user"),
+        ("plain password", "host: db, user: u, password: hunter2", "the password is written in plain text"),
+        ("password as a parameter", "host: db, user: u, parameters: { password: hunter2 }", "a password does not stand in the catalog"),
+        (
+            "both passwords",
+            "host: db, user: u, password: '${WAREHOUSE_URL}', password_file: address",
+            "both `password` and `password_file`",
+        ),
+        ("said twice", "url: '${WAREHOUSE_URL}', user: other", "`user` stands in the address as well"),
+        ("unknown word", "host: db, user: u, parameters: { sslcompression: '1' }", "`sslcompression`, which is not known"),
+        ("unknown mode", "host: db, user: u, sslmode: on", "`sslmode` is"),
+        ("half a certificate", "host: db, user: u, sslcert: c.pem", "`sslcert` and `sslkey` belong together"),
+        ("another kind's keys", "kind: files, folder: '.', sslmode: require", "`sslmode` does not belong to kind `files`"),
+    ] {
+        let kind = if settings.contains("kind:") { "" } else { "kind: postgres, " };
+        let said = refused("connections.yaml", &format!("connections: {{ warehouse: {{ {kind}{settings} }} }}"));
+        assert!(said.len() == 1 && said[0].contains(expected), "{case}: {said:#?}");
+        assert!(!said[0].contains("hunter2"), "{case}");
+    }
+    write(
+        dir.path(),
+        "connections.yaml",
+        "connections: { warehouse: { kind: postgres, host: '${WAREHOUSE_HOST}', user: '${WAREHOUSE_USER}', password_file: gone } }",
+    );
+    assert!(!crate::check(dir.path()).fails(), "a check away from the server needs no secrets");
+}
+
+#[test]
 fn secrets_come_from_the_environment_or_a_file_and_are_never_printed() {
     let dir = good();
     write(dir.path(), "secret", "postgres://blob:s3cret@db.example.com/shop\n");
     for settings in ["url: '${WAREHOUSE_URL}'", "url_file: secret"] {
         write(dir.path(), "connections.yaml", format!("connections: {{ warehouse: {{ kind: postgres, {settings} }} }}"));
         let catalog = loaded(&dir).unwrap();
-        let SourceSettings::Postgres { url } = &catalog.connections["warehouse"].source else { unreachable!() };
+        let SourceSettings::Postgres { url, .. } = &catalog.connections["warehouse"].source else { unreachable!() };
         assert_eq!(url.expose(), "postgres://blob:s3cret@db.example.com/shop", "{settings}");
         assert!(!format!("{catalog:?}").contains("s3cret"));
     }

@@ -62,6 +62,6 @@ async fn a_failure_crosses_the_border_and_leaves_no_file() {
 
 #[test]
 fn d13_a_connection_does_not_print_its_password() {
-    let connection = ConnectionSpec::Postgres { url: "postgres://u:hunter2@db/x".to_owned() };
+    let connection = ConnectionSpec::Postgres { url: "postgres://u:hunter2@db/x".to_owned(), secret_file: None };
     assert!(!format!("{connection:?}").contains("hunter2"));
 }

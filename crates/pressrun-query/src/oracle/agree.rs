@@ -109,7 +109,7 @@ fn values(rows: &Rows) -> String {
 
 async fn ask_postgres(server: &Server, query: &CompiledQuery) -> Result<Vec<String>, crate::QueryError> {
     let mut sink = Collected::default();
-    PostgresSource::new(server.url()).run(query, &QueryLimits::default(), &mut sink).await?;
+    PostgresSource::new(server.url(), None).run(query, &QueryLimits::default(), &mut sink).await?;
     Ok(shown(&sink))
 }
 

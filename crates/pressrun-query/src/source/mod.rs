@@ -4,6 +4,7 @@ pub mod files;
 pub mod goodbye;
 pub mod postgres;
 mod shape;
+mod widen;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -14,11 +15,11 @@ use crate::error::QueryError;
 use crate::limits::QueryLimits;
 
 pub use shape::Shape;
+pub(crate) use widen::widened;
 
 /// Takes the rows of a result as they come.
 pub trait BatchSink: Send {
-    /// The columns; called before any row, also when there are none. Called again, it forgets every row so far: a source
-    /// has learned that its columns are others.
+    /// The columns; called once, before any row, also when there are none.
     ///
     /// # Errors
     /// Stops the query.
@@ -29,6 +30,13 @@ pub trait BatchSink: Send {
     /// # Errors
     /// Stops the query.
     fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError>;
+
+    /// Columns have become wider than was told: the rows so far are to be kept in the types of `schema`, in which all further ones come. Only
+    /// sources that learn their types by the values call it.
+    ///
+    /// # Errors
+    /// Stops the query.
+    fn widen(&mut self, schema: &SchemaRef) -> Result<(), QueryError>;
 }
 
 /// A place that answers queries; it is kept for the next one. Dropping the future of [`Source::run`] stops the query, and what its server has
@@ -63,7 +71,12 @@ pub struct Collected {
 impl BatchSink for Collected {
     fn begin(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
         self.schema = Some(SchemaRef::clone(schema));
-        self.batches.clear();
+        Ok(())
+    }
+
+    fn widen(&mut self, schema: &SchemaRef) -> Result<(), QueryError> {
+        self.schema = Some(SchemaRef::clone(schema));
+        self.batches = self.batches.iter().map(|batch| widened(batch, schema)).collect::<Result<_, _>>()?;
         Ok(())
     }
 

@@ -25,10 +25,18 @@ impl<'a> Shape<'a> {
     /// # Errors
     /// Those of the sink.
     pub fn new(columns: &Schema, zone: &str, limit: u64, bytes: u64, sink: &'a mut dyn BatchSink) -> Result<Self, QueryError> {
-        let field = |field: &Arc<Field>| Field::new(field.name(), target(field.data_type(), zone), true);
-        let schema = Arc::new(Schema::new(columns.fields().iter().map(field).collect::<Vec<_>>()));
+        let schema = shaped(columns, zone);
         sink.begin(&schema)?;
         Ok(Self { schema, limit, bytes_left: bytes, stats: QueryStats::default(), sink })
+    }
+
+    /// The columns have become these.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    pub fn widen(&mut self, columns: &Schema, zone: &str) -> Result<(), QueryError> {
+        self.schema = shaped(columns, zone);
+        self.sink.widen(&self.schema)
     }
 
     /// Passes on what the limit allows of `batch`; false when no more rows are wanted.
@@ -63,6 +71,11 @@ impl<'a> Shape<'a> {
     pub fn finish(self) -> QueryStats {
         self.stats
     }
+}
+
+fn shaped(columns: &Schema, zone: &str) -> SchemaRef {
+    let field = |field: &Arc<Field>| Field::new(field.name(), target(field.data_type(), zone), true);
+    Arc::new(Schema::new(columns.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
 /// The type in which values of `engine` travel: as they are, but for small integers, instants, which are told in the query

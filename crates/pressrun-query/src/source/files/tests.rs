@@ -378,6 +378,9 @@ async fn dropping_the_sink_stops_the_query() {
         fn push(&mut self, _: &arrow_array::RecordBatch) -> Result<(), QueryError> {
             Err(QueryError::new(QueryErrorKind::Spool, "the disk is full"))
         }
+        fn widen(&mut self, _: &arrow_schema::SchemaRef) -> Result<(), QueryError> {
+            Ok(())
+        }
     }
     let folder = events();
     let source = FilesSource::new(folder.path().to_owned(), IndexMap::new(), folder.path().to_owned());

@@ -1,181 +1,172 @@
-//! Values of the binary wire format → Arrow columns.
+//! Values of the wire → Arrow columns.
+//!
+//! Numbers, dates and bytes come in binary form, which no setting of the server changes. Of everything else the server writes the text: it
+//! knows enums, arrays, ranges, composites, addresses and the types of its extensions best.
 
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::builder::{
-    BooleanBuilder, Date32Builder, Float32Builder, Float64Builder, Int64Builder, IntervalMonthDayNanoBuilder, StringBuilder,
-    Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+    BooleanBuilder, Decimal128Builder, Float32Builder, Float64Builder, Int64Builder, IntervalMonthDayNanoBuilder, StringBuilder,
 };
 use arrow_buffer::IntervalMonthDayNano;
-use tokio_postgres::types::{FromSql, Kind, Type};
 
-use super::decimal::{Decimals, Form};
-
+use super::calendar::{Calendar, Kind};
+use super::decimal::{Decimals, Form, NARROW};
+use super::session::Described;
 use crate::error::{QueryError, QueryErrorKind};
 
-/// Days and microseconds from 1970 to 2000, where PostgreSQL counts from.
-const EPOCH_DAYS: i32 = 10_957;
-const EPOCH_MICROS: i64 = 946_684_800_000_000;
-
-/// The bytes of a value.
-pub(super) struct Raw<'a>(pub(super) &'a [u8]);
-
-impl<'a> FromSql<'a> for Raw<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Raw(raw))
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
+/// Object ids of types, which PostgreSQL never changes (`pg_type.dat`).
+mod oid {
+    pub(super) const BOOL: u32 = 16;
+    pub(super) const BYTEA: u32 = 17;
+    pub(super) const INT8: u32 = 20;
+    pub(super) const INT2: u32 = 21;
+    pub(super) const INT4: u32 = 23;
+    pub(super) const OID: u32 = 26;
+    pub(super) const FLOAT4: u32 = 700;
+    pub(super) const FLOAT8: u32 = 701;
+    pub(super) const MONEY: u32 = 790;
+    pub(super) const DATE: u32 = 1082;
+    pub(super) const TIME: u32 = 1083;
+    pub(super) const TIMESTAMP: u32 = 1114;
+    pub(super) const TIMESTAMPTZ: u32 = 1184;
+    pub(super) const INTERVAL: u32 = 1186;
+    pub(super) const NUMERIC: u32 = 1700;
 }
 
-/// Whether values of this type are read here; others are asked for as text.
-pub(super) fn is_native(data_type: &Type) -> bool {
-    matches!(
-        *data_type,
-        Type::BOOL
-            | Type::INT2
-            | Type::INT4
-            | Type::INT8
-            | Type::OID
-            | Type::FLOAT4
-            | Type::FLOAT8
-            | Type::NUMERIC
-            | Type::TEXT
-            | Type::VARCHAR
-            | Type::BPCHAR
-            | Type::NAME
-            | Type::UNKNOWN
-            | Type::JSON
-            | Type::JSONB
-            | Type::UUID
-            | Type::BYTEA
-            | Type::DATE
-            | Type::TIME
-            | Type::TIMESTAMP
-            | Type::TIMESTAMPTZ
-            | Type::INTERVAL
-    ) || matches!(data_type.kind(), Kind::Enum(_))
-}
+/// An amount of one unit, of which the server's locale decides the digits.
+pub(super) const ONE_OF_MONEY: &str = "select '1'::money";
 
 /// A column being filled.
-pub(super) enum Column {
+pub(super) struct Column {
+    name: String,
+    values: Values,
+}
+
+enum Values {
     Boolean(BooleanBuilder),
     Integer(Int64Builder),
+    /// Four bytes without a sign.
+    ObjectId(Int64Builder),
     Float32(Float32Builder),
     Float64(Float64Builder),
     Decimal(Decimals),
+    Money(Decimal128Builder),
     Text(StringBuilder),
-    /// As text with a version byte before it.
-    Jsonb(StringBuilder),
-    Uuid(StringBuilder),
     Bytes(StringBuilder),
-    Date(Date32Builder),
-    Time(Time64MicrosecondBuilder),
-    Timestamp(TimestampMicrosecondBuilder),
+    Calendar(Calendar),
     Interval(IntervalMonthDayNanoBuilder),
 }
 
+/// Whether values of this column are asked for in binary form.
+pub(super) fn is_binary(described: &Described) -> bool {
+    use oid::{BOOL, BYTEA, DATE, FLOAT4, FLOAT8, INT2, INT4, INT8, INTERVAL, MONEY, NUMERIC, OID, TIME, TIMESTAMP, TIMESTAMPTZ};
+    matches!(
+        described.type_id,
+        BOOL | BYTEA | INT8 | INT2 | INT4 | OID | FLOAT4 | FLOAT8 | MONEY | DATE | TIME | TIMESTAMP | TIMESTAMPTZ | INTERVAL | NUMERIC
+    )
+}
+
+/// Whether the digits of money have to be known.
+pub(super) fn is_money(described: &Described) -> bool {
+    described.type_id == oid::MONEY
+}
+
+/// The digits behind the point of money, by one unit of it.
+pub(super) fn money_scale(one: &[u8]) -> Result<i8, QueryError> {
+    let one = i64::from_be_bytes(fixed(one)?);
+    let digits = u64::try_from(one).ok().and_then(u64::checked_ilog10).filter(|digits| 10_i64.checked_pow(*digits) == Some(one));
+    digits.and_then(|digits| i8::try_from(digits).ok()).ok_or_else(broken)
+}
+
 impl Column {
-    /// A column of `data_type`; `form` is what is known of a numeric's digits.
-    pub(super) fn new(data_type: &Type, form: Option<Form>, zone: &str) -> Self {
-        match *data_type {
-            Type::BOOL => Self::Boolean(BooleanBuilder::new()),
-            Type::INT2 | Type::INT4 | Type::INT8 | Type::OID => Self::Integer(Int64Builder::new()),
-            Type::FLOAT4 => Self::Float32(Float32Builder::new()),
-            Type::FLOAT8 => Self::Float64(Float64Builder::new()),
-            Type::NUMERIC => Self::Decimal(Decimals::new(form)),
-            Type::JSONB => Self::Jsonb(StringBuilder::new()),
-            Type::UUID => Self::Uuid(StringBuilder::new()),
-            Type::BYTEA => Self::Bytes(StringBuilder::new()),
-            Type::DATE => Self::Date(Date32Builder::new()),
-            Type::TIME => Self::Time(Time64MicrosecondBuilder::new()),
-            Type::TIMESTAMP => Self::Timestamp(TimestampMicrosecondBuilder::new()),
-            Type::TIMESTAMPTZ => {
-                let data_type = arrow_schema::DataType::Timestamp(arrow_schema::TimeUnit::Microsecond, Some(zone.into()));
-                Self::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(data_type))
+    /// A column of what the server described, instants in `zone`, money with `money_scale` digits.
+    pub(super) fn new(described: &Described, zone: &Arc<str>, money_scale: i8) -> Result<Self, QueryError> {
+        let values = match described.type_id {
+            oid::BOOL => Values::Boolean(BooleanBuilder::new()),
+            oid::INT2 | oid::INT4 | oid::INT8 => Values::Integer(Int64Builder::new()),
+            oid::OID => Values::ObjectId(Int64Builder::new()),
+            oid::FLOAT4 => Values::Float32(Float32Builder::new()),
+            oid::FLOAT8 => Values::Float64(Float64Builder::new()),
+            oid::NUMERIC => Values::Decimal(Decimals::new(Form::declared(described.modifier))),
+            oid::MONEY => {
+                let builder = Decimal128Builder::new().with_precision_and_scale(NARROW as u8, money_scale);
+                Values::Money(builder.map_err(|error| QueryError::new(QueryErrorKind::Internal, error.to_string()))?)
             }
-            Type::INTERVAL => Self::Interval(IntervalMonthDayNanoBuilder::new()),
-            _ => Self::Text(StringBuilder::new()),
-        }
+            oid::BYTEA => Values::Bytes(StringBuilder::new()),
+            oid::DATE => Values::Calendar(Calendar::new(Kind::Date)),
+            oid::TIME => Values::Calendar(Calendar::new(Kind::Time)),
+            oid::TIMESTAMP => Values::Calendar(Calendar::new(Kind::Wall)),
+            oid::TIMESTAMPTZ => Values::Calendar(Calendar::new(Kind::Instant(Arc::clone(zone)))),
+            oid::INTERVAL => Values::Interval(IntervalMonthDayNanoBuilder::new()),
+            _ => Values::Text(StringBuilder::new()),
+        };
+        Ok(Self { name: described.name.clone(), values })
     }
 
-    /// Adds a value; PostgreSQL's infinite dates and times become null, since no calendar holds them.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Adds a value.
     pub(super) fn push(&mut self, raw: Option<&[u8]>) -> Result<(), QueryError> {
+        self.values.push(raw).map_err(|error| self.named(error))
+    }
+
+    /// The values so far, as an array; the column is empty afterwards. Its type is that of the array before, or a wider one, for which
+    /// [`crate::source::widened`] knows the way.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, QueryError> {
+        self.values.finish().map_err(|error| self.named(error))
+    }
+
+    fn named(&self, error: QueryError) -> QueryError {
+        QueryError { message: format!("the column `{}` {}", self.name, error.message), ..error }
+    }
+}
+
+impl Values {
+    fn push(&mut self, raw: Option<&[u8]>) -> Result<(), QueryError> {
         match self {
             Self::Boolean(builder) => builder.append_option(raw.map(|raw| raw.first() == Some(&1))),
             Self::Integer(builder) => builder.append_option(raw.map(integer).transpose()?),
+            Self::ObjectId(builder) => builder.append_option(raw.map(fixed).transpose()?.map(u32::from_be_bytes).map(i64::from)),
             Self::Float32(builder) => builder.append_option(raw.map(fixed).transpose()?.map(f32::from_be_bytes)),
             Self::Float64(builder) => builder.append_option(raw.map(fixed).transpose()?.map(f64::from_be_bytes)),
             Self::Decimal(decimals) => decimals.push(raw)?,
+            Self::Money(builder) => builder.append_option(raw.map(fixed).transpose()?.map(i64::from_be_bytes).map(i128::from)),
             Self::Text(builder) => builder.append_option(raw.map(text).transpose()?),
-            Self::Jsonb(builder) => builder.append_option(raw.map(|raw| text(raw.get(1..).unwrap_or_default())).transpose()?),
-            Self::Uuid(builder) => builder.append_option(raw.map(uuid)),
             Self::Bytes(builder) => builder.append_option(raw.map(|raw| format!("\\x{}", hex::encode(raw)))),
-            Self::Date(builder) => {
-                let days = raw.map(fixed).transpose()?.map(i32::from_be_bytes);
-                builder
-                    .append_option(days.filter(|days| !matches!(*days, i32::MIN | i32::MAX)).map(|days| days.saturating_add(EPOCH_DAYS)));
-            }
-            Self::Time(builder) => builder.append_option(raw.map(fixed).transpose()?.map(i64::from_be_bytes)),
-            Self::Timestamp(builder) => {
-                let micros = raw.map(fixed).transpose()?.map(i64::from_be_bytes);
-                let finite = micros.filter(|micros| !matches!(*micros, i64::MIN | i64::MAX));
-                builder.append_option(finite.map(|micros| micros.saturating_add(EPOCH_MICROS)));
-            }
+            Self::Calendar(calendar) => calendar.push(raw.map(count).transpose()?),
             Self::Interval(builder) => builder.append_option(raw.map(interval).transpose()?),
         }
         Ok(())
     }
 
-    /// The values so far, as an array; the column is empty afterwards.
-    pub(super) fn finish(&mut self) -> Result<ArrayRef, QueryError> {
+    fn finish(&mut self) -> Result<ArrayRef, QueryError> {
         Ok(match self {
             Self::Boolean(builder) => Arc::new(builder.finish()),
-            Self::Integer(builder) => Arc::new(builder.finish()),
+            Self::Integer(builder) | Self::ObjectId(builder) => Arc::new(builder.finish()),
             Self::Float32(builder) => Arc::new(builder.finish()),
             Self::Float64(builder) => Arc::new(builder.finish()),
             Self::Decimal(decimals) => decimals.finish()?,
-            Self::Text(builder) | Self::Jsonb(builder) | Self::Uuid(builder) | Self::Bytes(builder) => Arc::new(builder.finish()),
-            Self::Date(builder) => Arc::new(builder.finish()),
-            Self::Time(builder) => Arc::new(builder.finish()),
-            Self::Timestamp(builder) => Arc::new(builder.finish()),
+            Self::Money(builder) => Arc::new(builder.finish()),
+            Self::Text(builder) | Self::Bytes(builder) => Arc::new(builder.finish()),
+            Self::Calendar(calendar) => calendar.finish()?,
             Self::Interval(builder) => Arc::new(builder.finish()),
         })
     }
-
-    /// Forgets the values so far.
-    pub(super) fn forget(&mut self) {
-        match self {
-            Self::Decimal(decimals) => decimals.forget(),
-            other => drop(other.finish()),
-        }
-    }
-
-    /// The digits of a numeric column; `None` for every other.
-    pub(super) fn decimals(&mut self) -> Option<&mut Decimals> {
-        match self {
-            Self::Decimal(decimals) => Some(decimals),
-            _ => None,
-        }
-    }
-}
-
-pub(super) fn too_long() -> QueryError {
-    QueryError::new(QueryErrorKind::Value, "a numeric column needs more than 76 digits")
-        .hint("round it, or cast it to double precision or text")
 }
 
 pub(super) fn broken() -> QueryError {
-    QueryError::new(QueryErrorKind::Internal, "the database sent a value that is not of its type")
+    QueryError::new(QueryErrorKind::Internal, "has a value that is not of its type")
 }
 
 fn fixed<const N: usize>(raw: &[u8]) -> Result<[u8; N], QueryError> {
     raw.try_into().map_err(|_| broken())
 }
 
+/// Whole numbers of any width.
 fn integer(raw: &[u8]) -> Result<i64, QueryError> {
     match raw.len() {
         2 => Ok(i64::from(i16::from_be_bytes(fixed(raw)?))),
@@ -184,21 +175,27 @@ fn integer(raw: &[u8]) -> Result<i64, QueryError> {
     }
 }
 
-fn text(raw: &[u8]) -> Result<&str, QueryError> {
-    std::str::from_utf8(raw).map_err(|_| broken())
+/// Days or microseconds; the infinities of days become those of the wider count.
+fn count(raw: &[u8]) -> Result<i64, QueryError> {
+    match raw.len() {
+        4 => Ok(match i32::from_be_bytes(fixed(raw)?) {
+            i32::MIN => i64::MIN,
+            i32::MAX => i64::MAX,
+            days => i64::from(days),
+        }),
+        _ => Ok(i64::from_be_bytes(fixed(raw)?)),
+    }
 }
 
-fn uuid(raw: &[u8]) -> String {
-    let hex = hex::encode(raw);
-    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
+fn text(raw: &[u8]) -> Result<&str, QueryError> {
+    std::str::from_utf8(raw).map_err(|_| QueryError::new(QueryErrorKind::Value, "has text that is not UTF-8"))
 }
 
 /// Microseconds, days, months.
 fn interval(raw: &[u8]) -> Result<IntervalMonthDayNano, QueryError> {
     let (Some(micros), Some(days), Some(months)) = (raw.get(..8), raw.get(8..12), raw.get(12..16)) else { return Err(broken()) };
     let nanoseconds = i64::from_be_bytes(fixed(micros)?).checked_mul(1000);
-    let too_long = || QueryError::new(QueryErrorKind::Value, "an interval has more than 292 years of seconds").hint("cast it to text");
+    let too_long = || QueryError::new(QueryErrorKind::Value, "has an interval of more than 292 years of seconds").hint("cast it to text");
     let nanoseconds = nanoseconds.ok_or_else(too_long)?;
     Ok(IntervalMonthDayNano::new(i32::from_be_bytes(fixed(months)?), i32::from_be_bytes(fixed(days)?), nanoseconds))
 }

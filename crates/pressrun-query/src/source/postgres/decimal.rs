@@ -1,19 +1,19 @@
 //! Numerics of the wire → exact decimal columns.
 //!
 //! A numeric that declares no scale has as many digits behind the point as each value likes, and a column of Arrow has one
-//! scale. The first rows decide; a later value that does not fit is never rounded: the rest of the result is looked through for
-//! what it needs, and the source begins again with columns that hold it.
+//! scale. The first rows decide; a later value that does not fit is never rounded: the column becomes wider, and the rows that were told
+//! before are written again in its new type, from the result's own file and not by a second run of the query.
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Decimal128Array, Decimal256Array};
+use arrow_array::{ArrayRef, Decimal128Array, Decimal256Array, Float64Array};
 use arrow_buffer::i256;
 
-use super::column::{broken, too_long};
+use super::column::broken;
 use crate::error::{QueryError, QueryErrorKind};
 
 /// Digits of a narrow and of a wide column.
-const NARROW: u16 = 38;
+pub(super) const NARROW: u16 = 38;
 const WIDE: u16 = 76;
 
 /// Digits that a column has to hold.
@@ -43,74 +43,96 @@ impl Form {
     fn digits(self) -> u16 {
         self.whole + self.scale
     }
-
-    fn room(self) -> u16 {
-        if self.digits() <= NARROW { NARROW } else { WIDE }
-    }
-
-    fn holds(self, other: Self) -> bool {
-        other.scale <= self.scale && other.whole + self.scale <= self.room()
-    }
 }
+
+/// One numeric.
+enum Number {
+    /// Without its point, and the digits behind it.
+    Finite(i256, u16),
+    /// NaN or an infinity.
+    Odd(f64),
+}
+
+/// Digits that a float of eight bytes keeps whatever they are.
+const FLOAT_DIGITS: u16 = 15;
 
 /// A numeric column being filled.
 #[derive(Default)]
 pub(super) struct Decimals {
-    values: Vec<Option<(i256, u16)>>,
-    form: Option<Form>,
-    needs: Form,
+    values: Vec<Option<Number>>,
+    /// What was declared, or told so far.
+    form: Form,
+    /// There was a NaN or an infinity.
+    is_float: bool,
+    /// Most significant digits of a value so far.
+    significant: u16,
 }
 
 impl Decimals {
-    pub(super) fn new(form: Option<Form>) -> Self {
-        Self { form, ..Self::default() }
+    pub(super) fn new(declared: Option<Form>) -> Self {
+        Self { form: declared.unwrap_or_default(), ..Self::default() }
     }
 
     pub(super) fn push(&mut self, raw: Option<&[u8]>) -> Result<(), QueryError> {
         let value = raw.map(numeric).transpose()?;
-        if let Some((unscaled, scale)) = value {
-            let needs = Form { whole: digits(unscaled).saturating_sub(scale), scale };
-            self.needs = self.needs.with(needs);
+        match &value {
+            Some(Number::Finite(unscaled, scale)) => {
+                let digits = digits(*unscaled);
+                self.form = self.form.with(Form { whole: digits.saturating_sub(*scale), scale: *scale });
+                if digits > self.significant {
+                    self.significant = self.significant.max(significant(*unscaled, digits));
+                }
+            }
+            Some(Number::Odd(_)) => self.is_float = true,
+            None => {}
         }
         self.values.push(value);
         Ok(())
     }
 
-    /// What the column would have to be to hold every value so far, when it does not.
-    pub(super) fn misfit(&self) -> bool {
-        self.form.is_some_and(|form| !form.holds(self.needs))
-    }
-
-    /// What every value so far needs.
-    pub(super) fn form(&self) -> Form {
-        self.form.unwrap_or_default().with(self.needs)
-    }
-
-    /// Forgets the values but not what they need.
-    pub(super) fn forget(&mut self) {
-        self.values.clear();
-    }
-
+    /// The values so far, exact. No decimal is NaN: a column that has one arrives as floats, where that changes no digit.
     pub(super) fn finish(&mut self) -> Result<ArrayRef, QueryError> {
         let values = std::mem::take(&mut self.values);
-        let form = *self.form.get_or_insert(self.needs);
-        if form.digits() > WIDE || !form.holds(self.needs) {
+        if self.is_float {
+            if self.significant > FLOAT_DIGITS {
+                return Err(QueryError::new(QueryErrorKind::Value, "has NaN or infinity beside numbers of more than 15 digits")
+                    .hint("cast it to double precision or text, or leave those rows out"));
+            }
+            let float = |number: Number| match number {
+                Number::Finite(unscaled, scale) => float(unscaled, scale),
+                Number::Odd(float) => Ok(float),
+            };
+            let array = values.into_iter().map(|value| value.map(float).transpose()).collect::<Result<Float64Array, _>>()?;
+            return Ok(Arc::new(array));
+        }
+        let form = self.form;
+        if form.digits() > WIDE {
             return Err(too_long());
         }
         let scale = i8::try_from(form.scale).map_err(|_| too_long())?;
         let internal = |error: arrow_schema::ArrowError| QueryError::new(QueryErrorKind::Internal, error.to_string());
-        if form.room() == NARROW {
-            let narrow = |(unscaled, own): (i256, u16)| {
-                let by = 10_i128.checked_pow(u32::from(form.scale - own)).ok_or_else(too_long)?;
-                unscaled.to_i128().and_then(|unscaled| unscaled.checked_mul(by)).ok_or_else(too_long)
-            };
-            let array = values.into_iter().map(|value| value.map(narrow).transpose()).collect::<Result<Decimal128Array, _>>()?;
+        let finite = |number: Number| match number {
+            Number::Finite(unscaled, own) => unscaled.checked_mul(power(form.scale - own)?).ok_or_else(too_long),
+            Number::Odd(_) => Err(broken()),
+        };
+        let wide = values.into_iter().map(|value| value.map(finite).transpose());
+        if form.digits() <= NARROW {
+            let narrow = wide.map(|value| value?.map(|value| value.to_i128().ok_or_else(too_long)).transpose());
+            let array = narrow.collect::<Result<Decimal128Array, _>>()?;
             return Ok(Arc::new(array.with_precision_and_scale(NARROW as u8, scale).map_err(internal)?));
         }
-        let wide = |(unscaled, own): (i256, u16)| unscaled.checked_mul(power(form.scale - own)?).ok_or_else(too_long);
-        let array = values.into_iter().map(|value| value.map(wide).transpose()).collect::<Result<Decimal256Array, _>>()?;
+        let array = wide.collect::<Result<Decimal256Array, _>>()?;
         Ok(Arc::new(array.with_precision_and_scale(WIDE as u8, scale).map_err(internal)?))
     }
+}
+
+fn too_long() -> QueryError {
+    QueryError::new(QueryErrorKind::Value, "needs more than 76 digits").hint("round it, or cast it to double precision or text")
+}
+
+/// The nearest float; with at most 15 digits it prints as the decimal does.
+fn float(unscaled: i256, scale: u16) -> Result<f64, QueryError> {
+    format!("{unscaled}e-{scale}").parse().map_err(|_| broken())
 }
 
 fn power(exponent: u16) -> Result<i256, QueryError> {
@@ -125,12 +147,36 @@ fn digits(unscaled: i256) -> u16 {
     }
 }
 
+/// Digits without the zeros at the end.
+fn significant(unscaled: i256, digits: u16) -> u16 {
+    let zeros = match unscaled.to_i128() {
+        Some(0) => digits,
+        Some(mut narrow) => {
+            let mut zeros = 0;
+            while narrow % 10 == 0 {
+                narrow /= 10;
+                zeros += 1;
+            }
+            zeros
+        }
+        None => {
+            let text = unscaled.to_string();
+            (text.len() - text.trim_end_matches('0').len()) as u16
+        }
+    };
+    digits - zeros
+}
+
 /// A numeric of the wire: groups of four digits, the weight of the first, a sign, and the digits to show behind the point.
-fn numeric(raw: &[u8]) -> Result<(i256, u16), QueryError> {
+fn numeric(raw: &[u8]) -> Result<Number, QueryError> {
     let word = |at: usize| raw.get(at * 2..at * 2 + 2).and_then(|two| two.try_into().ok()).map(i16::from_be_bytes).ok_or_else(broken);
     let (groups, weight, sign, shown) = (word(0)?, word(1)?, word(2)? as u16, word(3)?);
-    if !matches!(sign, 0x0000 | 0x4000) {
-        return Err(QueryError::new(QueryErrorKind::Value, "a numeric value is NaN or infinite").hint("cast it to double precision"));
+    match sign {
+        0x0000 | 0x4000 => {}
+        0xc000 => return Ok(Number::Odd(f64::NAN)),
+        0xd000 => return Ok(Number::Odd(f64::INFINITY)),
+        0xf000 => return Ok(Number::Odd(f64::NEG_INFINITY)),
+        _ => return Err(broken()),
     }
     let shown = u16::try_from(shown).ok().filter(|shown| *shown <= WIDE).ok_or_else(too_long)?;
     let mut unscaled = i256::ZERO;
@@ -144,7 +190,7 @@ fn numeric(raw: &[u8]) -> Result<(i256, u16), QueryError> {
     let by = power(u16::try_from(shift.unsigned_abs()).map_err(|_| too_long())?)?;
     // Trailing zeros of the last group lie beyond the digits shown.
     let unscaled = if shift >= 0 { unscaled.checked_mul(by) } else { unscaled.checked_div(by) }.ok_or_else(too_long)?;
-    Ok((if sign == 0x4000 { unscaled.wrapping_neg() } else { unscaled }, shown))
+    Ok(Number::Finite(if sign == 0x4000 { unscaled.wrapping_neg() } else { unscaled }, shown))
 }
 
 #[cfg(test)]
@@ -166,22 +212,31 @@ mod tests {
         }
     }
 
+    /// 1.5: two groups (1, 5000), weight 0, one digit shown; 0.25 has one group and two digits; NaN has none.
+    fn raw(words: &[i16]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
     #[test]
-    fn a_column_says_when_a_later_value_does_not_fit() {
-        // 1.5: two groups (1, 5000), weight 0, one digit shown; 0.25 has two.
-        let [half, quarter] = [[0_i16, 2, 0, 0, 1, 1, 5000], [0, 1, -1, 0, 2, 2500, 0]].map(|words| {
-            let from = if words[1] == 1 { &words[1..6] } else { &words[1..] };
-            from.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>()
-        });
+    fn b7_a_later_value_widens_the_column_and_no_digit_is_lost() {
         let mut decimals = Decimals::default();
-        decimals.push(Some(&half)).unwrap();
+        decimals.push(Some(&raw(&[2, 0, 0, 1, 1, 5000]))).unwrap();
         assert_eq!(decimals.finish().unwrap().data_type().to_string(), "Decimal128(38, 1)");
-        decimals.push(Some(&quarter)).unwrap();
-        assert!(decimals.misfit());
-        let mut again = Decimals::new(Some(decimals.form()));
-        again.push(Some(&half)).unwrap();
-        again.push(Some(&quarter)).unwrap();
-        assert!(!again.misfit());
-        assert_eq!(again.finish().unwrap().data_type().to_string(), "Decimal128(38, 2)");
+        decimals.push(Some(&raw(&[1, -1, 0, 2, 2500]))).unwrap();
+        assert_eq!(decimals.finish().unwrap().data_type().to_string(), "Decimal128(38, 2)");
+        decimals.push(Some(&raw(&[1, 9, 0, 0, 1]))).unwrap();
+        assert_eq!(decimals.finish().unwrap().data_type().to_string(), "Decimal256(76, 2)", "1e36 and two digits behind the point");
+        decimals.push(Some(&raw(&[0, 0, 0xc000_u16 as i16, 0]))).unwrap();
+        let floats = decimals.finish().unwrap();
+        assert_eq!(floats.data_type().to_string(), "Float64");
+    }
+
+    #[test]
+    fn b7_nan_beside_digits_that_no_float_keeps_is_refused() {
+        let mut decimals = Decimals::default();
+        decimals.push(Some(&raw(&[5, 4, 0, 0, 1, 2345, 6789, 1234, 5678]))).unwrap();
+        decimals.push(Some(&raw(&[0, 0, 0xd000_u16 as i16, 0]))).unwrap();
+        let error = decimals.finish().unwrap_err();
+        assert!(error.kind == QueryErrorKind::Value && error.message.contains("15 digits"), "{error}");
     }
 }

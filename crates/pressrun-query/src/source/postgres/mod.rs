@@ -1,48 +1,97 @@
 //! Servers that speak PostgreSQL's wire: the whole query is pushed down, its dialect untouched.
 //!
-//! One connection a query. It runs in a read-only transaction on one snapshot with the query zone as its `TimeZone` and a statement timeout,
-//! parameters travel beside the SQL, and rows are fetched through a portal a batch at a time, so that a million rows stay
-//! small here. When the future is dropped a cancel request is sent. What a read-only transaction still allows (functions
-//! with effects of their own) is for the connection's role to forbid.
-//!
-//! `sslmode` is `prefer` unless the address says otherwise; whenever TLS is spoken the certificate is verified.
+//! A query runs once, in a read-only transaction on one snapshot with the query zone as its `TimeZone` and a statement timeout; parameters
+//! travel beside the SQL. Rows are taken as they come: who does not read lets the server wait, so that a million rows stay small here, and
+//! the server may use all its workers. A query that is given up is cancelled at the server, and where that fails the server notices within
+//! two seconds that nobody listens. What a read-only transaction still allows (functions with effects of their own) is for the connection's
+//! role to forbid.
 //!
 //! `now()`, `current_date` and the like are the occurrence's instant (Q5): the server's clock cannot be set, so
 //! [`pressrun_sql::compile`] replaces them by parameters before the SQL gets here. Clocks inside views and functions are the
 //! server's own.
 
+mod calendar;
 mod column;
 mod decimal;
 mod failure;
+mod fetch;
+mod parameter;
+mod session;
 mod tls;
+mod wire;
 
-use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
-use arrow_schema::{Field, Schema};
 use async_trait::async_trait;
-use bytes::BytesMut;
-use futures::{StreamExt, pin_mut};
-use pressrun_sql::{CompiledQuery, Param};
-use tokio_postgres::types::{Format, IsNull, ToSql, Type};
-use tokio_postgres::{CancelToken, Config, IsolationLevel, Row, Statement, Transaction};
+use pressrun_domain::postgres::{PostgresAddress, PostgresSecretFile};
+use pressrun_sql::CompiledQuery;
 
-use self::column::{Column, Raw, is_native};
-use self::decimal::Form;
-use self::failure::{connection, explain};
-use self::tls::Tls;
-use super::{BatchSink, QueryStats, Shape, Source, goodbye};
+use self::failure::Fault;
+use self::session::{Described, Session};
+use super::{BatchSink, QueryStats, Source, goodbye};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::limits::QueryLimits;
 
-/// Rows fetched at a time.
-const BATCH: i32 = 8192;
+/// How long a session is kept for the next query: longer would hold a place at the server that others need.
+const KEPT_FOR: Duration = Duration::from_secs(30);
+/// Sessions kept at once.
+const KEPT: usize = 4;
+/// What this side waits longer than the server, which says more when it stops a query.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// One database.
 pub struct PostgresSource {
     url: String,
+    secret_file: Option<PostgresSecretFile>,
+    free: Free,
+}
+
+/// Sessions without a transaction, the youngest last.
+#[derive(Default)]
+struct Free(Arc<Mutex<Vec<(Session, Instant)>>>);
+
+impl Free {
+    fn sessions(&self) -> MutexGuard<'_, Vec<(Session, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that nothing happened to.
+    fn take(&self) -> Option<Session> {
+        let mut sessions = self.sessions();
+        while let Some((mut session, since)) = sessions.pop() {
+            if since.elapsed() < KEPT_FOR && session.is_usable() {
+                return Some(session);
+            }
+        }
+        None
+    }
+
+    /// Keeps it for a while.
+    fn keep(&self, session: Session) {
+        {
+            let mut sessions = self.sessions();
+            if sessions.len() >= KEPT {
+                return;
+            }
+            sessions.push((session, Instant::now()));
+        }
+        // A source that is gone takes its sessions along.
+        let free = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            tokio::time::sleep(KEPT_FOR).await;
+            let Some(free) = free.upgrade().map(Self) else { return };
+            let old = {
+                let mut sessions = free.sessions();
+                let young = sessions.iter().position(|(_, since)| since.elapsed() < KEPT_FOR).unwrap_or(sessions.len());
+                sessions.drain(..young).collect::<Vec<_>>()
+            };
+            for (session, _) in old {
+                session.hang_up().await;
+            }
+        });
+    }
 }
 
 impl std::fmt::Debug for PostgresSource {
@@ -52,234 +101,157 @@ impl std::fmt::Debug for PostgresSource {
 }
 
 impl PostgresSource {
-    /// The database at `url`: `postgres://user:password@host:port/database`.
+    /// The database at `url`, as [`PostgresAddress`] reads it; each login takes user and password from `secret_file`, where there is one.
     #[must_use]
-    pub fn new(url: String) -> Self {
-        Self { url }
+    pub fn new(url: String, secret_file: Option<PostgresSecretFile>) -> Self {
+        Self { url, secret_file, free: Free::default() }
     }
 
-    async fn answer(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
-        let (url, tls) = tls::address(&self.url)?;
-        let mut config = Config::from_str(&url)
-            .map_err(|_| QueryError::new(QueryErrorKind::Connection, "the connection's url is no postgres:// address"))?;
-        config.application_name("pressrun").connect_timeout(Duration::from_secs(10));
-        let (mut client, wire) = config.connect(tls.clone()).await.map_err(|error| connection(&error))?;
-        let wire = AbortOnDrop(tokio::spawn(wire));
-        let mut cancel = CancelOnDrop { token: Some((client.cancel_token(), tls)), wire };
-        let transaction = client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await
-            .map_err(|error| explain(&error))?;
-        for statement in query.dialect.session(&query.zone, limits.timeout_ms) {
-            let values: Vec<&(dyn ToSql + Sync)> = statement.values.iter().map(|value| value as _).collect();
-            transaction.execute(statement.sql, &values).await.map_err(|error| explain(&error))?;
-        }
-        let stats = fetch(&transaction, query, limits, sink).await;
-        cancel.token = None;
-        stats
-    }
-}
-
-async fn fetch(
-    transaction: &Transaction<'_>,
-    query: &CompiledQuery,
-    limits: &QueryLimits,
-    sink: &mut dyn BatchSink,
-) -> Result<QueryStats, QueryError> {
-    let failed = |error: tokio_postgres::Error| explain(&error);
-    let sql = query.sql.trim().trim_end_matches(';');
-    let mut statement = transaction.prepare(sql).await.map_err(failed)?;
-    let names: Vec<String> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
-    if names.is_empty() {
-        return Err(QueryError::new(QueryErrorKind::Denied, "a tile runs one SELECT and nothing else"));
-    }
-    if !statement.columns().iter().all(|column| is_native(column.type_())) {
-        // The server knows how to write its own types.
-        let list = |item: &dyn Fn(usize, &Type) -> String| {
-            let items = statement.columns().iter().enumerate().map(|(at, column)| item(at, column.type_()));
-            items.collect::<Vec<_>>().join(", ")
-        };
-        let shown = list(&|at, data_type| {
-            if is_native(data_type) { format!("q.c{at}") } else { format!("q.c{at}::text") }
-        });
-        let wrapped = format!("select {shown} from ({sql}\n) as q({})", list(&|at, _| format!("c{at}")));
-        statement = transaction.prepare(&wrapped).await.map_err(failed)?;
-    }
-    let mut forms: Vec<Option<Form>> = statement.columns().iter().map(|column| Form::declared(column.type_modifier())).collect();
-    // Rows of one snapshot need one pass to learn their digits and one to tell them; a query that draws lots may need more.
-    for _ in 0..3 {
-        match pass(transaction, &statement, &names, &forms, query, limits, sink).await? {
-            Pass::Done(stats) => return Ok(stats),
-            Pass::Wider(found) => forms = found,
-        }
-    }
-    Err(QueryError::new(QueryErrorKind::Value, "a numeric column has more digits each time it is read").hint("round it"))
-}
-
-/// What came of reading a result.
-enum Pass {
-    Done(QueryStats),
-    /// A later value has more digits than its column: what the columns have to hold.
-    Wider(Vec<Option<Form>>),
-}
-
-async fn pass(
-    transaction: &Transaction<'_>,
-    statement: &Statement,
-    names: &[String],
-    forms: &[Option<Form>],
-    query: &CompiledQuery,
-    limits: &QueryLimits,
-    sink: &mut dyn BatchSink,
-) -> Result<Pass, QueryError> {
-    let failed = |error: tokio_postgres::Error| explain(&error);
-    let params: Vec<Text> = query.params.iter().map(Text::from).collect();
-    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as _).collect();
-    let portal = transaction.bind(statement, &params).await.map_err(failed)?;
-    let typed = statement.columns().iter().zip(forms);
-    let mut columns: Vec<Column> = typed.map(|(column, form)| Column::new(column.type_(), *form, &query.zone)).collect();
-    let mut sink = Some(sink);
-    let mut shape: Option<Shape<'_>> = None;
-    let (mut read, mut misfit) = (0, false);
-    loop {
-        let rows = transaction.query_portal_raw(&portal, BATCH).await.map_err(failed)?;
-        pin_mut!(rows);
-        let mut count = 0_i32;
-        while let Some(row) = rows.next().await {
-            append(&mut columns, &row.map_err(failed)?)?;
-            count += 1;
-        }
-        read += u64::from(count.unsigned_abs());
-        misfit |= columns.iter_mut().filter_map(Column::decimals).any(|decimals| decimals.misfit());
-        if misfit {
-            // Nothing more is told; only what the numerics need is of interest.
-            columns.iter_mut().for_each(Column::forget);
-            if count < BATCH || read > query.limit {
-                let found = columns.iter_mut().map(|column| column.decimals().map(|decimals| decimals.form()));
-                return Ok(Pass::Wider(found.collect()));
+    /// The address with the password of this moment.
+    async fn address(&self) -> Result<PostgresAddress, QueryError> {
+        let address =
+            PostgresAddress::parse(&self.url).map_err(|error| QueryError::new(QueryErrorKind::Login, error.message).hint(error.hint))?;
+        let Some(file) = &self.secret_file else { return Ok(address) };
+        match tokio::fs::read_to_string(file.path()).await {
+            Ok(content) => Ok(address.with_secret(file, &content)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the file of a connection's password cannot be read");
+                Ok(address)
             }
-            continue;
-        }
-        let arrays = columns.iter_mut().map(Column::finish).collect::<Result<Vec<_>, _>>()?;
-        let fields = names.iter().zip(&arrays).map(|(name, array)| Field::new(name, array.data_type().clone(), true));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        if let Some(sink) = sink.take() {
-            shape = Some(Shape::new(&schema, &query.zone, query.limit, limits.result_bytes, sink)?);
-        }
-        let Some(shape) = &mut shape else { break };
-        let batch = RecordBatch::try_new(schema, arrays).map_err(|error| QueryError::new(QueryErrorKind::Internal, error.to_string()))?;
-        if !shape.push(&batch)? || count < BATCH {
-            break;
         }
     }
-    Ok(Pass::Done(shape.map(Shape::finish).unwrap_or_default()))
-}
 
-fn append(columns: &mut [Column], row: &Row) -> Result<(), QueryError> {
-    for (at, column) in columns.iter_mut().enumerate() {
-        let raw: Option<Raw<'_>> = row.try_get(at).map_err(|error| explain(&error))?;
-        column.push(raw.map(|raw| raw.0))?;
+    async fn answer(
+        &self,
+        query: &CompiledQuery,
+        limits: &QueryLimits,
+        sink: &mut dyn BatchSink,
+        is_connected: &AtomicBool,
+    ) -> Result<QueryStats, QueryError> {
+        let (mut session, columns) = self.begin(query, limits).await?;
+        is_connected.store(true, Ordering::Relaxed);
+        let fetched = match columns {
+            Ok(columns) if columns.is_empty() => {
+                Err(QueryError::new(QueryErrorKind::Denied, "a tile runs one SELECT and nothing else").into())
+            }
+            Ok(columns) => match session.session() {
+                Ok(session) => fetch::fetch(session, &columns, query, limits, sink).await,
+                Err(fault) => Err(fault.into()),
+            },
+            Err(fault) => Err(fault.into()),
+        };
+        match fetched {
+            Ok(fetched) => {
+                if fetched.is_complete {
+                    self.give_back(session.take()).await;
+                } else {
+                    stop(session.take()).await;
+                }
+                Ok(fetched.stats)
+            }
+            Err(fetch::Stopped::Query(error)) => {
+                stop(session.take()).await;
+                Err(error)
+            }
+            Err(fetch::Stopped::Fault(fault)) => {
+                match &fault {
+                    Fault::Server(_) => self.give_back(session.take()).await,
+                    // Nothing more is to be said on a wire that broke.
+                    Fault::Io(_) => drop(session.take()),
+                    _ => stop(session.take()).await,
+                }
+                Err(fault.while_running())
+            }
+        }
     }
-    Ok(())
-}
 
-#[async_trait]
-impl Source for PostgresSource {
-    async fn run(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
-        // The server's own timeout comes first and says more; this one is for a server that has stopped answering.
-        let deadline = Duration::from_millis(limits.timeout_ms) + Duration::from_secs(15);
-        match tokio::time::timeout(deadline, self.answer(query, limits, sink)).await {
-            Ok(result) => result,
-            Err(_) => Err(QueryError::new(QueryErrorKind::Timeout, "the database stopped answering")),
+    /// A session in whose transaction `query` is described. One that was kept may have ended unseen; then there is a new one.
+    async fn begin(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(Guard, Result<Vec<Described>, Fault>), QueryError> {
+        while let Some(session) = self.free.take() {
+            let mut session = Guard(Some(session));
+            match session.describe(query, limits).await {
+                Err(fault) if fault.is_lost() => drop(session.take()),
+                described => return Ok((session, described)),
+            }
+        }
+        let address = self.address().await?;
+        let mut session = Guard(Some(Session::open(&address).await.map_err(Fault::while_connecting)?));
+        let described = session.describe(query, limits).await;
+        Ok((session, described))
+    }
+
+    /// Keeps a session whose query has ended for the next one.
+    async fn give_back(&self, session: Option<Session>) {
+        let Some(mut session) = session else { return };
+        match session.end().await {
+            Ok(()) => self.free.keep(session),
+            // Without the functions that leave a session as it was, or broken: the next query has a new one.
+            Err(Fault::Server(_)) => session.hang_up().await,
+            Err(_) => drop(session),
         }
     }
 }
 
-/// Ends the connection's task with the query.
-struct AbortOnDrop(tokio::task::JoinHandle<Result<(), tokio_postgres::Error>>);
-
-impl Drop for AbortOnDrop {
+impl Drop for PostgresSource {
+    /// Ends the sessions that are left as a client ends them: the server's log has nothing to tell.
     fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Asks the server to stop when the query is given up; a closed connection alone it would notice only when it writes.
-struct CancelOnDrop {
-    token: Option<(CancelToken, Tls)>,
-    #[expect(dead_code, reason = "dropped after the token was sent")]
-    wire: AbortOnDrop,
-}
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        if let Some((token, tls)) = self.token.take() {
+        let left = std::mem::take(&mut *self.free.sessions());
+        if !left.is_empty() {
             goodbye::say(async move {
-                if let Err(error) = token.cancel_query(tls).await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a query could not be cancelled");
+                for (session, _) in left {
+                    session.hang_up().await;
                 }
             });
         }
     }
 }
 
-/// A parameter in text form: the server reads it as whatever type the placeholder has.
-#[derive(Debug)]
-struct Text(String);
-
-impl From<&Param> for Text {
-    fn from(param: &Param) -> Self {
-        Self(match param {
-            Param::Text(text) => text.clone(),
-            Param::Integer(number) => number.to_string(),
-            Param::Decimal(number) => number.to_string(),
-            Param::Boolean(flag) => flag.to_string(),
-            Param::Instant(at) => at.to_string(),
-            Param::Date(day) => day.to_string(),
-            Param::Texts(texts) => array(texts),
-            Param::Integers(numbers) => array(numbers),
-            Param::Decimals(numbers) => array(numbers),
-            Param::Instants(instants) => array(instants),
-        })
-    }
-}
-
-/// An array in text form, each element in quotes.
-fn array<T: ToString>(values: &[T]) -> String {
-    let mut text = String::from("{");
-    for (at, value) in values.iter().enumerate() {
-        text.push_str(if at == 0 { "\"" } else { ",\"" });
-        for c in value.to_string().chars() {
-            if matches!(c, '"' | '\\') {
-                text.push('\\');
-            }
-            text.push(c);
+#[async_trait]
+impl Source for PostgresSource {
+    async fn run(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
+        // The server's own timeout comes first and says more; this one is for a server that has stopped answering.
+        let deadline = Duration::from_millis(limits.timeout_ms) + GRACE;
+        let is_connected = AtomicBool::new(false);
+        match tokio::time::timeout(deadline, self.answer(query, limits, sink, &is_connected)).await {
+            Ok(result) => result,
+            Err(_) if is_connected.load(Ordering::Relaxed) => Err(Fault::Silence.while_running()),
+            Err(_) => Err(Fault::Silence.while_connecting()),
         }
-        text.push('"');
     }
-    text.push('}');
-    text
 }
 
-impl ToSql for Text {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        out.extend_from_slice(self.0.as_bytes());
-        Ok(IsNull::No)
+/// How long a server may take to end what it was asked to end.
+const STOPPING: Duration = Duration::from_secs(5);
+
+async fn stop(session: Option<Session>) {
+    if let Some(session) = session {
+        // One that does not end is left to notice that nobody listens.
+        let _ = tokio::time::timeout(STOPPING, session.stop()).await;
+    }
+}
+
+/// A session whose query runs; a query that is given up is cancelled.
+struct Guard(Option<Session>);
+
+impl Guard {
+    fn session(&mut self) -> Result<&mut Session, Fault> {
+        self.0.as_mut().ok_or_else(|| Fault::Protocol("the session has ended".to_owned()))
     }
 
-    fn accepts(_: &Type) -> bool {
-        true
+    async fn describe(&mut self, query: &CompiledQuery, limits: &QueryLimits) -> Result<Vec<Described>, Fault> {
+        self.session()?.describe(query, limits).await
     }
 
-    fn encode_format(&self, _: &Type) -> Format {
-        Format::Text
+    fn take(&mut self) -> Option<Session> {
+        self.0.take()
     }
+}
 
-    fn to_sql_checked(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        self.to_sql(ty, out)
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            goodbye::say(stop(Some(session)));
+        }
     }
 }
 

@@ -1,0 +1,172 @@
+//! Connections of kind `postgres`: an address, keys of their own, or both.
+
+use std::path::Path;
+
+use pressrun_domain::catalog::SourceSettings;
+use pressrun_domain::postgres::{PostgresAddress, PostgresSecretFile};
+use pressrun_domain::secret::Secret;
+
+use super::secret;
+use crate::files::{ConnectionFile, Field};
+use crate::load::LoadOptions;
+use crate::problem::{Place, Report, printable};
+
+type Context<'a> = (&'a Path, LoadOptions<'a>, &'a Report<'a>);
+
+/// The keys of this kind, and where they are written.
+pub(super) fn keys(file: &ConnectionFile) -> [(&'static str, Option<Place>); 14] {
+    [
+        ("url", file.url.place()),
+        ("url_file", file.url_file.place()),
+        ("host", file.host.place()),
+        ("port", file.port.place()),
+        ("database", file.database.place()),
+        ("user", file.user.place()),
+        ("password", file.password.place()),
+        ("password_file", file.password_file.place()),
+        ("sslmode", file.sslmode.place()),
+        ("sslrootcert", file.sslrootcert.place()),
+        ("sslcert", file.sslcert.place()),
+        ("sslkey", file.sslkey.place()),
+        ("options", file.options.place()),
+        ("parameters", file.parameters.place()),
+    ]
+}
+
+/// One word of the connection.
+struct Said {
+    /// As libpq calls it.
+    parameter: String,
+    /// As the file calls it.
+    key: String,
+    value: String,
+    place: Place,
+}
+
+/// Converts the connection, noting what is wrong.
+pub(super) fn postgres(file: &ConnectionFile, place: Place, context: Context<'_>) -> Option<SourceSettings> {
+    let (root, options, report) = context;
+    for (key, place) in [("folder", file.folder.place()), ("tables", file.tables.place())] {
+        if let Some(place) = place {
+            report.add(place, format!("`{key}` does not belong to kind `postgres`"), "remove it, or write `kind: files`");
+        }
+    }
+    let address = if file.url.is_absent() && file.url_file.is_absent() {
+        if file.host.is_absent() {
+            report.add(
+                place,
+                "`url` is missing",
+                "write `url: ${NAME}` for an environment variable, `url_file: path`, or `host`, `database`, `user` and `password_file`",
+            );
+            return None;
+        }
+        None
+    } else {
+        Some(secret::secret("url", (&file.url, &file.url_file), place, context)?)
+    };
+    let said = said(file, place, context)?;
+    let complete = |address: &secret::Found| options.require_secrets || address.literal;
+    let url = match &address {
+        // A check away from the server may miss a part of the address.
+        Some(address) if !complete(address) => address.secret.clone(),
+        None if !options.require_secrets && said.iter().any(|said| said.value.is_empty()) => Secret::new(String::new()),
+        _ => Secret::new(together(address.as_ref(), said, place, report)?),
+    };
+    let secret_file = match (file.password_file.get(), file.url_file.get()) {
+        (Some(path), _) => Some(PostgresSecretFile::Password(root.join(path))),
+        (None, Some(path)) => Some(PostgresSecretFile::Address(root.join(path))),
+        (None, None) => None,
+    };
+    Some(SourceSettings::Postgres { url, secret_file })
+}
+
+/// Everything that stands beside the address.
+fn said(file: &ConnectionFile, parent: Place, context: Context<'_>) -> Option<Vec<Said>> {
+    let (root, _, report) = context;
+    let mut said = Vec::new();
+    let mut say = |parameter: &str, key: &str, value: String, place: Place| {
+        said.push(Said { parameter: parameter.to_owned(), key: key.to_owned(), value, place });
+    };
+    for (parameter, key, field) in [
+        ("host", "host", &file.host),
+        ("dbname", "database", &file.database),
+        ("user", "user", &file.user),
+        ("sslmode", "sslmode", &file.sslmode),
+        ("options", "options", &file.options),
+    ] {
+        if let Some(place) = field.place() {
+            say(parameter, key, secret::setting(field, context)?, place);
+        }
+    }
+    if let Some((port, place)) = file.port.placed() {
+        say("port", "port", port.to_string(), place);
+    }
+    for (key, field) in [("sslrootcert", &file.sslrootcert), ("sslcert", &file.sslcert), ("sslkey", &file.sslkey)] {
+        if let Some((path, place)) = field.placed() {
+            let path = if path == "system" { path.clone() } else { root.join(path).to_string_lossy().into_owned() };
+            say(key, key, path, place);
+        }
+    }
+    for entry in file.parameters.get().into_iter().flatten() {
+        let Some((value, place)) = entry.value.placed() else { continue };
+        if entry.key == "password" {
+            report.add(place, "a password does not stand in the catalog", "write `password: ${NAME}` or `password_file: path`");
+            return None;
+        }
+        say(&entry.key, &entry.key, value.clone(), place);
+    }
+    if !file.password.is_absent() || !file.password_file.is_absent() {
+        let found = secret::secret("password", (&file.password, &file.password_file), parent, context)?;
+        if found.literal {
+            report.add(
+                found.place,
+                "the password is written in plain text",
+                "write `password: ${NAME}` for an environment variable, or `password_file: path`",
+            );
+            return None;
+        }
+        say("password", "password", found.secret.expose().to_owned(), found.place);
+    }
+    let readable = |field: &Field<String>| !matches!(field, Field::Invalid(_));
+    let all = [&file.host, &file.database, &file.user, &file.sslmode, &file.options, &file.sslrootcert, &file.sslcert, &file.sslkey];
+    (all.into_iter().all(readable) && !matches!(file.port, Field::Invalid(_))).then_some(said)
+}
+
+/// The address and what stands beside it as one address.
+fn together(address: Option<&secret::Found>, said: Vec<Said>, place: Place, report: &Report<'_>) -> Option<String> {
+    let refuse = |place: Place, error: pressrun_domain::postgres::PostgresAddressError| {
+        report.add(place, error.message, error.hint);
+    };
+    let mut parameters = match address {
+        Some(found) => PostgresAddress::parameters(found.secret.expose()).map_err(|error| refuse(found.place, error)).ok()?,
+        None => Vec::new(),
+    };
+    if let Some(found) = address {
+        if found.literal && parameters.iter().any(|(key, _)| key == "password") {
+            report.add(
+                found.place,
+                "the address holds a password in plain text",
+                "write `url: ${NAME}` for an environment variable, `url_file: path`, or the password in `password_file`",
+            );
+            return None;
+        }
+        if let Some(twice) = said.iter().find(|said| parameters.iter().any(|(key, _)| *key == said.parameter)) {
+            report.add(twice.place, format!("`{}` stands in the address as well", printable(&twice.key)), "keep one of them");
+            return None;
+        }
+    }
+    let begins = address.map(|found| found.place).or_else(|| said.first().map(|said| said.place)).unwrap_or(place);
+    if let (true, Some(found)) = (said.is_empty(), address) {
+        PostgresAddress::from_parameters(parameters).map_err(|error| refuse(begins, error)).ok()?;
+        return Some(found.secret.expose().to_owned());
+    }
+    // A word that is wrong by itself is shown at its own place.
+    for said in &said {
+        if let Err(error) = PostgresAddress::judge(&said.parameter, &said.value) {
+            refuse(said.place, error);
+            return None;
+        }
+    }
+    parameters.extend(said.into_iter().map(|said| (said.parameter, said.value)));
+    PostgresAddress::from_parameters(parameters).map_err(|error| refuse(begins, error)).ok().map(|address| address.url())
+}
