@@ -48,7 +48,7 @@ fn install(folder: &Path, root: &Path) -> anyhow::Result<()> {
     }
     wanted.extend(newer.as_ref().unwrap_or(&usual).libraries("opensmtpd")?);
     let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-    usual.run(&[&["install", "--yes", "--no-install-recommends"], &wanted[..]].concat())?;
+    usual.run(&[&["install", "--yes", "--no-install-recommends", "--no-upgrade"], &wanted[..]].concat())?;
     usual.download(&UNPACKED, folder)?;
     newer.as_ref().unwrap_or(&usual).download(&["opensmtpd"], folder)?;
     for entry in fs::read_dir(folder)? {
