@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::bail;
 
 /// Programs that tests use as real counterparts, and the Debian package of each.
-const PROGRAMS: [(&str, &str, &str); 8] = [
+const PROGRAMS: [(&str, &str, &str); 9] = [
+    ("git", "/usr/bin/git", "git"),
     ("sshd", "/usr/sbin/sshd", "openssh-server"),
     ("sftp-server", "/usr/lib/openssh/sftp-server", "openssh-sftp-server"),
     ("proftpd", "/usr/sbin/proftpd", "proftpd-core"),

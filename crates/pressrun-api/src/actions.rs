@@ -12,7 +12,7 @@ use crate::app::keys::NewKey;
 use crate::app::list::Parameters;
 use crate::app::suppressions::SuppressionPage;
 use crate::app::{self, ownership, runs, schedules, subscriptions};
-use crate::state::ApiState;
+use crate::state::{ApiState, CatalogFaults};
 
 pub(crate) fn refused(error: AppError) -> Refused {
     match error {
@@ -106,4 +106,12 @@ pub async fn suppressions(state: &ApiState, actor: &Actor, query: Option<&str>) 
 /// [`Refused`].
 pub async fn lift_suppression(state: &ApiState, actor: &Actor, email: &str) -> Result<(), Refused> {
     app::suppressions::lift(state, actor, email).await.map_err(refused)
+}
+
+/// What of the catalog's files is not in force.
+///
+/// # Errors
+/// [`Refused`] for who is no admin: it may quote the files.
+pub fn catalog_faults(state: &ApiState, actor: &Actor) -> Result<CatalogFaults, Refused> {
+    if actor.is_admin(&state.catalog.current()) { Ok(state.catalog.faults()) } else { Err(Refused::Denied) }
 }

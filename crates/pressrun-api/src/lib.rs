@@ -21,7 +21,7 @@ mod state;
 mod token;
 mod write_deadline;
 
-pub use actions::{accept_offer, act, audit, keys, lift_suppression, make_key, revoke_key, suppressions};
+pub use actions::{accept_offer, act, audit, catalog_faults, keys, lift_suppression, make_key, revoke_key, suppressions};
 pub use app::audit::AuditPage;
 pub use app::doers::{Doer, Doers, doer, latest as latest_agent};
 pub use app::keys::NewKey;
@@ -30,7 +30,10 @@ pub use door::{Door, NotAdmitted};
 pub use http::{Noted, TrustedProxies, download, health_router, origin, router, router_behind, traced};
 pub use limits::Limits;
 pub use serve::{ServerLimits, serve};
-pub use state::{AllowAll, ApiConfig, ApiState, ArtifactSource, CameBack, CatalogSource, EngineSource, NoArtifacts, NoEngine, UrlPolicy};
+pub use state::{
+    AllowAll, ApiConfig, ApiState, ArtifactSource, CameBack, CatalogFaults, CatalogSource, EngineSource, FaultyDocument, NoArtifacts,
+    NoEngine, UrlPolicy,
+};
 pub use token::{hash as token_hash, mint, session_secret};
 
 /// The OpenAPI 3.1 document of every endpoint, made from the handlers' own types.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::DocumentIdentifier;
 use pressrun_domain::schedule::Definition;
 use pressrun_domain::secret::Secret;
 use pressrun_store::{Store, StoreError};
@@ -23,10 +24,32 @@ pub trait CatalogSource: Send + Sync {
     /// The last good state.
     fn current(&self) -> Arc<Catalog>;
 
-    /// Whether the files as they are now were refused, so that they are not what [`CatalogSource::current`] returns.
-    fn is_stale(&self) -> bool {
-        false
+    /// What of the files as they are now is not in force.
+    fn faults(&self) -> CatalogFaults {
+        CatalogFaults::default()
     }
+}
+
+/// What of the catalog's files is not in force. It may quote them, so it is for admins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CatalogFaults {
+    /// When what is in force came into force.
+    pub loaded_at: Timestamp,
+    /// What is wrong, each with file, line and hint; nothing when all files are in force.
+    pub problems: Vec<String>,
+    /// Dashboard files that are not taken as they are.
+    pub documents: Vec<FaultyDocument>,
+}
+
+/// A dashboard file that is not taken as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultyDocument {
+    /// Path relative to the catalog folder.
+    pub file: String,
+    /// The document in it, as far as that can be told.
+    pub identifier: Option<DocumentIdentifier>,
+    /// Whether what it said before stays in force. If not, its schedules wait.
+    pub kept: bool,
 }
 
 impl<F: Fn() -> Arc<Catalog> + Send + Sync> CatalogSource for F {

@@ -1,8 +1,9 @@
-//! The catalog in force: the last good state, replaced as a whole.
+//! The catalog in force: the last good state of each file, replaced as a whole.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -10,8 +11,11 @@ use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
 use tokio::sync::watch;
 
-use crate::load::load;
+use crate::assemble::{Assembled, Before, FaultyFile, Taken, assemble};
+use crate::load::{LoadOptions, sorted};
 use crate::problem::Problem;
+use crate::rules::CatalogRules;
+use crate::{folder, last_good};
 
 /// The catalog cannot be used; every problem is listed.
 #[derive(Debug, thiserror::Error)]
@@ -35,19 +39,21 @@ impl fmt::Display for CatalogError {
 pub enum Reload {
     /// A new version is in force.
     Changed,
-    /// The files say what they said before.
+    /// The files say what they said before, as far as they are right.
     Unchanged,
 }
 
-/// What is in force, and whether the files have moved on to something wrong.
+/// What is in force, and what of the files is not.
 #[derive(Debug, Clone)]
 pub struct Status {
     /// Version of the catalog in force.
     pub version: String,
     /// When it came into force.
     pub loaded_at: Timestamp,
-    /// Why the files as they are now were refused; `None` when they are in force.
-    pub last_error: Option<Vec<Problem>>,
+    /// What is wrong with the files as they are now; nothing when all of them are in force.
+    pub problems: Vec<Problem>,
+    /// The dashboard files that are not in force.
+    pub faulty: Arc<[FaultyFile]>,
 }
 
 /// The catalog in force. Cheap to read, shared by everybody.
@@ -63,11 +69,17 @@ pub struct CatalogHandle {
 struct Folder {
     dir: PathBuf,
     clock: Arc<dyn Clock>,
+    rules: CatalogRules,
 }
 
 struct State {
     loaded_at: Timestamp,
-    last_error: Option<Vec<Problem>>,
+    read_at: Timestamp,
+    publications: u64,
+    problems: Vec<Problem>,
+    faulty: Arc<[FaultyFile]>,
+    taken: Taken,
+    reads: BTreeSet<PathBuf>,
 }
 
 impl fmt::Debug for CatalogHandle {
@@ -77,32 +89,50 @@ impl fmt::Debug for CatalogHandle {
 }
 
 impl CatalogHandle {
-    /// Loads the catalog at `dir`. Blocks on the file system.
+    /// Opens the catalog at `dir` as [`CatalogHandle::open_with`] does, with default bounds and everything open to it.
     ///
     /// # Errors
-    /// [`CatalogError`] with every problem; there is no good state to fall back to.
+    /// Those of [`CatalogHandle::open_with`].
     pub fn open(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, CatalogError> {
-        let dir = dir.into();
-        let loaded_at = clock.now();
-        match load(&dir) {
-            Ok(catalog) => Ok(Arc::new(Self::new(catalog, loaded_at, Some(Folder { dir, clock })))),
-            Err(problems) => Err(CatalogError { dir, problems }),
-        }
+        Self::open_with(dir, clock, CatalogRules::open())
+    }
+
+    /// Opens the catalog at `dir`. Blocks on the file system.
+    ///
+    /// A dashboard with a fault is left out, and its schedules wait ([`Catalog::waits`]). Connections and people with a fault are what they were
+    /// when they last had none, as far as `rules` say where that is kept. [`CatalogHandle::status`] tells of both.
+    ///
+    /// # Errors
+    /// [`CatalogError`] with every problem: there is no folder, or connections or people are not known.
+    pub fn open_with(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>, rules: CatalogRules) -> Result<Arc<Self>, CatalogError> {
+        let folder = Folder { dir: dir.into(), clock, rules };
+        let taken = Taken::of(folder.rules.last_good.as_deref().map(last_good::read).unwrap_or_default());
+        let (catalog, state) = folder.read(Before { catalog: None, taken: &taken }, None)?;
+        Ok(Arc::new(Self::new(catalog, state, Some(folder))))
     }
 
     /// A catalog that never changes; for tests. Its `loaded_at` is the epoch.
     #[must_use]
     pub fn fixed(catalog: Catalog) -> Arc<Self> {
-        Arc::new(Self::new(catalog, Timestamp::UNIX_EPOCH, None))
+        let state = State {
+            loaded_at: Timestamp::UNIX_EPOCH,
+            read_at: Timestamp::UNIX_EPOCH,
+            publications: 0,
+            problems: Vec::new(),
+            faulty: Arc::default(),
+            taken: Taken::default(),
+            reads: BTreeSet::new(),
+        };
+        Arc::new(Self::new(catalog, state, None))
     }
 
-    fn new(catalog: Catalog, loaded_at: Timestamp, folder: Option<Folder>) -> Self {
+    fn new(catalog: Catalog, state: State, folder: Option<Folder>) -> Self {
         let catalog = Arc::new(catalog);
         Self {
             folder,
             current: ArcSwap::new(Arc::clone(&catalog)),
             sender: watch::Sender::new(catalog),
-            state: Mutex::new(State { loaded_at, last_error: None }),
+            state: Mutex::new(state),
             reloading: Mutex::new(()),
         }
     }
@@ -113,20 +143,47 @@ impl CatalogHandle {
         self.folder.as_ref().map(|folder| folder.dir.as_path())
     }
 
+    /// What the operator lets it be.
+    pub(crate) fn rules(&self) -> Option<&CatalogRules> {
+        self.folder.as_ref().map(|folder| &folder.rules)
+    }
+
     /// The catalog in force.
     #[must_use]
     pub fn current(&self) -> Arc<Catalog> {
         self.current.load_full()
     }
 
-    /// What is in force, and why the files as they are now were refused.
+    /// What is in force, and what of the files is not.
     #[must_use]
     pub fn status(&self) -> Status {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        Status { version: self.current.load().version.clone(), loaded_at: state.loaded_at, last_error: state.last_error.clone() }
+        let state = self.state();
+        Status {
+            version: self.current.load().version.clone(),
+            loaded_at: state.loaded_at,
+            problems: state.problems.clone(),
+            faulty: Arc::clone(&state.faulty),
+        }
     }
 
-    /// Tells of each new version. A receiver starts with the one in force.
+    /// When the files were last read and found to say what is in force; the end of time for a fixed catalog.
+    #[must_use]
+    pub fn read_at(&self) -> Timestamp {
+        if self.folder.is_none() { Timestamp::MAX } else { self.state().read_at }
+    }
+
+    /// How often somebody said that the files are as they are meant to be.
+    #[must_use]
+    pub fn publications(&self) -> u64 {
+        self.state().publications
+    }
+
+    /// Files outside of the catalog's own that it depends on, such as those with secrets.
+    pub(crate) fn reads(&self) -> BTreeSet<PathBuf> {
+        self.state().reads.clone()
+    }
+
+    /// Tells of each new version, and of each that was published. A receiver starts with the one in force.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Arc<Catalog>> {
         self.sender.subscribe()
@@ -134,35 +191,80 @@ impl CatalogHandle {
 
     /// Reads the folder again, secrets included. Blocks on the file system: call it where blocking is allowed.
     ///
-    /// A secret that changed in the environment or in its own file is taken over here, but wakes nobody by itself.
+    /// What is right comes into force; what is not stays as it was. A secret that changed in the environment or in its own file is taken over
+    /// too, and wakes nobody by itself.
     ///
     /// # Errors
-    /// [`CatalogError`]: the files have problems, and the last good state stays in force.
+    /// [`CatalogError`]: the folder cannot be read, and everything stays in force.
     pub fn reload(&self) -> Result<Reload, CatalogError> {
+        self.read_again(false)
+    }
+
+    /// As [`CatalogHandle::reload`], and says that the files are as they are meant to be: whatever the new version makes impossible need not
+    /// hold for a while first.
+    ///
+    /// # Errors
+    /// Those of [`CatalogHandle::reload`].
+    pub fn publish(&self) -> Result<Reload, CatalogError> {
+        self.read_again(true)
+    }
+
+    fn read_again(&self, meant: bool) -> Result<Reload, CatalogError> {
         let Some(folder) = &self.folder else {
             return Ok(Reload::Unchanged);
         };
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = load(&folder.dir);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let catalog = match loaded {
-            Ok(catalog) => catalog,
-            Err(problems) => {
-                state.last_error = Some(problems.clone());
-                return Err(CatalogError { dir: folder.dir.clone(), problems });
+        let before = self.current.load_full();
+        let taken = self.state().taken.clone();
+        let read = folder.read(Before { catalog: Some(&before), taken: &taken }, Some(&taken));
+        let mut state = self.state();
+        let (catalog, found) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                state.problems.clone_from(&error.problems);
+                return Err(error);
             }
         };
-        state.last_error = None;
-        let changed = catalog.version != self.current.load().version;
+        let changed = catalog.version != before.version;
         let catalog = Arc::new(catalog);
         // Secrets from the environment or from files do not count for the version, but are taken over.
         self.current.store(Arc::clone(&catalog));
-        if changed {
-            state.loaded_at = folder.clock.now();
-            drop(state);
+        *state = State {
+            loaded_at: if changed { found.loaded_at } else { state.loaded_at },
+            publications: state.publications + u64::from(meant),
+            ..found
+        };
+        drop(state);
+        if changed || meant {
             self.sender.send_replace(catalog);
-            return Ok(Reload::Changed);
         }
-        Ok(Reload::Unchanged)
+        Ok(if changed { Reload::Changed } else { Reload::Unchanged })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Folder {
+    /// The files as they are, with what was `before` where they are wrong.
+    fn read(&self, before: Before<'_>, kept: Option<&Taken>) -> Result<(Catalog, State), CatalogError> {
+        // An instant from before reading, so that what is read is never taken for newer than it is.
+        let read_at = self.clock.now();
+        let refused = |problems| CatalogError { dir: self.dir.clone(), problems: sorted(problems) };
+        let options = LoadOptions { rules: &self.rules, ..LoadOptions::default() };
+        let mut problems = Vec::new();
+        let Some(texts) = folder::read(&self.dir, &self.rules, &mut problems) else { return Err(refused(problems)) };
+        let Assembled { catalog, problems: found, faulty, taken, reads, .. } = assemble(&texts, options, Some(before));
+        problems.extend(found);
+        problems.retain(Problem::is_error);
+        let Some(catalog) = catalog else { return Err(refused(problems)) };
+        if let Some(place) = &self.rules.last_good
+            && kept.is_none_or(|kept| kept.shared != taken.shared)
+        {
+            last_good::write(place, &taken.shared);
+        }
+        let problems = sorted(problems);
+        Ok((catalog, State { loaded_at: read_at, read_at, publications: 0, problems, faulty: faulty.into(), taken, reads }))
     }
 }

@@ -1,6 +1,8 @@
 //! What is wrong in a file, where, and what would be right.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -32,6 +34,12 @@ pub enum Severity {
 }
 
 impl Problem {
+    /// Whether it stops anything.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// A problem of a whole file.
     pub(crate) fn of_file(file: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: 0, column: 0, message: message.into(), hint: hint.into(), severity: Severity::Error }
@@ -87,12 +95,13 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
     file: &'a str,
-    problems: std::cell::RefCell<Vec<Problem>>,
+    problems: RefCell<Vec<Problem>>,
+    reads: RefCell<Vec<PathBuf>>,
 }
 
 impl<'a> Report<'a> {
     pub(crate) fn new(file: &'a str) -> Self {
-        Self { file, problems: std::cell::RefCell::default() }
+        Self { file, problems: RefCell::default(), reads: RefCell::default() }
     }
 
     pub(crate) fn file(&self) -> &'a str {
@@ -118,6 +127,21 @@ impl<'a> Report<'a> {
             hint,
             severity,
         });
+    }
+
+    /// Notes that what is said here depends on another file, such as one with a secret.
+    pub(crate) fn reads(&self, path: &Path) {
+        self.reads.borrow_mut().push(path.to_owned());
+    }
+
+    /// The files that what is said here depends on.
+    pub(crate) fn take_reads(&self) -> Vec<PathBuf> {
+        self.reads.take()
+    }
+
+    /// Whether something is wrong; warnings alone are not.
+    pub(crate) fn fails(&self) -> bool {
+        self.problems.borrow().iter().any(Problem::is_error)
     }
 
     pub(crate) fn into_problems(self) -> Vec<Problem> {

@@ -1,5 +1,6 @@
 //! The reference page of the catalog's keys (`docs/catalog.md`), made from the same JSON Schemas that editors use.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
@@ -7,13 +8,26 @@ use serde_json::{Map, Value};
 use crate::schema;
 
 /// The files, in the order in which somebody new needs them.
-const FILES: [(&str, &str); 3] = [("dashboard", "dashboards/*.yaml"), ("connections", "connections.yaml"), ("people", "people.yaml")];
+const FILES: [(&str, &str); 4] =
+    [("dashboard", "dashboards/*.yaml"), ("connections", "connections.yaml"), ("people", "people.yaml"), ("more-people", "people/*.yaml")];
 
 const HEAD: &str = "# Catalog reference
 
 A catalog is a folder of YAML files, best kept in git. Every key of every file is listed here; `pressrun check DIR` names file, line and column of
 whatever is wrong, and `pressrun check --schema dashboard` (or `connections`, `people`) prints the JSON Schema for an editor. The sample catalog that
 `pressrun demo` writes into its data folder shows most of it in use.
+
+What is written often can be written once: an anchor (`&name`) is repeated by an alias (`*name`), and `<<: *name` or `<<: [*a, *b]` takes the keys of a
+mapping over, those that are written beside it winning. Keys at the top of a file that begin with `x-` are passed over, so that anchors have a place to
+live.
+
+A file that is away or wrong for moments changes little. What a dashboard's file said before stays in force while it has a fault; when a server starts
+with a fault, the schedules on that dashboard wait until it is right. A schedule whose dashboard or query is gone is switched off when that is found
+twice, a minute apart, or at once when `SIGHUP` tells the server that the files are as they are meant to be; when they are back it is switched on
+again, and its owner is told both times. Nothing is read while git has its index locked.
+
+`${NAME}` in secrets stands for a variable that the operator lists under `[catalog] environment`, and keys that end in `_file` name a file in the
+catalog's folder or in one that is listed under `[catalog] secret_folders`. Such files are watched: a rotated secret is taken by itself.
 
 SQL of a tile is a template with these functions; every value of a filter or attribute becomes a bound parameter:
 
@@ -31,10 +45,11 @@ SQL of a tile is a template with these functions; every value of a filter or att
 pub(crate) fn reference() -> String {
     let schemas = schema();
     let mut page = HEAD.to_owned();
+    let mut explained = HashSet::new();
     for (kind, file) in FILES {
         section(&mut page, &format!("\n## `{file}`"), &schemas[kind]);
         for (name, definition) in schemas[kind]["$defs"].as_object().into_iter().flatten() {
-            if definition["properties"].is_object() {
+            if definition["properties"].is_object() && explained.insert(name.clone()) {
                 section(&mut page, &format!("\n### {}", title(name)), definition);
             }
         }

@@ -1,15 +1,16 @@
-//! JSON Schemas of the three kinds of files, for editors.
+//! JSON Schemas of the kinds of files, for editors.
 
 use serde_json::{Value, json};
 
-use crate::files::{ConnectionsFile, DashboardFile, PeopleFile};
+use crate::files::{ConnectionsFile, DashboardFile, MorePeopleFile, PeopleFile};
 
-/// JSON Schemas (draft 2020-12) by kind of file: `connections`, `people`, `dashboard`.
+/// JSON Schemas (draft 2020-12) by kind of file: `connections`, `people`, `more-people`, `dashboard`.
 #[must_use]
 pub fn schema() -> Value {
     json!({
         "connections": schemars::schema_for!(ConnectionsFile),
         "people": schemars::schema_for!(PeopleFile),
+        "more-people": schemars::schema_for!(MorePeopleFile),
         "dashboard": schemars::schema_for!(DashboardFile),
     })
 }

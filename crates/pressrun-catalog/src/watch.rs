@@ -1,18 +1,20 @@
-//! Following changes of the folder.
+//! Following changes of the folder, and of the files with secrets that it names.
 //!
 //! The system's notifications make it quick, a slow poll makes it sure: network folders send no notifications, and a
 //! folder that is replaced takes its notifications with it. Both only wake; whether something changed is decided by
-//! looking at the files.
+//! looking at the files. While git changes them nothing is read: files that a checkout moves are away for moments.
 
+use std::collections::BTreeSet;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{EventKind, RecursiveMode, Watcher};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::folder::fingerprint;
+use crate::folder::{Trace, fingerprint};
+use crate::git::index_lock;
 use crate::handle::{CatalogError, CatalogHandle, Reload};
 
 /// Quiet time after the last change before files are read: editors and git write several files.
@@ -21,21 +23,27 @@ const QUIET: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Time between two looks without a notification.
 const POLL: Duration = Duration::from_secs(20);
+/// Time between two looks at git's lock.
+const LOCK_POLL: Duration = Duration::from_millis(200);
+/// Longest wait for git: a lock that is older was left behind by one that died.
+const LOCK_PATIENCE: Duration = Duration::from_mins(10);
 
 impl CatalogHandle {
-    /// Reloads whenever the files change, until `cancel` ends. A bad edit keeps the last good state and is logged.
+    /// Reloads whenever the files change, until `cancel` ends. What is wrong stays as it was and is logged.
     pub async fn watch(self: Arc<Self>, cancel: impl Future<Output = ()> + Send) {
         let Some(dir) = self.dir().map(Path::to_owned) else {
             return cancel.await;
         };
         let (wake, mut woken) = mpsc::channel::<()>(1);
-        let _watcher = watcher(&dir, wake.clone());
-        let mut seen = look(&dir).await;
+        let mut watcher = Watching::new(&dir, wake.clone());
+        self.log_problems();
+        let mut seen = self.look().await;
         // What changed between loading and the first look is not missed.
         let _ = wake.try_send(());
         let mut first = true;
         tokio::pin!(cancel);
         loop {
+            watcher.follow(&self.reads());
             tokio::select! {
                 () = &mut cancel => return,
                 _ = woken.recv() => {}
@@ -45,7 +53,11 @@ impl CatalogHandle {
                 () = &mut cancel => return,
                 () = until_quiet(&mut woken) => {}
             }
-            let now = look(&dir).await;
+            tokio::select! {
+                () = &mut cancel => return,
+                () = until_unlocked(&dir) => {}
+            }
+            let now = self.look().await;
             if now == seen && !first {
                 continue;
             }
@@ -55,13 +67,25 @@ impl CatalogHandle {
         }
     }
 
+    async fn look(self: &Arc<Self>) -> Vec<Trace> {
+        let handle = Arc::clone(self);
+        let look = move || Some(fingerprint(handle.dir()?, handle.rules()?, &handle.reads()));
+        tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or_default()
+    }
+
     async fn reload_and_log(self: &Arc<Self>) {
         let handle = Arc::clone(self);
+        let before = self.status().problems;
         match tokio::task::spawn_blocking(move || handle.reload()).await {
-            Ok(Ok(Reload::Changed)) => {
-                tracing::info!(version = %self.current().version, "catalog reloaded");
+            Ok(Ok(reload)) => {
+                match reload {
+                    Reload::Changed => tracing::info!(version = %self.current().version, "catalog reloaded"),
+                    Reload::Unchanged => tracing::debug!("catalog unchanged"),
+                }
+                if self.status().problems != before {
+                    self.log_problems();
+                }
             }
-            Ok(Ok(Reload::Unchanged)) => tracing::debug!("catalog unchanged"),
             Ok(Err(CatalogError { problems, .. })) => {
                 for problem in &problems {
                     tracing::error!(%problem, "catalog edit refused, the last good state stays");
@@ -70,13 +94,31 @@ impl CatalogHandle {
             Err(error) => tracing::error!(%error, "catalog reload ended early"),
         }
     }
+
+    fn log_problems(&self) {
+        let status = self.status();
+        for problem in &status.problems {
+            tracing::error!(%problem, "a file of the catalog is not taken as it is");
+        }
+        for file in status.faulty.iter().filter(|file| !file.kept) {
+            let document = file.identifier.as_ref().map_or("unknown", |identifier| identifier.as_str());
+            tracing::error!(file = file.file, document, "schedules on this document wait until its file is right");
+        }
+    }
 }
 
-type Look = Vec<(std::path::PathBuf, u64, Option<std::time::SystemTime>)>;
-
-async fn look(dir: &Path) -> Look {
-    let dir = dir.to_owned();
-    tokio::task::spawn_blocking(move || fingerprint(&dir)).await.unwrap_or_default()
+/// Ends once git has let go of the files, or is dead.
+pub(crate) async fn until_unlocked(dir: &Path) {
+    let unlocked = async {
+        while index_lock(dir).is_some_and(|lock| lock.exists()) {
+            tokio::time::sleep(LOCK_POLL).await;
+        }
+    };
+    if tokio::time::timeout(LOCK_PATIENCE, unlocked).await.is_err() {
+        tracing::warn!(
+            "git has had its index locked for ten minutes; the catalog is read all the same (remove .git/index.lock when no git runs)"
+        );
+    }
 }
 
 /// Ends once no notification came for [`QUIET`], at the latest after [`PATIENCE`].
@@ -85,14 +127,36 @@ async fn until_quiet(woken: &mut mpsc::Receiver<()>) {
     let _ = tokio::time::timeout(PATIENCE, settle).await;
 }
 
-fn watcher(dir: &Path, wake: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
-    let notice = move |event: notify::Result<notify::Event>| {
-        // Reading is no change; noticing our own reads would never end.
-        if !matches!(event, Ok(notify::Event { kind: EventKind::Access(_), .. })) {
-            let _ = wake.try_send(());
+/// The system's notifications: of the folder with everything below it, and of the folders that secrets are in.
+struct Watching {
+    watcher: Option<RecommendedWatcher>,
+    dir: PathBuf,
+    followed: BTreeSet<PathBuf>,
+}
+
+impl Watching {
+    fn new(dir: &Path, wake: mpsc::Sender<()>) -> Self {
+        let notice = move |event: notify::Result<notify::Event>| {
+            // Reading is no change; noticing our own reads would never end.
+            if !matches!(event, Ok(notify::Event { kind: EventKind::Access(_), .. })) {
+                let _ = wake.try_send(());
+            }
+        };
+        let started =
+            notify::recommended_watcher(notice).and_then(|mut watcher| watcher.watch(dir, RecursiveMode::Recursive).map(|()| watcher));
+        let watcher = started.inspect_err(|error| tracing::warn!(%error, "no notifications of file changes; the catalog is polled")).ok();
+        Self { watcher, dir: dir.to_owned(), followed: BTreeSet::new() }
+    }
+
+    /// Watches the folders of `files` that are elsewhere. One that cannot be watched is looked at with every poll.
+    fn follow(&mut self, files: &BTreeSet<PathBuf>) {
+        let Some(watcher) = &mut self.watcher else { return };
+        for folder in files.iter().filter_map(|file| file.parent()).filter(|folder| !folder.starts_with(&self.dir)) {
+            if self.followed.insert(folder.to_owned())
+                && let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive)
+            {
+                tracing::debug!(folder = %folder.display(), %error, "no notifications of this folder; it is polled");
+            }
         }
-    };
-    let started =
-        notify::recommended_watcher(notice).and_then(|mut watcher| watcher.watch(dir, RecursiveMode::Recursive).map(|()| watcher));
-    started.inspect_err(|error| tracing::warn!(%error, "no notifications of file changes; the catalog is polled")).ok()
+    }
 }

@@ -218,6 +218,8 @@ words! {
         LinksWithdrawn = "schedule.linksWithdrawn",
         /// Pressrun switched it off (X1).
         ScheduleSwitchedOff = "schedule.switchedOff",
+        /// What it was switched off for is back, and Pressrun switched it on again.
+        ScheduleSwitchedOn = "schedule.switchedOn",
         /// A run was started by hand (I3).
         RunTriggered = "run.triggered",
         /// A delivery was tried without saving a schedule (S8).

@@ -1,6 +1,6 @@
 //! What data teams write in files: connections, people, documents, dashboards and tiles, as one validated snapshot.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -29,9 +29,26 @@ pub struct Catalog {
     pub dev_keys: Vec<DevKey>,
     /// Documents by identifier, in file order.
     pub documents: IndexMap<DocumentIdentifier, Document>,
+    /// What is not among them although it is there.
+    pub waiting: Waiting,
+}
+
+/// Documents that are there but have a fault in their file, with nothing known from before: schedules on them wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Those whose identifier can be read.
+    pub documents: BTreeSet<DocumentIdentifier>,
+    /// There are others, and any document that is missing may be one of them.
+    pub unidentified: bool,
 }
 
 impl Catalog {
+    /// Whether the document is missing only because its file has a fault.
+    #[must_use]
+    pub fn waits(&self, identifier: &DocumentIdentifier) -> bool {
+        !self.documents.contains_key(identifier) && (self.waiting.unidentified || self.waiting.documents.contains(identifier))
+    }
+
     /// The member with this membership id, or, since clients mix them up, with this user id (contract Q15).
     #[must_use]
     pub fn member(&self, id: uuid::Uuid) -> Option<&Member> {

@@ -56,6 +56,8 @@ pub enum NoticeKind {
     ScheduleDisabled,
     /// What it was switched off for is gone; somebody has to switch it on (X5).
     ScheduleCanBeEnabled,
+    /// What it was switched off for is back, and so it was switched on again.
+    ScheduleEnabled,
     /// The owner could not be mailed (S13).
     OwnerUnreachable,
     /// A webhook answered 410: its address is gone for good.
@@ -86,11 +88,12 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Every value.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::RunFailed,
         Self::RunRecovered,
         Self::ScheduleDisabled,
         Self::ScheduleCanBeEnabled,
+        Self::ScheduleEnabled,
         Self::OwnerUnreachable,
         Self::DestinationGone,
         Self::DestinationFailing,
@@ -115,6 +118,7 @@ impl NoticeKind {
             | Self::RunRecovered
             | Self::ScheduleDisabled
             | Self::ScheduleCanBeEnabled
+            | Self::ScheduleEnabled
             | Self::OwnerUnreachable
             | Self::DestinationGone
             | Self::DestinationFailing
@@ -135,6 +139,7 @@ impl NoticeKind {
             Self::RunRecovered => "run.recovered",
             Self::ScheduleDisabled => "schedule.disabled",
             Self::ScheduleCanBeEnabled => "schedule.canBeEnabled",
+            Self::ScheduleEnabled => "schedule.enabled",
             Self::OwnerUnreachable => "owner.unreachable",
             Self::DestinationGone => "destination.gone",
             Self::DestinationFailing => "destination.failing",

@@ -254,6 +254,9 @@ pub struct RunRecord {
     /// How often a query failed in passing, so that the run was put back and its queries are asked again (S9).
     #[serde(skip_serializing_if = "is_zero")]
     pub query_failures: u32,
+    /// When it last waited for its dashboard's file to be right: its time counts from then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited_until: Option<Timestamp>,
     /// Results that become baselines when the run ends, and under which audience (A9, A18). Empty once it has ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub judged: Vec<JudgedResult>,

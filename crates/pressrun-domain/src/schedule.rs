@@ -120,6 +120,13 @@ impl SystemDisabledReason {
             Self::OrphanedFilterConfigKeys => "orphanedFilterConfigKeys",
         }
     }
+
+    /// Whether the schedule is switched on again by itself once the cause is gone: what the catalog took it can give back. Rights and filters
+    /// were taken on purpose, and somebody has to look (X5).
+    #[must_use]
+    pub fn ends_by_itself(self) -> bool {
+        matches!(self, Self::MissingQuery)
+    }
 }
 
 /// The last run that ended.

@@ -167,19 +167,42 @@ impl Engine {
         }
     }
 
-    /// Follows the catalog: after each publication, schedules that can no longer run are switched off.
+    /// Follows the catalog: after each publication, schedules that can no longer run are switched off once that is known to hold, and what is
+    /// back is switched on again.
     pub async fn follow_catalog(&self, stop: CancellationToken) {
         let mut published = self.context.catalog.subscribe();
         loop {
-            match publish::published(&self.context).await {
-                Ok(0) => {}
-                Ok(disabled) => warn!(disabled, "the published catalog switched schedules off"),
-                Err(error) => warn!(error = %error, "could not re-validate schedules; they are checked again before each run"),
-            }
+            let look_again = match publish::published(&self.context).await {
+                Ok(done) => {
+                    if done.disabled > 0 {
+                        warn!(disabled = done.disabled, "the published catalog switched schedules off");
+                    }
+                    if done.enabled > 0 {
+                        info!(enabled = done.enabled, "what schedules were switched off for is back; they are on again");
+                        // They may be due before the next look at the store.
+                        self.wake.notify_one();
+                    }
+                    done.look_again
+                }
+                Err(error) => {
+                    warn!(error = %error, "could not re-validate schedules; they are checked again before each run");
+                    Some(self.context.clock.now())
+                }
+            };
             self.said.notify_one();
+            let (clock, now) = (&self.context.clock, self.context.clock.now());
+            let looked_again = async {
+                match look_again {
+                    Some(at) if at > now => clock.sleep_until(at).await,
+                    // A catalog that cannot be read leaves the instant in the past: no busy loop.
+                    Some(_) => clock.sleep_until(now + self.context.config.poll).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = published.changed() => if changed.is_err() { return },
+                () = looked_again => {}
             }
         }
     }

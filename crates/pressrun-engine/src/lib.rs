@@ -18,6 +18,7 @@ pub mod bounce;
 pub mod content;
 pub mod executor;
 pub mod fail;
+pub mod faults;
 pub mod links;
 pub mod pipeline;
 pub mod plan;

@@ -4,9 +4,11 @@ use pressrun_cron::CronExpression;
 use pressrun_domain::id::RunId;
 use pressrun_domain::plan::{MISSED_ROWS, Step, plan};
 use pressrun_domain::run::SkipReason;
+use pressrun_domain::schedule::Definition;
 use pressrun_store::{DueSchedule, NewOccurrence, PlannedSchedule};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// What becomes of one due schedule at `now`.
 ///
@@ -18,8 +20,7 @@ use jiff::Timestamp;
 pub fn plan_schedule(due: &DueSchedule, now: Timestamp) -> Result<Option<PlannedSchedule>, String> {
     let schedule = &due.schedule;
     let Some(due_at) = schedule.next_at else { return Ok(None) };
-    let cron: CronExpression = schedule.definition.cron.parse().map_err(|error| format!("{error}"))?;
-    let zone = pressrun_cron::zone(&schedule.definition.timezone).map_err(|error| error.to_string())?;
+    let (cron, zone) = timing(&schedule.definition)?;
     let plan = plan(&cron, &zone, due_at, now, due.running);
     let unlisted = plan.missed_unlisted;
     let occurrences = plan.occurrences.into_iter().enumerate().map(|(index, planned)| NewOccurrence {
@@ -46,4 +47,19 @@ pub fn plan_schedule(due: &DueSchedule, now: Timestamp) -> Result<Option<Planned
         occurrences: occurrences.collect(),
         next_at: plan.next_at,
     }))
+}
+
+/// The next occurrence after `now`; `None` when there is none.
+///
+/// # Errors
+/// The expression or zone no longer parses; the fault, in words.
+pub(crate) fn next_occurrence(definition: &Definition, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    let (cron, zone) = timing(definition)?;
+    Ok(cron.next_after(now, &zone).map(|occurrence| occurrence.at))
+}
+
+fn timing(definition: &Definition) -> Result<(CronExpression, TimeZone), String> {
+    let cron = definition.cron.parse().map_err(|error: pressrun_cron::CronError| error.to_string())?;
+    let zone = pressrun_cron::zone(&definition.timezone).map_err(|error| error.to_string())?;
+    Ok((cron, zone))
 }

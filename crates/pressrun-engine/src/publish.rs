@@ -1,11 +1,18 @@
 //! What a changed catalog means for stored schedules: current names, and schedules that can no longer run (X1, Q2, F12).
 
-use pressrun_domain::catalog::Catalog;
-use pressrun_domain::schedule::{SystemDisabled, fault};
-use pressrun_store::{Names, StoreError};
+use std::collections::HashSet;
+use std::sync::Arc;
 
+use jiff::Timestamp;
+use pressrun_domain::catalog::Catalog;
+use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason, fault};
+use pressrun_store::{Names, StoreError};
+use tracing::{error, info, warn};
+
+use crate::faults::Verdict;
 use crate::notice;
 use crate::pipeline::Context;
+use crate::plan::next_occurrence;
 
 /// Names of a schedule's document, owner and watched query, as the catalog has them now; the identifier or id where it has none.
 #[must_use]
@@ -23,35 +30,102 @@ pub fn names(definition: &pressrun_domain::schedule::Definition, catalog: &Catal
     }
 }
 
-/// Re-validates every schedule against the catalog as it was just published, and brings the list's names up to date. A schedule that
-/// can no longer run is switched off and its owner told (X1, Q2, F12); one whose cause is gone stays off, and its owner is told that it
-/// can be switched on (X5). Returns how many schedules were switched off.
+/// What a publication came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Schedules that were switched off.
+    pub disabled: u32,
+    /// Schedules that were switched on again.
+    pub enabled: u32,
+    /// When faults that are not yet known to hold are due to be looked at.
+    pub look_again: Option<Timestamp>,
+}
+
+/// Re-validates every schedule against the catalog as it is, and brings the list's names up to date.
+///
+/// A schedule that can no longer run is switched off and its owner told (X1, Q2, F12), once its fault is known to hold ([`Faults`]). One whose
+/// document or query is back is switched on again; one that is off for another cause which is gone stays off, and its owner is told that it can
+/// be switched on (X5). A schedule whose document waits for its file to be right is left alone.
+///
+/// [`Faults`]: crate::faults::Faults
 ///
 /// # Errors
 /// The store failed; run it again.
-pub async fn published(context: &Context) -> Result<u32, StoreError> {
-    let (store, catalog, now) = (&context.store, context.catalog.current(), context.clock.now());
+pub async fn published(context: &Context) -> Result<Published, StoreError> {
+    let meant = context.faults.published_since(context.catalog.publications());
+    read_again_if_due(context).await;
+    // In this order: what is judged is never older than it is said to be.
+    let (store, read_at, catalog) = (&context.store, context.catalog.read_at(), context.catalog.current());
     let dashboards: Vec<_> = catalog.documents.values().map(|document| (document.identifier.clone(), document.name.clone())).collect();
     let owners: Vec<_> = catalog.members.iter().map(|member| (member.id, member.name.clone())).collect();
     store.refresh_names(&dashboards, &owners).await?;
-    let mut disabled = 0;
+    let (mut done, mut faulty) = (Published::default(), HashSet::new());
     for schedule in store.schedules_on(None).await? {
+        if catalog.waits(&schedule.definition.identifier) {
+            continue;
+        }
+        let now = context.clock.now();
         match (schedule.system_disabled, fault(&schedule.definition, &catalog)) {
             (None, None) | (Some(_), Some(_)) => {}
+            (Some(off), None) if off.reason.ends_by_itself() => done.enabled += enable(context, &catalog, &schedule, off, now).await?,
             (Some(off), None) => {
                 store.add_notices(&notice::about_recovery(context, &catalog, &schedule, off, now)).await?;
             }
-            (None, Some(reason)) => {
-                let off = SystemDisabled { at: now, reason };
-                let notices = notice::about_disabling(context, &catalog, &schedule, off);
-                match store.system_disable(schedule.id, schedule.version, off, &notices).await {
-                    Ok(()) => disabled += 1,
-                    // Edited or deleted meanwhile; its next run is checked again.
-                    Err(StoreError::Conflict | StoreError::NotFound(_)) => {}
-                    Err(error) => return Err(error),
+            (None, Some(reason)) => match context.faults.judge(schedule.id, read_at, now) {
+                Verdict::NotYet(_) if !meant => {
+                    info!(schedule = %schedule.id, reason = reason.as_str(), "the schedule has a fault, which is looked at again before it is switched off");
+                    faulty.insert(schedule.id);
                 }
-            }
+                Verdict::Holds | Verdict::NotYet(_) => done.disabled += disable(context, &catalog, &schedule, reason, now).await?,
+            },
         }
     }
-    Ok(disabled)
+    context.faults.keep(&faulty);
+    done.look_again = context.faults.next();
+    Ok(done)
+}
+
+/// Reads the files again when some fault has been there for long enough to be judged by that.
+pub(crate) async fn read_again_if_due(context: &Context) {
+    if !context.faults.wants_reading(context.catalog.read_at(), context.clock.now()) {
+        return;
+    }
+    let catalog = Arc::clone(&context.catalog);
+    match tokio::task::spawn_blocking(move || catalog.reload()).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => warn!(%error, "the catalog cannot be read; no schedule is switched off for what it said last"),
+        Err(error) => warn!(%error, "reading the catalog ended early"),
+    }
+}
+
+/// Whether the schedule was switched off, as a number to count with.
+async fn disable(
+    context: &Context,
+    catalog: &Catalog,
+    schedule: &Schedule,
+    reason: SystemDisabledReason,
+    now: Timestamp,
+) -> Result<u32, StoreError> {
+    let off = SystemDisabled { at: now, reason };
+    let notices = notice::about_disabling(context, catalog, schedule, off);
+    counted(context.store.system_disable(schedule.id, schedule.version, off, &notices).await)
+}
+
+/// Whether the schedule was switched on again, as a number to count with. Its next occurrence is the next one from `now` on.
+async fn enable(context: &Context, catalog: &Catalog, schedule: &Schedule, off: SystemDisabled, now: Timestamp) -> Result<u32, StoreError> {
+    let next_at = next_occurrence(&schedule.definition, now).unwrap_or_else(|fault| {
+        error!(schedule = %schedule.id, fault, "the schedule cannot be planned and will not fire until it is edited");
+        None
+    });
+    let notices = notice::about_enabling(context, catalog, schedule, off, now);
+    counted(context.store.system_enable(schedule.id, schedule.version, next_at, now, &notices).await)
+}
+
+/// One, or none when the schedule was edited or deleted meanwhile: its next run is checked again.
+fn counted(switched: Result<(), StoreError>) -> Result<u32, StoreError> {
+    match switched {
+        Ok(()) => Ok(1),
+        Err(StoreError::Conflict | StoreError::NotFound(_)) => Ok(0),
+        Err(error) => Err(error),
+    }
 }

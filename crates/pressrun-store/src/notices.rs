@@ -27,6 +27,20 @@ pub trait Notices: Send + Sync {
         notices: &[Notice],
     ) -> Result<(), StoreError>;
 
+    /// Switches a schedule that Pressrun had switched off on again at `at`, its next occurrence at `next_at`, and keeps what is to be said about
+    /// it, in one transaction. The schedule's version counts up.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it has another version or is not off, [`StoreError::NotFound`] when it is deleted.
+    async fn system_enable(
+        &self,
+        schedule: ScheduleId,
+        version: u64,
+        next_at: Option<Timestamp>,
+        at: Timestamp,
+        notices: &[Notice],
+    ) -> Result<(), StoreError>;
+
     /// Claims up to `limit` notices that are due, oldest first: an attempt begins for each, and nobody else gets it before `hidden_until`.
     /// A notice waits for older ones about the same schedule to the same place, so that an all-clear never comes before its alarm.
     async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError>;

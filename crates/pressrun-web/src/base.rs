@@ -20,10 +20,11 @@ tokio::task_local! {
 }
 
 /// First parts of our own paths. A base path that begins with one of them could not be told from a page.
-const OWN: [&str; 18] = [
+const OWN: [&str; 19] = [
     "api",
     "assets",
     "audit",
+    "catalog",
     "dashboards",
     "docs",
     "healthz",

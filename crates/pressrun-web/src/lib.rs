@@ -44,7 +44,7 @@ const FORM_LIMIT: usize = 16 * 1024;
 /// Every page, under the root. It has no fallback, so that it can be merged with the API's routes.
 pub fn router(state: WebState) -> Router {
     use pages::{
-        act, artifact, asked, assets, audit, dashboard, dashboards, offer, run, schedule, schedules, sessions, shared, sign_in,
+        act, artifact, asked, assets, audit, catalog, dashboard, dashboards, offer, run, schedule, schedules, sessions, shared, sign_in,
         suppressions, tokens, unsubscribe,
     };
     let https = state.is_https();
@@ -71,6 +71,7 @@ pub fn router(state: WebState) -> Router {
         .route("/sessions/{id}/end", post(sessions::end))
         .route("/audit", get(audit::page))
         .route("/suppressions", get(suppressions::page).post(suppressions::lift))
+        .route("/catalog", get(catalog::page))
         .route("/unsubscribe/{schedule}/{recipient}/{signature}", get(unsubscribe::ask).post(unsubscribe::remove))
         .route("/assets/style.css", get(assets::style))
         .route("/assets/icon.svg", get(assets::icon))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use pressrun_api::{CatalogFaults, CatalogSource, FaultyDocument};
 use pressrun_domain::audit::{Origin, Verb};
 use pressrun_domain::bounce::{Bounce, BounceKind, Mailed, Report};
 use pressrun_domain::catalog::GridPosition;
@@ -1049,4 +1050,38 @@ async fn newcomer_29_a_reader_sees_neither_recipients_nor_answers_on_a_page() {
     );
     assert!(run.body.contains("blob.sato@myorg.com"), "their own piece: {}", run.body);
     assert!(run.body.contains("its owner can see why"), "{}", run.body);
+}
+
+/// The sample's catalog, with these faults.
+struct Faulty(Arc<dyn CatalogSource>, CatalogFaults);
+
+impl CatalogSource for Faulty {
+    fn current(&self) -> Arc<pressrun_domain::catalog::Catalog> {
+        self.0.current()
+    }
+
+    fn faults(&self) -> CatalogFaults {
+        self.1.clone()
+    }
+}
+
+#[tokio::test]
+async fn b14_admins_see_what_of_the_catalog_is_not_in_force_and_nobody_else_does() {
+    let document = |file: &str, kept| FaultyDocument { file: file.to_owned(), identifier: Some("orders".into()), kept };
+    let faults = CatalogFaults {
+        problems: vec![format!("dashboards/a.yaml:3:1: unknown key `{HOSTILE}`")],
+        documents: vec![document("dashboards/a.yaml", true), document("dashboards/b.yaml", false)],
+        ..CatalogFaults::default()
+    };
+    let browser = Browser::with(|state| state.api.catalog = Arc::new(Faulty(Arc::clone(&state.api.catalog), faults))).await;
+    let admin = browser.sign_in(browser.site.admin).await;
+    let page = browser.get(&admin, "/catalog").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for words in ["dashboards/a.yaml", "it is what it was before", "dashboards/b.yaml", "its schedules wait", "unknown key"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    assert!(!page.body.contains(HOSTILE), "escaped");
+    let guest = browser.sign_in(browser.site.guest).await;
+    assert_eq!(browser.get(&guest, "/catalog").await.status, StatusCode::NOT_FOUND);
+    assert!(!browser.get(&guest, "/schedules").await.body.contains("/catalog"));
 }

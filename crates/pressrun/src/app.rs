@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use axum::Router;
 use jiff::SignedDuration;
-use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, Door, ServerLimits, UrlPolicy};
+use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogFaults, CatalogSource, Door, FaultyDocument, ServerLimits, UrlPolicy};
 use pressrun_catalog::CatalogHandle;
 use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig};
 use pressrun_domain::clock::Clock;
@@ -18,6 +18,7 @@ use pressrun_domain::secret::Secret;
 use pressrun_engine::bounce::{Intake, Mailbox};
 use pressrun_engine::content::Producer;
 use pressrun_engine::executor::{ExecutorConfig, ExecutorPool};
+use pressrun_engine::faults::Faults;
 use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::spool::Spool;
@@ -113,7 +114,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         // First of all: what follows makes files.
         let public_url = settings.server.public_url()?;
-        let catalog = CatalogHandle::open(&settings.catalog.path, Arc::clone(&clock))?;
+        let catalog = CatalogHandle::open_with(&settings.catalog.path, Arc::clone(&clock), settings.catalog.rules(&settings.spool)?)?;
         let store = open_store(settings).await?;
         let named = || format!("could not open the spool {}", settings.spool.path.display());
         let spool = Spool::open(&settings.spool.path).with_context(named)?;
@@ -143,6 +144,7 @@ impl App {
             spool,
             links,
             config,
+            faults: Arc::new(Faults::new(SignedDuration::from_secs(settings.catalog.settle_seconds.into()))),
         };
         let intake = return_path.map(|return_path| Intake {
             store: Arc::clone(&store),
@@ -193,6 +195,10 @@ impl App {
             tasks.spawn(async move { catalog.watch(stop.cancelled_owned()).await });
         }
         {
+            let (catalog, stop) = (Arc::clone(&self.catalog), stop.clone());
+            tasks.spawn(async move { stop.run_until_cancelled_owned(publish_on_request(catalog)).await.unwrap_or_default() });
+        }
+        {
             let stop = stop.clone();
             tasks.spawn(async move { stop.run_until_cancelled_owned(self.figures.keep_up()).await.unwrap_or_default() });
         }
@@ -219,6 +225,27 @@ impl App {
         self.door.close().await;
         public.and(admin)
     }
+}
+
+/// Publishes the catalog whenever SIGHUP says that its files are as they are meant to be; on Unix only.
+async fn publish_on_request(catalog: Arc<CatalogHandle>) {
+    #[cfg(unix)]
+    {
+        let mut asked = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+            Ok(asked) => asked,
+            Err(error) => return warn!(%error, "SIGHUP is not heard"),
+        };
+        while asked.recv().await.is_some() {
+            let catalog = Arc::clone(&catalog);
+            match tokio::task::spawn_blocking(move || catalog.publish()).await {
+                Ok(Ok(_)) => info!("the catalog was published as it is"),
+                Ok(Err(error)) => tracing::error!(%error, "the catalog was not published"),
+                Err(error) => tracing::error!(%error, "publishing the catalog ended early"),
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    drop(catalog);
 }
 
 /// Serves until `stop`; a listener that fails stops everything else too.
@@ -394,8 +421,18 @@ impl CatalogSource for LiveCatalog {
         self.0.current()
     }
 
-    fn is_stale(&self) -> bool {
-        self.0.status().last_error.is_some()
+    fn faults(&self) -> CatalogFaults {
+        let status = self.0.status();
+        let document = |file: &pressrun_catalog::FaultyFile| FaultyDocument {
+            file: file.file.clone(),
+            identifier: file.identifier.clone(),
+            kept: file.kept,
+        };
+        CatalogFaults {
+            loaded_at: status.loaded_at,
+            problems: status.problems.iter().map(ToString::to_string).collect(),
+            documents: status.faulty.iter().map(document).collect(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::state::ApiState;
+use crate::state::{ApiState, CatalogFaults};
 
 /// That the process lives.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,7 +40,7 @@ pub(crate) struct Checks {
 /// One thing that is needed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Check {
-    /// `ok`, `stale` or `unavailable`.
+    /// `ok`, `unavailable`, or of the catalog `stale` (what it said before serves on) or `faulty` (some schedules wait).
     #[schema(example = "ok")]
     status: &'static str,
     /// What is wrong.
@@ -66,13 +66,24 @@ pub(crate) async fn readyz(State(state): State<Arc<ApiState>>) -> (StatusCode, J
             Check { status: "unavailable", error: Some("the database does not answer".to_owned()) }
         }
     };
-    // What exactly is wrong may quote a file that holds secrets, and nobody has to sign in here.
-    let catalog = if state.catalog.is_stale() {
-        Check { status: "stale", error: Some("the last edit of the catalog was refused; the log says why".to_owned()) }
-    } else {
-        Check { status: "ok", error: None }
-    };
+    let catalog = catalog(&state.catalog.faults());
     let ready = store.error.is_none();
     let (code, status) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
     (code, Json(Readiness { status, checks: Checks { store, catalog } }))
+}
+
+/// What exactly is wrong may quote a file that holds secrets, and nobody has to sign in here: how much is told, and where more is.
+fn catalog(faults: &CatalogFaults) -> Check {
+    if faults.problems.is_empty() {
+        return Check { status: "ok", error: None };
+    }
+    let waiting = faults.documents.iter().filter(|document| !document.kept).count();
+    let kept = faults.documents.len() - waiting;
+    let told = if kept + waiting == 0 {
+        "the last edit of the catalog was refused".to_owned()
+    } else {
+        format!("dashboard files with a fault: {kept} that stay as they were before, {waiting} whose schedules wait")
+    };
+    let status = if waiting == 0 { "stale" } else { "faulty" };
+    Check { status, error: Some(format!("{told}; the log and the page `/catalog` say what is wrong")) }
 }

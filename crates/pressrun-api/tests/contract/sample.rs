@@ -145,5 +145,6 @@ pub fn catalog() -> Catalog {
         .map(|(token, kind, member)| DevKey { token: Secret::new(token), kind, member: MembershipId(member) })
         .into(),
         documents: documents.into_iter().map(|document| (document.identifier.clone(), document)).collect(),
+        waiting: pressrun_domain::catalog::Waiting::default(),
     }
 }

@@ -21,6 +21,15 @@ pub(crate) struct Connections {
     pub(crate) names: Vec<String>,
 }
 
+impl Connections {
+    /// Takes over a connection that is written but not right now.
+    pub(crate) fn keep(&mut self, name: &ConnectionName, connection: &Connection) {
+        if self.names.iter().any(|written| written == name.as_str()) && !self.connections.contains_key(name) {
+            self.connections.insert(name.clone(), connection.clone());
+        }
+    }
+}
+
 /// Converts all connections, noting what is wrong.
 pub(crate) fn connections(file: &ConnectionsFile, root: &Path, options: LoadOptions<'_>, report: &Report<'_>) -> Connections {
     let mut found = Connections::default();

@@ -16,7 +16,7 @@ mod text;
 
 pub(crate) use connections::{Connections, connections};
 pub(crate) use document::document;
-pub(crate) use people::{People, people};
+pub(crate) use people::{People, PeoplePart, people};
 
 /// What dashboards refer to. A part that could not be read is `None`, and references to it are not judged.
 #[derive(Clone, Copy)]

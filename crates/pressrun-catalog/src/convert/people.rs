@@ -1,9 +1,9 @@
-//! `people.yaml` to organization, members, groups, attributes and development keys.
+//! `people.yaml` and `people/**.yaml` to organization, members, groups, attributes and development keys.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use pressrun_domain::catalog::{AttributeDefinition, DevKey, FanOutPolicy, Group, Member, Organization};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{GroupId, MembershipId, OrganizationId, UserId, parse_uuid};
@@ -18,7 +18,13 @@ use crate::problem::{Place, Report, printable, suggest};
 
 const UUID_HINT: &str = "write the hyphenated form, such as 7f1c0e52-5f6e-4f0c-9a35-0b7f3f1f2a11";
 
-/// Everything in `people.yaml`.
+/// One of the files; the first is `people.yaml`.
+pub(crate) struct PeoplePart<'a> {
+    pub(crate) file: &'a PeopleFile,
+    pub(crate) report: &'a Report<'a>,
+}
+
+/// Everything in them.
 #[derive(Debug)]
 pub(crate) struct People {
     pub(crate) organization: Organization,
@@ -28,39 +34,57 @@ pub(crate) struct People {
     pub(crate) dev_keys: Vec<DevKey>,
     /// Names of all attributes and groups that are written, right or not, so that one fault is not reported at each use.
     pub(crate) attribute_names: Vec<String>,
-    pub(crate) group_names: Vec<String>,
+    pub(crate) group_names: IndexSet<String>,
 }
 
-/// Converts the file, noting what is wrong. `None` without an organization.
-pub(crate) fn people(file: &PeopleFile, root: &Path, options: LoadOptions<'_>, report: &Report<'_>) -> Option<People> {
+/// Converts the files, noting what is wrong. `None` without an organization.
+pub(crate) fn people(parts: &[PeoplePart<'_>], root: &Path, options: LoadOptions<'_>) -> Option<People> {
+    let first = parts.first()?;
     let start = Place { line: 1, column: 1, block: false };
-    let organization = match &file.organization {
-        Field::Given(written, place) => organization(written, *place, report),
+    let organization = match &first.file.organization {
+        Field::Given(written, place) => organization(written, *place, first.report),
         Field::Invalid(_) => None,
         Field::Absent => {
-            report.add(start, "`organization` is missing", "write `organization: { id: …, name: … }`");
+            first.report.add(start, "`organization` is missing", "write `organization: { id: …, name: … }`");
             None
         }
     };
-    if file.members.is_absent() {
-        report.add(start, "`members` is missing", "write at least one member: `- { name: …, email: … }`");
+    if parts.iter().all(|part| part.file.members.is_absent()) {
+        first.report.add(start, "`members` is missing", "write at least one member: `- { name: …, email: … }`");
     }
-    let definitions = file.attributes.get().map(|entries| attributes::definitions(entries, report)).unwrap_or_default();
-    let attribute_names = file.attributes.get().into_iter().flatten().map(|entry| entry.key.clone()).collect();
+    let (definitions, attribute_names) = attributes(parts);
     let namespace = organization.as_ref().map_or(Uuid::NAMESPACE_OID, |organization| organization.id.0);
 
     let mut directory = Directory::default();
-    let members = members(file, namespace, &definitions, &mut directory, report);
-    let (groups, group_names) = groups(file, namespace, &directory, report);
-    let dev_keys = file
-        .dev_keys
-        .get()
-        .into_iter()
-        .flatten()
-        .filter_map(|key| key.placed())
-        .filter_map(|(key, place)| dev_key(key, place, &directory, (root, options, report)))
-        .collect();
+    let members = members(parts, namespace, &definitions, &mut directory);
+    if members.len() > options.rules.max_members {
+        let message = format!("more than {} members", options.rules.max_members);
+        first.report.add(start, message, "let the operator raise [catalog] max_members");
+    }
+    let (groups, group_names) = groups(parts, namespace, &directory);
+    let mut dev_keys = Vec::new();
+    for PeoplePart { file, report } in parts {
+        let keys = file.dev_keys.get().into_iter().flatten().filter_map(Field::placed);
+        dev_keys.extend(keys.filter_map(|(key, place)| dev_key(key, place, &directory, (root, options, report))));
+    }
     Some(People { organization: organization?, attributes: definitions, members, groups, dev_keys, attribute_names, group_names })
+}
+
+/// The attributes that are right, and the names of all that are written.
+fn attributes(parts: &[PeoplePart<'_>]) -> (IndexMap<String, AttributeDefinition>, Vec<String>) {
+    let (mut found, mut names) = (IndexMap::new(), Vec::new());
+    let mut unique = Unique::new("attribute");
+    for PeoplePart { file, report } in parts {
+        let Some(entries) = file.attributes.get() else { continue };
+        let defined = attributes::definitions(entries, report);
+        for entry in entries {
+            if unique.add(&entry.key, entry.place, report) {
+                names.push(entry.key.clone());
+                found.extend(defined.get_key_value(&entry.key).map(|(name, definition)| (name.clone(), definition.clone())));
+            }
+        }
+    }
+    (found, names)
 }
 
 fn organization(file: &OrganizationFile, place: Place, report: &Report<'_>) -> Option<Organization> {
@@ -117,15 +141,15 @@ impl Directory {
 }
 
 fn members(
-    file: &PeopleFile,
+    parts: &[PeoplePart<'_>],
     namespace: Uuid,
     definitions: &IndexMap<String, AttributeDefinition>,
     directory: &mut Directory,
-    report: &Report<'_>,
 ) -> Vec<Member> {
     let mut found = Vec::new();
     let (mut ids, mut user_ids, mut emails) = (Unique::new("membership id"), Unique::new("user id"), Unique::new("mail address"));
-    for (written, place) in file.members.get().into_iter().flatten().filter_map(Field::placed) {
+    let written = parts.iter().flat_map(|part| part.file.members.get().into_iter().flatten().map(move |member| (member, part.report)));
+    for ((written, place), report) in written.filter_map(|(member, report)| Some((member.placed()?, report))) {
         let member = member(written, place, namespace, definitions, report);
         let folded = member.as_ref().map(|member| member.email.folded()).or_else(|| written.email.get().map(|email| email.to_lowercase()));
         if let Some(folded) = folded {
@@ -175,17 +199,18 @@ fn member(
     })
 }
 
-fn groups(file: &PeopleFile, namespace: Uuid, directory: &Directory, report: &Report<'_>) -> (Vec<Group>, Vec<String>) {
-    let (mut found, mut written) = (Vec::new(), Vec::new());
+fn groups(parts: &[PeoplePart<'_>], namespace: Uuid, directory: &Directory) -> (Vec<Group>, IndexSet<String>) {
+    let (mut found, mut written) = (Vec::new(), IndexSet::new());
     let (mut ids, mut names) = (Unique::new("group id"), Unique::new("group"));
-    for (file, place) in file.groups.get().into_iter().flatten().filter_map(Field::placed) {
+    let groups = parts.iter().flat_map(|part| part.file.groups.get().into_iter().flatten().map(move |group| (group, part.report)));
+    for ((file, place), report) in groups.filter_map(|(group, report)| Some((group.placed()?, report))) {
         let Some(name) = text::required(&file.name, "name", place, report) else {
             continue;
         };
         if !names.add(name.clone(), file.name.place().unwrap_or(place), report) {
             continue;
         }
-        written.push(name.clone());
+        written.insert(name.clone());
         let members = group_members(file, place, directory, report);
         if let Some(id) = id_or_made(&file.id, namespace, "group", &name, report) {
             ids.add(id.to_string(), file.id.place().unwrap_or(place), report);

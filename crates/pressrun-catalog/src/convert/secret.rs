@@ -1,5 +1,6 @@
 //! Secrets: `${NAME}` in a text, or the content of a file.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -7,6 +8,7 @@ use pressrun_domain::secret::Secret;
 
 use crate::files::Field;
 use crate::load::LoadOptions;
+use crate::open::{NotOpened, plain_file};
 use crate::problem::{Place, Report, printable};
 
 /// A secret and whether it was written in plain text, without `${…}`.
@@ -41,7 +43,7 @@ pub(super) fn secret(
             Some(Found { secret: Secret::new(value), literal, place: *place })
         }
         (_, Field::Given(path, place)) => {
-            let value = read(&root.join(path), path, *place, options, report)?;
+            let value = read(root, path, *place, options, report)?;
             Some(Found { secret: Secret::new(value), literal: false, place: *place })
         }
         (Field::Invalid(_), _) | (_, Field::Invalid(_)) => None,
@@ -54,23 +56,33 @@ pub(super) fn setting(field: &Field<String>, (_, options, report): (&Path, LoadO
     interpolate(text, place, options, report).map(|(value, _)| value)
 }
 
-fn read(full: &Path, written: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<String> {
-    use std::io::Read as _;
-
+fn read(root: &Path, written: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<String> {
     const BYTES_MAX: u64 = 64 * 1024;
+    let full = root.join(written);
+    // Also one that is not there: it is looked for again.
+    report.reads(&full);
     if !options.require_secrets && !full.exists() {
         return Some(String::new());
     }
+    let folders = options.rules.folders_of_secrets(root);
     let mut text = String::new();
-    let plain =
-        std::fs::metadata(full).and_then(|data| if data.is_file() { Ok(()) } else { Err(std::io::Error::other("not a plain file")) });
-    match plain.and_then(|()| std::fs::File::open(full)?.take(BYTES_MAX).read_to_string(&mut text)) {
-        Ok(_) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
-        Err(error) => {
-            report.add(place, format!("the file `{}` cannot be read: {error}", printable(written)), "check its path and rights");
-            None
+    let read = plain_file(&full, folders.as_deref()).and_then(|file| Ok(file.take(BYTES_MAX).read_to_string(&mut text)?));
+    let quoted = printable(written);
+    match read {
+        Ok(_) => return Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(NotOpened::Io(error)) => {
+            report.add(place, format!("the file `{quoted}` cannot be read: {error}"), "check its path and rights");
         }
+        Err(NotOpened::Folder | NotOpened::NotPlain) => {
+            report.add(place, format!("the file `{quoted}` cannot be read: not a plain file"), "check its path and rights");
+        }
+        Err(NotOpened::Outside) => report.add(
+            place,
+            format!("the file `{quoted}` is not in a folder that the catalog may read"),
+            "move it into the catalog, or let the operator add its folder to [catalog] secret_folders",
+        ),
     }
+    None
 }
 
 /// Replaces each `${NAME}`; the flag says that there was none.
@@ -86,6 +98,20 @@ fn interpolate(text: &str, place: Place, options: LoadOptions<'_>, report: &Repo
             report.add(place, "`${` is not followed by a variable's name and `}`", "write `${NAME}` with capital letters, digits and `_`");
             return None;
         };
+        if !options.rules.opens_variable(name) {
+            report.add(
+                place,
+                format!("environment variable `{name}` is not open to the catalog"),
+                if name.starts_with("PRESSRUN_") {
+                    "choose another name; variables of the server itself are never open".to_owned()
+                } else {
+                    format!("let the operator add `{name}` to [catalog] environment, or use the `_file` form")
+                },
+            );
+            complete = false;
+            rest = after;
+            continue;
+        }
         match (options.environment)(name) {
             Some(value) if is_login(&out, after) => out.push_str(&in_login(&value)),
             Some(value) => out.push_str(&value),

@@ -89,7 +89,8 @@ pub(super) fn in_words(key: &str) -> String {
 /// Notes a second use of something that must be unique.
 pub(super) struct Unique {
     what: &'static str,
-    seen: BTreeMap<String, u32>,
+    /// File and line.
+    seen: BTreeMap<String, (String, u32)>,
 }
 
 impl Unique {
@@ -100,15 +101,16 @@ impl Unique {
     /// Whether `value` was not there yet.
     pub(super) fn add(&mut self, value: impl Into<String>, place: Place, report: &Report<'_>) -> bool {
         let value = value.into();
-        if let Some(line) = self.seen.get(&value) {
+        if let Some((file, line)) = self.seen.get(&value) {
+            let elsewhere = if file == report.file() { String::new() } else { format!(" of {}", printable(file)) };
             report.add(
                 place,
-                format!("{} `{}` is written twice, first in line {line}", self.what, printable(&value)),
+                format!("{} `{}` is written twice, first in line {line}{elsewhere}", self.what, printable(&value)),
                 "each must be unique",
             );
             return false;
         }
-        self.seen.insert(value, place.line);
+        self.seen.insert(value, (report.file().to_owned(), place.line));
         true
     }
 }

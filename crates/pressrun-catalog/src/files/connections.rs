@@ -8,7 +8,7 @@ use super::{Entries, Field};
 /// Where data lives.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["connections"]))]
+#[schemars(extend("required" = ["connections"], "patternProperties" = { "^x-": {} }))]
 pub struct ConnectionsFile {
     /// Connections by the name that dashboards use.
     pub connections: Field<Entries<ConnectionFile>>,

@@ -8,7 +8,7 @@ use super::{ChartFile, Entries, Expression, Field};
 /// One document, usually a dashboard.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["identifier", "name"]))]
+#[schemars(extend("required" = ["identifier", "name"], "patternProperties" = { "^x-": {} }))]
 pub struct DashboardFile {
     /// What the API calls `identifier`; unique. Letters, digits, `-` and `_`, 1 to 64 of them.
     pub identifier: Field<String>,

@@ -16,7 +16,8 @@ pub use dashboard::{AccessFile, ControlFile, DashboardFile, FieldFile, FilterFil
 pub use expression::Expression;
 pub use one_or_many::OneOrMany;
 pub use people::{
-    AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, OrganizationFile, PeopleFile,
+    AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, MorePeopleFile, OrganizationFile,
+    PeopleFile,
 };
 
 pub use crate::yaml::{Entries, Entry, Field};

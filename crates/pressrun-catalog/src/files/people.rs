@@ -1,4 +1,4 @@
-//! `people.yaml`: organization, members, groups and user attributes.
+//! `people.yaml`: organization, members, groups and user attributes. `people/**.yaml`: more of all but the organization.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,10 +8,25 @@ use super::{Entries, Field};
 /// Organization, members, groups and user attributes.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["organization", "members"]))]
+#[schemars(extend("required" = ["organization"], "patternProperties" = { "^x-": {} }))]
 pub struct PeopleFile {
     /// The organization that owns everything.
     pub organization: Field<OrganizationFile>,
+    /// User attributes that may be set on members and e-mail-only users, by reference name.
+    pub attributes: Field<Entries<AttributeFile>>,
+    /// People with a login, here or in files below `people`.
+    pub members: Field<Vec<Field<MemberFile>>>,
+    /// Groups of members; a dashboard's `access` names them.
+    pub groups: Field<Vec<Field<GroupFile>>>,
+    /// API keys for development. In production create keys with `pressrun key create`.
+    pub dev_keys: Field<Vec<Field<DevKeyFile>>>,
+}
+
+/// More people, in a file of their own: as in `people.yaml`, without the organization. Any of the files may name members of any other.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("patternProperties" = { "^x-": {} }))]
+pub struct MorePeopleFile {
     /// User attributes that may be set on members and e-mail-only users, by reference name.
     pub attributes: Field<Entries<AttributeFile>>,
     /// People with a login.
@@ -20,6 +35,13 @@ pub struct PeopleFile {
     pub groups: Field<Vec<Field<GroupFile>>>,
     /// API keys for development. In production create keys with `pressrun key create`.
     pub dev_keys: Field<Vec<Field<DevKeyFile>>>,
+}
+
+impl From<MorePeopleFile> for PeopleFile {
+    fn from(file: MorePeopleFile) -> Self {
+        let MorePeopleFile { attributes, members, groups, dev_keys } = file;
+        Self { organization: Field::Absent, attributes, members, groups, dev_keys }
+    }
 }
 
 /// The organization.

@@ -12,7 +12,8 @@ fn said(connections: &str, dashboard: &str) -> (bool, Vec<String>) {
     write(dir.path(), "connections.yaml", connections);
     write(dir.path(), "dashboards/orders.yaml", dashboard);
     let environment = |_: &str| None;
-    let checked = check_with(dir.path(), LoadOptions { environment: &environment, require_secrets: false, judge: true });
+    let checked =
+        check_with(dir.path(), LoadOptions { environment: &environment, require_secrets: false, judge: true, ..LoadOptions::default() });
     let words = checked.problems.iter().map(|problem| {
         let word = if problem.severity == Severity::Error { "error" } else { "warning" };
         format!("{word} {}", problem.to_string().replace("\nhint: ", " | ").replace("dashboards/orders.yaml:", ""))

@@ -3,8 +3,8 @@
 use pressrun_testkit::{fuzz, outline};
 
 use super::*;
-use crate::folder::Texts;
-use crate::load::assemble;
+use crate::assemble::assemble;
+use crate::folder::{Shared, Texts};
 
 const CONTROLS: &str = "\
 identifier: a
@@ -68,11 +68,12 @@ fn fuzz_catalog() {
     let judge = |text: &str| {
         let mut outcome = String::new();
         for place in 0..3 {
-            let mut texts = Texts { connections: Some(CONNECTIONS.to_owned()), people: Some(PEOPLE.to_owned()), ..Texts::default() };
+            let shared = Shared { connections: Some(CONNECTIONS.to_owned()), people: Some(PEOPLE.to_owned()), ..Shared::default() };
+            let mut texts = Texts { shared, ..Texts::default() };
             match place {
                 0 => drop(texts.dashboards.insert("dashboards/a.yaml".to_owned(), text.to_owned())),
-                1 => texts.people = Some(text.to_owned()),
-                _ => texts.connections = Some(text.to_owned()),
+                1 => texts.shared.people = Some(text.to_owned()),
+                _ => texts.shared.connections = Some(text.to_owned()),
             }
             // A file of one kind tried as another has nothing more to say.
             let theirs = [text.contains("identifier"), text.contains("organization"), text.contains("connections")];
@@ -80,15 +81,10 @@ fn fuzz_catalog() {
                 continue;
             }
             let read = || {
-                let mut problems = Vec::new();
                 let environment = |_: &str| None;
-                let loaded = assemble(
-                    &texts,
-                    LoadOptions { environment: &environment, require_secrets: false, judge: true },
-                    &mut problems,
-                    &mut Vec::new(),
-                );
-                (loaded.map(|catalog| catalog.version), problems)
+                let options = LoadOptions { environment: &environment, require_secrets: false, judge: true, ..LoadOptions::default() };
+                let made = assemble(&texts, options, None);
+                (made.catalog.map(|catalog| catalog.version), made.problems)
             };
             let (version, problems) = read();
             assert_eq!((&version, &problems), (&read().0, &read().1), "the same text, the same answer");

@@ -1,11 +1,15 @@
 //! Whole catalogs: what loads, what is refused and what the refusals say.
 
+mod bounds;
 mod check;
 mod follow;
 mod fuzz;
 mod hostile;
+mod people;
 mod refusals;
 mod sample;
+mod secrets;
+mod stay;
 
 use std::path::Path;
 
@@ -65,7 +69,7 @@ fn good() -> TempDir {
 /// Loads with one secret in the environment.
 fn loaded(dir: &TempDir) -> Result<Catalog, Vec<Problem>> {
     let environment = |name: &str| (name == "WAREHOUSE_URL").then(|| "postgres://blob:s3cret@db.example.com/shop".to_owned());
-    load_with(dir.path(), LoadOptions { environment: &environment, require_secrets: true, judge: false })
+    load_with(dir.path(), LoadOptions { environment: &environment, ..LoadOptions::default() })
 }
 
 /// The good catalog with one file replaced, and what is said about it.

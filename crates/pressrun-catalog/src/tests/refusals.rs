@@ -281,7 +281,7 @@ fn a12_a_connection_is_an_address_or_keys_of_its_own() {
         "connections: { warehouse: { kind: postgres, url: 'postgres://app:${WAREHOUSE_PASSWORD}@127.0.0.1/x' } }",
     );
     let environment = |name: &str| (name == "WAREHOUSE_PASSWORD").then(|| "p@ss/w#rd".to_owned());
-    let catalog = load_with(dir.path(), LoadOptions { environment: &environment, require_secrets: true, judge: false }).unwrap();
+    let catalog = load_with(dir.path(), LoadOptions { environment: &environment, ..LoadOptions::default() }).unwrap();
     let SourceSettings::Postgres { url, .. } = &catalog.connections["warehouse"].source else { unreachable!() };
     let address = PostgresAddress::parse(url.expose()).unwrap();
     assert_eq!((address.hosts[0].name.as_str(), address.password.unwrap().expose()), ("127.0.0.1", "p@ss/w#rd"));

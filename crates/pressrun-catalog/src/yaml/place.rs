@@ -76,7 +76,7 @@ impl<'a> SeqAccess<'a> for PlacedKey<'a> {
 
     fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Unread> {
         if self.place_given {
-            let text: StrDeserializer<'_, Unread> = self.key.text.as_str().into_deserializer();
+            let text: StrDeserializer<'_, Unread> = (&*self.key.text).into_deserializer();
             return seed.deserialize(text).map(Some);
         }
         self.place_given = true;

@@ -179,7 +179,7 @@ impl<'a> Deserializer<'a> for Reader<'a> {
         match &self.node.value {
             _ if self.node.is_null() => visitor.visit_unit(),
             Value::Scalar { text, plain: false } => visitor.visit_str(text),
-            Value::Scalar { text, plain: true } if self.verbatim => visitor.visit_newtype_struct(text.as_str().into_deserializer()),
+            Value::Scalar { text, plain: true } if self.verbatim => visitor.visit_newtype_struct((&**text).into_deserializer()),
             Value::Scalar { text, plain: true } => match plain(text) {
                 Plain::Bool(value) => visitor.visit_bool(value),
                 Plain::Integer(value) => visitor.visit_i64(value),
@@ -367,13 +367,9 @@ impl<'a> MapAccess<'a> for Pairs<'a> {
                 continue;
             }
             if let Some(known) = self.known
-                && !known.contains(&key.text.as_str())
+                && !known.contains(&&*key.text)
             {
-                let hint = if key.text == "<<" {
-                    "merge keys are not read; write the values out".to_owned()
-                } else {
-                    suggest(&key.text, known.iter().copied(), "known keys")
-                };
+                let hint = suggest(&key.text, known.iter().copied(), "known keys");
                 self.report.add(key.place, format!("unknown key `{}`", printable(&key.text)), hint);
                 continue;
             }

@@ -1,15 +1,20 @@
 //! Text to nodes, within bounds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Add;
+use std::rc::Rc;
 
 use serde_saphyr::granit_parser::{Event, Options, Parser, ScalarStyle, Span, Tag};
 
+use super::bounds::{Bounds, aliases_of};
 use crate::problem::{Place, Report, printable};
 
 /// Most nested mappings and lists.
 const DEPTH_MAX: usize = 24;
-/// Most nodes of one file, aliases counted at their full size.
-const NODES_MAX: usize = 50_000;
+/// Entries of a mapping that another one takes over.
+const MERGE: &str = "<<";
+/// How keys begin that only hold anchors, at the top of a file.
+const ASIDE: &str = "x-";
 
 /// One value of a file.
 #[derive(Debug, Clone)]
@@ -22,7 +27,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     /// Text as it means, and whether it was written without quotes (only then may it be a number, a truth value or null).
     Scalar {
-        text: String,
+        text: Rc<str>,
         plain: bool,
     },
     List(Vec<Node>),
@@ -32,22 +37,49 @@ pub(super) enum Value {
 
 #[derive(Debug, Clone)]
 pub(super) struct Key {
-    pub(super) text: String,
+    pub(super) text: Rc<str>,
     pub(super) place: Place,
+    /// Written without quotes, as `<<` is where it merges.
+    plain: bool,
+}
+
+/// What a node takes when it is repeated.
+#[derive(Clone, Copy, Default)]
+struct Extent {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Add for Extent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { nodes: self.nodes.saturating_add(other.nodes), bytes: self.bytes.saturating_add(other.bytes) }
+    }
 }
 
 impl Node {
     pub(super) fn is_null(&self) -> bool {
-        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// How many nodes this one holds, itself included.
-    fn size(&self) -> usize {
+    /// How many nodes this one holds, itself included, and how much text.
+    fn extent(&self) -> Extent {
+        let text = |text: &str| Extent { nodes: 1, bytes: text.len() };
         match &self.value {
-            Value::Scalar { .. } => 1,
-            Value::List(items) => 1 + items.iter().map(Self::size).sum::<usize>(),
-            Value::Map(entries) => 1 + entries.iter().map(|(_, node)| 1 + node.size()).sum::<usize>(),
+            Value::Scalar { text: scalar, .. } => text(scalar),
+            Value::List(items) => items.iter().map(Self::extent).fold(text(""), Extent::add),
+            Value::Map(entries) => entries.iter().map(|(key, node)| text(&key.text) + node.extent()).fold(text(""), Extent::add),
         }
+    }
+}
+
+/// What a node takes besides its text, about, where it is read.
+const NODE_BYTES: usize = 16;
+
+impl Key {
+    fn merges(&self) -> bool {
+        self.plain && &*self.text == MERGE
     }
 }
 
@@ -56,15 +88,24 @@ enum Open {
     Map { place: Place, anchor: usize, entries: Vec<(Key, Node)>, key: Option<Key> },
 }
 
-/// Parses one document. What cannot be parsed is noted, and nothing is returned.
-pub(super) fn parse(text: &str, report: &Report<'_>) -> Option<Node> {
+/// Parses one document within `bounds`. What cannot be parsed is noted, and nothing is returned.
+pub(super) fn parse(text: &str, bounds: &Bounds, report: &Report<'_>) -> Option<Node> {
     check_characters(text, report)?;
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.flow_nesting_limit = DEPTH_MAX + 8;
     options.block_nesting_limit = DEPTH_MAX + 8;
     options.disallow_directives = true;
-    let mut builder = Builder { report, stack: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None, documents: 0 };
+    let mut builder = Builder {
+        report,
+        bounds,
+        aliases_left: aliases_of(text.len()),
+        stack: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        root: None,
+        documents: 0,
+    };
     for next in Parser::new_from_str_with_options(text, options) {
         match next {
             Ok((event, span)) => builder.take(event, span)?,
@@ -79,7 +120,15 @@ pub(super) fn parse(text: &str, report: &Report<'_>) -> Option<Node> {
     if builder.root.is_none() {
         report.add(Place { line: 1, column: 1, block: false }, "the file is empty", "write `key: value` lines, or delete the file");
     }
-    builder.root
+    builder.root.map(without_asides)
+}
+
+/// The file without what is there only to hold anchors.
+fn without_asides(mut root: Node) -> Node {
+    if let Value::Map(entries) = &mut root.value {
+        entries.retain(|(key, _)| !key.text.starts_with(ASIDE));
+    }
+    root
 }
 
 /// A tab in the indentation is the fault behind most messages about indentation.
@@ -109,6 +158,9 @@ fn check_characters(text: &str, report: &Report<'_>) -> Option<()> {
 
 struct Builder<'r, 'f> {
     report: &'r Report<'f>,
+    bounds: &'r Bounds,
+    /// Bytes that aliases of this file may still repeat.
+    aliases_left: usize,
     stack: Vec<Open>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
@@ -135,7 +187,7 @@ impl Builder<'_, '_> {
                 // The parser names the first line that is not empty, but the empty ones before it belong to the text.
                 let empty = if block { text.bytes().take_while(|b| *b == b'\n').count() as u32 } else { 0 };
                 let place = Place { line: place.line.saturating_sub(empty), block, ..place };
-                let node = Node { place, value: Value::Scalar { text: text.into_owned(), plain } };
+                let node = Node { place, value: Value::Scalar { text: text.into(), plain } };
                 self.count(1, place)?;
                 self.remember(anchor, &node);
                 self.place_node(node)?;
@@ -155,9 +207,9 @@ impl Builder<'_, '_> {
                     return None;
                 };
                 // The count comes before the copy, so that a bomb of aliases costs nothing.
-                let size = target.size();
+                let extent = target.extent();
                 let node = target.clone();
-                self.count(size, place)?;
+                self.count_alias(extent, place)?;
                 self.place_node(node)?;
             }
             _ => {}
@@ -174,12 +226,29 @@ impl Builder<'_, '_> {
     }
 
     fn count(&mut self, more: usize, place: Place) -> Option<()> {
-        self.nodes += more;
-        if self.nodes > NODES_MAX {
-            self.report.add(place, format!("more than {NODES_MAX} values in one file"), "split the file, or use fewer aliases");
+        self.nodes = self.nodes.saturating_add(more);
+        let most = self.bounds.nodes();
+        if self.nodes > most {
+            self.report.add(place, format!("more than {most} values in one file"), "split the file, or use fewer aliases");
             return None;
         }
         Some(())
+    }
+
+    /// Counts what an alias repeats: whoever reads it copies it, so that a small file could be gigabytes.
+    fn count_alias(&mut self, extent: Extent, place: Place) -> Option<()> {
+        let cost = extent.bytes.saturating_add(extent.nodes.saturating_mul(NODE_BYTES));
+        let left = self.aliases_left.checked_sub(cost).filter(|_| self.bounds.take_alias(cost));
+        let Some(left) = left else {
+            self.report.add(
+                place,
+                "aliases make the file many times longer than it is",
+                "write a text that is needed often once, such as a view in the database, or split the file",
+            );
+            return None;
+        };
+        self.aliases_left = left;
+        self.count(extent.nodes, place)
     }
 
     fn open(&mut self, open: Open, place: Place) -> Option<()> {
@@ -199,10 +268,41 @@ impl Builder<'_, '_> {
     fn close(&mut self) -> Option<()> {
         let (node, anchor) = match self.stack.pop()? {
             Open::List { place, anchor, items } => (Node { place, value: Value::List(items) }, anchor),
-            Open::Map { place, anchor, entries, .. } => (Node { place, value: Value::Map(entries) }, anchor),
+            Open::Map { place, anchor, entries, .. } => (Node { place, value: Value::Map(self.merged(entries)) }, anchor),
         };
         self.remember(anchor, &node);
         self.place_node(node)
+    }
+
+    /// The entries with what `<<` merges in its place; what the mapping says itself wins, then what is merged first.
+    fn merged(&self, entries: Vec<(Key, Node)>) -> Vec<(Key, Node)> {
+        if !entries.iter().any(|(key, _)| key.merges()) {
+            return entries;
+        }
+        let mut known: HashSet<Rc<str>> = entries.iter().filter(|(key, _)| !key.merges()).map(|(key, _)| Rc::clone(&key.text)).collect();
+        let (mut merged, mut seen) = (Vec::with_capacity(entries.len()), false);
+        for (key, node) in entries {
+            if !key.merges() {
+                merged.push((key, node));
+                continue;
+            }
+            if std::mem::replace(&mut seen, true) {
+                self.report.add(key.place, "key `<<` is written twice", "merge several mappings as a list: `<<: [*a, *b]`");
+                continue;
+            }
+            let sources = match node.value {
+                Value::List(items) => items,
+                Value::Map(_) | Value::Scalar { .. } => vec![node],
+            };
+            for source in sources {
+                let Value::Map(more) = source.value else {
+                    self.report.add(key.place, "`<<` merges mappings only", "write `<<: *name`, where `&name` stands before a mapping");
+                    continue;
+                };
+                merged.extend(more.into_iter().filter(|(key, _)| known.insert(Rc::clone(&key.text))));
+            }
+        }
+        merged
     }
 
     fn remember(&mut self, anchor: usize, node: &Node) {
@@ -218,8 +318,8 @@ impl Builder<'_, '_> {
             Some(Open::Map { entries, key, .. }) => {
                 if let Some(key) = key.take() {
                     entries.push((key, node));
-                } else if let Value::Scalar { text, .. } = node.value {
-                    *key = Some(Key { text, place: node.place });
+                } else if let Value::Scalar { text, plain } = node.value {
+                    *key = Some(Key { text, place: node.place, plain });
                 } else {
                     self.report.add(node.place, "a list or mapping as a key", "keys are texts");
                     return None;

@@ -119,6 +119,7 @@ fn catalog() -> Catalog {
         attributes: IndexMap::new(),
         dev_keys: Vec::new(),
         documents: documents.into_iter().map(|document| (document.identifier.clone(), document)).collect(),
+        waiting: crate::catalog::Waiting::default(),
     }
 }
 

@@ -100,6 +100,18 @@ pub(crate) fn about_recovery(
     to_both(context, catalog, &about, cause(schedule, disabled), NoticeKind::ScheduleCanBeEnabled, now)
 }
 
+/// That what a schedule was switched off for is back, and the schedule on again.
+pub(crate) fn about_enabling(
+    context: &Context,
+    catalog: &Catalog,
+    schedule: &Schedule,
+    disabled: SystemDisabled,
+    now: Timestamp,
+) -> Vec<Notice> {
+    let about = About::schedule(context, catalog, schedule, disabled.reason);
+    to_both(context, catalog, &about, cause(schedule, disabled), NoticeKind::ScheduleEnabled, now)
+}
+
 /// What mail that came back for good gives reason to say; `cause` is the piece that did.
 pub(crate) fn about_suppression(
     config: &EngineConfig,

@@ -109,6 +109,16 @@ impl<'a> About<'a> {
                     "It stays off until somebody switches it on: save the schedule once, without a change if none is wanted.".to_owned(),
                 ],
             ),
+            NoticeKind::ScheduleEnabled => (
+                format!("Switched on again: {name}"),
+                vec![
+                    format!(
+                        "The delivery {quoted} had been switched off because {}. It is back, and the delivery is on again.",
+                        self.cause().0
+                    ),
+                    "What was due in between is not made up; nothing is left to be done.".to_owned(),
+                ],
+            ),
             NoticeKind::OwnerUnreachable => (
                 format!("Owner cannot be reached: {name}"),
                 vec![format!(
@@ -199,7 +209,10 @@ impl<'a> About<'a> {
         if self.run.is_some() {
             lines.push(format!("It was due {}.", self.due()));
         }
-        lines.push(format!("To switch it on again, {remedy}, and save the schedule."));
+        lines.push(match self.disabled {
+            Some(reason) if !reason.ends_by_itself() => format!("To switch it on again, {remedy}, and save the schedule."),
+            Some(_) | None => format!("To switch it on again, {remedy}. When it is back, the delivery is switched on by itself."),
+        });
         lines
     }
 
@@ -221,7 +234,7 @@ impl<'a> About<'a> {
         match self.disabled {
             Some(SystemDisabledReason::MissingQuery) | None => (
                 "its dashboard, its tile or the query that it watches no longer exists",
-                "bring that back, or choose another tile or query",
+                "bring that back, or choose another tile or query and save the schedule",
             ),
             Some(SystemDisabledReason::NoAccess) => {
                 ("its owner may no longer see the dashboard", "give the owner access, or give the schedule to somebody who has it")

@@ -22,6 +22,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::CatalogHandle;
 use pressrun_domain::audience::OWNERS;
+use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::condition::Judgement;
 use pressrun_domain::retry::Next;
@@ -34,8 +35,10 @@ use crate::carrier::Carrier;
 use crate::config::EngineConfig;
 use crate::content::Producer;
 use crate::fail::{FailPoint, reach};
+use crate::faults::{Faults, Verdict};
 use crate::links::Links;
 use crate::notice::{self, Ending};
+use crate::publish;
 use crate::spool::Spool;
 use send::Sent;
 
@@ -58,6 +61,8 @@ pub struct Context {
     pub links: Links,
     /// Bounds.
     pub config: Arc<EngineConfig>,
+    /// Faults of schedules that are not yet known to hold.
+    pub faults: Arc<Faults>,
 }
 
 /// How work on a claim ends.
@@ -111,6 +116,14 @@ impl From<StoreError> for Halt {
     }
 }
 
+/// What a run stands on.
+enum Footing {
+    /// The catalog that it runs by.
+    Firm(Arc<Catalog>),
+    /// Its schedule cannot run by the files as they are, which may be for moments.
+    Waits { until: Timestamp, why: &'static str },
+}
+
 /// One claimed run being worked on.
 pub(crate) struct Work<'a> {
     context: &'a Context,
@@ -143,10 +156,17 @@ pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, R
     }
 }
 
-/// When work on a run began.
+/// When work on a run began, what it waited for the catalog not counted.
 fn began(run: &Run) -> Timestamp {
-    run.started_at.unwrap_or(run.created_at)
+    let started = run.started_at.unwrap_or(run.created_at);
+    run.record.waited_until.map_or(started, |until| until.max(started))
 }
+
+/// Time between two looks whether the file that a run waits for is right.
+const CATALOG_LOOK: SignedDuration = SignedDuration::from_mins(1);
+
+/// An occurrence that waited for so long for its dashboard's file is worth nothing any more.
+const CATALOG_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How often a run that queries or renders looks whether it is still wanted.
 const LOOK_FOR_STOP: SignedDuration = SignedDuration::from_secs(2);
@@ -175,9 +195,16 @@ impl Work<'_> {
     async fn go(&mut self) -> Result<Step, Halt> {
         let store = &self.context.store;
         if !self.record.promised {
+            self.check_cancelled().await?;
+            let catalog = match self.catalog().await? {
+                Footing::Firm(catalog) => catalog,
+                Footing::Waits { until, why } => {
+                    self.note("waiting", Some(why.to_owned()));
+                    self.record.waited_until = Some(until);
+                    return Ok(Step::Wait(until));
+                }
+            };
             self.check_alive().await?;
-            let catalog = self.context.catalog.current();
-            self.check_fault(&catalog)?;
             if let Some(why) = self.context.carrier.unready(&self.run.definition.destination) {
                 return Err(Stop::new(RunStatus::Error, "notConfigured").because(why).into());
             }
@@ -340,9 +367,36 @@ impl Work<'_> {
         Err(Halt::AskAgain(at))
     }
 
-    /// Stops a run whose schedule can no longer run, and switches the schedule off (X1, Q2, F12).
-    fn check_fault(&self, catalog: &pressrun_domain::catalog::Catalog) -> Result<(), Halt> {
-        let Some(reason) = fault(&self.run.definition, catalog) else { return Ok(()) };
+    /// The catalog to run by. A run whose schedule can no longer run is stopped, and the schedule switched off (X1, Q2, F12), once it is known
+    /// that it is meant so; one whose dashboard's file has a fault waits until it is right.
+    async fn catalog(&self) -> Result<Footing, Halt> {
+        let (context, definition, now) = (self.context, &self.run.definition, self.context.clock.now());
+        publish::read_again_if_due(context).await;
+        // In this order: what is judged is never older than it is said to be.
+        let (read_at, catalog) = (context.catalog.read_at(), context.catalog.current());
+        // Who tries a schedule out wants to know now.
+        let may_wait = self.run.kind.counts();
+        if catalog.waits(&definition.identifier) {
+            let error = "the dashboard's file has a fault; administrators see which, and `pressrun check` says what would be right";
+            if may_wait && now.duration_since(self.run.scheduled_for) < CATALOG_PATIENCE {
+                return Ok(Footing::Waits { until: now + CATALOG_LOOK, why: "the dashboard's file has a fault" });
+            }
+            return Err(Stop::new(RunStatus::Error, "faultyDashboard").because(error).into());
+        }
+        let Some(reason) = fault(definition, &catalog) else {
+            context.faults.forget(self.run.schedule_id);
+            return Ok(Footing::Firm(catalog));
+        };
+        if may_wait && let Verdict::NotYet(until) = context.faults.judge(self.run.schedule_id, read_at, now) {
+            let schedule = context.store.schedule(self.run.schedule_id).await?;
+            if schedule.is_some_and(|schedule| schedule.system_disabled.is_none()) {
+                return Ok(Footing::Waits {
+                    until: until.max(now + LOOK_FOR_STOP),
+                    why: "what it delivers is missing, which may be for moments",
+                });
+            }
+        }
+        context.faults.forget(self.run.schedule_id);
         let error = match reason {
             SystemDisabledReason::MissingQuery => "the dashboard, the delivered tile or the watched query no longer exists",
             SystemDisabledReason::NoAccess => "the owner may no longer see the dashboard",

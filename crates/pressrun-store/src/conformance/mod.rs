@@ -139,6 +139,8 @@ macro_rules! conformance_suite {
                     whoever_heard_of_a_failure_is_alarmed_until_the_all_clear
                     s10_notices_of_a_run_are_kept_with_its_end
                     x1_a_schedule_is_switched_off_with_its_notices_once
+                    x5_a_schedule_is_switched_on_again_with_its_notices_once
+                    x5_a_paused_schedule_that_is_switched_on_again_stays_paused
                     x1_a_run_says_that_its_schedule_is_off_only_when_it_switched_it_off;
                 consents: c1_a_schedule_has_one_offer_the_newest
                     c1_an_agreed_owner_ends_offer_requests_and_baselines_in_one

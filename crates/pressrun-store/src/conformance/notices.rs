@@ -1,6 +1,6 @@
 //! The outbox of notices.
 
-use pressrun_domain::audit::Verb;
+use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
@@ -8,7 +8,7 @@ use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::{SystemDisabled, SystemDisabledReason};
 
 use super::{claim, saved, started, stored};
-use crate::{RunEnd, Store, StoreError, sample};
+use crate::{AuditQuery, RunEnd, Store, StoreError, sample};
 
 fn owner() -> NoticeTo {
     NoticeTo::Owner(sample::email("blob@myorg.co"))
@@ -166,4 +166,33 @@ pub async fn x1_a_run_says_that_its_schedule_is_off_only_when_it_switched_it_off
     let second = claim(store).await;
     store.finish(&second.lease, &end(second.run.id), sample::after(6)).await.unwrap();
     assert!(store.notices_of(second.run.id).await.unwrap().is_empty());
+}
+
+pub async fn x5_a_schedule_is_switched_on_again_with_its_notices_once<S: Store>(store: &S) {
+    let schedule = saved(store, "daily").await;
+    let off = SystemDisabled { at: sample::after(3), reason: SystemDisabledReason::MissingQuery };
+    let next = Some(sample::after(60));
+    let on = async |id, version, about: &[Notice]| store.system_enable(id, version, next, sample::after(4), about).await;
+    assert!(matches!(on(schedule.id, schedule.version, &[]).await, Err(StoreError::Conflict)), "it is not off");
+    store.system_disable(schedule.id, schedule.version, off, &[]).await.unwrap();
+    assert!(matches!(on(schedule.id, schedule.version, &[]).await, Err(StoreError::Conflict)), "another version");
+    let about = notice(schedule.id, NoticeKind::ScheduleEnabled, owner(), 4);
+    on(schedule.id, schedule.version + 1, std::slice::from_ref(&about)).await.unwrap();
+    let read = stored(store, &schedule).await;
+    assert_eq!((read.system_disabled, read.next_at, read.version), (None, next, schedule.version + 2));
+    assert_eq!(claim_all(store, 9).await.iter().map(|notice| notice.id).collect::<Vec<_>>(), [about.id]);
+    let entries = store.audit(&AuditQuery { limit: 9, ..AuditQuery::default() }).await.unwrap();
+    assert_eq!(entries[0].change, Change::by_system(Verb::ScheduleSwitchedOn, sample::after(4)));
+    assert!(matches!(on(ScheduleId::generate(), 1, &[]).await, Err(StoreError::NotFound(_))));
+}
+
+pub async fn x5_a_paused_schedule_that_is_switched_on_again_stays_paused<S: Store>(store: &S) {
+    let mut schedule = sample::schedule("daily");
+    schedule.disabled_at = Some(sample::after(1));
+    schedule.system_disabled = Some(SystemDisabled { at: sample::after(3), reason: SystemDisabledReason::MissingQuery });
+    schedule.next_at = None;
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    store.system_enable(schedule.id, schedule.version, Some(sample::after(60)), sample::after(4), &[]).await.unwrap();
+    let read = stored(store, &schedule).await;
+    assert_eq!((read.system_disabled, read.disabled_at, read.next_at), (None, schedule.disabled_at, None));
 }

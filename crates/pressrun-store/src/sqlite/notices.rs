@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pressrun_domain::audit::{Change, Verb};
+use pressrun_domain::audit::{Change, Details, Verb};
 use pressrun_domain::delivery::{Attempt, DeliveryState};
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
@@ -48,6 +48,25 @@ pub(super) async fn put(tx: &mut Tx, notices: &[Notice]) -> Result<u32, StoreErr
     Ok(new)
 }
 
+/// Ends a transaction that switched a schedule off or on, and with it what is said and known about that.
+async fn switched(
+    mut tx: Tx,
+    schedule: ScheduleId,
+    rows: u64,
+    notices: &[Notice],
+    change: &Change,
+    details: &Details,
+) -> Result<(), StoreError> {
+    if rows == 0 {
+        let row = sqlx::query("SELECT 1 FROM schedules WHERE id = $1").bind(schedule.to_string()).fetch_optional(&mut *tx).await?;
+        return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
+    }
+    put(&mut tx, notices).await?;
+    let object = audit::schedule_of(&mut tx, schedule).await?;
+    let written = audit::put(&mut tx, change, object, details).await?;
+    audit::commit(tx, [written]).await
+}
+
 #[async_trait]
 impl Notices for SqliteStore {
     async fn add_notices(&self, notices: &[Notice]) -> Result<u32, StoreError> {
@@ -65,7 +84,7 @@ impl Notices for SqliteStore {
         notices: &[Notice],
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let switched = sqlx::query(
+        let switch = sqlx::query(
             "UPDATE schedules SET system_disabled_at = $3, system_disabled_reason = $4, next_at = NULL, version = version + 1
              WHERE id = $1 AND version = $2 AND system_disabled_at IS NULL",
         )
@@ -75,16 +94,32 @@ impl Notices for SqliteStore {
         .bind(disabled.reason.as_str())
         .execute(&mut *tx)
         .await?;
-        if switched.rows_affected() == 0 {
-            let row = sqlx::query("SELECT 1 FROM schedules WHERE id = $1").bind(schedule.to_string()).fetch_optional(&mut *tx).await?;
-            return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
-        }
-        put(&mut tx, notices).await?;
         let change = Change::by_system(Verb::ScheduleSwitchedOff, disabled.at);
-        let object = audit::schedule_of(&mut tx, schedule).await?;
         let details = audit::detail("reason", disabled.reason.as_str());
-        let written = audit::put(&mut tx, &change, object, &details).await?;
-        audit::commit(tx, [written]).await
+        switched(tx, schedule, switch.rows_affected(), notices, &change, &details).await
+    }
+
+    async fn system_enable(
+        &self,
+        schedule: ScheduleId,
+        version: u64,
+        next_at: Option<Timestamp>,
+        at: Timestamp,
+        notices: &[Notice],
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let switch = sqlx::query(
+            "UPDATE schedules SET system_disabled_at = NULL, system_disabled_reason = NULL, version = version + 1,
+                 next_at = CASE WHEN disabled_at IS NULL THEN $3 END
+             WHERE id = $1 AND version = $2 AND system_disabled_at IS NOT NULL",
+        )
+        .bind(schedule.to_string())
+        .bind(int(version))
+        .bind(next_at.map(micros))
+        .execute(&mut *tx)
+        .await?;
+        let change = Change::by_system(Verb::ScheduleSwitchedOn, at);
+        switched(tx, schedule, switch.rows_affected(), notices, &change, &Details::new()).await
     }
 
     async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError> {

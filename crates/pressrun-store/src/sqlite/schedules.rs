@@ -1,5 +1,7 @@
 //! [`Schedules`] on SQLite.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use pressrun_domain::audit::{Change, Object, ObjectKind, definition_difference};
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
@@ -121,6 +123,17 @@ impl Schedules for SqliteStore {
         dashboards: &[(DocumentIdentifier, String)],
         owners: &[(MembershipId, String)],
     ) -> Result<(), StoreError> {
+        // Of tens of thousands of names few differ, and others wait while this writes.
+        let listed = self.listed_names("SELECT DISTINCT identifier, dashboard_name FROM schedules").await?;
+        let stale = |of: &str, name: &str| listed.get(of).is_some_and(|names| names.iter().any(|listed| listed != name));
+        let dashboards: Vec<_> = dashboards.iter().filter(|(identifier, name)| stale(identifier.as_str(), name)).collect();
+        let listed = self.listed_names("SELECT DISTINCT owner, owner_name FROM schedules").await?;
+        let stale = |of: &str, name: &str| listed.get(of).is_some_and(|names| names.iter().any(|listed| listed != name));
+        let owners: Vec<_> =
+            owners.iter().map(|(owner, name)| (owner.to_string(), name)).filter(|(owner, name)| stale(owner, name)).collect();
+        if dashboards.is_empty() && owners.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.begin().await?;
         for (identifier, name) in dashboards {
             let update = sqlx::query(
@@ -133,7 +146,7 @@ impl Schedules for SqliteStore {
             let update = sqlx::query(
                 "UPDATE schedules SET owner_name = $2, owner_key = $3, owner_folded = $4 WHERE owner = $1 AND owner_name <> $2",
             );
-            self.rename(&mut tx, update, owner.to_string(), name).await?;
+            self.rename(&mut tx, update, owner, name).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -147,6 +160,15 @@ fn object(schedule: &Schedule) -> Object {
 }
 
 impl SqliteStore {
+    /// The names that the list has of each thing that `pairs` selects with its name: mostly one.
+    async fn listed_names(&self, pairs: &'static str) -> Result<HashMap<String, Vec<String>>, StoreError> {
+        let mut listed: HashMap<String, Vec<String>> = HashMap::new();
+        for row in sqlx::query(pairs).fetch_all(&self.read).await? {
+            listed.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
+        }
+        Ok(listed)
+    }
+
     /// The schedule as this transaction finds it; `None` also when its row cannot be read, which must not keep it from being replaced or
     /// deleted.
     async fn in_transaction(&self, tx: &mut Tx, id: ScheduleId) -> Result<Option<Schedule>, StoreError> {

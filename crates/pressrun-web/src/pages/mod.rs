@@ -5,6 +5,7 @@ pub(crate) mod artifact;
 pub(crate) mod asked;
 pub(crate) mod assets;
 pub(crate) mod audit;
+pub(crate) mod catalog;
 pub(crate) mod dashboard;
 pub(crate) mod dashboards;
 pub(crate) mod filters;

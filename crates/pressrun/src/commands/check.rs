@@ -53,6 +53,8 @@ enum FileKind {
     Connections,
     /// people.yaml
     People,
+    /// people/*.yaml
+    MorePeople,
 }
 
 impl FileKind {
@@ -61,6 +63,7 @@ impl FileKind {
             Self::Dashboard => "dashboard",
             Self::Connections => "connections",
             Self::People => "people",
+            Self::MorePeople => "more-people",
         }
     }
 }

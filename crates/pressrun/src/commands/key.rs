@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
-use pressrun_catalog::CatalogHandle;
+use pressrun_catalog::{CatalogHandle, CatalogRules};
 use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
@@ -103,9 +103,16 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// The catalog of the server that `settings` are of.
+fn catalog(settings: &Settings) -> anyhow::Result<Arc<Catalog>> {
+    // A command leaves nothing behind.
+    let rules = CatalogRules { last_good: None, ..settings.catalog.rules(&settings.spool)? };
+    Ok(CatalogHandle::open_with(&settings.catalog.path, Arc::new(WallClock), rules)?.current())
+}
+
 async fn create_key(create: Create) -> anyhow::Result<ExitCode> {
     let settings = Settings::for_command(create.place.config.as_deref())?;
-    let catalog = CatalogHandle::open(&settings.catalog.path, Arc::new(WallClock))?.current();
+    let catalog = catalog(&settings)?;
     let Some(member) = catalog.member_by_email(&create.member) else {
         bail!("people.yaml has no member with the address {}", create.member);
     };
@@ -153,7 +160,7 @@ async fn list(arguments: List) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(&settings).await?;
     let keys = store.list_keys(None).await?;
     // Without a catalog keys are still told, their members by id.
-    let catalog = CatalogHandle::open(&settings.catalog.path, Arc::new(WallClock)).map(|handle| handle.current()).ok();
+    let catalog = catalog(&settings).ok();
     let now = WallClock.now();
     if arguments.json {
         let keys: Vec<_> = keys.iter().map(|key| as_json(key, catalog.as_deref(), now)).collect();

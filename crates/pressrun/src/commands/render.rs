@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use jiff::Timestamp;
-use pressrun_catalog::CatalogHandle;
+use pressrun_catalog::{CatalogError, CatalogHandle};
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{AttributeValues, Catalog, Document};
 use pressrun_domain::clock::Clock;
@@ -100,9 +100,13 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(folder) => folder.clone(),
         None => super::demo::write_sample(&temp.path().join("catalog"))?,
     };
-    let catalog = CatalogHandle::open(&folder, Arc::new(WallClock))?.current();
+    let handle = CatalogHandle::open(&folder, Arc::new(WallClock))?;
+    let catalog = handle.current();
     let identifier = DocumentIdentifier::from(arguments.identifier.as_str());
     let Some(document) = catalog.documents.get(&identifier) else {
+        if catalog.waits(&identifier) {
+            return Err(CatalogError { dir: folder, problems: handle.status().problems }.into());
+        }
         let known = one_of(catalog.documents.keys().map(DocumentIdentifier::as_str));
         return Err(Hinted::new(format!("the catalog has no document {:?}", identifier.as_str()), known).into());
     };

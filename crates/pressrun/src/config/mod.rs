@@ -4,6 +4,7 @@
 //! Read in two steps: as typed ([`Settings`]), then checked and resolved where it is used; an error names the key.
 //! One file a section: its keys as typed, their defaults, and what they resolve to.
 
+mod catalog;
 mod egress;
 mod history;
 mod limits;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hidden::Hidden;
 
+pub(crate) use catalog::Catalog;
 pub(crate) use egress::Egress;
 pub(crate) use history::History;
 pub(crate) use limits::Limits;
@@ -49,7 +51,7 @@ pub(crate) use server::{Server, demo_url};
 pub(crate) use sessions::Sessions;
 pub(crate) use slack::Slack;
 pub(crate) use source::Source;
-pub(crate) use store::{Catalog, Spool, Store};
+pub(crate) use store::{Spool, Store};
 
 /// The configuration as typed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

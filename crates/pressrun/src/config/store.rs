@@ -1,4 +1,4 @@
-//! `[store]`, `[catalog]` and `[spool]`: where rows, dashboards and artifacts are kept.
+//! `[store]` and `[spool]`: where rows and artifacts are kept.
 
 use std::path::PathBuf;
 
@@ -33,20 +33,6 @@ impl Store {
             }
             _ => bail!("store.url: {url:?} is not understood; write sqlite://path/to/pressrun.db"),
         }
-    }
-}
-
-/// Where dashboards are.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Catalog {
-    /// The folder.
-    pub path: PathBuf,
-}
-
-impl Default for Catalog {
-    fn default() -> Self {
-        Self { path: PathBuf::from("catalog") }
     }
 }
 

@@ -58,6 +58,7 @@ async fn x1_a_missing_tile_switches_the_schedule_off_and_its_owner_is_told() {
     let schedule = world.save(definition).await;
     let run = world.trigger(schedule).await;
     world.engine.drain().await.unwrap();
+    world.pass(jiff::SignedDuration::from_mins(1)).await;
     assert_eq!(ended(&world.run(run).await.0), (RunStatus::Error, Some("missingQuery")));
     let saved = world.store.schedule(schedule).await.unwrap().unwrap();
     assert_eq!(saved.system_disabled.unwrap().reason, SystemDisabledReason::MissingQuery);
@@ -69,8 +70,12 @@ async fn f12_an_orphaned_filter_key_never_runs_unfiltered() {
     let world = World::new().await;
     let mut definition = world.webhook(Format::Json);
     definition.filters.insert("regoin".into(), serde_json::json!(["US"]));
-    let (run, _) = world.run_now(definition).await;
-    assert_eq!(ended(&run), (RunStatus::Error, Some("orphanedFilterConfigKeys")));
+    let schedule = world.save(definition).await;
+    let run = world.trigger(schedule).await;
+    for _ in 0..2 {
+        world.pass(jiff::SignedDuration::from_mins(1)).await;
+    }
+    assert_eq!(ended(&world.run(run).await.0), (RunStatus::Error, Some("orphanedFilterConfigKeys")));
     assert!(world.http.requests().is_empty());
 }
 
@@ -111,9 +116,10 @@ async fn a_bad_edit_of_the_catalog_keeps_the_last_good_state() {
     let file = world.dir.path().join("catalog/dashboards/sales.yaml");
     let good = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, good.replace("connection: files", "connection: flies")).unwrap();
-    let error = world.catalog.reload().unwrap_err().to_string();
+    world.catalog.reload().unwrap();
+    let problems = world.catalog.status().problems;
+    let error = problems[0].to_string();
     assert!(error.contains("dashboards/sales.yaml:") && error.contains("flies"), "{error}");
-    assert!(world.catalog.status().last_error.is_some());
     let (run, _) = world.run_now(world.webhook(Format::Json)).await;
     assert_eq!(ended(&run).0, RunStatus::Complete);
 }

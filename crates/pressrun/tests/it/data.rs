@@ -194,6 +194,7 @@ async fn q2_an_owner_who_may_not_see_the_dashboard_runs_nothing() {
     let schedule = world.save(definition).await;
     let run = world.trigger(schedule).await;
     world.engine.drain().await.unwrap();
+    world.pass(jiff::SignedDuration::from_mins(1)).await;
     let (run, _) = world.run(run).await;
     assert_eq!(ended(&run), (RunStatus::Error, Some("noAccess")));
     assert!(run.record.tiles.is_empty() && world.http.requests().is_empty(), "{:?}", run.record);

@@ -13,7 +13,7 @@ use pressrun_engine::pipeline::audience::{Scene, query_zone};
 
 use crate::world::{START, World, ended, watching};
 
-/// Changes a file of the catalog and publishes it.
+/// Changes a file of the catalog and publishes it as it is meant to be.
 pub(crate) async fn publish(world: &World, file: &str, from: &str, to: &str) {
     let path = world.dir.path().join("catalog").join(file);
     let before = std::fs::read_to_string(&path).unwrap();
@@ -23,7 +23,7 @@ pub(crate) async fn publish(world: &World, file: &str, from: &str, to: &str) {
 }
 
 async fn published(world: &World) {
-    if let Err(error) = world.catalog.reload() {
+    if let Err(error) = world.catalog.publish() {
         panic!("{error}");
     }
     pressrun_engine::publish::published(world.engine.context()).await.unwrap();
@@ -82,6 +82,8 @@ async fn x1_what_no_publication_saw_is_found_before_the_run_and_told_once() {
     definition.tile = Some("no-such-tile".into());
     let schedule = world.save(definition).await;
     world.go_to("2025-07-24T09:00:00Z").await;
+    assert!(matches!(world.runs(schedule).await[0].state, RunState::Queued { .. }), "it may be missing for moments");
+    world.go_to("2025-07-24T09:01:00Z").await;
     let runs = world.runs(schedule).await;
     assert_eq!(ended(&runs[0]), (RunStatus::Error, Some("missingQuery")));
     assert_eq!(reason(&stored(&world, schedule).await), Some(SystemDisabledReason::MissingQuery));
@@ -90,23 +92,144 @@ async fn x1_what_no_publication_saw_is_found_before_the_run_and_told_once() {
     assert!(world.http.requests().is_empty());
 }
 
+/// Reads the files and looks at them as the server does after each change, and when something is due to be looked at again.
+async fn noticed(world: &World) -> pressrun_engine::publish::Published {
+    let _ = world.catalog.reload();
+    let done = pressrun_engine::publish::published(world.engine.context()).await.unwrap();
+    world.engine.drain().await.unwrap();
+    done
+}
+
 #[tokio::test]
-async fn x2_a_deleted_dashboard_switches_off_and_its_return_does_not_switch_on() {
+async fn a14_a_file_that_is_away_for_moments_switches_nothing_off() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::Json)).await;
+    let (file, away) = (world.dir.path().join("catalog/dashboards/sales.yaml"), world.dir.path().join("away.yaml"));
+    for _ in 0..3 {
+        std::fs::rename(&file, &away).unwrap();
+        let gone = noticed(&world).await;
+        assert_eq!(gone.look_again, Some(world.now() + SignedDuration::from_mins(1)));
+        // A run that is due meanwhile waits.
+        let run = world.trigger(schedule).await;
+        world.engine.drain().await.unwrap();
+        assert!(matches!(world.run(run).await.0.state, RunState::Queued { .. }));
+        world.pass(SignedDuration::from_secs(50)).await;
+        std::fs::rename(&away, &file).unwrap();
+        assert_eq!(noticed(&world).await.look_again, None, "it is forgotten that it was away");
+        world.pass(SignedDuration::from_secs(20)).await;
+        assert_eq!(ended(&world.run(run).await.0).0, RunStatus::Complete);
+    }
+    assert_eq!((reason(&stored(&world, schedule).await), subjects(&world).len()), (None, 0));
+}
+
+#[tokio::test]
+async fn a14_a_dashboard_that_is_gone_for_good_switches_off_after_a_minute_and_on_again_when_it_is_back() {
     let world = World::new().await;
     let schedule = world.save(world.webhook(Format::Json)).await;
     let path = world.dir.path().join("catalog/dashboards/sales.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
-    published(&world).await;
-    assert_eq!(reason(&stored(&world, schedule).await), Some(SystemDisabledReason::MissingQuery));
+    assert_eq!(noticed(&world).await.disabled, 0);
+    world.clock.advance(SignedDuration::from_secs(61));
+    // No change wakes anybody: the second reading is made for this.
+    let done = pressrun_engine::publish::published(world.engine.context()).await.unwrap();
+    assert_eq!((done.disabled, done.look_again), (1, None));
+    world.engine.drain().await.unwrap();
+    let off = stored(&world, schedule).await;
+    assert_eq!((reason(&off), off.next_at), (Some(SystemDisabledReason::MissingQuery), None));
 
+    world.pass(SignedDuration::from_hours(30)).await;
     std::fs::write(&path, text).unwrap();
-    published(&world).await;
+    assert_eq!(noticed(&world).await.enabled, 1);
     let back = stored(&world, schedule).await;
-    assert_eq!((reason(&back), back.next_at), (Some(SystemDisabledReason::MissingQuery), None), "X5: never silently");
+    assert_eq!((reason(&back), back.next_at), (None, Some("2025-07-26T09:00:00Z".parse().unwrap())), "from now on, and nothing is made up");
+    assert_eq!(subjects(&world), ["Switched off: Daily sales", "Switched on again: Daily sales"]);
+    assert_eq!(noticed(&world).await.enabled, 0);
+    world.go_to("2025-07-26T09:00:00Z").await;
+    assert_eq!(ended(&world.runs(schedule).await[0]).0, RunStatus::Complete);
+    assert_eq!(subjects(&world).len(), 2, "each is said once");
+}
+
+#[tokio::test]
+async fn a14_a_catalog_that_cannot_be_read_switches_nothing_off_however_long_it_takes() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::Json)).await;
+    let catalog = world.dir.path().join("catalog");
+    std::fs::remove_file(catalog.join("dashboards/sales.yaml")).unwrap();
+    noticed(&world).await;
+    std::fs::rename(&catalog, world.dir.path().join("unmounted")).unwrap();
+    for _ in 0..5 {
+        world.clock.advance(SignedDuration::from_hours(1));
+        assert_eq!(noticed(&world).await.disabled, 0);
+    }
+    std::fs::rename(world.dir.path().join("unmounted"), &catalog).unwrap();
+    assert_eq!(noticed(&world).await.disabled, 1, "it is there, and the file is still gone");
+    assert_eq!(reason(&stored(&world, schedule).await), Some(SystemDisabledReason::MissingQuery));
+}
+
+#[tokio::test]
+async fn x5_what_was_switched_off_on_purpose_does_not_come_back_by_itself() {
+    let world = World::new().await;
+    let mut definition = world.webhook(Format::Json);
+    definition.filters.insert("region".into(), serde_json::json!(["US"]));
+    let schedule = world.save(definition).await;
+    let sales = "dashboards/sales.yaml";
+    publish(&world, sales, "{{ filter('region', 'region') }} and ", "").await;
+    publish(&world, sales, "  region: { label", "  area: { label").await;
+    publish(&world, sales, "  area: { label", "  region: { label").await;
+    let off = stored(&world, schedule).await;
+    assert_eq!((reason(&off), off.next_at), (Some(SystemDisabledReason::OrphanedFilterConfigKeys), None), "X5: never silently");
     assert_eq!(subjects(&world), ["Switched off: Daily sales", "Can be switched on again: Daily sales"]);
     published(&world).await;
     assert_eq!(subjects(&world).len(), 2, "X5: said once");
+}
+
+#[tokio::test]
+async fn b14_schedules_on_a_dashboard_with_a_fault_wait_over_a_start_and_run_when_it_is_right() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::Json)).await;
+    let path = world.dir.path().join("catalog/dashboards/sales.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("mark: kpi", "mark: kpl")).unwrap();
+    // A start of the server.
+    let engine = world.another_engine(world.carriers());
+    let context = engine.context();
+    assert!(context.catalog.current().waits(&"sales".into()));
+    for instant in ["2025-07-24T08:59:00Z", "2025-07-24T09:00:00Z", "2025-07-24T10:30:00Z", "2025-07-24T15:00:00Z"] {
+        world.clock.set(instant.parse().unwrap());
+        pressrun_engine::publish::published(context).await.unwrap();
+        engine.tick().await.unwrap();
+        engine.drain().await.unwrap();
+    }
+    let run = world.runs(schedule).await.remove(0);
+    assert!(matches!(run.state, RunState::Queued { .. }), "{:?}", run.state);
+    assert_eq!((reason(&stored(&world, schedule).await), subjects(&world).len()), (None, 0));
+
+    std::fs::write(&path, text).unwrap();
+    context.catalog.reload().unwrap();
+    world.clock.set("2025-07-24T15:01:00Z".parse().unwrap());
+    engine.drain().await.unwrap();
+    let run = world.runs(schedule).await.remove(0);
+    assert_eq!(ended(&run).0, RunStatus::Complete, "its time does not count what it waited: {:?}", run.record);
+    assert_eq!(world.http.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn b14_an_occurrence_waits_for_a_day_and_who_tries_a_schedule_out_hears_at_once() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::Json)).await;
+    std::fs::write(world.dir.path().join("catalog/dashboards/sales.yaml"), "identifier: sales\nname: [").unwrap();
+    let engine = world.another_engine(world.carriers());
+    let test = world.enqueue(ScheduleId::generate(), world.webhook(Format::Json), pressrun_domain::run::RunKind::Test).await;
+    engine.drain().await.unwrap();
+    assert_eq!(ended(&world.run(test).await.0), (RunStatus::Error, Some("faultyDashboard")));
+    for instant in ["2025-07-24T09:00:00Z", "2025-07-25T09:00:00Z"] {
+        world.clock.set(instant.parse().unwrap());
+        engine.tick().await.unwrap();
+        engine.drain().await.unwrap();
+    }
+    assert_eq!(ended(&world.runs(schedule).await[0]), (RunStatus::Error, Some("faultyDashboard")));
+    assert_eq!(reason(&stored(&world, schedule).await), None, "it runs again when the file is right");
 }
 
 #[tokio::test]
@@ -128,7 +251,7 @@ async fn q2_an_owner_who_lost_access_has_nothing_run() {
     definition.owner = pressrun_domain::id::MembershipId("0b10b002-5f6e-4f0c-9a35-0b7f3f1f2a12".parse().unwrap());
     let schedule = world.save(definition).await;
     let run = world.trigger(schedule).await;
-    // Not published to the engine: the run finds out by itself.
+    // Not published to the engine: the run finds out by itself, by two looks.
     let path = world.dir.path().join("catalog/dashboards/sales.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("identifier: sales", "identifier: sales\naccess: { groups: [sales] }")).unwrap();
@@ -136,6 +259,7 @@ async fn q2_an_owner_who_lost_access_has_nothing_run() {
         panic!("{error}");
     }
     world.engine.drain().await.unwrap();
+    world.pass(SignedDuration::from_mins(1)).await;
     let (run, deliveries) = world.run(run).await;
     assert_eq!(ended(&run), (RunStatus::Error, Some("noAccess")));
     assert!(run.record.tiles.is_empty() && deliveries.is_empty() && world.http.requests().is_empty());
@@ -174,7 +298,8 @@ async fn q3_a_broken_edit_is_not_published_and_runs_go_on_with_what_was() {
     let world = World::new().await;
     let path = world.dir.path().join("catalog/dashboards/sales.yaml");
     std::fs::write(&path, "identifier: sales\nname: [").unwrap();
-    assert!(world.catalog.reload().is_err());
+    world.catalog.reload().unwrap();
+    assert_eq!(world.catalog.status().problems.len(), 1);
     let (run, _) = world.run_now(world.webhook(Format::Json)).await;
     assert_eq!(ended(&run).0, RunStatus::Complete);
 }

@@ -117,7 +117,7 @@ async fn s13_of_an_owner_who_is_gone_only_the_operator_hears() {
     let path = world.dir.path().join("catalog/people.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen("admin: true,", "admin: true, active: false,", 1)).unwrap();
-    assert!(world.catalog.reload().is_ok());
+    assert!(engine.context().catalog.publish().is_ok());
     pressrun_engine::publish::published(engine.context()).await.unwrap();
     engine.drain().await.unwrap();
     let mut heard = events(&world);
@@ -187,7 +187,7 @@ async fn x5_the_operator_hears_of_switching_off_and_of_what_can_be_switched_on()
         let path = world.dir.path().join("catalog").join(sales);
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
-        assert!(world.catalog.reload().is_ok());
+        assert!(engine.context().catalog.publish().is_ok());
         pressrun_engine::publish::published(engine.context()).await.unwrap();
         engine.drain().await.unwrap();
         told(&world).pop().unwrap()
@@ -196,7 +196,7 @@ async fn x5_the_operator_hears_of_switching_off_and_of_what_can_be_switched_on()
     assert_eq!((event.as_str(), &body["schedule"]["systemDisabledReason"]), ("schedule.disabled", &"missingQuery".into()));
     assert_eq!(body["run"], serde_json::Value::Null);
     let (event, _) = told_after("  sum:\n", "  total:\n").await;
-    assert_eq!(event, "schedule.canBeEnabled");
+    assert_eq!(event, "schedule.enabled");
 }
 
 #[tokio::test]

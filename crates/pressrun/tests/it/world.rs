@@ -338,6 +338,7 @@ fn engine(
         spool: Spool::open(dir.path().join("spool")).unwrap(),
         links: Links::new(&config.public_url, Secret::new("k")),
         config,
+        faults: Arc::default(),
     };
     (Engine::new(context, Arc::default()), catalog)
 }

@@ -78,7 +78,7 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
             ..Server::default()
         },
         store: Store { url: format!("sqlite://{}", data.join("pressrun.db").display()) },
-        catalog: crate::config::Catalog { path: catalog },
+        catalog: crate::config::Catalog { path: catalog, ..given.catalog.clone() },
         spool: Spool { path: data.join("spool") },
         mail: Mail {
             url: Some(format!("file:{}", data.join("mail").display())),
