@@ -58,6 +58,12 @@ impl PostgresServer {
         run(self.command("pg_ctl").arg("-D").arg(self.data()).args(["-w", "-m", "fast", "stop"]));
     }
 
+    /// What it wrote into its log so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -68,6 +68,11 @@ pub fn serve(input: impl Read + Send + 'static, mut output: impl Write, config: 
         };
         write_frame(&mut output, &serde_json::to_vec(&Reply { result, resident_bytes: resident_bytes() })?)?;
     }
+    // Sessions that were kept for the next query are ended as a client ends them.
+    let entered = workers.enter();
+    drop(sources);
+    drop(entered);
+    parent.ear.block_on(say_goodbye());
     // What does not yield is not waited for.
     workers.shutdown_background();
     Ok(())

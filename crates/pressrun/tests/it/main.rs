@@ -37,4 +37,5 @@ mod scheduling;
 mod secrets;
 mod shared_links;
 mod sharing;
+mod stopping;
 mod world;
