@@ -189,7 +189,7 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
     known
         .into_iter()
         .filter(|word| word.chars().count() <= LONGEST)
-        .map(|word| (distance(&folded, &word.to_lowercase()), word))
+        .map(|word| (strsim::osa_distance(&folded, &word.to_lowercase()), word))
         .filter(|(far, _)| *far <= allowed)
         .min_by_key(|(far, _)| *far)
         .map(|(_, word)| word)
@@ -202,26 +202,6 @@ pub(crate) fn suggest<'a>(given: &str, known: impl IntoIterator<Item = &'a str> 
     }
     let words: Vec<String> = known.into_iter().take(24).map(|word| format!("`{}`", printable(word))).collect();
     if words.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", words.join(", ")) }
-}
-
-/// Edits between two texts, a swap of neighbours counting as one.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (above[j] + 1).min(row[j - 1] + 1).min(above[j - 1] + change);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
 }
 
 #[cfg(test)]

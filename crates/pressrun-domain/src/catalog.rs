@@ -10,6 +10,10 @@ use crate::email::EmailAddress;
 use crate::id::{ConnectionName, DocumentIdentifier, FilterKey, GroupId, MembershipId, OrganizationId, TileKey, UserId};
 use crate::secret::Secret;
 
+mod file_table;
+
+pub use file_table::{ColumnType, Compression, FileFormat, FileReading, FileTable, Quote, UnknownType};
+
 /// A consistent, validated state of the catalog folder.
 #[derive(Debug, Clone)]
 pub struct Catalog {
@@ -159,8 +163,8 @@ pub enum SourceSettings {
     Files {
         /// Absolute folder; nothing outside it is readable.
         folder: std::path::PathBuf,
-        /// Table name → file name, glob or sub-folder relative to `folder`. Files not named here are tables by their stem.
-        tables: IndexMap<String, String>,
+        /// Tables by name. Files not named here are tables by their stem.
+        tables: IndexMap<String, FileTable>,
     },
     /// A server that speaks Postgres' wire; the whole query is pushed down.
     Postgres {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use indexmap::IndexMap;
-use pressrun_domain::catalog::{Connection, SourceSettings};
+use pressrun_domain::catalog::{Connection, FileTable, SourceSettings};
 use pressrun_domain::postgres::PostgresSecretFile;
 use pressrun_sql::CompiledQuery;
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,8 @@ pub enum ConnectionSpec {
     Files {
         /// Absolute folder.
         folder: PathBuf,
-        /// Table name → file, glob or sub-folder.
-        tables: IndexMap<String, String>,
+        /// Tables that the catalog names.
+        tables: IndexMap<String, FileTable>,
     },
     /// A server that speaks PostgreSQL's wire.
     Postgres {
@@ -113,6 +113,9 @@ pub struct QueryOutcome {
     pub columns: Vec<ColumnInfo>,
     /// Present when asked for.
     pub fingerprint: Option<Fingerprint>,
+    /// What whoever relies on the rows should know, one sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// A column of a result.
@@ -178,8 +181,12 @@ pub async fn run_job(job: &QueryJob, temp_dir: &Path) -> Result<QueryOutcome, Qu
 
 async fn execute(job: &QueryJob, source: &dyn Source) -> Result<QueryOutcome, QueryError> {
     let started = Instant::now();
-    let mut sink =
-        Tee { file: IpcSink::create(&job.out, [])?, fingerprinter: job.fingerprint.then(Fingerprinter::default), columns: Vec::new() };
+    let mut sink = Tee {
+        file: IpcSink::create(&job.out, [])?,
+        fingerprinter: job.fingerprint.then(Fingerprinter::default),
+        columns: Vec::new(),
+        warnings: Vec::new(),
+    };
     let stats = source.run(&job.compiled, &job.limits, &mut sink).await?;
     let bytes = sink.file.finish()?;
     Ok(QueryOutcome {
@@ -189,6 +196,7 @@ async fn execute(job: &QueryJob, source: &dyn Source) -> Result<QueryOutcome, Qu
         bytes,
         columns: sink.columns,
         fingerprint: sink.fingerprinter.map(Fingerprinter::finish),
+        warnings: sink.warnings,
     })
 }
 
@@ -201,6 +209,7 @@ struct Tee {
     file: IpcSink,
     fingerprinter: Option<Fingerprinter>,
     columns: Vec<ColumnInfo>,
+    warnings: Vec<String>,
 }
 
 impl BatchSink for Tee {
@@ -229,6 +238,12 @@ impl BatchSink for Tee {
             fingerprinter.push(batch)?;
         }
         self.file.push(batch)
+    }
+
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 }
 

@@ -9,18 +9,30 @@ pub(crate) struct Unique {
 }
 
 impl Unique {
-    /// `name`, or `name` with a number in `room` characters, so that it was not given before.
+    /// `name`, or `name` with a number in `room` UTF-16 units, so that it was not given before.
     pub(crate) fn take(&mut self, name: &str, room: usize) -> String {
-        let mut candidate: String = name.chars().take(room).collect();
+        let mut candidate = cut(name, room).to_owned();
         let mut number = 2_u32;
         while !self.used.insert(candidate.to_lowercase()) {
             let suffix = format!(" ({number})");
-            let kept: String = name.chars().take(room.saturating_sub(suffix.len())).collect();
-            candidate = format!("{}{suffix}", kept.trim_end());
+            candidate = format!("{}{suffix}", cut(name, room.saturating_sub(suffix.len())).trim_end());
             number += 1;
         }
         candidate
     }
+}
+
+/// The beginning of `text` in at most `room` UTF-16 units, which is how Excel counts: an emoji is two.
+fn cut(text: &str, room: usize) -> &str {
+    let mut left = room;
+    let end = text.char_indices().find(|(_, c)| match left.checked_sub(c.len_utf16()) {
+        Some(rest) => {
+            left = rest;
+            false
+        }
+        None => true,
+    });
+    end.map_or(text, |(at, _)| &text[..at])
 }
 
 /// Labels of columns made unique: a repeated label gets its column name behind it, then a number (R4).
@@ -56,7 +68,7 @@ pub(crate) fn file_name(title: &str, fallback: &str) -> String {
     if reserved(&name) { format!("{name}-") } else { name }
 }
 
-/// The most characters of a spreadsheet tab (R6).
+/// The most UTF-16 units of a spreadsheet tab (R6).
 pub(crate) const SHEET_NAME: usize = 31;
 
 /// A spreadsheet tab: no `[ ] : * ? / \`, no apostrophe at its ends, not Excel's own "History"; not yet cut to 31 (R6).
@@ -64,8 +76,7 @@ pub(crate) fn sheet_name(title: &str, fallback: &str) -> String {
     let clean = |text: &str| {
         let mapped: String =
             text.chars().map(|c| if c.is_control() || matches!(c, '[' | ']' | ':' | '*' | '?' | '/' | '\\') { '-' } else { c }).collect();
-        let short: String = mapped.trim().trim_matches('\'').trim().chars().take(SHEET_NAME).collect();
-        short.trim_end_matches(['\'', ' ']).to_owned()
+        cut(mapped.trim().trim_matches('\'').trim(), SHEET_NAME).trim_end_matches(['\'', ' ']).to_owned()
     };
     let name = [clean(title), clean(fallback)].into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "Data".to_owned());
     if name.eq_ignore_ascii_case("history") { format!("{name}-") } else { name }
@@ -121,6 +132,18 @@ mod tests {
                 "orders (2)"
             ]
         );
-        assert!(names.iter().all(|name| name.chars().count() <= SHEET_NAME));
+        assert!(names.iter().all(|name| name.encode_utf16().count() <= SHEET_NAME));
+    }
+
+    /// The case `xlsx-sheet-name-emoji`.
+    #[test]
+    fn r6_an_emoji_counts_as_two_in_a_tab() {
+        let mut unique = Unique::default();
+        let take = |title: &str, unique: &mut Unique| unique.take(&sheet_name(title, "key"), SHEET_NAME);
+        let title = "Revenue \u{1f4c8}\u{1f4c9} by region and productX";
+        assert_eq!(take(title, &mut unique), "Revenue \u{1f4c8}\u{1f4c9} by region and prod");
+        assert_eq!(take(title, &mut unique), "Revenue \u{1f4c8}\u{1f4c9} by region and (2)");
+        let faces = "\u{1f600}".repeat(20);
+        assert_eq!(take(&faces, &mut unique), "\u{1f600}".repeat(15));
     }
 }

@@ -1,12 +1,12 @@
 //! `connections.yaml` to connections.
 
-use std::path::{Component, Path};
+use std::path::Path;
 
 use indexmap::IndexMap;
 use pressrun_domain::catalog::{Connection, SourceSettings};
 use pressrun_domain::id::ConnectionName;
 
-use super::{postgres, text};
+use super::{postgres, tables, text};
 use crate::files::{ConnectionFile, ConnectionsFile, Field, SourceKind};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable};
@@ -112,23 +112,7 @@ fn files(file: &ConnectionFile, (root, options, report): (&Path, LoadOptions<'_>
             }
         }
     };
-    let mut tables = IndexMap::new();
-    for entry in file.tables.get().into_iter().flatten() {
-        let Some((path, place)) = entry.value.placed() else {
-            continue;
-        };
-        if !text::key(&entry.key, "a table's name", entry.place, report) {
-            continue;
-        }
-        let inside =
-            !path.trim().is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if inside {
-            tables.insert(entry.key.clone(), path.clone());
-        } else {
-            report.add(place, format!("`{}` is not below the connection's folder", printable(path)), "write a relative path without `..`");
-        }
-    }
-    Some(SourceSettings::Files { folder: folder?, tables })
+    Some(SourceSettings::Files { folder: folder?, tables: tables::tables(file, report) })
 }
 
 /// A number within bounds; `None` when it is not written or out of them.

@@ -11,6 +11,7 @@ mod judge;
 mod people;
 mod postgres;
 mod secret;
+mod tables;
 mod template;
 mod text;
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Entries, Field};
+use super::{Entries, Field, TableEntry};
 
 /// Where data lives.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -30,8 +30,9 @@ pub struct ConnectionFile {
     pub timeout_seconds: Field<u64>,
     /// kind `files`: folder of the data files, relative to the catalog or absolute. Default `data`.
     pub folder: Field<String>,
-    /// kind `files`: table name → file, glob or folder below `folder`. Files not named are tables by their stem.
-    pub tables: Field<Entries<String>>,
+    /// kind `files`: table name → file, glob or folder below `folder`, or how they are read. Files not named are tables by their
+    /// stem.
+    pub tables: Field<Entries<TableEntry>>,
     /// kind `postgres`: `postgres://user:password@host:5432/database`, with secrets as `${ENVIRONMENT_VARIABLE}`. What is not said in it may
     /// stand in the keys that follow; see [PostgreSQL](connections/postgres.md).
     pub url: Field<String>,

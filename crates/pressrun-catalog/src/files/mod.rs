@@ -9,6 +9,7 @@ mod dashboard;
 mod expression;
 mod one_or_many;
 mod people;
+mod table;
 
 pub use chart::{ChartFile, MarkWord, OrientWord, ScaleWord, StackWord};
 pub use connections::{ConnectionFile, ConnectionsFile, SourceKind};
@@ -19,5 +20,6 @@ pub use people::{
     AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, MorePeopleFile, OrganizationFile,
     PeopleFile,
 };
+pub use table::{CompressionWord, FormatWord, TableEntry, TableFile};
 
 pub use crate::yaml::{Entries, Entry, Field};

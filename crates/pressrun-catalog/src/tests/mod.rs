@@ -10,6 +10,7 @@ mod refusals;
 mod sample;
 mod secrets;
 mod stay;
+mod tables;
 
 use std::path::Path;
 

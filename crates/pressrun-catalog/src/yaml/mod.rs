@@ -13,7 +13,7 @@ mod tree;
 
 pub(crate) use bounds::Bounds;
 pub use field::{Entries, Entry, Field};
-pub(crate) use reader::{VERBATIM, plain_value};
+pub(crate) use reader::{SHORTHAND, VERBATIM, plain_value};
 
 use serde::de::DeserializeOwned;
 

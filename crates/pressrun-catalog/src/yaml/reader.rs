@@ -46,6 +46,9 @@ impl de::Error for Unread {
 /// Asks for scalars as they are written: one without quotes comes as a newtype around its text.
 pub(crate) const VERBATIM: &str = "pressrun::Verbatim";
 
+/// Asks for the text of a scalar, or for whatever else there is as a newtype: a mapping that has a short form.
+pub(crate) const SHORTHAND: &str = "pressrun::Shorthand";
+
 /// Reads one node.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
@@ -254,6 +257,11 @@ impl<'a> Deserializer<'a> for Reader<'a> {
     fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Unread> {
         if name == VERBATIM {
             return Self { verbatim: true, ..self }.deserialize_any(visitor);
+        }
+        if name == SHORTHAND
+            && let Value::Scalar { text, .. } = &self.node.value
+        {
+            return visitor.visit_str(text);
         }
         if name != PLACED {
             return visitor.visit_newtype_struct(self);

@@ -63,6 +63,9 @@ pub(super) async fn judge_audience(
     if tile.truncated {
         work.record.warn("watchedResultTruncated");
     }
+    for warning in &rows.outcome.warnings {
+        work.record.warn(format!("data: {warning}"));
+    }
     work.record.tiles.push(tile);
 
     let basis = condition.kind.compares().then(|| basis_of(work, content, query));

@@ -271,6 +271,9 @@ async fn query_tiles(
                 for key in unapplied {
                     work.record.warn(format!("unfiltered: tile {} does not use filter {key}", tile.key));
                 }
+                for warning in result.iter().flat_map(|rows| &rows.outcome.warnings) {
+                    work.record.warn(format!("data: {warning}"));
+                }
                 match result {
                     Ok(rows) => (rows.outcome.rows, rows.outcome.ms, rows.outcome.truncated, None),
                     Err(error) => (0, 0, false, Some(error.to_string())),

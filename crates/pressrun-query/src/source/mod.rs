@@ -37,6 +37,12 @@ pub trait BatchSink: Send {
     /// # Errors
     /// Stops the query.
     fn widen(&mut self, schema: &SchemaRef) -> Result<(), QueryError>;
+
+    /// Something that whoever relies on the rows should know: one sentence that names what and where, and holds no secret.
+    /// A sink of rows alone passes over it.
+    fn warn(&mut self, warning: String) {
+        let _ = warning;
+    }
 }
 
 /// A place that answers queries; it is kept for the next one. Dropping the future of [`Source::run`] stops the query, and what its server has
@@ -66,6 +72,8 @@ pub struct Collected {
     pub schema: Option<SchemaRef>,
     /// The rows.
     pub batches: Vec<RecordBatch>,
+    /// What should be known of them.
+    pub warnings: Vec<String>,
 }
 
 impl BatchSink for Collected {
@@ -83,5 +91,9 @@ impl BatchSink for Collected {
     fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
         self.batches.push(batch.clone());
         Ok(())
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
     }
 }

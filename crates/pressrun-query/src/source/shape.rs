@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -56,7 +56,7 @@ impl<'a> Shape<'a> {
             let columns: Result<Vec<_>, _> =
                 batch.columns().iter().zip(self.schema.fields()).map(|(array, field)| convert(array, field.data_type())).collect();
             let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns?).map_err(internal)?;
-            self.bytes_left = self.bytes_left.checked_sub(batch.get_array_memory_size() as u64).ok_or_else(|| {
+            self.bytes_left = self.bytes_left.checked_sub(bytes_of(&batch)?).ok_or_else(|| {
                 QueryError::new(QueryErrorKind::TooLarge, "the result is larger than allowed")
                     .hint("return fewer rows or columns, or raise query.result_mb in the server's configuration")
             })?;
@@ -152,6 +152,15 @@ fn convert(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, QueryError> 
     let options = CastOptions { safe: false, format_options: FormatOptions::default() };
     cast_with_options(array, target, &options)
         .map_err(|error| QueryError::new(QueryErrorKind::Value, format!("a value of the result does not fit: {error}")))
+}
+
+/// Bytes of the values of `batch` alone: an engine may hand out slices of buffers that are much larger.
+fn bytes_of(batch: &RecordBatch) -> Result<u64, QueryError> {
+    let mut bytes = 0;
+    for column in batch.columns() {
+        bytes += column.to_data().get_slice_memory_size().map_err(internal)? as u64;
+    }
+    Ok(bytes)
 }
 
 fn internal(error: arrow_schema::ArrowError) -> QueryError {

@@ -34,6 +34,17 @@ fn rows() -> arrow_array::RecordBatch {
     ])
 }
 
+/// The case `xlsx-sheet-name-emoji`: there was no workbook.
+#[test]
+fn r6_titles_with_emoji_make_a_workbook() {
+    let title = "Revenue \u{1f4c8}\u{1f4c9} by region and productX";
+    let job = job(Format::Xlsx, vec![table("1", title, vec![rows()]), table("2", title, vec![rows()])]);
+    let workbook = &parts(rendered(&job).unwrap().0)["xl/workbook.xml"];
+    for name in ["Revenue \u{1f4c8}\u{1f4c9} by region and prod", "Revenue \u{1f4c8}\u{1f4c9} by region and (2)"] {
+        assert!(workbook.contains(&format!("name=\"{name}\"")), "{name} in {workbook}");
+    }
+}
+
 #[test]
 fn r6_numbers_and_dates_are_native_and_long_ones_keep_their_digits() {
     let mut job = job(Format::Xlsx, vec![table("1", "Orders", vec![rows()])]);

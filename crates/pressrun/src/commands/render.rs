@@ -226,6 +226,8 @@ fn filters(arguments: &[String]) -> anyhow::Result<FilterConfig> {
 /// Says which tiles failed or were cut; true when one failed.
 fn report_tiles(results: &TileResults) -> bool {
     let mut failed = false;
+    let warnings: std::collections::BTreeSet<&String> = results.values().flatten().flat_map(|rows| &rows.outcome.warnings).collect();
+    warnings.into_iter().for_each(show::warning);
     for (key, result) in results {
         match result {
             Ok(rows) if rows.outcome.truncated => show::warning(format!("tile {key} stops at its limit of {} rows", rows.outcome.rows)),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use pressrun_domain::audience::Identity;
-use pressrun_domain::catalog::QueryTile;
+use pressrun_domain::catalog::{FileTable, QueryTile};
 use pressrun_domain::chart::{Chart, Mark};
 use pressrun_query::{ConnectionSpec, QueryErrorKind, QueryJob, QueryLimits};
 use pressrun_sql::{Dialect, EffectiveFilters, QueryClock, compile};
@@ -106,7 +106,7 @@ async fn a4_a_table_of_thousands_of_files_fits_into_a_child() {
     let pool = executors(dir.path().join("tmp"));
     let mut many = job(dir.path(), "select sum(amount) as amount, max(day) as last from days");
     let ConnectionSpec::Files { tables, .. } = &mut many.connection else { panic!("files") };
-    tables.insert("days".to_owned(), "days".to_owned());
+    tables.insert("days".to_owned(), FileTable::at("days"));
     let outcome = pool.query(many, Duration::from_secs(300)).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(outcome.rows, 1);
     assert!(pool.idle_bytes() < 300 << 20, "{} MiB", pool.idle_bytes() >> 20);

@@ -97,7 +97,7 @@ fn plan(message: &str, tables: &[String]) -> Option<QueryError> {
 
 /// `did you mean …` for a near miss, else what there is.
 fn suggest(name: &str, known: &[String]) -> Option<String> {
-    let near = known.iter().map(|other| (distance(&name.to_lowercase(), &other.to_lowercase()), other)).min();
+    let near = known.iter().map(|other| (strsim::levenshtein(&name.to_lowercase(), &other.to_lowercase()), other)).min();
     match near {
         None => None,
         Some((distance, other)) if distance <= 2 && distance < name.chars().count() => {
@@ -111,23 +111,6 @@ fn suggest(name: &str, known: &[String]) -> Option<String> {
             Some(if more > 0 { format!("there are {shown} and {more} more") } else { format!("there are {shown}") })
         }
     }
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut corner = i;
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-        for (j, right) in b.iter().enumerate() {
-            let next = (corner + usize::from(left != *right)).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = row[j + 1];
-            row[j + 1] = next;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// The engine's own text on one line, without backtraces and prefixes.
@@ -146,3 +129,6 @@ fn shorten(message: &str) -> String {
     }
     if line.chars().count() > LONGEST { line.chars().take(LONGEST).chain(['…']).collect() } else { line }
 }
+
+#[cfg(test)]
+mod tests;

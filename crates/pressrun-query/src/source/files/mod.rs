@@ -17,7 +17,16 @@ mod filters;
 mod folder;
 mod footers;
 mod functions;
+mod learnt;
+mod listing;
+mod parquet;
+mod partitions;
 mod session;
+mod store;
+mod table;
+mod text;
+mod union;
+mod widen;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,40 +39,46 @@ use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionState;
-use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::execute_stream;
 use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 use indexmap::IndexMap;
+use pressrun_domain::catalog::FileTable;
 use pressrun_sql::{CompiledQuery, Dialect, Param, ScreenError, screen};
 
 use self::failure::explain;
-use self::folder::{Folder, FolderSchema, OneStore};
+use self::folder::FolderSchema;
+use self::listing::Folder;
 use self::session::{CATALOG, SCHEMA, Sessions};
+use self::store::OneStore;
 use super::{BatchSink, QueryStats, Shape, Source};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::limits::QueryLimits;
+
+/// Most rows of a limit that the engine is told of.
+const KEPT_WHILE_SORTING: usize = 50_000;
 
 /// Files under one folder.
 #[derive(Debug)]
 pub struct FilesSource {
     folder: PathBuf,
-    tables: IndexMap<String, String>,
+    tables: IndexMap<String, FileTable>,
     sessions: Sessions,
 }
 
 impl FilesSource {
-    /// Tables of `folder`: those of `tables` (name → file, glob or sub-folder) and every other data file by its stem.
+    /// Tables of `folder`: those of `tables` and every other data file by its stem.
     /// `temp_dir` takes what does not fit into memory.
     #[must_use]
-    pub fn new(folder: PathBuf, tables: IndexMap<String, String>, temp_dir: PathBuf) -> Self {
+    pub fn new(folder: PathBuf, tables: IndexMap<String, FileTable>, temp_dir: PathBuf) -> Self {
         Self { folder, tables, sessions: Sessions::new(temp_dir) }
     }
 
     fn session(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(SessionState, Arc<FolderSchema>), QueryError> {
         let folder = Folder::open(&self.folder, &self.tables)?;
-        let root = folder.root().to_owned();
-        let stores = || OneStore::new(&root).map(|store| Arc::new(store) as _);
+        let root = Arc::clone(folder.root());
+        let stores = || Arc::new(OneStore::new(&root)) as _;
         let schema = Arc::new(FolderSchema::new(folder, query.zone.clone()));
         let catalog = Arc::new(MemoryCatalogProvider::new());
         catalog.register_schema(SCHEMA, Arc::clone(&schema) as _).map_err(|error| explain(&error, &[]))?;
@@ -79,16 +94,15 @@ impl FilesSource {
         let statement = Statement::Statement(Box::new(statement));
         let (state, schema) = self.session(query, limits)?;
         let names = schema.names();
-        let failed = |error: DataFusionError| explain(&error, &names).at(failure::character(&error, &query.sql));
+        let failed = |error: DataFusionError| schema.located(explain(&error, &names)).at(failure::character(&error, &query.sql));
         let plan = state.statement_to_plan(statement).await.map_err(failed)?;
         let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         read_only.verify_plan(&plan).map_err(|_| QueryError::of_screen(ScreenError::denied(), &query.sql))?;
         let params: Vec<ScalarValue> = query.params.iter().map(scalar).collect();
         let plan = plan.with_param_values(ParamValues::from(params)).map_err(failed)?;
-        // One row more than wanted tells whether there were more.
-        let fetch = usize::try_from(query.limit).unwrap_or(usize::MAX).saturating_add(1);
-        let plan = LogicalPlanBuilder::from(plan).limit(0, Some(fetch)).and_then(LogicalPlanBuilder::build).map_err(failed)?;
+        let plan = limited(plan, query.limit).map_err(failed)?;
         let plan = state.create_physical_plan(&plan).await.map_err(failed)?;
+        schema.warnings().into_iter().for_each(|warning| sink.warn(warning));
         let mut stream = execute_stream(plan, state.task_ctx()).map_err(failed)?;
         let columns: Arc<Schema> = stream.schema();
         let mut shape = Shape::new(&columns, &query.zone, query.limit, limits.result_bytes, sink)?;
@@ -110,6 +124,16 @@ impl Source for FilesSource {
             Err(_) => Err(QueryError::new(QueryErrorKind::Timeout, format!("the query ran longer than {} ms", limits.timeout_ms))
                 .hint("narrow its filters, aggregate earlier, or raise the connection's timeout")),
         }
+    }
+}
+
+/// Tells the engine how many rows are wanted, where that helps: a sort then keeps these alone, which costs more than sorting all
+/// when they are many. Whoever takes the rows stops at the limit in any case.
+fn limited(plan: LogicalPlan, limit: u64) -> Result<LogicalPlan, DataFusionError> {
+    match usize::try_from(limit) {
+        // One row more than wanted tells whether there were more.
+        Ok(limit) if limit <= KEPT_WHILE_SORTING => LogicalPlanBuilder::from(plan).limit(0, Some(limit + 1))?.build(),
+        _ => Ok(plan),
     }
 }
 
@@ -143,5 +167,7 @@ fn scalar(param: &Param) -> ScalarValue {
     }
 }
 
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 mod tests;

@@ -61,7 +61,7 @@ impl Sessions {
         query: &CompiledQuery,
         limits: &QueryLimits,
         root: &Path,
-        stores: impl FnOnce() -> Result<Arc<dyn ObjectStoreRegistry>, QueryError>,
+        stores: impl FnOnce() -> Arc<dyn ObjectStoreRegistry>,
         tables: Arc<dyn CatalogProviderList>,
     ) -> Result<SessionState, QueryError> {
         let now = timestamp_us_to_datetime(query.at.as_microsecond())
@@ -81,7 +81,7 @@ impl Sessions {
         zone: &str,
         limits: &QueryLimits,
         root: &Path,
-        stores: impl FnOnce() -> Result<Arc<dyn ObjectStoreRegistry>, QueryError>,
+        stores: impl FnOnce() -> Arc<dyn ObjectStoreRegistry>,
     ) -> Result<SessionState, QueryError> {
         let failed = |error: DataFusionError| explain(&error, &[]);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,7 +92,7 @@ impl Sessions {
                 root: root.to_owned(),
                 memory_bytes: limits.memory_bytes,
                 spill_bytes: limits.spill_bytes,
-                runtime: self.runtime(limits, root, stores()?).map_err(failed)?,
+                runtime: self.runtime(limits, root, stores()).map_err(failed)?,
                 zones: Vec::new(),
             },
         };
@@ -141,6 +141,9 @@ fn session(zone: &str, runtime: &Arc<RuntimeEnv>) -> Result<SessionState, DataFu
     options.execution.time_zone = Some(zone.to_owned());
     options.execution.collect_statistics = false;
     options.execution.parquet.pushdown_filters = true;
+    // The timestamps that Spark, Hive and Impala write are instants.
+    options.execution.parquet.coerce_int96 = Some("us".to_owned());
+    options.execution.parquet.coerce_int96_tz = Some("UTC".to_owned());
     options.sql_parser.parse_float_as_decimal = false;
     // Places of names in the SQL, for messages.
     options.sql_parser.collect_spans = true;

@@ -249,7 +249,7 @@ async fn tables_come_from_files_and_only_from_those_inside() {
     std::fs::write(path("twice.tsv"), "a\n1\n").unwrap();
     std::os::unix::fs::symlink(outside.path().join("secret.csv"), path("link.csv")).unwrap();
     std::os::unix::fs::symlink(outside.path(), path("linked")).unwrap();
-    let tables: IndexMap<String, String> = [
+    let tables: IndexMap<String, FileTable> = [
         ("folder", "parts"),
         ("glob", "parts/*.csv"),
         ("one", "parts/2.csv"),
@@ -259,7 +259,7 @@ async fn tables_come_from_files_and_only_from_those_inside() {
         ("nothing", "no/such.csv"),
     ]
     .into_iter()
-    .map(|(name, pattern)| (name.to_owned(), pattern.to_owned()))
+    .map(|(name, pattern)| (name.to_owned(), FileTable::at(pattern)))
     .collect();
     let source = FilesSource::new(folder.path().to_owned(), tables, outside.path().to_owned());
     for (sql, expected) in [

@@ -1,0 +1,196 @@
+//! What the columns of one text file are, by all of its rows.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pressrun_domain::catalog::{FileFormat, FileReading};
+
+use super::super::listing::DataFile;
+use super::csv::{Record, Records, separator};
+use super::number::Marks;
+use super::shape::Shape;
+use super::{csv_rows, json};
+use crate::error::{QueryError, QueryErrorKind};
+
+/// Rows after which is asked whether anybody still waits.
+pub(super) const ROWS_BETWEEN_LOOKS: u64 = 1024;
+/// Words for "no value" that other tools write.
+const USUAL_NULLS: [&str; 9] = ["NA", "N/A", "#N/A", "NULL", "null", "None", "\\N", "-", "nil"];
+
+/// What is known of a file once all of it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// Columns in the file's order.
+    pub(crate) columns: Vec<(String, Shape)>,
+    /// What whoever queries it should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads the whole of `file`, unless `stopped` is set meanwhile.
+///
+/// # Errors
+/// What is wrong with the file, with its name and line.
+pub(crate) fn survey(file: &DataFile, reading: &FileReading, stopped: &AtomicBool) -> Result<Survey, QueryError> {
+    if file.size() == 0 {
+        return Err(file.refused("is empty"));
+    }
+    match file.format(reading) {
+        Some(FileFormat::Json) => json::survey(file, reading, stopped),
+        _ => separated(file, reading, stopped),
+    }
+}
+
+/// # Errors
+/// [`QueryErrorKind::Cancelled`].
+pub(super) fn still_wanted(stopped: &AtomicBool) -> Result<(), QueryError> {
+    if stopped.load(Ordering::Relaxed) {
+        return Err(QueryError::new(QueryErrorKind::Cancelled, "the query was stopped"));
+    }
+    Ok(())
+}
+
+/// What a column of a separated file has been so far.
+#[derive(Default)]
+struct Seen {
+    shape: Shape,
+    /// The first word that other tools write for "no value", and its line.
+    null_word: Option<(&'static str, u64)>,
+}
+
+fn separated(file: &DataFile, reading: &FileReading, stopped: &AtomicBool) -> Result<Survey, QueryError> {
+    let mut records = Records::open(file, reading)?;
+    let mut record = Record::default();
+    if !records.read(&mut record)? {
+        return Err(file.refused("has no line that is not blank"));
+    }
+    let names = csv_rows::names(file, reading, &record)?;
+    let separators = other_separators(file, reading, &record);
+    let header: Vec<String> = record.fields().map(|(text, _)| text.to_owned()).collect();
+    let marks = Marks::of(reading);
+    // A declared column is read as it is declared, whatever it looks like.
+    let declared: Vec<bool> = names.iter().map(|name| reading.columns.contains_key(name)).collect();
+    let mut seen: Vec<Seen> = names.iter().map(|_| Seen::default()).collect();
+    let mut rows = 0;
+    let mut more = reading.header == Some(false) || records.read(&mut record)?;
+    while more {
+        if record.len() != names.len() {
+            return Err(ragged(file, reading, &record, names.len(), &separators));
+        }
+        if rows == 0
+            && names.len() == 1
+            && let Some((separator, count)) = separators.first()
+            && record.field(0).is_some_and(|(text, _)| text.matches(*separator).count() >= *count)
+        {
+            return Err(file.refused(&format!("looks separated by {}", name_of(*separator))).hint(write_separator(*separator)));
+        }
+        for ((seen, (text, quoted)), declared) in seen.iter_mut().zip(record.fields()).zip(&declared) {
+            if *declared || seen.shape == Shape::Text || csv_rows::is_null(text, quoted, reading) {
+                continue;
+            }
+            // An empty text in quotes is a value of a text column and none of any other; alone it decides nothing.
+            if text.is_empty() {
+                continue;
+            }
+            if let Some(word) = USUAL_NULLS.iter().find(|word| **word == text) {
+                seen.null_word.get_or_insert((word, record.line));
+                continue;
+            }
+            let shape = std::mem::take(&mut seen.shape);
+            seen.shape = shape.join(Shape::of(text, marks)).unwrap_or(Shape::Text);
+        }
+        rows += 1;
+        if rows % ROWS_BETWEEN_LOOKS == 0 {
+            still_wanted(stopped)?;
+        }
+        more = records.read(&mut record)?;
+    }
+    if rows == 0
+        && names.len() == 1
+        && let Some((separator, _)) = separators.first()
+    {
+        return Err(file.refused(&format!("looks separated by {}", name_of(*separator))).hint(write_separator(*separator)));
+    }
+    let mut warnings = Vec::new();
+    if reading.header.is_none() && looks_like_data(&header, &seen, marks) {
+        let first = header.iter().take(3).map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        warnings.push(format!(
+            "the first line of the file {} looks like data, but names its columns ({first}); write the table's `header: false`, or `header: true`",
+            file.name()
+        ));
+    }
+    let column = |(name, seen): (String, Seen)| {
+        let shape = match (seen.shape, seen.null_word) {
+            (shape, None) | (shape @ Shape::Text, Some(_)) => shape,
+            (Shape::Nothing, Some(_)) => Shape::Text,
+            (shape, Some((word, line))) => {
+                warnings.push(format!(
+                    "column \"{name}\" is text, because line {line} of the file {} says {word} where others have {shape}; \
+                     write the table's `nulls: ['{word}']` when that means no value",
+                    file.name()
+                ));
+                Shape::Text
+            }
+        };
+        (name, shape)
+    };
+    let columns = names.into_iter().zip(seen).map(column).collect();
+    Ok(Survey { columns, warnings })
+}
+
+/// Separators that are not the file's but stand in its first line, most frequent first.
+fn other_separators(file: &DataFile, reading: &FileReading, record: &Record) -> Vec<(char, usize)> {
+    if reading.separator.is_some() {
+        return Vec::new();
+    }
+    let own = char::from(separator(file, reading));
+    let count = |other: char| (other, record.fields().filter(|(_, quoted)| !quoted).map(|(text, _)| text.matches(other).count()).sum());
+    let mut found: Vec<(char, usize)> =
+        [';', '\t', '|', ','].into_iter().filter(|other| *other != own).map(count).filter(|(_, count)| *count > 0).collect();
+    found.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    found
+}
+
+fn name_of(separator: char) -> &'static str {
+    match separator {
+        ';' => "semicolons",
+        '\t' => "tabs",
+        '|' => "bars",
+        _ => "commas",
+    }
+}
+
+fn write_separator(separator: char) -> String {
+    let written = if separator == '\t' { "\\t".to_owned() } else { separator.to_string() };
+    format!("write the table's `separator: \"{written}\"`, and `decimal: \",\"` when its numbers have a comma")
+}
+
+fn ragged(file: &DataFile, reading: &FileReading, record: &Record, width: usize, separators: &[(char, usize)]) -> QueryError {
+    let first = if reading.header == Some(false) { "the first line has" } else { "the header has" };
+    let values = if record.len() == 1 { "value" } else { "values" };
+    let error = file.refused_at(record.line, &format!("has {} {values}, where {first} {width}", record.len()));
+    match separators.first() {
+        Some((separator, _)) if width == 1 => {
+            error.hint(format!("it looks separated by {}; {}", name_of(*separator), write_separator(*separator)))
+        }
+        _ => error.hint("a value that holds the separator belongs in quotes"),
+    }
+}
+
+/// Whether the first line could as well be a row: where a column is no text, neither is its name. Years make good names.
+fn looks_like_data(header: &[String], seen: &[Seen], marks: Marks) -> bool {
+    let year = |name: &str| name.len() == 4 && name.parse::<u16>().is_ok_and(|year| (1900..2100).contains(&year));
+    let mut typed = 0;
+    let alike = header.iter().zip(seen).all(|(name, seen)| match (Shape::of(name, marks), &seen.shape) {
+        (_, Shape::Text | Shape::Boolean) => true,
+        (Shape::Text, _) => false,
+        (name_shape, Shape::Nothing) => {
+            typed += usize::from(!year(name));
+            matches!(name_shape, Shape::Number(_))
+        }
+        (name_shape, shape) => {
+            typed += usize::from(!year(name));
+            std::mem::discriminant(&name_shape) == std::mem::discriminant(shape)
+        }
+    });
+    alike && typed > 0 && header.iter().collect::<HashSet<_>>().len() == header.len()
+}
