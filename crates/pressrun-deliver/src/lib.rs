@@ -36,7 +36,7 @@ pub use config::{
     CarrierConfig, ConfigError, DEFAULT_MAIL_CONNECTIONS, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, DomainPace, MailConfig,
     MailLogin, MailPace, ProxyConfig, S3Config, S3Credentials, S3Source, SecretSource, SlackConfig, SmtpConfig, SmtpTls, TokenSource,
 };
-pub use egress::{EgressPolicy, EgressRefused, EgressRule, Ports, Resolve, SystemResolver};
+pub use egress::{EgressPolicy, EgressRefused, EgressRule, NoAddress, Ports, Resolve, ResolveError, SystemResolver};
 pub use email::INLINE_PNG_BYTES_MAX;
 pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile};
 pub use sftp::{InvalidPrivateKey, check_private_key};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use pressrun_deliver::EgressPolicy;
 use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::output::Format;
 use pressrun_domain::retry::RetryPolicy;
@@ -51,6 +52,8 @@ pub struct EngineConfig {
     pub share_queries: bool,
     /// Longest time between two looks at the store, for work that another node left.
     pub poll: SignedDuration,
+    /// Where the connections of the catalog may lead.
+    pub connections: EgressPolicy,
 }
 
 impl EngineConfig {
@@ -76,6 +79,7 @@ impl EngineConfig {
             operator: None,
             share_queries: true,
             poll: SignedDuration::from_secs(15),
+            connections: EgressPolicy::everywhere(),
         }
     }
 

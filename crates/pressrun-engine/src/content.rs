@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use indexmap::IndexMap;
+use pressrun_deliver::SystemResolver;
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{Catalog, Connection, Dashboard, Document, QueryTile, Tile, TileBody};
 use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
@@ -26,6 +27,7 @@ use crate::config::EngineConfig;
 use crate::executor::{Crew, ExecutorError, ExecutorPool};
 use crate::flight::{self, Flights};
 use crate::gate::Gates;
+use crate::reach;
 use crate::spool::WorkDir;
 
 /// What is shown, to whom and as of when.
@@ -320,6 +322,7 @@ impl Producer {
     ) -> Result<QueryRows, QueryError> {
         let most = connection.max_concurrency.min(self.executors.most_of_one_connection(Crew::of(&spec)));
         let _pass = self.gates.pass(&connection.name, most).await;
+        let spec = reach::pinned(&self.config.connections, &SystemResolver, spec).await?;
         let allowed = Duration::from_secs(connection.timeout_seconds).min(left);
         let limits = QueryLimits { timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX), ..self.config.query };
         // A name of its own: others may read the file of an equal query for longer than this run knows of it.

@@ -34,6 +34,7 @@ pub mod flight;
 mod gate;
 mod jump;
 mod notice;
+mod reach;
 
 pub use carrier::Carrier;
 pub use config::EngineConfig;

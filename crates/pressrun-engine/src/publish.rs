@@ -117,7 +117,7 @@ async fn enable(context: &Context, catalog: &Catalog, schedule: &Schedule, off: 
         error!(schedule = %schedule.id, fault, "the schedule cannot be planned and will not fire until it is edited");
         None
     });
-    let notices = notice::about_enabling(context, catalog, schedule, off, now);
+    let notices = notice::about_recovery(context, catalog, schedule, off, now);
     counted(context.store.system_enable(schedule.id, schedule.version, next_at, now, &notices).await)
 }
 

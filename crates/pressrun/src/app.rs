@@ -119,7 +119,11 @@ impl App {
         let named = || format!("could not open the spool {}", settings.spool.path.display());
         let spool = Spool::open(&settings.spool.path).with_context(named)?;
         private::tighten(&settings.spool.path).with_context(named)?;
-        let config = Arc::new(EngineConfig { operator: settings.operator()?, ..engine_config(settings, &public_url)? });
+        let config = Arc::new(EngineConfig {
+            operator: settings.operator()?,
+            connections: settings.egress.of_connections()?,
+            ..engine_config(settings, &public_url)?
+        });
         let producer = Producer::new(executors(settings)?, Arc::clone(&config));
         let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
             .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));

@@ -25,7 +25,12 @@ impl Connections {
     /// Takes over a connection that is written but not right now.
     pub(crate) fn keep(&mut self, name: &ConnectionName, connection: &Connection) {
         if self.names.iter().any(|written| written == name.as_str()) && !self.connections.contains_key(name) {
-            self.connections.insert(name.clone(), connection.clone());
+            let mut connection = connection.clone();
+            // Its file may be what is wrong, and lead elsewhere now: it is not read again.
+            if let SourceSettings::Postgres { secret_file, .. } = &mut connection.source {
+                *secret_file = None;
+            }
+            self.connections.insert(name.clone(), connection);
         }
     }
 }

@@ -74,6 +74,26 @@ fn b17_a_secret_file_is_in_the_catalog_or_in_a_folder_that_the_operator_lists() 
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn b17_a_secret_file_that_leads_out_later_is_not_read_at_the_next_login_either() {
+    let outside = TempDir::new().unwrap();
+    write(outside.path(), "key", "hunter2");
+    let dir = with_connection("host: db, user: x, password_file: pw");
+    write(dir.path(), "pw", "s3cret");
+    let handle = CatalogHandle::open_with(dir.path(), clock(), rules(&[], &[])).unwrap();
+    let file = |handle: &CatalogHandle| match &handle.current().connections["warehouse"].source {
+        SourceSettings::Postgres { secret_file, .. } => secret_file.clone(),
+        SourceSettings::Files { .. } => panic!("files"),
+    };
+    assert!(file(&handle).is_some());
+    std::fs::remove_file(dir.path().join("pw")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("key"), dir.path().join("pw")).unwrap();
+    handle.reload().unwrap();
+    assert!(handle.status().problems[0].hint.contains("[catalog] secret_folders"), "{:#?}", handle.status().problems);
+    assert!(url(&handle.current()).contains("s3cret") && file(&handle).is_none(), "what it was stays, and the file is left alone");
+}
+
 #[tokio::test]
 async fn a13_a_rotated_secret_is_taken_by_itself() {
     let outside = TempDir::new().unwrap();

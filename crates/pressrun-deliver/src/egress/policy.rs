@@ -27,11 +27,13 @@ pub struct EgressPolicy {
     deny: Vec<EgressRule>,
     only: Vec<EgressRule>,
     ports: Vec<Ports>,
+    /// Private places and every port are as open as public ones.
+    everywhere: bool,
 }
 
 impl Default for EgressPolicy {
     fn default() -> Self {
-        Self { allow: Vec::new(), deny: Vec::new(), only: Vec::new(), ports: DEFAULT_PORTS.to_vec() }
+        Self { allow: Vec::new(), deny: Vec::new(), only: Vec::new(), ports: DEFAULT_PORTS.to_vec(), everywhere: false }
     }
 }
 
@@ -120,6 +122,18 @@ impl EgressPolicy {
         Ok(Self { allow, ..Self::default() })
     }
 
+    /// Every place on every port, for what an operator's own people aim at, such as databases, which are mostly private.
+    #[must_use]
+    pub fn everywhere() -> Self {
+        Self { everywhere: true, ..Self::default() }
+    }
+
+    /// Whether there is no place that may not be reached.
+    #[must_use]
+    pub fn closes_nothing(&self) -> bool {
+        self.everywhere && self.deny.is_empty() && self.only.is_empty()
+    }
+
     /// The policy with these places closed, whatever else allows them.
     ///
     /// # Errors
@@ -206,7 +220,7 @@ impl EgressPolicy {
         if hit(&self.deny, aim, Reading::Translated) {
             return Err(Why::Closed);
         }
-        let allowed = hit(&self.allow, aim, Reading::Itself);
+        let allowed = self.everywhere || hit(&self.allow, aim, Reading::Itself);
         if !allowed && !aim.address.is_some_and(is_public) {
             return Err(Why::Private);
         }
@@ -226,7 +240,7 @@ impl EgressPolicy {
         if hit(&self.deny, aim, Reading::Itself) {
             return Err(Why::Closed);
         }
-        let allowed = hit(&self.allow, aim, Reading::Itself);
+        let allowed = self.everywhere || hit(&self.allow, aim, Reading::Itself);
         if !allowed && (is_this_machine(name) || (is_of_the_house(name) && !by_address(&self.allow))) {
             return Err(Why::Private);
         }
@@ -279,6 +293,30 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn b17_everywhere_means_private_places_too_but_not_what_is_denied() {
+        let policy = EgressPolicy::everywhere().deny(["169.254.0.0/16", "evil.example"]).expect("rules");
+        for (host, open) in [
+            ("localhost", true),
+            ("db", true),
+            ("db.internal", true),
+            ("10.0.0.7", true),
+            ("::1", true),
+            ("db.example.com", true),
+            ("169.254.169.254", false),
+            ("evil.example", false),
+        ] {
+            let host = host.parse().map_or_else(
+                |_| Host::Domain(host.to_owned()),
+                |address: IpAddr| match address {
+                    IpAddr::V4(address) => Host::Ipv4(address),
+                    IpAddr::V6(address) => Host::Ipv6(address),
+                },
+            );
+            assert_eq!(policy.check_host(&host, 5432).is_ok(), open, "{host}");
+        }
+    }
 
     #[test]
     fn d5_addresses_are_refused_in_every_spelling() {

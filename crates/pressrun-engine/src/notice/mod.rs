@@ -88,7 +88,8 @@ pub(crate) fn about_disabling(context: &Context, catalog: &Catalog, schedule: &S
     to_both(context, catalog, &about, cause(schedule, disabled), NoticeKind::ScheduleDisabled, disabled.at)
 }
 
-/// That a schedule which is off could be switched on again (X5): said once each time that it was switched off.
+/// That what a schedule was switched off for is gone, so that it is on again, or could be switched on (X5): said once each time that it was
+/// switched off.
 pub(crate) fn about_recovery(
     context: &Context,
     catalog: &Catalog,
@@ -97,19 +98,8 @@ pub(crate) fn about_recovery(
     now: Timestamp,
 ) -> Vec<Notice> {
     let about = About::schedule(context, catalog, schedule, disabled.reason);
-    to_both(context, catalog, &about, cause(schedule, disabled), NoticeKind::ScheduleCanBeEnabled, now)
-}
-
-/// That what a schedule was switched off for is back, and the schedule on again.
-pub(crate) fn about_enabling(
-    context: &Context,
-    catalog: &Catalog,
-    schedule: &Schedule,
-    disabled: SystemDisabled,
-    now: Timestamp,
-) -> Vec<Notice> {
-    let about = About::schedule(context, catalog, schedule, disabled.reason);
-    to_both(context, catalog, &about, cause(schedule, disabled), NoticeKind::ScheduleEnabled, now)
+    let kind = if disabled.reason.ends_by_itself() { NoticeKind::ScheduleEnabled } else { NoticeKind::ScheduleCanBeEnabled };
+    to_both(context, catalog, &about, cause(schedule, disabled), kind, now)
 }
 
 /// What mail that came back for good gives reason to say; `cause` is the piece that did.

@@ -35,6 +35,20 @@ pub(crate) struct Egress {
     pub proxy_resolves: bool,
     /// Places that are reached past the proxy.
     pub proxy_except: Vec<String>,
+    /// Where the connections of the catalog may lead: `any` (everywhere but `deny`, since databases are mostly private) or `policy` (where
+    /// deliveries may go, so that each database has to be in `allow`, or be public and on one of `ports`). `any` unless given.
+    pub connections: ConnectionUse,
+}
+
+/// What holds for the connections of the catalog.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ConnectionUse {
+    /// `deny` alone.
+    #[default]
+    Any,
+    /// What holds for deliveries.
+    Policy,
 }
 
 /// A port or a range, as typed.
@@ -75,6 +89,17 @@ impl Egress {
             })
             .collect();
         Ok(policy.on_ports(parsed.context("egress.ports")?)?)
+    }
+
+    /// Where the connections of the catalog may lead.
+    ///
+    /// # Errors
+    /// Those of [`Egress::policy`].
+    pub(crate) fn of_connections(&self) -> anyhow::Result<EgressPolicy> {
+        match self.connections {
+            ConnectionUse::Any => Ok(EgressPolicy::everywhere().deny(&self.deny)?),
+            ConnectionUse::Policy => self.policy(),
+        }
     }
 
     /// The way out, when there is a proxy.

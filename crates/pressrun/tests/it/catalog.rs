@@ -179,3 +179,26 @@ fn a15_a_file_of_aliases_is_refused_within_little_memory() {
     assert_eq!(output.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("dashboards/bomb.yaml:") && said.contains("aliases make the file many times longer than it is"), "{said}");
 }
+
+#[tokio::test]
+async fn b17_connections_obey_the_egress_policy_of_the_operator() {
+    let site = Site::new("workers = 1").await;
+    let connections = site.dir.path().join("catalog/connections.yaml");
+    let text = std::fs::read_to_string(&connections).unwrap();
+    let database = "\n  inside: { kind: postgres, url: 'postgres://x@10.1.2.3:5432/x' }\n";
+    std::fs::write(&connections, format!("{}{database}", text.trim_end())).unwrap();
+    let sales = std::fs::read_to_string(site.dir.path().join(SALES)).unwrap();
+    let inside = sales.replace("identifier: sales", "identifier: inside").replace("connection: files", "connection: inside");
+    std::fs::write(site.dir.path().join("catalog/dashboards/inside.yaml"), inside).unwrap();
+    for variable in [("PRESSRUN_EGRESS__CONNECTIONS", "policy"), ("PRESSRUN_EGRESS__DENY", "[\"10.0.0.0/8\"]")] {
+        let server = start(&site, &[variable]);
+        let mut definition = site.webhook();
+        definition.identifier = "inside".into();
+        let (run, _) = site.ended(site.due_once(definition).await).await;
+        let errors = format!("{:?}", run.record.tiles.iter().filter_map(|tile| tile.error.as_ref()).collect::<Vec<_>>());
+        assert!(errors.contains("connections may not lead to 10.1.2.3 on port 5432"), "{variable:?}: {errors} {:?}", run.record);
+        let (run, _) = site.ended(site.due_once(site.webhook()).await).await;
+        assert_eq!(ended(&run).0, RunStatus::Complete, "files are no place to connect to");
+        server.stop().await;
+    }
+}

@@ -1,0 +1,145 @@
+//! Where the connections of the catalog may lead (B17).
+//!
+//! Whoever edits the catalog chooses the host of a connection, and with it where its secrets go and what of the house's network is asked. The
+//! operator's policy is asked before each query, with the addresses that a name has then, and the query goes to one of exactly these: a name
+//! that leads elsewhere a moment later gains nothing.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use pressrun_deliver::{EgressPolicy, NoAddress, Resolve, ResolveError};
+use pressrun_domain::postgres::{PostgresAddress, PostgresHost};
+use pressrun_query::{ConnectionSpec, QueryError, QueryErrorKind};
+use url::Host;
+
+/// Longest time that looking a name up may take.
+const LOOKUP: Duration = Duration::from_secs(10);
+
+/// The connection with the addresses that it may lead to; as it is where `policy` closes nothing, and where it leads to files.
+///
+/// # Errors
+/// It may lead to none of its addresses, or they are not to be had.
+pub(crate) async fn pinned(policy: &EgressPolicy, resolver: &dyn Resolve, spec: ConnectionSpec) -> Result<ConnectionSpec, QueryError> {
+    let ConnectionSpec::Postgres { url, secret_file } = &spec else { return Ok(spec) };
+    if policy.closes_nothing() {
+        return Ok(spec);
+    }
+    let unread = |_| QueryError::new(QueryErrorKind::Connection, "the connection's address cannot be read");
+    let mut address = PostgresAddress::parse(url).map_err(unread)?;
+    let (mut open, mut refused) = (Vec::new(), None);
+    for host in &address.hosts {
+        match addresses(policy, resolver, host).await {
+            Ok(found) => open.extend(found),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    match refused {
+        Some(error) if open.is_empty() => Err(error),
+        _ => {
+            address.hosts = open;
+            Ok(ConnectionSpec::Postgres { url: address.url(), secret_file: secret_file.clone() })
+        }
+    }
+}
+
+/// The same host, once for each address that it may be reached at.
+async fn addresses(policy: &EgressPolicy, resolver: &dyn Resolve, host: &PostgresHost) -> Result<Vec<PostgresHost>, QueryError> {
+    let literal = host.address.or_else(|| host.name.parse().ok());
+    let aim = match literal {
+        Some(IpAddr::V4(address)) => Host::Ipv4(address),
+        Some(IpAddr::V6(address)) => Host::Ipv6(address),
+        // A socket is this machine by another way in.
+        None if host.is_socket() => Host::Ipv4(Ipv4Addr::LOCALHOST),
+        None => Host::parse(&host.name).map_err(|_| closed(host))?,
+    };
+    if host.is_socket() {
+        return policy.check_host(&aim, host.port).map(|()| vec![host.clone()]).map_err(|_| closed(host));
+    }
+    let Ok(resolved) = tokio::time::timeout(LOOKUP, policy.resolve_checked(resolver, &aim, host.port)).await else {
+        return Err(unknown(host));
+    };
+    match resolved {
+        Ok(found) => Ok(found.iter().map(|found| PostgresHost { address: Some(found.ip()), ..host.clone() }).collect()),
+        Err(ResolveError::NoAddress { why: NoAddress::Lookup(_) | NoAddress::Empty, .. }) => Err(unknown(host)),
+        Err(_) => Err(closed(host)),
+    }
+}
+
+fn unknown(host: &PostgresHost) -> QueryError {
+    QueryError::new(QueryErrorKind::Connection, format!("the name {} of the connection's server could not be looked up", host.name))
+}
+
+fn closed(host: &PostgresHost) -> QueryError {
+    let PostgresHost { name, port, .. } = host;
+    QueryError::new(QueryErrorKind::Denied, format!("connections may not lead to {name} on port {port}"))
+        .hint("the operator decides that under [egress] connections, allow, deny, only and ports")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use async_trait::async_trait;
+
+    use super::*;
+
+    /// `db.example` is public, `inside.example` private; no other name exists.
+    struct Names;
+
+    #[async_trait]
+    impl Resolve for Names {
+        async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+            let address = |text: &str| text.parse().map_err(|_| io::Error::other("no address"));
+            match host {
+                "db.example" => Ok(vec![address("93.184.215.14")?, address("10.0.0.7")?]),
+                "inside.example" => Ok(vec![address("10.0.0.7")?]),
+                _ => Err(io::Error::other("no such name")),
+            }
+        }
+    }
+
+    /// Where a query to `url` may go, or why nowhere.
+    async fn led(policy: &EgressPolicy, url: &str) -> Result<Vec<String>, String> {
+        let spec = ConnectionSpec::Postgres { url: url.to_owned(), secret_file: None };
+        match pinned(policy, &Names, spec).await {
+            Ok(ConnectionSpec::Postgres { url, .. }) => {
+                let address = PostgresAddress::parse(&url).map_err(|error| error.to_string())?;
+                let shown = |host: &PostgresHost| {
+                    format!("{} {} {}", host.name, host.address.map_or("?".to_owned(), |at| at.to_string()), host.port)
+                };
+                Ok(address.hosts.iter().map(shown).collect())
+            }
+            Ok(ConnectionSpec::Files { .. }) => Err("files".to_owned()),
+            Err(error) => Err(error.message),
+        }
+    }
+
+    #[tokio::test]
+    async fn b17_a_connection_leads_where_the_operator_lets_it() {
+        let any = EgressPolicy::everywhere();
+        let but = EgressPolicy::everywhere().deny(["10.0.0.0/8", "127.0.0.1:5999"]).expect("rules");
+        let strict = EgressPolicy::parse(["10.0.0.0/8:5432"]).expect("rules");
+        let closed = |name: &str, port: u16| Err(format!("connections may not lead to {name} on port {port}"));
+        let unknown = |name: &str| Err(format!("the name {name} of the connection's server could not be looked up"));
+        for (policy, url, expected) in [
+            // Where nothing is closed nothing is looked up.
+            (&any, "postgres://u@nowhere.example/x", Ok(vec!["nowhere.example ? 5432".to_owned()])),
+            (&but, "postgres://u@db.example/x", Ok(vec!["db.example 93.184.215.14 5432".to_owned()])),
+            (&but, "postgres://u@inside.example/x", closed("inside.example", 5432)),
+            (&but, "postgres://u@10.1.2.3/x", closed("10.1.2.3", 5432)),
+            (&but, "postgres://u@localhost:5999/x", unknown("localhost")),
+            (&but, "postgres://u@127.0.0.1:5999/x", closed("127.0.0.1", 5999)),
+            (&but, "postgres://u@/x?host=/run/postgresql&port=5999", closed("/run/postgresql", 5999)),
+            (&but, "postgres://u@nowhere.example/x", unknown("nowhere.example")),
+            // What is typed beside the name does not count for more than the policy.
+            (&but, "postgres://u@db.example/x?hostaddr=10.0.0.7", closed("db.example", 5432)),
+            (&but, "postgres://u@inside.example,db.example/x", Ok(vec!["db.example 93.184.215.14 5432".to_owned()])),
+            (&strict, "postgres://u@inside.example/x", Ok(vec!["inside.example 10.0.0.7 5432".to_owned()])),
+            (&strict, "postgres://u@inside.example:6432/x", closed("inside.example", 6432)),
+            (&strict, "postgres://u@93.184.215.14/x", closed("93.184.215.14", 5432)),
+            (&strict, "postgres://u@/x?host=/run/postgresql", closed("/run/postgresql", 5432)),
+        ] {
+            assert_eq!(led(policy, url).await, expected, "{url}");
+        }
+    }
+}
