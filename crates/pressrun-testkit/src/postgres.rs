@@ -30,10 +30,7 @@ impl PostgresServer {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Self { binaries, folder, port };
-        if is_root() {
-            // The server refuses to run as root.
-            run(Command::new("chown").arg("postgres").arg(server.folder.path()));
-        }
+        server.give(server.folder.path());
         run(server
             .command("initdb")
             .args(["-U", "tester", "--auth=trust", "-E", "UTF8", "--locale-provider=icu", "--icu-locale=und", "--no-sync", "-D"])
@@ -49,7 +46,7 @@ impl PostgresServer {
             self.port,
             self.folder.path().display()
         );
-        let log = self.folder.path().join("log");
+        let log = self.file("log");
         run(self.command("pg_ctl").arg("-D").arg(self.data()).arg("-l").arg(log).args(["-w", "-o", &options, "start"]));
     }
 
@@ -58,18 +55,40 @@ impl PostgresServer {
         run(self.command("pg_ctl").arg("-D").arg(self.data()).args(["-w", "-m", "fast", "stop"]));
     }
 
-    /// What it wrote into its log so far.
+    /// Where its data are, and its settings.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.file("data")
+    }
+
+    /// A file beside its data; the folder also holds its Unix socket.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What it wrote into its log.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.file("log")).unwrap()
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+    /// Where it listens on the loopback address.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
-    fn command(&self, name: &str) -> Command {
-        let program = self.binaries.join(name);
+    /// Hands a file over to the server's own user.
+    pub fn give(&self, file: &Path) {
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(file));
+        }
+    }
+
+    /// A program as the server's own user: servers refuse to run as root.
+    #[must_use]
+    pub fn as_its_user(program: &Path) -> Command {
         if is_root() {
             let mut command = Command::new("setpriv");
             command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
@@ -77,6 +96,10 @@ impl PostgresServer {
         } else {
             Command::new(program)
         }
+    }
+
+    fn command(&self, name: &str) -> Command {
+        Self::as_its_user(&self.binaries.join(name))
     }
 
     /// Its address for `tester`, without TLS.

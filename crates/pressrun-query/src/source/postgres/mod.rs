@@ -68,12 +68,12 @@ impl Free {
         None
     }
 
-    /// Keeps it for a while.
-    fn keep(&self, session: Session) {
+    /// Keeps it for a while; one too many comes back.
+    fn keep(&self, session: Session) -> Option<Session> {
         {
             let mut sessions = self.sessions();
             if sessions.len() >= KEPT {
-                return;
+                return Some(session);
             }
             sessions.push((session, Instant::now()));
         }
@@ -91,6 +91,7 @@ impl Free {
                 session.hang_up().await;
             }
         });
+        None
     }
 }
 
@@ -183,11 +184,15 @@ impl PostgresSource {
     /// Keeps a session whose query has ended for the next one.
     async fn give_back(&self, session: Option<Session>) {
         let Some(mut session) = session else { return };
-        match session.end().await {
-            Ok(()) => self.free.keep(session),
-            // Without the functions that leave a session as it was, or broken: the next query has a new one.
-            Err(Fault::Server(_)) => session.hang_up().await,
-            Err(_) => drop(session),
+        // The rows are there already: a server that hangs now spoils nothing.
+        let left = match tokio::time::timeout(STOPPING, session.end()).await {
+            Ok(Ok(())) => self.free.keep(session),
+            // Without the functions that leave a session as it was: the next query has a new one.
+            Ok(Err(Fault::Server(_))) => Some(session),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        if let Some(session) = left {
+            session.hang_up().await;
         }
     }
 }

@@ -10,7 +10,6 @@ mod values;
 use pressrun_domain::catalog::FilterKind;
 use pressrun_sql::{CompiledQuery, Dialect, EffectiveFilters, compile};
 use serde_json::{Value, json};
-use tokio_postgres::NoTls;
 
 use super::*;
 use crate::source::Collected;
@@ -265,15 +264,8 @@ async fn failures(server: &Server) {
 
 /// The server is asked until it says that nothing of the dropped query is left.
 async fn a6_dropped_queries_are_cancelled(server: &Server) {
-    let running =
-        "select count(*) from pg_stat_activity where query like '%pg_sleep(3600)%' and pid <> pg_backend_pid() and state = 'active'";
-    let count = || async {
-        let (client, wire) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
-        let wire = tokio::spawn(wire);
-        let count: i64 = client.query_one(running, &[]).await.unwrap().get(0);
-        wire.abort();
-        count
-    };
+    let running = "select pid from pg_stat_activity where query like '%pg_sleep(3600)%' and pid <> pg_backend_pid() and state = 'active'";
+    let count = async || server.ask_admin(running).await.len();
     let source = source(server.url());
     let task = tokio::spawn(async move { run(&source, "select pg_sleep(3600)").await });
     while count().await == 0 {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use pressrun_testkit::PostgresServer;
+
 use super::*;
 
 struct Bouncer {
@@ -34,7 +36,7 @@ impl Bouncer {
         );
         let file = server.file("pgbouncer.ini");
         std::fs::write(&file, settings).unwrap();
-        let child = Server::as_its_user(&program)
+        let child = PostgresServer::as_its_user(&program)
             .arg(&file)
             .current_dir(Path::new("/"))
             .stdin(Stdio::null())

@@ -36,7 +36,7 @@ const SQL: &str = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
 #[tokio::test]
 async fn tls_as_libpq_speaks_it() {
     let clients = authority("Clients");
-    let Some(server) = Server::start_trusting(Some(&clients.pem())) else { return };
+    let Some(server) = Server::start_with_logins(Some(&clients.pem())) else { return };
     server.admin("create role encrypted login; create role open login; create role certified login").await;
     a10_each_mode_does_what_libpq_does(&server).await;
     a10_client_certificates(&server, &clients).await;
