@@ -21,7 +21,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_sql::Decimal;
 
-use super::functions::{bound_wall, column, first_day, instant, plain, read, stamp, time_zone, wrong, zone_of};
+use super::functions::{bound_wall, column, first_day, instant, stamp, time_zone, zone_of};
+use super::zones::{Clock, instant_of_text, plain, wrong};
 use crate::error::{QueryError, QueryErrorKind};
 
 /// Alternatives that are written out; beyond it one function looks at all of them.
@@ -58,6 +59,7 @@ pub(super) fn text_in(value: &Expr, texts: Vec<String>, schema: &DFSchema, zone:
         return Ok(among(value, texts.into_iter().map(|text| ScalarValue::Utf8(Some(text))).collect()));
     }
     let tz = time_zone(zone)?;
+    let clock = Clock::of(zone)?;
     let mut literals = Vec::with_capacity(texts.len());
     for text in &texts {
         let unreadable = || {
@@ -68,7 +70,7 @@ pub(super) fn text_in(value: &Expr, texts: Vec<String>, schema: &DFSchema, zone:
         let text = text.trim();
         literals.extend(match &data_type {
             DataType::Timestamp(unit, name) => {
-                let at = read(text, &tz)?.ok_or_else(unreadable)?;
+                let at = instant_of_text(text, &clock)?.ok_or_else(unreadable)?;
                 match name {
                     Some(name) => Some(stamp(at, *unit, Some(Arc::clone(name)))),
                     None => {

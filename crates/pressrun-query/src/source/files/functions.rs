@@ -8,9 +8,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{Array, ArrayRef, Int64Array, TimestampMicrosecondArray};
+use arrow_array::ArrayRef;
 use arrow_schema::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::Transformed;
@@ -23,18 +21,17 @@ use datafusion::functions::math::expr_fn::isnan;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-    cast, lit,
+    ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit,
 };
 use jiff::Timestamp;
-use jiff::civil::{DateTime, date};
+use jiff::civil::date;
 use jiff::tz::TimeZone;
 use pressrun_sql::dialect::{COMPARE, IN_PERIOD, IN_PERIODS, LIKE_ANY, LOCAL_PART, NUMBER_IN, TEXT, TEXT_IN};
 
-use super::filters;
-use crate::error::{QueryError, QueryErrorKind};
+use super::coerced::Coerced;
+use super::zones::{self, Clock, Op, Zoned, no_date, plain, wrong};
+use super::{filters, integers};
 
-const INSTANT: &str = "pressrun_instant";
 const DATE_DIFF: &str = "date_diff";
 const STRFTIME: &str = "strftime";
 
@@ -59,13 +56,14 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
             signature: Signature::any(arguments, Volatility::Immutable),
         })))?;
     }
-    state.register_udf(Arc::new(ScalarUDF::from(ToInstant { signature: Signature::any(2, Volatility::Immutable) })))?;
-    state.register_udf(Arc::new(ScalarUDF::from(DateDiff { signature: Signature::any(4, Volatility::Immutable) })))?;
     state.register_udf(Arc::new(ScalarUDF::from(Rewritten {
         name: DATE_DIFF,
         returns: DataType::Int64,
         signature: Signature::any(3, Volatility::Immutable),
     })))?;
+    integers::register(state)?;
+    zones::register(state)?;
+    state.add_analyzer_rule(Arc::new(Coerced));
     state.register_function_rewrite(Arc::new(ByType))
 }
 
@@ -106,8 +104,10 @@ impl FunctionRewrite for ByType {
 
     fn rewrite(&self, expr: Expr, schema: &DFSchema, config: &ConfigOptions) -> Result<Transformed<Expr>> {
         let zone = config.execution.time_zone.as_deref().unwrap_or("UTC");
+        let clock = Clock::of(zone)?;
+        let dated = |expr: Expr| Ok(zones::rewrite(&expr, schema, &clock, config)?.map_or_else(|| Transformed::no(expr), Transformed::yes));
         let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else {
-            return Ok(mixed(&expr, schema, zone)?.map_or_else(|| Transformed::no(expr), Transformed::yes));
+            return dated(expr);
         };
         let rewritten = match (func.name(), args.as_slice()) {
             (IN_PERIOD, [value, start, end]) => in_period(value, bound(start)?, bound(end)?, schema, zone)?,
@@ -121,57 +121,18 @@ impl FunctionRewrite for ByType {
             (STRFTIME, [a, b]) => {
                 let swapped = matches!(a, Expr::Literal(ScalarValue::Utf8(Some(text)), _) if text.contains('%'));
                 let (value, format) = if swapped { (b, a) } else { (a, b) };
-                to_char(value.clone(), format.clone())
+                return dated(to_char(value.clone(), format.clone())).map(|formatted| Transformed::yes(formatted.data));
             }
             (DATE_DIFF, [unit, start, end]) => {
                 let unit = text(unit, DATE_DIFF)?;
-                let unit = unit_word(&unit).ok_or_else(|| {
-                    wrong(format!("date_diff knows no unit \"{unit}\""), "use second, minute, hour, day, week, month, quarter or year")
-                })?;
                 let start = instant(start, schema, zone, DATE_DIFF)?;
                 let end = instant(end, schema, zone, DATE_DIFF)?;
-                let func = Arc::new(ScalarUDF::from(DateDiff { signature: Signature::any(4, Volatility::Immutable) }));
-                Expr::ScalarFunction(ScalarFunction::new_udf(func, vec![lit(unit), start, end, lit(zone)]))
+                Zoned::call(Op::Difference, &clock, vec![lit(unit), start, end])
             }
-            _ => return Ok(Transformed::no(expr)),
+            _ => return dated(expr),
         };
         Ok(Transformed::yes(rewritten))
     }
-}
-
-/// A comparison or difference of a wall clock time with an instant, with the first read in the query zone.
-fn mixed(expr: &Expr, schema: &DFSchema, zone: &str) -> Result<Option<Expr>> {
-    let is = |expr: &Expr| match expr.get_type(schema).map(plain) {
-        Ok(DataType::Timestamp(_, Some(_))) => (true, false),
-        Ok(DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64) => (false, true),
-        // What has no type here is judged by the engine.
-        _ => (false, false),
-    };
-    let read = |expr: &Expr| if is(expr).1 { instant(expr, schema, zone, "a comparison") } else { Ok(expr.clone()) };
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) && is(left).0 != is(right).0 && is(left).1 != is(right).1 => {
-            Ok(Some(Expr::BinaryExpr(BinaryExpr::new(Box::new(read(left)?), *op, Box::new(read(right)?)))))
-        }
-        Expr::Between(Between { expr, negated, low, high }) => {
-            let parts = [expr, low, high];
-            if parts.iter().any(|part| is(part).0) && parts.iter().any(|part| is(part).1) {
-                let [expr, low, high] = [read(expr)?, read(low)?, read(high)?].map(Box::new);
-                return Ok(Some(Expr::Between(Between { expr, negated: *negated, low, high })));
-            }
-            Ok(None)
-        }
-        _ => Ok(None),
-    }
-}
-
-/// Whether both sides have to be told on one clock.
-fn compares(op: Operator) -> bool {
-    use Operator as O;
-    matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom | O::Minus)
-}
-
-pub(super) fn wrong(message: String, hint: &str) -> DataFusionError {
-    DataFusionError::External(Box::new(QueryError::new(QueryErrorKind::Syntax, message).hint(hint)))
 }
 
 fn text(expr: &Expr, function: &str) -> Result<String> {
@@ -250,18 +211,6 @@ fn compare(value: &Expr, operator: &str, number: &Expr, schema: &DFSchema) -> Re
     Ok(if column.is_floating() { holds.and(isnan(value.clone()).is_not_true()) } else { holds })
 }
 
-fn no_date(data_type: &DataType, what: &str) -> DataFusionError {
-    wrong(format!("{what} is used on a column of type {data_type}"), "use a date or timestamp, or convert it with to_timestamp(…)")
-}
-
-/// The type behind a dictionary.
-pub(super) fn plain(data_type: DataType) -> DataType {
-    match data_type {
-        DataType::Dictionary(_, values) => plain(*values),
-        other => other,
-    }
-}
-
 /// Microseconds in another unit, rounded up, so that `>=` and `<` keep their meaning in coarser units.
 pub(super) fn stamp(micros: i64, unit: TimeUnit, zone: Option<Arc<str>>) -> ScalarValue {
     let up = |by: i64| micros.div_euclid(by) + i64::from(micros.rem_euclid(by) != 0);
@@ -272,12 +221,6 @@ pub(super) fn stamp(micros: i64, unit: TimeUnit, zone: Option<Arc<str>>) -> Scal
         // Beyond the years 1677 to 2262 nothing can lie: the bound becomes the edge.
         TimeUnit::Nanosecond => ScalarValue::TimestampNanosecond(Some(micros.saturating_mul(1000)), zone),
     }
-}
-
-/// What the wall clock of `zone` shows, as microseconds since 1970 on that clock.
-fn wall(at: Timestamp, zone: &TimeZone) -> i64 {
-    let offset = zone.to_offset(at);
-    at.as_microsecond().saturating_add(i64::from(offset.seconds()) * 1_000_000)
 }
 
 /// What the wall clock of `zone` shows at the bound of a period. At a change forward that is the reading that the clock leaves, as in
@@ -296,19 +239,15 @@ pub(super) fn first_day(at: Timestamp, zone: &TimeZone) -> i32 {
     if begins { days } else { days.saturating_add(1) }
 }
 
-/// `value` as an instant: Timestamp(µs, UTC), whatever its type.
+/// `value` as an instant, whatever its type.
 pub(super) fn instant(value: &Expr, schema: &DFSchema, zone: &str, what: &str) -> Result<Expr> {
-    let micros = |zone: Option<Arc<str>>| DataType::Timestamp(TimeUnit::Microsecond, zone);
-    let argument = match plain(value.get_type(schema)?) {
-        DataType::Timestamp(_, Some(_)) => {
-            return Ok(cast(value.clone(), micros(Some("UTC".into()))));
-        }
-        DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 | DataType::Null => cast(value.clone(), micros(None)),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(value.clone(), DataType::Utf8),
+    match plain(value.get_type(schema)?) {
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => {}
+        text if text.is_string() => {}
         other => return Err(no_date(&other, what)),
-    };
-    let func = Arc::new(ScalarUDF::from(ToInstant { signature: Signature::any(2, Volatility::Immutable) }));
-    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(func, vec![argument, lit(zone)])))
+    }
+    let call = Zoned::call(Op::Instant, &Clock::of(zone)?, vec![value.clone()]);
+    Ok(cast(call, DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))))
 }
 
 /// A part of the local date or time of `value`.
@@ -317,7 +256,7 @@ fn local_part(part: &str, value: &Expr, schema: &DFSchema, zone: &str) -> Result
         DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64 | DataType::Null => {
             cast(value.clone(), DataType::Timestamp(TimeUnit::Microsecond, None))
         }
-        _ => cast(instant(value, schema, zone, "a date filter")?, DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))),
+        _ => Zoned::call(Op::Wall, &Clock::of(zone)?, vec![instant(value, schema, zone, "a date filter")?]),
     };
     let number = |name: &str, of: Expr| date_part(lit(name), of);
     Ok(match part {
@@ -329,38 +268,6 @@ fn local_part(part: &str, value: &Expr, schema: &DFSchema, zone: &str) -> Result
     })
 }
 
-/// `pressrun_instant(value, zone)`: text or wall clock → Timestamp(µs, UTC).
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ToInstant {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for ToInstant {
-    fn name(&self) -> &'static str {
-        INSTANT
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let zone = zone_of(args.args.get(1))?;
-        let values = column(&args, 0)?;
-        let found: TimestampMicrosecondArray = if *values.data_type() == DataType::Utf8 {
-            values.as_string::<i32>().iter().map(|text| text.map_or(Ok(None), |text| read(text, &zone))).collect::<Result<_>>()?
-        } else {
-            let walls = values.as_primitive::<TimestampMicrosecondType>();
-            walls.iter().map(|micros| micros.and_then(|micros| from_wall(micros, &zone))).collect()
-        };
-        Ok(ColumnarValue::Array(Arc::new(found.with_timezone("UTC"))))
-    }
-}
-
 pub(super) fn column(args: &ScalarFunctionArgs, at: usize) -> Result<ArrayRef> {
     let value = args.args.get(at).ok_or_else(|| DataFusionError::Internal("an argument is missing".to_owned()))?;
     value.to_array(args.number_rows)
@@ -370,85 +277,5 @@ pub(super) fn zone_of(value: Option<&ColumnarValue>) -> Result<TimeZone> {
     match value {
         Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(name)))) => time_zone(name),
         _ => Err(DataFusionError::Internal("the zone is no constant".to_owned())),
-    }
-}
-
-/// The instant at which the wall clock of `zone` shows `micros`; the first of two, the end of a gap.
-fn from_wall(micros: i64, zone: &TimeZone) -> Option<i64> {
-    let shown = Timestamp::from_microsecond(micros).ok()?.to_zoned_datetime(TimeZone::UTC).datetime();
-    shown.to_zoned_datetime(zone.clone()).ok().map(|zoned| zoned.timestamp().as_microsecond())
-}
-
-/// ISO 8601 text as an instant; empty text is no value.
-pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Option<i64>> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
-    }
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(Some(at.as_microsecond()));
-    }
-    let local = text.parse::<DateTime>().ok().and_then(|local| local.to_zoned_datetime(zone.clone()).ok());
-    if let Some(local) = local {
-        return Ok(Some(local.timestamp().as_microsecond()));
-    }
-    let shown: String = text.chars().take(60).collect();
-    let error = QueryError::new(QueryErrorKind::Value, format!("\"{shown}\" cannot be read as a date"));
-    Err(DataFusionError::External(Box::new(error.hint("write dates as 2025-03-31 or 2025-03-31T09:30:00Z"))))
-}
-
-fn unit_word(word: &str) -> Option<&'static str> {
-    let word = word.strip_suffix('s').unwrap_or(word);
-    ["second", "minute", "hour", "day", "week", "month", "quarter", "year"].into_iter().find(|unit| *unit == word)
-}
-
-/// `date_diff(unit, start, end, zone)`: boundaries of the unit between two instants, on the clock of the zone.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct DateDiff {
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for DateDiff {
-    fn name(&self) -> &'static str {
-        "pressrun_date_diff"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int64)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let Some(ColumnarValue::Scalar(ScalarValue::Utf8(Some(unit)))) = args.args.first() else {
-            return Err(DataFusionError::Internal("the unit is no constant".to_owned()));
-        };
-        let zone = zone_of(args.args.get(3))?;
-        let (start, end) = (column(&args, 1)?, column(&args, 2)?);
-        let (start, end) = (start.as_primitive::<TimestampMicrosecondType>(), end.as_primitive::<TimestampMicrosecondType>());
-        let count = |micros: i64| Timestamp::from_microsecond(micros).ok().map(|at| unit_number(at, unit, &zone));
-        let found: Int64Array = start.iter().zip(end.iter()).map(|(start, end)| Some(count(end?)? - count(start?)?)).collect();
-        Ok(ColumnarValue::Array(Arc::new(found)))
-    }
-}
-
-/// The number of the unit in which `at` falls, counted from some beginning.
-fn unit_number(at: Timestamp, unit: &str, zone: &TimeZone) -> i64 {
-    let seconds = wall(at, zone).div_euclid(1_000_000);
-    let local = at.to_zoned_datetime(zone.clone()).date();
-    let months = i64::from(local.year()) * 12 + i64::from(local.month()) - 1;
-    let days = seconds.div_euclid(86_400);
-    match unit {
-        "second" => at.as_second(),
-        "minute" => at.as_second().div_euclid(60),
-        "hour" => at.as_second().div_euclid(3600),
-        "day" => days,
-        // 1970-01-01 was a Thursday.
-        "week" => (days + 3).div_euclid(7),
-        "month" => months,
-        "quarter" => months.div_euclid(3),
-        _ => i64::from(local.year()),
     }
 }

@@ -12,11 +12,13 @@
 //! (`repeat('x', 1000000000)`), and not every operator can be interrupted, which is why the engine runs in a child process
 //! with limits of its own.
 
+mod coerced;
 mod failure;
 mod filters;
 mod folder;
 mod footers;
 mod functions;
+mod integers;
 mod learnt;
 mod listing;
 mod parquet;
@@ -27,6 +29,7 @@ mod table;
 mod text;
 mod union;
 mod widen;
+mod zones;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -91,7 +94,7 @@ impl FilesSource {
 
     async fn answer(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
         let statement = screen(&query.sql, Dialect::Embedded).map_err(|error| QueryError::of_screen(error, &query.sql))?;
-        let statement = Statement::Statement(Box::new(statement));
+        let statement = Statement::Statement(Box::new(zones::prepare(statement)));
         let (state, schema) = self.session(query, limits)?;
         let names = schema.names();
         let failed = |error: DataFusionError| schema.located(explain(&error, &names)).at(failure::character(&error, &query.sql));
@@ -169,5 +172,7 @@ fn scalar(param: &Param) -> ScalarValue {
 
 #[cfg(test)]
 mod reading_tests;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,252 @@
+//! Functions, comparisons and sums of dates, replaced once the types of their arguments are known.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, IntervalUnit, TimeUnit};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::error::Result;
+use datafusion::functions::datetime::expr_fn::{date_part, to_char};
+use datafusion::functions::datetime::{date_bin, now};
+use datafusion::logical_expr::expr::{InList, ScalarFunction};
+use datafusion::logical_expr::{Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Operator, ScalarUDF, TryCast, cast, lit};
+
+use super::calendar::Unit;
+use super::clock::Clock;
+use super::function::{Op, Zoned};
+use super::{plain, series, wrong};
+
+/// What a value is on the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Instant,
+    /// A wall clock time or a day.
+    Wall,
+    Text,
+    Number,
+    Other,
+}
+
+struct Rewrite<'a> {
+    schema: &'a DFSchema,
+    clock: &'a Arc<Clock>,
+    config: &'a ConfigOptions,
+}
+
+/// What replaces `expr`, where something has to.
+pub(in super::super) fn rewrite(expr: &Expr, schema: &DFSchema, clock: &Arc<Clock>, config: &ConfigOptions) -> Result<Option<Expr>> {
+    let rewrite = Rewrite { schema, clock, config };
+    match expr {
+        Expr::ScalarFunction(ScalarFunction { func, args }) => {
+            if let Some(own) = func.inner().downcast_ref::<Zoned>() {
+                // Called by name: the session that resolved the name may have had another zone.
+                return Ok(own.of_another(clock).map(|own| own.into_call(args.clone())));
+            }
+            rewrite.function(func, args)
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => Ok(rewrite.binary(left, *op, right)),
+        Expr::Between(Between { expr, negated, low, high }) => {
+            let parts = [expr, low, high];
+            if rewrite.mixed(parts.iter().map(AsRef::as_ref)) {
+                let [expr, low, high] = parts.map(|part| Box::new(rewrite.as_instant(part)));
+                return Ok(Some(Expr::Between(Between { expr, negated: *negated, low, high })));
+            }
+            Ok(None)
+        }
+        Expr::InList(InList { expr, list, negated }) if rewrite.mixed(list.iter().chain([expr.as_ref()])) => {
+            let list = list.iter().map(|expr| rewrite.as_instant(expr)).collect();
+            Ok(Some(Expr::InList(InList { expr: Box::new(rewrite.as_instant(expr)), list, negated: *negated })))
+        }
+        Expr::Case(case) => Ok(rewrite.case(case)),
+        // A number is seconds since 1970, which is an instant.
+        Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field })
+            if matches!(field.data_type(), DataType::Timestamp(..)) && rewrite.side(expr) == Side::Number =>
+        {
+            let instant = Zoned::call(Op::ToTimestamp(None), clock, vec![expr.as_ref().clone()]);
+            Ok(Some(cast(instant, field.data_type().clone())))
+        }
+        _ => Ok(None),
+    }
+}
+
+impl Rewrite<'_> {
+    fn side(&self, expr: &Expr) -> Side {
+        match expr.get_type(self.schema).map(plain) {
+            Ok(DataType::Timestamp(_, Some(_))) => Side::Instant,
+            Ok(DataType::Timestamp(_, None) | DataType::Date32 | DataType::Date64) => Side::Wall,
+            Ok(text) if text.is_string() => Side::Text,
+            Ok(number) if number.is_numeric() => Side::Number,
+            // What has no type here is judged by the engine.
+            _ => Side::Other,
+        }
+    }
+
+    /// Whether instants meet wall clock times.
+    fn mixed<'e>(&self, parts: impl Iterator<Item = &'e Expr>) -> bool {
+        let sides: Vec<Side> = parts.map(|part| self.side(part)).collect();
+        sides.contains(&Side::Instant) && sides.contains(&Side::Wall)
+    }
+
+    fn as_instant(&self, expr: &Expr) -> Expr {
+        match self.side(expr) {
+            Side::Wall => self.call(Op::Instant, vec![expr.clone()]),
+            _ => expr.clone(),
+        }
+    }
+
+    fn call(&self, op: Op, arguments: Vec<Expr>) -> Expr {
+        Zoned::call(op, self.clock, arguments)
+    }
+
+    fn wall(&self, expr: &Expr) -> Expr {
+        self.call(Op::Wall, vec![expr.clone()])
+    }
+
+    fn binary(&self, left: &Expr, op: Operator, right: &Expr) -> Option<Expr> {
+        use Operator as O;
+        if matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom | O::Minus)
+            && self.mixed([left, right].into_iter())
+        {
+            let (left, right) = (Box::new(self.as_instant(left)), Box::new(self.as_instant(right)));
+            return Some(Expr::BinaryExpr(BinaryExpr::new(left, op, right)));
+        }
+        let is_interval = |expr: &Expr| matches!(expr.get_type(self.schema), Ok(DataType::Interval(_)));
+        let interval = |expr: &Expr| cast(expr.clone(), DataType::Interval(IntervalUnit::MonthDayNano));
+        match op {
+            O::Plus if self.side(left) == Side::Instant && is_interval(right) => {
+                Some(self.call(Op::Add, vec![left.clone(), interval(right)]))
+            }
+            O::Plus if is_interval(left) && self.side(right) == Side::Instant => {
+                Some(self.call(Op::Add, vec![right.clone(), interval(left)]))
+            }
+            O::Minus if self.side(left) == Side::Instant && is_interval(right) => {
+                Some(self.call(Op::Subtract, vec![left.clone(), interval(right)]))
+            }
+            _ => None,
+        }
+    }
+
+    /// Branches that are days or wall clock times beside branches that are instants.
+    fn case(&self, case: &Case) -> Option<Expr> {
+        let results = || case.when_then_expr.iter().map(|(_, then)| then.as_ref()).chain(case.else_expr.as_deref());
+        self.mixed(results()).then(|| {
+            let branches = case.when_then_expr.iter().map(|(when, then)| (when.clone(), Box::new(self.as_instant(then)))).collect();
+            let otherwise = case.else_expr.as_ref().map(|otherwise| Box::new(self.as_instant(otherwise)));
+            Expr::Case(Case::new(case.expr.clone(), branches, otherwise))
+        })
+    }
+
+    fn function(&self, function: &Arc<ScalarUDF>, args: &[Expr]) -> Result<Option<Expr>> {
+        let name = function.name();
+        Ok(match (name, args) {
+            ("coalesce" | "nullif" | "greatest" | "least" | "nvl" | "nvl2", _) if self.mixed(args.iter()) => {
+                let arguments = args.iter().map(|argument| self.as_instant(argument)).collect();
+                Some(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(function), arguments)))
+            }
+            ("date_trunc", [unit, value]) if self.side(value) == Side::Instant => {
+                let word = literal(unit, "date_trunc")?;
+                if Unit::of(&word).is_none() {
+                    return Err(wrong(format!("date_trunc knows no unit \"{word}\""), Unit::ALL));
+                }
+                Some(self.call(Op::Truncate, vec![lit(word), value.clone()]))
+            }
+            ("date_part", [part, value]) => {
+                let epoch = literal(part, "extract or date_part")? == "epoch";
+                match self.side(value) {
+                    Side::Instant if !epoch => Some(date_part(part.clone(), self.wall(value))),
+                    Side::Wall | Side::Text if epoch => Some(date_part(part.clone(), self.call(Op::Instant, vec![value.clone()]))),
+                    _ => None,
+                }
+            }
+            ("date_bin", [stride, value, origin @ ..]) if self.side(value) == Side::Instant => {
+                let mut arguments = vec![stride.clone(), self.wall(value)];
+                for origin in origin {
+                    arguments.push(cast(self.wall(origin), DataType::Timestamp(TimeUnit::Nanosecond, None)));
+                }
+                Some(self.call(Op::Begin, vec![date_bin().call(arguments), value.clone(), stride.clone()]))
+            }
+            // The wall clock is all that most formats show; for offsets and names of zones the instant is needed.
+            ("to_char", [value, format]) if self.side(value) == Side::Instant => Some(match literal(format, name) {
+                Ok(text) if !tells_the_zone(&text) => to_char(self.wall(value), format.clone()),
+                _ => self.call(Op::Format, vec![value.clone(), format.clone()]),
+            }),
+            ("to_unixtime", [value, formats @ ..]) => {
+                let mut arguments = vec![value.clone()];
+                arguments.extend(formats.iter().cloned());
+                Some(cast(self.call(Op::ToTimestamp(Some(TimeUnit::Second)), arguments), DataType::Int64))
+            }
+            ("from_unixtime", [value]) => Some(self.call(Op::ToTimestamp(Some(TimeUnit::Second)), vec![value.clone()])),
+            ("from_unixtime", [_, _]) => {
+                return Err(wrong(
+                    "from_unixtime takes no zone".to_owned(),
+                    "for the wall clock of a zone write to_timestamp(seconds) at time zone 'Asia/Tokyo'",
+                ));
+            }
+            ("current_date", []) => Some(cast(self.wall(&self.now()), DataType::Date32)),
+            ("current_time", []) => Some(cast(self.wall(&self.now()), DataType::Time64(TimeUnit::Nanosecond))),
+            ("arrow_cast", [value, to]) => self.arrow_cast(value, to).map(|to| Expr::Cast(Cast::new(Box::new(value.clone()), to))),
+            ("arrow_try_cast", [value, to]) => {
+                self.arrow_cast(value, to).map(|to| Expr::TryCast(TryCast::new(Box::new(value.clone()), to)))
+            }
+            ("generate_series" | "range", [first, ..]) if self.side(first) == Side::Instant => return Err(series::refused()),
+            _ => None,
+        })
+    }
+
+    fn now(&self) -> Expr {
+        now(self.config).call(Vec::new())
+    }
+
+    /// The type that `arrow_cast` names, where dates are concerned.
+    fn arrow_cast(&self, value: &Expr, to: &Expr) -> Option<DataType> {
+        let Expr::Literal(ScalarValue::Utf8(Some(to)), _) = to else { return None };
+        let to: DataType = to.parse().ok()?;
+        let dated = matches!(self.side(value), Side::Instant | Side::Wall)
+            || matches!(to, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+        (dated && !matches!(plain(to.clone()), DataType::Int64)).then_some(to)
+    }
+}
+
+fn literal(expr: &Expr, function: &str) -> Result<String> {
+    match expr {
+        Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)) | ScalarValue::LargeUtf8(Some(text)), _) => {
+            Ok(if text.contains('%') { text.clone() } else { text.to_lowercase() })
+        }
+        _ => Err(wrong(format!("the first argument of {function} is no text"), "write it in single quotes")),
+    }
+}
+
+/// Whether a format shows an offset, a zone or seconds since 1970.
+fn tells_the_zone(format: &str) -> bool {
+    let mut rest = format;
+    while let Some((_, behind)) = rest.split_once('%') {
+        let code = behind.trim_start_matches([':', '#', '-', '_', '0', '^']);
+        if code.starts_with(['z', 'Z', 's', '+', 'Q', 'c']) {
+            return true;
+        }
+        rest = code.strip_prefix('%').unwrap_or(code);
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_that_tell_the_zone_are_known() {
+        for (format, tells) in [
+            ("%Y-%m-%d", false),
+            ("%H:%M %z", true),
+            ("%:z", true),
+            ("%%z", false),
+            ("%-d.%m.", false),
+            ("%Z", true),
+            ("z", false),
+            ("%s", true),
+            ("%", false),
+        ] {
+            assert_eq!(tells_the_zone(format), tells, "{format}");
+        }
+    }
+}
