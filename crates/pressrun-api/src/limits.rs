@@ -14,6 +14,8 @@ pub struct Limits {
     pub schedules_per_member: u64,
     /// Test deliveries of one member within 24 hours; `limits.test_deliveries_per_day`.
     pub test_deliveries_per_day: u64,
+    /// Subscriptions, requests to subscribe and offers of one member within 24 hours; `limits.asks_per_day`.
+    pub asks_per_day: u32,
     /// Characters of a schedule's name; `limits.name_characters`.
     pub name_characters: usize,
     /// Characters of a mail's subject; `limits.subject_characters`.
@@ -32,6 +34,7 @@ impl Default for Limits {
             outside_recipients: 100,
             schedules_per_member: 500,
             test_deliveries_per_day: 50,
+            asks_per_day: 100,
             name_characters: 255,
             subject_characters: 998,
             text_bytes: 64 * 1024,

@@ -336,6 +336,9 @@ pub struct TileRecord {
     pub truncated: bool,
     /// Why it failed.
     pub error: Option<String>,
+    /// Whether that may quote what stands in the data, rows that its reader does not see included: it is for admins then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quotes_data: bool,
 }
 
 /// How a condition was judged.

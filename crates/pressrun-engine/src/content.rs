@@ -234,7 +234,7 @@ fn view(tile: &Tile, results: &TileResults) -> TileView {
                 chart: query.chart.clone(),
                 truncated: rows.outcome.truncated.then_some(Truncated { limit: rows.outcome.rows }),
             }),
-            Some(Err(error)) => TileContent::Failed { message: error.to_string() },
+            Some(Err(error)) => TileContent::Failed { message: error.for_readers() },
             None => TileContent::Failed { message: "its query did not run".to_owned() },
         },
     };

@@ -96,7 +96,7 @@ fn read(filters: &str) -> Result<FilterConfig, OpenError> {
     serde_json::from_str(filters).map_err(|_| OpenError::Link(SharedError::Unknown))
 }
 
-/// The part of the filters in force that a link without a login spells out.
+/// The part of the filters in force that a link spells out.
 #[must_use]
 pub fn stated(in_force: &FilterConfig, dashboard: &Dashboard) -> FilterConfig {
     let visible = |key| dashboard.filters.get(key).is_some_and(|filter| !filter.hidden);

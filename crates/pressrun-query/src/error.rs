@@ -91,6 +91,27 @@ impl QueryError {
         Self { kind, message: error.message, hint: error.hint, character }
     }
 
+    /// Whether the message may quote what stands in the data. Those may be rows that the reader does not see: an engine is free to look at a value
+    /// before it looks at whose row that is.
+    #[must_use]
+    pub fn may_quote_data(&self) -> bool {
+        matches!(self.kind, QueryErrorKind::Value | QueryErrorKind::Unreadable { .. } | QueryErrorKind::Internal)
+    }
+
+    /// What whoever reads the result is told: everything but what may quote data.
+    #[must_use]
+    pub fn for_readers(&self) -> String {
+        if !self.may_quote_data() {
+            return self.to_string();
+        }
+        let message = match self.kind {
+            QueryErrorKind::Value => "a value in the data does not fit, and an admin can see which",
+            QueryErrorKind::Unreadable { .. } => "a data file cannot be read, and an admin can see why",
+            _ => "the query failed, and an admin can see why",
+        };
+        Self { message: message.to_owned(), ..self.clone() }.to_string()
+    }
+
     /// Whether trying again, unchanged, may succeed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -111,6 +132,25 @@ impl QueryError {
             | K::TooLarge
             | K::Spool
             | K::Internal => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m1_readers_are_told_what_to_change_and_no_value() {
+        let said = |kind| QueryError::new(kind, "cannot cast 'SECRET'").hint("use try_cast").for_readers();
+        let file = || QueryErrorKind::Unreadable { file: "a.csv".to_owned() };
+        for (kind, expected) in [
+            (QueryErrorKind::Value, "a value in the data does not fit, and an admin can see which; use try_cast"),
+            (file(), "a data file cannot be read, and an admin can see why; use try_cast"),
+            (QueryErrorKind::Internal, "the query failed, and an admin can see why; use try_cast"),
+            (QueryErrorKind::UnknownColumn, "cannot cast 'SECRET'; use try_cast"),
+        ] {
+            assert_eq!(said(kind), expected);
         }
     }
 }

@@ -39,15 +39,16 @@ pub(crate) fn summary(row: &ListRow) -> String {
     }
 }
 
-/// The destination line by line, without who is on its list; `whole` when none of it was left out ([`pressrun_domain::access::shown`]).
-pub(crate) fn lines(destination: &Destination, whole: bool) -> Vec<Line> {
+/// The destination line by line, without who is on its list; `personal` when each recipient is sent their own rows, and `whole` when none of
+/// it was left out ([`pressrun_domain::access`]).
+pub(crate) fn lines(destination: &Destination, personal: bool, whole: bool) -> Vec<Line> {
     if !whole {
-        return outline(destination);
+        return outline(destination, personal);
     }
     match destination {
         Destination::Email(mail) => {
             let mut lines = vec![Line::new("Destination", "Email"), Line::new("Subject", mail.subject.clone())];
-            if mail.fan_out {
+            if personal {
                 let skipped = if mail.skip_without_values { "; whoever has no value for it is left out" } else { "" };
                 lines.push(Line::new("Personal copies", format!("each recipient gets their own data{skipped}")));
             }
@@ -117,12 +118,12 @@ fn account(sftp: &SftpSettings) -> [Line; 5] {
 }
 
 /// What readers who do not manage the schedule are shown of a destination.
-fn outline(destination: &Destination) -> Vec<Line> {
+fn outline(destination: &Destination, personal: bool) -> Vec<Line> {
     let line = |kind: &str| Line::new("Destination", kind.to_owned());
     match destination {
         Destination::Email(mail) => {
             let mut lines = vec![line("Email"), Line::new("Subject", mail.subject.clone())];
-            if mail.fan_out {
+            if personal {
                 lines.push(Line::new("Personal copies", "each recipient gets their own data"));
             }
             lines
@@ -162,6 +163,16 @@ fn bare_host(address: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pressrun_domain::destination::EmailSettings;
+
+    #[test]
+    fn c1_personal_copies_are_said_of_what_is_sent_and_not_of_what_was_asked() {
+        for (personal, whole) in [(true, true), (true, false), (false, true), (false, false)] {
+            let mail = Destination::Email(EmailSettings { fan_out: !personal, ..EmailSettings::default() });
+            let said = lines(&mail, personal, whole).iter().any(|line| line.label == "Personal copies");
+            assert_eq!(said, personal, "whole: {whole}");
+        }
+    }
 
     #[test]
     fn d13_addresses_are_shown_without_login_and_query() {

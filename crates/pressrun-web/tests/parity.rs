@@ -159,6 +159,7 @@ async fn make(store: &SqliteStore, catalog: &Catalog, number: usize, dice: &mut 
             ms: 1,
             truncated: false,
             error: Some(format!("{mark}-{error}-cell")),
+            quotes_data: false,
         });
     }
     let to = NoticeTo::Owner(catalog.members[owner].email.clone());

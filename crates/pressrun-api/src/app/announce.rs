@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use pressrun_domain::access::leaves_the_organization;
+use pressrun_domain::access::{is_personal, leaves_the_organization};
 use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
 use pressrun_domain::delivery::DeliveryState;
@@ -32,7 +32,7 @@ impl Announcer<'_> {
             format!(
                 "{from} wants to give you the delivery {}. Once it is yours, it sends your rows with your rights: {}.",
                 self.quoted(),
-                goes_to(definition)
+                goes_to(self.catalog, definition)
             ),
             format!("Nothing changes until you accept. See what it sends and to whom, and accept or decline, at {page}"),
             format!("The offer lapses on {}, and when the delivery is changed before.", self.day(offer.expires_at)),
@@ -54,7 +54,7 @@ impl Announcer<'_> {
                 "The delivery {} is yours now; it was {}'s. From now on it sends your rows with your rights: {}.",
                 self.quoted(),
                 self.name(before),
-                goes_to(definition)
+                goes_to(self.catalog, definition)
             ),
             "Links that it sent before no longer work. Pause it if anything of this is not as you want it.".to_owned(),
         ];
@@ -164,10 +164,10 @@ impl Announcer<'_> {
 }
 
 /// Where a schedule delivers to, in words without addresses.
-fn goes_to(definition: &Definition) -> String {
+fn goes_to(catalog: &Catalog, definition: &Definition) -> String {
     let place = match &definition.destination {
         Destination::Email(email) => {
-            let personal = if email.fan_out { ", each with their own rows" } else { "" };
+            let personal = if is_personal(catalog, definition) { ", each with their own rows" } else { "" };
             format!("to {} recipient(s) and {} group(s) by mail{personal}", email.named().count(), email.groups.len())
         }
         Destination::Sftp(_) => "to an SFTP server".to_owned(),

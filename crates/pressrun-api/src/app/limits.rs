@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::access::Actor;
+use pressrun_domain::audit::Verb;
+use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::id::MembershipId;
 use pressrun_domain::schedule::{Definition, FilterConfig};
-use pressrun_store::{ListQuery, SortDirection, SortField};
+use pressrun_store::{AuditQuery, ListQuery, SortDirection, SortField};
 
 use super::error::AppError;
 use crate::limits::Limits;
@@ -143,12 +146,35 @@ pub(crate) async fn one_more_schedule(state: &ApiState, owner: MembershipId) -> 
 /// Refuses one more test delivery of a member who made enough within a day.
 pub(crate) async fn one_more_test(state: &ApiState, owner: MembershipId) -> Result<(), AppError> {
     let most = state.config.limits.test_deliveries_per_day;
-    let since = state.clock.now().saturating_sub(SignedDuration::from_hours(24)).unwrap_or(jiff::Timestamp::MIN);
-    if state.store.count_tests(owner, since).await? < most {
+    if state.store.count_tests(owner, a_day_ago(state)).await? < most {
         return Ok(());
     }
     Err(AppError::field(
         "testNow",
         format!("You made {most} test deliveries within 24 hours, which is as many as one member may (limits.test_deliveries_per_day)"),
     ))
+}
+
+/// Refuses one more subscription, request or offer of a member who made enough within a day. Each of them is a mail to somebody else, and taken
+/// back and made again they would be mails without end.
+pub(crate) async fn one_more_ask(state: &ApiState, actor: &Actor, catalog: &Catalog) -> Result<(), AppError> {
+    if actor.is_admin(catalog) {
+        return Ok(());
+    }
+    let most = state.config.limits.asks_per_day;
+    let mut made = 0;
+    for verb in [Verb::Subscribed, Verb::SubscriptionRequested, Verb::OwnershipOffered] {
+        let (member, from) = (Some(actor.member), Some(a_day_ago(state)));
+        made += state.store.audit(&AuditQuery { member, verb: Some(verb), from, limit: most, ..AuditQuery::default() }).await?.len();
+    }
+    if made < most as usize {
+        return Ok(());
+    }
+    Err(AppError::invalid(format!(
+        "You subscribed to schedules, asked to or offered them {most} times within 24 hours, which is as often as one member may (limits.asks_per_day)"
+    )))
+}
+
+fn a_day_ago(state: &ApiState) -> Timestamp {
+    state.clock.now().saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN)
 }

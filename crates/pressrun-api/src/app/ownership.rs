@@ -15,7 +15,7 @@ use super::access::granted;
 use super::announce::Announcer;
 use super::error::AppError;
 use super::schedules::{TRIES, find, managed, revalidate};
-use super::validate;
+use super::{limits, validate};
 use crate::state::ApiState;
 
 /// Gives a schedule to another member, or offers it to them.
@@ -37,6 +37,7 @@ pub(crate) async fn transfer(state: &ApiState, actor: &Actor, id: &str, user_id:
                 }
             }
             Handover::Offer => {
+                limits::one_more_ask(state, actor, &catalog).await?;
                 let now = state.clock.now();
                 let offer = OwnershipOffer::new(schedule.id, &schedule.definition, owner.id, now);
                 let notices = Announcer { state, catalog: &catalog, schedule: &schedule, now }.offered(&offer);

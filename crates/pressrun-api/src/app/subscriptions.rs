@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq;
 use super::access::granted;
 use super::announce::Announcer;
 use super::error::AppError;
-use super::limits::{Bound, Count};
+use super::limits::{self, Bound, Count};
 use super::recipients::place_of;
 use super::schedules::{self, TRIES};
 use super::validate;
@@ -46,6 +46,7 @@ pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Resu
             state.store.opt_in(schedule.id, &member.email, &change).await.map_err(AppError::about_schedule(id))?;
             return Ok(Subscription::AtOnce);
         }
+        limits::one_more_ask(state, actor, &catalog).await?;
         match may {
             Subscription::Request => return ask(state, actor, &catalog, &schedule, member).await.map(|()| may),
             Subscription::AtOnce => {

@@ -1,6 +1,7 @@
 //! Who gains rows: offers of ownership (C1), requests to be on a list (C2), and what readers are shown (M1, M2, newcomer 29).
 
 use jiff::SignedDuration;
+use pressrun_domain::catalog::FanOutPolicy;
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::notice::Notice;
 use serde_json::{Value, json};
@@ -94,6 +95,23 @@ async fn c1_a_members_transfer_is_an_offer_until_the_new_owner_accepts() {
     assert_eq!(events(&told(&server).await), [("schedule.given", "blobby@blobsrus.com"), ("schedule.received", "ross@blobsrus.com")]);
     on_offer(&server, "org", "POST", &id, "/accept").await.refuses(404, NO_OFFER);
     server.call("hill", "PUT", &format!("/api/v1/schedules/{id}/pause"), None).await.refuses(403, DENIED);
+}
+
+#[tokio::test]
+async fn c1_an_offer_says_whose_rows_go_out_as_organization_and_schedule_have_it_together() {
+    for (policy, fan_out, personal) in [
+        (FanOutPolicy::Schedule, true, true),
+        (FanOutPolicy::Schedule, false, false),
+        (FanOutPolicy::Never, true, false),
+        (FanOutPolicy::Always, false, true),
+    ] {
+        let server = server().await;
+        server.files.0.lock().unwrap().organization.fan_out = policy;
+        let id = of_hill(&server, json!({"fanOut": fan_out})).await;
+        offer(&server, &id, sample::ROSS).await.ok();
+        let said = told(&server).await;
+        assert_eq!(said[0].2.contains("each with their own rows"), personal, "{policy:?} over {fan_out}: {}", said[0].2);
+    }
 }
 
 #[tokio::test]

@@ -140,6 +140,35 @@ async fn h2_schedules_and_tests_of_a_member_are_counted() {
     create("hill", &test).await.ok();
 }
 
+#[tokio::test]
+async fn h2_what_a_member_asks_of_others_is_counted_also_when_it_is_taken_back() {
+    let server = limited(|limits| limits.asks_per_day = 3).await;
+    let create = async |changes| server.call("hill", "POST", "/api/v1/schedules", Some(&mail(changes))).await.id();
+    let (plain, copies) = (create(json!({})).await, create(json!({"fanOut": true})).await);
+    let put = async |token: &str, id: &str, verb: &str| server.call(token, "PUT", &format!("/api/v1/schedules/{id}/{verb}"), None).await;
+    let enough = "You subscribed to schedules, asked to or offered them 3 times within 24 hours, which is as often as one member may (limits.asks_per_day)";
+    for id in [&plain, &plain, &copies] {
+        put("outer", id, "subscribe").await.ok();
+        put("outer", id, "unsubscribe").await.ok();
+    }
+    put("outer", &plain, "subscribe").await.refuses(400, enough);
+    put("outer", &copies, "subscribe").await.refuses(400, enough);
+    put("outer", &copies, "unsubscribe").await.ok();
+    let body = json!({"userId": sample::ROSS});
+    let offer = async || server.call("hill", "PUT", &format!("/api/v1/schedules/{plain}/transfer-ownership"), Some(&body)).await;
+    for _ in 0..3 {
+        offer().await.ok();
+    }
+    offer().await.refuses(400, enough);
+    for _ in 0..4 {
+        put("org", &copies, "subscribe").await.ok();
+        put("org", &copies, "unsubscribe").await.ok();
+    }
+    *server.clock.0.lock().unwrap() = stored::at("2025-07-24T21:43:40Z");
+    put("outer", &plain, "subscribe").await.ok();
+    offer().await.ok();
+}
+
 /// Nanoseconds that this thread has worked so far: what others do on the machine does not count.
 #[cfg(target_os = "linux")]
 fn worked() -> u64 {

@@ -10,7 +10,7 @@ use crate::destination::{Destination, EmailSettings};
 use crate::email::EmailAddress;
 use crate::id::MembershipId;
 use crate::notice::Notice;
-use crate::run::{Run, RunRecord, RunState};
+use crate::run::{Run, RunRecord, RunState, TileRecord};
 use crate::schedule::{Definition, FilterConfig, Schedule};
 
 use super::{Actor, RunAccess};
@@ -20,6 +20,9 @@ pub const WITHHELD: &str = "askTheOwner";
 
 /// What stands for the error of a query that ran with other people's rows.
 const UNSAID: &str = "the query failed for this reader; an admin can see why";
+
+/// Warnings that speak of rows: whether there are more than a limit, which an owner may choose, and which letters stand in them.
+const OF_ROWS: [&str; 3] = ["truncated: ", "render: ", "watchedResultTruncated"];
 
 /// A schedule as somebody may see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +92,8 @@ impl Actor {
                 let own = self.person(catalog).map(|person| &person.email);
                 let deliveries = deliveries.into_iter().map(|piece| piece_for_owner(&run.record, own, piece)).collect();
                 run.record = run.record.of_owners_rows();
+                let dashboard = catalog.documents.get(&run.definition.identifier).and_then(|document| document.dashboard.as_ref());
+                run.record.warnings.retain(|warning| !names_hidden_filter(warning, &run.definition, dashboard));
                 ShownRun { run, deliveries, notices, access }
             }
             RunAccess::Summary => {
@@ -159,6 +164,7 @@ impl RunRecord {
         }
         // Personal copies have no rows of the owner's, so that every such line counts other people's.
         if self.tiles.iter().any(|tile| tile.audience != OWNERS) {
+            record.warnings.retain(|warning| !OF_ROWS.iter().any(|kind| warning.starts_with(kind)));
             for line in record.timeline.iter_mut().filter(|line| line.event == "judged") {
                 line.detail = None;
             }
@@ -170,22 +176,37 @@ impl RunRecord {
             }
         }
         record.artifacts.retain(|file| file.audience == OWNERS);
-        for tile in record.tiles.iter_mut().filter(|tile| tile.audience != OWNERS) {
-            tile.rows = 0;
+        for tile in record.tiles.iter_mut().filter(|tile| is_unsaid(tile)) {
             if let Some(error) = &mut tile.error {
                 UNSAID.clone_into(error);
             }
         }
+        for tile in record.tiles.iter_mut().filter(|tile| tile.audience != OWNERS) {
+            (tile.rows, tile.truncated) = (0, false);
+        }
         record
     }
 
-    /// What of a reason that belongs to this run its owner may know: not what a database said of other people's queries.
+    /// What of a reason that belongs to this run its owner may know: not what a database said of other people's rows.
     pub fn for_owner(&self, text: &mut String) {
-        let mut of_others = self.tiles.iter().filter(|tile| tile.audience != OWNERS).filter_map(|tile| tile.error.as_deref());
-        if of_others.any(|said| text.contains(said)) {
+        let mut unsaid = self.tiles.iter().filter(|tile| is_unsaid(tile)).filter_map(|tile| tile.error.as_deref());
+        if unsaid.any(|said| text.contains(said)) {
             UNSAID.clone_into(text);
         }
     }
+}
+
+/// Whether what a query failed of is not the owner's to know: it ran for other people, or a cell of other people's may stand in it.
+fn is_unsaid(tile: &TileRecord) -> bool {
+    tile.audience != OWNERS || tile.quotes_data
+}
+
+/// Whether a warning says which hidden filter a tile does not use, that the owner has not set and so may not know of (F11).
+fn names_hidden_filter(warning: &str, definition: &Definition, dashboard: Option<&Dashboard>) -> bool {
+    let named = warning.strip_prefix("unfiltered: ").and_then(|rest| rest.rsplit_once(" does not use filter "));
+    let hidden =
+        |key: &str| dashboard.is_some_and(|dashboard| dashboard.filters.iter().any(|(name, filter)| name.as_str() == key && filter.hidden));
+    named.is_some_and(|(_, key)| hidden(key) && !definition.filters.keys().any(|set| set.as_str() == key))
 }
 
 /// Where a piece stands, with what the owner of the schedule may know of why, and of its file only when they may open it.

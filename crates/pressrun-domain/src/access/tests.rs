@@ -11,7 +11,7 @@ use crate::delivery::{Attempt, DeliveryState, Message, Outcome};
 use crate::destination::{EmailSettings, Person, Recipient, SftpSettings, WebhookSettings};
 use crate::id::{DeliveryId, GroupId, OrganizationId, RecipientId, ScheduleId, UserId};
 use crate::output::{Format, OutputOptions};
-use crate::run::{ConditionRecord, RunKind, RunState, RunStatus, TileRecord};
+use crate::run::{ConditionRecord, RunKind, RunRecord, RunState, RunStatus, TileRecord};
 use crate::schedule::{FilterConfig, Schedule};
 use crate::sftp_quirks::SftpQuirks;
 
@@ -237,6 +237,7 @@ fn run() -> (Run, Vec<Delivery>) {
         ms: 1,
         truncated: false,
         error: Some("cannot cast 'ROW-APAC-7'".into()),
+        quotes_data: false,
     };
     let judged = |audience: &str| ConditionRecord {
         audience: audience.to_owned(),
@@ -290,6 +291,30 @@ fn m1_owners_see_recipients_and_answers_but_no_figures_of_other_peoples_rows() {
     assert_eq!(files, [OWNERS], "a file's size says how much there is");
     assert!(shown.deliveries.iter().all(|piece| piece.target == "m2@myorg.co" || piece.artifact.is_none()), "{:?}", shown.deliveries);
     assert_eq!(shown.run.record.conditions.len(), 1);
+}
+
+#[test]
+fn m1_owners_are_not_told_whether_other_peoples_rows_reach_a_limit_that_they_chose() {
+    let catalog = catalog();
+    let shown_to = |who: u128, record: RunRecord| {
+        let (mut run, pieces) = run();
+        run.record = record;
+        let actor = personal(who);
+        let access = actor.run_access(&catalog, &run, Some(member_id(OWNER))).expect("readable");
+        actor.shown_run(&catalog, run, pieces, Vec::new(), access).run.record
+    };
+    let mut record = run().0.record;
+    record.tiles[1].truncated = true;
+    for warning in ["truncated: tile 1 at 1 rows", "render: no font has the letter \u{1f4a9}", "watchedResultTruncated"] {
+        record.warn(warning);
+    }
+    let (owners, admins) = (shown_to(OWNER, record.clone()), shown_to(ADMIN, record.clone()));
+    assert_eq!((owners.warnings.len(), owners.tiles.iter().any(|tile| tile.truncated)), (1, false), "{:?}", owners.warnings);
+    assert_eq!((admins.warnings.len(), admins.tiles[1].truncated), (4, true));
+    record.tiles.truncate(1);
+    record.tiles[0].truncated = true;
+    let own = shown_to(OWNER, record);
+    assert_eq!((own.warnings.len(), own.tiles[0].truncated), (4, true), "rows of the owner's own");
 }
 
 #[test]
@@ -419,4 +444,38 @@ fn c2_who_subscribed_to_their_own_rows_is_held_while_the_owners_are_sent() {
     assert_eq!(held(&catalog, OWNER, true), [address(READER)], "the policy says what is sent");
     catalog.organization.fan_out = FanOutPolicy::Always;
     assert!(held(&catalog, OWNER, false).is_empty());
+}
+
+#[test]
+fn f11_owners_are_not_told_of_a_hidden_filter_that_a_tile_does_not_use() {
+    let catalog = catalog();
+    for (who, sets_it, expected) in [(OWNER, true, 2), (OWNER, false, 1), (ADMIN, false, 2)] {
+        let (mut run, pieces) = run();
+        run.record = RunRecord::default();
+        for key in ["region", "secret"] {
+            run.record.warn(format!("unfiltered: tile 1 does not use filter {key}"));
+        }
+        if !sets_it {
+            run.definition.filters.clear();
+        }
+        let access = personal(who).run_access(&catalog, &run, Some(member_id(OWNER))).expect("readable");
+        let shown = personal(who).shown_run(&catalog, run, pieces, Vec::new(), access);
+        assert_eq!(shown.run.record.warnings.len(), expected, "{who}: {:?}", shown.run.record.warnings);
+    }
+}
+
+#[test]
+fn m1_owners_are_not_told_what_their_own_query_failed_of_when_that_may_be_a_cell_of_others() {
+    let catalog = catalog();
+    let said = "cannot cast 'ROW-APAC-7'";
+    for (who, quotes_data, is_told) in [(OWNER, true, false), (OWNER, false, true), (ADMIN, true, true)] {
+        let (mut run, pieces) = run();
+        run.record.tiles.truncate(1);
+        run.record.tiles[0].quotes_data = quotes_data;
+        run.record.error = Some(said.to_owned());
+        run.state = RunState::Ended { at: Timestamp::UNIX_EPOCH, status: RunStatus::Error, reason: Some(said.to_owned()) };
+        let access = personal(who).run_access(&catalog, &run, Some(member_id(OWNER))).expect("readable");
+        let shown = personal(who).shown_run(&catalog, run, pieces, Vec::new(), access);
+        assert_eq!(format!("{shown:?}").contains("ROW-APAC-7"), is_told, "{who} {quotes_data}: {shown:?}");
+    }
 }

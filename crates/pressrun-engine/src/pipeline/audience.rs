@@ -350,9 +350,10 @@ fn people<'a>(
     opted_out: &HashSet<String>,
 ) -> (Vec<Someone<'a>>, Vec<Skipped>) {
     let (mut people, mut skipped, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    let members = &catalog.members_by_email();
     let named = |list: &'a [Recipient], role| {
         let heard = list.iter().filter(|place| !access::is_held(catalog, definition, place));
-        heard.map(move |recipient| (someone(catalog, recipient, role), recipient.email.clone()))
+        heard.map(move |recipient| (someone(catalog, members, recipient, role), recipient.email.clone()))
     };
     let grouped = email.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
     let grouped = grouped.filter_map(|id| catalog.member(id.0)).map(|member| {
@@ -385,10 +386,13 @@ fn people<'a>(
     (people, skipped)
 }
 
-fn someone<'a>(catalog: &'a Catalog, recipient: &Recipient, role: MailRole) -> Option<Someone<'a>> {
-    let who = match recipient.person {
-        Person::Member(id) => Who::Member(catalog.member(id.0)?),
-        Person::EmailOnly(id) => Who::EmailOnly(id),
+/// Whoever has the address today: somebody without a login who became a member gets what that member may see, and nothing any more once the
+/// member is deactivated (P10). What was stored of them as an outsider is as old as their place on the list.
+fn someone<'a>(catalog: &'a Catalog, members: &HashMap<String, &'a Member>, recipient: &Recipient, role: MailRole) -> Option<Someone<'a>> {
+    let who = match (members.get(&recipient.email.folded()), recipient.person) {
+        (Some(member), _) => Who::Member(member),
+        (None, Person::Member(id)) => Who::Member(catalog.member(id.0)?),
+        (None, Person::EmailOnly(id)) => Who::EmailOnly(id),
     };
     Some(Someone { email: recipient.email.clone(), who, recipient: Some(recipient.id), role })
 }

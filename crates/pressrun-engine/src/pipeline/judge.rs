@@ -34,8 +34,16 @@ pub(super) async fn judge_audience(
     dir: &WorkDir,
 ) -> Result<Judged, Halt> {
     let title = content.dashboard.tiles.get(&condition.tile).map(|tile| tile.title.clone()).unwrap_or_default();
-    let mut tile =
-        TileRecord { key: condition.tile.clone(), title, audience: audience.key.clone(), rows: 0, ms: 0, truncated: false, error: None };
+    let mut tile = TileRecord {
+        key: condition.tile.clone(),
+        title,
+        audience: audience.key.clone(),
+        rows: 0,
+        ms: 0,
+        truncated: false,
+        error: None,
+        quotes_data: false,
+    };
     let left = work.time_left()?;
     let asked = async {
         let compiled = content.compile(query, u64::from(query.limit))?;
@@ -52,7 +60,7 @@ pub(super) async fn judge_audience(
             work.ask_again(work.asks_again_at(), &tile.title, &audience.key, &mut error)?;
             // An error never counts as missing or changed, and leaves the baseline alone (A11).
             let message = format!("the watched query \u{201c}{}\u{201d} failed: {error}", tile.title);
-            tile.error = Some(error.to_string());
+            (tile.error, tile.quotes_data) = (Some(error.to_string()), error.may_quote_data());
             work.record.tiles.push(tile);
             return Err(Stop::new(RunStatus::Error, "conditionQueryFailed").because(message).into());
         }

@@ -149,7 +149,9 @@ fn shared<'a>(work: &Work<'a>, scene: Scene<'a>, found: &Audiences) -> Result<Sh
         .map_err(|error| Stop::new(RunStatus::Error, "orphanedFilterConfigKeys").because(error.to_string()))?;
     let in_force: FilterConfig = filters.iter().filter_map(|(key, filter)| Some((key.clone(), filter.expression.clone()?))).collect();
     let linked = definition.options.show_content_link || definition.format == Format::LinkOnly;
-    let link = linked.then(|| work.context.links.dashboard(&definition.identifier, &in_force));
+    // Hidden filters are in force on the page too, and told to nobody: the address is in every mail and file, also of people outside (F11).
+    let stated = crate::shared::stated(&in_force, scene.dashboard);
+    let link = linked.then(|| work.context.links.dashboard(&definition.identifier, &stated));
     let zone = pressrun_cron::zone(&definition.timezone)
         .map_err(|error| Stop::new(RunStatus::Error, "invalidTimezone").because(error.to_string()))?;
     let tile_title = definition.tile.as_ref().and_then(|key| scene.dashboard.tiles.get(key)).map(|tile| tile.title.as_str());
@@ -157,7 +159,7 @@ fn shared<'a>(work: &Work<'a>, scene: Scene<'a>, found: &Audiences) -> Result<Sh
     let variables: Variables<'_> = message::variables(work.run, &zone, entity);
     let (subject, text) = message::subject_and_text(&definition.destination, &variables);
     Ok(Shared {
-        stated: crate::shared::stated(&in_force, scene.dashboard),
+        stated,
         filters,
         link,
         stem: naming::file_stem(template(definition), &variables),
@@ -266,7 +268,7 @@ async fn query_tiles(
     let mut first_error = None;
     for (tile, query) in content.query_tiles() {
         let Some(result) = results.get(&tile.key) else { continue };
-        let (rows, ms, truncated, error) = match (content.unapplied(query), result) {
+        let (rows, ms, truncated, failed) = match (content.unapplied(query), result) {
             (Ok(unapplied), result) => {
                 for key in unapplied {
                     work.record.warn(format!("unfiltered: tile {} does not use filter {key}", tile.key));
@@ -276,20 +278,22 @@ async fn query_tiles(
                 }
                 match result {
                     Ok(rows) => (rows.outcome.rows, rows.outcome.ms, rows.outcome.truncated, None),
-                    Err(error) => (0, 0, false, Some(error.to_string())),
+                    Err(error) => (0, 0, false, Some(error.clone())),
                 }
             }
             // What cannot be read has not run either.
-            (Err(error), _) => (0, 0, false, Some(error.to_string())),
+            (Err(error), _) => (0, 0, false, Some(error)),
         };
         if truncated {
             work.record.warn(format!("truncated: tile {} at {rows} rows", tile.key));
         }
-        if let Some(error) = &error {
+        if let Some(error) = &failed {
             first_error.get_or_insert_with(|| format!("\u{201c}{}\u{201d}: {error}", tile.title));
         }
         let (key, title, audience) = (tile.key.clone(), tile.title.clone(), audience.key.clone());
-        work.record.tiles.push(TileRecord { key, title, audience, rows, ms, truncated, error });
+        let quotes_data = failed.as_ref().is_some_and(QueryError::may_quote_data);
+        let error = failed.map(|error| error.to_string());
+        work.record.tiles.push(TileRecord { key, title, audience, rows, ms, truncated, error, quotes_data });
     }
     let succeeded = results.values().filter(|result| result.is_ok()).count();
     let detail = format!("{succeeded} of {} queries for {}", results.len(), audience.key);

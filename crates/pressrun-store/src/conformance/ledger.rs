@@ -241,6 +241,7 @@ pub async fn s12_the_record_is_read_as_it_was_saved<S: Store>(store: &S) {
         ms: 12,
         truncated: true,
         error: Some("timeout".into()),
+        quotes_data: false,
     });
     record.conditions.push(ConditionRecord {
         audience: "blob@myorg.co".into(),

@@ -276,6 +276,7 @@ async fn delivered(store: &SqliteStore, schedule: &Schedule) -> RunId {
             ms: 412,
             truncated: rows > 1_000,
             error: error.map(str::to_owned),
+            quotes_data: false,
         });
     }
     record.artifacts.push(sample::artifact(ARTIFACT));

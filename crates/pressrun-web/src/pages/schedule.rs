@@ -254,16 +254,19 @@ fn asking(request: &SubscriptionRequest, catalog: &Catalog, zone: &TimeZone, now
 pub(super) fn audience(definition: &Definition, left_out: usize, catalog: &Catalog) -> Audience {
     let Some(mail) = definition.destination.email() else { return Audience::default() };
     let person = |(recipient, copy): (&Recipient, &str)| {
-        let who = match recipient.person {
-            Person::Member(_) if access::is_held(catalog, definition, recipient) => {
+        // Somebody without a login may have become a member since; it is as a member that they get it.
+        let member = match recipient.person {
+            Person::Member(id) => catalog.member(id.0),
+            Person::EmailOnly(_) => catalog.member_by_email(&recipient.email),
+        };
+        let who = match (recipient.person, member) {
+            _ if access::is_held(catalog, definition, recipient) => {
                 "subscribed to their own rows: gets nothing of the owner's until added".to_owned()
             }
-            Person::Member(id) => match catalog.member(id.0) {
-                Some(member) if member.active => member.name.clone(),
-                Some(member) => format!("{}, deactivated: gets nothing", member.name),
-                None => "no longer a member: gets nothing".to_owned(),
-            },
-            Person::EmailOnly(_) => "no login".to_owned(),
+            (_, Some(member)) if member.active => member.name.clone(),
+            (_, Some(member)) => format!("{}, deactivated: gets nothing", member.name),
+            (Person::Member(_), None) => "no longer a member: gets nothing".to_owned(),
+            (Person::EmailOnly(_), None) => "no login".to_owned(),
         };
         (recipient.email.to_string(), format!("{copy}{who}"))
     };
@@ -333,7 +336,7 @@ pub(super) fn lines(definition: &Definition, whole: bool, catalog: &Catalog) -> 
     if definition.kill_jobs_on_failure {
         lines.push(Line::new("On failure", "stops when one query fails"));
     }
-    lines.extend(place::lines(&definition.destination, whole));
+    lines.extend(place::lines(&definition.destination, access::is_personal(catalog, definition), whole));
     lines
 }
 

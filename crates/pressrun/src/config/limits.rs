@@ -34,6 +34,9 @@ pub(crate) struct Limits {
     pub schedules_per_member: u64,
     /// Test deliveries (`testNow`) that one member makes within 24 hours; admins and organization keys make more.
     pub test_deliveries_per_day: u64,
+    /// Subscriptions, requests to subscribe and offers of schedules that one member makes within 24 hours, each of which mails somebody else;
+    /// admins and organization keys make more.
+    pub asks_per_day: u32,
     /// Characters of a schedule's name.
     pub name_characters: usize,
     /// Characters of a mail's subject.
@@ -65,6 +68,7 @@ impl Limits {
             outside_recipients: self.outside_recipients,
             schedules_per_member: self.schedules_per_member,
             test_deliveries_per_day: self.test_deliveries_per_day,
+            asks_per_day: self.asks_per_day,
             name_characters: self.name_characters,
             subject_characters: self.subject_characters,
             text_bytes: self.text_kib << 10,
@@ -90,6 +94,7 @@ impl Default for Limits {
             outside_recipients: api.outside_recipients,
             schedules_per_member: api.schedules_per_member,
             test_deliveries_per_day: api.test_deliveries_per_day,
+            asks_per_day: api.asks_per_day,
             name_characters: api.name_characters,
             subject_characters: api.subject_characters,
             text_kib: api.text_bytes >> 10,

@@ -101,6 +101,12 @@ impl Maker {
         let work = self.context.spool.work_dir(&format!("page-{}", RunId::generate())).map_err(|error| failed(error.into()))?;
         metrics::counter!("pressrun_pages_made_total").increment(1);
         let results = self.context.producer.tiles(&content, &work, None, |_| false, PAGE_TIME).await.map_err(failed)?;
+        for (tile, error) in results.iter().filter_map(|(tile, result)| Some((tile, result.as_ref().err()?))) {
+            // The page does not quote it, and no run keeps it.
+            if error.may_quote_data() {
+                tracing::warn!(dashboard = %shown.identifier, %tile, %error, "a tile of a page failed at its data");
+            }
+        }
         let report = content.report(&results, None, Vec::new());
         let local = report.as_of.to_zoned_datetime(TimeZone::get(&shown.zone).unwrap_or(TimeZone::UTC));
         let filters =

@@ -166,6 +166,24 @@ async fn d1_a_mailed_link_opens_the_dashboard_with_its_filters_until_the_schedul
 }
 
 #[tokio::test]
+async fn m1_a_page_behind_a_link_quotes_no_cell_that_its_query_failed_of() {
+    let late = "identifier: late\nname: Late\nconnection: files\ntiles:\n  '1':\n    title: Numbers\n    sql: select cell from casts where \
+                cast(cell as integer) > 5 and {{ user_attribute('region', 'region') }}\n    at: { x: 0, y: 0, w: 24, h: 8 }\n";
+    let live = Live::with("http://reports.example", |catalog| {
+        std::fs::write(catalog.join("dashboards/late.yaml"), late).unwrap();
+        std::fs::write(catalog.join("data/casts.csv"), "region,cell\nAPAC,SOMEBODY ELSE'S\nEU,7\n").unwrap();
+    });
+    let live = live.await;
+    let (_, link) = live.mailed_link("late", json!({})).await;
+    let cookie = live.sign_in().await;
+    for (who, path, cookie) in [("a stranger", link.as_str(), ""), ("a member", "/dashboards/late", cookie.as_str())] {
+        let (status, page) = live.page(path, cookie).await;
+        assert!(status == StatusCode::OK && page.contains("a value in the data does not fit"), "{who}: {status} {page}");
+        assert!(!page.contains("SOMEBODY"), "{who}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn h9_two_hundred_readers_of_one_link_all_see_it_and_it_is_made_once() {
     let live = Arc::new(Live::start().await);
     let (id, link) = live.mailed_link("sales", json!({ "region": ["US"] })).await;

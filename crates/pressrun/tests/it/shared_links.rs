@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::{AttributeValue, Scalar};
 use pressrun_domain::clock::Clock;
-use pressrun_domain::delivery::Delivery;
+use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::id::{MembershipId, RecipientId};
 use pressrun_domain::output::Format;
@@ -15,6 +15,7 @@ use pressrun_engine::links::{Links, SharedError};
 use pressrun_engine::publish;
 use pressrun_engine::shared::{self, OpenError, Opened};
 
+use crate::lifecycle::publish as publish_file;
 use crate::world::{HILL, START, World, ended};
 
 const OUTSIDER: &str = "partner@x.example";
@@ -90,6 +91,15 @@ impl Sent {
         self.open_at(self.world.clock.now(), &links("k"), &self.link).await
     }
 
+    /// What a run of now has for the outsider.
+    async fn piece_of_another_run(&self) -> Delivery {
+        let run = self.world.trigger(self.schedule.id).await;
+        self.world.engine.drain().await.unwrap();
+        let (run, deliveries) = self.world.run(run).await;
+        assert_eq!(ended(&run).0, RunStatus::Complete, "{:?}", run.record);
+        deliveries.into_iter().find(|delivery| delivery.target == OUTSIDER).unwrap()
+    }
+
     /// Saves the schedule with a change.
     async fn change(&mut self, change: impl FnOnce(&mut Schedule)) {
         let mut schedule = self.world.store.schedule(self.schedule.id).await.unwrap().unwrap();
@@ -157,6 +167,28 @@ async fn a_link_is_refused_when_it_was_changed_is_foreign_or_has_expired() {
     assert!(matches!(foreign, Err(OpenError::Link(SharedError::Unknown))), "{foreign:?}");
     let late = sent.open_at(now + SignedDuration::from_hours(24 * 30), &links("k"), &sent.link).await;
     assert!(matches!(late, Err(OpenError::Link(SharedError::Expired))), "{late:?}");
+}
+
+/// Rows of an outsider are those that an admin once gave them; a member's are in the catalog, and end with the membership.
+#[tokio::test]
+async fn p10_an_outsider_who_became_a_member_gets_what_that_member_may_see_and_nothing_once_deactivated() {
+    for (fan_out, rows) in [(true, "US"), (false, "EU")] {
+        let sent = Sent::new(fan_out).await;
+        assert!(regions(&sent.open().await.unwrap()).contains(&"EU".to_owned()));
+        let member =
+            "  - { id: 0b10b009-5f6e-4f0c-9a35-0b7f3f1f2a19, name: Partner, email: Partner@x.example, attributes: { region: [US] } }";
+        publish_file(&sent.world, "people.yaml", "groups:\n", &format!("{member}\ngroups:\n")).await;
+        let shown = regions(&sent.open().await.unwrap());
+        assert!(shown.contains(&rows.to_owned()) && (shown.len() == 1) == fan_out, "the old link: {shown:?}");
+        let piece = sent.piece_of_another_run().await;
+        assert!(matches!(piece.state, DeliveryState::Accepted { .. }), "{:?}", piece.state);
+        let link = piece.message.link.unwrap();
+        assert!(!link.contains("/shared/"), "members sign in: {link}");
+
+        publish_file(&sent.world, "people.yaml", "email: Partner@x.example,", "email: Partner@x.example, active: false,").await;
+        assert!(is_withdrawn(sent.open().await), "the old link");
+        assert_eq!(sent.piece_of_another_run().await.state, DeliveryState::Skipped { reason: "deactivated".to_owned() });
+    }
 }
 
 #[tokio::test]
@@ -242,7 +274,7 @@ async fn a_pause_does_not_end_a_link() {
 }
 
 #[tokio::test]
-async fn f11_hidden_filters_are_in_force_behind_a_link_and_not_in_its_address() {
+async fn f11_hidden_filters_are_in_force_behind_a_link_and_not_in_any_address() {
     let world = World::new().await;
     let file = world.dir.path().join("catalog/dashboards/sales.yaml");
     let yaml = std::fs::read_to_string(&file).unwrap();
@@ -250,7 +282,8 @@ async fn f11_hidden_filters_are_in_force_behind_a_link_and_not_in_its_address() 
     world.catalog.reload().unwrap();
     let (run, deliveries) = world.run_now(definition(&world, false).await).await;
     let (link, schedule) = (sent_to(&deliveries, OUTSIDER).to_owned(), world.store.schedule(run.schedule_id).await.unwrap().unwrap());
-    assert!(!link.contains("filters="), "{link}");
+    let of_member = sent_to(&deliveries, MEMBER);
+    assert!(!link.contains("filters=") && !of_member.contains("filters="), "{link} {of_member}");
     let sent = Sent { world, schedule, link };
     assert_eq!(serde_json::to_string(&sent.open().await.unwrap().definition.filters).unwrap(), r#"{"region":["US","EU"]}"#);
 }

@@ -92,7 +92,7 @@ pub(crate) struct RunView {
     deleted_by: Option<DoerView>,
     /// What happened when.
     timeline: Vec<TimelineView>,
-    /// Queries that ran: key, title, audience, rows, ms, truncated, error.
+    /// Queries that ran: key, title, audience, rows, ms, truncated, error; `quotesData` where the error may quote a cell, which only admins are shown.
     #[schema(value_type = Vec<std::collections::BTreeMap<String, Value>>)]
     tiles: Value,
     /// How the condition was judged: audience, tile, kind, rows, judgement, and for conditions that compare the short fingerprint, the

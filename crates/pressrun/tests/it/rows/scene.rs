@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pressrun_api::{AllowAll, ApiConfig, ApiState, ArtifactSource, ServerLimits};
+use pressrun_api::{AllowAll, ApiConfig, ApiState, ArtifactSource, Limits, ServerLimits};
 use pressrun_domain::access;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::destination::Destination;
@@ -152,7 +152,13 @@ impl Scene {
             artifacts: Arc::new(Kept(world.engine.context().spool.clone())),
             engine: Arc::new(pressrun_api::NoEngine),
             wake: Arc::default(),
-            config: ApiConfig { requests_per_minute: 0, public_url: "http://reports.example".to_owned(), ..ApiConfig::default() },
+            config: ApiConfig {
+                requests_per_minute: 0,
+                // One day sees many schedules here, and all that members ask for.
+                limits: Limits { asks_per_day: u32::MAX, ..Limits::default() },
+                public_url: "http://reports.example".to_owned(),
+                ..ApiConfig::default()
+            },
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/api/v1", listener.local_addr().unwrap());
