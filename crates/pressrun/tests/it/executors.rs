@@ -152,3 +152,25 @@ async fn e7_what_was_too_much_names_the_key_that_allows_more() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+/// Twenty thousand files are hourly partitions of two years.
+#[tokio::test]
+async fn a4_a_table_of_many_files_stays_within_the_memory_of_a_child() {
+    const FILES: usize = 20_000;
+    let dir = tempfile::tempdir().unwrap();
+    let pool = executors(dir.path().join("tmp"));
+    std::fs::write(dir.path().join("one.csv"), "id,v\n1,0.5\n").unwrap();
+    let parquet = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/cases/folder-delta-log/s/part-00000.snappy.parquet");
+    std::fs::copy(parquet, dir.path().join("one.parquet")).unwrap();
+    for ending in ["csv", "parquet"] {
+        std::fs::create_dir(dir.path().join(ending)).unwrap();
+        for n in 0..FILES {
+            // One file under many names: what matters is their number.
+            std::fs::hard_link(dir.path().join(format!("one.{ending}")), dir.path().join(format!("{ending}/{n}.{ending}"))).unwrap();
+        }
+        let mut many = job(dir.path(), &format!("select n from (select count(id) as n from s) where n = {FILES}"));
+        many.connection = ConnectionSpec::Files { folder: dir.path().to_owned(), tables: [("s".to_owned(), FileTable::at(ending))].into() };
+        let outcome = pool.query(many, Duration::from_secs(300)).await.unwrap_or_else(|error| panic!("{ending}: {error}"));
+        assert_eq!(outcome.rows, 1, "{ending}");
+    }
+}

@@ -6,6 +6,7 @@ mod audiences;
 mod audit;
 mod bad_input;
 mod carrier;
+mod cases;
 mod catalog;
 mod command_line;
 mod configuration;
