@@ -1,5 +1,6 @@
 //! The schema that SQL sees: the tables of one folder, each opened when it is named.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -21,11 +22,13 @@ pub(super) struct FolderSchema {
     warnings: Mutex<Vec<String>>,
     /// Tables of Parquet files that were opened: the first file of each, and how many there are.
     parquet: Mutex<Vec<(String, usize)>>,
+    /// Bytes of all files of the tables that were opened.
+    bytes: AtomicU64,
 }
 
 impl FolderSchema {
     pub(super) fn new(folder: Folder, zone: String) -> Self {
-        Self { folder, zone, state: OnceLock::new(), warnings: Mutex::default(), parquet: Mutex::default() }
+        Self { folder, zone, state: OnceLock::new(), warnings: Mutex::default(), parquet: Mutex::default(), bytes: AtomicU64::new(0) }
     }
 
     /// Gives it the session in which files are read to learn their columns.
@@ -36,6 +39,11 @@ impl FolderSchema {
 
     pub(super) fn names(&self) -> Vec<String> {
         self.folder.names()
+    }
+
+    /// Bytes of all files of the tables that were opened.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// What should be known of the tables that were opened.
@@ -62,6 +70,7 @@ impl FolderSchema {
 
     async fn open(&self, files: TableFiles) -> EngineResult<Arc<dyn TableProvider>> {
         let state = self.state.get().ok_or_else(|| DataFusionError::Internal("no session".to_owned()))?;
+        self.bytes.fetch_add(files.files.iter().map(DataFile::size).sum(), Ordering::Relaxed);
         if files.format == FileFormat::Parquet {
             let first = files.files.first().map_or_else(String::new, DataFile::name);
             self.parquet.lock().unwrap_or_else(PoisonError::into_inner).push((first, files.files.len()));

@@ -6,8 +6,6 @@
 //! tick. So what is read in the first moments of a state is not kept; later a write would be seen.
 
 use std::collections::HashMap as Seen;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,6 +16,8 @@ use datafusion::execution::cache::default_cache::DefaultCache;
 use datafusion::execution::cache::{Cache, CacheEntryInfo};
 use object_store::path::Path;
 
+use super::listing::Identity;
+
 /// How long a state of a file is looked at before what is read of it is kept. No file system ticks more slowly.
 const SETTLES: Duration = Duration::from_secs(2);
 
@@ -27,34 +27,10 @@ const MOST: usize = 200_000;
 /// Bytes of footers that are kept.
 const BYTES: usize = 50 << 20;
 
-/// What tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    /// Nanoseconds of Unix time, as are the changes.
-    modified: i128,
-    changed: i128,
-}
-
-impl State {
-    fn of(metadata: &Metadata) -> Self {
-        let instant = |seconds: i64, nanoseconds: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            bytes: metadata.len(),
-            modified: instant(metadata.mtime(), metadata.mtime_nsec()),
-            changed: instant(metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
 /// A state of a file, since when it is known, and whether what is kept was read when it had settled.
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    state: State,
+    state: Identity,
     since: Instant,
     settled: bool,
 }
@@ -73,9 +49,9 @@ impl Footers {
         Self { root, settles: SETTLES, known: Mutex::default(), kept: DefaultCache::new(BYTES) }
     }
 
-    fn state(&self, file: &Path) -> Option<State> {
+    fn state(&self, file: &Path) -> Option<Identity> {
         let place = self.root.join(file.as_ref());
-        std::fs::metadata(place).ok().as_ref().map(State::of)
+        std::fs::metadata(place).ok().as_ref().map(Identity::of)
     }
 
     fn known(&self) -> MutexGuard<'_, Seen<Path, Known>> {

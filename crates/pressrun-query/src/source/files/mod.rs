@@ -62,6 +62,9 @@ use crate::limits::QueryLimits;
 /// Most rows of a limit that the engine is told of.
 const KEPT_WHILE_SORTING: usize = 50_000;
 
+/// Bytes of files that are worth a thread of their own.
+const BYTES_A_THREAD: u64 = 4 << 20;
+
 /// Files under one folder.
 #[derive(Debug)]
 pub struct FilesSource {
@@ -95,7 +98,7 @@ impl FilesSource {
     async fn answer(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
         let statement = screen(&query.sql, Dialect::Embedded).map_err(|error| QueryError::of_screen(error, &query.sql))?;
         let statement = Statement::Statement(Box::new(zones::prepare(statement)));
-        let (state, schema) = self.session(query, limits)?;
+        let (mut state, schema) = self.session(query, limits)?;
         let names = schema.names();
         let failed = |error: DataFusionError| schema.located(explain(&error, &names)).at(failure::character(&error, &query.sql));
         let plan = state.statement_to_plan(statement).await.map_err(failed)?;
@@ -104,6 +107,7 @@ impl FilesSource {
         let params: Vec<ScalarValue> = query.params.iter().map(scalar).collect();
         let plan = plan.with_param_values(ParamValues::from(params)).map_err(failed)?;
         let plan = limited(plan, query.limit).map_err(failed)?;
+        state.config_mut().options_mut().execution.target_partitions = threads(schema.bytes(), limits.threads);
         let plan = state.create_physical_plan(&plan).await.map_err(failed)?;
         schema.warnings().into_iter().for_each(|warning| sink.warn(warning));
         let mut stream = execute_stream(plan, state.task_ctx()).map_err(failed)?;
@@ -128,6 +132,13 @@ impl Source for FilesSource {
                 .hint("narrow its filters, aggregate earlier, or raise the connection's timeout")),
         }
     }
+}
+
+/// How many threads a query over files of so many bytes is worth: sharing a little work costs more than the work. A query over no file
+/// may make any number of rows.
+fn threads(bytes: u64, most: usize) -> usize {
+    let worth = if bytes == 0 { most } else { usize::try_from(bytes.div_ceil(BYTES_A_THREAD)).unwrap_or(most) };
+    worth.clamp(1, most.max(1))
 }
 
 /// Tells the engine how many rows are wanted, where that helps: a sort then keeps these alone, which costs more than sorting all

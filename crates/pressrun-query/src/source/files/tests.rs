@@ -511,3 +511,16 @@ async fn b18_failures_know_their_place_in_the_sql() {
         assert_eq!(found.as_deref(), Some(at), "{sql}: {error:?}");
     }
 }
+
+#[test]
+fn a_query_has_the_threads_that_its_files_are_worth() {
+    for (case, bytes, most, expected) in [
+        ("a small table", 3 << 20, 8, 1),
+        ("two threads' worth", 5 << 20, 8, 2),
+        ("more than there are", 1 << 40, 8, 8),
+        ("no file at all, such as range(…)", 0, 8, 8),
+        ("an operator who allows none still has one", 0, 0, 1),
+    ] {
+        assert_eq!(threads(bytes, most), expected, "{case}");
+    }
+}
