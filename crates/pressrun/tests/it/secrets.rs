@@ -75,13 +75,14 @@ pub(crate) fn place(mail: &str, slack: &str, s3: &str) -> Place {
     let at = |name: &str| root.join(name).display().to_string();
     let config = root.join("etc/pressrun.toml");
     let text = format!(
-        "[server]\nlisten = '127.0.0.1:0'\npublic_url = 'http://reports.example'\n[store]\nurl = 'sqlite://{db}'\n[catalog]\npath = '{catalog}'\n\
+        "[server]\nlisten = '127.0.0.1:0'\npublic_url = 'http://reports.example'\n[store]\nurl = 'sqlite://{db}'\n[catalog]\npath = '{catalog}'\nsecret_folders = ['{etc}']\n\
          [spool]\npath = '{spool}'\n[mail]\nurl = '{mail}'\nfrom = 'Reports <reports@myorg.co>'\nusername = 'reports'\npassword_file = '{smtp}'\n\
          preview = false\n[slack]\ntoken_file = '{slack_token}'\nbase_url = '{slack}'\n[s3]\naccess_key_id = 'AKIAPLANTED'\n\
          secret_access_key_file = '{s3_key}'\nendpoint = '{s3}'\nassume_role = false\nbuckets = ['bucket']\n[limits]\nrequests_per_minute = 0\n[egress]\n\
          allow = ['127.0.0.0/8']\n[retry]\nmax_attempts = 1\n[render]\nprocesses = 1\n[secrets]\nkeys_file = '{keys}'\n",
         db = at("data/pressrun.db"),
         catalog = at("catalog"),
+        etc = at("etc"),
         spool = at("data/spool"),
         smtp = secret("smtp", SMTP_PASSWORD),
         slack_token = secret("slack", SLACK_TOKEN),
