@@ -153,6 +153,10 @@ async fn render(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let results = producer.tiles(&content, &work, None, |_| false, Duration::from_secs(600)).await?;
     // Why a tile shows nothing is said first: with no tile left there may be nothing to render.
     let failed = report_tiles(&results);
+    if !format.is_visual() && !results.is_empty() && results.values().all(Result::is_err) {
+        progress.finish_and_clear();
+        return Ok(ExitCode::FAILURE);
+    }
     progress.set_message("rendering");
     let report = content.report(&results, None, Vec::new());
     let stem = safe_name(&document.name);

@@ -289,8 +289,9 @@ fn b16_newcomer_18_render_says_why_there_is_nothing_and_what_a_zip_is() {
     let dir = with_data(written("  t: { sql: select nope from t, at: { x: 0, y: 0, w: 6, h: 4 } }\n", ""));
     let folder = dir.path().display().to_string();
     for format in ["csv", "json", "xlsx"] {
-        let output = pressrun(&["render", "d", "--catalog", &folder, "--format", format, "-o", "/dev/null"]);
+        let output = pressrun(&["render", "d", "--catalog", &folder, "--format", format, "--tile", "t", "-o", "-"]);
         let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.stdout.is_empty() && !text.contains("several tiles"), "{format}: {text}");
         assert!(
             !output.status.success() && text.contains("there is no column \"nope\"") && text.contains("line 1, column 8 of the tile's SQL"),
             "{format}: {text}"
