@@ -104,9 +104,8 @@ fn export(site: &Site, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
 
 /// A parallel aggregate; and many tiles that wait, beside a dashboard on files that must not.
 fn databases(site: &Site, database: &Database, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
-    database.ask(&format!(
-        "create table facts as select n % 97 as k, n::numeric / 7 as v from generate_series(1, {DATABASE_ROWS}) n; vacuum analyze facts"
-    ))?;
+    database.ask(&format!("create table facts as select n % 97 as k, n::numeric / 7 as v from generate_series(1, {DATABASE_ROWS}) n"))?;
+    database.ask("vacuum analyze facts")?;
     let url = database.url();
     site.add_connection(&format!("  db:\n    kind: postgres\n    url: \"{url}\"\n    max_concurrency: 1000\n    timeout_seconds: 600\n"))?;
     let aggregate = "identifier: aggregate\nname: Aggregate\nconnection: db\ntiles:\n  '1': { title: Sums, sql: \"select k, sum(v), avg(v), count(*) from facts \
