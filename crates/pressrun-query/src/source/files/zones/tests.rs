@@ -399,8 +399,8 @@ async fn n1_comparisons_of_days_and_periods_reach_the_files() {
         texts.extend((0..hours * 4).map(|quarter| (start + jiff::SignedDuration::from_mins(quarter * 15)).to_string()));
     }
     let folder = table(vec![("at", instants(&texts.iter().map(String::as_str).collect::<Vec<_>>()))]);
-    let mut pruned = 0;
-    for zone in ["America/New_York", "America/Havana", "America/St_Johns", "Africa/Cairo", "Australia/Lord_Howe", "Europe/London"] {
+    let operators = ["=", "<>", "<", "<=", ">", ">=", "is distinct from"];
+    for zone in ["America/New_York", "America/Havana", "America/St_Johns", "Africa/Cairo"] {
         for (function, values) in [
             ("cast(at as date)", ["date '2024-03-10'", "date '2024-11-03'", "date '2010-11-06'", "date '2010-11-07'"]),
             ("date_trunc('day', at)", ["date '2024-03-10'", "date '2024-11-03'", "'2010-11-06'", "timestamp '2010-11-07 00:00'"]),
@@ -412,20 +412,21 @@ async fn n1_comparisons_of_days_and_periods_reach_the_files() {
             ),
         ] {
             for value in values {
-                for operator in ["=", "<>", "<", "<=", ">", ">=", "is distinct from"] {
-                    let direct = in_zone(&format!("select count(*) from t where {function} {operator} {value}"), zone);
-                    // Behind a window nothing is pushed anywhere.
-                    let aside = format!(
-                        "select count(*) from (select {function} as f, row_number() over (order by at) as n from t) where (f {operator} {value}) or n < 0"
-                    );
-                    let found = answer(folder.path(), &direct).await.unwrap_or_else(|error| panic!("{zone} {}: {error:?}", direct.sql));
-                    assert_eq!(found, answer(folder.path(), &in_zone(&aside, zone)).await.unwrap(), "{zone} {function} {operator} {value}");
-                    pruned += 1;
+                // Behind a window the value of the function is compared, which nothing can replace by a period.
+                let counted = operators.map(|operator| format!("count(*) filter (where f {operator} {value})")).join(", ");
+                let aside = format!("select {function} as f, row_number() over (order by at) as n from t");
+                let sql = format!("select {counted} from ({aside}) where n > 0");
+                let expected = answer(folder.path(), &in_zone(&sql, zone)).await.unwrap_or_else(|error| panic!("{zone} {sql}: {error:?}"));
+                let left_out = operators.map(|operator| format!("select count(*) as n from t where {function} {operator} {value}"));
+                let mut found = Vec::new();
+                for sql in &left_out {
+                    found
+                        .extend(answer(folder.path(), &in_zone(sql, zone)).await.unwrap_or_else(|error| panic!("{zone} {sql}: {error:?}")));
                 }
+                assert_eq!(found.join("|"), expected.join(" "), "{zone} {function} {value}");
             }
         }
     }
-    assert_eq!(pruned, 840);
 }
 
 async fn physical_plan(folder: &TempDir, query: &CompiledQuery) -> String {
