@@ -1,7 +1,7 @@
-//! Sums of whole numbers that say when they do not fit; the engine's wrap round.
+//! Sums of whole numbers and decimals that say when they do not fit; the engine's wrap round.
 //!
-//! `sum` counts in 38 digits and its result is a number of 64 bits, as before, or an error. `+`, `-` and `*` of whole numbers are checked
-//! likewise.
+//! `sum` counts whole numbers in 38 digits and its result is a number of 64 bits, as before, or an error. Decimals of 38 digits are counted
+//! in 76. `+`, `-` and `*` of whole numbers are checked likewise.
 
 use std::sync::Arc;
 
@@ -25,8 +25,9 @@ use datafusion::physical_expr_common::datum::apply;
 
 use crate::error::{QueryError, QueryErrorKind};
 
-/// Digits of the sums of 64-bit numbers: more rows than fit on a disk do not pass it.
-const WIDE: DataType = DataType::Decimal128(38, 0);
+/// Digits that a decimal of 128 bits holds, and one of 256 bits.
+const DIGITS_128: u8 = 38;
+const DIGITS_256: u8 = 76;
 const STRICT: CastOptions<'static> = CastOptions { safe: false, format_options: arrow_cast::display::FormatOptions::new() };
 
 /// Registers `sum`.
@@ -34,8 +35,16 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
     state.register_udaf(Arc::new(AggregateUDF::from(CheckedSum { inner: Sum::new() }))).map(|_| ())
 }
 
-fn is_long(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Int64 | DataType::UInt64)
+/// The type in which a sum of this type is counted, where counting in its own could wrap round. More rows than fit on a disk do not pass it.
+///
+/// The engine gives a sum ten digits more than its values have, if there is room: below 38 digits ten thousand million rows fit.
+fn counted_in(sum: &DataType) -> Option<DataType> {
+    match sum {
+        DataType::Int64 | DataType::UInt64 => Some(DataType::Decimal128(DIGITS_128, 0)),
+        DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) => Some(DataType::Decimal128(DIGITS_128, *scale)),
+        DataType::Decimal128(DIGITS_128, scale) => Some(DataType::Decimal256(DIGITS_256, *scale)),
+        _ => None,
+    }
 }
 
 fn too_large(what: &str) -> DataFusionError {
@@ -43,7 +52,17 @@ fn too_large(what: &str) -> DataFusionError {
     DataFusionError::External(Box::new(error.hint("count in a wider type: sum(cast(… as decimal(38, 0)))")))
 }
 
-/// `sum`, as the engine's but for whole numbers.
+fn sum_too_large(to: &DataType) -> DataFusionError {
+    let (digits, scale) = match to {
+        DataType::Decimal32(digits, scale) | DataType::Decimal64(digits, scale) | DataType::Decimal128(digits, scale) => (digits, scale),
+        _ => return too_large("a sum"),
+    };
+    let error = QueryError::new(QueryErrorKind::Value, format!("a sum of decimals has more than {digits} digits"));
+    let wider = if *digits < DIGITS_128 { DIGITS_128 } else { DIGITS_256 };
+    DataFusionError::External(Box::new(error.hint(format!("count in a wider type: sum(cast(… as decimal({wider}, {scale})))"))))
+}
+
+/// `sum`, as the engine's but for whole numbers and long decimals.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct CheckedSum {
     inner: Sum,
@@ -63,14 +82,15 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        match narrow(&args.return_field) {
-            Some(to) => Ok(Box::new(Narrow { inner: self.inner.accumulator(widened(args))?, to })),
+        match Counting::of(&args.return_field) {
+            Some(counting) => Ok(Box::new(Narrow { inner: self.inner.accumulator(counting.widened(args))?, counting })),
             None => self.inner.accumulator(args),
         }
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let return_field = narrow(&args.return_field).map_or(Arc::clone(&args.return_field), |_| wide(&args.return_field));
+        let counting = Counting::of(&args.return_field);
+        let return_field = counting.map_or_else(|| Arc::clone(&args.return_field), |counting| counting.field(&args.return_field));
         self.inner.state_fields(StateFieldsArgs { return_field, ..args })
     }
 
@@ -79,21 +99,21 @@ impl AggregateUDFImpl for CheckedSum {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
-        match narrow(&args.return_field) {
-            Some(to) => Ok(Box::new(NarrowGroups { inner: self.inner.create_groups_accumulator(widened(args))?, to })),
+        match Counting::of(&args.return_field) {
+            Some(counting) => Ok(Box::new(NarrowGroups { inner: self.inner.create_groups_accumulator(counting.widened(args))?, counting })),
             None => self.inner.create_groups_accumulator(args),
         }
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        match narrow(&args.return_field) {
+        match Counting::of(&args.return_field) {
             Some(_) if args.is_distinct => {
                 let error = QueryError::new(QueryErrorKind::Unsupported, "sum(distinct …) over a frame that moves is not supported");
                 Err(DataFusionError::External(Box::new(
                     error.hint("make the values distinct in an inner query, or sum over the whole partition"),
                 )))
             }
-            Some(to) => Ok(Box::new(Narrow { inner: self.inner.create_sliding_accumulator(widened(args))?, to })),
+            Some(counting) => Ok(Box::new(Narrow { inner: self.inner.create_sliding_accumulator(counting.widened(args))?, counting })),
             None => self.inner.create_sliding_accumulator(args),
         }
     }
@@ -126,39 +146,51 @@ impl AggregateUDFImpl for CheckedSum {
     }
 }
 
-/// The type of whole numbers that the result has, if it has one.
-fn narrow(field: &Field) -> Option<DataType> {
-    Some(field.data_type().clone()).filter(is_long)
+/// In what a sum is counted, and what it has to fit into in the end.
+#[derive(Debug)]
+struct Counting {
+    wide: DataType,
+    to: DataType,
 }
 
-fn wide(field: &Field) -> FieldRef {
-    Arc::new(field.clone().with_data_type(WIDE))
+impl Counting {
+    /// None where the engine's own sum cannot wrap round.
+    fn of(field: &Field) -> Option<Self> {
+        counted_in(field.data_type()).map(|wide| Self { wide, to: field.data_type().clone() })
+    }
+
+    fn field(&self, field: &Field) -> FieldRef {
+        Arc::new(field.clone().with_data_type(self.wide.clone()))
+    }
+
+    fn widened<'a>(&self, args: AccumulatorArgs<'a>) -> AccumulatorArgs<'a> {
+        AccumulatorArgs { return_field: self.field(&args.return_field), ..args }
+    }
+
+    fn widen(&self, values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+        values.iter().map(|values| Ok(cast_with_options(values, &self.wide, &STRICT)?)).collect()
+    }
+
+    fn narrow(&self, sums: &ArrayRef) -> Result<ArrayRef> {
+        cast_with_options(sums, &self.to, &STRICT).map_err(|_| sum_too_large(&self.to))
+    }
 }
 
-fn widened(args: AccumulatorArgs<'_>) -> AccumulatorArgs<'_> {
-    AccumulatorArgs { return_field: wide(&args.return_field), ..args }
-}
-
-fn widen(values: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
-    values.iter().map(|values| Ok(cast_with_options(values, &WIDE, &STRICT)?)).collect()
-}
-
-/// A sum in 38 digits whose result has to fit into 64 bits.
+/// A sum in more digits than its result may have.
 #[derive(Debug)]
 struct Narrow {
     inner: Box<dyn Accumulator>,
-    to: DataType,
+    counting: Counting,
 }
 
 impl Accumulator for Narrow {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.update_batch(&widen(values)?)
+        self.inner.update_batch(&self.counting.widen(values)?)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let sum = self.inner.evaluate()?.to_array()?;
-        let sum = cast_with_options(&sum, &self.to, &STRICT).map_err(|_| too_large("a sum"))?;
-        ScalarValue::try_from_array(&sum, 0)
+        ScalarValue::try_from_array(&self.counting.narrow(&sum)?, 0)
     }
 
     fn size(&self) -> usize {
@@ -174,7 +206,7 @@ impl Accumulator for Narrow {
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.inner.retract_batch(&widen(values)?)
+        self.inner.retract_batch(&self.counting.widen(values)?)
     }
 
     fn supports_retract_batch(&self) -> bool {
@@ -185,16 +217,16 @@ impl Accumulator for Narrow {
 /// The same for many groups.
 struct NarrowGroups {
     inner: Box<dyn GroupsAccumulator>,
-    to: DataType,
+    counting: Counting,
 }
 
 impl GroupsAccumulator for NarrowGroups {
     fn update_batch(&mut self, values: &[ArrayRef], groups: &[usize], filter: Option<&BooleanArray>, total: usize) -> Result<()> {
-        self.inner.update_batch(&widen(values)?, groups, filter, total)
+        self.inner.update_batch(&self.counting.widen(values)?, groups, filter, total)
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        cast_with_options(&self.inner.evaluate(emit_to)?, &self.to, &STRICT).map_err(|_| too_large("a sum"))
+        self.counting.narrow(&self.inner.evaluate(emit_to)?)
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
@@ -206,7 +238,7 @@ impl GroupsAccumulator for NarrowGroups {
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        self.inner.convert_to_state(&widen(values)?, filter)
+        self.inner.convert_to_state(&self.counting.widen(values)?, filter)
     }
 
     fn size(&self) -> usize {
@@ -283,7 +315,11 @@ impl ScalarUDFImpl for Checked {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-    use crate::testing::{answer, plain};
+    use std::sync::Arc;
+
+    use arrow_array::{Decimal32Array, Decimal64Array};
+
+    use crate::testing::{answer, batch, plain, write_parquet};
 
     /// The case `sql-sum-overflow`, and the other ways in which whole numbers grow.
     #[tokio::test]
@@ -309,6 +345,36 @@ mod tests {
             ("select sum(distinct v), sum(v) filter (where v > 2) from t where g = 'b'".to_owned(), Ok("5|3")),
             ("select sum(v) over (order by v rows 1 preceding) as s from t where g = 'b'".to_owned(), Ok("2 4 5")),
             ("select sum(v * 0.5), sum(cast(v as smallint)) from t where g = 'b'".to_owned(), Ok("3.5|7")),
+        ] {
+            let found = answer(folder.path(), &plain(&sql)).await;
+            match (found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found.join(" "), expected, "{sql}"),
+                (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{sql}: {error}"),
+                (found, expected) => panic!("{sql}: {found:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    /// Three rows of 38 digits came to a negative sum; so did three rows of nine digits in a decimal of 32 bits.
+    #[tokio::test]
+    async fn sums_of_decimals_are_right_or_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let small = Decimal32Array::from(vec![999_999_999; 3]).with_precision_and_scale(9, 2).unwrap();
+        let middle = Decimal64Array::from(vec![999_999_999_999_999_999; 20]).with_precision_and_scale(18, 2).unwrap();
+        write_parquet(&folder.path().join("small.parquet"), &batch(vec![("v", Arc::new(small))]));
+        write_parquet(&folder.path().join("middle.parquet"), &batch(vec![("v", Arc::new(middle))]));
+        let nines = "9".repeat(38);
+        let long = format!("(values (1, cast('{nines}' as decimal(38, 0))), (1, cast('{nines}' as decimal(38, 0)))) as y(g, x)");
+        for (sql, expected) in [
+            ("select sum(v) from small".to_owned(), Ok("29999999.97")),
+            ("select sum(v) from middle".to_owned(), Ok("199999999999999999.80")),
+            ("select sum(v) over (order by v) as s from small".to_owned(), Ok("29999999.97 29999999.97 29999999.97")),
+            (format!("select sum(x) from {long}"), Err("a sum of decimals has more than 38 digits")),
+            (format!("select g, sum(x) from {long} group by g"), Err("sum(cast(… as decimal(76, 0)))")),
+            (format!("select sum(x) over (order by x) as s from {long}"), Err("more than 38 digits")),
+            (format!("select sum(cast(x as decimal(76, 0))) from {long}"), Ok("199999999999999999999999999999999999998")),
+            (format!("select sum(distinct x) from {long}"), Ok(nines.as_str())),
+            ("select sum(x) from (values (cast('1.25' as decimal(38, 18))), (null)) as y(x)".to_owned(), Ok("1.250000000000000000")),
         ] {
             let found = answer(folder.path(), &plain(&sql)).await;
             match (found, expected) {

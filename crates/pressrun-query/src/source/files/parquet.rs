@@ -141,11 +141,13 @@ fn object(file: &DataFile) -> Result<ObjectMeta, QueryError> {
     Ok(ObjectMeta { location, last_modified, size: file.size(), e_tag: None, version: None })
 }
 
-/// Types in which the engine reads: texts and bytes as views, which cost no copies.
+/// Types in which the engine reads: texts and bytes as views, which cost no copies; short decimals as those of 128 bits, since what the
+/// engine calculates with short ones stays as short and does not fit.
 pub(super) fn read_as(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
         DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => DataType::Decimal128(*precision, *scale),
         other => other.clone(),
     }
 }

@@ -132,7 +132,9 @@ pub(super) fn of_schemas(
         for (at, (file, schema)) in table.files.iter().zip(schemas).enumerate() {
             match schema.field_with_name(name).map(Field::data_type) {
                 Ok(DataType::Int64 | DataType::UInt64) => integers.push(at),
-                Ok(DataType::Decimal128(precision, _) | DataType::Decimal256(precision, _)) if *precision > DOUBLE_DIGITS => {
+                Ok(DataType::Decimal64(precision, _) | DataType::Decimal128(precision, _) | DataType::Decimal256(precision, _))
+                    if *precision > DOUBLE_DIGITS =>
+                {
                     warnings.push(format!(
                         "table \"{}\": column \"{name}\" has decimals of {precision} digits in the file {} and doubles in others, which keep \
                          {DOUBLE_DIGITS}; declare its type in the table's `columns`",
