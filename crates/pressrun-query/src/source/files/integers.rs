@@ -53,9 +53,8 @@ fn too_large(what: &str) -> DataFusionError {
 }
 
 fn sum_too_large(to: &DataType) -> DataFusionError {
-    let (digits, scale) = match to {
-        DataType::Decimal32(digits, scale) | DataType::Decimal64(digits, scale) | DataType::Decimal128(digits, scale) => (digits, scale),
-        _ => return too_large("a sum"),
+    let (DataType::Decimal32(digits, scale) | DataType::Decimal64(digits, scale) | DataType::Decimal128(digits, scale)) = to else {
+        return too_large("a sum");
     };
     let error = QueryError::new(QueryErrorKind::Value, format!("a sum of decimals has more than {digits} digits"));
     let wider = if *digits < DIGITS_128 { DIGITS_128 } else { DIGITS_256 };
