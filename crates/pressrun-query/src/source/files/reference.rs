@@ -128,8 +128,8 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
     (
         "Numbers",
         "A number with a point is a binary floating point number, in tiles as in most files. Where every digit counts, say how many: declare the column \
-         as a decimal, or cast. Whole numbers have 64 bits; a sum, difference or product that does not fit is an error and never wraps round. Division of whole \
-         numbers yields a whole number.",
+         as a decimal, or cast. Whole numbers have 64 bits; a sum, difference or product that does not fit is an error and never wraps round; \
+         decimals have 38 digits, and their sums likewise. Division of whole numbers yields a whole number.",
         &[
             "0.1 + 0.2",
             "cast('0.1' as decimal(10, 2)) + cast('0.2' as decimal(10, 2))",
