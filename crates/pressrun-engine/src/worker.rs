@@ -27,7 +27,7 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
             () = stop.cancelled() => {
                 let now = context.clock.now();
                 info!("handing the run back");
-                report(context.store.release(&lease, now, &run.record).await);
+                report(context.store.hand_back(&lease, now).await);
                 return;
             }
         };

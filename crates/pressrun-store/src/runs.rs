@@ -75,9 +75,12 @@ pub trait Runs: Send + Sync {
     /// Prolongs a lease.
     async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError>;
 
-    /// Hands a run back, to be claimed not before `available_at` (waiting for a retry, or shutting down); at once when somebody asked
-    /// for it to be stopped.
+    /// Puts a run back that waits for a retry, to be claimed not before `available_at`; at once when somebody asked for it to be stopped.
     async fn release(&self, lease: &Lease, available_at: Timestamp, record: &RunRecord) -> Result<(), StoreError>;
+
+    /// Hands a run back because its worker stops, to be claimed at `now`. What is recorded of it stays as it is: whoever claims it next goes
+    /// on where it was.
+    async fn hand_back(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError>;
 
     /// Hands a run back in the middle of its work, behind whatever else waits: one from each owner goes first.
     async fn yield_run(&self, lease: &Lease, now: Timestamp, record: &RunRecord) -> Result<(), StoreError>;

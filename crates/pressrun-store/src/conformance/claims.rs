@@ -90,6 +90,24 @@ pub async fn a_lapsed_lease_is_claimed_again<S: Store>(store: &S) {
     store.renew(&second.lease, sample::after(1999)).await.unwrap();
 }
 
+pub async fn h1_handing_back_leaves_what_is_recorded_as_it_is<S: Store>(store: &S) {
+    let (_, first) = started(store, sample::schedule("daily")).await;
+    let pieces = ["a@b.co", "c@d.co"].map(|target| sample::piece(first.run.id, target));
+    store.promise(&first.lease, &pieces).await.unwrap();
+    let mut record = RunRecord { promised: true, ..RunRecord::default() };
+    record.warn("said meanwhile");
+    store.save_record(&first.lease, &record).await.unwrap();
+    store.begin_attempt(&first.lease, pieces[0].id, sample::after(2)).await.unwrap();
+    let before = (store.run(first.run.id).await.unwrap().unwrap().record, store.deliveries(first.run.id).await.unwrap());
+    store.hand_back(&first.lease, sample::after(3)).await.unwrap();
+    assert!(matches!(store.hand_back(&first.lease, sample::after(4)).await, Err(StoreError::LeaseLost)));
+    let handed_back = store.run(first.run.id).await.unwrap().unwrap();
+    assert_eq!(handed_back.state, RunState::Queued { available_at: sample::after(3) });
+    assert_eq!((handed_back.record, store.deliveries(first.run.id).await.unwrap()), before);
+    let second = store.claim(WorkerId::generate(), sample::after(3), sample::after(99), 9).await.unwrap().remove(0);
+    assert_eq!((second.run.fence, second.run.record), (2, before.0));
+}
+
 pub async fn a_renewed_lease_does_not_lapse<S: Store>(store: &S) {
     let (_, run) = started(store, sample::schedule("daily")).await;
     let renewed = store.renew(&run.lease, sample::after(600)).await.unwrap();
@@ -117,6 +135,7 @@ pub async fn a_worker_that_lost_its_lease_writes_nothing<S: Store>(store: &S) {
             store.renew(lease, sample::after(9999)).await.map(|_| ()),
             store.save_record(lease, &record).await,
             store.release(lease, sample::after(400), &record).await,
+            store.hand_back(lease, sample::after(400)).await,
             store.promise(lease, &[sample::piece(first.run.id, "other@myorg.co")]).await,
             store.begin_attempt(lease, piece.id, sample::after(302)).await.map(|_| ()),
             store.end_attempt(lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(3) }).await,

@@ -96,6 +96,7 @@ macro_rules! conformance_suite {
                     a_run_is_not_claimed_before_it_is_available
                     a_lapsed_lease_is_claimed_again
                     a_renewed_lease_does_not_lapse
+                    h1_handing_back_leaves_what_is_recorded_as_it_is
                     a_worker_that_lost_its_lease_writes_nothing
                     an_ended_run_takes_nothing_more
                     the_next_wake_is_the_earliest_of_queue_and_leases

@@ -20,6 +20,21 @@ pub(super) async fn hold(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
     held.map(|_| ()).ok_or(StoreError::LeaseLost)
 }
 
+/// Queues a run that a worker has.
+async fn queue_again(tx: &mut Tx, lease: &Lease, available_at: Timestamp) -> Result<(), StoreError> {
+    // A run that somebody asked to stop does not wait for its retry: the next claim ends it.
+    sqlx::query(
+        "UPDATE runs SET state = 'queued', worker = NULL, lease_until = NULL,
+             available_at = CASE cancel_requested WHEN 0 THEN $2 ELSE min($2, created_at) END
+         WHERE id = $1",
+    )
+    .bind(lease.run.to_string())
+    .bind(micros(available_at))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 impl SqliteStore {
     pub(super) async fn renew_lease(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError> {
         let mut tx = self.begin().await?;
@@ -37,16 +52,14 @@ impl SqliteStore {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
         artifacts::put_record(&mut tx, lease.run, record).await?;
-        // A run that somebody asked to stop does not wait for its retry: the next claim ends it.
-        sqlx::query(
-            "UPDATE runs SET state = 'queued', worker = NULL, lease_until = NULL,
-                 available_at = CASE cancel_requested WHEN 0 THEN $2 ELSE min($2, created_at) END
-             WHERE id = $1",
-        )
-        .bind(lease.run.to_string())
-        .bind(micros(available_at))
-        .execute(&mut *tx)
-        .await?;
+        queue_again(&mut tx, lease, available_at).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(super) async fn hand_run_back(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        hold(&mut tx, lease).await?;
+        queue_again(&mut tx, lease, now).await?;
         Ok(tx.commit().await?)
     }
 

@@ -70,6 +70,10 @@ impl Runs for SqliteStore {
         self.release_run(lease, available_at, record).await
     }
 
+    async fn hand_back(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
+        self.hand_run_back(lease, now).await
+    }
+
     async fn yield_run(&self, lease: &Lease, now: Timestamp, record: &RunRecord) -> Result<(), StoreError> {
         self.queue_behind(lease, now, record).await
     }

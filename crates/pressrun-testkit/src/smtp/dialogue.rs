@@ -217,6 +217,9 @@ impl Dialogue {
             self.say("421 4.7.0 enough for one connection").await?;
             return Err(Over);
         }
+        if self.script().hang_after.is_some_and(|taken| self.state.mails.borrow().len() >= taken) {
+            self.state.hang.forever().await;
+        }
         if !self.may_go_on(SmtpPhase::Mail).await? {
             return Ok(());
         }

@@ -96,6 +96,8 @@ pub struct SmtpScript {
     pub drop_at: Option<SmtpPhase>,
     /// Falls silent here.
     pub hang_at: Option<SmtpPhase>,
+    /// Falls silent at the beginning of the next mail when it has taken so many.
+    pub hang_after: Option<usize>,
     /// Encryption.
     pub tls: SmtpSinkTls,
     /// User name and password that are asked for.
