@@ -6,7 +6,7 @@ use anyhow::bail;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// What each crate may use of the others; the drawing of ARCHITECTURE.md. `query`, `render` and `deliver` never see each other.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("pressrun-cron", &[]),
     ("pressrun-domain", &["cron"]),
     ("pressrun-sql", &["cron", "domain"]),
@@ -15,10 +15,11 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("pressrun-render", &["cron", "domain"]),
     ("pressrun-deliver", &["cron", "domain"]),
     ("pressrun-store", &["cron", "domain"]),
-    ("pressrun-engine", &["cron", "domain", "sql", "catalog", "query", "render", "deliver", "store"]),
+    ("pressrun-dispatch", &["cron", "domain", "store"]),
+    ("pressrun-engine", &["cron", "domain", "sql", "catalog", "query", "render", "deliver", "store", "dispatch"]),
     ("pressrun-api", &["cron", "domain", "sql", "catalog", "store"]),
     ("pressrun-web", &["cron", "domain", "catalog", "store", "api"]),
-    ("pressrun", &["cron", "domain", "sql", "catalog", "query", "render", "deliver", "store", "engine", "api", "web"]),
+    ("pressrun", &["cron", "domain", "sql", "catalog", "query", "render", "deliver", "store", "dispatch", "engine", "api", "web"]),
     ("pressrun-testkit", &["cron", "domain"]),
     ("xtask", &[]),
 ];

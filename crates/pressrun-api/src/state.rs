@@ -129,6 +129,11 @@ pub trait EngineSource: Send + Sync {
     /// # Errors
     /// The store failed.
     async fn without_values(&self, definition: &Definition) -> Result<Vec<String>, StoreError>;
+
+    /// Long-lived tasks of this process that have given no sign of life for too long (H14).
+    fn late_tasks(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 /// What taking in a mail came to.

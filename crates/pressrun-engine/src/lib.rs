@@ -1,9 +1,9 @@
-//! What time causes: occurrences become runs, runs become deliveries.
+//! What time causes: runs become deliveries.
 //!
 //! The cast:
 //!
-//! - [`Engine::tick`] finds due schedules, inserts their occurrences and moves `next_at`, in one transaction ([`mod@plan`]).
-//! - [`Engine::work`] claims runs by lease and works on them, a bounded number at once ([`worker`]).
+//! - [`Engine`] starts the tasks of the dispatcher, which says when and who, and those of its own: notices, and following the catalog.
+//! - [`worker`] works on one claim, with a heartbeat beside it.
 //! - [`pipeline`] is one run: audiences, queries, judgement, artifacts, promises, deliveries, verdict.
 //! - [`executor`] runs queries and typesetting in child processes, where a deadline and a memory limit can be kept.
 //! - Notices to owners and to the operator are rows of an outbox of their own (`notice`).
@@ -17,11 +17,9 @@
 pub mod bounce;
 pub mod content;
 pub mod executor;
-pub mod fail;
 pub mod faults;
 pub mod links;
 pub mod pipeline;
-pub mod plan;
 pub mod publish;
 pub mod shared;
 pub mod spool;
@@ -32,10 +30,11 @@ mod config;
 mod engine;
 pub mod flight;
 mod gate;
-mod jump;
 mod notice;
 mod reach;
+mod runner;
 
 pub use carrier::Carrier;
 pub use config::EngineConfig;
 pub use engine::Engine;
+pub use pressrun_dispatch::fail;

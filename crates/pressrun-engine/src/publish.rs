@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use pressrun_dispatch::plan::next_occurrence;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason, fault};
 use pressrun_store::{Names, StoreError};
@@ -12,7 +13,6 @@ use tracing::{error, info, warn};
 use crate::faults::Verdict;
 use crate::notice;
 use crate::pipeline::Context;
-use crate::plan::next_occurrence;
 
 /// Names of a schedule's document, owner and watched query, as the catalog has them now; the identifier or id where it has none.
 #[must_use]

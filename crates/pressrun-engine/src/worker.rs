@@ -1,12 +1,7 @@
 //! One claim: heartbeat beside the work, and what becomes of the run when the work ends.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use pressrun_domain::id::{DocumentIdentifier, RunId};
 use pressrun_domain::run::Lease;
 use pressrun_store::{ClaimedRun, StoreError};
-use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span, warn};
 
@@ -76,62 +71,5 @@ fn report(result: Result<(), StoreError>) {
         Ok(()) => {}
         Err(StoreError::LeaseLost) => warn!("the lease was lost before the outcome could be written; another worker goes on"),
         Err(error) => warn!(error = %error, "the outcome could not be written; the run will be claimed again"),
-    }
-}
-
-/// A bounded set of claims being worked on.
-#[derive(Default)]
-pub struct Claims {
-    tasks: JoinSet<()>,
-    runs: HashMap<Id, UnderWay>,
-}
-
-/// A run that is being worked on.
-struct UnderWay {
-    run: RunId,
-    document: DocumentIdentifier,
-}
-
-impl Claims {
-    /// How many are under way.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.tasks.len()
-    }
-
-    /// Whether none is under way.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
-    }
-
-    /// The runs that are under way.
-    pub fn runs(&self) -> impl Iterator<Item = RunId> + '_ {
-        self.runs.values().map(|under_way| under_way.run)
-    }
-
-    /// The documents that they deliver, each as often as it is under way.
-    pub fn documents(&self) -> impl Iterator<Item = &DocumentIdentifier> + '_ {
-        self.runs.values().map(|under_way| &under_way.document)
-    }
-
-    /// Starts work on a claim.
-    pub fn start(&mut self, context: Arc<Context>, claimed: ClaimedRun, stop: CancellationToken) {
-        let under_way = UnderWay { run: claimed.run.id, document: claimed.run.definition.identifier.clone() };
-        let task = self.tasks.spawn(async move { work_claim(&context, claimed, &stop).await });
-        self.runs.insert(task.id(), under_way);
-    }
-
-    /// Waits until one is done; at once when none is under way.
-    pub async fn one_done(&mut self) {
-        let id = match self.tasks.join_next_with_id().await {
-            None => return,
-            Some(Ok((id, ()))) => id,
-            Some(Err(error)) => {
-                warn!(error = %error, "a worker died; its run will be claimed again");
-                error.id()
-            }
-        };
-        self.runs.remove(&id);
     }
 }

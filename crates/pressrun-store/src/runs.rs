@@ -69,8 +69,8 @@ pub trait Runs: Send + Sync {
     /// Whether a queued run is available: somebody waits for a worker.
     async fn others_wait(&self, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// When the earliest queued run becomes available or the earliest lease lapses.
-    async fn next_available(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// When the next queued run becomes available or the next lease lapses, later than `after`.
+    async fn next_available(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Prolongs a lease.
     async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError>;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use pressrun_api::{CameBack, EngineSource};
+use pressrun_dispatch::Pulses;
 use pressrun_domain::schedule::Definition;
 use pressrun_engine::bounce::{Intake, TakenIn};
 use pressrun_engine::pipeline::{Context, audience};
@@ -12,6 +13,8 @@ pub(crate) struct Answers {
     pub(crate) context: Context,
     /// Takes in mail that came back, where mail has return paths of its own.
     pub(crate) intake: Option<Intake>,
+    /// Signs of life of this process's tasks.
+    pub(crate) pulses: Pulses,
 }
 
 #[async_trait]
@@ -32,5 +35,9 @@ impl EngineSource for Answers {
         let catalog = self.context.catalog.current();
         let found = audience::without_values(&catalog, definition, self.context.store.as_ref()).await?;
         Ok(found.iter().map(ToString::to_string).collect())
+    }
+
+    fn late_tasks(&self) -> Vec<&'static str> {
+        self.pulses.late()
     }
 }

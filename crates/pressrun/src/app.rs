@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogFaults, CatalogSource, Door, FaultyDocument, ServerLimits, UrlPolicy};
 use pressrun_catalog::CatalogHandle;
 use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig};
+use pressrun_dispatch::{Pulses, Tasks};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::destination::Host;
 use pressrun_domain::retry::RetryPolicy;
@@ -28,7 +29,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::answers::Answers;
 use crate::clock::WallClock;
@@ -45,6 +46,8 @@ pub(crate) struct App {
     /// Dashboards and people.
     pub catalog: Arc<CatalogHandle>,
     engine: Arc<Engine>,
+    /// Signs of life of the tasks that [`serve`](Self::serve) starts.
+    pulses: Pulses,
     /// Where bounces are read, and what takes them in.
     mailbox: Option<(Mailbox, Intake)>,
     router: Router,
@@ -163,7 +166,8 @@ impl App {
         };
         let wake = Arc::new(Notify::new());
         let session_key = own_secret(settings, &store, "sessions").await?;
-        let answers = Answers { context: context.clone(), intake };
+        let pulses = Pulses::default();
+        let answers = Answers { context: context.clone(), intake, pulses: pulses.clone() };
         let state = api_state(settings, &public_url, &context, egress, answers, &wake);
         let figures = Figures::install();
         let admin_router = pressrun_api::health_router(state.clone()).merge(figures.router());
@@ -184,50 +188,51 @@ impl App {
             write_timeout: Duration::from_secs(settings.limits.write_seconds.max(1).into()),
             ..ServerLimits::default()
         };
-        Ok(Self { store, catalog, engine, mailbox, router, admin_router, door, figures, limits, budget })
+        Ok(Self { store, catalog, engine, pulses, mailbox, router, admin_router, door, figures, limits, budget })
     }
 
     /// Serves on `listeners` until `stop`; then ends within the budget.
     ///
     /// # Errors
-    /// The server failed.
+    /// The server failed, or a task that has to live as long as it does.
     pub(crate) async fn serve(self, listeners: Listeners, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
         let hand_back = CancellationToken::new();
-        let mut tasks = tokio::task::JoinSet::new();
-        {
-            let (catalog, stop) = (Arc::clone(&self.catalog), stop.clone());
-            tasks.spawn(async move { catalog.watch(stop.cancelled_owned()).await });
-        }
-        {
-            let (catalog, stop) = (Arc::clone(&self.catalog), stop.clone());
-            tasks.spawn(async move { stop.run_until_cancelled_owned(publish_on_request(catalog)).await.unwrap_or_default() });
-        }
-        {
-            let stop = stop.clone();
-            tasks.spawn(async move { stop.run_until_cancelled_owned(self.figures.keep_up()).await.unwrap_or_default() });
-        }
+        let mut tasks = Tasks::new(self.pulses);
+        let watching = Arc::clone(&self.catalog).watch(stop.clone().cancelled_owned());
+        tasks.spawn("catalog watcher", watching);
+        let publishing = stop.clone().run_until_cancelled_owned(publish_on_request(Arc::clone(&self.catalog)));
+        tasks.spawn("publisher", async move { publishing.await.unwrap_or_default() });
+        let figures = stop.clone().run_until_cancelled_owned(self.figures.keep_up());
+        tasks.spawn("figures", async move { figures.await.unwrap_or_default() });
         if role != Role::Api {
-            let (engine, stopping, hand_back) = (Arc::clone(&self.engine), stop.clone(), hand_back.clone());
-            tasks.spawn(async move { engine.run(stopping, hand_back).await });
-            let (engine, stopping) = (Arc::clone(&self.engine), stop.clone());
-            tasks.spawn(async move { engine.follow_catalog(stopping).await });
+            self.engine.start(&mut tasks, &stop, hand_back.clone());
             if let Some((mailbox, intake)) = self.mailbox {
                 let stopping = stop.clone();
-                tasks.spawn(async move { mailbox.follow(&intake, stopping).await });
+                tasks.spawn("mailbox", async move { mailbox.follow(&intake, stopping).await });
             }
         }
         let asked = async {
             stop.cancelled().await;
             tokio::time::Instant::now()
         };
-        let (public, admin, asked) = tokio::join!(
+        let supervised = async {
+            let failure = tasks.failure(&stop).await;
+            if let Some(failure) = &failure {
+                error!(%failure, "the process ends: it can no longer do what it is there for");
+                stop.cancel();
+            }
+            failure
+        };
+        let (public, admin, asked, failure) = tokio::join!(
             serve_until(&stop, listeners.public, self.router, &self.limits),
             serve_until(&stop, listeners.admin, self.admin_router, &self.limits),
             asked,
+            supervised,
         );
-        self.budget.end(tasks, hand_back, asked).await;
+        self.budget.end(tasks.into_inner(), hand_back, asked).await;
         self.door.close().await;
-        public.and(admin)
+        public.and(admin)?;
+        failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 }
 
@@ -237,19 +242,25 @@ async fn publish_on_request(catalog: Arc<CatalogHandle>) {
     {
         let mut asked = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
             Ok(asked) => asked,
-            Err(error) => return warn!(%error, "SIGHUP is not heard"),
+            Err(error) => {
+                warn!(%error, "SIGHUP is not heard");
+                return std::future::pending().await;
+            }
         };
         while asked.recv().await.is_some() {
             let catalog = Arc::clone(&catalog);
             match tokio::task::spawn_blocking(move || catalog.publish()).await {
                 Ok(Ok(_)) => info!("the catalog was published as it is"),
-                Ok(Err(error)) => tracing::error!(%error, "the catalog was not published"),
-                Err(error) => tracing::error!(%error, "publishing the catalog ended early"),
+                Ok(Err(error)) => error!(%error, "the catalog was not published"),
+                Err(error) => error!(%error, "publishing the catalog ended early"),
             }
         }
     }
     #[cfg(not(unix))]
-    drop(catalog);
+    {
+        drop(catalog);
+        std::future::pending().await
+    }
 }
 
 /// Serves until `stop`; a listener that fails stops everything else too.

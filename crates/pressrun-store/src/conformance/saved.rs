@@ -122,7 +122,7 @@ pub async fn x9_a_waiting_run_of_a_deleted_schedule_ends<S: Store>(store: &S) {
     let schedule = saved(store, "gone").await;
     store.enqueue(&sample::manual(&schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(1))).await.unwrap();
-    assert_eq!(store.next_available().await.unwrap(), None);
+    assert_eq!(store.next_available(sample::after(0)).await.unwrap(), None);
     let run = store.list_runs(Some(schedule.id), 1, 10).await.unwrap().rows.remove(0);
     assert_eq!(
         run.state,

@@ -58,8 +58,8 @@ impl Runs for SqliteStore {
         self.somebody_waits(now).await
     }
 
-    async fn next_available(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.earliest_available().await
+    async fn next_available(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.earliest_available(after).await
     }
 
     async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError> {

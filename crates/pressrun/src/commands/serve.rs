@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use tracing_subscriber::EnvFilter;
@@ -25,19 +26,26 @@ pub(crate) struct Arguments {
     log_json: bool,
 }
 
+/// What blocks a thread, such as a sweep of the spool, has so long to end with the server.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     init_logs("info", arguments.log_json);
     let settings = Settings::load(arguments.config.as_deref())?;
     tracing::info!(source = %settings.source, "the configuration was read");
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served: anyhow::Result<()> = runtime.block_on(async {
         // Before anything else: a server that is asked to stop while it starts stops cleanly too.
         let stop = stop_signal()?;
         let app = App::open(&settings).await?;
         settings.server.check_development_keys(&app.catalog.current())?;
         let listeners = Listeners::bind(&settings, arguments.role).await?;
         app.serve(listeners, arguments.role, stop).await
-    })?;
+    });
+    // A task that is stuck would keep the process from ending.
+    runtime.shutdown_timeout(LAST_WORDS);
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -47,6 +47,21 @@ async fn i7_when_one_of_two_servers_dies_the_other_goes_on_at_once() {
 }
 
 #[tokio::test]
+async fn h14_a_task_that_panics_ends_the_server_with_a_word_and_the_next_one_goes_on() {
+    let site = Site::new("").await;
+    let schedule = site.due_once(site.webhook()).await;
+    let mut server = site.start(Some("after_plan:1:panic"));
+    let status = server.end().await;
+    assert_eq!(status.code(), Some(1), "{}", server.log());
+    assert!(server.log().contains("the task `planner` panicked: the fail point after_plan"), "{}", server.log());
+    let next = site.start(None);
+    let (run, _) = site.ended(schedule).await;
+    assert_eq!(ended(&run).0, RunStatus::Complete);
+    next.stop().await;
+    assert_eq!(site.http.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn l3_a_server_that_is_asked_to_stop_lets_its_runs_end() {
     let site = Site::new("grace_seconds = 60").await;
     let schedule = site.due_once(Site::email(&["a@x.example"])).await;

@@ -1,8 +1,9 @@
 //! Named places where a test lets the process die.
 //!
 //! The crash test starts the real program with `FAIL_POINT=after_promise` (or `after_promise:3`, the third time) and the process kills itself
-//! with SIGKILL there: no destructor runs, no buffer is written, exactly as when the machine loses power under it. The places exist only
-//! with the feature `fail-points`, which the tests of `pressrun` turn on and no build for use does; without it [`reach`] is nothing.
+//! with SIGKILL there: no destructor runs, no buffer is written, exactly as when the machine loses power under it. With
+//! `FAIL_POINT=after_plan:1:panic` the task that comes by panics instead. The places exist only with the feature `fail-points`, which the
+//! tests of `pressrun` turn on and no build for use does; without it [`reach`] is nothing.
 
 /// A place in the life of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,25 +86,37 @@ impl FailPoint {
 /// Does nothing: this build has no places to die at.
 #[cfg(not(feature = "fail-points"))]
 #[inline]
-pub(crate) fn reach(_: FailPoint) {}
+pub fn reach(_: FailPoint) {}
 
 /// Dies here when `FAIL_POINT` says so.
+///
+/// # Panics
+/// When `FAIL_POINT` says that too.
 #[cfg(feature = "fail-points")]
-pub(crate) fn reach(point: FailPoint) {
+pub fn reach(point: FailPoint) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    static ARMED: OnceLock<Option<(FailPoint, AtomicU32)>> = OnceLock::new();
+    struct Armed {
+        point: FailPoint,
+        times: AtomicU32,
+        panics: bool,
+    }
+
+    static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
     let armed = ARMED.get_or_init(|| {
         let text = std::env::var("FAIL_POINT").ok()?;
-        let (name, times) = text.split_once(':').unwrap_or((&text, "1"));
+        let mut parts = text.split(':');
+        let name = parts.next()?;
         let point = FailPoint::ALL.into_iter().find(|point| point.as_str() == name)?;
-        Some((point, AtomicU32::new(times.parse().ok()?)))
+        let times = AtomicU32::new(parts.next().unwrap_or("1").parse().ok()?);
+        Some(Armed { point, times, panics: parts.next() == Some("panic") })
     });
-    if let Some((at, times)) = armed
-        && *at == point
-        && times.fetch_sub(1, Ordering::SeqCst) == 1
+    if let Some(armed) = armed
+        && armed.point == point
+        && armed.times.fetch_sub(1, Ordering::SeqCst) == 1
     {
+        assert!(!armed.panics, "the fail point {}", point.as_str());
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         loop {
             std::thread::park();

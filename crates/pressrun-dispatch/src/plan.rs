@@ -53,7 +53,7 @@ pub fn plan_schedule(due: &DueSchedule, now: Timestamp) -> Result<Option<Planned
 ///
 /// # Errors
 /// The expression or zone no longer parses; the fault, in words.
-pub(crate) fn next_occurrence(definition: &Definition, now: Timestamp) -> Result<Option<Timestamp>, String> {
+pub fn next_occurrence(definition: &Definition, now: Timestamp) -> Result<Option<Timestamp>, String> {
     let (cron, zone) = timing(definition)?;
     Ok(cron.next_after(now, &zone).map(|occurrence| occurrence.at))
 }

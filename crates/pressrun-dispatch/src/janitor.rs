@@ -1,0 +1,57 @@
+//! What has to be looked at every few seconds: workers that died, and what stands idle.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use pressrun_domain::clock::Clock;
+use pressrun_store::Store;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::runner::Runner;
+use crate::supervise::Pulse;
+
+/// Time between two looks.
+const LOOK: SignedDuration = SignedDuration::from_secs(5);
+
+/// Looks after other workers and idle children.
+pub struct Janitor {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    runner: Arc<dyn Runner>,
+    ready: Arc<Notify>,
+}
+
+impl Janitor {
+    /// A janitor; it signals `ready` when runs of a dead worker can be claimed.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, runner: Arc<dyn Runner>, ready: Arc<Notify>) -> Self {
+        Self { store, clock, runner, ready }
+    }
+
+    /// Looks again and again until `stop`.
+    pub async fn run(self, stop: CancellationToken, pulse: Pulse) {
+        while !stop.is_cancelled() {
+            pulse.beat();
+            self.pass().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.clock.sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// One look. Runs of workers that are known to be dead are taken over without waiting for their leases.
+    async fn pass(&self) {
+        match self.store.release_dead(self.clock.now()).await {
+            Ok(0) => {}
+            Ok(released) => {
+                info!(released, "a worker died; its runs go on here");
+                self.ready.notify_one();
+            }
+            Err(error) => warn!(%error, "could not look after other workers"),
+        }
+        self.runner.tidy();
+    }
+}

@@ -1,0 +1,40 @@
+//! What the dispatcher asks of whoever does the runs.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_domain::id::DocumentIdentifier;
+use pressrun_store::ClaimedRun;
+use tokio_util::sync::CancellationToken;
+
+/// Does claimed runs, and knows what they need.
+#[async_trait]
+pub trait Runner: Send + Sync {
+    /// Works on a claimed run until it is over, has to wait, its lease is lost, or `hand_back` asks to give it up; writes what became of it.
+    async fn work(&self, claimed: ClaimedRun, hand_back: &CancellationToken);
+
+    /// What may begin beside runs that deliver these documents, each named as often as it is under way.
+    fn room(&self, under_way: &[&DocumentIdentifier]) -> Room;
+
+    /// Gives back what is idle; called every few seconds.
+    fn tidy(&self);
+
+    /// Deletes artifacts that no row needs any more at `now`; may take long.
+    async fn sweep(&self, now: Timestamp);
+}
+
+/// What may begin now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// So many runs, whichever of the documents that are not busy they deliver.
+    pub limit: u32,
+    /// Runs of these documents wait: their connection has enough to do (L1).
+    pub busy: Vec<DocumentIdentifier>,
+}
+
+impl Room {
+    /// Anything may begin.
+    #[must_use]
+    pub fn unbounded() -> Self {
+        Self { limit: u32::MAX, busy: Vec::new() }
+    }
+}

@@ -1,0 +1,72 @@
+//! The engine as the dispatcher sees it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use pressrun_dispatch::{Room, Runner};
+use pressrun_domain::id::{ConnectionName, DocumentIdentifier};
+use pressrun_store::ClaimedRun;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::pipeline::Context;
+use crate::worker::work_claim;
+
+/// Works on what the dispatcher claimed.
+pub(crate) struct EngineRunner {
+    pub(crate) context: Arc<Context>,
+    /// Something may have been written to the outbox of notices.
+    pub(crate) said: Arc<Notify>,
+}
+
+#[async_trait]
+impl Runner for EngineRunner {
+    async fn work(&self, claimed: ClaimedRun, hand_back: &CancellationToken) {
+        work_claim(&self.context, claimed, hand_back).await;
+        self.said.notify_one();
+    }
+
+    fn room(&self, under_way: &[&DocumentIdentifier]) -> Room {
+        let catalog = self.context.catalog.current();
+        if catalog.connections.len() < 2 {
+            return Room::unbounded();
+        }
+        let connection = |document: &DocumentIdentifier| Some(&catalog.documents.get(document)?.dashboard.as_ref()?.connection);
+        let mut counts: HashMap<&ConnectionName, u32> = HashMap::new();
+        for name in under_way.iter().filter_map(|document| connection(document)) {
+            *counts.entry(name).or_default() += 1;
+        }
+        let most = self.context.config.runs_of_one_connection();
+        // A batch may all be of the connection that has the fewest places left.
+        let limit = counts.values().filter(|count| **count < most).map(|count| most - count).min().unwrap_or(most);
+        let is_full =
+            |document: &&DocumentIdentifier| connection(document).and_then(|name| counts.get(name)).is_some_and(|count| *count >= most);
+        Room { limit, busy: catalog.documents.keys().filter(is_full).cloned().collect() }
+    }
+
+    fn tidy(&self) {
+        self.context.producer.executors().reap();
+        self.context.producer.forget_old_results();
+    }
+
+    async fn sweep(&self, now: Timestamp) {
+        let kept_since = now - self.context.config.keep_artifacts;
+        let live = match self.context.store.live_artifacts(kept_since).await {
+            Ok(live) => live.into_iter().collect(),
+            Err(error) => {
+                warn!(%error, "could not tell which artifacts are still needed");
+                return;
+            }
+        };
+        let spool = self.context.spool.clone();
+        match tokio::task::spawn_blocking(move || spool.sweep(&live)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(removed)) => info!(removed, "old artifacts removed"),
+            Ok(Err(error)) => warn!(%error, "could not remove old artifacts"),
+            Err(error) => warn!(%error, "removing old artifacts ended early"),
+        }
+    }
+}
