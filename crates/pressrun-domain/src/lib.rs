@@ -22,6 +22,7 @@ pub mod key;
 pub mod mail;
 pub mod naming;
 pub mod notice;
+pub mod outline;
 pub mod output;
 pub mod plan;
 pub mod postgres;

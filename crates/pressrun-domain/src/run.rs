@@ -8,6 +8,7 @@ use crate::condition::{ConditionKind, Judgement};
 use crate::delivery::Delivery;
 use crate::email::EmailAddress;
 use crate::id::{DeliveryId, RunId, ScheduleId, TileKey, WorkerId};
+use crate::outline::Outline;
 use crate::schedule::Definition;
 
 /// One run.
@@ -263,6 +264,9 @@ pub struct RunRecord {
     /// What a resend sends again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resend_of: Option<ResendOf>,
+    /// What is told of an alert's run to those to whom the judged rows are not open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outline: Option<Outline>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

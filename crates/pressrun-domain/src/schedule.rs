@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::condition::Condition;
 use crate::destination::Destination;
 use crate::id::{DocumentIdentifier, FilterKey, MembershipId, ScheduleId, TileKey};
+use crate::outline::Untold;
 use crate::output::{Format, OutputOptions};
 use crate::run::RunStatus;
 
@@ -136,6 +137,19 @@ pub struct LastRun {
     pub status: RunStatus,
     /// When it ended.
     pub completed_at: Timestamp,
+    /// What others are told; `None` when whoever may read the schedule may know.
+    pub untold: Option<Untold>,
+}
+
+impl LastRun {
+    /// What those are told who may not know more; `untold` stays, as the mark of that.
+    #[must_use]
+    pub fn told(self) -> Self {
+        match self.untold {
+            Some(untold) => Self { status: untold.status, completed_at: untold.at, ..self },
+            None => self,
+        }
+    }
 }
 
 /// Why a schedule cannot run against the present catalog, or `None` when it can (X1, Q2, F12, X6).

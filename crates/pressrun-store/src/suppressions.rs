@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use pressrun_domain::audit::Change;
 use pressrun_domain::bounce::{Bounce, Mailed, Suppression};
 use pressrun_domain::email::EmailAddress;
-use pressrun_domain::id::{DeliveryId, RunId};
+use pressrun_domain::id::DeliveryId;
 use pressrun_domain::notice::Notice;
 
 use crate::{Page, StoreError};
@@ -19,8 +19,8 @@ pub trait Suppressions: Send + Sync {
     /// in one transaction. Of several reports of one kind about one mail the first is kept; false when this one was not.
     async fn record_bounce(&self, bounce: &Bounce, mailed: &Mailed, notices: &[Notice]) -> Result<bool, StoreError>;
 
-    /// Reports about the pieces of a run, oldest first.
-    async fn bounces_of(&self, run: RunId) -> Result<Vec<Bounce>, StoreError>;
+    /// Reports about these pieces, such as those of one page of a run, oldest first.
+    async fn bounces_of(&self, pieces: &[DeliveryId]) -> Result<Vec<Bounce>, StoreError>;
 
     /// Which of these addresses, compared without case, get nothing more.
     async fn suppressed(&self, emails: &[EmailAddress]) -> Result<Vec<Suppression>, StoreError>;

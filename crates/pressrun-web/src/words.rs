@@ -7,7 +7,7 @@ use pressrun_domain::bounce::{Bounce, BounceKind};
 use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{DeliveryState, Outcome, Tally};
 use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
-use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
+use pressrun_domain::schedule::{LastRun, Schedule, SystemDisabledReason};
 use pressrun_domain::text::grouped;
 
 /// A short word on a coloured ground.
@@ -133,12 +133,26 @@ pub(crate) fn status(status: RunStatus) -> Chip {
     }
 }
 
+/// How the last run of a schedule ended, as far as its reader may know.
+pub(crate) fn last_status(last: &LastRun) -> Chip {
+    if last.untold.is_some() { told(last.status) } else { status(last.status) }
+}
+
+/// The same of a run whose condition was judged by rows that are not the reader's to see.
+fn told(ended: RunStatus) -> Chip {
+    match ended {
+        RunStatus::Complete | RunStatus::ConditionUnmet => chip("Checked", "calm"),
+        RunStatus::Error | RunStatus::ErrorDelivered | RunStatus::Killed => status(ended),
+    }
+}
+
 /// Where a run stands.
-pub(crate) fn state(state: &RunState) -> Chip {
-    match state {
+pub(crate) fn state(run: &Run) -> Chip {
+    match &run.state {
         RunState::Queued { .. } => chip("Waiting", "busy"),
         RunState::Running { .. } => chip("Running", "busy"),
         RunState::Skipped { .. } => chip("Skipped", "warn"),
+        RunState::Ended { status: ended, .. } if run.record.outline.is_some() => told(*ended),
         RunState::Ended { status: ended, .. } => status(*ended),
     }
 }
@@ -232,6 +246,9 @@ fn ended(status: RunStatus, reason: Option<&str>, run: &Run, doers: &Doers) -> S
         (None, None) => "no reason was recorded".to_owned(),
     };
     match status {
+        RunStatus::Complete | RunStatus::ConditionUnmet if run.record.outline.is_some() => {
+            "Checked. Whether the condition held, and what came of it, is told only to those who may see the rows.".to_owned()
+        }
         RunStatus::Complete if run.definition.condition.is_some() => "The condition held, and everybody accepted it.".to_owned(),
         RunStatus::Complete => "Everybody accepted it.".to_owned(),
         RunStatus::ErrorDelivered => match &run.record.error {
@@ -271,6 +288,7 @@ fn with_detail(text: &str, run: &Run) -> String {
 pub(crate) fn reason(reason: &str) -> String {
     match reason {
         pressrun_domain::access::shown::WITHHELD => "its owner can see why",
+        pressrun_domain::outline::UNTOLD => "an administrator can see why",
         "noRecipients" => "nobody was left to send it to",
         "noData" => "the dashboard has no tile with data for this format",
         "noAccess" => "no right to see the dashboard",
@@ -278,12 +296,13 @@ pub(crate) fn reason(reason: &str) -> String {
         "unknownMember" | "unknownUser" => "nobody is known by this address any more",
         "suppressed" => "earlier mail to this address came back",
         "withoutValues" => "no value for what the content asks for",
-        "notConfirmed" => "they subscribed to their own rows, and nobody who manages this said that they may have its owner's",
+        "notConfirmed" => "they are on the list for their own rows, and nobody who manages this said that they may have its owner's",
         "copyOfPersonal" => "personal copies have no Cc and Bcc",
         "domainNotAllowed" => "addresses of this domain may not receive mail",
         "notConfigured" => "the server is not set up for it",
         "everyQueryFailed" => "every query failed",
         "queryFailed" => "a query failed",
+        "conditionQueryFailed" => "the watched query failed",
         "cancelled" => "somebody stopped it",
         "deleted" => "its schedule was deleted",
         "missingQuery" => "the tile or the watched query is gone",

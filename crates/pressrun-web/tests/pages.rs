@@ -12,10 +12,13 @@ use pressrun_api::{CatalogFaults, CatalogSource, FaultyDocument};
 use pressrun_domain::audit::{Origin, Verb};
 use pressrun_domain::bounce::{Bounce, BounceKind, Mailed, Report};
 use pressrun_domain::catalog::GridPosition;
+use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
-use pressrun_domain::id::{MembershipId, ScheduleId, SubscriptionRequestId};
-use pressrun_domain::run::{RunKind, RunState};
-use pressrun_store::{Asked, Audit, AuditQuery, Consents, Keys, Runs, Schedules, Sessions, Suppressions, sample as stored};
+use pressrun_domain::destination::Destination;
+use pressrun_domain::id::{MembershipId, ScheduleId, SubscriptionRequestId, WorkerId};
+use pressrun_domain::outline::{KnownTo, Outline};
+use pressrun_domain::run::{RunKind, RunRecord, RunState, RunStatus};
+use pressrun_store::{Asked, Audit, AuditQuery, Consents, Keys, RunEnd, Runs, Schedules, Sessions, Suppressions, sample as stored};
 use pressrun_web::{DashboardPage, DashboardTile, WebState, front, router};
 
 use sample::{ARTIFACT, HOSTILE, SECRET, SIGNATURE, Site};
@@ -1084,4 +1087,68 @@ async fn b14_admins_see_what_of_the_catalog_is_not_in_force_and_nobody_else_does
     let guest = browser.sign_in(browser.site.guest).await;
     assert_eq!(browser.get(&guest, "/catalog").await.status, StatusCode::NOT_FOUND);
     assert!(!browser.get(&guest, "/schedules").await.body.contains("/catalog"));
+}
+
+/// An alert of Hill's with a personal copy for somebody else, that ran once; its page and that of its run.
+async fn alert_of_hill(browser: &Browser, held: bool) -> [String; 2] {
+    let store = &browser.site.store;
+    let hill = (browser.site.state.catalog)().member_by_email(&"blobby.hill@myorg.co".parse().unwrap()).unwrap().id;
+    let mut schedule = stored::schedule("Search");
+    let definition = &mut schedule.definition;
+    (definition.identifier, definition.owner) = ("12db1a0a".into(), hill);
+    definition.condition = Some(stored::condition(ConditionKind::ResultsPresent));
+    definition.destination = stored::to_members(&["colleague@myorg.co"]);
+    if let Destination::Email(email) = &mut definition.destination {
+        email.fan_out = true;
+    }
+    store.insert_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleCreated)).await.unwrap();
+    store.enqueue(&stored::manual(&schedule, stored::after(1)), &stored::change_at(Verb::RunTriggered, stored::after(1))).await.unwrap();
+    let claimed = store.claim(WorkerId::generate(), stored::after(2), stored::after(600), 100).await.unwrap();
+    let Some(claim) = claimed.into_iter().find(|claim| claim.run.schedule_id == schedule.id) else { panic!("its run") };
+    let mut outline = Outline::new(KnownTo::Admins);
+    outline.held_for_others = held;
+    let mut record = RunRecord { outline: Some(outline), promised: held, ..RunRecord::default() };
+    let (status, reason, at) =
+        if held { (RunStatus::Complete, None, 90) } else { (RunStatus::ConditionUnmet, Some("conditionUnmet".into()), 3) };
+    if held {
+        let piece = stored::piece(claim.run.id, "colleague@myorg.co");
+        store.promise(&claim.lease, std::slice::from_ref(&piece)).await.unwrap();
+        record.note(stored::after(4), "rendered", Some("Search.csv (812 bytes) for a1".into()));
+    }
+    store.finish(&claim.lease, &RunEnd { record, reason, ..stored::end(status) }, stored::after(at)).await.unwrap();
+    [format!("/schedules/{}", schedule.id), format!("/runs/{}", claim.run.id)]
+}
+
+#[tokio::test]
+async fn d28_pages_show_an_owner_the_same_whichever_way_a_colleagues_condition_went() {
+    let mut shown = Vec::new();
+    for held in [true, false] {
+        // A site of its own each, so that the lists can be compared.
+        let browser = Browser::new().await;
+        let pages = alert_of_hill(&browser, held).await;
+        let read = async |token: &str| {
+            let cookie = browser.sign_in(token).await;
+            let mut bodies = String::new();
+            for path in pages.iter().map(String::as_str).chain([
+                "/schedules?q=search",
+                "/schedules?q=search&sort=last",
+                "/schedules?q=search&status=success",
+            ]) {
+                let answer = browser.get(&cookie, path).await;
+                assert_eq!(answer.status, StatusCode::OK, "{path}");
+                let body = answer.body.split("<main").nth(1).expect("a page").to_owned();
+                bodies.push_str(&body);
+            }
+            let mut bodies = pages.iter().fold(bodies, |bodies, path| bodies.replace(path.rsplit('/').next().unwrap(), "ID"));
+            while let Some((before, after)) = bodies.split_once("name=\"form_token\" value=\"") {
+                bodies = format!("{before}TOKEN{}", after.split_once('"').unwrap().1);
+            }
+            bodies
+        };
+        shown.push((read(browser.site.sales).await, read(browser.site.admin).await));
+    }
+    let [(held, admins_held), (unmet, admins_unmet)] = shown.try_into().unwrap();
+    assert!(held.contains("Checked") && !held.contains("colleague@myorg.co</bdi></strong>"), "{held}");
+    assert_eq!(held, unmet);
+    assert_ne!(admins_held, admins_unmet, "admins see which");
 }

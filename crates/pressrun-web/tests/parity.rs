@@ -19,10 +19,12 @@ use pressrun_api::ApiState;
 use pressrun_domain::audience::OWNERS;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
+use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
 use pressrun_domain::destination::{Destination, Person, S3Settings, WebhookSettings};
 use pressrun_domain::id::{RunId, ScheduleId, WorkerId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, notice_id};
+use pressrun_domain::outline::{KnownTo, Outline};
 use pressrun_domain::run::{ArtifactRecord, RunStatus, TileRecord};
 use pressrun_domain::secret::Secret;
 use pressrun_store::{Names, RunEnd, Runs, Schedules, SqliteStore, sample as stored};
@@ -123,6 +125,9 @@ async fn make(store: &SqliteStore, catalog: &Catalog, number: usize, dice: &mut 
     definition.owner = member(owner);
     definition.identifier = DOCUMENTS[dice.below(3)].0.into();
     definition.destination = destination(dice.below(5), &mark, dice);
+    // Alerts of which not everybody may know how they went.
+    let known_to = [None, Some(KnownTo::Owner), Some(KnownTo::Admins)][dice.below(3)];
+    definition.condition = known_to.map(|_| stored::condition(ConditionKind::ResultsPresent));
     definition.filters = [("secret".into(), serde_json::json!([format!("{mark}-hidden")]))].into_iter().collect();
     let names = Names { dashboard: "D".into(), owner: "O".into(), condition_query: None };
     store.insert_schedule(&schedule, &names, &stored::change(Verb::ScheduleCreated)).await.unwrap();
@@ -149,6 +154,7 @@ async fn make(store: &SqliteStore, catalog: &Catalog, number: usize, dice: &mut 
     record.note(stored::after(9), "rendered", Some(format!("{mark}-line")));
     record.warn(format!("{mark}-warning"));
     record.error = Some(format!("{mark}-error"));
+    record.outline = known_to.map(Outline::new);
     record.artifacts.push(artifact);
     for (audience, error) in [(OWNERS, "owners"), ("another", "others")] {
         record.tiles.push(TileRecord {

@@ -145,7 +145,11 @@ pub(crate) async fn list(state: &ApiState, actor: &Actor, parameters: &Parameter
         page: asked.unwrap_or(1),
         page_size,
     };
-    Listed::new(state.store.list_schedules(&query).await?, asked, page_size)
+    let mut page = state.store.list_schedules(&query).await?;
+    for ListRow { schedule, .. } in &mut page.rows {
+        schedule.last_run = schedule.last_run.map(|last| actor.told_last_run(&catalog, schedule.definition.owner, last));
+    }
+    Listed::new(page, asked, page_size)
 }
 
 #[cfg(test)]

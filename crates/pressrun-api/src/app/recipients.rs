@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use indexmap::IndexSet;
 use pressrun_domain::access::Actor;
+use pressrun_domain::access::acquainted::Acquainted;
 use pressrun_domain::audit::{Change, Verb};
-use pressrun_domain::catalog::Catalog;
+use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
-use pressrun_domain::id::{GroupId, MembershipId, ScheduleId, UserId};
+use pressrun_domain::id::{GroupId, ScheduleId, UserId};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde_json::{Map, Value};
 
@@ -114,23 +115,38 @@ pub(crate) async fn place(
             first
         });
     }
+    remember_policy(email, catalog, &kept.iter().filter_map(Recipient::outsider).collect());
     email.forget_who_left();
     let named = lists.to.iter().chain(&lists.cc).chain(&lists.bcc).flatten();
     confirm(email, catalog, &named.map(EmailAddress::folded).collect());
     Ok((!twice.is_empty()).then(|| format!("{} is named more than once; the first of recipients, cc and bcc counts", twice.join(", "))))
 }
 
-/// Whoever manages a schedule that sends the owner's rows names these people (folded addresses): who had only put themselves there gets them
+/// Whoever manages a schedule that sends the owner's rows names these people (folded addresses): who was there for their own rows only gets them
 /// from now on (C2). Being named while copies are personal is no consent to more than that. How many were waiting.
 fn confirm(email: &mut EmailSettings, catalog: &Catalog, named: &HashSet<String>) -> usize {
-    if email.subscribed.is_empty() || catalog.organization.fan_out.is_personal(email.fan_out) {
+    let waiting = email.subscribed.len() + email.named_under_policy.len();
+    if waiting == 0 || catalog.organization.fan_out.is_personal(email.fan_out) {
         return 0;
     }
-    let is_named = |place: &&Recipient| named.contains(&place.email.folded());
-    let confirmed: HashSet<MembershipId> = email.named().filter(is_named).filter_map(Recipient::member).collect();
-    let before = email.subscribed.len();
-    email.subscribed.retain(|member| !confirmed.contains(member));
-    before - email.subscribed.len()
+    let confirmed: Vec<Person> = email.named().filter(|place| named.contains(&place.email.folded())).map(|place| place.person).collect();
+    for person in confirmed {
+        match person {
+            Person::Member(id) => email.subscribed.remove(&id),
+            Person::EmailOnly(id) => email.named_under_policy.remove(&id),
+        };
+    }
+    waiting - email.subscribed.len() - email.named_under_policy.len()
+}
+
+/// Keeps which people without a login were put on the list, beside those who were there `before`, while the organization's policy alone makes
+/// copies personal: that they may have the owner's rows nobody has said (C2).
+fn remember_policy(email: &mut EmailSettings, catalog: &Catalog, before: &HashSet<UserId>) {
+    if email.fan_out || !catalog.organization.fan_out.is_personal(email.fan_out) {
+        return;
+    }
+    let news: Vec<UserId> = email.named().filter_map(Recipient::outsider).filter(|user| !before.contains(user)).collect();
+    email.named_under_policy.extend(news);
 }
 
 /// Everybody whom the lists will name when those of `lists` replace those of `email`, each once.
@@ -147,8 +163,14 @@ fn named_in_all(email: &EmailSettings, lists: &Lists, catalog: &Catalog) -> Coun
 }
 
 /// Says who on the lists gets nothing, or sees nothing of what is sent.
-pub(crate) async fn gets_nothing(state: &ApiState, catalog: &Catalog, definition: &Definition) -> Result<Vec<String>, AppError> {
-    let mut warnings: Vec<String> = suppressions::warning(state, catalog, definition).await?.into_iter().collect();
+pub(crate) async fn gets_nothing(
+    state: &ApiState,
+    actor: &Actor,
+    catalog: &Catalog,
+    schedule: ScheduleId,
+    definition: &Definition,
+) -> Result<Vec<String>, AppError> {
+    let mut warnings: Vec<String> = suppressions::warning(state, actor, catalog, schedule, definition).await?.into_iter().collect();
     let skipped = definition.destination.email().is_some_and(|email| email.skip_without_values);
     let outcome = if skipped { "they will be skipped" } else { "they will see nothing of what depends on it" };
     warnings.extend(state.engine.without_values(definition).await?.into_iter().map(|people| format!("{people}; {outcome}")));
@@ -216,8 +238,9 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot add recipients to destination type {}", kind.as_str())));
         };
-        let people = people(state, &catalog, &named, true).await?;
-        let groups = groups(&catalog, &named)?;
+        let may_name = MayName::adding(actor, &catalog);
+        let people = people(state, &catalog, &named, &may_name).await?;
+        let groups = groups(&catalog, &named, &may_name)?;
         let addresses: Vec<EmailAddress> = named.emails.iter().cloned().chain(people).collect();
         validate::allowed_domains(&catalog, "emails", &addresses)?;
         let listed: HashSet<String> = email.named().map(|place| place.email.folded()).collect();
@@ -230,11 +253,14 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         // Who waited on the list for this is as good as added.
         let changed = Changed { recipients: news.len() + confirmed, groups: new_groups.len() };
         let outside = news.iter().any(|place| matches!(place.person, Person::EmailOnly(_)));
+        let before = email.named().filter_map(Recipient::outsider).collect();
         email.recipients.extend(news);
+        remember_policy(email, &catalog, &before);
         email.groups.extend(new_groups);
         // Like create and update, but of those outside only when some were added now.
         let outsiders = if outside { schedules::outsiders(&schedule.definition, &catalog) } else { None };
-        let warnings = outsiders.into_iter().chain(gets_nothing(state, &catalog, &schedule.definition).await?).collect();
+        let warnings =
+            outsiders.into_iter().chain(gets_nothing(state, actor, &catalog, schedule.id, &schedule.definition).await?).collect();
         if save(state, &catalog, schedule, changed, &change).await? {
             return Ok(Added { changed, warnings });
         }
@@ -251,10 +277,11 @@ pub(crate) async fn remove(state: &ApiState, actor: &Actor, id: &str, named: Nam
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot change recipients on a scheduled task destination of type {}", kind.as_str())));
         };
-        let people = people(state, &catalog, &named, false).await?;
+        let may_name = MayName::removing(actor, &catalog, email);
+        let people = people(state, &catalog, &named, &may_name).await?;
         let gone: HashSet<String> = people.iter().chain(&named.emails).map(EmailAddress::folded).collect();
         let ids: HashSet<uuid::Uuid> = named.users.iter().map(|(_, id)| *id).collect();
-        let groups: HashSet<GroupId> = groups(&catalog, &named)?.into_iter().collect();
+        let groups: HashSet<GroupId> = groups(&catalog, &named, &may_name)?.into_iter().collect();
         let before = Changed { recipients: email.named().count(), groups: email.groups.len() };
         let named_here = |place: &Recipient| gone.contains(&place.email.folded()) || ids.contains(&person_id(place));
         email.retain(|place| !named_here(place));
@@ -288,13 +315,51 @@ async fn save(state: &ApiState, catalog: &Catalog, mut schedule: Schedule, chang
     schedules::replace(state, catalog, &schedule, change).await
 }
 
-/// Addresses of the members and email-only users named by id. To be added, a member has to have access still.
-async fn people(state: &ApiState, catalog: &Catalog, named: &Named, adding: bool) -> Result<Vec<EmailAddress>, AppError> {
+/// Whom a call may name by id: others are as if there were nobody. Naming shows addresses.
+struct MayName {
+    acquainted: Acquainted,
+    /// People and groups on the list that they are to leave, who may be named whoever they are; `None` adds.
+    listed: Option<(HashSet<uuid::Uuid>, HashSet<GroupId>)>,
+}
+
+impl MayName {
+    fn adding(actor: &Actor, catalog: &Catalog) -> Self {
+        Self { acquainted: actor.acquainted(catalog), listed: None }
+    }
+
+    fn removing(actor: &Actor, catalog: &Catalog, email: &EmailSettings) -> Self {
+        let listed = (email.named().map(person_id).collect(), email.groups.iter().copied().collect());
+        Self { acquainted: actor.acquainted(catalog), listed: Some(listed) }
+    }
+
+    fn is_listed(&self, id: uuid::Uuid) -> bool {
+        self.listed.as_ref().is_some_and(|(people, _)| people.contains(&id))
+    }
+
+    /// To be added, a member has to have access still.
+    fn member(&self, member: &Member) -> bool {
+        self.is_listed(member.id.0) || (self.acquainted.has_member(member.id) && (member.active || self.listed.is_some()))
+    }
+
+    fn outsider(&self, user: UserId) -> bool {
+        self.is_listed(user.0) || self.acquainted == Acquainted::All
+    }
+
+    fn group(&self, group: GroupId) -> bool {
+        self.listed.as_ref().is_some_and(|(_, groups)| groups.contains(&group)) || self.acquainted.has_group(group)
+    }
+}
+
+/// Addresses of the members and email-only users named by id.
+async fn people(state: &ApiState, catalog: &Catalog, named: &Named, may_name: &MayName) -> Result<Vec<EmailAddress>, AppError> {
     // A member is found by either id (Q21); the membership's wins.
-    let all = || catalog.members.iter().filter(|member| member.active || !adding);
-    let by_user = all().map(|member| (member.user_id.0, &member.email));
-    let mut found: HashMap<uuid::Uuid, &EmailAddress> = by_user.chain(all().map(|member| (member.id.0, &member.email))).collect();
-    let others: Vec<UserId> = named.users.iter().filter(|(_, id)| !found.contains_key(id)).map(|(_, id)| UserId(*id)).collect();
+    let asked: HashSet<uuid::Uuid> = named.users.iter().map(|(_, id)| *id).collect();
+    let is_asked = |member: &&Member| asked.contains(&member.id.0) || asked.contains(&member.user_id.0);
+    let all: Vec<&Member> = catalog.members.iter().filter(is_asked).filter(|member| may_name.member(member)).collect();
+    let by_user = all.iter().map(|member| (member.user_id.0, &member.email));
+    let mut found: HashMap<uuid::Uuid, &EmailAddress> = by_user.chain(all.iter().map(|member| (member.id.0, &member.email))).collect();
+    let others = named.users.iter().filter(|(_, id)| !found.contains_key(id)).map(|(_, id)| UserId(*id));
+    let others: Vec<UserId> = others.filter(|id| may_name.outsider(*id)).collect();
     let users = if others.is_empty() { Vec::new() } else { state.store.users_by_id(&others).await? };
     found.extend(users.iter().map(|user| (user.id.0, &user.email)));
     let (mut addresses, mut unknown) = (Vec::new(), IndexSet::new());
@@ -315,8 +380,8 @@ async fn people(state: &ApiState, catalog: &Catalog, named: &Named, adding: bool
     )))
 }
 
-fn groups(catalog: &Catalog, named: &Named) -> Result<Vec<GroupId>, AppError> {
-    let known: HashSet<GroupId> = catalog.groups.iter().map(|group| group.id).collect();
+fn groups(catalog: &Catalog, named: &Named, may_name: &MayName) -> Result<Vec<GroupId>, AppError> {
+    let known: HashSet<GroupId> = catalog.groups.iter().map(|group| group.id).filter(|id| may_name.group(*id)).collect();
     let (known, unknown): (Vec<_>, Vec<_>) = named.groups.iter().partition(|(_, id)| known.contains(&GroupId(*id)));
     if unknown.is_empty() {
         return Ok(known.into_iter().map(|(_, id)| GroupId(*id)).collect());

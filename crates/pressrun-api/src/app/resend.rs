@@ -20,14 +20,14 @@ pub(crate) async fn resend(state: &ApiState, actor: &Actor, run_id: &str, delive
     let run = runs::with_bytes(state, actor, &catalog, run_id).await?;
     let missing = || AppError::NoDelivery(delivery_id.to_owned());
     let id: DeliveryId = delivery_id.parse().map_err(|_| missing())?;
-    let piece = state.store.delivery(run.id, id).await?.ok_or_else(missing)?;
+    let piece = runs::known_piece(state, actor, &catalog, &run, id).await?.ok_or_else(missing)?;
     was_tried(&piece)?;
     is_kept(state, &piece)?;
     let schedule = state.store.schedule(run.schedule_id).await?;
     let definition = addressed(&run, schedule.as_ref())?;
     if run.definition.destination.email().is_some() {
         may_get_mail(&catalog, &piece.target)?;
-        not_suppressed(state, &piece.target).await?;
+        not_suppressed(state, &piece.target, actor.is_admin(&catalog)).await?;
         // A test has no schedule; of others, nobody knows who still wants it once the schedule is gone.
         if run.kind != RunKind::Test {
             let email = schedule.as_ref().and_then(|schedule| schedule.definition.destination.email());
@@ -100,12 +100,14 @@ fn may_get_mail(catalog: &Catalog, target: &str) -> Result<(), AppError> {
     if deactivated || !(allowed.is_empty() || allowed.contains(&domain)) { Err(not_wanted(target)) } else { Ok(()) }
 }
 
-/// An address to which earlier mail came back gets no mail, until that is lifted.
-async fn not_suppressed(state: &ApiState, target: &str) -> Result<(), AppError> {
+/// An address to which earlier mail came back gets no mail, until that is lifted. What came back, perhaps of another schedule's mail, is told to
+/// those who may list it.
+async fn not_suppressed(state: &ApiState, target: &str, tell: bool) -> Result<(), AppError> {
     let address = target.parse::<EmailAddress>().map_err(|_| not_wanted(target))?;
     match state.store.suppressed(&[address]).await?.first() {
         Some(found) => {
-            let text = format!("{target} gets no mail, because earlier mail came back ({}); lift that first", found.report.words);
+            let words = if tell { format!(" ({})", found.report.words) } else { String::new() };
+            let text = format!("{target} gets no mail, because earlier mail came back{words}; an administrator can lift that");
             Err(AppError::NotResendable(text.into()))
         }
         None => Ok(()),

@@ -94,20 +94,22 @@ pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str, parameters: &
     let access = actor.run_access(&catalog, &run, owner_now).ok_or(AppError::Denied)?;
     let page_size = if parameters.get("pageSize").is_some() { parameters.page_size(PIECES)? } else { PIECES };
     let asked = parameters.page();
-    let mut pieces = match access {
-        RunAccess::Summary => slice(own_pieces(state, actor, &catalog, &run).await?, asked, page_size)?,
-        RunAccess::Owned | RunAccess::Everything => {
-            Listed::new(state.store.piece_page(run.id, asked.unwrap_or(1), page_size).await?, asked, page_size)?
-        }
+    let knows = actor.knows_outcome(&catalog, &run, access);
+    let mut pieces = if knows && access != RunAccess::Summary {
+        Listed::new(state.store.piece_page(run.id, asked.unwrap_or(1), page_size).await?, asked, page_size)?
+    } else {
+        slice(own_pieces(state, actor, &catalog, &run).await?, asked, page_size)?
     };
     let mut bounces: HashMap<DeliveryId, Vec<Bounce>> = HashMap::new();
     if access != RunAccess::Summary {
-        for bounce in state.store.bounces_of(run.id).await? {
+        let page: Vec<DeliveryId> = pieces.rows.iter().map(|piece| piece.id).collect();
+        for bounce in state.store.bounces_of(&page).await? {
             bounces.entry(bounce.delivery).or_default().push(bounce);
         }
     }
     let notices = state.store.notices_of(run.id).await?;
-    let resends = state.store.resends(run.id).await?.into_iter().map(|run| run.id).collect();
+    let resends = if knows { state.store.resends(run.id).await? } else { Vec::new() };
+    let resends = resends.into_iter().map(|run| run.id).collect();
     let doers = doers(state, &catalog, access, &run).await?;
     let mut shown = actor.shown_run(&catalog, run, std::mem::take(&mut pieces.rows), notices, access);
     pieces.rows = std::mem::take(&mut shown.deliveries);
@@ -129,8 +131,8 @@ pub struct StoryPage {
     pub shown: ShownRun,
     /// Pieces that are shown, over all pages.
     pub total: u64,
-    /// How many pieces there are of each kind, those that are not shown included.
-    pub tally: Tally,
+    /// How many pieces there are of each kind, those that are not shown included; `None` when the reader may not know how it went.
+    pub tally: Option<Tally>,
     /// Who gets the same bytes.
     pub audiences: Vec<AudienceTargets>,
     /// Hashes (SHA-256, hex) of the files of this page that may be had.
@@ -154,15 +156,14 @@ pub(crate) async fn get_page(state: &ApiState, actor: &Actor, id: &str, page: u6
     let catalog = state.catalog.current();
     let Found { run, owner_now } = find(state, id).await?;
     let access = actor.run_access(&catalog, &run, owner_now).ok_or(AppError::Denied)?;
-    let tally = state.store.tally(run.id).await?;
     let own = own_pieces(state, actor, &catalog, &run).await?;
-    let (Page { rows, total }, notices, audiences) = match access {
-        RunAccess::Summary => (Page { total: own.len() as u64, rows: own.clone() }, Vec::new(), Vec::new()),
-        RunAccess::Owned | RunAccess::Everything => {
-            let pieces = state.store.piece_page(run.id, page, page_size).await?;
-            let notices = if page == 1 { state.store.notices_of(run.id).await? } else { Vec::new() };
-            (pieces, notices, state.store.audiences(run.id).await?)
-        }
+    let knows = actor.knows_outcome(&catalog, &run, access);
+    let tally = if knows { Some(state.store.tally(run.id).await?) } else { None };
+    let notices = if page == 1 { state.store.notices_of(run.id).await? } else { Vec::new() };
+    let (Page { rows, total }, audiences) = if knows && access != RunAccess::Summary {
+        (state.store.piece_page(run.id, page, page_size).await?, state.store.audiences(run.id).await?)
+    } else {
+        (Page { total: own.len() as u64, rows: own.clone() }, Vec::new())
     };
     // Whoever the run belongs to may open what went to their own address, wherever it stands.
     let nameable: Vec<Delivery> = own.into_iter().chain(rows.iter().cloned()).collect();
@@ -178,6 +179,21 @@ pub(crate) async fn with_bytes(state: &ApiState, actor: &Actor, catalog: &Catalo
     let Found { run, owner_now } = find(state, id).await?;
     granted(actor.may_have_bytes(catalog, &run, owner_now))?;
     Ok(run)
+}
+
+/// A piece of a run, if this actor may know that there is one.
+pub(crate) async fn known_piece(
+    state: &ApiState,
+    actor: &Actor,
+    catalog: &Catalog,
+    run: &Run,
+    id: DeliveryId,
+) -> Result<Option<Delivery>, AppError> {
+    let owner_now = state.store.schedule(run.schedule_id).await?.map(|schedule| schedule.definition.owner);
+    let knows = actor.run_access(catalog, run, owner_now).is_some_and(|access| actor.knows_outcome(catalog, run, access));
+    let own = actor.person(catalog).map(|person| person.email.folded());
+    let piece = state.store.delivery(run.id, id).await?;
+    Ok(piece.filter(|piece| knows || own.is_some_and(|own| own == piece.target.to_lowercase())))
 }
 
 /// Asks for a run to be stopped (S5).

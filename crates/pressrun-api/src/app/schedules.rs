@@ -69,7 +69,7 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     warnings.extend(outsiders(&definition, &catalog));
     warnings.extend(unconnected(state, &definition));
     warnings.extend(validate::no_mail(state, &definition));
-    warnings.extend(recipients::gets_nothing(state, &catalog, &definition).await?);
+    warnings.extend(recipients::gets_nothing(state, actor, &catalog, id, &definition).await?);
     let external_id = (kind == DestinationKind::S3).then_some(catalog.organization.id);
     let now = state.clock.now();
     let id = if test_now {

@@ -88,7 +88,7 @@ async fn merged(
         draft.warnings.extend(no_longer_personal(&stored.definition, &draft.definition, catalog));
         draft.warnings.extend(schedules::unconnected(state, &draft.definition));
         draft.warnings.extend(validate::no_mail(state, &draft.definition));
-        draft.warnings.extend(recipients::gets_nothing(state, catalog, &draft.definition).await?);
+        draft.warnings.extend(recipients::gets_nothing(state, actor, catalog, stored.id, &draft.definition).await?);
     }
     let mut changed = stored.clone();
     changed.definition = draft.definition;

@@ -85,7 +85,7 @@ async fn a20_a_test_of_an_alert_that_compares_is_refused_by_name() {
 async fn ended(server: &Server, status: RunStatus) {
     let mut schedule = stored::schedule(status.as_str());
     schedule.next_at = None;
-    schedule.last_run = Some(pressrun_domain::schedule::LastRun { status, completed_at: stored::at(NOW) });
+    schedule.last_run = Some(pressrun_domain::schedule::LastRun { status, completed_at: stored::at(NOW), untold: None });
     server.store.insert_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleCreated)).await.unwrap();
 }
 

@@ -127,6 +127,30 @@ async fn suppressed_addresses_are_warned_of_listed_and_lifted_by_those_who_may()
 }
 
 #[tokio::test]
+async fn m1_no_save_tells_a_member_whether_an_address_is_suppressed() {
+    let server = server().await;
+    came_back(&server, "gone@x.example").await;
+    let told = |answer: &crate::harness::Answer| warnings(answer.ok()).contains("get nothing");
+    let body = mail(json!({"recipients": ["gone@x.example"]}));
+    let created = server.call("hill", "POST", "/api/v1/schedules", Some(&body)).await;
+    let path = format!("/api/v1/schedules/{}", created.id());
+    let updated = server.call("hill", "PUT", &path, Some(&json!({"recipients": ["gone@x.example", "b@x.example"]}))).await;
+    let added = server.call("hill", "PUT", &format!("{path}/add-recipients"), Some(&json!({"emails": ["c@x.example"]}))).await;
+    assert!(!told(&created) && !told(&updated) && !told(&added), "{}", created.text);
+    let admins = server.call("org", "PUT", &path, Some(&json!({"recipients": ["gone@x.example"]}))).await;
+    assert!(told(&admins), "{}", admins.text);
+
+    // What came back of the schedule's own mail its owner has heard of.
+    let report = Report { kind: BounceKind::Complaint, status: None, words: "unwanted".into() };
+    let bounce = Bounce { delivery: DeliveryId::generate(), report, at: crate::harness::NOW.parse().unwrap() };
+    let mailed = Mailed { email: "b@x.example".parse().unwrap(), run: None, schedule: created.id().parse().unwrap() };
+    assert!(server.store.record_bounce(&bounce, &mailed, &[]).await.unwrap());
+    let updated = server.call("hill", "PUT", &path, Some(&json!({"recipients": ["gone@x.example", "b@x.example"]}))).await;
+    let said = warnings(updated.ok());
+    assert!(said.contains("1 recipient(s) get nothing") && said.contains("b@x.example") && !said.contains("gone@"), "{said}");
+}
+
+#[tokio::test]
 async fn bounces_are_taken_in_from_organization_keys_and_only_with_a_return_path() {
     let server = server().await;
     let path = "/api/v1/mail/bounces";

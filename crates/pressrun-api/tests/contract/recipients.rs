@@ -96,6 +96,31 @@ async fn add_recipients_deactivated_member_has_no_access() {
 }
 
 #[tokio::test]
+async fn m1_members_name_by_id_whom_they_may_look_up_and_learn_no_other_address() {
+    let server = server().await;
+    let user = server.post("/api/v1/users/email-only", &json!({"email": "partner@far.example", "userAttributes": {}})).await;
+    let partner = user.ok()["userId"].as_str().unwrap().to_owned();
+    let id = server.call("hill", "POST", "/api/v1/schedules", Some(&mail(json!({})))).await.id();
+    let (add, remove) = (path(&id, "add"), path(&id, "remove"));
+    let call = async |token: &str, path: &str, body: Value| server.call(token, "PUT", path, Some(&body)).await;
+    let nobody = |id: &dyn std::fmt::Display| {
+        format!("Invalid recipient(s): The following members do not exist or do not have access to this organization: {id}")
+    };
+    for stranger in [sample::OUTER.to_string(), sample::OUTER_USER.to_string(), partner.clone()] {
+        call("hill", &add, json!({"userIds": [stranger]})).await.refuses(400, &nobody(&stranger));
+        call("hill", &remove, json!({"userIds": [stranger]})).await.refuses(400, &nobody(&stranger));
+    }
+    let outers = server.call("outer", "POST", "/api/v1/schedules", Some(&mail(json!({})))).await.id();
+    let text = format!("Invalid recipient(s): The following user groups do not exist: {}", sample::SALES);
+    call("outer", &path(&outers, "add"), json!({"userGroupIds": [sample::SALES]})).await.refuses(400, &text);
+
+    call("hill", &add, json!({"userIds": [sample::HILL], "userGroupIds": [sample::SALES]})).await.ok();
+    call("org", &add, json!({"userIds": [sample::OUTER, partner]})).await.ok();
+    let gone = call("hill", &remove, json!({"userIds": [sample::OUTER, partner]})).await;
+    assert_eq!(gone.ok()["removedRecipientsCount"], 2, "who stands on her own list is no stranger");
+}
+
+#[tokio::test]
 async fn add_recipients_p13_allowed_domains() {
     let server = server().await;
     let (add, _) = mailing(&server).await;

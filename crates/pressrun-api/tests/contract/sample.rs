@@ -21,6 +21,8 @@ pub const ROSS: Uuid = Uuid::from_u128(0x01);
 pub const HILL: Uuid = Uuid::from_u128(0x02);
 /// Member of no group.
 pub const OUTER: Uuid = Uuid::from_u128(0x03);
+/// The person behind that membership.
+pub const OUTER_USER: Uuid = Uuid::from_u128(0x1003);
 /// Deactivated.
 pub const GONE: Uuid = Uuid::from_u128(0x04);
 pub const SALES: Uuid = Uuid::from_u128(0x51);

@@ -4,14 +4,16 @@
 //! of whoever's rows they are. Each question is asked of whoever acts, with the catalog as it is now, and nothing is remembered: a right
 //! that was lost is lost at once. What of a thing is shown to whom is in [`shown`].
 
+pub mod acquainted;
 pub mod shown;
+pub mod told;
 
 use jiff::Timestamp;
 
 use crate::audit::{Agent, Change, Origin, Verb};
 use crate::catalog::{Catalog, Document, Member};
 use crate::delivery::Delivery;
-use crate::destination::{Destination, EmailSettings, Recipient};
+use crate::destination::{Destination, EmailSettings, Person, Recipient};
 use crate::id::{ApiKeyId, DocumentIdentifier, MembershipId, SessionId};
 use crate::key::{ApiKey, KeyKind, Scopes};
 use crate::run::{ArtifactRecord, Run};
@@ -228,17 +230,19 @@ pub fn is_personal(catalog: &Catalog, definition: &Definition) -> bool {
     definition.destination.email().is_some_and(|email| catalog.organization.fan_out.is_personal(email.fan_out))
 }
 
-/// Whether somebody on the list gets nothing for now (C2): they put themselves there when that showed them their own rows, and since then the
-/// schedule sends the owner's, which nobody said they may see. Whoever manages the schedule says so by naming them; admins may see all.
+/// Whether somebody on the list gets nothing for now (C2): they came onto it when that showed them their own rows, by themselves or, without a
+/// login, under a policy that left no choice, and since then the schedule sends the owner's, which nobody said they may see. Whoever manages the
+/// schedule says so by naming them; admins may see all.
 #[must_use]
 pub fn is_held(catalog: &Catalog, definition: &Definition, place: &Recipient) -> bool {
-    let Some(email) = definition.destination.email() else { return false };
-    place.member().is_some_and(|member| {
-        email.subscribed.contains(&member)
-            && member != definition.owner
-            && !is_personal(catalog, definition)
-            && !catalog.member(member.0).is_some_and(|member| member.admin && member.active)
-    })
+    let Some(email) = definition.destination.email().filter(|_| !is_personal(catalog, definition)) else { return false };
+    match place.person {
+        Person::Member(member) => {
+            let sees_all = || catalog.member(member.0).is_some_and(|member| member.admin && member.active);
+            email.subscribed.contains(&member) && member != definition.owner && !sees_all()
+        }
+        Person::EmailOnly(user) => email.named_under_policy.contains(&user),
+    }
 }
 
 /// Everybody of whom [`is_held`] says so.
@@ -263,7 +267,7 @@ pub fn may_own(catalog: &Catalog, member: &Member, definition: &Definition) -> b
 #[must_use]
 pub fn leaves_the_organization(definition: &Definition) -> bool {
     match &definition.destination {
-        Destination::Email(email) => email.named().any(|place| matches!(place.person, crate::destination::Person::EmailOnly(_))),
+        Destination::Email(email) => email.named().any(|place| matches!(place.person, Person::EmailOnly(_))),
         Destination::Sftp(_) | Destination::Webhook(_) | Destination::Slack(_) | Destination::S3(_) => true,
     }
 }

@@ -11,8 +11,9 @@ use crate::email::EmailAddress;
 use crate::id::MembershipId;
 use crate::notice::Notice;
 use crate::run::{Run, RunRecord, RunState, TileRecord};
-use crate::schedule::{Definition, FilterConfig, Schedule};
+use crate::schedule::{Definition, FilterConfig, LastRun, Schedule};
 
+use super::told::leave_untold;
 use super::{Actor, RunAccess};
 
 /// The named reason that stands for one which is the owner's to know.
@@ -50,9 +51,10 @@ pub struct ShownRun {
     pub access: RunAccess,
 }
 
-/// What whoever is offered a schedule is shown of it: what its owner sees.
+/// What whoever is offered a schedule is shown of it: what its owner sees, but for what came of the owner's rows.
 #[must_use]
-pub fn offered_schedule(catalog: &Catalog, schedule: Schedule) -> ShownSchedule {
+pub fn offered_schedule(catalog: &Catalog, mut schedule: Schedule) -> ShownSchedule {
+    schedule.last_run = schedule.last_run.map(LastRun::told);
     let dashboard = catalog.documents.get(&schedule.definition.identifier).and_then(|document| document.dashboard.as_ref());
     let filters_in_force = in_force(&schedule.definition.filters, dashboard, false);
     ShownSchedule { schedule, whole: true, left_out: 0, filters_in_force }
@@ -68,6 +70,7 @@ impl Actor {
         if !whole {
             left_out = self.for_readers(catalog, &mut schedule.definition, dashboard);
         }
+        schedule.last_run = schedule.last_run.map(|last| self.told_last_run(catalog, schedule.definition.owner, last));
         let shows_hidden = self.sees_hidden_filters(catalog);
         let filters_in_force = in_force(&schedule.definition.filters, dashboard, shows_hidden);
         ShownSchedule { schedule, whole, left_out, filters_in_force }
@@ -79,10 +82,18 @@ impl Actor {
         &self,
         catalog: &Catalog,
         mut run: Run,
-        deliveries: Vec<Delivery>,
-        notices: Vec<Notice>,
+        mut deliveries: Vec<Delivery>,
+        mut notices: Vec<Notice>,
         access: RunAccess,
     ) -> ShownRun {
+        let knows = self.knows_outcome(catalog, &run, access);
+        if knows {
+            run.record.outline = None;
+        } else {
+            let own = self.person(catalog).map(|person| &person.email);
+            deliveries.retain(|piece| own.is_some_and(|own| own.folded() == piece.target.to_lowercase()));
+            leave_untold(&mut run, own, &mut notices);
+        }
         match access {
             RunAccess::Everything => ShownRun { run, deliveries, notices, access },
             RunAccess::Owned => {
@@ -228,8 +239,8 @@ fn summary(run: &mut Run) {
             *reason = Some(WITHHELD.to_owned());
         }
     }
-    let timeline = std::mem::take(&mut run.record.timeline);
-    run.record = RunRecord { promised: run.record.promised, ..RunRecord::default() };
+    let RunRecord { timeline, promised, outline, .. } = std::mem::take(&mut run.record);
+    run.record = RunRecord { promised, outline, ..RunRecord::default() };
     for line in timeline {
         run.record.note(line.at, line.event, None);
     }

@@ -7,12 +7,15 @@ use uuid::Uuid;
 use super::*;
 use crate::audience::OWNERS;
 use crate::catalog::{Access, Dashboard, FanOutPolicy, FilterDefinition, FilterKind, Group, Organization};
+use crate::condition::{Condition, ConditionKind};
 use crate::delivery::{Attempt, DeliveryState, Message, Outcome};
 use crate::destination::{EmailSettings, Person, Recipient, SftpSettings, WebhookSettings};
 use crate::id::{DeliveryId, GroupId, OrganizationId, RecipientId, ScheduleId, UserId};
+use crate::notice::{Notice, NoticeKind, NoticeTo, notice_id};
+use crate::outline::{KnownTo, Outline, Untold};
 use crate::output::{Format, OutputOptions};
 use crate::run::{ConditionRecord, RunKind, RunRecord, RunState, RunStatus, TileRecord};
-use crate::schedule::{FilterConfig, Schedule};
+use crate::schedule::{FilterConfig, LastRun, Schedule};
 use crate::sftp_quirks::SftpQuirks;
 
 const ADMIN: u128 = 1;
@@ -159,6 +162,22 @@ fn m1_drafts_are_for_admins() {
         assert_eq!(who.may_view(&catalog, &catalog.documents["sales"]), sales, "{who:?}");
     }
     assert!(personal(OWNER).visible(&catalog).expect("narrowed").1.iter().all(|document| document.as_str() != "draft"));
+}
+
+#[test]
+fn m1_members_look_up_who_is_in_a_group_with_them() {
+    let catalog = catalog();
+    let sales = GroupId(Uuid::from_u128(70));
+    for (who, reader, outer, group) in [
+        (organization(), true, true, true),
+        (personal(ADMIN), true, true, true),
+        (personal(OWNER), true, false, true),
+        (personal(OUTER), false, true, false),
+    ] {
+        let acquainted = who.acquainted(&catalog);
+        let found = (acquainted.has_member(member_id(READER)), acquainted.has_member(member_id(OUTER)), acquainted.has_group(sales));
+        assert_eq!(found, (reader, outer, group), "{who:?}");
+    }
 }
 
 #[test]
@@ -447,6 +466,23 @@ fn c2_who_subscribed_to_their_own_rows_is_held_while_the_owners_are_sent() {
 }
 
 #[test]
+fn c2_an_outsider_who_was_named_under_a_policy_is_held_when_that_ends() {
+    let mut catalog = catalog();
+    let mut plain = definition(OWNER);
+    let Destination::Email(email) = &mut plain.destination else { panic!("mail") };
+    let outside = email.recipients[1].clone();
+    assert!(!is_held(&catalog, &plain, &outside), "named while the owner's rows were sent");
+    let Destination::Email(email) = &mut plain.destination else { panic!("mail") };
+    email.named_under_policy.extend(outside.outsider());
+    assert!(is_held(&catalog, &plain, &outside));
+    catalog.organization.fan_out = FanOutPolicy::Always;
+    assert!(!is_held(&catalog, &plain, &outside), "personal again: they receive theirs");
+    let Destination::Email(email) = &mut plain.destination else { panic!("mail") };
+    email.retain(|place| place.id != outside.id);
+    assert!(email.named_under_policy.is_empty(), "who leaves starts anew");
+}
+
+#[test]
 fn f11_owners_are_not_told_of_a_hidden_filter_that_a_tile_does_not_use() {
     let catalog = catalog();
     for (who, sets_it, expected) in [(OWNER, true, 2), (OWNER, false, 1), (ADMIN, false, 2)] {
@@ -477,5 +513,119 @@ fn m1_owners_are_not_told_what_their_own_query_failed_of_when_that_may_be_a_cell
         let access = personal(who).run_access(&catalog, &run, Some(member_id(OWNER))).expect("readable");
         let shown = personal(who).shown_run(&catalog, run, pieces, Vec::new(), access);
         assert_eq!(format!("{shown:?}").contains("ROW-APAC-7"), is_told, "{who} {quotes_data}: {shown:?}");
+    }
+}
+
+/// An alert with personal copies that judged for a colleague of the owner: whether the condition held for them.
+fn judged(held: bool) -> (Run, Vec<Delivery>, Vec<Notice>) {
+    let (mut run, mut pieces) = run();
+    run.definition.condition = Some(Condition { kind: ConditionKind::ResultsPresent, tile: "1".into() });
+    let Destination::Email(email) = &mut run.definition.destination else { panic!("mail") };
+    email.fan_out = true;
+    run.started_at = Some(Timestamp::UNIX_EPOCH);
+    let mut record = RunRecord { outline: Some(Outline::new(KnownTo::Admins)), ..RunRecord::default() };
+    record.note(Timestamp::UNIX_EPOCH, "planned", None);
+    record.note(Timestamp::UNIX_EPOCH, "claimed", Some("by worker 7".into()));
+    record.warn("recipientSkipped: m5@myorg.co (deactivated)");
+    record.note(Timestamp::UNIX_EPOCH, "judged", Some("RESULTS_PRESENT: 3 rows; met for 1 of 1".into()));
+    let (status, reason, at) =
+        if held { (RunStatus::Error, "550 no such mailbox", 40) } else { (RunStatus::ConditionUnmet, "conditionUnmet", 1) };
+    if held {
+        record.warn("truncated: tile 1 at 7 rows");
+        record.note(Timestamp::UNIX_EPOCH, "resumed", None);
+        record.note(Timestamp::UNIX_EPOCH, "promised", Some("1 piece".into()));
+        record.promised = true;
+        record.error = Some("550 no such mailbox".into());
+    }
+    record.artifacts = if held { vec![artifact("a1")] } else { Vec::new() };
+    let at = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(at);
+    record.note(at, "ended", Some(format!("{} ({reason})", status.as_str())));
+    run.record = record;
+    run.state = RunState::Ended { at, status, reason: Some(reason.into()) };
+    pieces.retain(|piece| held && piece.target == address(READER).as_str());
+    let notice = |to: NoticeTo| Notice {
+        id: notice_id(run.id.0, NoticeKind::RunFailed, &to),
+        kind: NoticeKind::RunFailed,
+        schedule: run.schedule_id,
+        run: Some(run.id),
+        to,
+        subject: "S".into(),
+        text: String::new(),
+        body: String::new(),
+        created_at: at,
+        state: DeliveryState::Pending { not_before: at },
+        attempts: Vec::new(),
+    };
+    let notices = if held { vec![notice(NoticeTo::Operator), notice(NoticeTo::Owner(address(ADMIN)))] } else { Vec::new() };
+    (run, pieces, notices)
+}
+
+#[test]
+fn d28_an_owner_is_shown_the_same_whether_a_colleagues_rows_met_the_condition_or_not() {
+    let catalog = catalog();
+    for who in [OWNER, READER] {
+        let shown = |held| {
+            let (run, pieces, notices) = judged(held);
+            let run = Run { id: crate::id::RunId(Uuid::nil()), schedule_id: ScheduleId(Uuid::nil()), ..run };
+            let access = personal(who).run_access(&catalog, &run, Some(member_id(OWNER))).expect("it may be read");
+            let mut shown = personal(who).shown_run(&catalog, run, pieces, notices, access);
+            if who == READER {
+                // Their own copy says of their own rows that they met it.
+                assert_eq!(shown.deliveries.len(), usize::from(held));
+                shown.deliveries.clear();
+            }
+            // Made anew for each, with ids of their own.
+            shown.run.definition.destination = Destination::Email(EmailSettings::default());
+            shown
+        };
+        assert_eq!(shown(true), shown(false), "{who}");
+        assert!(
+            format!("{:?}", shown(true)).contains("recipientSkipped") == (who == OWNER),
+            "who is on the list is no secret of its owner's"
+        );
+    }
+    let (run, pieces, notices) = judged(true);
+    let all = personal(ADMIN).shown_run(&catalog, run.clone(), pieces, notices, RunAccess::Everything);
+    assert_eq!((all.run.state, all.deliveries.len(), all.notices.len()), (run.state, 1, 2), "admins see as before");
+}
+
+#[test]
+fn d28_what_waits_or_is_of_an_older_version_is_judged_by_its_definition() {
+    let catalog = catalog();
+    let (mut run, ..) = judged(true);
+    run.record.outline = None;
+    let access = |run: &Run| personal(OWNER).knows_outcome(&catalog, run, RunAccess::Owned);
+    assert!(!access(&run), "personal copies");
+    run.state = RunState::Queued { available_at: Timestamp::MAX };
+    let shown = personal(OWNER).shown_run(&catalog, run.clone(), Vec::new(), Vec::new(), RunAccess::Owned).run;
+    assert_eq!(shown.waits_until(Timestamp::UNIX_EPOCH), None, "only what is sent waits for another attempt");
+    let Destination::Email(email) = &mut run.definition.destination else { panic!("mail") };
+    email.fan_out = false;
+    assert!(access(&run), "the owner's own rows");
+    assert!(!personal(READER).knows_outcome(&catalog, &run, RunAccess::Summary), "which are not the reader's");
+    let skipped = Run { state: RunState::Skipped { reason: crate::run::SkipReason::Missed }, ..run.clone() };
+    run.definition.condition = None;
+    for run in [run, skipped] {
+        assert!(personal(READER).knows_outcome(&catalog, &run, RunAccess::Summary), "nothing was judged");
+    }
+}
+
+#[test]
+fn d28_a_list_says_of_the_last_run_what_its_reader_may_know() {
+    use KnownTo::{Admins, Owner};
+    let catalog = catalog();
+    let untold = |known_to| Some(Untold { known_to, status: RunStatus::Complete, at: Timestamp::UNIX_EPOCH });
+    let last = |known_to| LastRun { status: RunStatus::ConditionUnmet, completed_at: Timestamp::MAX, untold: untold(known_to) };
+    for (case, who, known_to, all) in [
+        ("an admin", personal(ADMIN), Admins, true),
+        ("an organization key", organization(), Admins, true),
+        ("the owner of personal copies", personal(OWNER), Admins, false),
+        ("the owner of the rows", personal(OWNER), Owner, true),
+        ("a reader", personal(READER), Owner, false),
+    ] {
+        let told = who.told_last_run(&catalog, member_id(OWNER), last(known_to));
+        let expected = if all { (RunStatus::ConditionUnmet, Timestamp::MAX) } else { (RunStatus::Complete, Timestamp::UNIX_EPOCH) };
+        assert_eq!((told.status, told.completed_at), expected, "{case}");
+        assert_eq!(told.untold.is_none(), all, "{case}");
     }
 }

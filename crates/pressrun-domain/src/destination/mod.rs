@@ -106,6 +106,10 @@ pub struct EmailSettings {
     /// the owner's: see [`crate::access::is_held`] (C2).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub subscribed: BTreeSet<MembershipId>,
+    /// People without a login on a list who were named while copies were personal by the organization's policy alone: whoever named them saw
+    /// nothing of the owner's go there, and could not have turned it off. See [`crate::access::is_held`] as well (C2).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub named_under_policy: BTreeSet<UserId>,
 }
 
 impl EmailSettings {
@@ -122,13 +126,16 @@ impl EmailSettings {
         self.forget_who_left();
     }
 
-    /// Forgets who of those who subscribed stands on no list any more.
+    /// Forgets who of those who are on a list for their own rows stands on none any more.
     pub fn forget_who_left(&mut self) {
-        if self.subscribed.is_empty() {
-            return;
+        if !self.subscribed.is_empty() {
+            let here: BTreeSet<MembershipId> = self.named().filter_map(Recipient::member).collect();
+            self.subscribed.retain(|member| here.contains(member));
         }
-        let here: BTreeSet<MembershipId> = self.named().filter_map(Recipient::member).collect();
-        self.subscribed.retain(|member| here.contains(member));
+        if !self.named_under_policy.is_empty() {
+            let here: BTreeSet<UserId> = self.named().filter_map(Recipient::outsider).collect();
+            self.named_under_policy.retain(|user| here.contains(user));
+        }
     }
 }
 
@@ -144,6 +151,15 @@ pub struct Recipient {
 }
 
 impl Recipient {
+    /// The person without a login, if it is the place of one.
+    #[must_use]
+    pub fn outsider(&self) -> Option<UserId> {
+        match self.person {
+            Person::EmailOnly(id) => Some(id),
+            Person::Member(_) => None,
+        }
+    }
+
     /// The membership, if it is a member's place.
     #[must_use]
     pub fn member(&self) -> Option<MembershipId> {

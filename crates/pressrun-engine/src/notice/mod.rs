@@ -10,10 +10,11 @@ mod words;
 
 use jiff::Timestamp;
 use pressrun_domain::bounce::Report;
-use pressrun_domain::catalog::Catalog;
+use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, fails_repeatedly, notice_id};
+use pressrun_domain::outline::{KnownTo, stopped_by_a_person};
 use pressrun_domain::run::{Run, RunRecord, RunState, RunStatus};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
 use pressrun_store::StoreError;
@@ -37,39 +38,97 @@ pub(crate) struct Ending<'a> {
 /// What has to be said about a run that is about to end: once for each failed occurrence (S10), and once when it works again. Tests and
 /// resends say nothing, and neither do runs that a person stopped: who started or stopped them looks at them.
 ///
+/// An owner who may not know how it went hears what its outline says. What failed beyond that somebody else hears: the operator, or admins.
+///
 /// # Errors
 /// The store failed.
 pub(crate) async fn about_run(context: &Context, run: &Run, record: &RunRecord, ending: Ending<'_>) -> Result<Vec<Notice>, StoreError> {
-    let by_a_person = ending.status == RunStatus::Killed && matches!(ending.reason, Some("cancelled" | "deleted"));
-    if !run.kind.counts() || by_a_person {
+    if !run.kind.counts() || stopped_by_a_person(ending.status, ending.reason) {
         return Ok(Vec::new());
     }
     let catalog = context.catalog.current();
-    let owner_sees_all = catalog.member(run.definition.owner.0).is_some_and(|owner| owner.admin);
+    let owner = catalog.member(run.definition.owner.0);
+    let owner_sees_all = owner.is_some_and(|owner| owner.admin);
     let shown = if owner_sees_all { record.clone() } else { record.of_owners_rows() };
+    let shown = RunRecord { outline: None, ..shown };
     let mut reason = ending.reason.map(str::to_owned);
     // What failed first is the reason of the run, and may be a query of somebody else's.
     if let Some(reason) = reason.as_mut().filter(|_| !owner_sees_all) {
         record.for_owner(reason);
     }
-    let about = About::run(context, &catalog, run, &shown, Ending { reason: reason.as_deref(), ..ending });
     let now = context.clock.now();
-    match ending.status {
-        RunStatus::ConditionUnmet => Ok(Vec::new()),
+    let ending = Ending { reason: reason.as_deref(), ..ending };
+    let about = About::run(context, &catalog, run, &shown, ending);
+    let outline = record.outline.as_ref().filter(|outline| outline.known_to == KnownTo::Admins && !owner_sees_all);
+    let Some(outline) = outline else {
+        return said(context, &catalog, &about, run, ending, Addressees::All, now).await;
+    };
+    let told = RunRecord { error: outline.error.clone(), outline: Some(outline.clone()), ..RunRecord::default() };
+    let as_told = Ending { status: outline.status, reason: outline.reason.as_deref(), ..ending };
+    let about_outline = About::run(context, &catalog, run, &told, as_told);
+    let mut notices = said(context, &catalog, &about_outline, run, as_told, Addressees::Owner, now).await?;
+    notices.extend(said(context, &catalog, &about, run, ending, Addressees::Others, now).await?);
+    let unheard = ending.status.is_failure() && !outline.status.is_failure() && context.config.operator.is_none();
+    if unheard {
+        let admins = catalog.members.iter().filter(|member| member.admin && member.active).take(ADMINS_TOLD);
+        notices.extend(admins.map(|admin| about.notice(run.id.0, NoticeKind::RunFailed, NoticeTo::Owner(admin.email.clone()), now)));
+    }
+    Ok(notices)
+}
+
+/// Admins who are told of a failure that the owner may not know of, when there is no operator's webhook.
+const ADMINS_TOLD: usize = 3;
+
+/// Whom to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Addressees {
+    All,
+    /// The owner alone.
+    Owner,
+    /// Everybody but the owner.
+    Others,
+}
+
+impl Addressees {
+    fn include(self, to: &NoticeTo, owner: Option<&Member>) -> bool {
+        let is_owner = matches!(to, NoticeTo::Owner(email) if owner.is_some_and(|owner| owner.email.same_as(email)));
+        match self {
+            Self::All => true,
+            Self::Owner => is_owner,
+            Self::Others => !is_owner,
+        }
+    }
+}
+
+/// What a run that ends like this gives reason to say to these.
+async fn said(
+    context: &Context,
+    catalog: &Catalog,
+    about: &About<'_>,
+    run: &Run,
+    ending: Ending<'_>,
+    addressees: Addressees,
+    now: Timestamp,
+) -> Result<Vec<Notice>, StoreError> {
+    let owner = catalog.member(run.definition.owner.0);
+    let mut notices = match ending.status {
+        RunStatus::ConditionUnmet => Vec::new(),
         RunStatus::Complete => {
             let alarmed = context.store.alarmed(run.schedule_id).await?;
-            Ok(alarmed.into_iter().map(|to| about.notice(run.id.0, NoticeKind::RunRecovered, to, now)).collect())
+            alarmed.into_iter().map(|to| about.notice(run.id.0, NoticeKind::RunRecovered, to, now)).collect()
         }
         RunStatus::Error | RunStatus::ErrorDelivered | RunStatus::Killed => {
             let kind = if ending.disable.is_some() { NoticeKind::ScheduleDisabled } else { NoticeKind::RunFailed };
-            let mut notices = to_both(context, &catalog, &about, run.id.0, kind, now);
+            let mut notices = to_both(context, catalog, about, run.id.0, kind, now);
             if context.config.operator.is_some() {
                 let more = trouble_with_the_destination(context, run, ending).await?;
                 notices.extend(more.map(|kind| about.notice(run.id.0, kind, NoticeTo::Operator, now)));
             }
-            Ok(notices)
+            notices
         }
-    }
+    };
+    notices.retain(|notice| addressees.include(&notice.to, owner));
+    Ok(notices)
 }
 
 /// That a way out is shut since `since`, so that what leaves by it waits: to the operator alone, once for all that waits.

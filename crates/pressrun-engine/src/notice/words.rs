@@ -97,8 +97,10 @@ impl<'a> About<'a> {
             NoticeKind::RunRecovered => (
                 format!("Delivery works again: {name}"),
                 vec![format!(
-                    "The delivery {quoted}, due {}, arrived. The one before it had failed; nothing is left to be done.",
-                    self.due()
+                    "The delivery {quoted}, due {}, {}. The one before it had failed; nothing is left to be done.",
+                    self.due(),
+                    // Whether there was something to send is not told.
+                    if self.run.is_some_and(|(_, record)| record.outline.is_some()) { "was checked without trouble" } else { "arrived" }
                 )],
             ),
             NoticeKind::ScheduleDisabled => (format!("Switched off: {name}"), self.disabling(&quoted)),

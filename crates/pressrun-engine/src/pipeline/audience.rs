@@ -10,6 +10,7 @@ use pressrun_domain::delivery::{Heading, MailRole};
 use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
+use pressrun_domain::outline::KnownTo;
 use pressrun_domain::schedule::Definition;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_sql::{Dialect, EffectiveFilters};
@@ -26,6 +27,8 @@ pub struct Audience {
     pub zone: String,
     /// Who is in it.
     pub targets: Vec<Target>,
+    /// The owner of the schedule sees the same rows, whatever zone they are counted in.
+    pub open_to_owner: bool,
     /// Attributes that the content asks for and for which nobody in it has a value, so that they see nothing of what depends on them;
     /// known of personal copies only.
     pub missing: Vec<String>,
@@ -62,6 +65,8 @@ pub struct Audiences {
     pub audiences: Vec<Audience>,
     /// Who does not.
     pub skipped: Vec<Skipped>,
+    /// Nothing on the dashboard depends on who looks.
+    pub alike: bool,
 }
 
 impl Audiences {
@@ -92,6 +97,18 @@ impl Audiences {
         let copy_of = to.next().filter(|_| to.next().is_none()).and_then(address);
         let cc = self.in_role(MailRole::Cc).filter_map(address).collect();
         Heading { role: MailRole::To, copy_of, cc, reply_to: email.reply_to.clone() }
+    }
+
+    /// Who may know how a run goes that judges a condition for each of them.
+    #[must_use]
+    pub fn known_to(&self) -> KnownTo {
+        if self.alike {
+            KnownTo::Readers
+        } else if self.audiences.iter().all(|audience| audience.open_to_owner) {
+            KnownTo::Owner
+        } else {
+            KnownTo::Admins
+        }
     }
 
     /// Who has no value for which attribute: how many, and the first of them.
@@ -171,7 +188,8 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
     let owner = scene.catalog.member(scene.definition.owner.0);
     let Some(email) = scene.definition.destination.email() else {
         let targets = destination_targets(&scene.definition.destination);
-        return Ok(Audiences { audiences: vec![owners_audience(scene, owner, &asked, targets)], skipped: Vec::new() });
+        let audiences = vec![owners_audience(scene, owner, &asked, targets)];
+        return Ok(Audiences { audiences, skipped: Vec::new(), alike: asked.is_nothing() });
     };
     let personal = scene.catalog.organization.fan_out.is_personal(email.fan_out);
     let opted_out = store.opted_out(schedule).await?.into_iter().collect();
@@ -183,8 +201,9 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
     } else {
         let targets: Vec<_> = people.iter().map(|person| person.target(String::new())).collect();
         let audiences = if targets.is_empty() { Vec::new() } else { vec![owners_audience(scene, owner, &asked, targets)] };
-        return Ok(Audiences { audiences, skipped });
+        return Ok(Audiences { audiences, skipped, alike: asked.is_nothing() });
     }
+    let owners = owner.map(|owner| asked.restrict(member_identity(scene.catalog, owner)).key());
     let users = email_only_users(store, &people).await?;
     let needed = needed_attributes(scene);
     let mut audiences: Vec<Audience> = Vec::new();
@@ -208,13 +227,15 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
         let missing: Vec<String> = needed.iter().filter(|name| identity.values(name).is_empty()).cloned().collect();
         let identity = asked.restrict(identity);
         let target = person.target(person.email.folded());
-        let at = *places.entry((identity.key(), zone.clone())).or_insert(audiences.len());
+        let key = identity.key();
+        let open_to_owner = owners.as_ref() == Some(&key);
+        let at = *places.entry((key, zone.clone())).or_insert(audiences.len());
         match audiences.get_mut(at) {
             Some(audience) => audience.targets.push(target),
-            None => audiences.push(Audience { key: format!("a{}", at + 1), identity, zone, targets: vec![target], missing }),
+            None => audiences.push(Audience { key: format!("a{}", at + 1), identity, zone, targets: vec![target], missing, open_to_owner }),
         }
     }
-    Ok(Audiences { audiences, skipped })
+    Ok(Audiences { audiences, skipped, alike: asked.is_nothing() })
 }
 
 /// The identity of a member, system attributes included.
@@ -266,7 +287,7 @@ pub fn query_zone(scene: Scene<'_>, owner: Option<&Member>, recipient: Option<&I
 fn owners_audience(scene: Scene<'_>, owner: Option<&Member>, asked: &Asked, targets: Vec<Target>) -> Audience {
     let identity = owner.map(|owner| member_identity(scene.catalog, owner)).unwrap_or_default();
     let zone = query_zone(scene, owner, None);
-    Audience { key: OWNERS.to_owned(), identity: asked.restrict(identity), zone, targets, missing: Vec::new() }
+    Audience { key: OWNERS.to_owned(), identity: asked.restrict(identity), zone, targets, missing: Vec::new(), open_to_owner: true }
 }
 
 /// Names of the attributes without whose values a recipient sees nothing of a tile that is delivered; none when nobody can tell.
@@ -310,6 +331,14 @@ impl Asked {
             }
         }
         Some(asked)
+    }
+
+    /// Whether everybody sees the same rows, each perhaps in a zone of their own.
+    fn is_nothing(&self) -> bool {
+        match self {
+            Self::Names(names) => names.iter().all(|name| name == TIMEZONE_ATTRIBUTE),
+            Self::Everything => false,
+        }
     }
 
     fn restrict(&self, identity: Identity) -> Identity {

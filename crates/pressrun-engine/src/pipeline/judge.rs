@@ -9,6 +9,7 @@ use pressrun_sql::CompiledQuery;
 use serde::{Deserialize, Serialize};
 
 use super::audience::{Audience, Target};
+use super::outline::CONDITION_QUERY_FAILED;
 use super::{Halt, Stop, Work};
 use crate::content::{Content, QueryRows};
 use crate::spool::WorkDir;
@@ -62,7 +63,7 @@ pub(super) async fn judge_audience(
             let message = format!("the watched query \u{201c}{}\u{201d} failed: {error}", tile.title);
             (tile.error, tile.quotes_data) = (Some(error.to_string()), error.may_quote_data());
             work.record.tiles.push(tile);
-            return Err(Stop::new(RunStatus::Error, "conditionQueryFailed").because(message).into());
+            return Err(Stop::new(RunStatus::Error, CONDITION_QUERY_FAILED).because(message).into());
         }
     };
     tile.rows = rows.outcome.rows;

@@ -12,6 +12,7 @@ pub mod audience;
 mod judge;
 mod link;
 mod message;
+mod outline;
 mod prepare;
 mod send;
 pub(crate) mod suppressed;
@@ -219,8 +220,8 @@ impl Work<'_> {
             };
             if let Err(Halt::AskAgain(_)) = prepared {
                 // Nothing of it counts but that it was tried.
-                let timeline = std::mem::take(&mut self.record.timeline);
-                self.record = RunRecord { timeline, query_failures: self.record.query_failures, ..before };
+                let RunRecord { timeline, outline, query_failures, .. } = std::mem::take(&mut self.record);
+                self.record = RunRecord { timeline, outline, query_failures, ..before };
                 store.forget_promises(&self.lease).await?;
             }
             let pieces = prepared?;
@@ -255,6 +256,8 @@ impl Work<'_> {
         let status = tally.verdict(failed_before).unwrap_or(RunStatus::Error);
         let accepted = matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered);
         let reason = (!accepted).then(|| tally.first_failure.unwrap_or_else(|| "noRecipients".to_owned()));
+        self.tell_of_own_copy().await?;
+        self.outline_ends(status, reason.as_deref());
         let ending = Ending { status, reason: reason.as_deref(), disable: None, promised: true };
         let notices = notice::about_run(self.context, self.run, &self.record, ending).await?;
         Ok(Step::End(Box::new(RunEnd { notices, ..self.end(status, reason, accepted) })))
@@ -264,6 +267,7 @@ impl Work<'_> {
     async fn stopped(&mut self, stop: Stop) -> Result<RunEnd, StoreError> {
         self.record.error = stop.error.or(self.record.error.take());
         let disable = stop.disable.filter(|_| self.run.kind.counts());
+        self.outline_ends(stop.status, Some(&stop.reason));
         let ending = Ending { status: stop.status, reason: Some(&stop.reason), disable, promised: false };
         let notices = notice::about_run(self.context, self.run, &self.record, ending).await?;
         Ok(RunEnd { notices, disable, ..self.end(stop.status, Some(stop.reason), false) })

@@ -5,6 +5,7 @@ use pressrun_domain::delivery::{Delivery, DeliveryState, Heading, MailRole, Mess
 use pressrun_domain::destination::DestinationKind;
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::naming::{self, Variables};
+use pressrun_domain::outline::Outline;
 use pressrun_domain::output::Format;
 use pressrun_domain::run::{ArtifactRecord, RunStatus, TileRecord};
 use pressrun_domain::schedule::FilterConfig;
@@ -54,6 +55,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
         return Err(Stop::new(RunStatus::Error, "noRecipients").because(error).into());
     }
     reach(FailPoint::AfterAudiences);
+    work.record.outline = definition.condition.as_ref().map(|_| Outline::new(found.known_to()));
     let shared = shared(work, scene, &found)?;
     let dir = work.context.spool.work_dir(&format!("{}-{}", work.run.id, work.run.fence)).map_err(|error| stop_for(&error.into()))?;
     let (mut promised, mut pending, mut all_failed) = (0, false, None);
@@ -69,6 +71,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
             Err(Halt::Stop(stop)) if found.audiences.len() > 1 && stop.status == RunStatus::Error => {
                 let reason = stop.error.clone().unwrap_or_else(|| stop.reason.clone());
                 work.record.warn(format!("audienceFailed: {} ({reason})", audience.key));
+                work.tell_of_failure(&stop, audience);
                 let failed = DeliveryState::Failed { at: work.context.clock.now(), reason };
                 let nothing = Prepared::default();
                 let pieces = audience.targets.iter().map(|target| piece(work, audience, target, &nothing, failed.clone()));
@@ -217,6 +220,9 @@ async fn prepare_audience(
     reach(FailPoint::AfterJudge);
     if judged.as_ref().is_some_and(|judged| judged.met.is_empty()) {
         return Ok(None);
+    }
+    if let Some(outline) = work.record.outline.as_mut().filter(|_| !audience.open_to_owner) {
+        outline.held_for_others = true;
     }
     let known = judged.as_ref().map(|judged| (&judged.compiled, &judged.rows));
     let first_tile = work.record.tiles.len();

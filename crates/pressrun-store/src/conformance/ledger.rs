@@ -5,6 +5,7 @@ use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome, Tally};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::DeliveryId;
+use pressrun_domain::outline::{KnownTo, Outline, Untold};
 use pressrun_domain::run::{BaselineRecord, ConditionRecord, RunRecord, RunState, RunStatus, TileRecord};
 use pressrun_domain::schedule::{LastRun, Schedule, SystemDisabled, SystemDisabledReason};
 
@@ -203,15 +204,42 @@ pub async fn s6_last_run_moves_only_at_the_end<S: Store>(store: &S) {
     let (schedule, run) = started(store, sample::schedule("daily")).await;
     assert_eq!(stored(store, &schedule).await.last_run, None);
     store.finish(&run.lease, &sample::end(RunStatus::ErrorDelivered), sample::after(5)).await.unwrap();
-    let first = Some(LastRun { status: RunStatus::ErrorDelivered, completed_at: sample::after(5) });
+    let first = Some(LastRun { status: RunStatus::ErrorDelivered, completed_at: sample::after(5), untold: None });
     let read = stored(store, &schedule).await;
     assert_eq!((read.last_run, read.version), (first, 1), "a run is no edit");
     let run = run_again(store, &schedule).await;
     store.save_record(&run.lease, &RunRecord::default()).await.unwrap();
     assert_eq!(stored(store, &schedule).await.last_run, first);
     store.finish(&run.lease, &sample::end(RunStatus::ConditionUnmet), sample::after(9)).await.unwrap();
-    let second = LastRun { status: RunStatus::ConditionUnmet, completed_at: sample::after(9) };
+    let second = LastRun { status: RunStatus::ConditionUnmet, completed_at: sample::after(9), untold: None };
     assert_eq!(stored(store, &schedule).await.last_run, Some(second));
+}
+
+pub async fn d28_what_is_told_of_the_last_run_stands_beside_how_it_was<S: Store>(store: &S) {
+    let (schedule, run) = started(store, sample::schedule("daily")).await;
+    let mut outline = Outline::new(KnownTo::Owner);
+    outline.held_for_others = true;
+    let record = RunRecord { outline: Some(outline.clone()), ..RunRecord::default() };
+    store.finish(&run.lease, &RunEnd { record, ..sample::end(RunStatus::ErrorDelivered) }, sample::after(50)).await.unwrap();
+    let read = stored(store, &schedule).await;
+    let began = store.run(run.run.id).await.unwrap().unwrap().started_at.unwrap();
+    let untold = Some(Untold { known_to: KnownTo::Owner, status: RunStatus::Complete, at: began });
+    assert_eq!(read.last_run, Some(LastRun { status: RunStatus::ErrorDelivered, completed_at: sample::after(50), untold }));
+
+    // An edit leaves that alone; another owner may not know what came of the rows of the one before.
+    let mut edited = read.clone();
+    edited.definition.name = "weekly".into();
+    edited.version = store.replace_schedule(&edited, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
+    assert_eq!(stored(store, &schedule).await.last_run, read.last_run);
+    edited.definition.owner = sample::member(7);
+    store.replace_schedule(&edited, &sample::names(), &sample::change(Verb::ScheduleTransferred)).await.unwrap();
+    let after = stored(store, &schedule).await.last_run.unwrap();
+    assert_eq!(after.untold.map(|untold| untold.known_to), Some(KnownTo::Admins));
+
+    // A run that judged nothing is told as it was.
+    let run = run_again(store, &schedule).await;
+    store.finish(&run.lease, &sample::end(RunStatus::Error), sample::after(60)).await.unwrap();
+    assert_eq!(stored(store, &schedule).await.last_run.unwrap().untold, None);
 }
 
 pub async fn s8_a_test_leaves_no_trace_on_a_schedule<S: Store>(store: &S) {

@@ -3,8 +3,9 @@
 use pressrun_domain::audit::Verb;
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::destination::{DestinationKind, SlackRecipientType};
+use pressrun_domain::outline::{KnownTo, Untold};
 use pressrun_domain::run::RunStatus;
-use pressrun_domain::schedule::{LastRun, Schedule};
+use pressrun_domain::schedule::{Definition, LastRun, Schedule};
 
 use super::{insert, saved};
 use crate::{ContentKind, ListQuery, Names, ScheduleKind, SortDirection, SortField, StatusFilter, Store, sample};
@@ -15,7 +16,7 @@ async fn listed<S: Store>(store: &S, query: &ListQuery) -> Vec<String> {
 }
 
 fn ran(name: &str, status: RunStatus, minute: i64) -> Schedule {
-    Schedule { last_run: Some(LastRun { status, completed_at: sample::after(minute * 60) }), ..sample::schedule(name) }
+    Schedule { last_run: Some(LastRun { status, completed_at: sample::after(minute * 60), untold: None }), ..sample::schedule(name) }
 }
 
 pub async fn the_list_has_the_contracts_order<S: Store>(store: &S) {
@@ -117,6 +118,42 @@ pub async fn filters_narrow_one_by_one_and_together<S: Store>(store: &S) {
     ] {
         assert_eq!(listed(store, &query).await, expected, "{case}");
         assert_eq!(store.list_schedules(&query).await.unwrap().total, expected.len() as u64, "{case}");
+    }
+}
+
+/// An alert that ran once, of which members are told that it was complete; `at` is the minute at which it ended.
+fn told_complete(name: &str, status: RunStatus, minute: i64) -> Schedule {
+    let mut schedule = ran(name, status, minute);
+    schedule.definition.condition = Some(sample::condition(ConditionKind::ResultsPresent));
+    let untold = Untold { known_to: KnownTo::Admins, status: RunStatus::Complete, at: sample::after(0) };
+    schedule.last_run = schedule.last_run.map(|last| LastRun { untold: Some(untold), ..last });
+    schedule
+}
+
+pub async fn d28_a_members_list_is_narrowed_and_sorted_by_what_is_told<S: Store>(store: &S) {
+    // Ids in this order.
+    for schedule in [told_complete("held, refused", RunStatus::Error, 9), told_complete("unmet", RunStatus::ConditionUnmet, 1)] {
+        let owner = sample::member(2);
+        insert(store, Schedule { definition: Definition { owner, ..schedule.definition.clone() }, ..schedule }).await;
+    }
+    let everything = sample::list();
+    let member = ListQuery { visible: Some((sample::member(2), vec![])), ..sample::list() };
+    let (success, error) = (Some(StatusFilter::Success), Some(StatusFilter::Error));
+    for (case, query, expected) in [
+        ("an admin's failures", ListQuery { status: error, ..everything.clone() }, &["held, refused"][..]),
+        ("an admin's successes", ListQuery { status: success, ..everything.clone() }, &["unmet"]),
+        ("a member's failures", ListQuery { status: error, ..member.clone() }, &[]),
+        ("a member's successes", ListQuery { status: success, ..member.clone() }, &["held, refused", "unmet"]),
+    ] {
+        assert_eq!(listed(store, &query).await, expected, "{case}");
+        assert_eq!(store.list_schedules(&query).await.unwrap().total, expected.len() as u64, "{case}");
+    }
+    for (sort, direction) in [SortField::LastRun, SortField::LastRunStatus]
+        .into_iter()
+        .flat_map(|sort| [SortDirection::Ascending, SortDirection::Descending].map(|direction| (sort, direction)))
+    {
+        let query = ListQuery { sort, direction, ..member.clone() };
+        assert_eq!(listed(store, &query).await, ["held, refused", "unmet"], "{sort:?} {direction:?}: all that is told of them is equal");
     }
 }
 

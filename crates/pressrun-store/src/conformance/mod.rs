@@ -73,6 +73,7 @@ macro_rules! conformance_suite {
                     the_list_pages_without_loss_or_repetition
                     nulls_stand_last_and_ties_go_by_id_in_both_directions
                     filters_narrow_one_by_one_and_together
+                    d28_a_members_list_is_narrowed_and_sorted_by_what_is_told
                     the_search_finds_all_three_names_without_case
                     renamed_documents_and_owners_are_found_and_sorted_by_their_new_names
                     q6_the_list_counts_recipients_of_mail_only;
@@ -116,6 +117,7 @@ macro_rules! conformance_suite {
                     attempts_are_counted_also_when_a_worker_died_in_one
                     what_is_still_owed_is_closed_with_the_run
                     s6_last_run_moves_only_at_the_end
+                    d28_what_is_told_of_the_last_run_stands_beside_how_it_was
                     s8_a_test_leaves_no_trace_on_a_schedule
                     s12_the_record_is_read_as_it_was_saved
                     a10_baselines_move_with_the_run

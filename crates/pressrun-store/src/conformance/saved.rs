@@ -20,7 +20,7 @@ pub async fn a_schedule_is_read_as_it_was_saved<S: Store>(store: &S) {
     schedule.disabled_at = Some(sample::at("2025-07-02T10:11:12.345678Z"));
     schedule.system_disabled =
         Some(SystemDisabled { at: sample::at("2025-07-03T00:00:00Z"), reason: SystemDisabledReason::OrphanedFilterConfigKeys });
-    schedule.last_run = Some(LastRun { status: RunStatus::ErrorDelivered, completed_at: sample::at("2025-07-02T09:00:07Z") });
+    schedule.last_run = Some(LastRun { status: RunStatus::ErrorDelivered, completed_at: sample::at("2025-07-02T09:00:07Z"), untold: None });
     schedule.next_at = None;
     let schedule = insert(store, schedule).await;
     let read = stored(store, &schedule).await;
@@ -89,7 +89,7 @@ pub async fn replacing_keeps_the_last_run_and_the_day_it_was_made<S: Store>(stor
     changed.updated_at = sample::after(7);
     store.replace_schedule(&changed, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     let read = stored(store, &schedule).await;
-    assert_eq!(read.last_run, Some(LastRun { status: RunStatus::Complete, completed_at: sample::after(5) }));
+    assert_eq!(read.last_run, Some(LastRun { status: RunStatus::Complete, completed_at: sample::after(5), untold: None }));
     assert_eq!((read.created_at, read.updated_at), (schedule.created_at, sample::after(7)));
 }
 

@@ -40,8 +40,9 @@ pub async fn a_report_suppresses_the_address_that_the_piece_went_to<S: Store>(st
     let [found] = store.suppressed(&asked).await.unwrap().try_into().unwrap();
     assert_eq!((found.email, found.report, found.at), (mailed.email, report(BounceKind::Permanent), sample::after(6)));
     assert_eq!((found.delivery, found.run, found.schedule), (piece, mailed.run, mailed.schedule));
-    let told = store.bounces_of(claimed.run.id).await.unwrap();
+    let told = store.bounces_of(&[DeliveryId::generate(), piece]).await.unwrap();
     assert_eq!(told, [bounce(piece, BounceKind::Transient, 5), bounce(piece, BounceKind::Permanent, 6)]);
+    assert_eq!(store.bounces_of(&[DeliveryId::generate()]).await.unwrap(), [], "those of other pages are not read");
     assert!(store.suppressed(&[]).await.unwrap().is_empty());
 }
 

@@ -5,8 +5,9 @@ use pressrun_domain::audit::{Change, Object, ObjectKind, Verb};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::RunId;
 use pressrun_domain::notice::{Notice, NoticeKind};
+use pressrun_domain::outline::{KnownTo, Untold, told};
 use pressrun_domain::run::{Lease, RunKind, RunRecord, RunStatus};
-use pressrun_domain::schedule::Definition;
+use pressrun_domain::schedule::{Definition, LastRun};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -43,7 +44,7 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
     let row = sqlx::query(
         "UPDATE runs SET state = 'ended', status = $2, reason = $3, ended_at = $4, available_at = NULL, worker = NULL, lease_until = NULL,
              sealed = NULL
-         WHERE id = $1 RETURNING id, schedule_id, kind",
+         WHERE id = $1 RETURNING id, schedule_id, kind, coalesce(started_at, created_at) AS began_at",
     )
     .bind(run)
     .bind(ending.status.as_str())
@@ -56,14 +57,30 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
         artifacts::put_record(tx, run, record).await?;
     }
     if counts(&row)? {
-        sqlx::query("UPDATE schedules SET last_status = $2, last_completed_at = $3 WHERE id = $1")
-            .bind(row.try_get::<String, _>("schedule_id")?)
-            .bind(ending.status.as_str())
-            .bind(micros(now))
-            .execute(&mut **tx)
-            .await?;
+        let LastRun { status, completed_at, untold } = last_run(ending, Reader::new("runs", &row).instant("began_at")?, now);
+        sqlx::query(
+            "UPDATE schedules SET last_status = $2, last_completed_at = $3, last_known_to = $4, told_status = $5, told_at = $6 WHERE id = $1",
+        )
+        .bind(row.try_get::<String, _>("schedule_id")?)
+        .bind(status.as_str())
+        .bind(micros(completed_at))
+        .bind(untold.map_or(KnownTo::Readers, |untold| untold.known_to).as_str())
+        .bind(untold.map_or(status, |untold| untold.status).as_str())
+        .bind(micros(untold.map_or(completed_at, |untold| untold.at)))
+        .execute(&mut **tx)
+        .await?;
     }
     Ok(())
+}
+
+/// What the schedule keeps of it. A run without a record never judged anything, or a person stopped it.
+fn last_run(ending: &Ending<'_>, began_at: Timestamp, now: Timestamp) -> LastRun {
+    let outline = ending.record.and_then(|record| record.outline.as_ref()).filter(|outline| outline.known_to != KnownTo::Readers);
+    let untold = outline.map(|outline| {
+        let (status, _) = told(Some(outline), ending.status, ending.reason);
+        Untold { known_to: outline.known_to, status, at: began_at }
+    });
+    LastRun { status: ending.status, completed_at: now, untold }
 }
 
 impl SqliteStore {

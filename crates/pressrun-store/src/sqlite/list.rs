@@ -21,7 +21,7 @@ impl SqliteStore {
         let total: i64 = count.build().fetch_one(&mut *tx).await?.try_get(0)?;
 
         // The inner query skips to the page inside an index; only the rows of the page are read in full.
-        let order = order_by(query.sort, query.direction);
+        let order = order_by(query.sort, query.direction, query.visible.is_some());
         let mut page = QueryBuilder::new(concat!("SELECT ", schedule_columns!(), " FROM (SELECT s.id FROM schedules s WHERE 1 = 1"));
         push_search_by_id(&mut page, query);
         push_filters(&mut page, query)?;
@@ -49,20 +49,24 @@ fn list_row(row: &SqliteRow) -> Result<ListRow, StoreError> {
     Ok(ListRow { schedule, names, recipient_count: reader.get("recipient_count")?, slack_recipient_type })
 }
 
-/// Text of the order; each has an index of the same columns.
-pub(super) fn order_by(sort: SortField, direction: SortDirection) -> &'static str {
+/// Text of the order; each has an index of the same columns. Who does not see everything (`told`) has runs sorted by what is told of them.
+pub(super) fn order_by(sort: SortField, direction: SortDirection, told: bool) -> &'static str {
     use SortDirection::{Ascending, Descending};
-    match (sort, direction) {
-        (SortField::ScheduleName, Ascending) => "s.name_key, s.id",
-        (SortField::ScheduleName, Descending) => "s.name_key DESC, s.id",
-        (SortField::DashboardName, Ascending) => "s.dashboard_key, s.id",
-        (SortField::DashboardName, Descending) => "s.dashboard_key DESC, s.id",
-        (SortField::OwnerName, Ascending) => "s.owner_key, s.id",
-        (SortField::OwnerName, Descending) => "s.owner_key DESC, s.id",
-        (SortField::LastRun, Ascending) => "(s.last_completed_at IS NULL), s.last_completed_at, s.id",
-        (SortField::LastRun, Descending) => "(s.last_completed_at IS NULL), s.last_completed_at DESC, s.id",
-        (SortField::LastRunStatus, Ascending) => "(s.last_status IS NULL), s.last_status, s.id",
-        (SortField::LastRunStatus, Descending) => "(s.last_status IS NULL), s.last_status DESC, s.id",
+    match (sort, direction, told) {
+        (SortField::ScheduleName, Ascending, _) => "s.name_key, s.id",
+        (SortField::ScheduleName, Descending, _) => "s.name_key DESC, s.id",
+        (SortField::DashboardName, Ascending, _) => "s.dashboard_key, s.id",
+        (SortField::DashboardName, Descending, _) => "s.dashboard_key DESC, s.id",
+        (SortField::OwnerName, Ascending, _) => "s.owner_key, s.id",
+        (SortField::OwnerName, Descending, _) => "s.owner_key DESC, s.id",
+        (SortField::LastRun, Ascending, false) => "(s.last_completed_at IS NULL), s.last_completed_at, s.id",
+        (SortField::LastRun, Descending, false) => "(s.last_completed_at IS NULL), s.last_completed_at DESC, s.id",
+        (SortField::LastRunStatus, Ascending, false) => "(s.last_status IS NULL), s.last_status, s.id",
+        (SortField::LastRunStatus, Descending, false) => "(s.last_status IS NULL), s.last_status DESC, s.id",
+        (SortField::LastRun, Ascending, true) => "(s.told_at IS NULL), s.told_at, s.id",
+        (SortField::LastRun, Descending, true) => "(s.told_at IS NULL), s.told_at DESC, s.id",
+        (SortField::LastRunStatus, Ascending, true) => "(s.told_status IS NULL), s.told_status, s.id",
+        (SortField::LastRunStatus, Descending, true) => "(s.told_status IS NULL), s.told_status DESC, s.id",
     }
 }
 
@@ -78,12 +82,13 @@ fn statuses(filter: StatusFilter) -> &'static [RunStatus] {
 
 fn push_filters(sql: &mut QueryBuilder<Sqlite>, query: &ListQuery) -> Result<(), StoreError> {
     if let Some(filter) = query.status {
+        sql.push(if query.visible.is_some() { " AND s.told_status" } else { " AND s.last_status" });
         match statuses(filter) {
             [] => {
-                sql.push(" AND s.last_status IS NULL");
+                sql.push(" IS NULL");
             }
             statuses => {
-                sql.push(" AND s.last_status IN (");
+                sql.push(" IN (");
                 let mut list = sql.separated(", ");
                 for status in statuses {
                     list.push_bind(status.as_str());

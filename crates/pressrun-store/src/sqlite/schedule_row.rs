@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use pressrun_domain::id::ScheduleId;
+use pressrun_domain::outline::{KnownTo, Untold};
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::{Definition, LastRun, Schedule, SystemDisabled, SystemDisabledReason};
 use pressrun_domain::secret::Secret;
@@ -19,7 +20,7 @@ use crate::seal::{Place, Sealer};
 macro_rules! schedule_columns {
     () => {
         "s.id, s.version, s.created_at, s.updated_at, s.disabled_at, s.system_disabled_at, s.system_disabled_reason, s.next_at,
-         s.last_status, s.last_completed_at, s.definition_id, s.sealed, s.condition_query, s.dashboard_name, s.owner_name,
+         s.last_status, s.last_completed_at, s.last_known_to, s.told_status, s.told_at, s.definition_id, s.sealed, s.condition_query, s.dashboard_name, s.owner_name,
          s.recipient_count, d.json AS definition"
     };
 }
@@ -44,7 +45,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<Schedule, StoreError> {
         None => None,
         Some(completed_at) => {
             let status = reader.word("last_status", &RunStatus::ALL, RunStatus::as_str)?;
-            Some(LastRun { status, completed_at })
+            Some(LastRun { status, completed_at, untold: untold(&reader)? })
         }
     };
     Ok(Schedule {
@@ -58,6 +59,15 @@ pub(super) fn read(row: &SqliteRow) -> Result<Schedule, StoreError> {
         next_at: reader.instant_opt("next_at")?,
         last_run,
     })
+}
+
+/// What those are told of the last run who may not know how it ended.
+fn untold(reader: &Reader<'_>) -> Result<Option<Untold>, StoreError> {
+    let known_to = reader.word("last_known_to", &KnownTo::ALL, KnownTo::as_str)?;
+    if known_to == KnownTo::Readers {
+        return Ok(None);
+    }
+    Ok(Some(Untold { known_to, status: reader.word("told_status", &RunStatus::ALL, RunStatus::as_str)?, at: reader.instant("told_at")? }))
 }
 
 /// A schedule with its secrets.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use pressrun_domain::audit::{Change, Object, ObjectKind, definition_difference};
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
+use pressrun_domain::outline::KnownTo;
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::Schedule;
 use sqlx::Row as _;
@@ -21,21 +22,25 @@ use crate::{ListQuery, ListRow, Names, Page, Schedules, StoreError};
 impl Schedules for SqliteStore {
     async fn insert_schedule(&self, schedule: &Schedule, names: &Names, change: &Change) -> Result<(), StoreError> {
         let details = definition_difference(None, Some(&schedule.definition));
+        let untold = schedule.last_run.and_then(|run| run.untold);
         let mut tx = self.begin().await?;
         let definition_id = put_definition(&mut tx, &schedule.definition).await?;
         let insert = sqlx::query(
             "INSERT INTO schedules (id, definition_id, sealed, updated_at, disabled_at, system_disabled_at, system_disabled_reason, next_at,
                  destination, alert, single_tile, owner, identifier, recipient_count, condition_query, dashboard_name, owner_name,
                  name_key, dashboard_key, owner_key, name_folded, dashboard_folded, owner_folded,
-                 version, created_at, last_status, last_completed_at)
+                 version, created_at, last_status, last_completed_at, last_known_to, told_status, told_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-                 $24, $25, $26, $27)",
+                 $24, $25, $26, $27, $28, $29, $30)",
         );
         self.bind_shared(insert, schedule, names, &definition_id)?
             .bind(int(schedule.version))
             .bind(micros(schedule.created_at))
             .bind(schedule.last_run.map(|run| run.status.as_str()))
             .bind(schedule.last_run.map(|run| micros(run.completed_at)))
+            .bind(untold.map_or(KnownTo::Readers, |untold| untold.known_to).as_str())
+            .bind(schedule.last_run.map(|run| run.untold.map_or(run.status, |untold| untold.status).as_str()))
+            .bind(schedule.last_run.map(|run| micros(run.untold.map_or(run.completed_at, |untold| untold.at))))
             .execute(&mut *tx)
             .await?;
         recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
@@ -199,11 +204,13 @@ impl SqliteStore {
     ) -> Result<(u64, audit::Written), StoreError> {
         let before = self.in_transaction(tx, schedule.id).await?;
         let definition_id = put_definition(tx, &schedule.definition).await?;
+        // What the last run came to by the rows of one owner is not the next owner's to know.
         let update = sqlx::query(
             "UPDATE schedules SET definition_id = $2, sealed = $3, updated_at = $4, disabled_at = $5, system_disabled_at = $6,
                  system_disabled_reason = $7, next_at = $8, destination = $9, alert = $10, single_tile = $11, owner = $12,
                  identifier = $13, recipient_count = $14, condition_query = $15, dashboard_name = $16, owner_name = $17,
                  name_key = $18, dashboard_key = $19, owner_key = $20, name_folded = $21, dashboard_folded = $22, owner_folded = $23,
+                 last_known_to = CASE WHEN last_known_to = 'owner' AND owner <> $12 THEN 'admins' ELSE last_known_to END,
                  version = version + 1, unreadable = 0
              WHERE id = $1 AND version = $24",
         );

@@ -80,10 +80,15 @@ impl Suppressions for SqliteStore {
         Ok(true)
     }
 
-    async fn bounces_of(&self, run: RunId) -> Result<Vec<Bounce>, StoreError> {
-        let rows =
-            sqlx::query("SELECT delivery_id AS id, kind, status, words, at FROM bounces WHERE run_id = $1 ORDER BY at, delivery_id, kind");
-        let rows = rows.bind(run.to_string()).fetch_all(&self.read).await?;
+    async fn bounces_of(&self, pieces: &[DeliveryId]) -> Result<Vec<Bounce>, StoreError> {
+        if pieces.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query(
+            "SELECT b.delivery_id AS id, b.kind, b.status, b.words, b.at FROM json_each($1) asked CROSS JOIN bounces b
+             WHERE b.delivery_id = asked.value ORDER BY b.at, b.delivery_id, b.kind",
+        );
+        let rows = rows.bind(to_json(&pieces)?).fetch_all(&self.read).await?;
         let read = |row: &SqliteRow| {
             let reader = Reader::new("bounces", row);
             Ok(Bounce { delivery: reader.parsed("id")?, report: read_report(&reader)?, at: reader.instant("at")? })

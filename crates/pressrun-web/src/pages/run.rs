@@ -15,6 +15,7 @@ use pressrun_domain::access::RunAccess;
 use pressrun_domain::access::shown::ShownRun;
 use pressrun_domain::bounce::Bounce;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, MailRole};
+use pressrun_domain::id::DeliveryId;
 use pressrun_domain::notice::{Notice, NoticeTo};
 use pressrun_domain::run::{ArtifactRecord, ConditionRecord, Run, RunKind, RunState, TileRecord, TimelineEntry};
 use pressrun_store::AudienceTargets;
@@ -58,6 +59,8 @@ struct Page {
     is_over: bool,
     /// Whether to whom it went is not the viewer's to know.
     outline: bool,
+    /// Whether how it went is not the viewer's to know.
+    untold: bool,
     /// The form token, for those who may stop it.
     stop: Option<String>,
     warnings: Vec<String>,
@@ -138,7 +141,8 @@ pub(crate) async fn page(
     let now = state.clock.now();
     let zone = words::zone(&run.definition.timezone);
     let managed = access != RunAccess::Summary;
-    let bounces = if managed { state.store.bounces_of(run.id).await? } else { Vec::new() };
+    let page_of: Vec<DeliveryId> = if managed { deliveries.iter().map(|piece| piece.id).collect() } else { Vec::new() };
+    let bounces = state.store.bounces_of(&page_of).await?;
     let title_of = |key: &pressrun_domain::id::TileKey| {
         let dashboard = viewer.catalog.documents.get(&run.definition.identifier).and_then(|document| document.dashboard.as_ref());
         dashboard.and_then(|dashboard| dashboard.tiles.get(key)).map_or_else(|| key.to_string(), |tile| tile.title.clone())
@@ -154,6 +158,8 @@ pub(crate) async fn page(
     let audiences: BTreeSet<&str> = named.chain(run.record.artifacts.iter().map(|artifact| artifact.audience.as_str())).collect();
     let is_over = matches!(run.state, RunState::Ended { .. } | RunState::Skipped { .. });
     let took = match (&run.state, run.started_at) {
+        // How long it took says whether there was something to send.
+        _ if run.record.outline.is_some() => None,
         (RunState::Ended { at, .. }, Some(started)) => Some(format!("took {}", words::length(at.duration_since(started)))),
         (RunState::Running { .. }, Some(started)) => Some(format!("for {}", words::length(now.duration_since(started)))),
         _ => None,
@@ -169,14 +175,15 @@ pub(crate) async fn page(
             schedule: (run.kind != RunKind::Test).then(|| run.schedule_id.to_string()),
             when: words::when(run.scheduled_for, &zone, now),
             kind: words::kind_by(run.kind, &doers),
-            state: words::state(&run.state),
+            state: words::state(&run),
             why: words::why_by(&run, &doers, &zone, now),
             dst: run.dst.as_deref().map_or("", words::dst),
             took,
-            counts: words::accepted(&tally),
+            counts: tally.as_ref().map(words::accepted).unwrap_or_default(),
             several: audiences.len() > 1,
             is_over,
             outline: access == RunAccess::Summary,
+            untold: run.record.outline.is_some(),
             stop: (may_cancel && !is_over).then(|| viewer.form_token.clone()),
             warnings: run.record.warnings.iter().map(|warning| words::warning(warning, title)).collect(),
             conditions: first(&run.record.conditions, |judged| condition(judged, title_of(&judged.tile), &readers)),

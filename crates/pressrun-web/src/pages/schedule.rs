@@ -16,6 +16,7 @@ use pressrun_domain::access::shown::ShownSchedule;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
+use pressrun_domain::delivery::Tally;
 use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::id::{GroupId, MembershipId, RunId, ScheduleId};
 use pressrun_domain::output::{Format, OutputOptions};
@@ -200,11 +201,12 @@ async fn latest(
     let Some(run) = runs.iter().find(|run| !matches!(run.state, RunState::Skipped { .. }) && run.kind != RunKind::Test) else {
         return Ok(None);
     };
-    let tally = state.store.tally(run.id).await?;
+    // Whether anything was sent is not told where the outcome is not.
+    let tally = if run.record.outline.is_none() { state.store.tally(run.id).await? } else { Tally::default() };
     Ok(Some(Latest {
         run: run.id.to_string(),
         when: words::when(run.scheduled_for, zone, now),
-        state: words::state(&run.state),
+        state: words::state(run),
         why: words::why_by(run, &of(run, doers), zone, now),
         counts: words::accepted(&tally),
     }))
@@ -261,7 +263,7 @@ pub(super) fn audience(definition: &Definition, left_out: usize, catalog: &Catal
         };
         let who = match (recipient.person, member) {
             _ if access::is_held(catalog, definition, recipient) => {
-                "subscribed to their own rows: gets nothing of the owner's until added".to_owned()
+                "on the list for their own rows: gets nothing of the owner's until added".to_owned()
             }
             (_, Some(member)) if member.active => member.name.clone(),
             (_, Some(member)) => format!("{}, deactivated: gets nothing", member.name),
@@ -378,6 +380,8 @@ fn of(run: &Run, doers: &HashMap<RunId, Doers>) -> Doers {
 
 fn past(run: &Run, doers: &Doers, zone: &TimeZone, now: Timestamp) -> Past {
     let took = match (&run.state, run.started_at) {
+        // How long it took says whether there was something to send.
+        _ if run.record.outline.is_some() => None,
         (RunState::Ended { at, .. }, Some(started)) => Some(words::length(at.duration_since(started))),
         _ => None,
     };
@@ -385,7 +389,7 @@ fn past(run: &Run, doers: &Doers, zone: &TimeZone, now: Timestamp) -> Past {
         id: run.id.to_string(),
         when: words::when(run.scheduled_for, zone, now),
         kind: words::kind_by(run.kind, doers),
-        state: words::state(&run.state),
+        state: words::state(run),
         why: words::why_by(run, doers, zone, now),
         dst: run.dst.as_deref().map_or("", words::dst),
         took,

@@ -165,7 +165,10 @@ pub(crate) async fn home() -> Redirect {
 pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Query(asked): Query<Asked>) -> Result<Response, PageError> {
     let page = page_number(&asked.page);
     let query = query(&asked, &viewer, page);
-    let list = state.store.list_schedules(&query).await?;
+    let mut list = state.store.list_schedules(&query).await?;
+    for ListRow { schedule, .. } in &mut list.rows {
+        schedule.last_run = schedule.last_run.map(|last| viewer.actor.told_last_run(&viewer.catalog, schedule.definition.owner, last));
+    }
     let failed = if asked.narrows() || list.total == 0 {
         0
     } else {
@@ -256,11 +259,11 @@ fn present(told: &Told, row: ListRow, now: Timestamp) -> Row {
         activity: words::activity(&schedule),
         next: schedule.next_at.filter(|_| schedule.is_active()).map(|at| words::when(at, &zone, now)),
         last: schedule.last_run.map(|run| Last {
-            status: words::status(run.status),
+            status: words::last_status(&run),
             when: words::when(run.completed_at, &zone, now),
             trouble: told.failures.get(&schedule.id).map(why),
         }),
-        under_way: told.under_way.get(&schedule.id).map(|run| (words::state(&run.state), why(run))),
+        under_way: told.under_way.get(&schedule.id).map(|run| (words::state(run), why(run))),
         format: schedule.definition.format.as_str(),
         alert: schedule.definition.condition.is_some(),
         name: schedule.definition.name,

@@ -203,7 +203,8 @@ async fn verp_an_address_whose_mail_came_back_is_shown_told_and_gets_nothing_mor
     let lasting = report(gone, "5.1.1", "gone@partner.example");
     assert_eq!(intake.take_in(lasting.as_bytes()).await.unwrap(), TakenIn::Suppressed("Gone@partner.example".parse().unwrap()));
     assert_eq!(intake.take_in(lasting.as_bytes()).await.unwrap(), TakenIn::Known("Gone@partner.example".parse().unwrap()));
-    let kinds: Vec<_> = world.store.bounces_of(run).await.unwrap().iter().map(|bounce| bounce.report.kind.as_str()).collect();
+    let pieces: Vec<_> = world.store.deliveries(run).await.unwrap().iter().map(|piece| piece.id).collect();
+    let kinds: Vec<_> = world.store.bounces_of(&pieces).await.unwrap().iter().map(|bounce| bounce.report.kind.as_str()).collect();
     assert_eq!(kinds.len(), 2, "{kinds:?}");
     world.engine.drain().await.unwrap();
     let mails = world.smtp.mails();

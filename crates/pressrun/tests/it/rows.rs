@@ -9,6 +9,7 @@
 
 mod consent;
 mod moves;
+mod oracle;
 mod people;
 mod scene;
 
@@ -18,6 +19,7 @@ use pressrun_testkit::Dice;
 use reqwest::Method;
 use serde_json::json;
 
+use oracle::Alert;
 use people::{Place, Who};
 use scene::{Scene, in_clear, mail};
 
@@ -77,6 +79,80 @@ async fn c1_c2_m11_no_sequence_of_a_members_calls_lets_a_row_of_another_region_r
 #[tokio::test]
 async fn c1_c2_m11_no_sequence_of_a_members_calls_lets_a_row_of_another_region_reach_them_4() {
     search(180..240).await;
+}
+
+#[tokio::test]
+async fn c2_outsiders_who_were_named_under_a_policy_get_none_of_the_owners_rows_when_it_ends() {
+    let mut scene = Scene::new().await;
+    let (eves, owens) = (Place::Private(Who::Eve), Place::Private(Who::Owen));
+    scene.begin(Who::Owen, &mail(&json!({"recipients": [owens.name()]}))).await;
+    scene.policy("always");
+    scene.add(Who::Owen, &[eves]).await;
+    scene.policy("schedule");
+    scene.call(Who::Owen, Method::POST, &scene.path("/trigger"), None).await;
+    scene.settle().await;
+    assert!(scene.leaks.is_empty(), "{:?}", scene.leaks);
+    let got = |scene: &Scene, place: Place| {
+        scene.world.smtp.mails().iter().filter(|mail| mail.to.iter().any(|to| to.contains(&place.name()))).count()
+    };
+    assert_eq!((got(&scene, owens), got(&scene, eves)), (1, 0), "who was named before the policy gets the owner's rows, as ever");
+    let listed = scene.call(Who::Owen, Method::GET, &scene.path("/recipients"), None).await.json;
+    let held: Vec<_> = listed["recipients"].as_array().unwrap().iter().map(|person| person["held"] == json!(true)).collect();
+    assert_eq!(held, [false, true], "{listed}");
+
+    // The owner says so, now that it means what it says.
+    scene.add(Who::Owen, &[eves]).await;
+    scene.call(Who::Owen, Method::POST, &scene.path("/trigger"), None).await;
+    scene.settle().await;
+    assert_eq!(got(&scene, eves), 1);
+    assert!(scene.leaks.is_empty(), "{:?}", scene.leaks);
+}
+
+/// Plays alerts of Eve's with and without the row of Owen's that they look for: she learns the same.
+async fn ask(seeds: Range<u64>) {
+    let mut told_apart = 0;
+    for seed in seeds {
+        let alert = Alert::drawn(&mut Dice::new(seed));
+        let (with, without) = (oracle::play(&alert, true).await, oracle::play(&alert, false).await);
+        told_apart += usize::from(with.outcomes != without.outcomes);
+        let difference = with.said.lines().zip(without.said.lines()).find(|(with, without)| with != without);
+        assert!(with.said == without.said, "seed {seed}, {alert:?}: {difference:#?}; {:?} and {:?}", with.outcomes, without.outcomes);
+    }
+    assert!(told_apart > 3, "{told_apart} alerts came out differently");
+}
+
+#[tokio::test]
+async fn d28_an_owner_of_personal_copies_does_not_learn_whether_a_colleagues_rows_met_the_condition_1() {
+    ask(0..10).await;
+}
+
+#[tokio::test]
+async fn d28_an_owner_of_personal_copies_does_not_learn_whether_a_colleagues_rows_met_the_condition_2() {
+    ask(10..20).await;
+}
+
+#[tokio::test]
+async fn d28_what_failed_for_a_colleague_is_told_to_an_admin_and_not_to_the_owner() {
+    let mut scene = Scene::new().await;
+    let owen = Place::Inbox(Who::Owen).name();
+    scene.world.smtp.follow(|script| drop(script.refuse.insert(owen.clone(), (550, "5.1.1 no such user".to_owned()))));
+    let body = json!({"recipients": [owen], "fanOut": true, "conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1"});
+    scene.begin(Who::Eve, &mail(&body)).await;
+    scene.call(Who::Eve, Method::POST, &scene.path("/trigger"), None).await;
+    scene.settle().await;
+    scene.world.engine.tick().await.unwrap();
+    scene.settle().await;
+    let mails = scene.world.smtp.mails();
+    let to = |who: Who| mails.iter().filter(|mail| mail.to.iter().any(|to| to.contains(&Place::Inbox(who).name()))).count();
+    assert_eq!((to(Who::Root), to(Who::Eve)), (1, 0));
+    assert!(in_clear(&mails[0].text()).contains("no such user"), "{}", mails[0].text());
+    let mut told = Vec::new();
+    for who in [Who::Root, Who::Eve] {
+        let run = scene.call(who, Method::GET, &scene.path("/runs"), None).await.json["records"][0].clone();
+        let last = scene.call(who, Method::GET, &scene.path(""), None).await.json["destinations"][0]["lastStatus"].clone();
+        told.push((run["status"].clone(), run["reason"] == "conditionWithheld", last));
+    }
+    assert_eq!(told, [(json!("ERROR"), false, json!("ERROR")), (json!("COMPLETE"), true, json!("COMPLETE"))]);
 }
 
 /// Reads the first cell as a number, which fails for some and names the cell.

@@ -35,7 +35,8 @@ pub(crate) struct RunSummary {
     state: &'static str,
     /// How it ended; null until then.
     status: Option<&'static str>,
-    /// Why it was skipped, or why it ended so.
+    /// Why it was skipped, or why it ended so; `conditionWithheld` when the run judged an alert's condition by rows that are not the
+    /// caller's to see, so that neither whether it held is told nor what came of that.
     reason: Option<String>,
     /// The occurrence.
     scheduled_for: String,

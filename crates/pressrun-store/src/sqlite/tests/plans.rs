@@ -16,8 +16,10 @@ async fn query_plan(sql: String) -> String {
 #[tokio::test]
 async fn every_order_of_the_list_comes_from_an_index() {
     for sort in [SortField::ScheduleName, SortField::DashboardName, SortField::OwnerName, SortField::LastRun, SortField::LastRunStatus] {
-        for direction in [SortDirection::Ascending, SortDirection::Descending] {
-            let order = list::order_by(sort, direction);
+        for (direction, told) in
+            [SortDirection::Ascending, SortDirection::Descending].into_iter().flat_map(|way| [(way, false), (way, true)])
+        {
+            let order = list::order_by(sort, direction, told);
             let plan = query_plan(format!("SELECT s.id FROM schedules s WHERE 1 = 1 ORDER BY {order} LIMIT 20 OFFSET 40")).await;
             assert!(plan.contains("COVERING INDEX") && !plan.contains("TEMP B-TREE"), "{sort:?} {direction:?}: {plan}");
         }

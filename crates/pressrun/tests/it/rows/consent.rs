@@ -7,12 +7,23 @@ use std::collections::BTreeSet;
 
 use super::people::{Place, Region, Who};
 
+/// What a schedule sends to each on its list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copies {
+    /// Its owner's rows.
+    OfTheOwner,
+    /// Their own rows, as it says itself.
+    Personal,
+    /// Their own rows, because the organization says so.
+    PersonalByPolicy,
+}
+
 /// The schedule at hand, and all consents about it.
 #[derive(Debug, Clone)]
 pub(super) struct Consents {
     /// Whose it is: who made it, then whoever accepted it or was given it by an admin.
     pub(super) owner: Who,
-    /// Members who put themselves on the list while it showed them their own rows only.
+    /// Who is on the list for their own rows only: members who put themselves there, and outsiders who were named under a policy.
     own_rows_only: BTreeSet<Place>,
     /// Who may have whose rows.
     given: BTreeSet<(Who, Place)>,
@@ -25,7 +36,7 @@ pub(super) struct Consents {
 impl Consents {
     pub(super) fn of_new(owner: Who, named: &BTreeSet<Place>) -> Self {
         let mut consents = Self { owner, own_rows_only: BTreeSet::new(), given: BTreeSet::new(), offered_to: None, seen: Vec::new() };
-        consents.name(owner, named, true);
+        consents.name(owner, named, Copies::Personal);
         consents
     }
 
@@ -34,15 +45,19 @@ impl Consents {
         who == self.owner || who == Who::Root
     }
 
-    /// Somebody names these places; `personal` is what the schedule is after the call. Being named while copies are personal says nothing about
-    /// more than that of those who came by themselves.
-    pub(super) fn name(&mut self, who: Who, named: &BTreeSet<Place>, personal: bool) {
+    /// Somebody names these places; `copies` is what the schedule sends after the call. Being named while copies are personal says nothing about
+    /// more than that of those who came by themselves, and of outsiders where it is only the organization that has it so.
+    pub(super) fn name(&mut self, who: Who, named: &BTreeSet<Place>, copies: Copies) {
         if !self.decides(who) {
             return;
         }
         for place in named {
-            if !personal {
+            let is_given = self.given.contains(&(self.owner, *place));
+            if copies == Copies::OfTheOwner {
                 self.own_rows_only.remove(place);
+            }
+            if copies == Copies::PersonalByPolicy && !is_given && !matches!(place, Place::Inbox(_)) {
+                self.own_rows_only.insert(*place);
             }
             if !self.own_rows_only.contains(place) {
                 self.given.insert((self.owner, *place));

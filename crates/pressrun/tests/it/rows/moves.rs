@@ -143,19 +143,19 @@ impl Scene {
         let put = self.call(who, Method::PUT, &self.path(""), Some(body)).await;
         if put.ok() {
             let Some(schedule) = self.now().await else { return false };
-            let personal = self.is_personal(&schedule.definition);
-            self.consents.name(who, &named, personal);
+            let copies = self.copies(&schedule.definition);
+            self.consents.name(who, &named, copies);
         }
         put.ok()
     }
 
-    async fn add(&mut self, who: Who, named: &[Place]) {
+    pub(super) async fn add(&mut self, who: Who, named: &[Place]) {
         let added = self.call(who, Method::PUT, &self.path("/add-recipients"), Some(&json!({"emails": names(named)}))).await;
         if added.ok()
             && let Some(schedule) = self.now().await
         {
-            let personal = self.is_personal(&schedule.definition);
-            self.consents.name(who, &named.iter().copied().collect(), personal);
+            let copies = self.copies(&schedule.definition);
+            self.consents.name(who, &named.iter().copied().collect(), copies);
         }
     }
 

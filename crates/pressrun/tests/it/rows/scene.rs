@@ -21,7 +21,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::consent::Consents;
+use super::consent::{Consents, Copies};
 use super::people::{self, Place, Region, Who};
 use crate::world::World;
 
@@ -236,6 +236,15 @@ impl Scene {
 
     pub(super) fn is_personal(&self, definition: &Definition) -> bool {
         access::is_personal(&self.world.catalog.current(), definition)
+    }
+
+    /// What the definition sends to each on its list.
+    pub(super) fn copies(&self, definition: &Definition) -> Copies {
+        match (self.is_personal(definition), definition.destination.email().is_some_and(|email| email.fan_out)) {
+            (false, _) => Copies::OfTheOwner,
+            (true, true) => Copies::Personal,
+            (true, false) => Copies::PersonalByPolicy,
+        }
     }
 
     /// Runs of the schedule at hand, oldest first.

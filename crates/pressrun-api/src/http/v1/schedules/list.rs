@@ -31,7 +31,8 @@ pub(crate) struct ScheduleRow {
     owner_name: String,
     /// When the last run ended.
     last_completed_at: Option<String>,
-    /// How the last run ended: COMPLETE, ERROR, ERROR_DELIVERED, KILLED or CONDITION_UNMET; null when it never ran.
+    /// How the last run ended: COMPLETE, ERROR, ERROR_DELIVERED, KILLED or CONDITION_UNMET; null when it never ran. Of an alert that judged
+    /// rows which are not the caller's to see, COMPLETE stands for CONDITION_UNMET as well.
     last_status: Option<&'static str>,
     destination_type: &'static str,
     /// Single recipients of mail; -1 for other destinations.

@@ -81,7 +81,7 @@ pub(crate) struct PersonView {
     id: uuid::Uuid,
     /// Display name, or the address.
     name: String,
-    /// There, and true, when they subscribed to their own rows and get nothing, because the schedule sends the owner's and nobody who manages it
+    /// There, and true, when they are on the list for their own rows and get nothing, because the schedule sends the owner's and nobody who manages it
     /// has named them since.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]

@@ -1,0 +1,61 @@
+//! What is told of an alert's run to those who may not know how it went, written down as it goes.
+
+use pressrun_domain::delivery::DeliveryState;
+use pressrun_domain::outline::{KnownTo, Outline};
+use pressrun_domain::run::RunStatus;
+use pressrun_store::StoreError;
+
+use super::audience::Audience;
+use super::{Stop, Work};
+
+/// The named reason of a watched query that failed: nothing has been judged by then.
+pub(super) const CONDITION_QUERY_FAILED: &str = "conditionQueryFailed";
+
+impl Work<'_> {
+    /// An audience gets nothing. That is told when it says nothing of a judgement, and when its rows are open to the owner.
+    pub(super) fn tell_of_failure(&mut self, stop: &Stop, audience: &Audience) {
+        if audience.open_to_owner || stop.reason == CONDITION_QUERY_FAILED {
+            let error = self.for_owner(stop.error.clone());
+            if let Some(outline) = &mut self.record.outline {
+                outline.fails(RunStatus::Error, Some(&stop.reason), error.as_deref());
+            }
+        }
+    }
+
+    /// The owner's own copy was refused: its rows are the owner's, whatever is not told of the others'.
+    pub(super) async fn tell_of_own_copy(&mut self) -> Result<(), StoreError> {
+        let context = self.context;
+        let catalog = context.catalog.current();
+        let withheld = self.record.outline.as_ref().is_some_and(|outline| outline.known_to == KnownTo::Admins);
+        let Some(owner) = catalog.member(self.run.definition.owner.0).filter(|_| withheld) else { return Ok(()) };
+        for piece in context.store.pieces_to(self.run.id, &owner.email).await? {
+            if let DeliveryState::Failed { reason, .. } = piece.state {
+                let reason = self.for_owner(Some(reason));
+                if let Some(outline) = &mut self.record.outline {
+                    outline.fails(RunStatus::Error, reason.as_deref(), None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The run ends like this.
+    pub(super) fn outline_ends(&mut self, status: RunStatus, reason: Option<&str>) {
+        let reason = self.for_owner(reason.map(str::to_owned));
+        let error = self.for_owner(self.record.error.clone());
+        if self.record.outline.is_none() && self.run.definition.condition.is_some() {
+            // It ended before anybody was judged, for reasons that are no rows.
+            self.record.outline = Some(Outline::new(KnownTo::Readers));
+        }
+        if let Some(outline) = &mut self.record.outline {
+            outline.ends(status, reason.as_deref(), error.as_deref());
+        }
+    }
+
+    fn for_owner(&self, mut text: Option<String>) -> Option<String> {
+        if let Some(text) = &mut text {
+            self.record.for_owner(text);
+        }
+        text
+    }
+}

@@ -1,0 +1,172 @@
+//! A member who owns an alert with personal copies tries to learn from it whether a colleague's rows meet its condition.
+//!
+//! Everything is played twice, in two worlds that differ in one thing: whether the colleague has the row that the alert looks for. Whatever the
+//! member is answered, shown and mailed is written down, and the two scripts have to be the same, word for word. Ids are told by the order in
+//! which they appear; the clock stands still but where the script moves it.
+
+use jiff::SignedDuration;
+use pressrun_domain::run::{Run, RunStatus};
+use pressrun_testkit::Dice;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::people::{Place, Who};
+use super::scene::{Scene, in_clear, mail};
+use crate::world::ended;
+
+/// What the alert is, and what goes wrong with it.
+#[derive(Debug, Clone)]
+pub(super) struct Alert {
+    body: Value,
+    /// The organization's policy on personal copies.
+    policy: &'static str,
+    /// Owen's mail server answers this.
+    refusal: Option<u16>,
+    /// How often it has run before the row is there, or not.
+    before: usize,
+}
+
+const KINDS: [&str; 4] = ["RESULTS_PRESENT", "RESULTS_MISSING", "RESULTS_CHANGED", "RESULTS_UNCHANGED"];
+
+/// The table without and with the row that the alert looks for.
+const WITHOUT: &str = "region,cell\nEU,ROW-EU-7\nUS,ROW-US-7\n";
+const WITH: &str = "region,cell\nEU,ROW-EU-7\nUS,ROW-US-7\nAPAC,ROW-APAC-7\n";
+
+/// A dashboard whose content fails as soon as there is a row, unlike the query that is watched.
+const FRAGILE: &str = "
+identifier: fragile
+name: Fragile
+connection: files
+tiles:
+  '1':
+    title: Cells
+    sql: select cell from marks where {{ user_attribute('region', 'region') }}
+    at: { x: 0, y: 0, w: 24, h: 8 }
+  '2':
+    title: Numbers
+    sql: select cast(cell as integer) as number from marks where {{ user_attribute('region', 'region') }}
+    at: { x: 0, y: 8, w: 24, h: 8 }
+";
+
+impl Alert {
+    /// Any of them.
+    pub(super) fn drawn(dice: &mut Dice) -> Self {
+        let (eve, owen, outside) = (Place::Inbox(Who::Eve).name(), Place::Inbox(Who::Owen).name(), Place::Private(Who::Owen).name());
+        let lists = [json!([owen]), json!([owen, eve]), json!([outside]), json!([eve, owen, outside])];
+        let policy = ["schedule", "schedule", "always"][dice.below(3)];
+        let format = ["csv", "json", "xlsx", "link_only"][dice.below(4)];
+        let mut body = json!({
+            "name": "Search", "recipients": lists[dice.below(4)], "fanOut": policy == "schedule", "conditionType": KINDS[dice.below(4)],
+            "conditionQueryMapKey": "1", "format": format,
+        });
+        if dice.below(3) == 0 {
+            (body["identifier"], body["queryIdentifierMapKey"], body["format"]) = (json!("fragile"), json!("2"), json!("csv"));
+            body["killJobsOnFailure"] = json!(dice.below(2) == 0);
+        }
+        Self { body, policy, refusal: [None, None, Some(550), Some(451)][dice.below(4)], before: dice.below(2) + 1 }
+    }
+}
+
+/// What came of one play.
+pub(super) struct Played {
+    /// What the member learnt.
+    pub(super) said: String,
+    /// How the runs really ended.
+    pub(super) outcomes: Vec<(RunStatus, Option<String>)>,
+}
+
+/// What a member learns of her own alert while it runs over a colleague's rows, which hold what it looks for or not.
+pub(super) async fn play(alert: &Alert, there: bool) -> Played {
+    let mut scene = Scene::new().await;
+    std::fs::write(scene.world.dir.path().join("catalog/dashboards/fragile.yaml"), FRAGILE).unwrap();
+    scene.world.write_data("marks.csv", WITHOUT);
+    scene.world.catalog.reload().unwrap_or_else(|error| panic!("{error}"));
+    if let Some(code) = alert.refusal {
+        let owens = [Place::Inbox(Who::Owen), Place::Private(Who::Owen)].map(|place| (place.name(), (code, "5.1.1 no".to_owned())));
+        scene.world.smtp.follow(|script| script.refuse.extend(owens));
+    }
+    scene.begin(Who::Eve, &mail(&alert.body)).await;
+    scene.policy(alert.policy);
+    let mut said = Vec::new();
+    for round in 0..=alert.before {
+        scene.world.write_data("marks.csv", if there && round == alert.before { WITH } else { WITHOUT });
+        said.push(told(&mut scene, Method::POST, "/trigger").await);
+        said.extend(look(&mut scene).await);
+    }
+    let mut body = mail(&alert.body);
+    body["testNow"] = json!(true);
+    let tested = scene.call(Who::Eve, Method::POST, "/schedules", Some(&body)).await;
+    said.push(format!("test: {} {}", tested.status, tested.json));
+    said.extend(look(&mut scene).await);
+    assert!(scene.leaks.is_empty(), "{:?}", scene.leaks);
+    let runs = scene.world.store.list_runs(None, 1, 100).await.unwrap().rows;
+    let outcome = |run: &Run| (ended(run).0, ended(run).1.map(str::to_owned));
+    let outcomes = runs.iter().map(outcome).collect();
+    Played { said: with_ids_in_order(&without_milliseconds(&said.join("\n"))), outcomes }
+}
+
+async fn told(scene: &mut Scene, method: Method, part: &str) -> String {
+    let path = scene.path(part);
+    let told = scene.call(Who::Eve, method.clone(), &path, None).await;
+    format!("{method} {part}: {} {}", told.status, told.json)
+}
+
+/// Waits until all is over, and reads everything that there is to read, asks for every piece that might be there, and opens her mail.
+async fn look(scene: &mut Scene) -> Vec<String> {
+    // Retries of three attempts, and whatever is said about the end.
+    for _ in 0..4 {
+        scene.world.pass(SignedDuration::from_mins(10)).await;
+    }
+    let mut said = Vec::new();
+    for part in ["", "/recipients", "/runs?pageSize=100"] {
+        said.push(told(scene, Method::GET, part).await);
+    }
+    for query in ["status=success", "status=error", "status=canceled", "status=none", "sortField=lastRun", "sortField=lastRunStatus"] {
+        let list = scene.call(Who::Eve, Method::GET, &format!("/schedules?{query}"), None).await;
+        said.push(format!("{query}: {}", list.json));
+    }
+    for run in scene.world.store.list_runs(None, 1, 100).await.unwrap().rows {
+        let read = scene.call(Who::Eve, Method::GET, &format!("/runs/{}", run.id), None).await;
+        said.push(format!("run: {} {}", read.status, read.json));
+        for place in [Place::Inbox(Who::Owen), Place::Private(Who::Owen)] {
+            // Anybody can work out which id a piece would have.
+            let piece = Uuid::new_v5(&run.id.0, place.name().as_bytes());
+            let again = scene.call(Who::Eve, Method::POST, &format!("/runs/{}/deliveries/{piece}/resend", run.id), None).await;
+            said.push(format!("again: {} {}", again.status, again.json));
+        }
+    }
+    let eve = Place::Inbox(Who::Eve).name();
+    for mail in scene.world.smtp.mails().into_iter().filter(|mail| mail.to.iter().any(|to| to.contains(&eve))) {
+        let subject = mail.header("subject").unwrap_or_default();
+        let text = if subject == "Marks" { String::new() } else { in_clear(&mail.text()).split_once("\r\n\r\n").unwrap().1.to_owned() };
+        said.push(format!("mail: {subject} {text}"));
+    }
+    said
+}
+
+/// The text without how long this machine took to render the member's own copy.
+fn without_milliseconds(text: &str) -> String {
+    let mut parts = text.split("\"ms\":");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + "\"ms\":" + part.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+}
+
+/// The text with each id as a number, in the order in which they appear.
+fn with_ids_in_order(text: &str) -> String {
+    let (mut ids, mut out, mut rest): (Vec<String>, String, &str) = (Vec::new(), String::with_capacity(text.len()), text);
+    while let Some(next) = rest.chars().next() {
+        if let Some(id) = rest.get(..36).filter(|id| Uuid::try_parse(id).is_ok()) {
+            let at = ids.iter().position(|seen| seen == id).unwrap_or(ids.len());
+            if at == ids.len() {
+                ids.push(id.to_owned());
+            }
+            out.push_str(&format!("#{at}"));
+            rest = &rest[36..];
+        } else {
+            out.push(next);
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+    out
+}
