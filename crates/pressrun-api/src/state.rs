@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::email::EmailAddress;
-use pressrun_domain::id::DocumentIdentifier;
+use pressrun_domain::id::{DocumentIdentifier, SubscriptionRequestId};
 use pressrun_domain::schedule::Definition;
 use pressrun_domain::secret::Secret;
 use pressrun_store::{Store, StoreError};
@@ -134,6 +134,9 @@ pub trait EngineSource: Send + Sync {
     fn late_tasks(&self) -> Vec<&'static str> {
         Vec::new()
     }
+
+    /// The word that the mail about a request to subscribe brings its owner, who is asked there for no login. It is the same each time.
+    fn request_word(&self, request: SubscriptionRequestId) -> Secret;
 }
 
 /// What taking in a mail came to.
@@ -157,6 +160,11 @@ impl EngineSource for NoEngine {
 
     async fn without_values(&self, _definition: &Definition) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+
+    /// Not secret: nobody mails it.
+    fn request_word(&self, request: SubscriptionRequestId) -> Secret {
+        Secret::new(format!("word-{request}"))
     }
 }
 

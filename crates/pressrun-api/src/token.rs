@@ -56,13 +56,6 @@ pub fn session_secret() -> Result<Secret, getrandom::Error> {
     Ok(Secret::new(secret))
 }
 
-/// A word that stands for one right, and what it is looked up under; letters and digits that a link takes.
-pub(crate) fn capability() -> Result<(Secret, [u8; 32]), getrandom::Error> {
-    let word = session_secret()?;
-    let hash = hash(word.expose());
-    Ok((word, hash))
-}
-
 /// Adds fair random characters until `text` has `length`.
 fn extend_randomly(text: &mut String, length: usize) -> Result<(), getrandom::Error> {
     while text.len() < length {

@@ -67,6 +67,19 @@ pub(crate) fn presentable(text: &str, secrets: &[&Secret]) -> String {
     format!("{}…", &text[..end])
 }
 
+/// `text` with every `part`, in whatever case, replaced by `by`. Only ASCII letters have a case here, and `part` is not empty.
+pub(crate) fn replaced_without_case(text: &str, part: &str, by: &str) -> String {
+    let (folded, wanted) = (text.to_ascii_lowercase(), part.to_ascii_lowercase());
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    for (at, found) in folded.match_indices(&wanted) {
+        out.push_str(&text[from..at]);
+        out.push_str(by);
+        from = at + found.len();
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
 /// A secret as it is, in base64, percent-encoded, in a form, in JSON and in HTML.
 fn wire_forms(secret: &str) -> Vec<String> {
     if secret.is_empty() {
@@ -110,6 +123,15 @@ pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_is_replaced_in_whatever_case() {
+        for (text, expected) in
+            [("<Bounces+AB12@x.co> no", "<[it]@x.co> no"), ("bounces+ab12, BOUNCES+AB12", "[it], [it]"), ("ü bounces+ab1", "ü bounces+ab1")]
+        {
+            assert_eq!(replaced_without_case(text, "bounces+ab12", "[it]"), expected);
+        }
+    }
 
     #[test]
     fn d13_a_secret_in_an_answer_is_replaced_before_the_cut() {

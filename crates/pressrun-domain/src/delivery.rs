@@ -193,6 +193,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The same with what was said made anew.
+    #[must_use]
+    pub fn with_words(mut self, change: impl FnOnce(&str) -> String) -> Self {
+        let (Self::Accepted { receipt: words }
+        | Self::Retry { reason: words, .. }
+        | Self::Rejected { reason: words }
+        | Self::Held { reason: words, .. }) = &mut self;
+        *words = change(words);
+        self
+    }
+
     /// What went wrong; `None` when the remote took it.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {

@@ -229,6 +229,14 @@ pub enum CompileError {
         /// What it can be set to.
         known: Vec<String>,
     },
+    /// The same of a hidden control, whose options are nobody's to read (F11).
+    #[error("control \"{key}\" is set to {given}, which it does not take")]
+    HiddenControl {
+        /// The control.
+        key: FilterKey,
+        /// What it is set to, for a message.
+        given: String,
+    },
     /// A filter's expression cannot be understood (F6).
     #[error("filter \"{key}\" cannot be understood")]
     Filter {

@@ -376,6 +376,8 @@ fn chosen(key: &str, filters: &EffectiveFilters) -> Result<String, CompileError>
     let entry = entry.ok_or_else(|| CompileError::UnknownControl { key: key.to_owned(), known: names(filters.controls()) })?;
     match Setting::of(&entry.definition, entry.expression.as_ref()) {
         Setting::Chosen(_, option) => Ok(option.sql.clone()),
+        // Whoever knows the key of a hidden one, and writes it into the address of a page, is not told more of it (F11).
+        Setting::Undeclared(given) if entry.definition.hidden => Err(CompileError::HiddenControl { key: FilterKey(key.to_owned()), given }),
         Setting::Undeclared(given) => {
             Err(CompileError::Control { key: FilterKey(key.to_owned()), given, known: entry.definition.options.keys().cloned().collect() })
         }

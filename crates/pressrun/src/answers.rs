@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use pressrun_api::{CameBack, EngineSource};
 use pressrun_dispatch::Pulses;
+use pressrun_domain::id::SubscriptionRequestId;
 use pressrun_domain::schedule::Definition;
+use pressrun_domain::secret::Secret;
 use pressrun_engine::bounce::{Intake, TakenIn};
 use pressrun_engine::pipeline::{Context, audience};
 use pressrun_store::StoreError;
@@ -39,5 +41,9 @@ impl EngineSource for Answers {
 
     fn late_tasks(&self) -> Vec<&'static str> {
         self.pulses.late()
+    }
+
+    fn request_word(&self, request: SubscriptionRequestId) -> Secret {
+        self.context.links.request_word(request)
     }
 }

@@ -8,7 +8,7 @@ use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::destination::Destination;
-use pressrun_domain::id::MembershipId;
+use pressrun_domain::id::{MembershipId, SubscriptionRequestId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, notice_id};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde_json::json;
@@ -71,18 +71,19 @@ impl Announcer<'_> {
         notices
     }
 
-    /// A member asks to be on the list; `link` is the page where the owner answers.
-    pub(super) fn requested(&self, request: &SubscriptionRequest, link: &str) -> Vec<Notice> {
+    /// A member asks to be on the list. The page where the owner answers is named in the mail when it is sent, by the request that stands in the
+    /// body: its address opens without a login, and is kept nowhere.
+    pub(super) fn requested(&self, request: &SubscriptionRequest) -> Vec<Notice> {
         let lines = vec![
             format!(
                 "{} asks to receive the delivery {}. It sends your rows, so it is yours to say.",
                 self.who(request.member),
                 self.quoted()
             ),
-            format!("To put them on the list or to decline, open {link}"),
             format!("Without an answer the request lapses on {}.", self.day(request.expires_at)),
         ];
-        self.to(request.owner, NoticeKind::SubscriptionRequested, format!("Somebody asks to receive: {}", self.plain()), lines)
+        let subject = format!("Somebody asks to receive: {}", self.plain());
+        self.to_about(request.owner, NoticeKind::SubscriptionRequested, subject, lines, Some(request.id))
     }
 
     /// A member put themselves on the list.
@@ -107,6 +108,17 @@ impl Announcer<'_> {
 
     /// The notice, unless there is nobody active to be told.
     fn to(&self, member: MembershipId, kind: NoticeKind, subject: String, lines: Vec<String>) -> Vec<Notice> {
+        self.to_about(member, kind, subject, lines, None)
+    }
+
+    fn to_about(
+        &self,
+        member: MembershipId,
+        kind: NoticeKind,
+        subject: String,
+        lines: Vec<String>,
+        request: Option<SubscriptionRequestId>,
+    ) -> Vec<Notice> {
         let Some(member) = self.catalog.member(member.0).filter(|member| member.active) else { return Vec::new() };
         let to = NoticeTo::Owner(member.email.clone());
         let cause = uuid::Uuid::new_v5(&self.schedule.id.0, &self.now.as_microsecond().to_be_bytes());
@@ -123,6 +135,7 @@ impl Announcer<'_> {
                 "url": format!("{}/schedules/{}", self.state.config.public_url, self.schedule.id),
             },
             "owner": { "id": definition.owner.to_string(), "name": self.name(definition.owner) },
+            "request": request.map(|id| id.to_string()),
         });
         vec![Notice {
             id: notice_id(cause, kind, &to),

@@ -63,10 +63,11 @@ pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Resu
 
 /// Keeps the request, and mails the owner a link that stands for their login on this one question.
 async fn ask(state: &ApiState, actor: &Actor, catalog: &Catalog, schedule: &Schedule, member: &Member) -> Result<(), AppError> {
-    let (word, token_sha256) = token::capability().map_err(AppError::Randomness)?;
+    let id = SubscriptionRequestId::generate();
+    let token_sha256 = token::hash(state.engine.request_word(id).expose());
     let now = state.clock.now();
     let request = SubscriptionRequest {
-        id: SubscriptionRequestId::generate(),
+        id,
         schedule: schedule.id,
         member: member.id,
         owner: schedule.definition.owner,
@@ -74,8 +75,7 @@ async fn ask(state: &ApiState, actor: &Actor, catalog: &Catalog, schedule: &Sche
         requested_at: now,
         expires_at: now.saturating_add(ANSWER_WITHIN).unwrap_or(Timestamp::MAX),
     };
-    let link = format!("{}/subscription-requests/{}/{}", state.config.public_url, request.id, word.expose());
-    let notices = Announcer { state, catalog, schedule, now }.requested(&request, &link);
+    let notices = Announcer { state, catalog, schedule, now }.requested(&request);
     match state.store.put_request(&request, &notices, &actor.change(Verb::SubscriptionRequested, now)).await {
         Ok(Asked::Now | Asked::Before) => {
             state.wake.notify_one();

@@ -21,7 +21,7 @@ use tracing::Instrument;
 
 use super::method;
 
-/// The header that carries a request's id, both ways.
+/// The header that carries the id of the client's making to us, and the one of ours back.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Most hops of a forwarding header that are looked at.
@@ -77,8 +77,9 @@ pub fn traced(router: Router, proxies: TrustedProxies) -> Router {
 
 async fn trace(State(proxies): State<Arc<TrustedProxies>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
+    // The audit keeps an id of ours: one that clients choose could be that of somebody else's request. Theirs stands beside it in the log.
+    let id = RequestId::generate();
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()?.parse().ok());
-    let id = given.unwrap_or_else(RequestId::generate);
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let source = peer.map(|peer| client(peer, request.headers(), &proxies));
     let noted = Noted::default();
@@ -90,7 +91,7 @@ async fn trace(State(proxies): State<Arc<TrustedProxies>>, mut request: Request,
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let line = Line { method, status: response.status(), source, id, noted, began };
+    let line = Line { method, status: response.status(), source, id, given, noted, began };
     response.map(|inner| Body::new(Measured { inner, bytes: 0, line }))
 }
 
@@ -160,6 +161,8 @@ struct Line {
     status: StatusCode,
     source: Option<IpAddr>,
     id: RequestId,
+    /// What the client calls it.
+    given: Option<RequestId>,
     noted: Noted,
     began: Instant,
 }
@@ -180,6 +183,7 @@ impl Line {
             member = %Shown(actor.map(|actor| actor.member)),
             source = %Shown(self.source),
             request_id = %self.id,
+            client_request_id = %Shown(self.given),
             "request"
         );
     }

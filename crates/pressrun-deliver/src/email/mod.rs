@@ -23,7 +23,7 @@ use url::Host;
 use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig};
 use crate::dial::Dialer;
 use crate::http::Http;
-use crate::outcome::{accepted, chain, rejected, retry};
+use crate::outcome::{accepted, chain, rejected, replaced_without_case, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
 use compose::{Composed, Room};
 use dkim::Signer;
@@ -91,6 +91,14 @@ impl Mailer {
         own.unwrap_or_else(|| self.sender.from.email.clone())
     }
 
+    /// The outcome without the return path, which relays like to quote: whoever knows it can have its recipient taken for gone.
+    fn without_return_path(&self, parcel: &Parcel, outcome: Outcome) -> Outcome {
+        let Some(path) = &self.return_path else { return outcome };
+        let own = path.of(parcel.delivery_id);
+        let local = own.rsplit_once('@').map_or(own.as_str(), |(local, _)| local);
+        outcome.with_words(|words| replaced_without_case(words, local, "[return path]"))
+    }
+
     async fn attempt(&self, parcel: &Parcel, to: &Address, now: Timestamp) -> Result<Delivered, Outcome> {
         let composed = self.compose(parcel, to, Room::UpTo(self.max_attachment_bytes), now).await?;
         let relay = match &self.transport {
@@ -129,7 +137,8 @@ impl Deliverer for Mailer {
         let Some(to) = recipient(&parcel.target) else {
             return rejected(format!("mail: {:?} is not a mail address", parcel.target)).into();
         };
-        self.attempt(parcel, &to, now).await.unwrap_or_else(Delivered::from)
+        let delivered = self.attempt(parcel, &to, now).await.unwrap_or_else(Delivered::from);
+        Delivered { outcome: self.without_return_path(parcel, delivered.outcome), ..delivered }
     }
 }
 

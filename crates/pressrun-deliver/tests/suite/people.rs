@@ -68,6 +68,23 @@ async fn verp_each_mail_has_a_return_path_of_its_own_on_every_attempt() {
 }
 
 #[tokio::test]
+async fn verp_no_answer_of_a_relay_tells_the_return_path() {
+    let (bench, sink) = (Bench::new(), SmtpSink::start(SmtpScript::default()).await);
+    let paths = ReturnPath::new("bounces@reports.example.com", &Secret::new("k")).expect("an address");
+    let mail = relay(&sink);
+    let carriers = carriers(|config| (config.mail, config.return_path) = (mail, Some(paths.clone())));
+    let parcel = bench.link_only();
+    let own = paths.of(parcel.delivery_id);
+    for (code, quoted) in [(550, own.clone()), (451, own.to_ascii_uppercase())] {
+        sink.follow(|script| script.answer = [(SmtpPhase::Message, (code, format!("sender <{quoted}> is not welcome")))].into());
+        let delivered = carriers.deliver(&email(), &parcel, now()).await;
+        let said = delivered.outcome.reason().expect("it was refused");
+        assert!(said.contains("[return path]") && said.contains("is not welcome"), "{said}");
+        assert_eq!(paths.read(said.split(['<', '>']).nth(1).expect("an address")), None, "{said}");
+    }
+}
+
+#[tokio::test]
 async fn h7_without_a_way_for_mail_nothing_is_said_to_be_delivered() {
     let bench = Bench::new();
     let carriers = carriers(|config| config.mail = MailConfig::Off);

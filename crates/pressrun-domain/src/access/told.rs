@@ -27,8 +27,10 @@ pub fn known_to(catalog: &Catalog, run: &Run) -> KnownTo {
     if definition.condition.is_none() || matches!(state, RunState::Skipped { .. }) {
         return KnownTo::Readers;
     }
-    let mut judged = record.tiles.iter().map(|tile| &tile.audience).chain(record.conditions.iter().map(|judged| &judged.audience));
-    if judged.any(|audience| audience != OWNERS) || is_personal(catalog, definition) { KnownTo::Admins } else { KnownTo::Owner }
+    let mut judged =
+        record.tiles.iter().map(|tile| &tile.audience).chain(record.conditions.iter().map(|judged| &judged.audience)).peekable();
+    let personal = if judged.peek().is_some() { judged.any(|audience| audience != OWNERS) } else { is_personal(catalog, definition) };
+    if personal { KnownTo::Admins } else { KnownTo::Owner }
 }
 
 impl Actor {

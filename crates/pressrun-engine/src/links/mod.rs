@@ -4,7 +4,7 @@ mod shared;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::SignedDuration;
-use pressrun_domain::id::{DocumentIdentifier, RecipientId, ScheduleId};
+use pressrun_domain::id::{DocumentIdentifier, RecipientId, ScheduleId, SubscriptionRequestId};
 use pressrun_domain::schedule::FilterConfig;
 use pressrun_domain::secret::Secret;
 use pressrun_domain::text::percent_encoded;
@@ -63,6 +63,20 @@ impl Links {
         self.mac(schedule, recipient).is_some_and(|mac| mac.verify_slice(&given).is_ok())
     }
 
+    /// The page on which the owner of a schedule answers a request to be on its list, for whoever opens it.
+    #[must_use]
+    pub fn request(&self, request: SubscriptionRequestId) -> String {
+        format!("{}/subscription-requests/{request}/{}", self.public_url, self.request_word(request).expose())
+    }
+
+    /// The word in that address, which stands for the owner's login on that one question. It is derived, so that it need not be kept anywhere.
+    #[must_use]
+    pub fn request_word(&self, request: SubscriptionRequestId) -> Secret {
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.key.expose().as_bytes());
+        let tag = mac.map(|mac| mac.chain_update(b"subscription request\0").chain_update(request.0.as_bytes()).finalize().into_bytes());
+        Secret::new(tag.map(hex::encode).unwrap_or_default())
+    }
+
     fn tag(&self, schedule: ScheduleId, recipient: RecipientId) -> Vec<u8> {
         self.mac(schedule, recipient).map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default()
     }
@@ -92,6 +106,16 @@ mod tests {
             "https://reports.example.com/dashboards/12db1a0a?filters=%7B%22region%22%3A%5B%22US%20%26%20A%22%5D%7D"
         );
         assert_eq!(links().dashboard(&"a/b".into(), &FilterConfig::new()), "https://reports.example.com/dashboards/a%2Fb");
+    }
+
+    #[test]
+    fn c2_the_word_of_a_request_is_its_own_and_nobody_elses() {
+        let (one, other) = (SubscriptionRequestId::generate(), SubscriptionRequestId::generate());
+        let word = links().request_word(one);
+        assert_eq!(word.expose().len(), 64);
+        assert!(links().request(one).ends_with(&format!("/subscription-requests/{one}/{}", word.expose())));
+        assert_ne!(word.expose(), links().request_word(other).expose());
+        assert_ne!(word.expose(), Links::new("https://reports.example.com", Secret::new("j")).request_word(one).expose());
     }
 
     #[test]

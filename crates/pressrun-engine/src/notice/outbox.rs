@@ -13,6 +13,7 @@ use pressrun_store::StoreError;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
+use crate::links::Links;
 use crate::pipeline::Context;
 use crate::pipeline::suppressed::{SUPPRESSED, suppressed};
 use crate::spool::WorkDir;
@@ -123,7 +124,7 @@ async fn send(context: &Context, notice: &Notice, now: Timestamp) -> Delivered {
             }
             let by_mail = Destination::Email(EmailSettings::default());
             let mut parcel = parcel(notice, None);
-            parcel.message = mail(notice, &context.catalog.current().organization.name);
+            parcel.message = mail(notice, &context.links, &context.catalog.current().organization.name);
             context.carrier.deliver(&by_mail, &parcel, now).await
         }
         NoticeTo::Operator => {
@@ -144,12 +145,17 @@ async fn send(context: &Context, notice: &Notice, now: Timestamp) -> Delivered {
 }
 
 /// The words as a mail in the frame of all others, with the address of the page that shows more.
-fn mail(notice: &Notice, organization: &str) -> Message {
+fn mail(notice: &Notice, links: &Links, organization: &str) -> Message {
     let body: serde_json::Value = serde_json::from_str(&notice.body).unwrap_or_default();
+    // The word that opens the page is in no row: it is put in on the way out.
+    let request =
+        body.pointer("/request").and_then(|id| id.as_str()?.parse().ok()).filter(|_| notice.kind == NoticeKind::SubscriptionRequested);
+    let answer = request.map(|id| format!("\n\nTo put them on the list or to decline, open {}", links.request(id)));
+    let text = format!("{}{}", notice.text, answer.unwrap_or_default());
     let link = ["/run/url", "/schedule/url"].into_iter().find_map(|place| Some(body.pointer(place)?.as_str()?.to_owned()));
     Message {
         subject: notice.subject.clone(),
-        words: Some(pressrun_render::email::notice_words(&notice.subject, &notice.text, organization)),
+        words: Some(pressrun_render::email::notice_words(&notice.subject, &text, organization)),
         link,
         ..Message::default()
     }

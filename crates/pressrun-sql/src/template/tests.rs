@@ -105,6 +105,18 @@ fn f7_a_tile_maps_a_filter_to_its_own_column_or_leaves_it_out() {
 }
 
 #[test]
+fn f11_the_options_of_a_hidden_control_are_told_to_nobody_who_sets_it_wrongly() {
+    let mut metric = crate::testing::definition(FilterKind::Control);
+    let option = ControlOption { label: "Payroll".to_owned(), sql: "sum(pay)".to_owned() };
+    (metric.hidden, metric.options) = (true, [("payroll".to_owned(), option)].into_iter().collect());
+    let definitions = [(FilterKey::from("metric"), metric)].into_iter().collect();
+    let set = [(FilterKey::from("metric"), json!(["no such"]))].into_iter().collect();
+    let filters = EffectiveFilters::new(&definitions, &set).unwrap();
+    let error = sql("select {{ control('metric') }} as value from t", &filters, Dialect::Postgres).unwrap_err();
+    assert_eq!(error.to_string(), "control \"metric\" is set to \"no such\", which it does not take");
+}
+
+#[test]
 fn f9_a_control_chooses_among_declared_sql_and_adds_nothing() {
     let with = |set: serde_json::Value| {
         let mut metric = crate::testing::definition(FilterKind::Control);

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::destination::WebhookSettings;
-use pressrun_domain::id::ScheduleId;
+use pressrun_domain::id::{ScheduleId, SubscriptionRequestId};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, notice_id};
 use pressrun_domain::output::Format;
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::secret::Secret;
 use pressrun_engine::{Engine, EngineConfig};
 use pressrun_testkit::HttpAnswer;
+use serde_json::json;
 
 use crate::lifecycle::publish;
 use crate::world::{World, ended};
@@ -208,4 +211,35 @@ async fn a_test_that_fails_mails_nobody() {
     world.enqueue(ScheduleId::generate(), definition, pressrun_domain::run::RunKind::Test).await;
     world.engine.drain().await.unwrap();
     assert!(to_owner(&world).is_empty(), "who asked for it looks at it");
+}
+
+#[tokio::test]
+async fn c2_the_link_that_answers_a_request_is_in_the_mail_and_in_no_row() {
+    let world = World::new().await;
+    let (schedule, request) = (ScheduleId::generate(), SubscriptionRequestId::generate());
+    let to = NoticeTo::Owner("blob.ross@myorg.co".parse().unwrap());
+    let notice = Notice {
+        id: notice_id(schedule.0, NoticeKind::SubscriptionRequested, &to),
+        kind: NoticeKind::SubscriptionRequested,
+        schedule,
+        run: None,
+        to,
+        subject: "Somebody asks".to_owned(),
+        text: "Hill asks.".to_owned(),
+        body: json!({"request": request.to_string()}).to_string(),
+        created_at: world.now(),
+        state: DeliveryState::Pending { not_before: world.now() },
+        attempts: Vec::new(),
+    };
+    world.store.add_notices(std::slice::from_ref(&notice)).await.unwrap();
+    world.pass(SignedDuration::from_secs(1)).await;
+    let mail = world.smtp.mails().pop().expect("a mail").text().replace("=\r\n", "").replace("=3D", "=");
+    let links = &world.engine.context().links;
+    assert!(mail.contains(&links.request(request)), "{mail}");
+    let rows = std::fs::read(world.dir.path().join("pressrun.db")).unwrap();
+    let log = std::fs::read(world.dir.path().join("pressrun.db-wal")).unwrap_or_default();
+    let word = links.request_word(request);
+    let holds = |bytes: &[u8], part: &str| bytes.windows(part.len()).any(|window| window == part.as_bytes());
+    assert!(holds(&rows, &request.to_string()) || holds(&log, &request.to_string()), "the notice is there");
+    assert!(!holds(&rows, word.expose()) && !holds(&log, word.expose()), "its word is not");
 }

@@ -33,7 +33,7 @@ pub(crate) struct AuditRow {
     changes: serde_json::Map<String, serde_json::Value>,
     /// Address that it came from.
     source_address: Option<String>,
-    /// Id of the request, as in `X-Request-Id` and the access log.
+    /// Id of the request, of our making, as in the answer's `X-Request-Id` and the access log.
     request_id: Option<String>,
     /// More than 1 for refused tokens, which are counted together, and when one call made more than fifty users.
     count: u32,

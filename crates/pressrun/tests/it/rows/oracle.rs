@@ -161,7 +161,8 @@ fn with_ids_in_order(text: &str) -> String {
             if at == ids.len() {
                 ids.push(id.to_owned());
             }
-            out.push_str(&format!("#{at}"));
+            out.push('#');
+            out.push_str(&at.to_string());
             rest = &rest[36..];
         } else {
             out.push(next);
