@@ -101,6 +101,7 @@ pub(crate) fn assemble(texts: &Texts, options: LoadOptions<'_>, before: Option<B
         let People { organization, attributes, members, groups, dev_keys, .. } = people;
         let connections = connections.connections;
         let version = hex::encode(total.finalize());
+        let (members, groups) = (members.into(), groups.into());
         made.catalog = Some(Catalog { version, organization, connections, members, groups, attributes, dev_keys, documents, waiting });
     }
     made

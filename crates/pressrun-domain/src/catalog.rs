@@ -1,6 +1,6 @@
 //! What data teams write in files: connections, people, documents, dashboards and tiles, as one validated snapshot.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,10 @@ use crate::email::EmailAddress;
 use crate::id::{ConnectionName, DocumentIdentifier, FilterKey, GroupId, MembershipId, OrganizationId, TileKey, UserId};
 use crate::secret::Secret;
 
+mod directory;
 mod file_table;
 
+pub use directory::{Groups, Members};
 pub use file_table::{ColumnType, Compression, FileFormat, FileReading, FileTable, Quote, UnknownType};
 
 /// A consistent, validated state of the catalog folder.
@@ -24,9 +26,9 @@ pub struct Catalog {
     /// Where data lives.
     pub connections: IndexMap<ConnectionName, Connection>,
     /// People with a login.
-    pub members: Vec<Member>,
+    pub members: Members,
     /// Groups of members.
-    pub groups: Vec<Group>,
+    pub groups: Groups,
     /// User attributes that may be set, in file order; system attributes are not in here.
     pub attributes: IndexMap<String, AttributeDefinition>,
     /// API keys written into files; for development only.
@@ -56,31 +58,19 @@ impl Catalog {
     /// The member with this membership id, or, since clients mix them up, with this user id (contract Q15).
     #[must_use]
     pub fn member(&self, id: uuid::Uuid) -> Option<&Member> {
-        self.members.iter().find(|m| m.id.0 == id).or_else(|| self.members.iter().find(|m| m.user_id.0 == id))
+        self.members.by_id(MembershipId(id)).or_else(|| self.members.by_user(UserId(id)))
     }
 
     /// The member with this address, compared without case.
     #[must_use]
     pub fn member_by_email(&self, email: &EmailAddress) -> Option<&Member> {
-        self.members.iter().find(|m| m.email.same_as(email))
-    }
-
-    /// Members by their membership id, for whoever looks up many.
-    #[must_use]
-    pub fn members_by_id(&self) -> HashMap<MembershipId, &Member> {
-        self.members.iter().map(|member| (member.id, member)).collect()
-    }
-
-    /// Members by their folded address, for whoever looks up many.
-    #[must_use]
-    pub fn members_by_email(&self) -> HashMap<String, &Member> {
-        self.members.iter().map(|member| (member.email.folded(), member)).collect()
+        self.members.by_address(&email.folded())
     }
 
     /// The group with this id.
     #[must_use]
     pub fn group(&self, id: GroupId) -> Option<&Group> {
-        self.groups.iter().find(|g| g.id == id)
+        self.groups.by_id(id)
     }
 
     /// Month, 1 to 12, in which the fiscal years of `dashboard` begin.
@@ -95,7 +85,7 @@ impl Catalog {
         member.active
             && (member.admin
                 || document.access.groups.is_empty()
-                || self.groups.iter().any(|g| document.access.groups.contains(&g.name) && g.members.contains(&member.id)))
+                || self.groups.of(member.id).any(|group| document.access.groups.contains(&group.name)))
     }
 }
 

@@ -842,9 +842,11 @@ async fn m4_a_deactivated_member_is_signed_out_everywhere() {
         let catalog = Arc::clone(&state.catalog);
         state.catalog = Arc::new(move || {
             let mut catalog = (*catalog()).clone();
-            for member in &mut catalog.members {
+            let mut members = catalog.members.to_vec();
+            for member in &mut members {
                 member.active &= !(switch.load(Ordering::SeqCst) && member.name == "Blobby Hill");
             }
+            catalog.members = members.into();
             Arc::new(catalog)
         });
     })

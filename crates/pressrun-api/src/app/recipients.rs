@@ -9,7 +9,7 @@ use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
 use pressrun_domain::email::EmailAddress;
-use pressrun_domain::id::{GroupId, ScheduleId, UserId};
+use pressrun_domain::id::{GroupId, MembershipId, ScheduleId, UserId};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde_json::{Map, Value};
 
@@ -37,7 +37,6 @@ pub(crate) async fn resolve(
     kept: &[Recipient],
     change: &Change,
 ) -> Result<Vec<Recipient>, AppError> {
-    let members = catalog.members_by_email();
     let mut places: HashMap<String, &Recipient> = kept.iter().map(|place| (place.email.folded(), place)).collect();
     let mut resolved: Vec<Result<Recipient, &EmailAddress>> = Vec::with_capacity(emails.len());
     let (mut seen, mut strangers) = (HashSet::new(), Vec::new());
@@ -48,7 +47,7 @@ pub(crate) async fn resolve(
             if seen.contains(&folded) {
                 continue;
             }
-            let place = match (places.remove(&folded), members.get(&folded)) {
+            let place = match (places.remove(&folded), catalog.members.by_address(&folded)) {
                 (Some(place), _) => Ok(place.clone()),
                 (None, Some(member)) => Ok(place_of(schedule, email, Person::Member(member.id))),
                 (None, None) => {
@@ -151,7 +150,6 @@ fn remember_policy(email: &mut EmailSettings, catalog: &Catalog, before: &HashSe
 
 /// Everybody whom the lists will name when those of `lists` replace those of `email`, each once.
 fn named_in_all(email: &EmailSettings, lists: &Lists, catalog: &Catalog) -> Count {
-    let members = catalog.members_by_email();
     let mut seen = HashSet::new();
     for (given, kept) in [(&lists.to, &email.recipients), (&lists.cc, &email.cc), (&lists.bcc, &email.bcc)] {
         match given {
@@ -159,7 +157,7 @@ fn named_in_all(email: &EmailSettings, lists: &Lists, catalog: &Catalog) -> Coun
             None => seen.extend(kept.iter().map(|place| place.email.folded())),
         }
     }
-    Count { all: seen.len(), outside: seen.iter().filter(|folded| !members.contains_key(*folded)).count() }
+    Count { all: seen.len(), outside: seen.iter().filter(|folded| catalog.members.by_address(folded).is_none()).count() }
 }
 
 /// Says who on the lists gets nothing, or sees nothing of what is sent.
@@ -353,19 +351,18 @@ impl MayName {
 /// Addresses of the members and email-only users named by id.
 async fn people(state: &ApiState, catalog: &Catalog, named: &Named, may_name: &MayName) -> Result<Vec<EmailAddress>, AppError> {
     // A member is found by either id (Q21); the membership's wins.
-    let asked: HashSet<uuid::Uuid> = named.users.iter().map(|(_, id)| *id).collect();
-    let is_asked = |member: &&Member| asked.contains(&member.id.0) || asked.contains(&member.user_id.0);
-    let all: Vec<&Member> = catalog.members.iter().filter(is_asked).filter(|member| may_name.member(member)).collect();
-    let by_user = all.iter().map(|member| (member.user_id.0, &member.email));
-    let mut found: HashMap<uuid::Uuid, &EmailAddress> = by_user.chain(all.iter().map(|member| (member.id.0, &member.email))).collect();
-    let others = named.users.iter().filter(|(_, id)| !found.contains_key(id)).map(|(_, id)| UserId(*id));
+    let member = |id: uuid::Uuid| {
+        let either = [catalog.members.by_id(MembershipId(id)), catalog.members.by_user(UserId(id))];
+        either.into_iter().flatten().find(|member| may_name.member(member)).map(|member| &member.email)
+    };
+    let others = named.users.iter().filter(|(_, id)| member(*id).is_none()).map(|(_, id)| UserId(*id));
     let others: Vec<UserId> = others.filter(|id| may_name.outsider(*id)).collect();
     let users = if others.is_empty() { Vec::new() } else { state.store.users_by_id(&others).await? };
-    found.extend(users.iter().map(|user| (user.id.0, &user.email)));
+    let users: HashMap<uuid::Uuid, &EmailAddress> = users.iter().map(|user| (user.id.0, &user.email)).collect();
     let (mut addresses, mut unknown) = (Vec::new(), IndexSet::new());
     for (text, id) in &named.users {
-        match found.get(id) {
-            Some(email) => addresses.push((*email).clone()),
+        match member(*id).or_else(|| users.get(id).copied()) {
+            Some(email) => addresses.push(email.clone()),
             None => {
                 unknown.insert(text.as_str());
             }
@@ -381,8 +378,8 @@ async fn people(state: &ApiState, catalog: &Catalog, named: &Named, may_name: &M
 }
 
 fn groups(catalog: &Catalog, named: &Named, may_name: &MayName) -> Result<Vec<GroupId>, AppError> {
-    let known: HashSet<GroupId> = catalog.groups.iter().map(|group| group.id).filter(|id| may_name.group(*id)).collect();
-    let (known, unknown): (Vec<_>, Vec<_>) = named.groups.iter().partition(|(_, id)| known.contains(&GroupId(*id)));
+    let is_known = |id: GroupId| catalog.group(id).is_some() && may_name.group(id);
+    let (known, unknown): (Vec<_>, Vec<_>) = named.groups.iter().partition(|(_, id)| is_known(GroupId(*id)));
     if unknown.is_empty() {
         return Ok(known.into_iter().map(|(_, id)| GroupId(*id)).collect());
     }

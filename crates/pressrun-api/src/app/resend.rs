@@ -96,7 +96,7 @@ fn not_wanted(target: &str) -> AppError {
 fn may_get_mail(catalog: &Catalog, target: &str) -> Result<(), AppError> {
     let allowed = &catalog.organization.allowed_domains;
     let domain = target.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default();
-    let deactivated = catalog.members.iter().any(|member| is_at(&member.email, target) && !member.active);
+    let deactivated = catalog.members.by_address(&target.to_lowercase()).is_some_and(|member| !member.active);
     if deactivated || !(allowed.is_empty() || allowed.contains(&domain)) { Err(not_wanted(target)) } else { Ok(()) }
 }
 
@@ -118,10 +118,9 @@ async fn not_suppressed(state: &ApiState, target: &str, tell: bool) -> Result<()
 fn still_wanted(catalog: &Catalog, email: &EmailSettings, opted_out: &[String], target: &str) -> Result<(), AppError> {
     let is_target = |address: &EmailAddress| is_at(address, target);
     let by_name = email.named().any(|place| is_target(&place.email));
-    let member = catalog.members.iter().find(|member| is_target(&member.email)).map(|member| member.id);
-    let is_in = |group: &pressrun_domain::catalog::Group| member.is_some_and(|member| group.members.contains(&member));
-    let through_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(is_in);
-    let wants_none = opted_out.contains(&target.to_lowercase());
+    let folded = target.to_lowercase();
+    let through_group = catalog.members.by_address(&folded).is_some_and(|member| catalog.groups.any_has(&email.groups, member.id));
+    let wants_none = opted_out.contains(&folded);
     if by_name || (through_group && !wants_none) { Ok(()) } else { Err(not_wanted(target)) }
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn subscribe(state: &ApiState, actor: &Actor, id: &str) -> Resu
         let may = actor.subscription(&catalog, &schedule.definition).ok_or(AppError::Denied)?;
         validate::allowed_domains(&catalog, "email", std::slice::from_ref(&member.email))?;
         // The owner put them there, by name or with their group, or they have been there before and it sends what they came for.
-        let in_group = email.groups.iter().filter_map(|id| catalog.group(*id)).any(|group| group.members.contains(&member.id));
+        let in_group = catalog.groups.any_has(&email.groups, member.id);
         let hears = |place: &Recipient| place.email.same_as(&member.email) && !access::is_held(&catalog, &schedule.definition, place);
         if in_group || email.named().any(hears) {
             let change = actor.change(Verb::Subscribed, state.clock.now());

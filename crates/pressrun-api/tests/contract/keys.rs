@@ -83,22 +83,22 @@ async fn m4_an_organization_key_falls_with_its_member() {
     let server = server().await;
     let token = made(&server, "org", json!({"type": "organization", "name": "k", "userId": sample::HILL})).await;
     assert_eq!(server.call(&token, "GET", KEYS, None).await.status, 200);
-    let member = |catalog: &mut Catalog| catalog.members.iter().position(|member| member.id.0 == sample::HILL).unwrap();
-    change(&server, |catalog| {
-        let at = member(catalog);
-        catalog.members[at].active = false;
-    });
+    let active = |active: bool| {
+        move |catalog: &mut Catalog| {
+            let mut members = catalog.members.to_vec();
+            members.iter_mut().filter(|member| member.id.0 == sample::HILL).for_each(|member| member.active = active);
+            catalog.members = members.into();
+        }
+    };
+    change(&server, active(false));
     assert_eq!(server.call(&token, "GET", KEYS, None).await.status, 401, "deactivated");
     let refused = server.post(KEYS, &json!({"type": "organization", "name": "k", "userId": sample::HILL})).await;
     refused.refuses(400, "userId: The member is deactivated, so that the key would not work");
-    change(&server, |catalog| {
-        let at = member(catalog);
-        catalog.members[at].active = true;
-    });
+    change(&server, active(true));
     assert_eq!(server.call(&token, "GET", KEYS, None).await.status, 200);
     change(&server, |catalog| {
-        let at = member(catalog);
-        catalog.members.remove(at);
+        let others = catalog.members.iter().filter(|member| member.id.0 != sample::HILL);
+        catalog.members = others.cloned().collect::<Vec<_>>().into();
     });
     assert_eq!(server.call(&token, "GET", KEYS, None).await.status, 401, "gone");
     assert_eq!(server.call("hill", "GET", "/api/v1/schedules", None).await.status, 401);

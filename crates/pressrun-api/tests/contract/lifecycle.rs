@@ -45,7 +45,11 @@ async fn x6_the_list_still_names_an_owner_who_is_gone_and_a_transfer_revives() {
     // The organization key is of somebody who stays: it would fall with its member (M4).
     let id = server.post(&format!("/api/v1/schedules?userId={}", sample::OUTER), &webhook(json!({"identifier": "12db1a0a"}))).await.id();
     let owner = server.get("/api/v1/schedules").await.ok()["records"][0]["ownerName"].clone();
-    server.files.0.lock().unwrap().members.retain(|member| member.id.0 != sample::OUTER);
+    {
+        let mut catalog = server.files.0.lock().unwrap();
+        let others = catalog.members.iter().filter(|member| member.id.0 != sample::OUTER);
+        catalog.members = others.cloned().collect::<Vec<_>>().into();
+    }
     let off = pressrun_domain::schedule::SystemDisabled {
         at: stored::at(NOW),
         reason: pressrun_domain::schedule::SystemDisabledReason::NoAccess,

@@ -129,8 +129,9 @@ pub fn catalog() -> Catalog {
             member(HILL, "Blobby Hill", "blobby@blobsrus.com", false, true),
             member(OUTER, "Outer Blob", "outer@blobsrus.com", false, true),
             member(GONE, "Gone Blob", "gone@blobsrus.com", false, false),
-        ],
-        groups: vec![Group { id: GroupId(SALES), name: "sales".into(), members: vec![MembershipId(HILL)] }],
+        ]
+        .into(),
+        groups: vec![Group { id: GroupId(SALES), name: "sales".into(), members: vec![MembershipId(HILL)] }].into(),
         attributes: [
             attribute("region", AttributeKind::String, true),
             attribute("is_admin", AttributeKind::Number, false),

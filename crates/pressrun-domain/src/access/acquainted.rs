@@ -48,7 +48,7 @@ impl Actor {
         if self.is_admin(catalog) {
             return Acquainted::All;
         }
-        let own: Vec<&Group> = catalog.groups.iter().filter(|group| group.members.contains(&self.member)).collect();
+        let own: Vec<&Group> = catalog.groups.of(self.member).collect();
         Acquainted::With {
             members: own.iter().flat_map(|group| group.members.iter().copied()).chain([self.member]).collect(),
             groups: own.iter().map(|group| group.id).collect(),

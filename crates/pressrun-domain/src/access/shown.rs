@@ -8,7 +8,6 @@ use crate::catalog::{Catalog, Dashboard};
 use crate::delivery::{Delivery, DeliveryState};
 use crate::destination::{Destination, EmailSettings};
 use crate::email::EmailAddress;
-use crate::id::MembershipId;
 use crate::notice::Notice;
 use crate::run::{Run, RunRecord, RunState, TileRecord};
 use crate::schedule::{Definition, FilterConfig, LastRun, Schedule};
@@ -127,10 +126,9 @@ impl Actor {
         match &mut definition.destination {
             Destination::Email(email) => {
                 email.text_body = None;
-                let is_reader = |id: MembershipId| reader.is_some_and(|reader| reader.id == id);
                 let before = places(email);
                 email.retain(|place| reader.is_some_and(|reader| reader.email.same_as(&place.email)));
-                email.groups.retain(|id| catalog.group(*id).is_some_and(|group| group.members.iter().any(|id| is_reader(*id))));
+                email.groups.retain(|id| reader.is_some_and(|reader| catalog.groups.any_has(&[*id], reader.id)));
                 before - places(email)
             }
             Destination::Slack(slack) => {

@@ -117,8 +117,9 @@ fn catalog() -> Catalog {
             fiscal_start: 1,
         },
         connections: IndexMap::new(),
-        members: [ADMIN, OWNER, READER, OUTER, GONE].map(member).to_vec(),
-        groups: vec![Group { id: GroupId(Uuid::from_u128(70)), name: "sales".into(), members: [OWNER, READER].map(member_id).to_vec() }],
+        members: [ADMIN, OWNER, READER, OUTER, GONE].map(member).to_vec().into(),
+        groups: vec![Group { id: GroupId(Uuid::from_u128(70)), name: "sales".into(), members: [OWNER, READER].map(member_id).to_vec() }]
+            .into(),
         attributes: IndexMap::new(),
         dev_keys: Vec::new(),
         documents: documents.into_iter().map(|document| (document.identifier.clone(), document)).collect(),

@@ -241,7 +241,7 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
 /// The identity of a member, system attributes included.
 #[must_use]
 pub fn member_identity(catalog: &Catalog, member: &Member) -> Identity {
-    let groups: Vec<_> = catalog.groups.iter().filter(|group| group.members.contains(&member.id)).map(|group| text(&group.name)).collect();
+    let groups: Vec<_> = catalog.groups.of(member.id).map(|group| text(&group.name)).collect();
     let system = [
         ("omni_user_email", vec![text(member.email.as_str())]),
         ("omni_user_name", vec![text(&member.name)]),
@@ -379,10 +379,9 @@ fn people<'a>(
     opted_out: &HashSet<String>,
 ) -> (Vec<Someone<'a>>, Vec<Skipped>) {
     let (mut people, mut skipped, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
-    let members = &catalog.members_by_email();
     let named = |list: &'a [Recipient], role| {
         let heard = list.iter().filter(|place| !access::is_held(catalog, definition, place));
-        heard.map(move |recipient| (someone(catalog, members, recipient, role), recipient.email.clone()))
+        heard.map(move |recipient| (someone(catalog, recipient, role), recipient.email.clone()))
     };
     let grouped = email.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
     let grouped = grouped.filter_map(|id| catalog.member(id.0)).map(|member| {
@@ -417,8 +416,8 @@ fn people<'a>(
 
 /// Whoever has the address today: somebody without a login who became a member gets what that member may see, and nothing any more once the
 /// member is deactivated (P10). What was stored of them as an outsider is as old as their place on the list.
-fn someone<'a>(catalog: &'a Catalog, members: &HashMap<String, &'a Member>, recipient: &Recipient, role: MailRole) -> Option<Someone<'a>> {
-    let who = match (members.get(&recipient.email.folded()), recipient.person) {
+fn someone<'a>(catalog: &'a Catalog, recipient: &Recipient, role: MailRole) -> Option<Someone<'a>> {
+    let who = match (catalog.member_by_email(&recipient.email), recipient.person) {
         (Some(member), _) => Who::Member(member),
         (None, Person::Member(id)) => Who::Member(catalog.member(id.0)?),
         (None, Person::EmailOnly(id)) => Who::EmailOnly(id),

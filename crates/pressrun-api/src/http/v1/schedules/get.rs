@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,9 +6,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use pressrun_domain::access::Actor;
 use pressrun_domain::access::shown::ShownSchedule;
-use pressrun_domain::catalog::{Catalog, Member};
+use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, Person, Recipient};
-use pressrun_domain::id::MembershipId;
 use pressrun_domain::key::KeyKind;
 use pressrun_domain::schedule::{Definition, FilterConfig};
 use pressrun_domain::sftp_quirks::TemporaryName;
@@ -125,9 +123,9 @@ pub(crate) struct UserGroupView {
     name: String,
 }
 
-fn recipient(place: &Recipient, members: &HashMap<MembershipId, &Member>) -> MembershipView {
+fn recipient(place: &Recipient, catalog: &Catalog) -> MembershipView {
     let name = match place.person {
-        Person::Member(id) => members.get(&id).map(|member| member.name.clone()),
+        Person::Member(id) => catalog.members.by_id(id).map(|member| member.name.clone()),
         Person::EmailOnly(_) => None,
     };
     MembershipView {
@@ -188,7 +186,7 @@ fn metadata(definition: &Definition) -> Value {
 pub(crate) fn view(shown: &ShownSchedule, catalog: &Catalog) -> ScheduleView {
     let schedule = &shown.schedule;
     let definition = &schedule.definition;
-    let (email, members) = (definition.destination.email(), catalog.members_by_id());
+    let email = definition.destination.email();
     let destination = DestinationView {
         // The destination has no life of its own; its id is the schedule's.
         id: schedule.id.0,
@@ -196,7 +194,7 @@ pub(crate) fn view(shown: &ShownSchedule, catalog: &Catalog) -> ScheduleView {
         last_status: schedule.last_run.map(|run| run.status.as_str()),
         last_completed_at: schedule.last_run.map(|run| stamp(run.completed_at)),
         metadata: settings(&definition.destination),
-        recipients: email.iter().flat_map(|email| &email.recipients).map(|place| recipient(place, &members)).collect(),
+        recipients: email.iter().flat_map(|email| &email.recipients).map(|place| recipient(place, catalog)).collect(),
         user_group_recipients: email
             .iter()
             .flat_map(|email| &email.groups)

@@ -1,12 +1,12 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use pressrun_domain::access;
-use pressrun_domain::catalog::{Catalog, Member};
+use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, Person, Recipient};
-use pressrun_domain::id::{GroupId, MembershipId, RecipientId};
+use pressrun_domain::id::{GroupId, RecipientId};
 use pressrun_domain::schedule::Definition;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -105,9 +105,9 @@ pub(crate) struct SlackView {
     slack_id: String,
 }
 
-fn person(place: &Recipient, members: &HashMap<MembershipId, &Member>, held: bool) -> PersonView {
+fn person(place: &Recipient, catalog: &Catalog, held: bool) -> PersonView {
     let name = match place.person {
-        Person::Member(id) => members.get(&id).map(|member| member.name.clone()).filter(|name| !name.is_empty()),
+        Person::Member(id) => catalog.members.by_id(id).map(|member| member.name.clone()).filter(|name| !name.is_empty()),
         Person::EmailOnly(_) => None,
     };
     PersonView {
@@ -119,9 +119,9 @@ fn person(place: &Recipient, members: &HashMap<MembershipId, &Member>, held: boo
     }
 }
 
-fn group(id: GroupId, catalog: &Catalog, members: &HashMap<MembershipId, &Member>) -> GroupView {
+fn group(id: GroupId, catalog: &Catalog) -> GroupView {
     let found = catalog.group(id);
-    let members = found.into_iter().flat_map(|group| &group.members).filter_map(|id| members.get(id));
+    let members = found.into_iter().flat_map(|group| &group.members).filter_map(|id| catalog.members.by_id(*id));
     GroupView {
         id: id.0,
         name: found.map_or_else(|| id.to_string(), |group| group.name.clone()),
@@ -146,13 +146,12 @@ fn view(definition: Definition, catalog: &Catalog) -> RecipientsView {
     let held: HashSet<RecipientId> = access::held(catalog, &definition).map(|place| place.id).collect();
     match definition.destination {
         Destination::Email(email) => {
-            let members = catalog.members_by_id();
-            let people = |places: &[Recipient]| places.iter().map(|place| person(place, &members, held.contains(&place.id))).collect();
+            let people = |places: &[Recipient]| places.iter().map(|place| person(place, catalog, held.contains(&place.id))).collect();
             RecipientsView::Email {
                 recipients: people(&email.recipients),
                 cc: people(&email.cc),
                 bcc: people(&email.bcc),
-                user_group_recipients: email.groups.into_iter().map(|id| group(id, catalog, &members)).collect(),
+                user_group_recipients: email.groups.into_iter().map(|id| group(id, catalog)).collect(),
             }
         }
         Destination::Sftp(sftp) => {
