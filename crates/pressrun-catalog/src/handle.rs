@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
 use tokio::sync::watch;
@@ -74,7 +74,8 @@ struct Folder {
 
 struct State {
     loaded_at: Timestamp,
-    read_at: Timestamp,
+    /// By the clock that nobody sets.
+    read_at: SignedDuration,
     publications: u64,
     problems: Vec<Problem>,
     faulty: Arc<[FaultyFile]>,
@@ -116,7 +117,7 @@ impl CatalogHandle {
     pub fn fixed(catalog: Catalog) -> Arc<Self> {
         let state = State {
             loaded_at: Timestamp::UNIX_EPOCH,
-            read_at: Timestamp::UNIX_EPOCH,
+            read_at: SignedDuration::ZERO,
             publications: 0,
             problems: Vec::new(),
             faulty: Arc::default(),
@@ -166,10 +167,10 @@ impl CatalogHandle {
         }
     }
 
-    /// When the files were last read and found to say what is in force; the end of time for a fixed catalog.
+    /// When the files were last read and found to say what is in force, as [`Clock::steady`] tells; the end of time for a fixed catalog.
     #[must_use]
-    pub fn read_at(&self) -> Timestamp {
-        if self.folder.is_none() { Timestamp::MAX } else { self.state().read_at }
+    pub fn read_at(&self) -> SignedDuration {
+        if self.folder.is_none() { SignedDuration::MAX } else { self.state().read_at }
     }
 
     /// How often somebody said that the files are as they are meant to be.
@@ -249,8 +250,8 @@ impl CatalogHandle {
 impl Folder {
     /// The files as they are, with what was `before` where they are wrong.
     fn read(&self, before: Before<'_>, kept: Option<&Taken>) -> Result<(Catalog, State), CatalogError> {
-        // An instant from before reading, so that what is read is never taken for newer than it is.
-        let read_at = self.clock.now();
+        // From before reading, so that what is read is never taken for newer than it is.
+        let (now, read_at) = (self.clock.now(), self.clock.steady());
         let refused = |problems| CatalogError { dir: self.dir.clone(), problems: sorted(problems) };
         let options = LoadOptions { rules: &self.rules, ..LoadOptions::default() };
         let mut problems = Vec::new();
@@ -265,6 +266,6 @@ impl Folder {
             last_good::write(place, &taken.shared);
         }
         let problems = sorted(problems);
-        Ok((catalog, State { loaded_at: read_at, read_at, publications: 0, problems, faulty: faulty.into(), taken, reads }))
+        Ok((catalog, State { loaded_at: now, read_at, publications: 0, problems, faulty: faulty.into(), taken, reads }))
     }
 }

@@ -10,6 +10,12 @@ pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Timestamp;
 
+    /// How long it is since some instant of the past that stays the same while the process lives. Unlike [`Clock::now`] nobody sets it, so that
+    /// differences between two readings are time that has passed.
+    fn steady(&self) -> SignedDuration {
+        self.now().duration_since(Timestamp::UNIX_EPOCH)
+    }
+
     /// Ends at `instant`, or at once when it has passed.
     fn sleep_until(&self, instant: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 

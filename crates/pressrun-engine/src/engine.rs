@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_dispatch::{Claimer, DispatchConfig, Janitor, Planner, Pulse, Runner, Sweeper, Tasks};
 use pressrun_store::StoreError;
 use tokio::sync::Notify;
@@ -142,16 +142,15 @@ impl Engine {
                 }
                 Err(error) => {
                     warn!(error = %error, "could not re-validate schedules; they are checked again before each run");
-                    Some(self.context.clock.now())
+                    Some(SignedDuration::ZERO)
                 }
             };
             self.said.notify_one();
-            let (clock, now) = (&self.context.clock, self.context.clock.now());
             let looked_again = async {
                 match look_again {
-                    Some(at) if at > now => clock.sleep_until(at).await,
-                    // A catalog that cannot be read leaves the instant in the past: no busy loop.
-                    Some(_) => clock.sleep_until(now + self.context.config.poll).await,
+                    Some(left) if left.is_positive() => self.context.clock.sleep(left).await,
+                    // A catalog that cannot be read is due at once: no busy loop.
+                    Some(_) => self.context.clock.sleep(self.context.config.poll).await,
                     None => std::future::pending().await,
                 }
             };
@@ -167,7 +166,7 @@ impl Engine {
     fn look_again(&self, now: Timestamp, next: Option<Timestamp>) -> Timestamp {
         let latest = now + self.context.config.poll;
         // An instant that has passed and is still there was lost to another node or to a fault: no busy loop.
-        let soonest = now + jiff::SignedDuration::from_millis(200);
+        let soonest = now + SignedDuration::from_millis(200);
         next.map_or(latest, |at| at.clamp(soonest, latest))
     }
 }

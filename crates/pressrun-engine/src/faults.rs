@@ -2,12 +2,13 @@
 //!
 //! A file that is away for moments (a checkout that moves it, a copy that deletes before it writes, a network folder that comes back) looks
 //! like one that was deleted. So a schedule is switched off only for a fault that two readings of the catalog show, a minute apart, with none
-//! between them that does not; or at once when somebody has said that the files are as they are meant to be.
+//! between them that does not; or at once when somebody has said that the files are as they are meant to be. The minute has to pass: time is
+//! that of [`Clock::steady`](pressrun_domain::clock::Clock::steady), which nobody sets.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pressrun_domain::id::ScheduleId;
 
 /// How long a fault has to hold, unless the operator says otherwise.
@@ -18,8 +19,8 @@ pub const HOLD: SignedDuration = SignedDuration::from_mins(1);
 pub enum Verdict {
     /// It is meant.
     Holds,
-    /// It has to be looked at again, not before this instant.
-    NotYet(Timestamp),
+    /// It has to be looked at again, not before so much time has passed.
+    NotYet(SignedDuration),
 }
 
 /// Faults that were seen, by schedule. Each process keeps its own: after a restart they have to hold anew.
@@ -38,7 +39,7 @@ impl Default for Faults {
 
 #[derive(Debug, Default)]
 struct Seen {
-    first: HashMap<ScheduleId, Timestamp>,
+    first: HashMap<ScheduleId, SignedDuration>,
     /// Publications whose faults have been dealt with.
     publications: u64,
 }
@@ -51,13 +52,10 @@ impl Faults {
     }
 
     /// Notes at `now` that a schedule has a fault by the catalog that was last read at `read_at`.
-    pub fn judge(&self, schedule: ScheduleId, read_at: Timestamp, now: Timestamp) -> Verdict {
+    pub fn judge(&self, schedule: ScheduleId, read_at: SignedDuration, now: SignedDuration) -> Verdict {
         let mut seen = self.seen();
-        let first = seen.first.entry(schedule).or_insert(now);
-        // A clock that was set back.
-        *first = (*first).min(now);
-        let due = self.due(*first);
-        if now >= due && read_at >= due { Verdict::Holds } else { Verdict::NotYet(due.max(now)) }
+        let due = self.due(*seen.first.entry(schedule).or_insert(now));
+        if now >= due && read_at >= due { Verdict::Holds } else { Verdict::NotYet(left(due, now)) }
     }
 
     /// The schedule has no fault, or is off for it.
@@ -72,14 +70,14 @@ impl Faults {
 
     /// Whether some fault can only be judged once the files are read again.
     #[must_use]
-    pub fn wants_reading(&self, read_at: Timestamp, now: Timestamp) -> bool {
+    pub fn wants_reading(&self, read_at: SignedDuration, now: SignedDuration) -> bool {
         self.seen().first.values().map(|first| self.due(*first)).any(|due| now >= due && read_at < due)
     }
 
-    /// When the next fault will have held for long enough.
+    /// How long it is until the next fault will have held for long enough.
     #[must_use]
-    pub fn next(&self) -> Option<Timestamp> {
-        self.seen().first.values().copied().min().map(|first| self.due(first))
+    pub fn next(&self, now: SignedDuration) -> Option<SignedDuration> {
+        self.seen().first.values().copied().min().map(|first| left(self.due(first), now))
     }
 
     /// Whether the files were published since this was last asked, as counted by the catalog.
@@ -87,9 +85,9 @@ impl Faults {
         std::mem::replace(&mut self.seen().publications, publications) != publications
     }
 
-    /// When a fault that was first seen at this instant has held for long enough.
-    fn due(&self, first: Timestamp) -> Timestamp {
-        first.saturating_add(self.hold).unwrap_or(Timestamp::MAX)
+    /// When a fault that was first seen then has held for long enough.
+    fn due(&self, first: SignedDuration) -> SignedDuration {
+        first.saturating_add(self.hold)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -97,25 +95,33 @@ impl Faults {
     }
 }
 
+/// How long it is until then; nothing when it is past.
+fn left(due: SignedDuration, now: SignedDuration) -> SignedDuration {
+    due.saturating_sub(now).max(SignedDuration::ZERO)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_000_000 + seconds).expect("an instant")
+    fn at(seconds: i64) -> SignedDuration {
+        SignedDuration::from_secs(1_000_000 + seconds)
+    }
+
+    fn not_yet(seconds: i64) -> Verdict {
+        Verdict::NotYet(SignedDuration::from_secs(seconds))
     }
 
     #[test]
     fn a14_a_fault_holds_when_two_readings_a_minute_apart_show_it() {
         let id = ScheduleId::generate();
         for (case, looks, expected) in [
-            ("seen once", &[(0, 0)][..], Verdict::NotYet(at(60))),
-            ("not read again", &[(0, 0), (90, 0)], Verdict::NotYet(at(90))),
-            ("read again too early", &[(0, 0), (59, 59)], Verdict::NotYet(at(60))),
-            ("read early, looked at late", &[(0, 0), (90, 59)], Verdict::NotYet(at(90))),
+            ("seen once", &[(0, 0)][..], not_yet(60)),
+            ("not read again", &[(0, 0), (90, 0)], not_yet(0)),
+            ("read again too early", &[(0, 0), (59, 59)], not_yet(1)),
+            ("read early, looked at late", &[(0, 0), (90, 59)], not_yet(0)),
             ("read again", &[(0, 0), (60, 60)], Verdict::Holds),
-            ("read long before it was seen", &[(0, -3600)], Verdict::NotYet(at(60))),
-            ("the clock was set back", &[(0, 0), (-3600, -3600), (-3550, -3550)], Verdict::NotYet(at(-3540))),
+            ("read long before it was seen", &[(0, -3600)], not_yet(60)),
         ] {
             let faults = Faults::default();
             let verdicts: Vec<_> = looks.iter().map(|(now, read_at)| faults.judge(id, at(*read_at), at(*now))).collect();
@@ -128,11 +134,11 @@ mod tests {
         let (faults, id, other) = (Faults::default(), ScheduleId::generate(), ScheduleId::generate());
         faults.judge(id, at(0), at(0));
         faults.forget(id);
-        assert_eq!(faults.judge(id, at(65), at(65)), Verdict::NotYet(at(125)));
+        assert_eq!(faults.judge(id, at(65), at(65)), not_yet(60));
         faults.judge(other, at(70), at(70));
-        assert_eq!(faults.next(), Some(at(125)));
+        assert_eq!(faults.next(at(70)), Some(SignedDuration::from_secs(55)));
         faults.keep(&HashSet::from([other]));
-        assert_eq!(faults.next(), Some(at(130)));
+        assert_eq!(faults.next(at(200)), Some(SignedDuration::ZERO));
     }
 
     #[test]

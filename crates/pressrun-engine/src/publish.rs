@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_dispatch::plan::next_occurrence;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason, fault};
@@ -37,8 +37,8 @@ pub struct Published {
     pub disabled: u32,
     /// Schedules that were switched on again.
     pub enabled: u32,
-    /// When faults that are not yet known to hold are due to be looked at.
-    pub look_again: Option<Timestamp>,
+    /// How long it is until faults that are not yet known to hold are due to be looked at.
+    pub look_again: Option<SignedDuration>,
 }
 
 /// Re-validates every schedule against the catalog as it is, and brings the list's names up to date.
@@ -71,7 +71,7 @@ pub async fn published(context: &Context) -> Result<Published, StoreError> {
             (Some(off), None) => {
                 store.add_notices(&notice::about_recovery(context, &catalog, &schedule, off, now)).await?;
             }
-            (None, Some(reason)) => match context.faults.judge(schedule.id, read_at, now) {
+            (None, Some(reason)) => match context.faults.judge(schedule.id, read_at, context.clock.steady()) {
                 Verdict::NotYet(_) if !meant => {
                     info!(schedule = %schedule.id, reason = reason.as_str(), "the schedule has a fault, which is looked at again before it is switched off");
                     faulty.insert(schedule.id);
@@ -81,13 +81,13 @@ pub async fn published(context: &Context) -> Result<Published, StoreError> {
         }
     }
     context.faults.keep(&faulty);
-    done.look_again = context.faults.next();
+    done.look_again = context.faults.next(context.clock.steady());
     Ok(done)
 }
 
 /// Reads the files again when some fault has been there for long enough to be judged by that.
 pub(crate) async fn read_again_if_due(context: &Context) {
-    if !context.faults.wants_reading(context.catalog.read_at(), context.clock.now()) {
+    if !context.faults.wants_reading(context.catalog.read_at(), context.clock.steady()) {
         return;
     }
     let catalog = Arc::clone(&context.catalog);

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct FakeClock {
     now: Arc<watch::Sender<Timestamp>>,
+    /// By how much the clock was set without any time passing.
+    jumped: Arc<Mutex<SignedDuration>>,
     sleepers: Arc<watch::Sender<usize>>,
     wakes: Arc<Mutex<BTreeMap<Timestamp, usize>>>,
 }
@@ -21,7 +23,8 @@ impl FakeClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
-        Self { now: Arc::new(watch::Sender::new(now)), sleepers: Arc::new(watch::Sender::new(0)), wakes: Arc::default() }
+        let jumped = Arc::default();
+        Self { now: Arc::new(watch::Sender::new(now)), jumped, sleepers: Arc::new(watch::Sender::new(0)), wakes: Arc::default() }
     }
 
     /// Moves time forward and wakes everyone whose instant has come.
@@ -29,9 +32,16 @@ impl FakeClock {
         self.now.send_modify(|now| *now = now.checked_add(by).expect("within the range of instants"));
     }
 
-    /// Sets the time, also backwards: a clock that jumps.
+    /// Lets time pass until `now`; when that is in the past, the clock is set back.
     pub fn set(&self, now: Timestamp) {
-        self.now.send_replace(now);
+        let by = now.duration_since(self.now());
+        if by.is_negative() { self.jump(by) } else { self.advance(by) }
+    }
+
+    /// Sets the clock, forwards or back, in no time.
+    pub fn jump(&self, by: SignedDuration) {
+        *self.jumped.lock().unwrap_or_else(PoisonError::into_inner) += by;
+        self.advance(by);
     }
 
     /// The instant that the next sleeper waits for.
@@ -97,6 +107,10 @@ impl Clock for FakeClock {
         *self.now.borrow()
     }
 
+    fn steady(&self) -> SignedDuration {
+        self.now().duration_since(Timestamp::UNIX_EPOCH) - *self.jumped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sleep_until(&self, instant: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
             let mut now = self.now.subscribe();
@@ -144,6 +158,21 @@ mod tests {
         assert_eq!(*woken.lock().expect("lock"), [10, 20]);
         assert_eq!((clock.sleepers(), clock.next_wake()), (0, None));
         clock.sleep_until(noon()).await;
+    }
+
+    #[test]
+    fn a_clock_that_is_set_lets_no_time_pass() {
+        let clock = FakeClock::at(noon());
+        let begun = clock.steady();
+        let passed = || (clock.now().duration_since(noon()).as_secs(), (clock.steady() - begun).as_secs());
+        clock.advance(SignedDuration::from_secs(5));
+        assert_eq!(passed(), (5, 5));
+        clock.jump(SignedDuration::from_secs(60));
+        assert_eq!(passed(), (65, 5));
+        clock.set(noon());
+        assert_eq!(passed(), (0, 5), "back");
+        clock.set(noon() + SignedDuration::from_secs(10));
+        assert_eq!(passed(), (10, 15));
     }
 
     #[tokio::test]

@@ -391,11 +391,11 @@ impl Work<'_> {
             context.faults.forget(self.run.schedule_id);
             return Ok(Footing::Firm(catalog));
         };
-        if may_wait && let Verdict::NotYet(until) = context.faults.judge(self.run.schedule_id, read_at, now) {
+        if may_wait && let Verdict::NotYet(left) = context.faults.judge(self.run.schedule_id, read_at, context.clock.steady()) {
             let schedule = context.store.schedule(self.run.schedule_id).await?;
             if schedule.is_some_and(|schedule| schedule.system_disabled.is_none()) {
                 return Ok(Footing::Waits {
-                    until: until.max(now + LOOK_FOR_STOP),
+                    until: now.saturating_add(left.max(LOOK_FOR_STOP)).unwrap_or(Timestamp::MAX),
                     why: "what it delivers is missing, which may be for moments",
                 });
             }

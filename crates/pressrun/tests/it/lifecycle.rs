@@ -108,7 +108,7 @@ async fn a14_a_file_that_is_away_for_moments_switches_nothing_off() {
     for _ in 0..3 {
         std::fs::rename(&file, &away).unwrap();
         let gone = noticed(&world).await;
-        assert_eq!(gone.look_again, Some(world.now() + SignedDuration::from_mins(1)));
+        assert_eq!(gone.look_again, Some(SignedDuration::from_mins(1)));
         // A run that is due meanwhile waits.
         let run = world.trigger(schedule).await;
         world.engine.drain().await.unwrap();
@@ -120,6 +120,19 @@ async fn a14_a_file_that_is_away_for_moments_switches_nothing_off() {
         assert_eq!(ended(&world.run(run).await.0).0, RunStatus::Complete);
     }
     assert_eq!((reason(&stored(&world, schedule).await), subjects(&world).len()), (None, 0));
+}
+
+#[tokio::test]
+async fn a14_a_clock_that_is_set_forward_does_not_shorten_the_time_that_a_fault_has_to_hold() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::Json)).await;
+    std::fs::remove_file(world.dir.path().join("catalog/dashboards/sales.yaml")).unwrap();
+    assert_eq!(noticed(&world).await.disabled, 0);
+    world.clock.jump(SignedDuration::from_mins(30));
+    assert_eq!(noticed(&world).await.disabled, 0, "no time has passed");
+    world.clock.advance(SignedDuration::from_secs(61));
+    assert_eq!(noticed(&world).await.disabled, 1);
+    assert_eq!(reason(&stored(&world, schedule).await), Some(SystemDisabledReason::MissingQuery));
 }
 
 #[tokio::test]
