@@ -113,5 +113,5 @@ pub async fn lift_suppression(state: &ApiState, actor: &Actor, email: &str) -> R
 /// # Errors
 /// [`Refused`] for who is no admin: it may quote the files.
 pub fn catalog_faults(state: &ApiState, actor: &Actor) -> Result<CatalogFaults, Refused> {
-    if actor.is_admin(&state.catalog.current()) { Ok(state.catalog.faults()) } else { Err(Refused::Denied) }
+    app::faults::faults(state, actor).map_err(refused)
 }

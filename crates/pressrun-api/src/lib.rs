@@ -31,8 +31,8 @@ pub use http::{Noted, TrustedProxies, download, health_router, origin, router, r
 pub use limits::Limits;
 pub use serve::{ServerLimits, serve};
 pub use state::{
-    AllowAll, ApiConfig, ApiState, ArtifactSource, CameBack, CatalogFaults, CatalogSource, EngineSource, FaultyDocument, NoArtifacts,
-    NoEngine, UrlPolicy,
+    AllowAll, ApiConfig, ApiState, ArtifactSource, CameBack, CatalogFaults, CatalogProblem, CatalogSource, EngineSource, FaultyDocument,
+    NoArtifacts, NoEngine, UrlPolicy,
 };
 pub use token::{hash as token_hash, mint, session_secret};
 

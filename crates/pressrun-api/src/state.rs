@@ -35,10 +35,23 @@ pub trait CatalogSource: Send + Sync {
 pub struct CatalogFaults {
     /// When what is in force came into force.
     pub loaded_at: Timestamp,
-    /// What is wrong, each with file, line and hint; nothing when all files are in force.
-    pub problems: Vec<String>,
+    /// What is wrong; nothing when all files are in force.
+    pub problems: Vec<CatalogProblem>,
     /// Dashboard files that are not taken as they are.
     pub documents: Vec<FaultyDocument>,
+}
+
+/// One thing to change in one file of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogProblem {
+    /// Path relative to the catalog folder; empty for the catalog as a whole.
+    pub file: String,
+    /// Line and column, both from 1; `None` when it is the file itself.
+    pub place: Option<(u32, u32)>,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right; may be empty.
+    pub hint: String,
 }
 
 /// A dashboard file that is not taken as it is.

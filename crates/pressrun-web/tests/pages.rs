@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use pressrun_api::{CatalogFaults, CatalogSource, FaultyDocument};
+use pressrun_api::{CatalogFaults, CatalogProblem, CatalogSource, FaultyDocument};
 use pressrun_domain::audit::{Origin, Verb};
 use pressrun_domain::bounce::{Bounce, BounceKind, Mailed, Report};
 use pressrun_domain::catalog::GridPosition;
@@ -1074,7 +1074,12 @@ impl CatalogSource for Faulty {
 async fn b14_admins_see_what_of_the_catalog_is_not_in_force_and_nobody_else_does() {
     let document = |file: &str, kept| FaultyDocument { file: file.to_owned(), identifier: Some("orders".into()), kept };
     let faults = CatalogFaults {
-        problems: vec![format!("dashboards/a.yaml:3:1: unknown key `{HOSTILE}`")],
+        problems: vec![CatalogProblem {
+            file: "dashboards/a.yaml".to_owned(),
+            place: Some((3, 1)),
+            message: format!("unknown key `{HOSTILE}`"),
+            hint: "did you mean `title`?".to_owned(),
+        }],
         documents: vec![document("dashboards/a.yaml", true), document("dashboards/b.yaml", false)],
         ..CatalogFaults::default()
     };
@@ -1082,7 +1087,14 @@ async fn b14_admins_see_what_of_the_catalog_is_not_in_force_and_nobody_else_does
     let admin = browser.sign_in(browser.site.admin).await;
     let page = browser.get(&admin, "/catalog").await;
     assert_eq!(page.status, StatusCode::OK);
-    for words in ["dashboards/a.yaml", "it is what it was before", "dashboards/b.yaml", "its schedules wait", "unknown key"] {
+    for words in [
+        "dashboards/a.yaml",
+        "it is what it was before",
+        "dashboards/b.yaml",
+        "its schedules wait",
+        "dashboards/a.yaml:3:1: unknown key",
+        "hint: did you mean",
+    ] {
         assert!(page.body.contains(words), "{words}: {}", page.body);
     }
     assert!(!page.body.contains(HOSTILE), "escaped");

@@ -8,7 +8,9 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use axum::Router;
 use jiff::SignedDuration;
-use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogFaults, CatalogSource, Door, FaultyDocument, ServerLimits, UrlPolicy};
+use pressrun_api::{
+    ApiConfig, ApiState, ArtifactSource, CatalogFaults, CatalogProblem, CatalogSource, Door, FaultyDocument, ServerLimits, UrlPolicy,
+};
 use pressrun_catalog::CatalogHandle;
 use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig};
 use pressrun_dispatch::{Pulses, Tasks};
@@ -443,9 +445,15 @@ impl CatalogSource for LiveCatalog {
             identifier: file.identifier.clone(),
             kept: file.kept,
         };
+        let problem = |problem: pressrun_catalog::Problem| CatalogProblem {
+            file: problem.file,
+            place: (problem.line > 0).then_some((problem.line, problem.column)),
+            message: problem.message,
+            hint: problem.hint,
+        };
         CatalogFaults {
             loaded_at: status.loaded_at,
-            problems: status.problems.iter().map(ToString::to_string).collect(),
+            problems: status.problems.into_iter().map(problem).collect(),
             documents: status.faulty.iter().map(document).collect(),
         }
     }

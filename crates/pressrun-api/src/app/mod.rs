@@ -10,6 +10,7 @@ pub(crate) mod directory;
 pub(crate) mod doers;
 pub(crate) mod edit;
 pub(crate) mod error;
+pub(crate) mod faults;
 pub(crate) mod filters;
 pub(crate) mod given;
 pub(crate) mod keys;

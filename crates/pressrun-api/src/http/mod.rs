@@ -66,6 +66,7 @@ fn routes() -> OpenApiRouter<Arc<ApiState>> {
         .routes(routes!(v1::catalog::filters))
         .routes(routes!(v1::catalog::documents))
         .routes(routes!(v1::catalog::user_attributes))
+        .routes(routes!(v1::catalog_faults::faults))
         .routes(routes!(v1::directory::members))
         .routes(routes!(v1::directory::groups))
         .routes(routes!(v1::suppressions::list))

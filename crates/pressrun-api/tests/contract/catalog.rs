@@ -1,5 +1,6 @@
 //! Where clients look keys up.
 
+use pressrun_api::{CatalogFaults, CatalogProblem, FaultyDocument};
 use serde_json::json;
 
 use crate::harness::{refusals, server};
@@ -42,4 +43,44 @@ refusals! {
     filters_03_not_viewable: |server| server.call("outer", "GET", "/api/v1/dashboards/secret/filters", None) => 403 "Permission denied";
     dashboards_page_past_the_end: |server| server.get("/api/v1/dashboards?cursor=9") => 400 "Invalid page number. The last valid page is 1.";
     documents_page_size_over_100: |server| server.get("/api/v1/documents?pageSize=101") => 400 "Page size cannot exceed 100";
+}
+
+#[tokio::test]
+async fn b14_admins_and_organization_keys_read_what_of_the_catalog_is_not_in_force() {
+    const FAULTS: &str = "/api/v1/catalog/faults";
+    let server = server().await;
+    let none = server.get(FAULTS).await;
+    assert_eq!((&none.ok()["problems"], &none.ok()["records"]), (&json!([]), &json!([])));
+    let problem =
+        |file: &str, place| CatalogProblem { file: file.to_owned(), place, message: "wrong".to_owned(), hint: "right".to_owned() };
+    let document = |at: usize| FaultyDocument {
+        file: format!("dashboards/d{at}.yaml"),
+        identifier: (at == 0).then(|| "12db1a0a".into()),
+        kept: at == 0,
+    };
+    *server.files.1.lock().unwrap() = CatalogFaults {
+        loaded_at: "2025-07-23T21:00:00Z".parse().unwrap(),
+        problems: vec![problem("dashboards/d0.yaml", Some((3, 7))), problem("", None)],
+        documents: (0..3).map(document).collect(),
+    };
+    let faults = server.get(&format!("{FAULTS}?pageSize=2")).await;
+    assert_eq!(
+        faults.ok(),
+        &json!({
+            "loadedAt": "2025-07-23T21:00:00.000Z",
+            "problems": [
+                {"file": "dashboards/d0.yaml", "line": 3, "column": 7, "message": "wrong", "hint": "right"},
+                {"file": "", "line": null, "column": null, "message": "wrong", "hint": "right"}
+            ],
+            "pageInfo": {"hasNextPage": true, "nextCursor": "2", "pageSize": 2, "totalRecords": 3},
+            "records": [
+                {"file": "dashboards/d0.yaml", "identifier": "12db1a0a", "kept": true},
+                {"file": "dashboards/d1.yaml", "identifier": null, "kept": false}
+            ]
+        })
+    );
+    let rest = server.get(&format!("{FAULTS}?pageSize=2&cursor=2")).await;
+    assert_eq!(rest.ok()["records"][0]["file"], "dashboards/d2.yaml");
+    let refused = server.call("hill", "GET", FAULTS, None).await;
+    assert_eq!(refused.status, 403, "files may be quoted: {}", refused.body);
 }

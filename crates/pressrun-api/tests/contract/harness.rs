@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogSource, Door, ServerLimits, UrlPolicy};
+use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogFaults, CatalogSource, Door, ServerLimits, UrlPolicy};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::schedule::Schedule;
@@ -37,12 +37,16 @@ impl Clock for FixedClock {
 }
 
 #[derive(Clone)]
-pub struct Files(pub Arc<Mutex<Catalog>>);
+pub struct Files(pub Arc<Mutex<Catalog>>, pub Arc<Mutex<CatalogFaults>>);
 
 impl CatalogSource for Files {
     /// Panics once the lock is poisoned, which a test does on purpose.
     fn current(&self) -> Arc<Catalog> {
         Arc::new(self.0.lock().unwrap().clone())
+    }
+
+    fn faults(&self) -> CatalogFaults {
+        self.1.lock().unwrap().clone()
     }
 }
 
@@ -134,7 +138,7 @@ pub async fn server_with(config: ApiConfig) -> Server {
 
 pub async fn server_on(store: Arc<dyn Store>, config: ApiConfig) -> Server {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let files = Files(Arc::new(Mutex::new(sample::catalog())));
+    let files = Files(Arc::new(Mutex::new(sample::catalog())), Arc::default());
     let clock = Arc::new(FixedClock(Mutex::new(NOW.parse().unwrap())));
     let (spool, wake) = (Arc::new(Spool::default()), Arc::new(Notify::new()));
     let state = ApiState {

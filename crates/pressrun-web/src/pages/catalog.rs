@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::tz::TimeZone;
+use pressrun_api::CatalogProblem;
 
 use super::act::done;
 use crate::page::{Frame, PageError, show};
@@ -21,7 +22,7 @@ struct Page {
     loaded: When,
     dashboards: usize,
     members: usize,
-    problems: Vec<String>,
+    problems: Vec<CatalogProblem>,
     files: Vec<File>,
     /// Files that are not listed.
     more: usize,

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod catalog;
+pub(super) mod catalog_faults;
 pub(super) mod directory;
 pub(super) mod keys;
 pub(super) mod run_view;
