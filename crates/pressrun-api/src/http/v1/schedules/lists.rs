@@ -9,10 +9,15 @@ use utoipa::ToSchema;
 
 use super::BAD_REQUEST;
 use super::body::RecipientsBody;
-use crate::app::recipients::{self, Added};
+use crate::app::recipients::{self, Added, Named};
 use crate::http::extract::{Caller, JsonBody, Segments};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::state::ApiState;
+
+/// The schedule, and whom the body names; faults begin with `prefix`, which the contract has for one of the two endpoints only.
+fn asked<'a>(segments: &'a Segments, body: JsonBody, prefix: &'static str) -> Result<(&'a str, Named), Problem> {
+    Ok((segments.id("scheduleId", prefix)?, recipients::read(body.optional()?.as_ref(), prefix)?))
+}
 
 /// How many recipients were really added.
 #[derive(Debug, Serialize, ToSchema)]
@@ -44,8 +49,7 @@ pub(crate) async fn add(
     State(state): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<Json<AddedRecipients>, Problem> {
-    let id = segments.id("scheduleId", "")?;
-    let named = recipients::read(body.optional()?.as_ref(), "")?;
+    let (id, named) = asked(&segments, body, "")?;
     let Added { changed, warnings } = recipients::add(&state, &actor, id, named).await?;
     Ok(Json(AddedRecipients {
         added_recipients_count: changed.recipients,
@@ -81,8 +85,7 @@ pub(crate) async fn remove(
     State(state): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<Json<RemovedRecipients>, Problem> {
-    let id = segments.id("scheduleId", BAD_REQUEST)?;
-    let named = recipients::read(body.optional()?.as_ref(), BAD_REQUEST)?;
+    let (id, named) = asked(&segments, body, BAD_REQUEST)?;
     let changed = recipients::remove(&state, &actor, id, named).await?;
     Ok(Json(RemovedRecipients {
         removed_recipients_count: changed.recipients,
