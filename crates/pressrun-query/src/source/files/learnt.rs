@@ -24,13 +24,14 @@ pub(super) enum Learnt {
 
 type Key = (DataFile, u64);
 
-#[derive(Default)]
 struct Generations {
+    /// Files of one generation.
+    most: usize,
     young: HashMap<Key, Learnt>,
     old: HashMap<Key, Learnt>,
 }
 
-static KNOWN: LazyLock<Mutex<Generations>> = LazyLock::new(Mutex::default);
+static KNOWN: LazyLock<Mutex<Generations>> = LazyLock::new(|| Mutex::new(Generations::of(GENERATION)));
 
 /// A number that stands for a way of reading.
 pub(super) fn fingerprint(reading: &FileReading) -> u64 {
@@ -41,14 +42,7 @@ pub(super) fn fingerprint(reading: &FileReading) -> u64 {
 
 /// What is known of `file`, read in this way.
 pub(super) fn recall(file: &DataFile, reading: u64) -> Option<Learnt> {
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let key = (file.clone(), reading);
-    if let Some(found) = known.young.get(&key) {
-        return Some(found.clone());
-    }
-    let found = known.old.remove(&key)?;
-    known.keep(key, found.clone());
-    Some(found)
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).recall((file.clone(), reading))
 }
 
 /// Remembers it.
@@ -57,10 +51,73 @@ pub(super) fn keep(file: &DataFile, reading: u64, learnt: Learnt) {
 }
 
 impl Generations {
+    fn of(most: usize) -> Self {
+        Self { most, young: HashMap::new(), old: HashMap::new() }
+    }
+
+    fn recall(&mut self, key: Key) -> Option<Learnt> {
+        if let Some(found) = self.young.get(&key) {
+            return Some(found.clone());
+        }
+        let found = self.old.remove(&key)?;
+        self.keep(key, found.clone());
+        Some(found)
+    }
+
     fn keep(&mut self, key: Key, learnt: Learnt) {
-        if self.young.len() >= GENERATION {
+        if self.young.len() >= self.most {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(key, learnt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::listing::Folder;
+    use super::*;
+
+    /// Files `t0.csv` and so on, as they are listed now.
+    fn files(folder: &std::path::Path, count: usize) -> Vec<DataFile> {
+        for at in 0..count {
+            fs::write(folder.join(format!("t{at}.csv")), "a\n1\n").unwrap();
+        }
+        let listing = Folder::open(&folder.canonicalize().unwrap(), []).unwrap();
+        (0..count).map(|at| listing.table(&format!("t{at}")).unwrap().unwrap().files[0].clone()).collect()
+    }
+
+    #[test]
+    fn a4_what_is_in_use_survives_and_what_was_not_asked_for_lately_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), 7);
+        let mut known = Generations::of(2);
+        let keep = |known: &mut Generations, at: usize| known.keep((files[at].clone(), 0), Learnt::Text(Arc::default()));
+        let knows = |known: &mut Generations, at: usize| known.recall((files[at].clone(), 0)).is_some();
+        for at in 0..3 {
+            keep(&mut known, at);
+        }
+        assert!(knows(&mut known, 0), "of the generation before");
+        for at in 3..7 {
+            keep(&mut known, at);
+            assert!(knows(&mut known, 0), "asked for each time");
+            assert!(known.young.len() <= 2 && known.old.len() <= 2, "two generations, however many files");
+        }
+        assert!(!knows(&mut known, 1) && !knows(&mut known, 2), "nobody asked");
+        assert!(knows(&mut known, 6));
+        assert!(known.recall((files[6].clone(), 1)).is_none(), "another way of reading");
+    }
+
+    #[test]
+    fn a4_a_file_that_changed_is_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = files(folder.path(), 1).remove(0);
+        let mut known = Generations::of(2);
+        known.keep((before, 0), Learnt::Text(Arc::default()));
+        fs::write(folder.path().join("t0.csv"), "a,b\n1,2\n").unwrap();
+        let listing = Folder::open(&folder.path().canonicalize().unwrap(), []).unwrap();
+        let after = listing.table("t0").unwrap().unwrap().files[0].clone();
+        assert!(known.recall((after, 0)).is_none());
     }
 }

@@ -194,3 +194,27 @@ fn looks_like_data(header: &[String], seen: &[Seen], marks: Marks) -> bool {
     });
     alike && typed > 0 && header.iter().collect::<HashSet<_>>().len() == header.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::super::listing::Folder;
+    use super::*;
+
+    #[test]
+    fn a_survey_that_nobody_waits_for_ends_before_the_file_does() {
+        let folder = tempfile::tempdir().unwrap();
+        // What is wrong stands behind the row at which it looks around.
+        let behind = 3 * ROWS_BETWEEN_LOOKS as usize;
+        fs::write(folder.path().join("lines.csv"), format!("a,b\n{}1\n", "1,2\n".repeat(behind))).unwrap();
+        fs::write(folder.path().join("objects.json"), format!("{}{{", "{\"a\":1}\n".repeat(behind))).unwrap();
+        let listing = Folder::open(&folder.path().canonicalize().unwrap(), []).unwrap();
+        for table in ["lines", "objects"] {
+            let file = listing.table(table).unwrap().unwrap().files[0].clone();
+            let kind = |stopped: bool| survey(&file, &FileReading::default(), &AtomicBool::new(stopped)).unwrap_err().kind;
+            assert_eq!(kind(true), QueryErrorKind::Cancelled, "{table}");
+            assert_ne!(kind(false), QueryErrorKind::Cancelled, "{table} is read to its end");
+        }
+    }
+}
