@@ -9,11 +9,12 @@ use anyhow::bail;
 /// Runs one by name, in release mode.
 pub(crate) fn run(name: &str) -> anyhow::Result<()> {
     match name {
+        "catalog" => crate::cargo(&["bench", "--package", "pressrun-catalog", "--bench", "catalog"]),
         "dispatch" => crate::cargo(&["bench", "--package", "pressrun", "--bench", "dispatch"]),
         "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
         "export" => export::run(),
         "query" => query::run(),
         "render" => crate::render::bench(),
-        other => bail!("there is no benchmark {other:?}; there are: cron, dispatch, export, query, render"),
+        other => bail!("there is no benchmark {other:?}; there are: catalog, cron, dispatch, export, query, render"),
     }
 }

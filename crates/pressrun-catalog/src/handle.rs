@@ -54,6 +54,8 @@ pub struct Status {
     pub problems: Vec<Problem>,
     /// The dashboard files that are not in force.
     pub faulty: Arc<[FaultyFile]>,
+    /// How many dashboard files were read the last time; the others were as they had been.
+    pub files_read: usize,
 }
 
 /// The catalog in force. Cheap to read, shared by everybody.
@@ -79,7 +81,8 @@ struct State {
     publications: u64,
     problems: Vec<Problem>,
     faulty: Arc<[FaultyFile]>,
-    taken: Taken,
+    files_read: usize,
+    taken: Arc<Taken>,
     reads: BTreeSet<PathBuf>,
 }
 
@@ -108,7 +111,7 @@ impl CatalogHandle {
     pub fn open_with(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>, rules: CatalogRules) -> Result<Arc<Self>, CatalogError> {
         let folder = Folder { dir: dir.into(), clock, rules };
         let taken = Taken::of(folder.rules.last_good.as_deref().map(last_good::read).unwrap_or_default());
-        let (catalog, state) = folder.read(Before { catalog: None, taken: &taken }, None)?;
+        let (catalog, state) = folder.read(Before { catalog: None, taken: &taken, trusts_traces: false }, None)?;
         Ok(Arc::new(Self::new(catalog, state, Some(folder))))
     }
 
@@ -121,7 +124,8 @@ impl CatalogHandle {
             publications: 0,
             problems: Vec::new(),
             faulty: Arc::default(),
-            taken: Taken::default(),
+            files_read: 0,
+            taken: Arc::default(),
             reads: BTreeSet::new(),
         };
         Arc::new(Self::new(catalog, state, None))
@@ -164,6 +168,7 @@ impl CatalogHandle {
             loaded_at: state.loaded_at,
             problems: state.problems.clone(),
             faulty: Arc::clone(&state.faulty),
+            files_read: state.files_read,
         }
     }
 
@@ -216,8 +221,9 @@ impl CatalogHandle {
         };
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current.load_full();
-        let taken = self.state().taken.clone();
-        let read = folder.read(Before { catalog: Some(&before), taken: &taken }, Some(&taken));
+        let taken = Arc::clone(&self.state().taken);
+        // Whoever says how the files are meant to be has them read.
+        let read = folder.read(Before { catalog: Some(&before), taken: &taken, trusts_traces: !meant }, Some(&taken));
         let mut state = self.state();
         let (catalog, found) = match read {
             Ok(read) => read,
@@ -255,8 +261,8 @@ impl Folder {
         let refused = |problems| CatalogError { dir: self.dir.clone(), problems: sorted(problems) };
         let options = LoadOptions { rules: &self.rules, ..LoadOptions::default() };
         let mut problems = Vec::new();
-        let Some(texts) = folder::read(&self.dir, &self.rules, &mut problems) else { return Err(refused(problems)) };
-        let Assembled { catalog, problems: found, faulty, taken, reads, .. } = assemble(&texts, options, Some(before));
+        let Some(files) = folder::list(&self.dir, &self.rules, &mut problems) else { return Err(refused(problems)) };
+        let Assembled { catalog, problems: found, faulty, taken, read, reads, .. } = assemble(&files, options, now, Some(before));
         problems.extend(found);
         problems.retain(Problem::is_error);
         let Some(catalog) = catalog else { return Err(refused(problems)) };
@@ -265,7 +271,8 @@ impl Folder {
         {
             last_good::write(place, &taken.shared);
         }
-        let problems = sorted(problems);
-        Ok((catalog, State { loaded_at: now, read_at, publications: 0, problems, faulty: faulty.into(), taken, reads }))
+        let (problems, taken) = (sorted(problems), Arc::new(taken));
+        let state = State { loaded_at: now, read_at, publications: 0, problems, faulty: faulty.into(), files_read: read, taken, reads };
+        Ok((catalog, state))
     }
 }

@@ -11,6 +11,7 @@
 mod assemble;
 mod check;
 mod convert;
+mod documents;
 pub mod files;
 mod folder;
 mod git;
@@ -18,17 +19,19 @@ mod handle;
 mod last_good;
 mod load;
 mod open;
+mod parallel;
 mod problem;
 #[cfg(test)]
 mod reference;
 mod rules;
 pub mod sample;
 mod schema;
+mod trace;
 mod watch;
 mod yaml;
 
 pub use assemble::FaultyFile;
-pub use check::{Checked, Column, ColumnKind, TilePlace, check, check_with};
+pub use check::{Checked, Column, ColumnKind, ConnectionPlace, TilePlace, check, check_with};
 pub use handle::{CatalogError, CatalogHandle, Reload, Status};
 pub use load::{Environment, LoadOptions, load, load_with};
 pub use problem::{Place, Problem, Severity};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use pressrun_domain::catalog::Catalog;
 
 use crate::assemble::{Assembled, assemble};
@@ -70,12 +71,12 @@ pub fn load_with(dir: &Path, options: LoadOptions<'_>) -> Result<Catalog, Vec<Pr
 /// The catalog at `dir` with everything that was found in it.
 pub(crate) fn load_all(dir: &Path, options: LoadOptions<'_>) -> Checked {
     let mut problems = Vec::new();
-    let Some(texts) = folder::read(dir, options.rules, &mut problems) else {
-        return Checked { catalog: None, problems: sorted(problems), tiles: Vec::new() };
+    let Some(files) = folder::list(dir, options.rules, &mut problems) else {
+        return Checked { catalog: None, problems: sorted(problems), connections: Vec::new(), tiles: Vec::new() };
     };
-    let Assembled { catalog, tiles, problems: found, .. } = assemble(&texts, options, None);
+    let Assembled { catalog, connections, tiles, problems: found, .. } = assemble(&files, options, Timestamp::UNIX_EPOCH, None);
     problems.extend(found);
-    Checked { catalog, problems: sorted(problems), tiles }
+    Checked { catalog, problems: sorted(problems), connections, tiles }
 }
 
 /// In the order of files and lines, each once, and not too many.

@@ -13,9 +13,9 @@ use std::time::Duration;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::folder::{Trace, fingerprint};
 use crate::git::index_lock;
 use crate::handle::{CatalogError, CatalogHandle, Reload};
+use crate::trace::fingerprint;
 
 /// Quiet time after the last change before files are read: editors and git write several files.
 const QUIET: Duration = Duration::from_millis(300);
@@ -57,41 +57,45 @@ impl CatalogHandle {
                 () = &mut cancel => return,
                 () = until_unlocked(&dir) => {}
             }
-            let now = self.look().await;
-            if now == seen && !first {
+            // Without a look the last one stands: what has changed is seen by the next.
+            let Some(now) = self.look().await else { continue };
+            if seen == Some(now) && !first {
                 continue;
             }
             first = false;
-            seen = now;
+            seen = Some(now);
             self.reload_and_log().await;
         }
     }
 
-    async fn look(self: &Arc<Self>) -> Vec<Trace> {
+    /// How the files look; `None` when nobody could look.
+    async fn look(self: &Arc<Self>) -> Option<u64> {
         let handle = Arc::clone(self);
-        let look = move || Some(fingerprint(handle.dir()?, handle.rules()?, &handle.reads()));
-        tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or_default()
+        aside("look at the catalog's files", move || Some(fingerprint(handle.dir()?, handle.rules()?, &handle.reads()))).await?
     }
 
     async fn reload_and_log(self: &Arc<Self>) {
         let handle = Arc::clone(self);
         let before = self.status().problems;
-        match tokio::task::spawn_blocking(move || handle.reload()).await {
-            Ok(Ok(reload)) => {
+        match aside("reading the catalog", move || handle.reload()).await {
+            Some(Ok(reload)) => {
                 match reload {
-                    Reload::Changed => tracing::info!(version = %self.current().version, "catalog reloaded"),
+                    Reload::Changed => {
+                        let (catalog, files_read) = (self.current(), self.status().files_read);
+                        tracing::info!(version = %catalog.version, documents = catalog.documents.len(), files_read, "catalog reloaded");
+                    }
                     Reload::Unchanged => tracing::debug!("catalog unchanged"),
                 }
                 if self.status().problems != before {
                     self.log_problems();
                 }
             }
-            Ok(Err(CatalogError { problems, .. })) => {
+            Some(Err(CatalogError { problems, .. })) => {
                 for problem in &problems {
                     tracing::error!(%problem, "catalog edit refused, the last good state stays");
                 }
             }
-            Err(error) => tracing::error!(%error, "catalog reload ended early"),
+            None => {}
         }
     }
 
@@ -105,6 +109,12 @@ impl CatalogHandle {
             tracing::error!(file = file.file, document, "schedules on this document wait until its file is right");
         }
     }
+}
+
+/// Does `work` where blocking is allowed; `None`, with a line in the log, when it ended early.
+async fn aside<T: Send + 'static>(what: &'static str, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let ended_early = |error: &tokio::task::JoinError| tracing::error!(%error, what, "ended early; the catalog in force stays");
+    tokio::task::spawn_blocking(work).await.inspect_err(ended_early).ok()
 }
 
 /// Ends once git has let go of the files, or is dead.
@@ -158,5 +168,16 @@ impl Watching {
                 tracing::debug!(folder = %folder.display(), %error, "no notifications of this folder; it is polled");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::aside;
+
+    #[tokio::test]
+    async fn work_that_ends_early_is_told_from_work_that_found_nothing() {
+        assert_eq!(aside("nothing", || None::<u64>).await, Some(None));
+        assert_eq!(aside("a fault", || -> Option<u64> { panic!("a fault of ours") }).await, None);
     }
 }

@@ -1,6 +1,7 @@
 //! What data teams write in files: connections, people, documents, dashboards and tiles, as one validated snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,8 @@ pub struct Catalog {
     pub attributes: IndexMap<String, AttributeDefinition>,
     /// API keys written into files; for development only.
     pub dev_keys: Vec<DevKey>,
-    /// Documents by identifier, in file order.
-    pub documents: IndexMap<DocumentIdentifier, Document>,
+    /// Documents by identifier, in file order. One that did not change is shared with the catalog before.
+    pub documents: IndexMap<DocumentIdentifier, Arc<Document>>,
     /// What is not among them although it is there.
     pub waiting: Waiting,
 }

@@ -1,5 +1,7 @@
 //! Who gains rows: offers of ownership (C1), requests to be on a list (C2), and what readers are shown (M1, M2, newcomer 29).
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use pressrun_domain::catalog::FanOutPolicy;
 use pressrun_domain::delivery::DeliveryState;
@@ -261,7 +263,7 @@ async fn x8_a_closed_document_takes_nobody_new_on_its_lists_and_another_owner_fr
     let server = server().await;
     let id = of_hill(&server, json!({"fanOut": true})).await;
     offer(&server, &id, sample::OUTER).await.ok();
-    server.files.0.lock().unwrap().documents.get_mut("dashboard-abc123").unwrap().access.no_new_schedules = true;
+    Arc::make_mut(server.files.0.lock().unwrap().documents.get_mut("dashboard-abc123").unwrap()).access.no_new_schedules = true;
     let path = |verb: &str| format!("/api/v1/schedules/{id}/{verb}");
     accept(&server, "outer", &id).await.refuses(403, DENIED);
     offer(&server, &id, sample::OUTER).await.refuses(403, DENIED);
@@ -362,11 +364,11 @@ async fn c2_a_request_is_of_no_use_to_the_next_owner_or_after_a_right_was_lost()
     let server = server().await;
     let (id, request) = requested(&server).await;
     let confirm = format!("/api/v1/subscription-requests/{request}/confirm");
-    for document in server.files.0.lock().unwrap().documents.values_mut() {
+    for document in server.files.0.lock().unwrap().documents.values_mut().map(Arc::make_mut) {
         document.access.groups = vec!["sales".into()];
     }
     server.call("hill", "POST", &confirm, None).await.refuses(403, DENIED);
-    for document in server.files.0.lock().unwrap().documents.values_mut() {
+    for document in server.files.0.lock().unwrap().documents.values_mut().map(Arc::make_mut) {
         document.access.groups.clear();
     }
     server.put(&format!("/api/v1/schedules/{id}/transfer-ownership"), &json!({"userId": sample::ROSS})).await.ok();
@@ -422,7 +424,7 @@ async fn newcomer_29_readers_of_a_schedule_see_no_addresses_but_their_own() {
 #[tokio::test]
 async fn m1_hidden_filters_and_drafts_are_shown_to_admins_only() {
     let server = server().await;
-    for document in server.files.0.lock().unwrap().documents.values_mut() {
+    for document in server.files.0.lock().unwrap().documents.values_mut().map(Arc::make_mut) {
         if let Some(filter) = document.dashboard.as_mut().and_then(|dashboard| dashboard.filters.get_mut("status")) {
             filter.hidden = true;
             filter.default = Some(json!(["layoff-list-2027"]));

@@ -1,5 +1,7 @@
 //! §5.1.7, row by row.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::harness::{NOW, NOWHERE, mail, server, server_with, webhook};
@@ -622,7 +624,7 @@ async fn x8_a_document_that_takes_no_schedules_narrows_those_it_has() {
     let server = server().await;
     let id = server.create(&mail(json!({}))).await.id();
     let other = server.create(&mail(json!({"identifier": "12db1a0a"}))).await.id();
-    server.files.0.lock().unwrap().documents.get_mut("dashboard-abc123").unwrap().access.no_new_schedules = true;
+    Arc::make_mut(server.files.0.lock().unwrap().documents.get_mut("dashboard-abc123").unwrap()).access.no_new_schedules = true;
     let path = format!("/api/v1/schedules/{id}");
     server.create(&mail(json!({}))).await.refuses(403, "Permission denied");
     server.put(&path, &json!({"schedule": "0 * ? * * *"})).await.refuses(403, "Permission denied");

@@ -1,5 +1,7 @@
 //! §5.8.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::harness::{Answer, NOW, NOWHERE, Server, changed, mail, refusals, server, webhook};
@@ -35,7 +37,7 @@ async fn get_f2_later_defaults_reach_only_the_filters_that_were_not_overridden()
     let id = server.create(&webhook(json!({"filterConfig": {"status": ["active"]}}))).await.id();
     {
         let mut catalog = server.files.0.lock().unwrap();
-        let dashboard = catalog.documents.get_mut("dashboard-abc123").unwrap().dashboard.as_mut().unwrap();
+        let dashboard = Arc::make_mut(catalog.documents.get_mut("dashboard-abc123").unwrap()).dashboard.as_mut().unwrap();
         for filter in dashboard.filters.values_mut() {
             filter.default = Some(json!({"kind": "EQUALS", "values": ["new default"]}));
         }

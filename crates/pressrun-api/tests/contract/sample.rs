@@ -1,6 +1,7 @@
 //! A catalog with every identifier of the contract's examples.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use pressrun_domain::catalog::{
@@ -147,7 +148,7 @@ pub fn catalog() -> Catalog {
         ]
         .map(|(token, kind, member)| DevKey { token: Secret::new(token), kind, member: MembershipId(member) })
         .into(),
-        documents: documents.into_iter().map(|document| (document.identifier.clone(), document)).collect(),
+        documents: documents.into_iter().map(|document| (document.identifier.clone(), Arc::new(document))).collect(),
         waiting: pressrun_domain::catalog::Waiting::default(),
     }
 }

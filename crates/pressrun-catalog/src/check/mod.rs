@@ -7,10 +7,12 @@ pub use columns::{Column, ColumnKind};
 use std::path::Path;
 
 use pressrun_domain::catalog::{Catalog, QueryTile};
-use pressrun_domain::id::{DocumentIdentifier, TileKey};
+use pressrun_domain::id::{ConnectionName, DocumentIdentifier, TileKey};
 
+use crate::convert::Connections;
+use crate::folder::CONNECTIONS;
 use crate::load::{LoadOptions, load_all};
-use crate::problem::{Place, Problem, Report, Severity};
+use crate::problem::{Place, Problem, Report, Severity, printable_text};
 
 /// A catalog and everything that was found in it.
 #[derive(Debug)]
@@ -19,8 +21,38 @@ pub struct Checked {
     pub catalog: Option<Catalog>,
     /// Errors and warnings, in the order of files and lines.
     pub problems: Vec<Problem>,
+    /// Where each connection that is right stands.
+    pub connections: Vec<ConnectionPlace>,
     /// Where the SQL of each query stands.
     pub tiles: Vec<TilePlace>,
+}
+
+/// Where a connection stands in its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionPlace {
+    /// The connection.
+    pub name: ConnectionName,
+    place: Place,
+}
+
+impl ConnectionPlace {
+    /// The places of all that are right.
+    pub(crate) fn all(connections: &Connections) -> impl Iterator<Item = Self> {
+        let place = |name: &ConnectionName| connections.names.get(name.as_str()).copied().unwrap_or_default();
+        connections.connections.keys().map(move |name| Self { name: name.clone(), place: place(name) })
+    }
+
+    /// A problem of this connection.
+    #[must_use]
+    pub fn problem(&self, message: &str, hint: &str) -> Problem {
+        problem_at(CONNECTIONS, self.place, message, hint)
+    }
+}
+
+/// One problem of a file.
+fn problem_at(file: &str, place: Place, message: &str, hint: &str) -> Problem {
+    let message = printable_text(message);
+    Problem { file: file.to_owned(), line: place.line, column: place.column, message, hint: hint.to_owned(), severity: Severity::Error }
 }
 
 /// Where a query stands in its file.
@@ -50,9 +82,7 @@ impl TilePlace {
     pub fn problem(&self, at: Option<(usize, usize)>, message: &str, hint: &str) -> Problem {
         let place =
             at.map_or(self.sql, |(line, column)| self.sql.of_inner(u32::try_from(line).unwrap_or(1), u32::try_from(column).unwrap_or(0)));
-        let report = Report::new(&self.file);
-        report.add(place, crate::problem::printable_text(message), hint);
-        report.into_problems().remove(0)
+        problem_at(&self.file, place, message, hint)
     }
 
     /// What is wrong with the drawing of a query that yields `output`.

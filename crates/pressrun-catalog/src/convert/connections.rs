@@ -10,25 +10,29 @@ use super::{postgres, tables, text};
 use crate::files::{ConnectionFile, ConnectionsFile, Field, SourceKind};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable};
+use crate::rules::CatalogRules;
 
 const CONCURRENCY: u32 = 4;
 const TIMEOUT_SECONDS: u64 = 300;
 
-/// The connections that are right, and the names of all that are written.
+/// The connections that are right, and the names of all that are written, with their places.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     pub(crate) connections: IndexMap<ConnectionName, Connection>,
-    pub(crate) names: Vec<String>,
+    pub(crate) names: IndexMap<String, Place>,
 }
 
 impl Connections {
-    /// Takes over a connection that is written but not right now.
-    pub(crate) fn keep(&mut self, name: &ConnectionName, connection: &Connection) {
-        if self.names.iter().any(|written| written == name.as_str()) && !self.connections.contains_key(name) {
+    /// Takes over a connection that is written but not right now, unless it names a file that the catalog at `root` may not read by now.
+    pub(crate) fn keep(&mut self, name: &ConnectionName, connection: &Connection, root: &Path, rules: &CatalogRules) {
+        if self.names.contains_key(name.as_str()) && !self.connections.contains_key(name) {
             let mut connection = connection.clone();
             // Its file may be what is wrong, and lead elsewhere now: it is not read again.
-            if let SourceSettings::Postgres { secret_file, .. } = &mut connection.source {
+            if let SourceSettings::Postgres { url, secret_file } = &mut connection.source {
                 *secret_file = None;
+                if !postgres::has_open_files(url, root, rules) {
+                    return;
+                }
             }
             self.connections.insert(name.clone(), connection);
         }
@@ -49,7 +53,7 @@ pub(crate) fn connections(file: &ConnectionsFile, root: &Path, options: LoadOpti
         return found;
     };
     for entry in entries {
-        found.names.push(entry.key.clone());
+        found.names.entry(entry.key.clone()).or_insert(entry.place);
         let named = text::key(&entry.key, "a connection's name", entry.place, report);
         let written = match &entry.value {
             Field::Given(written, _) => written,

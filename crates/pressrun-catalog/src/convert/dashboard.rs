@@ -90,15 +90,15 @@ struct Names<'a> {
 
 fn connection(file: &DashboardFile, known: Known<'_>, start: Place, report: &Report<'_>) -> Option<ConnectionName> {
     match (&file.connection, known.connections) {
-        (Field::Given(name, place), Some(connections)) if !connections.names.contains(name) => {
-            let hint = suggest(name, connections.names.iter().map(String::as_str), "connections in connections.yaml");
+        (Field::Given(name, place), Some(connections)) if !connections.names.contains_key(name) => {
+            let hint = suggest(name, connections.names.keys().map(String::as_str), "connections in connections.yaml");
             report.add(*place, format!("there is no connection `{}`", printable(name)), hint);
             None
         }
         (Field::Given(name, _), _) => Some(ConnectionName(name.clone())),
-        (Field::Absent, Some(connections)) if connections.names.len() == 1 => connections.names.first().cloned().map(ConnectionName),
+        (Field::Absent, Some(connections)) if connections.names.len() == 1 => connections.names.keys().next().cloned().map(ConnectionName),
         (Field::Absent, Some(connections)) => {
-            let hint = suggest("", connections.names.iter().map(String::as_str), "connections in connections.yaml");
+            let hint = suggest("", connections.names.keys().map(String::as_str), "connections in connections.yaml");
             report.add(start, "`connection` is missing", hint);
             None
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::{IndexMap, IndexSet};
-use pressrun_domain::catalog::{AttributeDefinition, DevKey, FanOutPolicy, Group, Member, Organization};
+use pressrun_domain::catalog::{AttributeDefinition, DevKey, FanOutPolicy, Group, Groups, Member, Members, Organization};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{GroupId, MembershipId, OrganizationId, UserId, parse_uuid};
 use pressrun_domain::key::KeyKind;
@@ -29,8 +29,8 @@ pub(crate) struct PeoplePart<'a> {
 pub(crate) struct People {
     pub(crate) organization: Organization,
     pub(crate) attributes: IndexMap<String, AttributeDefinition>,
-    pub(crate) members: Vec<Member>,
-    pub(crate) groups: Vec<Group>,
+    pub(crate) members: Members,
+    pub(crate) groups: Groups,
     pub(crate) dev_keys: Vec<DevKey>,
     /// Names of all attributes and groups that are written, right or not, so that one fault is not reported at each use.
     pub(crate) attribute_names: Vec<String>,
@@ -67,6 +67,7 @@ pub(crate) fn people(parts: &[PeoplePart<'_>], root: &Path, options: LoadOptions
         let keys = file.dev_keys.get().into_iter().flatten().filter_map(Field::placed);
         dev_keys.extend(keys.filter_map(|(key, place)| dev_key(key, place, &directory, (root, options, report))));
     }
+    let (members, groups) = (members.into(), groups.into());
     Some(People { organization: organization?, attributes: definitions, members, groups, dev_keys, attribute_names, group_names })
 }
 

@@ -1,6 +1,6 @@
 //! Connections of kind `postgres`: an address, keys of their own, or both.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pressrun_domain::catalog::SourceSettings;
 use pressrun_domain::postgres::{PostgresAddress, PostgresSecretFile};
@@ -10,6 +10,7 @@ use super::secret;
 use crate::files::{ConnectionFile, Field};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable};
+use crate::rules::CatalogRules;
 
 type Context<'a> = (&'a Path, LoadOptions<'a>, &'a Report<'a>);
 
@@ -70,7 +71,10 @@ pub(super) fn postgres(file: &ConnectionFile, place: Place, context: Context<'_>
         // A check away from the server may miss a part of the address.
         Some(address) if !complete(address) => address.secret.clone(),
         None if !options.require_secrets && said.iter().any(|said| said.value.is_empty()) => Secret::new(String::new()),
-        _ => Secret::new(together(address.as_ref(), said, place, report)?),
+        _ => {
+            let url = together(address.as_ref(), said, place, report)?;
+            Secret::new(with_open_files(url, file, address.as_ref().map_or(place, |found| found.place), context)?)
+        }
     };
     let secret_file = match (file.password_file.get(), file.url_file.get()) {
         (Some(path), _) => Some(PostgresSecretFile::Password(root.join(path))),
@@ -130,6 +134,34 @@ fn said(file: &ConnectionFile, parent: Place, context: Context<'_>) -> Option<Ve
     let readable = |field: &Field<String>| !matches!(field, Field::Invalid(_));
     let all = [&file.host, &file.database, &file.user, &file.sslmode, &file.options, &file.sslrootcert, &file.sslcert, &file.sslkey];
     (all.into_iter().all(readable) && !matches!(file.port, Field::Invalid(_))).then_some(said)
+}
+
+/// The address with the places of its files, all of which the catalog may read. Whoever logs in opens them with the server's rights.
+fn with_open_files(url: String, file: &ConnectionFile, place: Place, (root, options, report): Context<'_>) -> Option<String> {
+    let mut parameters = PostgresAddress::parameters(&url).ok()?;
+    let mut moved = false;
+    for (key, value) in &mut parameters {
+        let written = match key.as_str() {
+            "sslrootcert" if value != "system" => &file.sslrootcert,
+            "sslcert" => &file.sslcert,
+            "sslkey" => &file.sslkey,
+            _ => continue,
+        };
+        if value.is_empty() {
+            continue;
+        }
+        let found = secret::file(root, value, written.place().unwrap_or(place), options, report)?.to_string_lossy().into_owned();
+        moved |= found != *value;
+        *value = found;
+    }
+    if moved { PostgresAddress::from_parameters(parameters).ok().map(|address| address.url()) } else { Some(url) }
+}
+
+/// Whether all files that the address names may be read, as they are now.
+pub(super) fn has_open_files(url: &Secret, root: &Path, rules: &CatalogRules) -> bool {
+    let Ok(address) = PostgresAddress::parse(url.expose()) else { return false };
+    let roots = address.ssl_root_cert.filter(|roots| roots != "system").map(PathBuf::from);
+    roots.iter().chain(&address.ssl_cert).chain(&address.ssl_key).all(|path| secret::is_open(root, path, rules))
 }
 
 /// The address and what stands beside it as one address.

@@ -1,7 +1,7 @@
 //! Secrets: `${NAME}` in a text, or the content of a file.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use pressrun_domain::secret::Secret;
@@ -10,6 +10,7 @@ use crate::files::Field;
 use crate::load::LoadOptions;
 use crate::open::{NotOpened, plain_file};
 use crate::problem::{Place, Report, printable};
+use crate::rules::CatalogRules;
 
 /// A secret and whether it was written in plain text, without `${…}`.
 pub(super) struct Found {
@@ -67,22 +68,45 @@ fn read(root: &Path, written: &str, place: Place, options: LoadOptions<'_>, repo
     let folders = options.rules.folders_of_secrets(root);
     let mut text = String::new();
     let read = plain_file(&full, folders.as_deref()).and_then(|file| Ok(file.take(BYTES_MAX).read_to_string(&mut text)?));
-    let quoted = printable(written);
     match read {
-        Ok(_) => return Some(text.trim_end_matches(['\r', '\n']).to_owned()),
-        Err(NotOpened::Io(error)) => {
-            report.add(place, format!("the file `{quoted}` cannot be read: {error}"), "check its path and rights");
+        Ok(_) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(why) => {
+            note(&why, written, place, report);
+            None
         }
-        Err(NotOpened::Folder | NotOpened::NotPlain) => {
+    }
+}
+
+/// Where the file is that `written` names, when the catalog may read it. Whoever needs it reads it later, as the server.
+pub(super) fn file(root: &Path, written: &str, place: Place, options: LoadOptions<'_>, report: &Report<'_>) -> Option<PathBuf> {
+    let full = root.join(written);
+    // It may lead elsewhere by then.
+    report.reads(&full);
+    if !options.require_secrets && !full.exists() {
+        return Some(full);
+    }
+    let opened = plain_file(&full, options.rules.folders_of_secrets(root).as_deref());
+    opened.inspect_err(|why| note(why, written, place, report)).ok().map(|_| full)
+}
+
+/// Whether the file at this path may be read, as it is now.
+pub(super) fn is_open(root: &Path, path: &Path, rules: &CatalogRules) -> bool {
+    plain_file(path, rules.folders_of_secrets(root).as_deref()).is_ok()
+}
+
+fn note(why: &NotOpened, written: &str, place: Place, report: &Report<'_>) {
+    let quoted = printable(written);
+    match why {
+        NotOpened::Io(error) => report.add(place, format!("the file `{quoted}` cannot be read: {error}"), "check its path and rights"),
+        NotOpened::Folder | NotOpened::NotPlain => {
             report.add(place, format!("the file `{quoted}` cannot be read: not a plain file"), "check its path and rights");
         }
-        Err(NotOpened::Outside) => report.add(
+        NotOpened::Outside => report.add(
             place,
             format!("the file `{quoted}` is not in a folder that the catalog may read"),
             "move it into the catalog, or let the operator add its folder to [catalog] secret_folders",
         ),
     }
-    None
 }
 
 /// Replaces each `${NAME}`; the flag says that there was none.

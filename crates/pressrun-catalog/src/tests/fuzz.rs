@@ -4,7 +4,7 @@ use pressrun_testkit::{fuzz, outline};
 
 use super::*;
 use crate::assemble::assemble;
-use crate::folder::{Shared, Texts};
+use crate::folder::{Files, Listed, Shared};
 
 const CONTROLS: &str = "\
 identifier: a
@@ -65,15 +65,20 @@ const WORDS: [&str; 30] = [
 
 #[test]
 fn fuzz_catalog() {
+    let dir = good();
+    let root = dir.path().canonicalize().unwrap();
     let judge = |text: &str| {
         let mut outcome = String::new();
         for place in 0..3 {
             let shared = Shared { connections: Some(CONNECTIONS.to_owned()), people: Some(PEOPLE.to_owned()), ..Shared::default() };
-            let mut texts = Texts { shared, ..Texts::default() };
+            let mut files = Files { root: root.clone(), shared, ..Files::default() };
             match place {
-                0 => drop(texts.dashboards.insert("dashboards/a.yaml".to_owned(), text.to_owned())),
-                1 => texts.shared.people = Some(text.to_owned()),
-                _ => texts.shared.connections = Some(text.to_owned()),
+                0 => {
+                    write(&root, "dashboards/a.yaml", text);
+                    files.dashboards.push(Listed { path: "dashboards/a.yaml".to_owned(), trace: None });
+                }
+                1 => files.shared.people = Some(text.to_owned()),
+                _ => files.shared.connections = Some(text.to_owned()),
             }
             // A file of one kind tried as another has nothing more to say.
             let theirs = [text.contains("identifier"), text.contains("organization"), text.contains("connections")];
@@ -83,7 +88,7 @@ fn fuzz_catalog() {
             let read = || {
                 let environment = |_: &str| None;
                 let options = LoadOptions { environment: &environment, require_secrets: false, judge: true, ..LoadOptions::default() };
-                let made = assemble(&texts, options, None);
+                let made = assemble(&files, options, jiff::Timestamp::UNIX_EPOCH, None);
                 (made.catalog.map(|catalog| catalog.version), made.problems)
             };
             let (version, problems) = read();

@@ -131,7 +131,8 @@ proptest! {
         let text = format!("{}{with}{}", &DASHBOARD[..at], &DASHBOARD[end..]);
         let report = crate::problem::Report::new("d.yaml");
         if let Some(read) = crate::yaml::read::<crate::files::DashboardFile>(&text, &crate::yaml::Bounds::new(1 << 20, 1 << 20), &report) {
-            let connections = crate::convert::Connections { names: vec!["warehouse".into()], ..Default::default() };
+            let names = [("warehouse".to_owned(), crate::problem::Place::default())].into_iter().collect();
+            let connections = crate::convert::Connections { names, ..Default::default() };
             let known = crate::convert::Known { connections: Some(&connections), people: None, judge: true };
             let document = crate::convert::document(&read.content, &read.version, known, &report);
             prop_assert!(document.is_some() || !report.into_problems().is_empty(), "a refusal has a reason");

@@ -5,6 +5,7 @@ mod check;
 mod follow;
 mod fuzz;
 mod hostile;
+mod large;
 mod people;
 mod refusals;
 mod sample;

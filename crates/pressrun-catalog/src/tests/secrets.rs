@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pressrun_domain::catalog::SourceSettings;
+use pressrun_domain::postgres::PostgresAddress;
 use pressrun_testkit::{FakeClock, instant};
 
 use super::*;
@@ -92,6 +93,59 @@ fn b17_a_secret_file_that_leads_out_later_is_not_read_at_the_next_login_either()
     handle.reload().unwrap();
     assert!(handle.status().problems[0].hint.contains("[catalog] secret_folders"), "{:#?}", handle.status().problems);
     assert!(url(&handle.current()).contains("s3cret") && file(&handle).is_none(), "what it was stays, and the file is left alone");
+}
+
+#[cfg(unix)]
+#[test]
+fn b17_certificates_and_keys_are_files_that_the_catalog_may_read_as_well() {
+    let outside = TempDir::new().unwrap();
+    for name in ["root.crt", "client.crt", "client.key"] {
+        write(outside.path(), name, "PEM");
+    }
+    let at = |name: &str| outside.path().join(name).display().to_string();
+    let load = |dir: &TempDir, rules: &CatalogRules| load_with(dir.path(), LoadOptions { rules, ..LoadOptions::default() });
+    let (root, pair) = (at("root.crt"), format!("sslcert: '{}', sslkey: '{}'", at("client.crt"), at("client.key")));
+    for (case, settings) in [
+        ("a key of its own", format!("host: db, user: x, sslrootcert: '{root}'")),
+        ("a certificate to show", format!("host: db, user: x, {pair}")),
+        ("in the address", format!("url: 'postgres://x@db/x?sslrootcert={root}'")),
+        ("among the parameters", format!("host: db, user: x, parameters: {{ sslrootcert: '{root}' }}")),
+    ] {
+        let dir = with_connection(&settings);
+        let problems = load(&dir, &rules(&[], &[])).unwrap_err();
+        assert!(problems[0].hint.contains("[catalog] secret_folders"), "{case}: {problems:#?}");
+        assert!(load(&dir, &rules(&[], &[outside.path()])).is_ok(), "{case}: in a folder that is listed");
+        assert!(load(&dir, &CatalogRules::open()).is_ok(), "{case}: with one's own rights");
+    }
+    let inside = with_connection("url: 'postgres://x@db/x?sslrootcert=root.crt'");
+    write(inside.path(), "root.crt", "PEM");
+    let found = PostgresAddress::parse(&url(&load(&inside, &rules(&[], &[])).unwrap())).unwrap().ssl_root_cert.unwrap();
+    assert_eq!(Path::new(&found), inside.path().canonicalize().unwrap().join("root.crt"), "not where a process happens to run");
+    assert!(load(&with_connection("host: db, user: x, sslrootcert: system"), &rules(&[], &[])).is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn b17_a_certificate_that_leads_out_later_takes_its_connection_along() {
+    let outside = TempDir::new().unwrap();
+    write(outside.path(), "root.crt", "PEM");
+    let dir = with_connection("host: db, user: x, sslrootcert: root.crt");
+    write(dir.path(), "root.crt", "PEM");
+    let handle = CatalogHandle::open_with(dir.path(), clock(), rules(&[], &[])).unwrap();
+    assert!(handle.current().connections.contains_key("warehouse"));
+    std::fs::remove_file(dir.path().join("root.crt")).unwrap();
+    std::os::unix::fs::symlink(outside.path().join("root.crt"), dir.path().join("root.crt")).unwrap();
+    handle.reload().unwrap();
+    assert!(handle.status().problems[0].hint.contains("[catalog] secret_folders"), "{:#?}", handle.status().problems);
+    assert!(handle.current().connections.is_empty(), "nobody opens it");
+    // A fault of another kind leaves what it was in force.
+    std::fs::remove_file(dir.path().join("root.crt")).unwrap();
+    write(dir.path(), "root.crt", "PEM");
+    handle.reload().unwrap();
+    let text = std::fs::read_to_string(dir.path().join("connections.yaml")).unwrap();
+    write(dir.path(), "connections.yaml", text.replace("user: x", "user: [x]"));
+    handle.reload().unwrap();
+    assert!(url(&handle.current()).contains("root.crt"), "{:#?}", handle.status().problems);
 }
 
 #[tokio::test]

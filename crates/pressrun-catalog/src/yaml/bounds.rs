@@ -1,6 +1,6 @@
 //! How much one file, and the aliases of all files, may hold.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Aliases may repeat this many times what the file holds.
 const ALIASES_PER_BYTE: usize = 4;
@@ -14,19 +14,20 @@ pub(super) fn aliases_of(file_bytes: usize) -> usize {
     file_bytes.saturating_mul(ALIASES_PER_BYTE).max(ALIASES_LEAST)
 }
 
-/// Bounds of reading, shared by all files of one catalog.
+/// Bounds of reading, shared by all files of one catalog, which are read on several threads: of files whose aliases are too much only together,
+/// any may be the one that is refused.
 #[derive(Debug)]
 pub(crate) struct Bounds {
     nodes: usize,
     /// Bytes that aliases of all files together may still repeat.
-    aliases_left: Cell<u64>,
+    aliases_left: AtomicU64,
 }
 
 impl Bounds {
     /// Files of up to `file_bytes` each, whose aliases together repeat up to `total_bytes`.
     pub(crate) fn new(file_bytes: u64, total_bytes: u64) -> Self {
         let nodes = usize::try_from(file_bytes / BYTES_PER_NODE).unwrap_or(usize::MAX);
-        Self { nodes, aliases_left: Cell::new(total_bytes) }
+        Self { nodes, aliases_left: AtomicU64::new(total_bytes) }
     }
 
     /// Most values of one file, aliases counted at their full size.
@@ -36,7 +37,7 @@ impl Bounds {
 
     /// Takes what an alias repeats; whether it was still there.
     pub(super) fn take_alias(&self, bytes: usize) -> bool {
-        let left = self.aliases_left.get().checked_sub(bytes as u64);
-        left.inspect(|left| self.aliases_left.set(*left)).is_some()
+        let taken = |left: u64| left.checked_sub(bytes as u64);
+        self.aliases_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).is_ok()
     }
 }

@@ -1,5 +1,7 @@
 //! The answers, one table a question, over a small organization.
 
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -122,7 +124,7 @@ fn catalog() -> Catalog {
             .into(),
         attributes: IndexMap::new(),
         dev_keys: Vec::new(),
-        documents: documents.into_iter().map(|document| (document.identifier.clone(), document)).collect(),
+        documents: documents.into_iter().map(|document| (document.identifier.clone(), Arc::new(document))).collect(),
         waiting: crate::catalog::Waiting::default(),
     }
 }

@@ -142,7 +142,7 @@ fn unmet(work: &Work<'_>) -> Stop {
 
 fn find<'a>(work: &Work<'_>, catalog: &'a Catalog) -> Result<(&'a Document, &'a Dashboard), Halt> {
     let document = catalog.documents.get(&work.run.definition.identifier);
-    let found = document.and_then(|document| Some((document, document.dashboard.as_ref()?)));
+    let found = document.and_then(|document| Some((&**document, document.dashboard.as_ref()?)));
     found.ok_or_else(|| Stop::new(RunStatus::Error, "missingQuery").because("the dashboard no longer exists").into())
 }
 

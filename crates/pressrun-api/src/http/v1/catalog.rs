@@ -222,7 +222,8 @@ pub(crate) async fn documents(
 ) -> Result<Json<PageOf<DocumentRow>>, Problem> {
     let catalog = state.catalog.current();
     let page_size = parameters.page_size(100)?;
-    let rows: Vec<&Document> = catalog.documents.values().filter(|document| actor.may_view(&catalog, document)).collect();
+    let open = catalog.documents.values().map(Arc::as_ref).filter(|document| actor.may_view(&catalog, document));
+    let rows: Vec<&Document> = open.collect();
     Ok(Json(PageOf::of(list::slice(rows, parameters.page(), page_size)?, DocumentRow::from)))
 }
 
