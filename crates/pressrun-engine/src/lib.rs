@@ -31,7 +31,7 @@ mod engine;
 pub mod flight;
 mod gate;
 mod notice;
-mod reach;
+pub mod reach;
 mod runner;
 
 pub use carrier::Carrier;

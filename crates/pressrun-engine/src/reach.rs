@@ -7,8 +7,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use pressrun_deliver::{EgressPolicy, NoAddress, Resolve, ResolveError};
+use pressrun_deliver::{EgressPolicy, NoAddress, Resolve, ResolveError, SystemResolver};
 use pressrun_domain::postgres::{PostgresAddress, PostgresHost};
+use pressrun_domain::secret::Secret;
 use pressrun_query::{ConnectionSpec, QueryError, QueryErrorKind};
 use url::Host;
 
@@ -42,16 +43,26 @@ pub(crate) async fn pinned(policy: &EgressPolicy, resolver: &dyn Resolve, spec: 
     }
 }
 
+/// Why a connection to `url` may lead nowhere, as far as its address tells by itself: no name is looked up.
+#[must_use]
+pub fn refused_as_typed(policy: &EgressPolicy, url: &Secret) -> Option<QueryError> {
+    let address = PostgresAddress::parse(url.expose()).ok()?;
+    let refused = address.hosts.iter().map(|host| {
+        let judged = aim(host).and_then(|aim| policy.check_host(&aim, host.port).map_err(|_| closed(host)));
+        judged.err()
+    });
+    refused.collect::<Option<Vec<_>>>()?.into_iter().next()
+}
+
+/// Why a connection to `url` leads nowhere as things are, as a query would find out.
+pub async fn refused(policy: &EgressPolicy, url: &Secret) -> Option<QueryError> {
+    let spec = ConnectionSpec::Postgres { url: url.expose().to_owned(), secret_file: None };
+    pinned(policy, &SystemResolver, spec).await.err()
+}
+
 /// The same host, once for each address that it may be reached at.
 async fn addresses(policy: &EgressPolicy, resolver: &dyn Resolve, host: &PostgresHost) -> Result<Vec<PostgresHost>, QueryError> {
-    let literal = host.address.or_else(|| host.name.parse().ok());
-    let aim = match literal {
-        Some(IpAddr::V4(address)) => Host::Ipv4(address),
-        Some(IpAddr::V6(address)) => Host::Ipv6(address),
-        // A socket is this machine by another way in.
-        None if host.is_socket() => Host::Ipv4(Ipv4Addr::LOCALHOST),
-        None => Host::parse(&host.name).map_err(|_| closed(host))?,
-    };
+    let aim = aim(host)?;
     if host.is_socket() {
         return policy.check_host(&aim, host.port).map(|()| vec![host.clone()]).map_err(|_| closed(host));
     }
@@ -62,6 +73,17 @@ async fn addresses(policy: &EgressPolicy, resolver: &dyn Resolve, host: &Postgre
         Ok(found) => Ok(found.iter().map(|found| PostgresHost { address: Some(found.ip()), ..host.clone() }).collect()),
         Err(ResolveError::NoAddress { why: NoAddress::Lookup(_) | NoAddress::Empty, .. }) => Err(unknown(host)),
         Err(_) => Err(closed(host)),
+    }
+}
+
+/// What the policy is asked about.
+fn aim(host: &PostgresHost) -> Result<Host, QueryError> {
+    match host.address.or_else(|| host.name.parse().ok()) {
+        Some(IpAddr::V4(address)) => Ok(Host::Ipv4(address)),
+        Some(IpAddr::V6(address)) => Ok(Host::Ipv6(address)),
+        // A socket is this machine by another way in.
+        None if host.is_socket() => Ok(Host::Ipv4(Ipv4Addr::LOCALHOST)),
+        None => Host::parse(&host.name).map_err(|_| closed(host)),
     }
 }
 
@@ -140,6 +162,26 @@ mod tests {
             (&strict, "postgres://u@/x?host=/run/postgresql", closed("/run/postgresql", 5432)),
         ] {
             assert_eq!(led(policy, url).await, expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn b17_an_address_tells_without_a_lookup_that_it_is_closed() {
+        let but = EgressPolicy::everywhere().deny(["10.0.0.0/8", "*.internal.example"]).expect("rules");
+        let strict = EgressPolicy::parse(["10.0.0.0/8:5432"]).expect("rules");
+        let closed = |name: &str, port: u16| Some(format!("connections may not lead to {name} on port {port}"));
+        for (policy, url, expected) in [
+            (&but, "postgres://u@10.1.2.3/x", closed("10.1.2.3", 5432)),
+            (&but, "postgres://u@db.internal.example:6432/x", closed("db.internal.example", 6432)),
+            (&but, "postgres://u@10.1.2.3,db.example/x", None),
+            // Where a name leads is not asked.
+            (&but, "postgres://u@inside.example/x", None),
+            (&strict, "postgres://u@10.1.2.3/x", None),
+            (&strict, "postgres://u@192.168.0.1/x", closed("192.168.0.1", 5432)),
+            (&strict, "postgres://u@/x?host=/run/postgresql", closed("/run/postgresql", 5432)),
+            (&strict, "", None),
+        ] {
+            assert_eq!(refused_as_typed(policy, &Secret::new(url)).map(|error| error.message), expected, "{url}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `pressrun check`: what a pull request asks of a catalog.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,14 +9,19 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use jiff::Timestamp;
-use pressrun_catalog::{Checked, Column, ColumnKind, LoadOptions, Problem, Severity, TilePlace};
+use pressrun_catalog::{CatalogRules, Checked, Column, ColumnKind, ConnectionPlace, LoadOptions, Problem, Severity, TilePlace};
+use pressrun_deliver::EgressPolicy;
 use pressrun_domain::audience::Identity;
-use pressrun_domain::catalog::{Catalog, QueryTile};
+use pressrun_domain::catalog::{Catalog, QueryTile, SourceSettings};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::schedule::FilterConfig;
+use pressrun_domain::secret::Secret;
+use pressrun_engine::EngineConfig;
 use pressrun_engine::content::{Content, Producer};
+use pressrun_engine::reach;
 use pressrun_engine::spool::{Spool, WorkDir};
+use pressrun_query::QueryError;
 use pressrun_query::job::ColumnInfo;
 use pressrun_sql::{EffectiveFilters, QueryClock};
 
@@ -39,6 +45,10 @@ pub(crate) struct Arguments {
     /// Ask each connection for the columns of each query, and compare them with charts and fields. Needs the data and the secrets.
     #[arg(long)]
     connect: bool,
+    /// Judge by this configuration of a server: how large a catalog may be, which variables and files it may read, and where its connections may
+    /// lead. Without it everything is open.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print the JSON Schema of a kind of file, for editors, instead of checking.
     #[arg(long, value_name = "KIND", value_enum)]
     schema: Option<FileKind>,
@@ -75,14 +85,26 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(dir) = &arguments.catalog else { bail!("name the catalog folder") };
-    let checked = if arguments.connect {
-        let mut checked = pressrun_catalog::check_with(dir, LoadOptions::default());
-        super::serve::init_logs("warn", false);
-        super::serve::runtime()?.block_on(connect(&mut checked))?;
-        checked
-    } else {
-        pressrun_catalog::check(dir)
+    let settings = match &arguments.config {
+        Some(file) => Settings::load(Some(file))?,
+        None => Settings::default(),
     };
+    let rules = match &arguments.config {
+        // Nothing is kept of a check.
+        Some(_) => CatalogRules { last_good: None, ..settings.catalog.rules(&settings.spool)? },
+        None => CatalogRules::open(),
+    };
+    let policy = settings.egress.of_connections()?;
+    let options = LoadOptions { require_secrets: arguments.connect, rules: &rules, ..LoadOptions::default() };
+    let mut checked = pressrun_catalog::check_with(dir, options);
+    if arguments.connect {
+        super::serve::init_logs("warn", false);
+        super::serve::runtime()?.block_on(connect(&mut checked, settings, policy))?;
+    } else {
+        let refused = urls(&checked).filter_map(|(place, url)| Some(of_connection(place, &reach::refused_as_typed(&policy, url)?)));
+        let refused: Vec<Problem> = refused.collect();
+        add(&mut checked, refused);
+    }
     print(dir, &checked, arguments.json)?;
     Ok(if checked.fails() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -116,25 +138,49 @@ fn print(dir: &Path, checked: &Checked, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks the connections for the columns of every query that has no problem yet.
-async fn connect(checked: &mut Checked) -> anyhow::Result<()> {
-    let Some(catalog) = &checked.catalog else { return Ok(()) };
-    let temp = tempfile::tempdir().context("could not create a temporary folder")?;
-    let mut settings = Settings::default();
-    settings.spool.path = temp.path().join("spool");
-    let spool = Spool::open(&settings.spool.path)?;
-    let producer = Producer::new(executors(&settings)?, Arc::new(engine_config(&settings, &settings.server.public_url()?)?));
-    let work = spool.work_dir("check")?;
-    let now = WallClock.now();
-    let mut found = Vec::new();
-    for place in &checked.tiles {
-        let Some(tile) = Asked::find(catalog, place, now) else { continue };
-        found.extend(tile.problems(&producer, &work).await);
-    }
+/// The databases, and where their connections stand.
+fn urls(checked: &Checked) -> impl Iterator<Item = (&ConnectionPlace, &Secret)> {
+    checked.connections.iter().filter_map(move |place| match &checked.catalog.as_ref()?.connections.get(&place.name)?.source {
+        SourceSettings::Postgres { url, .. } => Some((place, url)),
+        SourceSettings::Files { .. } => None,
+    })
+}
+
+fn of_connection(place: &ConnectionPlace, refused: &QueryError) -> Problem {
+    place.problem(&refused.message, refused.hint.as_deref().unwrap_or_default())
+}
+
+fn add(checked: &mut Checked, mut found: Vec<Problem>) {
     // What the text of a query says of its columns is said again, with less doubt, by who runs it.
-    found.retain(|problem: &Problem| !checked.problems.contains(problem));
+    found.retain(|problem| !checked.problems.contains(problem));
     checked.problems.extend(found);
     checked.problems.sort();
+}
+
+/// Asks the connections for the columns of every query that has no problem yet. One that leads nowhere is told of once, and not asked.
+async fn connect(checked: &mut Checked, mut settings: Settings, policy: EgressPolicy) -> anyhow::Result<()> {
+    let Some(catalog) = &checked.catalog else { return Ok(()) };
+    let temp = tempfile::tempdir().context("could not create a temporary folder")?;
+    settings.spool.path = temp.path().join("spool");
+    let spool = Spool::open(&settings.spool.path)?;
+    let config = EngineConfig { connections: policy.clone(), ..engine_config(&settings, &settings.server.public_url()?)? };
+    let producer = Producer::new(executors(&settings)?, Arc::new(config));
+    let work = spool.work_dir("check")?;
+    let now = WallClock.now();
+    let (mut found, mut closed) = (Vec::new(), HashSet::new());
+    for (place, url) in urls(checked) {
+        if let Some(refused) = reach::refused(&policy, url).await {
+            found.push(of_connection(place, &refused));
+            closed.insert(&place.name);
+        }
+    }
+    for place in &checked.tiles {
+        let Some(tile) = Asked::find(catalog, place, now).filter(|tile| !closed.contains(&tile.content.dashboard.connection)) else {
+            continue;
+        };
+        found.extend(tile.problems(&producer, &work).await);
+    }
+    add(checked, found);
     Ok(())
 }
 

@@ -207,6 +207,36 @@ fn b15_a_check_away_from_the_data_warns_of_the_folder_and_passes() {
 }
 
 #[test]
+fn b17_a_check_by_a_servers_configuration_says_which_connections_it_refuses_once_each() {
+    let tiles = ["a", "b", "c"].map(|key| format!("  {key}: {{ sql: select 1 as n, hidden: true }}\n")).concat();
+    let dir = written(&tiles, "connection: inside\n");
+    let connections =
+        "connections:\n  inside: { kind: postgres, host: 10.1.2.3, user: u }\n  named: { kind: postgres, host: closed.invalid, user: u }\n";
+    std::fs::write(dir.path().join("connections.yaml"), connections).unwrap();
+    let config = dir.path().join("pressrun.toml");
+    let path = config.display().to_string();
+    std::fs::write(&config, "[egress]\ndeny = ['10.0.0.0/8']\n").unwrap();
+    let (passes, text) = check(&dir, &[]);
+    assert!(passes, "nobody said what is closed: {text}");
+    for connect in [&[][..], &["--connect"]] {
+        let (passes, text) = check(&dir, &[&["--config", &path], connect].concat());
+        let told = "error: connections.yaml:2:3: connections may not lead to 10.1.2.3 on port 5432\nhint: the operator decides that under [egress]";
+        assert!(!passes && text.contains(told) && text.matches("10.1.2.3").count() == 1, "{connect:?}: {text}");
+        let looked_up =
+            text.contains("error: connections.yaml:3:3: the name closed.invalid of the connection's server could not be looked up");
+        assert_eq!(looked_up, !connect.is_empty(), "{text}");
+    }
+    std::fs::write(
+        &config,
+        "[egress]\nconnections = 'policy'\nallow = ['10.1.2.3:5432', 'closed.invalid:5432']\n[catalog]\nmax_dashboards = 1\n",
+    )
+    .unwrap();
+    std::fs::write(dir.path().join("dashboards/e.yaml"), "identifier: e\nname: E\ndashboard: false\n").unwrap();
+    let (passes, text) = check(&dir, &["--config", &path]);
+    assert!(!passes && text.contains("more than 1 files") && !text.contains("may not lead"), "its bounds hold as well: {text}");
+}
+
+#[test]
 fn newcomer_9_a_check_that_connects_asks_for_the_columns() {
     let tile = |sql: &str, more: &str| {
         let dir = with_data(written(&format!("  t:\n    sql: |\n      {sql}\n    at: {{ x: 0, y: 0, w: 6, h: 4 }}\n{more}"), ""));
