@@ -1,9 +1,11 @@
 //! The sample catalog, a server on it, and a receiver of what it delivers.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,12 +15,17 @@ use tempfile::TempDir;
 /// The token of the server's development key.
 const TOKEN: &str = "bench-token-that-opens-everything-here";
 
+/// The longest run.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// A folder with catalog, data and configuration.
 pub(super) struct Site {
     binary: PathBuf,
     folder: TempDir,
     port: u16,
     receiver: u16,
+    /// Says when something was delivered.
+    delivered: mpsc::Receiver<()>,
 }
 
 /// A server; killed when dropped.
@@ -34,7 +41,11 @@ pub(super) struct Run(pub(super) Value);
 pub(super) struct Measured {
     /// Processor time of the server and its children.
     pub(super) cpu_ms: f64,
+    /// Of that, of the children.
+    pub(super) children_ms: f64,
     pub(super) wall_ms: f64,
+    /// Milliseconds of each step of the queries, by its name; none of a program that does not tell them.
+    pub(super) steps: BTreeMap<String, f64>,
     pub(super) last: Run,
 }
 
@@ -44,10 +55,12 @@ impl Site {
         let folder = tempfile::tempdir()?;
         let receiver = TcpListener::bind("127.0.0.1:0")?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let site = Self { binary: binary.to_owned(), folder, port, receiver: receiver.local_addr()?.port() };
+        let (says, delivered) = mpsc::channel();
+        let site = Self { binary: binary.to_owned(), folder, port, receiver: receiver.local_addr()?.port(), delivered };
         std::thread::spawn(move || {
             for stream in receiver.incoming().flatten() {
-                std::thread::spawn(move || receive(stream));
+                let says = says.clone();
+                std::thread::spawn(move || receive(stream, &says));
             }
         });
         let demo = site.path("demo");
@@ -80,6 +93,11 @@ impl Site {
         Ok(std::fs::write(self.path(name), before + text)?)
     }
 
+    /// Writes a file into the folder of the warehouse.
+    pub(super) fn write_data(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        Ok(std::fs::write(self.path("catalog/data").join(name), text)?)
+    }
+
     pub(super) fn write_dashboard(&self, name: &str, yaml: &str) -> anyhow::Result<()> {
         Ok(std::fs::write(self.path(&format!("catalog/dashboards/{name}.yaml")), yaml)?)
     }
@@ -94,6 +112,7 @@ impl Site {
         let child = Command::new(&self.binary)
             .args(["serve", "--config"])
             .arg(self.path("pressrun.toml"))
+            .env("PRESSRUN_LOG", "warn,pressrun_engine::content=debug")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -147,6 +166,14 @@ impl Server<'_> {
         Ok(schedule.to_owned())
     }
 
+    /// Runs a schedule once. The server is not asked before the delivery came: questions cost it time that would count as the run's.
+    fn once(&self, schedule: &str) -> anyhow::Result<Run> {
+        while self.site.delivered.try_recv().is_ok() {}
+        self.trigger(schedule)?;
+        self.site.delivered.recv_timeout(LONGEST).context("nothing was delivered")?;
+        self.ended(schedule)
+    }
+
     /// Waits for the end of the newest run of a schedule.
     pub(super) fn ended(&self, schedule: &str) -> anyhow::Result<Run> {
         loop {
@@ -165,21 +192,45 @@ impl Server<'_> {
 
     /// So many runs of a schedule, one after the other.
     pub(super) fn measured(&self, schedule: &str, runs: usize) -> anyhow::Result<Measured> {
-        let (began, before) = (Instant::now(), self.cpu_ms()?);
+        let (began, before, logged) = (Instant::now(), self.cpu_ms()?, self.log()?.len());
         let mut last = Run(Value::Null);
         for _ in 0..runs {
-            self.trigger(schedule)?;
-            last = self.ended(schedule)?;
+            last = self.once(schedule)?;
         }
         let each = |all: f64| all / runs as f64;
-        Ok(Measured { cpu_ms: each(self.cpu_ms()? - before), wall_ms: each(began.elapsed().as_secs_f64() * 1000.0), last })
+        let (after, wall_ms) = (self.cpu_ms()?, began.elapsed().as_secs_f64() * 1000.0);
+        let (own, children) = (after.0 - before.0, after.1 - before.1);
+        let mut steps = BTreeMap::new();
+        let log = self.log()?;
+        for told in
+            log.get(logged..).unwrap_or_default().lines().filter_map(|line| line.split_once(" steps=")?.1.split_inclusive('}').next())
+        {
+            let told: BTreeMap<String, f64> = serde_json::from_str(told).with_context(|| format!("steps {told}"))?;
+            for (step, micros) in told {
+                *steps.entry(step).or_insert(0.0) += each(micros / 1000.0);
+            }
+        }
+        Ok(Measured { cpu_ms: each(own + children), children_ms: each(children), wall_ms: each(wall_ms), steps, last })
     }
 
-    /// Processor time so far of the server, of its children, and of those that are gone.
-    fn cpu_ms(&self) -> anyhow::Result<f64> {
+    /// Runs a schedule for so long.
+    pub(super) fn warm_up(&self, schedule: &str, time: Duration) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < time {
+            self.once(schedule)?;
+        }
+        Ok(())
+    }
+
+    fn log(&self) -> anyhow::Result<String> {
+        Ok(std::fs::read_to_string(self.site.path("log"))?)
+    }
+
+    /// Processor time so far of the server; and of its children, with those that are gone.
+    fn cpu_ms(&self) -> anyhow::Result<(f64, f64)> {
         let own = stat(self.child.id()).context("the server is gone")?;
         let children = self.children()?;
-        Ok(own.cpu_ms + own.gone_ms + children.iter().map(|child| child.cpu_ms).sum::<f64>())
+        Ok((own.cpu_ms, own.gone_ms + children.iter().map(|child| child.cpu_ms).sum::<f64>()))
     }
 
     /// Memory that the children hold now.
@@ -223,7 +274,7 @@ fn stat(process: u32) -> Option<Stat> {
 }
 
 /// Takes what is sent, and says thank you.
-fn receive(stream: TcpStream) {
+fn receive(stream: TcpStream, says: &mpsc::Sender<()>) {
     let Ok(mut answer) = stream.try_clone() else { return };
     let mut reader = BufReader::new(stream);
     loop {
@@ -247,5 +298,7 @@ fn receive(stream: TcpStream) {
         if taken.is_err() || answer.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").is_err() {
             return;
         }
+        // Nobody may listen any more.
+        let _ = says.send(());
     }
 }
