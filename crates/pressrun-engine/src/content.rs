@@ -330,6 +330,7 @@ impl Producer {
         let job = QueryJob { connection: spec, compiled, limits, out: out.clone(), fingerprint };
         // The source stops itself first, with a better message; the process is killed when it does not.
         let outcome = self.executors.query(job, allowed + Duration::from_secs(2)).await?;
+        tracing::debug!(connection = %connection.name, rows = outcome.rows, ms = outcome.ms, steps = ?outcome.steps, "a query has ended");
         metrics::counter!("pressrun_queries_total", "connection" => connection.name.to_string()).increment(1);
         Ok(QueryRows { path: out, outcome, folder: Some(work) })
     }

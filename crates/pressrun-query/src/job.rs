@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -116,6 +116,9 @@ pub struct QueryOutcome {
     /// What whoever relies on the rows should know, one sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Microseconds of each step that the source tells apart, and of writing the file.
+    #[serde(default)]
+    pub steps: IndexMap<String, u64>,
 }
 
 /// A column of a result.
@@ -186,9 +189,14 @@ async fn execute(job: &QueryJob, source: &dyn Source) -> Result<QueryOutcome, Qu
         fingerprinter: job.fingerprint.then(Fingerprinter::default),
         columns: Vec::new(),
         warnings: Vec::new(),
+        steps: Vec::new(),
+        writing: Duration::ZERO,
     };
     let stats = source.run(&job.compiled, &job.limits, &mut sink).await?;
+    let written = Instant::now();
     let bytes = sink.file.finish()?;
+    let writing = sink.writing + written.elapsed();
+    let steps = sink.steps.iter().copied().chain([("write", writing)]);
     Ok(QueryOutcome {
         rows: stats.rows,
         truncated: stats.truncated,
@@ -197,6 +205,7 @@ async fn execute(job: &QueryJob, source: &dyn Source) -> Result<QueryOutcome, Qu
         columns: sink.columns,
         fingerprint: sink.fingerprinter.map(Fingerprinter::finish),
         warnings: sink.warnings,
+        steps: steps.map(|(step, time)| (step.to_owned(), time.as_micros() as u64)).collect(),
     })
 }
 
@@ -210,6 +219,9 @@ struct Tee {
     fingerprinter: Option<Fingerprinter>,
     columns: Vec<ColumnInfo>,
     warnings: Vec<String>,
+    steps: Vec<(&'static str, Duration)>,
+    /// Spent on the file and the fingerprint.
+    writing: Duration,
 }
 
 impl BatchSink for Tee {
@@ -234,16 +246,23 @@ impl BatchSink for Tee {
     }
 
     fn push(&mut self, batch: &RecordBatch) -> Result<(), QueryError> {
+        let began = Instant::now();
         if let Some(fingerprinter) = &mut self.fingerprinter {
             fingerprinter.push(batch)?;
         }
-        self.file.push(batch)
+        let pushed = self.file.push(batch);
+        self.writing += began.elapsed();
+        pushed
     }
 
     fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
+    }
+
+    fn took(&mut self, step: &'static str, time: Duration) {
+        self.steps.push((step, time));
     }
 }
 

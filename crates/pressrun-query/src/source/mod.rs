@@ -6,6 +6,8 @@ pub mod postgres;
 mod shape;
 mod widen;
 
+use std::time::Duration;
+
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use async_trait::async_trait;
@@ -42,6 +44,11 @@ pub trait BatchSink: Send {
     /// A sink of rows alone passes over it.
     fn warn(&mut self, warning: String) {
         let _ = warning;
+    }
+
+    /// How long a step of the query took, by the step's name.
+    fn took(&mut self, step: &'static str, time: Duration) {
+        let _ = (step, time);
     }
 }
 

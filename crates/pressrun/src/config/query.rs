@@ -12,8 +12,8 @@ use super::Render;
 pub(crate) struct Query {
     /// Threads with which one query over files computes; as many as there are cores when absent.
     pub threads: Option<usize>,
-    /// Memory one query over files may use, in MiB: sorts and groups beyond it spill to disk. Half of `render.memory_mb` when absent, and never
-    /// more than that.
+    /// Memory one query over files may use, in MiB: sorts and groups beyond it spill to disk. An eighth of it, and at most
+    /// 128 MiB, keeps columns of small tables for the queries that follow. Half of `render.memory_mb` when absent, and never more than that.
     pub memory_mb: Option<u64>,
     /// Disk that one query over files may spill to, in MiB.
     pub spill_mb: u64,

@@ -19,7 +19,7 @@ use object_store::path::Path;
 use super::listing::Identity;
 
 /// How long a state of a file is looked at before what is read of it is kept. No file system ticks more slowly.
-const SETTLES: Duration = Duration::from_secs(2);
+pub(super) const SETTLES: Duration = Duration::from_secs(2);
 
 /// Files that are remembered; beyond it all are forgotten and learnt anew.
 const MOST: usize = 200_000;

@@ -70,6 +70,15 @@ impl DataFile {
         self.relative.to_string_lossy().into_owned()
     }
 
+    pub(super) fn path(&self) -> PathBuf {
+        self.root.join(&self.relative)
+    }
+
+    /// Whether the file is still in the state in which it was listed.
+    pub(super) fn is_still(&self) -> bool {
+        fs::metadata(self.path()).is_ok_and(|metadata| Identity::of(&metadata) == self.identity)
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.identity.size
     }
@@ -120,7 +129,7 @@ impl DataFile {
 }
 
 /// A table: its files, all of one format.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TableFiles {
     pub(super) name: String,
     pub(super) format: FileFormat,

@@ -18,11 +18,15 @@ mod filters;
 mod folder;
 mod footers;
 mod functions;
+mod held;
+mod held_scan;
 mod integers;
 mod learnt;
 mod listing;
 mod parquet;
 mod partitions;
+mod plans;
+mod prepared;
 mod session;
 mod store;
 mod table;
@@ -33,7 +37,7 @@ mod zones;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_schema::{DataType, Schema, TimeUnit};
 use async_trait::async_trait;
@@ -44,6 +48,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::sql::parser::Statement;
 use futures::StreamExt;
 use indexmap::IndexMap;
@@ -52,7 +57,10 @@ use pressrun_sql::{CompiledQuery, Dialect, Param, ScreenError, screen};
 
 use self::failure::explain;
 use self::folder::FolderSchema;
+use self::footers::SETTLES;
+use self::held::Keeping;
 use self::listing::Folder;
+use self::plans::Plans;
 use self::session::{CATALOG, SCHEMA, Sessions};
 use self::store::OneStore;
 use super::{BatchSink, QueryStats, Shape, Source};
@@ -71,6 +79,11 @@ pub struct FilesSource {
     folder: PathBuf,
     tables: IndexMap<String, FileTable>,
     sessions: Sessions,
+    plans: Plans,
+    /// How long files are looked at before what is learnt of them is kept.
+    settles: Duration,
+    /// Bytes that kept columns may take.
+    share: fn(&QueryLimits) -> usize,
 }
 
 impl FilesSource {
@@ -78,39 +91,56 @@ impl FilesSource {
     /// `temp_dir` takes what does not fit into memory.
     #[must_use]
     pub fn new(folder: PathBuf, tables: IndexMap<String, FileTable>, temp_dir: PathBuf) -> Self {
-        Self { folder, tables, sessions: Sessions::new(temp_dir) }
+        Self { folder, tables, sessions: Sessions::new(temp_dir), plans: Plans::new(), settles: SETTLES, share: session::share }
     }
 
-    fn session(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(SessionState, Arc<FolderSchema>), QueryError> {
+    /// The session of the query's zone, and the folder's tables as they are now.
+    fn look(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(Arc<SessionState>, Arc<FolderSchema>), QueryError> {
         let folder = Folder::open(&self.folder, &self.tables)?;
         let root = Arc::clone(folder.root());
-        let stores = || Arc::new(OneStore::new(&root)) as _;
-        let schema = Arc::new(FolderSchema::new(folder, query.zone.clone()));
-        let catalog = Arc::new(MemoryCatalogProvider::new());
-        catalog.register_schema(SCHEMA, Arc::clone(&schema) as _).map_err(|error| explain(&error, &[]))?;
-        let catalogs = Arc::new(MemoryCatalogProviderList::new());
-        catalogs.register_catalog(CATALOG.to_owned(), catalog);
-        let state = self.sessions.begin(query, limits, &root, stores, catalogs)?;
-        schema.attach(state.clone());
-        Ok((state, schema))
+        let zone = self.sessions.of_zone(&query.zone, limits, &root, || Arc::new(OneStore::new(&root)) as _)?;
+        let keeping = Keeping { share: (self.share)(limits), settles: self.settles };
+        Ok((zone, Arc::new(FolderSchema::new(folder, query.zone.clone(), keeping))))
     }
 
     async fn answer(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
-        let statement = screen(&query.sql, Dialect::Embedded).map_err(|error| QueryError::of_screen(error, &query.sql))?;
-        let statement = Statement::Statement(Box::new(zones::prepare(statement)));
-        let (mut state, schema) = self.session(query, limits)?;
-        let names = schema.names();
-        let failed = |error: DataFusionError| schema.located(explain(&error, &names)).at(failure::character(&error, &query.sql));
-        let plan = state.statement_to_plan(statement).await.map_err(failed)?;
-        let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        read_only.verify_plan(&plan).map_err(|_| QueryError::of_screen(ScreenError::denied(), &query.sql))?;
-        let params: Vec<ScalarValue> = query.params.iter().map(scalar).collect();
-        let plan = plan.with_param_values(ParamValues::from(params)).map_err(failed)?;
-        let plan = limited(plan, query.limit).map_err(failed)?;
-        state.config_mut().options_mut().execution.target_partitions = threads(schema.bytes(), limits.threads);
-        let plan = state.create_physical_plan(&plan).await.map_err(failed)?;
+        let mut step = Step::begin();
+        let (zone, schema) = self.look(query, limits)?;
+        step.ends("look", sink);
+        let failed = |error: DataFusionError| failed(&error, query, &schema);
+        let known = self.plans.recall(query, limits, &schema);
+        step.ends("recall", sink);
+        let mut session = zone;
+        let logical = match &known {
+            Some(known) => Arc::clone(&known.plan),
+            None => {
+                let with_tables = with_tables(&session, query, &schema)?;
+                let plan = plan(query, &with_tables, &schema).await?;
+                self.plans.keep(query, limits, &schema, &with_tables, &plan, self.settles);
+                session = Arc::new(with_tables);
+                step.ends("plan", sink);
+                Arc::new(plan)
+            }
+        };
+        let threads = threads(schema.work(), limits.threads);
+        if threads > 1 {
+            Arc::make_mut(&mut session).config_mut().options_mut().execution.target_partitions = threads;
+        }
+        let number = known.filter(|_| threads == 1).map(|known| known.number);
+        let plan = match number.and_then(prepared::recall) {
+            Some(plan) => reset_plan_states(plan).map_err(failed)?,
+            None => {
+                let plan = session.query_planner().create_physical_plan(&logical, session.as_ref()).await.map_err(failed)?;
+                let plan = held_scan::narrowed(plan).map_err(failed)?;
+                if let Some(number) = number {
+                    prepared::keep(number, &plan);
+                }
+                plan
+            }
+        };
+        step.ends("prepare", sink);
         schema.warnings().into_iter().for_each(|warning| sink.warn(warning));
-        let mut stream = execute_stream(plan, state.task_ctx()).map_err(failed)?;
+        let mut stream = execute_stream(plan, session::task(&session)).map_err(failed)?;
         let columns: Arc<Schema> = stream.schema();
         let mut shape = Shape::new(&columns, &query.zone, query.limit, limits.result_bytes, sink)?;
         while let Some(batch) = stream.next().await {
@@ -118,7 +148,54 @@ impl FilesSource {
                 break;
             }
         }
-        Ok(shape.finish())
+        let stats = shape.finish();
+        step.ends("run", sink);
+        Ok(stats)
+    }
+}
+
+/// The session of `query` with the tables of `schema`.
+fn with_tables(zone: &SessionState, query: &CompiledQuery, schema: &Arc<FolderSchema>) -> Result<SessionState, QueryError> {
+    let catalog = Arc::new(MemoryCatalogProvider::new());
+    catalog.register_schema(SCHEMA, Arc::clone(schema) as _).map_err(|error| explain(&error, &[]))?;
+    let catalogs = Arc::new(MemoryCatalogProviderList::new());
+    catalogs.register_catalog(CATALOG.to_owned(), catalog);
+    let session = session::of_query(zone, query, catalogs)?;
+    schema.attach(session.clone());
+    Ok(session)
+}
+
+/// The optimized plan of `query`.
+async fn plan(query: &CompiledQuery, state: &SessionState, schema: &FolderSchema) -> Result<LogicalPlan, QueryError> {
+    let failed = |error: DataFusionError| failed(&error, query, schema);
+    let statement = screen(&query.sql, Dialect::Embedded).map_err(|error| QueryError::of_screen(error, &query.sql))?;
+    let statement = Statement::Statement(Box::new(zones::prepare(statement)));
+    let plan = state.statement_to_plan(statement).await.map_err(failed)?;
+    let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    read_only.verify_plan(&plan).map_err(|_| QueryError::of_screen(ScreenError::denied(), &query.sql))?;
+    let params: Vec<ScalarValue> = query.params.iter().map(scalar).collect();
+    let plan = plan.with_param_values(ParamValues::from(params)).map_err(failed)?;
+    let plan = limited(plan, query.limit).map_err(failed)?;
+    state.optimize(&plan).map_err(failed)
+}
+
+/// A failure of the engine in words for the tile's author.
+fn failed(error: &DataFusionError, query: &CompiledQuery, schema: &FolderSchema) -> QueryError {
+    schema.located(explain(error, &schema.names())).at(failure::character(error, &query.sql))
+}
+
+/// A step of a query, timed.
+struct Step(Instant);
+
+impl Step {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Says how long it took under its name, and begins the next.
+    fn ends(&mut self, name: &'static str, sink: &mut dyn BatchSink) {
+        sink.took(name, self.0.elapsed());
+        self.0 = Instant::now();
     }
 }
 
@@ -187,3 +264,5 @@ mod reading_tests;
 mod reference;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod warm_tests;

@@ -1,11 +1,13 @@
 //! What queries over one folder have in common, made once: functions, memory, temporary files, and what the engine remembers of files.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
 use datafusion::catalog::CatalogProviderList;
 use datafusion::error::DataFusionError;
+use datafusion::execution::TaskContext;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -30,6 +32,14 @@ pub(super) const SCHEMA: &str = "public";
 /// Zones whose sessions are kept.
 const ZONES: usize = 8;
 
+/// Most bytes of kept columns: a process that holds much more than others is replaced after each query.
+const MOST_KEPT: u64 = 128 << 20;
+
+/// Bytes that columns kept of small tables may take: an eighth of a query's memory, which then has the rest.
+pub(super) fn share(limits: &QueryLimits) -> usize {
+    usize::try_from((limits.memory_bytes / 8).min(MOST_KEPT)).unwrap_or(usize::MAX)
+}
+
 /// Sessions of one folder.
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -45,7 +55,7 @@ struct Kept {
     spill_bytes: u64,
     runtime: Arc<RuntimeEnv>,
     /// A session without a query for each zone, since functions know theirs; the one used last comes last.
-    zones: Vec<(String, SessionState)>,
+    zones: Vec<(String, Arc<SessionState>)>,
 }
 
 impl Sessions {
@@ -54,35 +64,15 @@ impl Sessions {
         Self { temp_dir, kept: Mutex::default() }
     }
 
-    /// A session for one query: its zone, its instant, its tables. `stores` leads to the files under `root` and is asked when they are others than
+    /// The session of a zone, for plans that know their tables. `stores` leads to the files under `root` and is asked when they are others than
     /// those of the last query.
-    pub(super) fn begin(
-        &self,
-        query: &CompiledQuery,
-        limits: &QueryLimits,
-        root: &Path,
-        stores: impl FnOnce() -> Arc<dyn ObjectStoreRegistry>,
-        tables: Arc<dyn CatalogProviderList>,
-    ) -> Result<SessionState, QueryError> {
-        let now = timestamp_us_to_datetime(query.at.as_microsecond())
-            .ok_or_else(|| QueryError::new(QueryErrorKind::Internal, "the run's instant is outside the engine's calendar"))?;
-        let session = self.of_zone(&query.zone, limits, root, stores)?;
-        let mut config = session.config().clone();
-        config.options_mut().execution.target_partitions = limits.threads.max(1);
-        Ok(SessionStateBuilder::new_from_existing(session)
-            .with_config(config)
-            .with_catalog_list(tables)
-            .with_execution_props(ExecutionProps::new().with_query_execution_start_time(now.and_utc()))
-            .build())
-    }
-
-    fn of_zone(
+    pub(super) fn of_zone(
         &self,
         zone: &str,
         limits: &QueryLimits,
         root: &Path,
         stores: impl FnOnce() -> Arc<dyn ObjectStoreRegistry>,
-    ) -> Result<SessionState, QueryError> {
+    ) -> Result<Arc<SessionState>, QueryError> {
         let failed = |error: DataFusionError| explain(&error, &[]);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |kept: &Kept| kept.root == root && (kept.memory_bytes, kept.spill_bytes) == (limits.memory_bytes, limits.spill_bytes);
@@ -98,18 +88,18 @@ impl Sessions {
         };
         let found = match known.zones.iter().position(|(other, _)| other == zone) {
             Some(at) => known.zones.remove(at).1,
-            None => session(zone, &known.runtime).map_err(failed)?,
+            None => Arc::new(session(zone, &known.runtime).map_err(failed)?),
         };
         if known.zones.len() >= ZONES {
             known.zones.remove(0);
         }
-        known.zones.push((zone.to_owned(), found.clone()));
+        known.zones.push((zone.to_owned(), Arc::clone(&found)));
         *kept = Some(known);
         Ok(found)
     }
 
     fn runtime(&self, limits: &QueryLimits, root: &Path, stores: Arc<dyn ObjectStoreRegistry>) -> Result<Arc<RuntimeEnv>, DataFusionError> {
-        let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
+        let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX) - share(limits);
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
             .with_disk_manager_builder(
@@ -130,6 +120,30 @@ impl Sessions {
     }
 }
 
+/// The session of one query: with its instant and its tables.
+///
+/// # Errors
+/// An instant beyond the engine's calendar.
+pub(super) fn of_query(
+    zone: &SessionState,
+    query: &CompiledQuery,
+    tables: Arc<dyn CatalogProviderList>,
+) -> Result<SessionState, QueryError> {
+    let now = timestamp_us_to_datetime(query.at.as_microsecond())
+        .ok_or_else(|| QueryError::new(QueryErrorKind::Internal, "the run's instant is outside the engine's calendar"))?;
+    let mut session = zone.clone();
+    session.register_catalog_list(tables);
+    *session.execution_props_mut() = ExecutionProps::new().with_query_execution_start_time(now.and_utc());
+    Ok(session)
+}
+
+/// What a plan runs with. Its functions are in the plan itself.
+pub(super) fn task(session: &SessionState) -> Arc<TaskContext> {
+    let (config, runtime) = (session.config().clone(), Arc::clone(session.runtime_env()));
+    let (scalar, higher, aggregate, window) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+    Arc::new(TaskContext::new(None, session.session_id().to_owned(), config, scalar, higher, aggregate, window, runtime))
+}
+
 /// A session of `zone` that has no tables yet.
 fn session(zone: &str, runtime: &Arc<RuntimeEnv>) -> Result<SessionState, DataFusionError> {
     let mut config = SessionConfig::new()
@@ -138,6 +152,7 @@ fn session(zone: &str, runtime: &Arc<RuntimeEnv>) -> Result<SessionState, DataFu
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, SCHEMA);
     let options = config.options_mut();
+    options.execution.target_partitions = 1;
     options.execution.time_zone = Some(zone.to_owned());
     options.execution.collect_statistics = false;
     options.execution.parquet.pushdown_filters = true;

@@ -10,16 +10,19 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::datasource::TableType;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::streaming::StreamingTableExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, TryStreamExt};
 use jiff::tz::TimeZone;
 use pressrun_domain::catalog::{FileFormat, FileReading};
 
+use super::held::{Asked, Chunk, Keeping, Known, Room, Unpacked};
+use super::held_scan::{HeldFile, HeldScan};
 use super::learnt::{self, Learnt};
 use super::listing::{DataFile, TableFiles};
 use super::partitions::{Placed, partitions};
@@ -42,14 +45,22 @@ pub(super) struct FilesTable {
     /// Columns of the folders.
     of_folders: Vec<FieldRef>,
     schema: SchemaRef,
+    /// The query zone, and its name.
     zone: TimeZone,
+    zone_name: String,
+    keeping: Keeping,
 }
 
 /// Opens a table: learns the columns of its files. Returns what whoever queries it should know, too.
 ///
 /// # Errors
 /// What is wrong with a file, or what two files do not have in common.
-pub(super) async fn open(table: TableFiles, zone: &str, state: &dyn Session) -> Result<(FilesTable, Vec<String>), QueryError> {
+pub(super) async fn open(
+    table: TableFiles,
+    zone: &str,
+    keeping: Keeping,
+    state: &dyn Session,
+) -> Result<(FilesTable, Vec<String>), QueryError> {
     let tz = TimeZone::get(zone).map_err(|error| QueryError::new(QueryErrorKind::Internal, error.to_string()))?;
     let folders = partitions(&table, zone)?;
     let columns = if table.format == FileFormat::Parquet {
@@ -69,6 +80,8 @@ pub(super) async fn open(table: TableFiles, zone: &str, state: &dyn Session) -> 
         of_folders: folders.fields,
         schema: Arc::new(schema),
         zone: tz,
+        zone_name: zone.to_owned(),
+        keeping,
     };
     Ok((opened, columns.warnings))
 }
@@ -184,14 +197,33 @@ impl TableProvider for FilesTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
-        let groups = grouped(self.needed(state, filters)?, state.config().target_partitions());
-        let schema = match projection {
+        let files = self.needed(state, filters)?;
+        if files.is_empty() {
+            return Ok(Arc::new(EmptyExec::new(self.projected(projection)?)));
+        }
+        if let Some(kept) = self.kept(state, &files, projection, limit).await? {
+            return Ok(kept);
+        }
+        self.read(state, grouped(files, state.config().target_partitions()), projection, limit).await
+    }
+}
+
+impl FilesTable {
+    fn projected(&self, projection: Option<&Vec<usize>>) -> EngineResult<SchemaRef> {
+        Ok(match projection {
             Some(columns) => Arc::new(self.schema.project(columns)?),
             None => Arc::clone(&self.schema),
-        };
-        if groups.is_empty() {
-            return Ok(Arc::new(EmptyExec::new(schema)));
-        }
+        })
+    }
+
+    /// The plan that reads `groups` of files.
+    async fn read(
+        &self,
+        state: &dyn Session,
+        groups: Vec<Vec<&Placed>>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         if self.format == FileFormat::Parquet {
             let columns = TableSchema::builder(Arc::clone(&self.of_files)).with_table_partition_cols(self.of_folders.clone()).build();
             return parquet::scan(state, columns, groups, projection, limit).await;
@@ -218,6 +250,112 @@ impl TableProvider for FilesTable {
         let order: Vec<usize> = wanted.iter().filter_map(|at| read.iter().position(|other| other == at)).collect();
         Ok(Arc::new(StreamingTableExec::try_new(scanned, partitions, Some(&order), [], false, limit)?))
     }
+
+    /// The plan that takes the columns of `files` from memory, where they are or may be kept there.
+    async fn kept(
+        &self,
+        state: &dyn Session,
+        files: &[&Placed],
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> EngineResult<Option<Arc<dyn ExecutionPlan>>> {
+        let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let columns: Vec<FieldRef> = wanted.iter().filter_map(|at| self.of_files.fields().get(*at).cloned()).collect();
+        let data: Vec<&DataFile> = files.iter().map(|(file, _)| file).collect();
+        let asked = Asked {
+            files: &data,
+            reading: learnt::fingerprint(&self.reading),
+            zone: &self.zone_name,
+            columns: &columns,
+            keeping: self.keeping,
+        };
+        let known = match asked.find() {
+            Known::Nothing => return Ok(None),
+            // A few rows are not worth all; they come in the order of the file either way.
+            Known::Missing(_) | Known::Unsettled if limit.is_some() => return Ok(None),
+            Known::Missing(missing) => {
+                let mut room = asked.room();
+                for (at, fields) in missing {
+                    match self.unpack(state, &asked, at, &fields, &mut room).await? {
+                        Some(unpacked) => asked.keep(at, &fields, unpacked),
+                        None => return Ok(None),
+                    }
+                }
+                asked.find()
+            }
+            known => known,
+        };
+        let (rows, is_kept) = if let Known::All(rows) = known {
+            (rows, true)
+        } else {
+            let (mut room, mut rows) = (asked.room(), Vec::with_capacity(files.len()));
+            for at in 0..files.len() {
+                match self.unpack(state, &asked, at, &columns, &mut room).await? {
+                    Some(unpacked) => rows.push(unpacked.chunks()),
+                    None => return Ok(None),
+                }
+            }
+            (rows, false)
+        };
+        let schema = self.projected(projection)?;
+        let mut held = Vec::with_capacity(files.len());
+        for ((file, of_folders), chunks) in files.iter().zip(rows) {
+            let batches = chunks.into_iter().map(|chunk| self.batch(&wanted, chunk, of_folders, &schema)).collect::<EngineResult<_>>()?;
+            held.push(HeldFile { place: is_kept.then(|| asked.place(file)), batches });
+        }
+        let scan = HeldScan::new(shared_out(held, state.config().target_partitions()), schema, limit);
+        Ok(Some(DataSourceExec::from_data_source(scan)))
+    }
+
+    /// The columns `wanted` of rows in memory, with those of their folders.
+    fn batch(&self, wanted: &[usize], chunk: Chunk, of_folders: &[ScalarValue], schema: &SchemaRef) -> EngineResult<RecordBatch> {
+        let rows = chunk.first().map_or(0, Array::len);
+        let mut of_file = chunk.into_iter();
+        let column = |at: &usize| match at.checked_sub(self.of_files.fields().len()) {
+            None => of_file.next().ok_or_else(|| DataFusionError::Internal("a column is missing".to_owned())),
+            Some(folder) => {
+                let value = of_folders.get(folder).ok_or_else(|| DataFusionError::Internal("a folder has no value".to_owned()))?;
+                value.to_array_of_size(rows)
+            }
+        };
+        Ok(RecordBatch::try_new(Arc::clone(schema), wanted.iter().map(column).collect::<EngineResult<_>>()?)?)
+    }
+
+    /// Reads `fields` of the file at `at` whole. Nothing when they find no room, the file changes meanwhile, or it cannot be read: then it is read in
+    /// the ordinary way, which says what is wrong with it.
+    async fn unpack(
+        &self,
+        state: &dyn Session,
+        asked: &Asked<'_>,
+        at: usize,
+        fields: &[FieldRef],
+        room: &mut Room,
+    ) -> EngineResult<Option<Unpacked>> {
+        let placed = asked.files.get(at).and_then(|file| self.files.iter().find(|(own, _)| own == *file));
+        let Some(placed) = placed else { return Ok(None) };
+        let columns = fields.iter().map(|field| self.of_files.index_of(field.name())).collect::<Result<Vec<_>, _>>()?;
+        let plan = self.read(state, vec![vec![placed]], Some(&columns), None).await?;
+        let mut rows = execute_stream(plan, state.task_ctx())?;
+        let mut unpacked = Unpacked::new(columns.len());
+        while let Some(batch) = rows.next().await {
+            let fits = batch.is_ok_and(|batch| unpacked.push(&batch, room));
+            if !fits {
+                asked.refuse(at, fields);
+                return Ok(None);
+            }
+        }
+        Ok(placed.0.is_still().then_some(unpacked))
+    }
+}
+
+/// Rows in memory in as many parts as are worked on at once, about equally large, in the order of the files.
+fn shared_out(files: Vec<HeldFile>, parts: usize) -> Vec<Vec<HeldFile>> {
+    if parts <= 1 {
+        return vec![files];
+    }
+    let pieces: Vec<RecordBatch> = files.into_iter().flat_map(|file| file.batches).collect();
+    let each = pieces.len().div_ceil(parts).max(1);
+    pieces.chunks(each).map(|batches| vec![HeldFile { place: None, batches: batches.to_vec() }]).collect()
 }
 
 /// Files in as many groups as are read at once, about equally large.

@@ -11,6 +11,16 @@ use tempfile::TempDir;
 use super::*;
 use crate::testing::{answer, batch, filters, identity, new_york, plain, run, tile, write_parquet};
 
+impl FilesSource {
+    /// The session of a query, and the tables that it sees, read as large ones are.
+    pub(super) fn session(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(SessionState, Arc<FolderSchema>), QueryError> {
+        let (zone, _) = self.look(query, limits)?;
+        let keeping = Keeping { share: 0, settles: self.settles };
+        let schema = Arc::new(FolderSchema::new(Folder::open(&self.folder, &self.tables)?, query.zone.clone(), keeping));
+        Ok((with_tables(&zone, query, &schema)?, schema))
+    }
+}
+
 /// Three instants around midnight of 1 November 2026 in New York (04:00 UTC), in every form in which files hold dates.
 fn events() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

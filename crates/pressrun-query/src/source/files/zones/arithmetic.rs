@@ -1,5 +1,6 @@
 //! Truncation, bins, sums and differences, on columns.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -19,6 +20,13 @@ fn one_unit(units: &ArrayRef) -> Result<Unit> {
     Unit::of(word).ok_or_else(|| super::wrong(format!("dates have no unit \"{word}\""), Unit::ALL))
 }
 
+/// The seconds around `second` in which the wall clock runs evenly through the unit of the calendar that begins when it shows `first`: from, until.
+fn stretch(unit: Unit, first: i64, second: i64, clock: &Reader<'_>) -> Option<(i64, i64)> {
+    let next = unit.next(first)?;
+    let (even, offset) = clock.held(second)?;
+    Some((even.start.max(first.saturating_sub(offset)), even.end.min(next.saturating_sub(offset))))
+}
+
 pub(super) fn truncate(units: &ArrayRef, value: &ArrayRef, clock: &Reader<'_>) -> Result<ArrayRef> {
     if units.is_empty() {
         return Ok(timestamps(numbers(value)?, unit_of(value)));
@@ -26,15 +34,28 @@ pub(super) fn truncate(units: &ArrayRef, value: &ArrayRef, clock: &Reader<'_>) -
     let unit = one_unit(units)?;
     let resolution = unit_of(value);
     let by = per_second(resolution);
+    // Neighbours in a column mostly lie in one unit: numbers that are known to begin alike, and where.
+    let (alike, known) = (Cell::new((0, 0)), Cell::new(0));
     let truncated: Result<Int64Array> = numbers(value)?.try_unary(|number| {
+        let (from, until) = alike.get();
+        if number >= from && number < until {
+            return Ok(known.get());
+        }
         let second = number.div_euclid(by);
         if let Some(parts) = unit.parts_of_a_second() {
             let part = (by / parts).max(1);
             return Ok(number.div_euclid(part) * part);
         }
-        let local = clock.instants(unit.begin(second.saturating_add(clock.offset(second))));
+        let first = unit.begin(second.saturating_add(clock.offset(second)));
+        let stretch = stretch(unit, first, second, clock);
+        let local = clock.instants(first);
         let begin = if unit.is_clock_time() { local.begin_before(second) } else { local.begin() };
-        begin.checked_mul(by).ok_or_else(beyond)
+        let begin = begin.checked_mul(by).ok_or_else(beyond)?;
+        if let Some((from, until)) = stretch {
+            alike.set((from.saturating_mul(by), until.saturating_mul(by)));
+            known.set(begin);
+        }
+        Ok(begin)
     });
     Ok(timestamps(truncated?, resolution))
 }

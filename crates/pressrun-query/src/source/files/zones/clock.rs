@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::error::{DataFusionError, Result};
@@ -164,6 +165,13 @@ impl<'a> Reader<'a> {
         let span = self.clock.span(self.clock.place(second));
         self.last.set(span);
         span.offset
+    }
+
+    /// The seconds around `second` during which its offset holds, and the offset; nothing for years that are told by others.
+    pub(super) fn held(&self, second: i64) -> Option<(Range<i64>, i64)> {
+        let offset = (within_table(second).1 == 0).then(|| self.offset(second))?;
+        let last = self.last.get();
+        Some((last.from..last.until.min(RULES + CYCLE), offset))
     }
 
     /// What `local`, seconds on the wall clock since its 1970, means.
