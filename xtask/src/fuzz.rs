@@ -1,6 +1,5 @@
 //! Fuzz targets: tests that run for as long as they are told to.
 
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
@@ -15,7 +14,7 @@ pub(crate) fn run(name: &str, seconds: u64, seed: Option<u64>) -> anyhow::Result
         bail!("there is no fuzz target {name:?}; there are: {}", known.join(", "));
     };
     let seed = seed.unwrap_or_else(any_seed);
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = crate::cargo_command();
     command.args(["test", "--package", package, "--lib", "--quiet", &format!("fuzz_{name}"), "--", "--nocapture"]);
     crate::run(command.env("PRESSRUN_FUZZ_SECONDS", seconds.to_string()).env("PRESSRUN_FUZZ_SEED", seed.to_string()))
 }

@@ -104,8 +104,21 @@ fn check() -> anyhow::Result<()> {
 
 /// Runs cargo and fails when it does.
 pub(crate) fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo).args(arguments))
+    run(cargo_command().args(arguments))
+}
+
+/// Cargo, as a person would start it from a shell.
+///
+/// `cargo xtask` describes its own package to this program in variables. Build scripts of some dependencies (`ring`) ask to be run again
+/// when these change, and everything above them, the embedded engine too, would be compiled anew at each change between the two.
+pub(crate) fn cargo_command() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
 
 /// Runs a command and fails when it does.

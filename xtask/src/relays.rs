@@ -32,7 +32,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         install(&folder, &root)?;
         fs::write(root.join("complete"), "").with_context(|| format!("could not write below {}", root.display()))?;
     }
-    let mut tests = Command::new("cargo");
+    let mut tests = crate::cargo_command();
     tests.args(["test", "-p", "pressrun-deliver", "--test", "relays", "--", "--ignored"]);
     crate::run(tests.env("PRESSRUN_RELAYS", &root))
 }
