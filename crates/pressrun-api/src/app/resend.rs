@@ -7,6 +7,7 @@ use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::destination::{Destination, EmailSettings};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, RunId};
+use pressrun_domain::outline::{KnownTo, Outline};
 use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord};
 use pressrun_domain::schedule::{Definition, Schedule};
 
@@ -128,7 +129,13 @@ fn still_wanted(catalog: &Catalog, email: &EmailSettings, opted_out: &[String], 
 fn repeated(run: &Run, piece: Delivery, definition: Definition, now: jiff::Timestamp) -> (Run, Delivery) {
     let id = DeliveryId::generate();
     let resend_of = Some(ResendOf { run: run.id, delivery: piece.id });
-    let mut record = RunRecord { resend_of, promised: true, ..RunRecord::default() };
+    // Who may not know that the piece was there is told no more of its being sent again.
+    let outline = run
+        .record
+        .outline
+        .as_ref()
+        .map(|outline| Outline { held_for_others: outline.known_to == KnownTo::Admins, ..Outline::new(outline.known_to) });
+    let mut record = RunRecord { resend_of, outline, promised: true, ..RunRecord::default() };
     record.note(now, "planned", Some(format!("sends the delivery to {} of run {} again", piece.target, run.id)));
     record.artifacts.extend(piece.artifact.clone());
     // The bytes are those of the occurrence, whenever they are sent.

@@ -114,11 +114,23 @@ async fn ask(seeds: Range<u64>) {
     for seed in seeds {
         let alert = Alert::drawn(&mut Dice::new(seed));
         let (with, without) = (oracle::play(&alert, true).await, oracle::play(&alert, false).await);
-        told_apart += usize::from(with.outcomes != without.outcomes);
+        if with.outcomes != without.outcomes {
+            told_apart += 1;
+            assert_ne!(with.admins, without.admins, "seed {seed}: the questions tell, of those who may know");
+        }
         let difference = with.said.lines().zip(without.said.lines()).find(|(with, without)| with != without);
         assert!(with.said == without.said, "seed {seed}, {alert:?}: {difference:#?}; {:?} and {:?}", with.outcomes, without.outcomes);
     }
     assert!(told_apart > 3, "{told_apart} alerts came out differently");
+}
+
+#[tokio::test]
+async fn d28_the_owner_is_told_where_everybody_sees_the_same_rows_and_so_the_play_can_tell() {
+    let alert = Alert::alike();
+    let (with, without) = (oracle::play(&alert, true).await, oracle::play(&alert, false).await);
+    assert_ne!(with.outcomes, without.outcomes);
+    assert!(without.said.contains("CONDITION_UNMET") && !without.said.contains("conditionWithheld"), "{}", without.said);
+    assert!(with.said.matches("\"COMPLETE\"").count() > without.said.matches("\"COMPLETE\"").count(), "{}", with.said);
 }
 
 #[tokio::test]

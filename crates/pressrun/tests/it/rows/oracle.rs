@@ -49,7 +49,23 @@ tiles:
     at: { x: 0, y: 8, w: 24, h: 8 }
 ";
 
+/// A dashboard that shows everybody the same: whether the row is there is nobody's secret.
+const ALIKE: &str = "
+identifier: alike
+name: Alike
+connection: files
+tiles:
+  '1': { title: Found, sql: select 1 as found from marks where region = 'APAC', at: { x: 0, y: 0, w: 24, h: 8 } }
+";
+
 impl Alert {
+    /// One of which the member may know how it goes.
+    pub(super) fn alike() -> Self {
+        let body = json!({"identifier": "alike", "name": "Search", "recipients": [Place::Inbox(Who::Owen).name()], "fanOut": true,
+            "conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1"});
+        Self { body, policy: "schedule", refusal: None, before: 1 }
+    }
+
     /// Any of them.
     pub(super) fn drawn(dice: &mut Dice) -> Self {
         let (eve, owen, outside) = (Place::Inbox(Who::Eve).name(), Place::Inbox(Who::Owen).name(), Place::Private(Who::Owen).name());
@@ -72,6 +88,8 @@ impl Alert {
 pub(super) struct Played {
     /// What the member learnt.
     pub(super) said: String,
+    /// What an admin is told at the end, by the same questions.
+    pub(super) admins: String,
     /// How the runs really ended.
     pub(super) outcomes: Vec<(RunStatus, Option<String>)>,
 }
@@ -79,7 +97,9 @@ pub(super) struct Played {
 /// What a member learns of her own alert while it runs over a colleague's rows, which hold what it looks for or not.
 pub(super) async fn play(alert: &Alert, there: bool) -> Played {
     let mut scene = Scene::new().await;
-    std::fs::write(scene.world.dir.path().join("catalog/dashboards/fragile.yaml"), FRAGILE).unwrap();
+    for (name, yaml) in [("fragile", FRAGILE), ("alike", ALIKE)] {
+        std::fs::write(scene.world.dir.path().join(format!("catalog/dashboards/{name}.yaml")), yaml).unwrap();
+    }
     scene.world.write_data("marks.csv", WITHOUT);
     scene.world.catalog.reload().unwrap_or_else(|error| panic!("{error}"));
     if let Some(code) = alert.refusal {
@@ -91,7 +111,8 @@ pub(super) async fn play(alert: &Alert, there: bool) -> Played {
     let mut said = Vec::new();
     for round in 0..=alert.before {
         scene.world.write_data("marks.csv", if there && round == alert.before { WITH } else { WITHOUT });
-        said.push(told(&mut scene, Method::POST, "/trigger").await);
+        let triggered = scene.call(Who::Eve, Method::POST, &scene.path("/trigger"), None).await;
+        said.push(format!("trigger: {} {}", triggered.status, triggered.json));
         said.extend(look(&mut scene).await);
     }
     let mut body = mail(&alert.body);
@@ -100,16 +121,14 @@ pub(super) async fn play(alert: &Alert, there: bool) -> Played {
     said.push(format!("test: {} {}", tested.status, tested.json));
     said.extend(look(&mut scene).await);
     assert!(scene.leaks.is_empty(), "{:?}", scene.leaks);
+    // What she may send again is on its way.
+    scene.world.engine.drain().await.unwrap();
     let runs = scene.world.store.list_runs(None, 1, 100).await.unwrap().rows;
     let outcome = |run: &Run| (ended(run).0, ended(run).1.map(str::to_owned));
     let outcomes = runs.iter().map(outcome).collect();
-    Played { said: with_ids_in_order(&without_milliseconds(&said.join("\n"))), outcomes }
-}
-
-async fn told(scene: &mut Scene, method: Method, part: &str) -> String {
-    let path = scene.path(part);
-    let told = scene.call(Who::Eve, method.clone(), &path, None).await;
-    format!("{method} {part}: {} {}", told.status, told.json)
+    let admins = read(&mut scene, Who::Root).await;
+    let [said, admins] = [said, admins].map(|lines| with_ids_in_order(&without_milliseconds(&lines.join("\n"))));
+    Played { said, admins, outcomes }
 }
 
 /// Waits until all is over, and reads everything that there is to read, asks for every piece that might be there, and opens her mail.
@@ -118,17 +137,8 @@ async fn look(scene: &mut Scene) -> Vec<String> {
     for _ in 0..4 {
         scene.world.pass(SignedDuration::from_mins(10)).await;
     }
-    let mut said = Vec::new();
-    for part in ["", "/recipients", "/runs?pageSize=100"] {
-        said.push(told(scene, Method::GET, part).await);
-    }
-    for query in ["status=success", "status=error", "status=canceled", "status=none", "sortField=lastRun", "sortField=lastRunStatus"] {
-        let list = scene.call(Who::Eve, Method::GET, &format!("/schedules?{query}"), None).await;
-        said.push(format!("{query}: {}", list.json));
-    }
+    let mut said = read(scene, Who::Eve).await;
     for run in scene.world.store.list_runs(None, 1, 100).await.unwrap().rows {
-        let read = scene.call(Who::Eve, Method::GET, &format!("/runs/{}", run.id), None).await;
-        said.push(format!("run: {} {}", read.status, read.json));
         for place in [Place::Inbox(Who::Owen), Place::Private(Who::Owen)] {
             // Anybody can work out which id a piece would have.
             let piece = Uuid::new_v5(&run.id.0, place.name().as_bytes());
@@ -139,8 +149,29 @@ async fn look(scene: &mut Scene) -> Vec<String> {
     let eve = Place::Inbox(Who::Eve).name();
     for mail in scene.world.smtp.mails().into_iter().filter(|mail| mail.to.iter().any(|to| to.contains(&eve))) {
         let subject = mail.header("subject").unwrap_or_default();
-        let text = if subject == "Marks" { String::new() } else { in_clear(&mail.text()).split_once("\r\n\r\n").unwrap().1.to_owned() };
-        said.push(format!("mail: {subject} {text}"));
+        said.push(format!("mail: {subject}"));
+        if subject != "Marks" {
+            let text = in_clear(&mail.text());
+            let body = text.split_once("\r\n\r\n").unwrap().1;
+            // The lines between the parts are made of the mail's mark.
+            said.extend(body.lines().filter(|line| !line.contains("--pressrun-")).map(str::to_owned));
+        }
+    }
+    said
+}
+
+/// What somebody is answered to all that can be asked.
+async fn read(scene: &mut Scene, who: Who) -> Vec<String> {
+    let path = scene.path("");
+    let mut paths: Vec<String> = ["", "/recipients", "/runs?pageSize=100"].map(|part| format!("{path}{part}")).into();
+    let lists = ["status=success", "status=error", "status=canceled", "status=none", "sortField=lastRun", "sortField=lastRunStatus"];
+    paths.extend(lists.map(|query| format!("/schedules?{query}")));
+    let runs = scene.world.store.list_runs(None, 1, 100).await.unwrap().rows;
+    paths.extend(runs.iter().map(|run| format!("/runs/{}", run.id)));
+    let mut said = Vec::new();
+    for path in paths {
+        let told = scene.call(who, Method::GET, &path, None).await;
+        said.push(format!("{path}: {} {}", told.status, told.json));
     }
     said
 }
