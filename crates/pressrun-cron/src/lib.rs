@@ -55,4 +55,4 @@ mod zone;
 pub use error::{CronError, DayFields, FieldError, FieldFault, FieldName};
 pub use expression::CronExpression;
 pub use occurrences::{DstNote, Occurrence, Occurrences};
-pub use zone::{ZoneError, zone};
+pub use zone::{ZoneError, rules, zone};

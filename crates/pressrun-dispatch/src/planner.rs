@@ -1,135 +1,295 @@
-//! Occurrences that have come due become rows.
+//! Occurrences become rows a little before their instant, and queued runs at it.
+//!
+//! Theory of operation. A pass *plans* every schedule whose next instant comes within the look-ahead: its occurrences go into the plan, and the
+//! schedule moves on to its next instant. And it *releases* what of the plan has come: runs are queued, or skipped as overlap. So at nine o'clock
+//! nothing has to be found out any more. What a schedule was planned for and was not released goes when the schedule changes. Schedules of one
+//! expression, zone and next instant have one plan, which is made once.
+//!
+//! At the start, and when the clock is set back, schedules are *planned anew* from where each has been dealt with: by the rules of zones as they are
+//! now (T16), and up to the present only (H7).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::clock::Clock;
-use pressrun_store::{DueSchedule, PlannedSchedule, Store, StoreError};
-use tokio::sync::Notify;
+use pressrun_domain::id::RunId;
+use pressrun_domain::plan::{CATCH_UP_LIMIT, MISSED_COUNTED, Missed, Plan, plan};
+use pressrun_store::{
+    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlanningNote, Replanned, ScheduleKey, Store, StoreError, TimingId,
+};
+use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::claimer::{TRY_AGAIN, sleep_until};
+use crate::clockwork::{ClockWatch, Clockwork};
 use crate::config::DispatchConfig;
 use crate::fail::{FailPoint, reach};
-use crate::plan::plan_schedule;
+use crate::runner::Runner;
 use crate::supervise::Pulse;
+use crate::timings::Timings;
 
 /// Schedules planned in one transaction.
-const BATCH: u32 = 500;
+const PLAN_BATCH: u32 = 2_000;
+
+/// Occurrences released in one transaction: few, so that the first of a burst does not wait for the last.
+const RELEASE_BATCH: u32 = 500;
+
+/// How long before its instant an occurrence is planned.
+pub const LOOK_AHEAD: SignedDuration = SignedDuration::from_secs(5);
+
+/// What was planned and not released for so long was left by a process that died.
+const LATE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Time between two notes of when planning last looked at the clock.
+const NOTE_TICK: SignedDuration = SignedDuration::from_mins(1);
 
 /// Plans what is due. Any number of planners may share a store.
 pub struct Planner {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    runner: Arc<dyn Runner>,
     config: DispatchConfig,
     wake: Arc<Notify>,
     ready: Arc<Notify>,
+    timings: Mutex<Timings>,
 }
 
 impl Planner {
-    /// A planner; `wake` is signalled by whoever queues a run or changes a schedule, and `ready` by the planner after each pass.
+    /// A planner; `wake` is signalled by whoever queues a run or changes a schedule, and `ready` by the planner whenever runs may be available.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, config: DispatchConfig, wake: Arc<Notify>, ready: Arc<Notify>) -> Self {
-        Self { store, clock, config, wake, ready }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        runner: Arc<dyn Runner>,
+        config: DispatchConfig,
+        wake: Arc<Notify>,
+        ready: Arc<Notify>,
+    ) -> Self {
+        Self { store, clock, runner, config, wake, ready, timings: Mutex::default() }
     }
 
-    /// Makes rows of every occurrence that is due; returns how many runs were queued.
+    /// Plans everything that is due or about to be, and releases what has come; returns how many runs were queued.
     ///
     /// # Errors
-    /// The store failed; what was planned so far stays.
+    /// The store failed; what was done so far stays.
     pub async fn pass(&self) -> Result<u32, StoreError> {
-        let now = self.clock.now();
         let mut queued = 0;
-        while let Some(planned) = self.batch(now).await? {
-            queued += planned.queued;
-            if planned.last {
-                break;
-            }
-        }
+        self.plan_and_release(self.clock.now(), |released| queued += released).await?;
         Ok(queued)
     }
 
     /// Plans until `stop`.
     pub async fn run(self, stop: CancellationToken, pulse: Pulse) {
-        let mut stuck = None;
-        while !stop.is_cancelled() {
-            pulse.beat();
-            let woken = self.wake.notified();
-            let now = self.clock.now();
-            let mut next = match self.plan_all(now, &stop, &pulse).await {
-                Ok(next) => next,
-                Err(error) => {
-                    warn!(%error, "could not plan; trying again");
-                    Some(now + TRY_AGAIN)
+        let planning = async {
+            let mut watch = self.started(&pulse).await;
+            let mut noted = None;
+            loop {
+                pulse.beat();
+                let woken = self.wake.notified();
+                let now = self.clock.now();
+                let next = match self.look(&mut watch, &mut noted, now, &pulse).await {
+                    Ok(next) => next,
+                    Err(error) => {
+                        warn!(%error, "could not plan; trying again");
+                        Some(now + TRY_AGAIN)
+                    }
+                };
+                // Whoever woke the planner may have queued a run.
+                self.ready.notify_one();
+                tokio::select! {
+                    () = woken => {}
+                    () = sleep_until(self.clock.as_ref(), next) => {}
+                    // The clock may be set back meanwhile, and `next` be hours away.
+                    () = self.clock.sleep(self.config.poll) => {}
                 }
-            };
-            // An instant that comes up again was lost to another node, or to a fault: no busy loop.
-            let due = next.filter(|at| *at <= now);
-            if due.is_some() && due == stuck {
-                next = Some(now + TRY_AGAIN);
             }
-            stuck = due;
-            // Whoever woke the planner may have queued a run.
-            self.ready.notify_one();
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = woken => {}
-                () = sleep_until(self.clock.as_ref(), next) => {}
-                // The clock may be set back meanwhile, and `next` be hours away.
-                () = self.clock.sleep(self.config.poll) => {}
+        };
+        // A write that is dropped in the middle never was.
+        stop.run_until_cancelled(planning).await;
+    }
+
+    /// Plans every schedule by the rules as they are now, unless that has been done; then watches the clock.
+    async fn started(&self, pulse: &Pulse) -> ClockWatch {
+        loop {
+            pulse.beat();
+            match self.follow_rules(pulse).await {
+                Ok(last_tick) => return ClockWatch::new(self.clock.now(), last_tick),
+                Err(error) => warn!(%error, "could not see by which rules schedules were planned; trying again"),
             }
+            self.clock.sleep(TRY_AGAIN).await;
         }
     }
 
-    /// Plans batch after batch, each of which can be claimed at once; returns when the next schedule is due.
-    async fn plan_all(&self, now: Timestamp, stop: &CancellationToken, pulse: &Pulse) -> Result<Option<Timestamp>, StoreError> {
-        while let Some(planned) = self.batch(now).await? {
+    /// Plans anew when the time zone database is another than the one that schedules were planned by (H8, T16); returns when planning last
+    /// looked at the clock.
+    async fn follow_rules(&self, pulse: &Pulse) -> Result<Option<Timestamp>, StoreError> {
+        let rules = pressrun_cron::rules();
+        let known = self.store.planning_note(PlanningNote::Rules).await?;
+        if known.as_ref() != Some(&rules) {
+            let changed = self.plan_anew(None, self.clock.now(), pulse).await?;
+            self.store.keep_planning_note(PlanningNote::Rules, &rules).await?;
+            info!(rules, before = known, changed, "schedules are planned by the rules of this version");
+        }
+        let last = self.store.planning_note(PlanningNote::LastTick).await?;
+        Ok(last.and_then(|text| text.parse().ok()))
+    }
+
+    /// One look at the clock, and what follows from it; returns when to look again.
+    async fn look(
+        &self,
+        watch: &mut ClockWatch,
+        noted: &mut Option<Timestamp>,
+        now: Timestamp,
+        pulse: &Pulse,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        match watch.look(now) {
+            Clockwork::Ahead => return Ok(None),
+            Clockwork::SetBack => {
+                self.store.forget_future(now).await?;
+                let changed = self.plan_anew(Some(now + LOOK_AHEAD), now, pulse).await?;
+                watch.settled();
+                info!(changed, "schedules that were planned beyond the present are planned anew");
+            }
+            Clockwork::Runs => {}
+        }
+        if noted.is_none_or(|at| now.duration_since(at).abs() >= NOTE_TICK) {
+            self.store.keep_planning_note(PlanningNote::LastTick, &now.to_string()).await?;
+            *noted = Some(now);
+        }
+        self.plan_and_release(now, |_| {
             self.ready.notify_one();
             pulse.beat();
-            if planned.last || stop.is_cancelled() {
+        })
+        .await?;
+        let due = self.store.next_due().await?.map(|at| at.saturating_sub(LOOK_AHEAD).unwrap_or(Timestamp::MIN));
+        let ready = self.store.next_ready().await?;
+        // What is still there was lost to another node: no busy loop.
+        Ok(due.into_iter().chain(ready).min().map(|at| at.max(now + SignedDuration::from_millis(1))))
+    }
+
+    /// Plans batch after batch, and releases what has come in between; `done` hears after each how many runs were queued.
+    async fn plan_and_release(&self, now: Timestamp, mut done: impl FnMut(u32)) -> Result<(), StoreError> {
+        while let Some(full) = self.plan_batch(now).await? {
+            done(self.release_batch(now).await?.0);
+            if !full {
                 break;
             }
         }
-        self.store.next_due().await
+        loop {
+            let (queued, taken) = self.release_batch(now).await?;
+            if taken == 0 {
+                return Ok(());
+            }
+            done(queued);
+        }
     }
 
-    /// Plans up to [`BATCH`] schedules; `None` when none was due.
-    async fn batch(&self, now: Timestamp) -> Result<Option<Batch>, StoreError> {
-        let due = self.store.due_schedules(now, BATCH).await?;
-        let mut planned = Vec::with_capacity(due.len());
-        for schedule in &due {
-            match plan_schedule(schedule, now) {
-                Ok(plan) => planned.extend(plan),
-                Err(fault) => {
-                    // Without this it would be found due for ever.
-                    error!(schedule = %schedule.schedule.id, fault, "the schedule cannot be planned and will not fire until it is edited");
-                    planned.push(unplannable(schedule));
-                }
-            }
-        }
-        if planned.is_empty() {
+    async fn release_batch(&self, now: Timestamp) -> Result<(u32, u32), StoreError> {
+        let oldest = now.saturating_sub(CATCH_UP_LIMIT).unwrap_or(Timestamp::MIN);
+        let released = self.store.release_planned(now, oldest, RELEASE_BATCH).await?;
+        Ok((released.queued, released.taken))
+    }
+
+    /// Plans up to [`PLAN_BATCH`] schedules and says whether there may be more; `None` when none was due.
+    async fn plan_batch(&self, now: Timestamp) -> Result<Option<bool>, StoreError> {
+        let horizon = now + LOOK_AHEAD;
+        let due = self.store.due_schedules(horizon, now - LATE, PLAN_BATCH).await?;
+        if due.is_empty() {
             return Ok(None);
         }
-        let queued = self.store.plan(&planned, now).await?;
+        let (planned, faulty) = self.decide(&due, now, horizon).await?;
+        self.store.plan(&planned, now).await?;
+        for (schedule, fault) in faulty {
+            self.set_aside(&schedule, &fault).await?;
+        }
         reach(FailPoint::AfterPlan);
-        Ok(Some(Batch { queued, last: due.len() < BATCH as usize }))
+        Ok(Some(due.len() >= PLAN_BATCH as usize))
+    }
+
+    /// What becomes of each schedule, and those that cannot be planned with the fault.
+    async fn decide(
+        &self,
+        due: &[DueSchedule],
+        now: Timestamp,
+        horizon: Timestamp,
+    ) -> Result<(Vec<PlannedSchedule>, Vec<(DueSchedule, String)>), StoreError> {
+        let mut timings = self.timings.lock().await;
+        timings.learn(self.store.as_ref(), due.iter().map(|schedule| schedule.timing)).await?;
+        let mut plans: HashMap<(TimingId, Timestamp), Result<Plan, String>> = HashMap::new();
+        let (mut planned, mut faulty) = (Vec::with_capacity(due.len()), Vec::new());
+        for schedule in due {
+            let plan = plans.entry((schedule.timing, schedule.from)).or_insert_with(|| {
+                let pattern = timings.pattern(schedule.timing)?;
+                Ok(plan(&pattern.cron, &pattern.zone, schedule.from, now, horizon))
+            });
+            match plan {
+                Ok(plan) => planned.push(of_schedule(*schedule, plan, horizon)),
+                Err(fault) => faulty.push((*schedule, fault.clone())),
+            }
+        }
+        Ok((planned, faulty))
+    }
+
+    /// Without this it would be found due for ever; and somebody has to know that it does not fire (M10).
+    async fn set_aside(&self, schedule: &DueSchedule, fault: &str) -> Result<(), StoreError> {
+        let Some(id) = self.store.schedule_of(schedule.key).await? else { return Ok(()) };
+        error!(schedule = %id, fault, "the schedule cannot be planned and will not fire until it is edited");
+        let notices = self.runner.about_unplannable(id, fault).await;
+        self.store.set_aside(schedule, &notices).await.map(drop)
+    }
+
+    /// Plans schedules again from where each has been dealt with, but for what is after `now`: all of them, or those that were planned beyond an
+    /// instant. Returns how many are due at another instant than before.
+    async fn plan_anew(&self, beyond: Option<Timestamp>, now: Timestamp, pulse: &Pulse) -> Result<u32, StoreError> {
+        let (mut after, mut changed) = (ScheduleKey::default(), 0);
+        loop {
+            pulse.beat();
+            let page = self.store.planned_beyond(beyond, after, PLAN_BATCH).await?;
+            let Some((last, _)) = page.last() else { return Ok(changed) };
+            after = last.key;
+            let mut timings = self.timings.lock().await;
+            timings.learn(self.store.as_ref(), page.iter().map(|(schedule, _)| schedule.timing)).await?;
+            let (mut replanned, mut faulty) = (Vec::new(), Vec::new());
+            for (schedule, through) in page {
+                match timings.pattern(schedule.timing) {
+                    Ok(pattern) => {
+                        let through = through.min(now);
+                        let next_at = pattern.next_after(through);
+                        if next_at != schedule.next_at || beyond.is_some() {
+                            replanned.push(Replanned { schedule, through, next_at });
+                        }
+                    }
+                    Err(fault) if schedule.next_at.is_some() => faulty.push((schedule, fault)),
+                    Err(_) => {}
+                }
+            }
+            drop(timings);
+            for (schedule, fault) in faulty {
+                self.set_aside(&schedule, &fault).await?;
+            }
+            changed += u32::try_from(replanned.len()).unwrap_or(u32::MAX);
+            if !replanned.is_empty() {
+                self.store.replan(&replanned, now).await?;
+            }
+        }
     }
 }
 
-/// What one transaction planned.
-struct Batch {
-    queued: u32,
-    /// Nothing else was due.
-    last: bool,
+fn of_schedule(schedule: DueSchedule, plan: &Plan, through: Timestamp) -> PlannedSchedule {
+    let occurrence = |of: &pressrun_cron::Occurrence| PlannedOccurrence { at: of.at, dst: of.dst.map(pressrun_cron::DstNote::as_str) };
+    let missed =
+        plan.missed.map(|missed| MissedOccurrences { run: RunId::generate(), last: occurrence(&missed.last), detail: in_words(&missed) });
+    PlannedSchedule { schedule, starts: plan.starts.iter().map(occurrence).collect(), missed, through, next_at: plan.next_at }
 }
 
-fn unplannable(due: &DueSchedule) -> PlannedSchedule {
-    PlannedSchedule {
-        id: due.schedule.id,
-        version: due.schedule.version,
-        due_at: due.schedule.next_at.unwrap_or(Timestamp::MIN),
-        occurrences: Vec::new(),
-        next_at: None,
+/// How many were missed, from when to when, and why (H9).
+fn in_words(missed: &Missed) -> String {
+    let (count, first, last) = (missed.count, missed.first, missed.last.at);
+    match count {
+        1 => "the service was down at the instant".to_owned(),
+        MISSED_COUNTED => format!("the service was down: more than {count} instants from {first} to {last} were missed"),
+        _ => format!("the service was down: {count} instants from {first} to {last} were missed"),
     }
 }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pressrun_domain::id::DocumentIdentifier;
+use pressrun_domain::id::{DocumentIdentifier, ScheduleId};
+use pressrun_domain::notice::Notice;
 use pressrun_store::ClaimedRun;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,9 @@ pub trait Runner: Send + Sync {
 
     /// What may begin beside runs that deliver these documents, each named as often as it is under way.
     fn room(&self, under_way: &[&DocumentIdentifier]) -> Room;
+
+    /// What there is to say, and to whom, about a schedule that cannot be planned (M10).
+    async fn about_unplannable(&self, schedule: ScheduleId, fault: &str) -> Vec<Notice>;
 
     /// Gives back what is idle; called every few seconds.
     fn tidy(&self);

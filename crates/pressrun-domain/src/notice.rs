@@ -84,11 +84,13 @@ pub enum NoticeKind {
     RecipientSuppressed,
     /// A way out is shut to every delivery, so that they wait: told once each time, whatever waits.
     DeliveriesHeld,
+    /// When a schedule is due cannot be told: it does not fire until somebody edits it.
+    ScheduleUnplannable,
 }
 
 impl NoticeKind {
     /// Every value.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::RunFailed,
         Self::RunRecovered,
         Self::ScheduleDisabled,
@@ -107,6 +109,7 @@ impl NoticeKind {
         Self::SubscriptionDeclined,
         Self::RecipientSuppressed,
         Self::DeliveriesHeld,
+        Self::ScheduleUnplannable,
     ];
 
     /// Whether it is said to the owner of the schedule, whose silence the operator has to hear of (S13).
@@ -127,7 +130,8 @@ impl NoticeKind {
             | Self::SubscriptionRequested
             | Self::Subscribed
             | Self::RecipientSuppressed
-            | Self::DeliveriesHeld => true,
+            | Self::DeliveriesHeld
+            | Self::ScheduleUnplannable => true,
         }
     }
 
@@ -153,6 +157,7 @@ impl NoticeKind {
             Self::SubscriptionDeclined => "subscription.declined",
             Self::RecipientSuppressed => "recipient.suppressed",
             Self::DeliveriesHeld => "deliveries.held",
+            Self::ScheduleUnplannable => "schedule.unplannable",
         }
     }
 }

@@ -1,77 +1,92 @@
-//! What a due schedule has to do now: pure, and it names its reason (T14, I2).
+//! What a due schedule has to do: pure (T13, T14).
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use pressrun_cron::{CronExpression, Occurrence};
 
-use crate::run::SkipReason;
-
 /// No occurrence older than this is made up for (T14).
 pub const CATCH_UP_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// At most this many missed occurrences get a row of their own; a longer outage of a minutely schedule says the rest in one row's detail.
-pub const MISSED_ROWS: usize = 50;
+/// Missed instants are counted up to here, which is two years of a minutely schedule; what is beyond it is of a clock or a row that is wrong.
+pub const MISSED_COUNTED: u64 = 1 << 20;
 
-/// What becomes of the occurrences that are due.
-#[derive(Debug, Clone, PartialEq)]
+/// What becomes of the occurrences of a schedule up to some instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Each due occurrence and what becomes of it, oldest first.
-    pub occurrences: Vec<Planned>,
-    /// Missed occurrences beyond [`MISSED_ROWS`], which get no row.
-    pub missed_unlisted: u64,
+    /// What becomes a run at its instant, oldest first: at most one whose instant has come, and those to come.
+    pub starts: Vec<Occurrence>,
+    /// What was missed.
+    pub missed: Option<Missed>,
     /// When the schedule is due next; `None` when it never fires again (T6).
     pub next_at: Option<Timestamp>,
 }
 
-/// One due occurrence.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
-    /// The instant.
-    pub occurrence: Occurrence,
-    /// What becomes of it.
-    pub step: Step,
-}
-
-/// What becomes of an occurrence.
+/// Instants that passed and never become runs, all told as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// It becomes a run.
-    Start,
-    /// It does not.
-    Skip(SkipReason),
+pub struct Missed {
+    /// How many, as far as they are counted ([`MISSED_COUNTED`]).
+    pub count: u64,
+    /// The first.
+    pub first: Timestamp,
+    /// The last.
+    pub last: Occurrence,
 }
 
-/// Plans a schedule whose `next_at` has come.
+/// Plans a schedule whose first unplanned instant is `next_at`, at `now`, up to `horizon`.
 ///
-/// At most the latest due occurrence starts, and only when it is younger than the distance to the next one (which it always is)
-/// and than [`CATCH_UP_LIMIT`]; older ones were missed (T14). While a run is under way the latest is skipped as overlap (I2).
+/// Of the instants that have come at most the latest starts, and only when it is younger than the distance to the next one (which it always
+/// is) and than [`CATCH_UP_LIMIT`]; older ones were missed (T14). What is to come up to `horizon` is planned ahead.
 #[must_use]
-pub fn plan(cron: &CronExpression, zone: &TimeZone, next_at: Timestamp, now: Timestamp, running: bool) -> Plan {
-    let just_before = next_at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN);
-    let mut due = std::collections::VecDeque::new();
-    let mut missed_unlisted = 0;
-    let mut next = None;
-    for occurrence in cron.occurrences(just_before, zone) {
-        if occurrence.at > now {
-            next = Some(occurrence.at);
+pub fn plan(cron: &CronExpression, zone: &TimeZone, next_at: Timestamp, now: Timestamp, horizon: Timestamp) -> Plan {
+    let mut plan = Plan { starts: Vec::new(), missed: None, next_at: None };
+    let mut latest: Option<Occurrence> = None;
+    let mut occurrences = cron.occurrences(just_before(next_at), zone);
+    while let Some(occurrence) = occurrences.next() {
+        if occurrence.at > horizon {
+            plan.next_at = Some(occurrence.at);
             break;
         }
-        due.push_back(occurrence);
-        if due.len() > MISSED_ROWS {
-            due.pop_front();
-            missed_unlisted += 1;
+        if occurrence.at > now {
+            plan.starts.push(occurrence);
+            continue;
+        }
+        if let Some(missed) = latest.replace(occurrence) {
+            plan.miss(missed);
+        }
+        if plan.missed.is_some_and(|missed| missed.count >= MISSED_COUNTED) {
+            plan.skip_to_the_end(cron, zone, &mut latest, now);
+            occurrences = cron.occurrences(now, zone);
         }
     }
-    let last = due.len().saturating_sub(1);
-    let planned = due.into_iter().enumerate().map(|(index, occurrence)| {
-        let too_old = now.duration_since(occurrence.at) >= CATCH_UP_LIMIT;
-        let step = match (index == last, too_old, running) {
-            (false, _, _) | (true, true, _) => Step::Skip(SkipReason::Missed),
-            (true, false, true) => Step::Skip(SkipReason::Overlap),
-            (true, false, false) => Step::Start,
-        };
-        Planned { occurrence, step }
-    });
-    Plan { occurrences: planned.collect(), missed_unlisted, next_at: next }
+    match latest {
+        Some(latest) if now.duration_since(latest.at) < CATCH_UP_LIMIT => plan.starts.insert(0, latest),
+        Some(too_old) => plan.miss(too_old),
+        None => {}
+    }
+    plan
+}
+
+impl Plan {
+    fn miss(&mut self, occurrence: Occurrence) {
+        let (count, first) = self.missed.map_or((0, occurrence.at), |missed| (missed.count, missed.first));
+        self.missed = Some(Missed { count: count + 1, first, last: occurrence });
+    }
+
+    /// Goes on as if everything up to `now` had been counted.
+    fn skip_to_the_end(&mut self, cron: &CronExpression, zone: &TimeZone, latest: &mut Option<Occurrence>, now: Timestamp) {
+        let from = latest.map_or(Timestamp::MIN, |latest| latest.at);
+        if let Some(last) = cron.latest_between(from, now, zone) {
+            let before = cron.latest_between(from, just_before(last.at), zone).or(latest.take());
+            if let (Some(missed), Some(before)) = (self.missed.as_mut(), before) {
+                missed.last = before;
+            }
+            *latest = Some(last);
+        }
+    }
+}
+
+/// The last instant before `at`, as storage counts them.
+fn just_before(at: Timestamp) -> Timestamp {
+    at.checked_sub(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]
@@ -82,65 +97,63 @@ mod tests {
         text.parse().expect("an instant")
     }
 
-    fn steps(cron: &str, next_at: &str, now: &str, running: bool) -> (Vec<(String, Step)>, Option<String>) {
-        let plan = plan(&cron.parse().expect("valid"), &TimeZone::UTC, instant(next_at), instant(now), running);
-        let steps = plan.occurrences.iter().map(|p| (p.occurrence.at.to_string(), p.step)).collect();
-        (steps, plan.next_at.map(|at| at.to_string()))
+    /// The plan for a schedule in UTC without looking ahead.
+    fn planned(cron: &str, next_at: &str, now: &str) -> Plan {
+        plan(&cron.parse().expect("valid"), &TimeZone::UTC, instant(next_at), instant(now), instant(now))
     }
 
-    const MISSED: Step = Step::Skip(SkipReason::Missed);
+    fn starts(plan: &Plan) -> Vec<String> {
+        plan.starts.iter().map(|start| start.at.to_string()).collect()
+    }
+
+    fn missed(plan: &Plan) -> Option<(u64, String, String)> {
+        plan.missed.map(|missed| (missed.count, missed.first.to_string(), missed.last.at.to_string()))
+    }
 
     #[test]
     fn t13_a_due_occurrence_starts_and_the_next_is_known() {
-        let (steps, next) = steps("0 9 ? * * *", "2025-07-24T09:00:00Z", "2025-07-24T09:00:01Z", false);
-        assert_eq!(steps, [("2025-07-24T09:00:00Z".to_owned(), Step::Start)]);
-        assert_eq!(next.as_deref(), Some("2025-07-25T09:00:00Z"));
+        let plan = planned("0 9 ? * * *", "2025-07-24T09:00:00Z", "2025-07-24T09:00:01Z");
+        assert_eq!((starts(&plan), missed(&plan)), (vec!["2025-07-24T09:00:00Z".to_owned()], None));
+        assert_eq!(plan.next_at, Some(instant("2025-07-25T09:00:00Z")));
     }
 
     #[test]
-    fn t14_after_an_outage_only_the_latest_instant_runs() {
-        let (steps, _) = steps("0 * ? * * *", "2025-07-24T09:00:00Z", "2025-07-24T11:30:00Z", false);
-        assert_eq!(
-            steps,
-            [
-                ("2025-07-24T09:00:00Z".to_owned(), MISSED),
-                ("2025-07-24T10:00:00Z".to_owned(), MISSED),
-                ("2025-07-24T11:00:00Z".to_owned(), Step::Start),
-            ]
-        );
+    fn t13_what_comes_within_the_horizon_is_planned_ahead_and_nothing_beyond() {
+        let (cron, at) = ("* * ? * * *".parse().expect("valid"), instant);
+        let plan = plan(&cron, &TimeZone::UTC, at("2025-07-24T09:00:00Z"), at("2025-07-24T09:00:00Z"), at("2025-07-24T09:01:00Z"));
+        assert_eq!(starts(&plan), ["2025-07-24T09:00:00Z", "2025-07-24T09:01:00Z"]);
+        assert_eq!(plan.next_at, Some(at("2025-07-24T09:02:00Z")));
+    }
+
+    #[test]
+    fn t14_h9_after_an_outage_the_latest_instant_runs_and_the_others_are_told_as_one() {
+        let plan = planned("0 * ? * * *", "2025-07-24T09:00:00Z", "2025-07-24T11:30:00Z");
+        assert_eq!(starts(&plan), ["2025-07-24T11:00:00Z"]);
+        assert_eq!(missed(&plan), Some((2, "2025-07-24T09:00:00Z".to_owned(), "2025-07-24T10:00:00Z".to_owned())));
+        let month = planned("* * ? * * *", "2025-07-01T00:00:00Z", "2025-07-31T00:00:00Z");
+        assert_eq!(starts(&month), ["2025-07-31T00:00:00Z"]);
+        assert_eq!(missed(&month), Some((30 * 1440, "2025-07-01T00:00:00Z".to_owned(), "2025-07-30T23:59:00Z".to_owned())));
     }
 
     #[test]
     fn t14_nothing_older_than_a_day_is_made_up() {
-        let (steps, next) = steps("0 9 ? * MON *", "2025-07-21T09:00:00Z", "2025-07-22T09:00:00Z", false);
-        assert_eq!(steps, [("2025-07-21T09:00:00Z".to_owned(), MISSED)]);
-        assert_eq!(next.as_deref(), Some("2025-07-28T09:00:00Z"));
+        let plan = planned("0 9 ? * MON *", "2025-07-21T09:00:00Z", "2025-07-22T09:00:00Z");
+        let nine = "2025-07-21T09:00:00Z".to_owned();
+        assert_eq!((starts(&plan), missed(&plan)), (vec![], Some((1, nine.clone(), nine))));
+        assert_eq!(plan.next_at, Some(instant("2025-07-28T09:00:00Z")));
     }
 
     #[test]
-    fn t14_a_long_outage_of_a_minutely_schedule_lists_the_last_fifty() {
-        let plan = plan(
-            &"* * ? * * *".parse().expect("valid"),
-            &TimeZone::UTC,
-            instant("2025-07-24T09:00:00Z"),
-            instant("2025-07-24T11:00:00Z"),
-            false,
-        );
-        assert_eq!(plan.occurrences.len(), MISSED_ROWS);
-        assert_eq!(plan.missed_unlisted, 71);
-        assert_eq!(plan.occurrences.last().map(|p| p.step), Some(Step::Start));
-    }
-
-    #[test]
-    fn i2_while_a_run_is_under_way_the_instant_is_skipped() {
-        let (steps, _) = steps("0 9 ? * * *", "2025-07-24T09:00:00Z", "2025-07-24T09:00:01Z", true);
-        assert_eq!(steps, [("2025-07-24T09:00:00Z".to_owned(), Step::Skip(SkipReason::Overlap))]);
+    fn h9_a_row_that_is_decades_late_costs_no_minute_of_counting() {
+        let plan = planned("* * ? * * *", "1970-01-01T00:00:00Z", "2025-07-24T09:00:30Z");
+        assert_eq!(starts(&plan), ["2025-07-24T09:00:00Z"]);
+        assert_eq!(missed(&plan), Some((MISSED_COUNTED, "1970-01-01T00:00:00Z".to_owned(), "2025-07-24T08:59:00Z".to_owned())));
+        assert_eq!(plan.next_at, Some(instant("2025-07-24T09:01:00Z")));
     }
 
     #[test]
     fn t6_after_the_last_possible_instant_there_is_none() {
-        let (steps, next) = steps("0 0 1 1 ? 2099", "2099-01-01T00:00:00Z", "2099-01-01T00:00:00Z", false);
-        assert_eq!(steps.len(), 1);
-        assert_eq!(next, None);
+        let plan = planned("0 0 1 1 ? 2099", "2099-01-01T00:00:00Z", "2099-01-01T00:00:00Z");
+        assert_eq!((plan.starts.len(), plan.next_at), (1, None));
     }
 }

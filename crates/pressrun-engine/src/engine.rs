@@ -75,7 +75,7 @@ impl Engine {
 
     fn planner(&self) -> Planner {
         let (store, clock) = (Arc::clone(&self.context.store), Arc::clone(&self.context.clock));
-        Planner::new(store, clock, self.dispatching(), Arc::clone(&self.wake), Arc::clone(&self.ready))
+        Planner::new(store, clock, self.runner(), self.dispatching(), Arc::clone(&self.wake), Arc::clone(&self.ready))
     }
 
     fn claimer(&self) -> Claimer {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use pressrun_dispatch::plan::next_occurrence;
+use pressrun_dispatch::next_occurrence;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason, fault};
 use pressrun_store::{Names, StoreError};
@@ -113,7 +113,7 @@ async fn disable(
 
 /// Whether the schedule was switched on again, as a number to count with. Its next occurrence is the next one from `now` on.
 async fn enable(context: &Context, catalog: &Catalog, schedule: &Schedule, off: SystemDisabled, now: Timestamp) -> Result<u32, StoreError> {
-    let next_at = next_occurrence(&schedule.definition, now).unwrap_or_else(|fault| {
+    let next_at = next_occurrence(&schedule.definition.cron, &schedule.definition.timezone, now).unwrap_or_else(|fault| {
         error!(schedule = %schedule.id, fault, "the schedule cannot be planned and will not fire until it is edited");
         None
     });

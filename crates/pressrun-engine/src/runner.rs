@@ -6,12 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_dispatch::{Room, Runner};
-use pressrun_domain::id::{ConnectionName, DocumentIdentifier};
+use pressrun_domain::id::{ConnectionName, DocumentIdentifier, ScheduleId};
+use pressrun_domain::notice::Notice;
 use pressrun_store::ClaimedRun;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
+use crate::notice;
 use crate::pipeline::Context;
 use crate::worker::work_claim;
 
@@ -45,6 +47,18 @@ impl Runner for EngineRunner {
         let is_full =
             |document: &&DocumentIdentifier| connection(document).and_then(|name| counts.get(name)).is_some_and(|count| *count >= most);
         Room { limit, busy: catalog.documents.keys().filter(is_full).cloned().collect() }
+    }
+
+    async fn about_unplannable(&self, schedule: ScheduleId, fault: &str) -> Vec<Notice> {
+        match self.context.store.schedule(schedule).await {
+            Ok(Some(schedule)) => notice::about_unplannable(&self.context, &schedule, fault),
+            Ok(None) => Vec::new(),
+            Err(error) => {
+                // Whose it is cannot be read either.
+                error!(%schedule, %error, fault, "a schedule cannot be planned, and nobody can be told of it");
+                Vec::new()
+            }
+        }
     }
 
     fn tidy(&self) {

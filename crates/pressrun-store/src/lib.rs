@@ -16,6 +16,7 @@ mod keys;
 mod notices;
 mod page;
 mod people;
+mod planning;
 mod runs;
 #[cfg(any(test, feature = "conformance"))]
 pub mod sample;
@@ -33,9 +34,11 @@ pub use keys::Keys;
 pub use notices::Notices;
 pub use page::Page;
 pub use people::{People, Upserted};
-pub use runs::{
-    AudienceTargets, BaselineChange, ClaimRequest, ClaimedRun, DueSchedule, Enqueue, NewOccurrence, PlannedSchedule, RunEnd, Runs,
+pub use planning::{
+    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, Timing,
+    TimingId,
 };
+pub use runs::{AudienceTargets, BaselineChange, ClaimRequest, ClaimedRun, Enqueue, RunEnd, Runs};
 pub use schedules::{ContentKind, ListQuery, ListRow, Names, ScheduleKind, Schedules, SortDirection, SortField, StatusFilter};
 pub use seal::{Place, Sealer, SealingKey};
 pub use seals::Seals;
@@ -44,6 +47,12 @@ pub use sqlite::SqliteStore;
 pub use suppressions::Suppressions;
 
 /// Everything a database has to do for Pressrun.
-pub trait Store: Schedules + Consents + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Send + Sync {}
+pub trait Store:
+    Schedules + Consents + Planning + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Send + Sync
+{
+}
 
-impl<T: Schedules + Consents + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Send + Sync> Store for T {}
+impl<T: Schedules + Consents + Planning + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Send + Sync> Store
+    for T
+{
+}

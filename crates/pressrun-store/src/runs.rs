@@ -1,4 +1,4 @@
-//! Occurrences, runs and the ledger of deliveries.
+//! Runs and the ledger of deliveries.
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -7,31 +7,17 @@ use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, DocumentIdentifier, MembershipId, RunId, ScheduleId, WorkerId};
 use pressrun_domain::notice::Notice;
-use pressrun_domain::run::{Lease, Run, RunRecord, RunStatus, SkipReason};
-use pressrun_domain::schedule::{Schedule, SystemDisabledReason};
+use pressrun_domain::run::{Lease, Run, RunRecord, RunStatus};
+use pressrun_domain::schedule::SystemDisabledReason;
 
 use crate::{Page, StoreError};
 
-/// Occurrences, runs and the ledger.
+/// Runs and the ledger.
 ///
 /// Methods that take a [`Lease`] write only while it is the run's current claim: a worker that lost it gets
 /// [`StoreError::LeaseLost`] and must stop.
 #[async_trait]
 pub trait Runs: Send + Sync {
-    /// Active schedules whose `next_at` is at or before `now`, most overdue first, found by index.
-    /// A row that does not parse is logged and left out of planning until it is saved again.
-    async fn due_schedules(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError>;
-
-    /// The earliest `next_at` of any active schedule: when the ticker has to wake.
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
-
-    /// Inserts the occurrences of each schedule and moves its `next_at`, in one transaction. A schedule whose version or
-    /// `next_at` is no longer the planned one is left alone (another node was faster, or it was edited); so is an
-    /// occurrence that exists (I1). Started occurrences become queued runs with a copy of the definition;
-    /// beside a run that is under way by now they are skipped as overlap (I2).
-    /// Returns how many runs were queued.
-    async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<u32, StoreError>;
-
     /// Queues a manual run (I4) or a test (S8).
     ///
     /// # Errors
@@ -163,45 +149,6 @@ pub trait Runs: Send + Sync {
 
     /// Hashes of artifacts that a row still names: runs that ended after `kept_since`, and all unfinished ones. The spool deletes the rest.
     async fn live_artifacts(&self, kept_since: Timestamp) -> Result<Vec<String>, StoreError>;
-}
-
-/// A schedule whose instant has come.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DueSchedule {
-    /// The schedule as stored.
-    pub schedule: Schedule,
-    /// Whether a run of it is queued or running (I2).
-    pub running: bool,
-}
-
-/// What planning decided for one schedule.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlannedSchedule {
-    /// The schedule.
-    pub id: ScheduleId,
-    /// Version it was planned at.
-    pub version: u64,
-    /// `next_at` it was planned at.
-    pub due_at: Timestamp,
-    /// Its occurrences.
-    pub occurrences: Vec<NewOccurrence>,
-    /// When it is due next.
-    pub next_at: Option<Timestamp>,
-}
-
-/// One occurrence to insert.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewOccurrence {
-    /// The run's id, used when it starts and as the row's id when it is skipped.
-    pub run: RunId,
-    /// The instant; unique with the schedule (I1).
-    pub scheduled_for: Timestamp,
-    /// `dst_gap` or `dst_fold`.
-    pub dst: Option<String>,
-    /// `None` starts a run.
-    pub skip: Option<SkipReason>,
-    /// First line of the record, such as how many missed instants have no row.
-    pub detail: Option<String>,
 }
 
 /// The targets of one audience of a run.

@@ -13,6 +13,7 @@ use pressrun_domain::destination::{
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{ApiKeyId, DeliveryId, MembershipId, RecipientId, RunId, ScheduleId, UserId};
 use pressrun_domain::key::{ApiKey, KeyKind, Scopes};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::{ArtifactRecord, Run, RunKind, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Definition, Schedule};
@@ -20,7 +21,10 @@ use pressrun_domain::secret::Secret;
 use pressrun_domain::sftp_quirks::SftpQuirks;
 use uuid::Uuid;
 
-use crate::{Enqueue, ListQuery, Names, NewOccurrence, PlannedSchedule, RunEnd, Sealer, SealingKey, SortDirection, SortField};
+use crate::{
+    DueSchedule, Enqueue, ListQuery, Names, PlannedOccurrence, PlannedSchedule, Planning, RunEnd, Sealer, SealingKey, SortDirection,
+    SortField,
+};
 
 /// 2025-07-24T09:00:00Z: when samples are due.
 pub const NINE: &str = "2025-07-24T09:00:00Z";
@@ -181,16 +185,57 @@ pub fn s3() -> Destination {
     })
 }
 
-/// The one occurrence of `schedule` at its `next_at`, and the next a day later.
+/// The schedule as planning sees it; `None` when it has no next instant.
+pub async fn due<S: Planning + ?Sized>(store: &S, schedule: &Schedule) -> Option<DueSchedule> {
+    for due in store.due_schedules(Timestamp::MAX, Timestamp::MIN, 100_000).await.expect("readable") {
+        if store.schedule_of(due.key).await.expect("readable") == Some(schedule.id) {
+            return Some(due);
+        }
+    }
+    None
+}
+
+/// The one occurrence of a schedule at its next instant, and the next a day later.
 #[must_use]
-pub fn planned(schedule: &Schedule) -> PlannedSchedule {
-    let due_at = schedule.next_at.expect("a schedule that is due");
+pub fn planned(schedule: DueSchedule) -> PlannedSchedule {
+    let at = schedule.from;
     PlannedSchedule {
-        id: schedule.id,
-        version: schedule.version,
-        due_at,
-        occurrences: vec![NewOccurrence { run: RunId::generate(), scheduled_for: due_at, dst: None, skip: None, detail: None }],
-        next_at: Some(due_at + jiff::SignedDuration::from_hours(24)),
+        schedule,
+        starts: vec![PlannedOccurrence { at, dst: None }],
+        missed: None,
+        through: at,
+        next_at: Some(at + jiff::SignedDuration::from_hours(24)),
+    }
+}
+
+/// Plans each of these schedules at its next instant, and releases what is ready at `now`; returns how many runs were queued.
+pub async fn occur<S: Planning + ?Sized>(store: &S, schedules: &[&Schedule], now: Timestamp) -> u32 {
+    let mut plans = Vec::new();
+    for due in store.due_schedules(Timestamp::MAX, Timestamp::MIN, 100_000).await.expect("readable") {
+        let id = store.schedule_of(due.key).await.expect("readable");
+        if schedules.iter().any(|schedule| Some(schedule.id) == id) {
+            plans.push(planned(due));
+        }
+    }
+    store.plan(&plans, now).await.expect("planned");
+    store.release_planned(now, Timestamp::MIN, 100_000).await.expect("released").queued
+}
+
+/// A notice about a schedule to its owner, due at `now`.
+#[must_use]
+pub fn notice(schedule: ScheduleId, now: Timestamp) -> Notice {
+    Notice {
+        id: DeliveryId::generate(),
+        kind: NoticeKind::ScheduleUnplannable,
+        schedule,
+        run: None,
+        to: NoticeTo::Owner(email("blob@myorg.co")),
+        subject: "Cannot be planned".into(),
+        text: "It cannot be planned.".into(),
+        body: "{}".into(),
+        created_at: now,
+        state: DeliveryState::Pending { not_before: now },
+        attempts: Vec::new(),
     }
 }
 

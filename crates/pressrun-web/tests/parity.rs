@@ -131,7 +131,7 @@ async fn make(store: &SqliteStore, catalog: &Catalog, number: usize, dice: &mut 
     definition.filters = [("secret".into(), serde_json::json!([format!("{mark}-hidden")]))].into_iter().collect();
     let names = Names { dashboard: "D".into(), owner: "O".into(), condition_query: None };
     store.insert_schedule(&schedule, &names, &stored::change(Verb::ScheduleCreated)).await.unwrap();
-    store.plan(&[stored::planned(&schedule)], stored::after(1)).await.unwrap();
+    stored::occur(store, &[&schedule], stored::after(1)).await;
     let claim = store.claim(WorkerId::generate(), stored::after(2), stored::after(600), 1).await.unwrap().remove(0);
     let (run, lease) = (claim.run.id, claim.lease);
     let file = format!("{number:064x}");

@@ -1,6 +1,7 @@
 //! Each task of the dispatcher, driven alone or together with its neighbours, on a real store.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod planning;
 mod site;
 
 use std::sync::Arc;
@@ -13,9 +14,7 @@ use pressrun_domain::run::RunState;
 use pressrun_store::sample;
 use tokio_util::sync::CancellationToken;
 
-use site::Site;
-
-const DAILY: &str = "0 9 ? * * *";
+use site::{DAILY, Site};
 
 #[tokio::test]
 async fn m3_an_instant_that_is_near_is_not_overslept() {

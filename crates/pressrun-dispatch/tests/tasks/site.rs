@@ -1,20 +1,24 @@
 //! A store, a clock that stands still, and a runner that does as it is told.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_dispatch::{Claimer, DispatchConfig, Planner, Room, Runner};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::clock::Clock as _;
-use pressrun_domain::id::DocumentIdentifier;
+use pressrun_domain::id::{DocumentIdentifier, ScheduleId};
+use pressrun_domain::notice::Notice;
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::Schedule;
 use pressrun_store::{ClaimedRun, SqliteStore, Store, sample};
 use pressrun_testkit::FakeClock;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+
+/// Daily at nine.
+pub(crate) const DAILY: &str = "0 9 ? * * *";
 
 /// Ends every run as complete once it has leave to.
 pub(crate) struct Stub {
@@ -25,6 +29,8 @@ pub(crate) struct Stub {
     pub(crate) leave: Semaphore,
     /// How often somebody asked what may begin: once before each claim.
     pub(crate) asked: AtomicU32,
+    /// Schedules that cannot be planned, each with the fault.
+    pub(crate) unplannable: Mutex<Vec<(ScheduleId, String)>>,
 }
 
 #[async_trait]
@@ -39,6 +45,11 @@ impl Runner for Stub {
     fn room(&self, _: &[&DocumentIdentifier]) -> Room {
         self.asked.fetch_add(1, Ordering::SeqCst);
         Room::unbounded()
+    }
+
+    async fn about_unplannable(&self, schedule: ScheduleId, fault: &str) -> Vec<Notice> {
+        self.unplannable.lock().unwrap().push((schedule, fault.to_owned()));
+        vec![sample::notice(schedule, self.clock.now())]
     }
 
     fn tidy(&self) {}
@@ -66,7 +77,8 @@ impl Site {
         let clock = FakeClock::at(now);
         let (sender, begun) = mpsc::unbounded_channel();
         let (leave, asked) = (Semaphore::new(0), AtomicU32::new(0));
-        let runner = Arc::new(Stub { store: Arc::clone(&store), clock: clock.clone(), begun: sender, leave, asked });
+        let runner =
+            Arc::new(Stub { store: Arc::clone(&store), clock: clock.clone(), begun: sender, leave, asked, unplannable: Mutex::default() });
         Self { store, clock, runner, begun, wake: Arc::default(), ready: Arc::default() }
     }
 
@@ -82,7 +94,14 @@ impl Site {
 
     pub(crate) fn planner(&self) -> Planner {
         let clock = Arc::new(self.clock.clone());
-        Planner::new(Arc::clone(&self.store), clock, Self::config(), Arc::clone(&self.wake), Arc::clone(&self.ready))
+        Planner::new(
+            Arc::clone(&self.store),
+            clock,
+            Arc::clone(&self.runner) as _,
+            Self::config(),
+            Arc::clone(&self.wake),
+            Arc::clone(&self.ready),
+        )
     }
 
     pub(crate) fn claimer(&self) -> Claimer {
@@ -92,9 +111,14 @@ impl Site {
 
     /// Saves a schedule of this cron expression in UTC whose next instant is `next_at`.
     pub(crate) async fn save(&self, cron: &str, next_at: Timestamp) -> Schedule {
+        self.save_in("UTC", cron, next_at).await
+    }
+
+    /// The same in another zone.
+    pub(crate) async fn save_in(&self, zone: &str, cron: &str, next_at: Timestamp) -> Schedule {
         let mut schedule = Schedule { next_at: Some(next_at), ..sample::schedule("planned") };
         cron.clone_into(&mut schedule.definition.cron);
-        "UTC".clone_into(&mut schedule.definition.timezone);
+        zone.clone_into(&mut schedule.definition.timezone);
         schedule.created_at = self.clock.now();
         schedule.updated_at = self.clock.now();
         self.store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();

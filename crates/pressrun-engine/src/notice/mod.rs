@@ -179,6 +179,14 @@ pub(crate) fn about_suppression(
     told.map(|to| about.notice(cause, NoticeKind::RecipientSuppressed, to, now)).collect()
 }
 
+/// That nobody can tell when a schedule is due (M10): said once for each version of it.
+pub(crate) fn about_unplannable(context: &Context, schedule: &Schedule, fault: &str) -> Vec<Notice> {
+    let catalog = context.catalog.current();
+    let about = About::unplannable(context, &catalog, schedule, fault);
+    let cause = uuid::Uuid::new_v5(&schedule.id.0, &schedule.version.to_be_bytes());
+    to_both(context, &catalog, &about, cause, NoticeKind::ScheduleUnplannable, context.clock.now())
+}
+
 /// The cause that a switching off is, as an id.
 fn cause(schedule: &Schedule, disabled: SystemDisabled) -> uuid::Uuid {
     uuid::Uuid::new_v5(&schedule.id.0, &disabled.at.as_microsecond().to_be_bytes())

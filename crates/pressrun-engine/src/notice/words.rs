@@ -31,6 +31,8 @@ pub(super) struct About<'a> {
     ending: Option<Ending<'a>>,
     disabled: Option<SystemDisabledReason>,
     came_back: Option<(&'a EmailAddress, &'a Report)>,
+    /// Why it cannot be told when the schedule is due.
+    fault: Option<&'a str>,
     public_url: &'a str,
     owner_name: Option<String>,
 }
@@ -52,6 +54,7 @@ impl<'a> About<'a> {
             ending: Some(ending),
             disabled: ending.disable,
             came_back: None,
+            fault: None,
             public_url: &context.config.public_url,
             owner_name: catalog.member(run.definition.owner.0).map(|owner| owner.name.clone()),
         }
@@ -72,6 +75,11 @@ impl<'a> About<'a> {
         Self { came_back: Some((email, report)), ..Self::of(config, catalog, schedule) }
     }
 
+    /// About a schedule of which nobody can tell when it is due.
+    pub(super) fn unplannable(context: &'a Context, catalog: &Catalog, schedule: &'a Schedule, fault: &'a str) -> Self {
+        Self { fault: Some(fault), ..Self::of(&context.config, catalog, schedule) }
+    }
+
     fn of(config: &'a EngineConfig, catalog: &Catalog, schedule: &'a Schedule) -> Self {
         Self {
             schedule: schedule.id,
@@ -81,6 +89,7 @@ impl<'a> About<'a> {
             ending: None,
             disabled: None,
             came_back: None,
+            fault: None,
             public_url: &config.public_url,
             owner_name: catalog.member(schedule.definition.owner.0).map(|owner| owner.name.clone()),
         }
@@ -148,6 +157,13 @@ impl<'a> About<'a> {
                 vec![format!(
                     "The last {FAILURES_IN_A_ROW} occurrences of {quoted} delivered nothing. See to its destination, or pause it."
                 )],
+            ),
+            NoticeKind::ScheduleUnplannable => (
+                format!("Cannot be planned: {name}"),
+                vec![
+                    format!("It cannot be told when the delivery {quoted} is due: {}.", self.fault.unwrap_or("its timing cannot be read")),
+                    "It does not run until somebody saves it with an expression and a time zone that are valid.".to_owned(),
+                ],
             ),
             // Said by whoever caused it (`pressrun_api`), in words of its own.
             NoticeKind::OwnershipOffered
@@ -278,6 +294,7 @@ impl<'a> About<'a> {
                 "name": definition.name,
                 "dashboard": definition.identifier.as_str(),
                 "destination": definition.destination.kind().as_str(),
+                "fault": self.fault,
                 "systemDisabledReason": self.disabled.map(SystemDisabledReason::as_str),
                 "url": format!("{}/schedules/{}", self.public_url, self.schedule),
             },

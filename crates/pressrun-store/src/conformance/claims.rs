@@ -29,9 +29,9 @@ pub async fn eight_claimers_get_each_of_400_runs_once<S: Store>(store: &S) {
     for number in 0..400 {
         let mut schedule = sample::schedule(&format!("daily {number}"));
         schedule.definition.owner = sample::member(number % 7);
-        planned.push(sample::planned(&insert(store, schedule).await));
+        planned.push(insert(store, schedule).await);
     }
-    assert_eq!(store.plan(&planned, sample::after(0)).await.unwrap(), 400);
+    assert_eq!(sample::occur(store, &planned.iter().collect::<Vec<_>>(), sample::after(0)).await, 400);
     let claimers = (0..8).map(|_| async {
         let (worker, mut mine) = (WorkerId::generate(), Vec::new());
         loop {
@@ -242,7 +242,7 @@ pub async fn l1_runs_of_busy_documents_wait<S: Store>(store: &S) {
         let mut schedule = sample::schedule(identifier);
         schedule.definition.identifier = identifier.into();
         let schedule = insert(store, schedule).await;
-        store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+        sample::occur(store, &[&schedule], sample::after(0)).await;
     }
     let mut request = ClaimRequest::new(WorkerId::generate(), sample::after(1), sample::after(301), 9);
     request.busy = vec!["slow".into()];

@@ -14,6 +14,7 @@ pub mod lists;
 pub mod notices;
 pub mod occurrences;
 pub mod people;
+pub mod planning;
 pub mod saved;
 pub mod sessions;
 pub mod suppressions;
@@ -48,7 +49,7 @@ async fn claim(store: &impl Store) -> ClaimedRun {
 /// A saved schedule whose occurrence at nine is under way.
 async fn started(store: &impl Store, schedule: Schedule) -> (Schedule, ClaimedRun) {
     let schedule = insert(store, schedule).await;
-    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.expect("planned");
+    sample::occur(store, &[&schedule], sample::after(0)).await;
     let run = claim(store).await;
     (schedule, run)
 }
@@ -77,14 +78,25 @@ macro_rules! conformance_suite {
                     the_search_finds_all_three_names_without_case
                     renamed_documents_and_owners_are_found_and_sorted_by_their_new_names
                     q6_the_list_counts_recipients_of_mail_only;
-                occurrences: i1_two_planners_make_one_run
+                planning: i1_two_planners_make_one_run
                     i1_an_occurrence_that_exists_is_not_made_again
                     plan_leaves_an_edited_schedule_alone
                     only_active_schedules_are_due_and_the_most_overdue_first
-                    i2_a_due_schedule_says_whether_it_runs
+                    equal_expressions_are_one_timing
                     i2_an_occurrence_beside_a_run_under_way_is_an_overlap
-                    t14_a_missed_occurrence_is_history_and_never_runs
-                    i3_a_manual_run_conflicts_with_one_under_way
+                    i2_two_instants_that_are_late_together_are_a_run_and_an_overlap
+                    t14_h9_missed_occurrences_are_one_row_of_history_that_never_runs
+                    t14_what_was_planned_a_day_ago_is_missed
+                    t14_what_a_dead_planner_left_is_planned_with_what_came_after_it
+                    a_schedule_says_when_it_runs_next_also_while_that_is_planned
+                    t12_t15_what_is_planned_and_not_ready_is_taken_back_with_a_change
+                    t12_what_is_ready_when_a_schedule_changes_is_a_run_of_what_it_was
+                    i1_an_edit_just_when_a_schedule_is_due_loses_no_instant
+                    h7_what_was_planned_beyond_the_present_is_planned_anew
+                    h8_every_active_schedule_can_be_planned_anew_page_by_page
+                    m10_a_schedule_that_cannot_be_planned_is_set_aside_once_and_told
+                    m2_a_burst_of_one_owner_and_an_old_wait_let_others_go_first;
+                occurrences: i3_a_manual_run_conflicts_with_one_under_way
                     i4_a_manual_run_leaves_the_timeline_alone
                     s8_tests_never_conflict
                     a_resend_is_a_run_of_its_own_with_its_piece

@@ -1,127 +1,11 @@
-//! Planning, triggering, history.
+//! Triggering, tests, resends, history.
 
-use jiff::SignedDuration;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::id::{RunId, WorkerId};
-use pressrun_domain::run::{ResendOf, RunKind, RunState, RunStatus, SkipReason};
-use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
+use pressrun_domain::run::{ResendOf, RunKind, RunStatus};
 
-use super::{claim, insert, saved, started, stored};
-use crate::{NewOccurrence, PlannedSchedule, Store, StoreError, sample};
-
-pub async fn i1_two_planners_make_one_run<S: Store>(store: &S) {
-    let schedule = saved(store, "daily").await;
-    let (mut a, b) = (sample::planned(&schedule), sample::planned(&schedule));
-    a.occurrences[0].dst = Some("dst_gap".into());
-    a.occurrences[0].detail = Some("7 more were missed".into());
-    let (first_plan, second_plan) = ([a.clone()], [b]);
-    let (first, second) = futures::join!(store.plan(&first_plan, sample::after(1)), store.plan(&second_plan, sample::after(1)));
-    assert_eq!(first.unwrap() + second.unwrap(), 1);
-    let history = store.list_runs(Some(schedule.id), 1, 10).await.unwrap();
-    assert_eq!(history.total, 1);
-    let run = &history.rows[0];
-    assert_eq!((run.kind, run.scheduled_for), (RunKind::Scheduled, sample::after(0)));
-    assert_eq!(run.definition, schedule.definition);
-    assert_eq!((run.created_at, run.started_at, run.fence), (sample::after(1), None, 0));
-    assert_eq!(run.state, RunState::Queued { available_at: sample::after(1) });
-    if run.id == a.occurrences[0].run {
-        assert_eq!(run.dst.as_deref(), Some("dst_gap"));
-        assert_eq!(run.record.timeline[0].detail.as_deref(), Some("7 more were missed"));
-    }
-    assert_eq!(stored(store, &schedule).await.next_at, a.next_at);
-}
-
-pub async fn i1_an_occurrence_that_exists_is_not_made_again<S: Store>(store: &S) {
-    let (schedule, run) = started(store, sample::schedule("daily")).await;
-    store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(3)).await.unwrap();
-    // Somebody saves an old `next_at` over the new one: the instant comes up again, its run does not.
-    store.replace_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
-    let again = stored(store, &schedule).await;
-    assert_eq!(store.due_schedules(sample::after(4), 10).await.unwrap().len(), 1);
-    assert_eq!(store.plan(&[sample::planned(&again)], sample::after(4)).await.unwrap(), 0);
-    assert_eq!(store.list_runs(Some(schedule.id), 1, 10).await.unwrap().total, 1);
-    assert!(store.due_schedules(sample::after(4), 10).await.unwrap().is_empty());
-}
-
-pub async fn plan_leaves_an_edited_schedule_alone<S: Store>(store: &S) {
-    let schedule = saved(store, "daily").await;
-    let edited = Schedule { next_at: Some(sample::after(60)), ..schedule.clone() };
-    store.replace_schedule(&edited, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
-    assert_eq!(store.plan(&[sample::planned(&schedule)], sample::after(1)).await.unwrap(), 0);
-    let other_instant = PlannedSchedule { version: 2, ..sample::planned(&schedule) };
-    assert_eq!(store.plan(&[other_instant], sample::after(1)).await.unwrap(), 0);
-    assert_eq!(store.list_runs(None, 1, 10).await.unwrap().total, 0);
-    assert_eq!(stored(store, &schedule).await.next_at, Some(sample::after(60)));
-}
-
-pub async fn only_active_schedules_are_due_and_the_most_overdue_first<S: Store>(store: &S) {
-    let at = |name: &str, seconds: i64| Schedule { next_at: Some(sample::after(seconds)), ..sample::schedule(name) };
-    insert(store, at("later", 2)).await;
-    insert(store, at("sooner", 1)).await;
-    insert(store, at("not yet", 60)).await;
-    insert(store, Schedule { disabled_at: Some(sample::after(-9)), ..at("paused", 0) }).await;
-    let system_disabled = Some(SystemDisabled { at: sample::after(-9), reason: SystemDisabledReason::NoAccess });
-    insert(store, Schedule { system_disabled, ..at("disabled", 0) }).await;
-    insert(store, Schedule { next_at: None, ..at("finished", 0) }).await;
-    let names = |due: Vec<crate::DueSchedule>| due.into_iter().map(|due| due.schedule.definition.name).collect::<Vec<_>>();
-    assert_eq!(names(store.due_schedules(sample::after(2), 10).await.unwrap()), ["sooner", "later"]);
-    assert_eq!(names(store.due_schedules(sample::after(2), 1).await.unwrap()), ["sooner"]);
-    assert!(store.due_schedules(sample::after(0), 10).await.unwrap().is_empty());
-    assert_eq!(store.next_due().await.unwrap(), Some(sample::after(1)));
-}
-
-pub async fn i2_a_due_schedule_says_whether_it_runs<S: Store>(store: &S) {
-    let schedule = saved(store, "daily").await;
-    let test = sample::test_delivery(schedule.definition.clone(), sample::after(0));
-    store.enqueue(&test, &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
-    let due = store.due_schedules(sample::after(0), 10).await.unwrap();
-    assert_eq!((due.len(), due[0].running), (1, false), "a test is no run of the schedule");
-    assert_eq!(due[0].schedule, schedule);
-    store.enqueue(&sample::manual(&schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
-    assert!(store.due_schedules(sample::after(0), 10).await.unwrap()[0].running);
-    for claimed in store.claim(WorkerId::generate(), sample::after(0), sample::after(9), 2).await.unwrap() {
-        assert!(store.due_schedules(sample::after(0), 10).await.unwrap()[0].running || claimed.run.kind == RunKind::Test);
-        store.finish(&claimed.lease, &sample::end(RunStatus::Complete), sample::after(1)).await.unwrap();
-    }
-    assert!(!store.due_schedules(sample::after(0), 10).await.unwrap()[0].running);
-}
-
-pub async fn i2_an_occurrence_beside_a_run_under_way_is_an_overlap<S: Store>(store: &S) {
-    let schedule = saved(store, "daily").await;
-    // Triggered after the ticker had read the schedule as idle.
-    store.enqueue(&sample::manual(&schedule, sample::after(-1)), &sample::change_at(Verb::RunTriggered, sample::after(-1))).await.unwrap();
-    assert_eq!(store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap(), 0);
-    let history = store.list_runs(Some(schedule.id), 1, 10).await.unwrap().rows;
-    assert_eq!(history[0].state, RunState::Skipped { reason: SkipReason::Overlap });
-    assert_eq!(history[1].kind, RunKind::Manual);
-    assert_eq!(stored(store, &schedule).await.last_run, None);
-}
-
-pub async fn t14_a_missed_occurrence_is_history_and_never_runs<S: Store>(store: &S) {
-    let schedule = saved(store, "hourly").await;
-    let occurrence = |hour: i64, skip| NewOccurrence {
-        run: RunId::generate(),
-        scheduled_for: sample::after(hour * 3600),
-        dst: None,
-        skip,
-        detail: None,
-    };
-    let missed = Some(SkipReason::Missed);
-    let plan = PlannedSchedule {
-        occurrences: vec![occurrence(0, missed), occurrence(1, missed), occurrence(2, None)],
-        next_at: None,
-        ..sample::planned(&schedule)
-    };
-    let now = sample::after(9000);
-    assert_eq!(store.plan(&[plan], now).await.unwrap(), 1);
-    let runs = store.claim(WorkerId::generate(), now, now + SignedDuration::from_mins(5), 10).await.unwrap();
-    assert_eq!(runs.iter().map(|run| run.run.scheduled_for).collect::<Vec<_>>(), [sample::after(7200)]);
-    let history = store.list_runs(Some(schedule.id), 1, 10).await.unwrap().rows;
-    let skipped = RunState::Skipped { reason: SkipReason::Missed };
-    assert_eq!([&history[1].state, &history[2].state], [&skipped, &skipped]);
-    assert_eq!(stored(store, &schedule).await.last_run, None);
-    assert_eq!(store.next_due().await.unwrap(), None);
-}
+use super::{claim, saved, started, stored};
+use crate::{Store, StoreError, sample};
 
 pub async fn i3_a_manual_run_conflicts_with_one_under_way<S: Store>(store: &S) {
     let schedule = saved(store, "daily").await;
@@ -162,7 +46,7 @@ pub async fn i4_a_manual_run_leaves_the_timeline_alone<S: Store>(store: &S) {
     assert_eq!((run.run.kind, run.run.id), (RunKind::Manual, enqueue.run.id));
     store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(1)).await.unwrap();
     assert_eq!(stored(store, &schedule).await.next_at, schedule.next_at);
-    assert_eq!(store.plan(&[sample::planned(&schedule)], sample::after(2)).await.unwrap(), 1);
+    assert_eq!(sample::occur(store, &[&schedule], sample::after(2)).await, 1);
 }
 
 pub async fn s8_tests_never_conflict<S: Store>(store: &S) {

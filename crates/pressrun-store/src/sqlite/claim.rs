@@ -46,6 +46,10 @@ impl SqliteStore {
         .bind(micros(request.now))
         .execute(&mut **tx)
         .await?;
+        sqlx::query("UPDATE queue_clock SET turn = max(turn, coalesce((SELECT max(turn) FROM runs WHERE id IN (SELECT value FROM json_each($1))), 0))")
+            .bind(&ids)
+            .execute(&mut **tx)
+            .await?;
         let rows = sqlx::query(concat!(
             "SELECT ",
             run_columns!(),

@@ -15,7 +15,7 @@ use super::audit::Written;
 use super::lease::hold;
 use super::row::Reader;
 use super::schedule_row::{put_definition, read_definition};
-use super::{SqliteStore, Tx, artifacts, audit, micros, notices};
+use super::{SqliteStore, Tx, artifacts, audit, due, micros, notices};
 use crate::{RunEnd, StoreError};
 
 /// What ends a run.
@@ -178,7 +178,7 @@ async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) ->
         }
         if let Some(reason) = end.disable.filter(|_| ran.tile == definition.tile) {
             let disabled = sqlx::query(
-                "UPDATE schedules SET system_disabled_at = $2, system_disabled_reason = $3, next_at = NULL, version = version + 1
+                "UPDATE schedules SET system_disabled_at = $2, system_disabled_reason = $3, version = version + 1
                  WHERE id = $1 AND system_disabled_at IS NULL",
             )
             .bind(&schedule)
@@ -187,6 +187,7 @@ async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) ->
             .execute(&mut **tx)
             .await?;
             if disabled.rows_affected() > 0 {
+                due::switch(tx, &schedule, None, now).await?;
                 let change = Change::by_system(Verb::ScheduleSwitchedOff, now);
                 let object = Object::new(ObjectKind::Schedule, &schedule, &definition.name);
                 switched_off = Some(audit::put(tx, &change, object, &audit::detail("reason", reason.as_str())).await?);

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use pressrun_domain::run::{Lease, RunRecord};
 use sqlx::Row as _;
 
-use super::plan::next_turn;
 use super::row::int;
 use super::{SqliteStore, Tx, artifacts, micros};
 use crate::StoreError;
@@ -67,12 +66,10 @@ impl SqliteStore {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
         artifacts::put_record(&mut tx, lease.run, record).await?;
-        sqlx::query(concat!(
+        sqlx::query(
             "UPDATE runs SET state = 'queued', worker = NULL, lease_until = NULL, available_at = $2,
-                 turn = max(",
-            next_turn!("runs.owner"),
-            ", coalesce((SELECT min(q.turn) + 1 FROM runs q WHERE q.state = 'queued'), 0)) WHERE id = $1"
-        ))
+                 turn = (SELECT turn + 1 FROM queue_clock) WHERE id = $1",
+        )
         .bind(lease.run.to_string())
         .bind(micros(now))
         .execute(&mut *tx)

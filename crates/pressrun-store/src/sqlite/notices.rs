@@ -14,7 +14,7 @@ use super::ledger::{StateColumns, read_state};
 use super::plan::instant;
 use super::row::{Reader, int, to_json};
 use super::schedules::readable;
-use super::{SqliteStore, Tx, audit, micros};
+use super::{SqliteStore, Tx, audit, due, micros};
 use crate::{Notices, StoreError};
 
 /// Keeps notices; those that exist are left as they are. Returns how many are new.
@@ -85,7 +85,7 @@ impl Notices for SqliteStore {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let switch = sqlx::query(
-            "UPDATE schedules SET system_disabled_at = $3, system_disabled_reason = $4, next_at = NULL, version = version + 1
+            "UPDATE schedules SET system_disabled_at = $3, system_disabled_reason = $4, version = version + 1
              WHERE id = $1 AND version = $2 AND system_disabled_at IS NULL",
         )
         .bind(schedule.to_string())
@@ -94,6 +94,9 @@ impl Notices for SqliteStore {
         .bind(disabled.reason.as_str())
         .execute(&mut *tx)
         .await?;
+        if switch.rows_affected() > 0 {
+            due::switch(&mut tx, &schedule.to_string(), None, disabled.at).await?;
+        }
         let change = Change::by_system(Verb::ScheduleSwitchedOff, disabled.at);
         let details = audit::detail("reason", disabled.reason.as_str());
         switched(tx, schedule, switch.rows_affected(), notices, &change, &details).await
@@ -109,17 +112,19 @@ impl Notices for SqliteStore {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let switch = sqlx::query(
-            "UPDATE schedules SET system_disabled_at = NULL, system_disabled_reason = NULL, version = version + 1,
-                 next_at = CASE WHEN disabled_at IS NULL THEN $3 END
-             WHERE id = $1 AND version = $2 AND system_disabled_at IS NOT NULL",
+            "UPDATE schedules SET system_disabled_at = NULL, system_disabled_reason = NULL, version = version + 1
+             WHERE id = $1 AND version = $2 AND system_disabled_at IS NOT NULL RETURNING disabled_at IS NULL",
         )
         .bind(schedule.to_string())
         .bind(int(version))
-        .bind(next_at.map(micros))
-        .execute(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
+        let is_active = switch.as_ref().map(|row| row.try_get::<bool, _>(0)).transpose()?;
+        if let Some(is_active) = is_active {
+            due::switch(&mut tx, &schedule.to_string(), next_at.filter(|_| is_active), at).await?;
+        }
         let change = Change::by_system(Verb::ScheduleSwitchedOn, at);
-        switched(tx, schedule, switch.rows_affected(), notices, &change, &Details::new()).await
+        switched(tx, schedule, u64::from(is_active.is_some()), notices, &change, &Details::new()).await
     }
 
     async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError> {

@@ -72,8 +72,6 @@ impl SqliteStore {
         let mut tx = self.begin().await?;
         check_keys(&mut tx, &self.sealer).await?;
         renew_sort_keys(&mut tx, &self.collation).await?;
-        // Rows that did not parse get another chance: this may be a version that can read them.
-        sqlx::query("UPDATE schedules SET unreadable = 0 WHERE unreadable <> 0").execute(&mut *tx).await?;
         tx.commit().await?;
         self.seal_addresses().await?;
         Ok(self)

@@ -13,22 +13,10 @@ use super::attempts::Entry;
 use super::lease::hold;
 use super::ledger::Which;
 use super::{SqliteStore, artifacts};
-use crate::{AudienceTargets, ClaimRequest, ClaimedRun, DueSchedule, Enqueue, Page, PlannedSchedule, RunEnd, Runs, StoreError};
+use crate::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Page, RunEnd, Runs, StoreError};
 
 #[async_trait]
 impl Runs for SqliteStore {
-    async fn due_schedules(&self, now: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError> {
-        self.due(now, limit).await
-    }
-
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.earliest_due().await
-    }
-
-    async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<u32, StoreError> {
-        self.insert_occurrences(schedules, now).await
-    }
-
     async fn enqueue(&self, run: &Enqueue, change: &Change) -> Result<(), StoreError> {
         self.insert_run(run, change).await
     }

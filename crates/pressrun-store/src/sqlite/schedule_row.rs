@@ -19,7 +19,8 @@ use crate::seal::{Place, Sealer};
 /// Columns of a schedule, read by [`read`].
 macro_rules! schedule_columns {
     () => {
-        "s.id, s.version, s.created_at, s.updated_at, s.disabled_at, s.system_disabled_at, s.system_disabled_reason, s.next_at,
+        "s.id, s.version, s.created_at, s.updated_at, s.disabled_at, s.system_disabled_at, s.system_disabled_reason,
+         (SELECT coalesce((SELECT min(p.at) FROM planned p WHERE p.k = q.k), q.next_at) FROM due q WHERE q.schedule_id = s.id) AS next_at,
          s.last_status, s.last_completed_at, s.last_known_to, s.told_status, s.told_at, s.definition_id, s.sealed, s.condition_query, s.dashboard_name, s.owner_name,
          s.recipient_count, d.json AS definition"
     };

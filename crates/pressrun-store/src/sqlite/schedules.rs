@@ -14,7 +14,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use super::finish::{Ending, end_run};
 use super::row::int;
 use super::schedule_row::{put_definition, read_with_secrets, recipient_count, schedule_columns, seal_secrets};
-use super::{SqliteStore, Tx, audit, micros, recipients};
+use super::{SqliteStore, Tx, audit, due, micros, recipients};
 use crate::collation::folded;
 use crate::{ListQuery, ListRow, Names, Page, Schedules, StoreError};
 
@@ -26,12 +26,12 @@ impl Schedules for SqliteStore {
         let mut tx = self.begin().await?;
         let definition_id = put_definition(&mut tx, &schedule.definition).await?;
         let insert = sqlx::query(
-            "INSERT INTO schedules (id, definition_id, sealed, updated_at, disabled_at, system_disabled_at, system_disabled_reason, next_at,
+            "INSERT INTO schedules (id, definition_id, sealed, updated_at, disabled_at, system_disabled_at, system_disabled_reason,
                  destination, alert, single_tile, owner, identifier, recipient_count, condition_query, dashboard_name, owner_name,
                  name_key, dashboard_key, owner_key, name_folded, dashboard_folded, owner_folded,
                  version, created_at, last_status, last_completed_at, last_known_to, told_status, told_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
-                 $24, $25, $26, $27, $28, $29, $30)",
+                 $24, $25, $26, $27, $28, $29)",
         );
         self.bind_shared(insert, schedule, names, &definition_id)?
             .bind(int(schedule.version))
@@ -43,6 +43,7 @@ impl Schedules for SqliteStore {
             .bind(schedule.last_run.map(|run| micros(run.untold.map_or(run.completed_at, |untold| untold.at))))
             .execute(&mut *tx)
             .await?;
+        due::put(&mut tx, schedule, change.at).await?;
         recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
         let written = audit::put(&mut tx, change, object(schedule), &details).await?;
         audit::commit(tx, [written]).await
@@ -70,6 +71,7 @@ impl Schedules for SqliteStore {
     async fn delete_schedule(&self, id: ScheduleId, change: &Change) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let before = self.in_transaction(&mut tx, id).await?;
+        due::take_back(&mut tx, &id.to_string(), change.at).await?;
         let deleted = sqlx::query("DELETE FROM schedules WHERE id = $1").bind(id.to_string()).execute(&mut *tx).await?;
         if deleted.rows_affected() == 0 {
             return Ok(false);
@@ -203,22 +205,25 @@ impl SqliteStore {
         change: &Change,
     ) -> Result<(u64, audit::Written), StoreError> {
         let before = self.in_transaction(tx, schedule.id).await?;
+        // What is ready by now becomes a run of the schedule as it was.
+        due::take_back(tx, &schedule.id.to_string(), change.at).await?;
         let definition_id = put_definition(tx, &schedule.definition).await?;
         // What the last run came to by the rows of one owner is not the next owner's to know.
         let update = sqlx::query(
             "UPDATE schedules SET definition_id = $2, sealed = $3, updated_at = $4, disabled_at = $5, system_disabled_at = $6,
-                 system_disabled_reason = $7, next_at = $8, destination = $9, alert = $10, single_tile = $11, owner = $12,
-                 identifier = $13, recipient_count = $14, condition_query = $15, dashboard_name = $16, owner_name = $17,
-                 name_key = $18, dashboard_key = $19, owner_key = $20, name_folded = $21, dashboard_folded = $22, owner_folded = $23,
-                 last_known_to = CASE WHEN last_known_to = 'owner' AND owner <> $12 THEN 'admins' ELSE last_known_to END,
-                 version = version + 1, unreadable = 0
-             WHERE id = $1 AND version = $24",
+                 system_disabled_reason = $7, destination = $8, alert = $9, single_tile = $10, owner = $11,
+                 identifier = $12, recipient_count = $13, condition_query = $14, dashboard_name = $15, owner_name = $16,
+                 name_key = $17, dashboard_key = $18, owner_key = $19, name_folded = $20, dashboard_folded = $21, owner_folded = $22,
+                 last_known_to = CASE WHEN last_known_to = 'owner' AND owner <> $11 THEN 'admins' ELSE last_known_to END,
+                 version = version + 1
+             WHERE id = $1 AND version = $23",
         );
         let update = self.bind_shared(update, schedule, names, &definition_id)?.bind(int(schedule.version));
         if update.execute(&mut **tx).await?.rows_affected() == 0 {
             let row = sqlx::query("SELECT 1 FROM schedules WHERE id = $1").bind(schedule.id.to_string()).fetch_optional(&mut **tx).await?;
             return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
         }
+        due::put(tx, schedule, change.at).await?;
         // A list of tens of thousands is not written anew for a pause or another name.
         if before.as_ref().is_none_or(|before| !recipients::are_equal(&before.definition, &schedule.definition)) {
             recipients::put(tx, schedule.id, &schedule.definition).await?;
@@ -228,7 +233,7 @@ impl SqliteStore {
         Ok((schedule.version + 1, written))
     }
 
-    /// Binds `$1` to `$23`, which insert and update share.
+    /// Binds `$1` to `$22`, which insert and update share.
     fn bind_shared<'q>(
         &self,
         statement: Statement<'q>,
@@ -245,7 +250,6 @@ impl SqliteStore {
             .bind(schedule.disabled_at.map(micros))
             .bind(schedule.system_disabled.map(|disabled| micros(disabled.at)))
             .bind(schedule.system_disabled.map(|disabled| disabled.reason.as_str()))
-            .bind(schedule.next_at.map(micros))
             .bind(definition.destination.kind().as_str())
             .bind(definition.condition.is_some())
             .bind(definition.tile.is_some())

@@ -17,10 +17,12 @@ use pressrun_domain::destination::{Destination, Person};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, RecipientId, RunId, ScheduleId, WorkerId};
 use pressrun_domain::key::{ApiKey, KeyKind};
-use pressrun_domain::run::{ConditionRecord, RunRecord, RunStatus, SkipReason, TileRecord};
+use pressrun_domain::run::{ConditionRecord, RunRecord, RunStatus, TileRecord};
 use pressrun_domain::schedule::{FilterConfig, Schedule};
 use pressrun_domain::secret::Secret;
-use pressrun_store::{Keys, Names, NewOccurrence, RunEnd, Runs, Schedules, SqliteStore, sample};
+use pressrun_store::{
+    Keys, MissedOccurrences, Names, PlannedOccurrence, PlannedSchedule, Planning as _, RunEnd, Runs, Schedules, SqliteStore, sample,
+};
 use pressrun_web::{DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, SharedView, WebState};
 use sha2::{Digest, Sha256};
 
@@ -213,18 +215,20 @@ async fn insert(store: &SqliteStore, schedule: &Schedule) {
 /// Inserts `schedule` with a missed and a skipped occurrence and one run; returns the run's claim.
 async fn claimed(store: &SqliteStore, schedule: &Schedule) -> pressrun_store::ClaimedRun {
     insert(store, schedule).await;
-    let mut planned = sample::planned(schedule);
-    let due = planned.due_at;
-    let before = |hours, dst: Option<&str>, skip| NewOccurrence {
+    let due = sample::due(store, schedule).await.unwrap();
+    let missed = MissedOccurrences {
         run: RunId::generate(),
-        scheduled_for: due - SignedDuration::from_hours(hours),
-        dst: dst.map(str::to_owned),
-        skip: Some(skip),
-        detail: None,
+        last: PlannedOccurrence { at: due.from - SignedDuration::from_hours(24), dst: Some("dst_gap") },
+        detail: "the service was down at the instant".to_owned(),
     };
-    planned.occurrences.push(before(24, Some("dst_gap"), SkipReason::Missed));
-    planned.occurrences.push(before(48, None, SkipReason::Overlap));
-    store.plan(&[planned], sample::after(1)).await.unwrap();
+    store.plan(&[PlannedSchedule { missed: Some(missed), ..sample::planned(due) }], sample::after(1)).await.unwrap();
+    store.release_planned(sample::after(1), Timestamp::MIN, 1).await.unwrap();
+    // Another instant comes while that run is under way.
+    let next = sample::due(store, schedule).await.unwrap();
+    let beside = PlannedOccurrence { at: due.from - SignedDuration::from_hours(48), dst: None };
+    let plan = PlannedSchedule { starts: vec![beside], next_at: next.next_at, ..sample::planned(next) };
+    store.plan(&[plan], sample::after(1)).await.unwrap();
+    store.release_planned(sample::after(1), Timestamp::MIN, 1).await.unwrap();
     store.claim(WorkerId::generate(), sample::after(2), sample::after(600), 1).await.unwrap().remove(0)
 }
 

@@ -79,7 +79,7 @@ async fn m3_addresses_stored_in_the_open_are_sealed_at_the_next_start_also_after
     let schedules: Vec<Schedule> = (0..3).map(|number| hook(number, number != 1)).collect();
     for schedule in &schedules {
         store.insert_schedule(schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
-        store.plan(&[sample::planned(schedule)], sample::after(0)).await.unwrap();
+        sample::occur(&store, &[schedule], sample::after(0)).await;
     }
     // One run is over, two wait.
     let over = store.claim(WorkerId::generate(), sample::after(1), sample::after(9), 1).await.unwrap().remove(0);

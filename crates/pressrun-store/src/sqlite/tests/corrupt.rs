@@ -20,7 +20,7 @@ async fn a_corrupt_row_is_named_by_table_column_and_row() {
         ("UPDATE definitions SET json = '{}'", "definitions", "json"),
         ("UPDATE schedules SET system_disabled_at = 0, system_disabled_reason = 'bored'", "schedules", "system_disabled_reason"),
         ("UPDATE schedules SET last_completed_at = 0, last_status = 'FINE'", "schedules", "last_status"),
-        ("UPDATE schedules SET next_at = 9223372036854775807", "schedules", "next_at"),
+        ("UPDATE due SET next_at = 9223372036854775807", "schedules", "next_at"),
         ("UPDATE schedules SET version = -1", "schedules", "version"),
     ] {
         let (store, _folder) = in_file().await;
@@ -48,15 +48,15 @@ async fn a_corrupt_schedule_hides_no_other_one() {
     let listed = store.list_schedules(&sample::list()).await.unwrap();
     assert_eq!((listed.rows.len(), listed.rows[0].schedule.id), (1, whole.id));
     assert_eq!(store.schedules_on(None).await.unwrap(), std::slice::from_ref(&whole));
-    // It stands before the whole one, and there is room for one only.
-    let due = store.due_schedules(sample::after(0), 1).await.unwrap();
-    assert_eq!(due.iter().map(|due| due.schedule.id).collect::<Vec<_>>(), [whole.id]);
-    store.plan(&[sample::planned(&whole)], sample::after(0)).await.unwrap();
-    assert!(store.due_schedules(sample::after(0), 1).await.unwrap().is_empty());
-    assert_eq!(store.next_due().await.unwrap(), sample::planned(&whole).next_at, "the ticker does not spin on it");
-    // Saving it again mends it.
-    store.replace_schedule(&damaged, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
-    assert_eq!(store.next_due().await.unwrap(), damaged.next_at);
+    // Planning does not read what it does; its run says what is wrong.
+    assert_eq!(sample::occur(&store, &[&damaged, &whole], sample::after(0)).await, 2);
+    let claimed = store.claim(WorkerId::generate(), sample::after(1), sample::after(9), 10).await.unwrap();
+    assert_eq!(claimed.iter().map(|run| run.run.schedule_id).collect::<Vec<_>>(), [whole.id]);
+    // Saving another definition mends it.
+    let mut mended = damaged.clone();
+    mended.definition.name = "mended".into();
+    store.replace_schedule(&mended, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
+    assert_eq!(store.schedule(damaged.id).await.unwrap().unwrap().definition, mended.definition);
 }
 
 #[tokio::test]
@@ -88,8 +88,7 @@ async fn a_run_whose_secrets_do_not_open_ends_with_the_reason() {
     store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     sqlx::raw_sql("UPDATE schedules SET sealed = x'01020304'").execute(&store.write).await.unwrap();
     assert!(matches!(store.schedule(schedule.id).await, Err(StoreError::Sealing(_))));
-    assert_eq!(store.due_schedules(sample::after(0), 10).await.unwrap().len(), 1, "it is due all the same");
-    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    assert_eq!(sample::occur(&store, &[&schedule], sample::after(0)).await, 1, "it is due all the same");
     assert!(store.claim(WorkerId::generate(), sample::after(1), sample::after(9), 10).await.unwrap().is_empty());
     let run = store.list_runs(Some(schedule.id), 1, 1).await.unwrap().rows.remove(0);
     match run.state {

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::in_file;
 use crate::sqlite::{SqliteStore, migrate, seals};
-use crate::{Keys as _, Runs as _, Schedules as _, Sealer, SealingKey, Seals as _, StoreError, sample};
+use crate::{Keys as _, Planning as _, Runs as _, Schedules as _, Sealer, SealingKey, Seals as _, StoreError, sample};
 
 async fn raw(path: &Path) -> SqlitePool {
     SqlitePool::connect_with(SqliteConnectOptions::new().filename(path).create_if_missing(true)).await.unwrap()
@@ -35,7 +35,7 @@ async fn d13_secrets_are_sealed_in_the_file() {
     let mut schedule = sample::schedule("sealed");
     schedule.definition.destination = sample::sftp("1am@g00dBL0b");
     store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
-    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    sample::occur(&store, &[&schedule], sample::after(0)).await;
     let mut test = sample::definition("test");
     test.destination = sample::webhook(&["whsec_blobblobblob"]);
     store.enqueue(&sample::test_delivery(test, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
@@ -54,7 +54,7 @@ async fn d13_keys_are_rotated_by_sealing_everything_anew() {
     let mut schedule = sample::schedule("sealed");
     schedule.definition.destination = sample::sftp("1am@g00dBL0b");
     store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
-    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    sample::occur(&store, &[&schedule], sample::after(0)).await;
     store.insert_schedule(&sample::schedule("no secrets"), &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     store.close().await;
 
@@ -257,7 +257,7 @@ async fn p3_what_an_audience_is_sent_is_stored_once() {
     let (store, _folder) = in_file().await;
     let schedule = sample::schedule("fan-out");
     store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
-    store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+    sample::occur(&store, &[&schedule], sample::after(0)).await;
     let run = store.claim(pressrun_domain::id::WorkerId::generate(), sample::after(1), sample::after(9), 1).await.unwrap().remove(0);
     for region in ["us", "eu"] {
         let mut pieces: Vec<_> = (0..50).map(|number| sample::piece(run.run.id, &format!("p{number}@{region}.co"))).collect();
@@ -290,7 +290,7 @@ async fn i7_the_runs_of_a_dead_worker_are_known_at_once_and_those_of_a_living_on
     for worker in [living, dying, unknown] {
         let schedule = sample::schedule("daily");
         store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
-        store.plan(&[sample::planned(&schedule)], sample::after(0)).await.unwrap();
+        sample::occur(&store, &[&schedule], sample::after(0)).await;
         assert_eq!(store.claim(worker, sample::after(1), sample::after(301), 1).await.unwrap().len(), 1);
     }
     assert_eq!(store.release_dead(sample::after(2)).await.unwrap(), 0, "everybody who can be seen lives");
@@ -300,4 +300,40 @@ async fn i7_the_runs_of_a_dead_worker_are_known_at_once_and_those_of_a_living_on
     let taken = store.claim(living, sample::after(2), sample::after(301), 9).await.unwrap();
     assert_eq!(taken.len(), 1, "one that was never seen waits for its lease");
     assert_eq!(store.release_dead(sample::after(2)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn h8_schedules_of_an_older_file_are_due_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let pool = raw(&path).await;
+    let before = migrate::MIGRATIONS.iter().position(|sql| sql.contains("CREATE TABLE due")).unwrap();
+    migrate::migrate_to(&pool, before).await.unwrap();
+    let (due, paused, damaged) = (sample::schedule("due"), sample::schedule("paused"), sample::schedule("damaged"));
+    for (schedule, next_at) in [(&due, Some(sample::after(0))), (&paused, None), (&damaged, Some(sample::after(0)))] {
+        let json = if schedule.id == damaged.id { "{garbage".to_owned() } else { serde_json::to_string(&schedule.definition).unwrap() };
+        let id = schedule.id.to_string();
+        sqlx::query("INSERT INTO definitions (id, json) VALUES ($1, $2)").bind(&id).bind(json).execute(&pool).await.unwrap();
+        sqlx::query(
+            "INSERT INTO schedules (id, version, definition_id, created_at, updated_at, next_at, destination, alert, single_tile, owner,
+                 identifier, recipient_count, dashboard_name, owner_name, name_key, dashboard_key, owner_key, name_folded,
+                 dashboard_folded, owner_folded)
+             VALUES ($1, 1, $1, 0, 0, $2, 'email', 0, 0, $3, '12db1a0a', 1, 'd', 'o', x'', x'', x'', 'n', 'd', 'o')",
+        )
+        .bind(&id)
+        .bind(next_at.map(|at| at.as_microsecond()))
+        .bind(schedule.definition.owner.to_string())
+        .execute(&pool)
+        .await
+        .unwrap();
+    }
+    pool.close().await;
+    let store = SqliteStore::open(&path, sample::sealer()).await.unwrap();
+    assert_eq!(store.schedule(due.id).await.unwrap().unwrap().next_at, Some(sample::after(0)));
+    assert_eq!(store.schedule(paused.id).await.unwrap().unwrap().next_at, None);
+    let found = store.due_schedules(sample::after(0), sample::after(-60), 9).await.unwrap();
+    let mut timings = store.timings(&found.iter().map(|due| due.timing).collect::<Vec<_>>()).await.unwrap();
+    timings.sort_by(|a, b| a.cron.cmp(&b.cron));
+    let read: Vec<_> = timings.iter().map(|timing| (timing.cron.as_str(), timing.zone.as_str())).collect();
+    assert_eq!(read, [("", ""), ("0 9 ? * * *", "UTC")], "what does not parse is found when it is due");
 }

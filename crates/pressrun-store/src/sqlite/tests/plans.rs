@@ -29,11 +29,9 @@ async fn every_order_of_the_list_comes_from_an_index() {
 #[tokio::test]
 async fn due_schedules_and_claims_are_found_by_index() {
     for (sql, index) in [
-        (
-            "SELECT s.definition_id FROM schedules s WHERE s.next_at IS NOT NULL AND s.disabled_at IS NULL AND s.system_disabled_at IS NULL
-                 AND s.unreadable = 0 AND s.next_at <= $1 ORDER BY s.next_at, s.id LIMIT $2",
-            "schedules_due",
-        ),
+        ("SELECT q.k FROM due q WHERE q.next_at IS NOT NULL AND q.next_at <= $1 ORDER BY q.next_at, q.k LIMIT $2", "due_next"),
+        ("SELECT min(next_at) FROM due WHERE next_at IS NOT NULL", "due_next"),
+        ("SELECT k, at FROM planned WHERE at <= $1 ORDER BY at, k LIMIT $2", "planned_at"),
         ("SELECT id FROM runs WHERE state = 'queued' AND available_at <= $1 ORDER BY turn, available_at, id LIMIT $2", "runs_queue"),
         ("SELECT id FROM runs WHERE state = 'running' AND lease_until <= $1 ORDER BY lease_until, id LIMIT $2", "runs_lease"),
         (
@@ -41,7 +39,6 @@ async fn due_schedules_and_claims_are_found_by_index() {
             "runs_under_way",
         ),
         ("SELECT max(q.turn) + 1 FROM runs q WHERE q.state = 'queued' AND q.owner = $1", "runs_owner_turn"),
-        ("SELECT min(q.turn) FROM runs q WHERE q.state = 'queued'", "runs_queue"),
         (
             "SELECT d.id FROM deliveries d WHERE d.run_id = $1 AND d.state = 'pending' AND d.not_before <= $2 ORDER BY d.position LIMIT $3",
             "deliveries_owed",

@@ -1,0 +1,140 @@
+//! Whether the wall clock can be planned by (H7).
+//!
+//! A clock that runs ahead for a moment (a bad time server, a virtual machine that wakes on another host) makes everything due at once: planned
+//! then, instants of days would be called missed before they came. So planning holds for a minute when the wall clock is far ahead of what the
+//! steady clock says, or, at a start, of the last pass that anybody made; a clock that is still there then is believed. A clock that is set back is
+//! believed at once, and what was planned beyond it is planned anew.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+/// The two clocks may differ by so much between two looks; adjustments are smaller, and so are instants planned ahead.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long a clock that jumped ahead has to stay there to be believed.
+const HOLD: Duration = Duration::from_mins(1);
+
+/// A start that is later than the last pass by more than this may be an outage as well as a wrong clock.
+const OUTAGE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What the clock is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clockwork {
+    /// Plan by it.
+    Runs,
+    /// It jumped ahead; plan nothing yet.
+    Ahead,
+    /// It was set back: plan anew what was planned beyond it.
+    SetBack,
+}
+
+/// Compares the wall clock with the steady one.
+pub(crate) struct ClockWatch {
+    wall: Timestamp,
+    steady: Instant,
+    hold_until: Option<Instant>,
+    set_back: bool,
+}
+
+impl ClockWatch {
+    /// Watches from `now` on; `last_tick` is when planning last looked at the clock, in whatever process.
+    pub(crate) fn new(now: Timestamp, last_tick: Option<Timestamp>) -> Self {
+        let steady = Instant::now();
+        let gap = last_tick.map_or(SignedDuration::ZERO, |last| now.duration_since(last));
+        let hold_until = (gap > OUTAGE).then(|| steady + HOLD);
+        Self { wall: now, steady, hold_until, set_back: gap < -TOLERANCE }
+    }
+
+    /// Looks at the clock, which shows `now`.
+    pub(crate) fn look(&mut self, now: Timestamp) -> Clockwork {
+        let steady = Instant::now();
+        let passed = SignedDuration::try_from(steady.duration_since(self.steady)).unwrap_or(SignedDuration::MAX);
+        let off = now.duration_since(self.wall).saturating_sub(passed);
+        (self.wall, self.steady) = (now, steady);
+        if off > TOLERANCE {
+            tracing::warn!(by = %off, "the clock jumped ahead; nothing is planned until it has stayed there for a minute");
+            self.hold_until = Some(steady + HOLD);
+        }
+        if off < -TOLERANCE {
+            tracing::warn!(by = %off, "the clock was set back; what was planned beyond it is planned anew");
+            self.hold_until = None;
+            self.set_back = true;
+        }
+        if self.hold_until.is_some_and(|until| steady < until) {
+            return Clockwork::Ahead;
+        }
+        self.hold_until = None;
+        if self.set_back { Clockwork::SetBack } else { Clockwork::Runs }
+    }
+
+    /// What was planned beyond the present has been planned anew.
+    pub(crate) fn settled(&mut self) {
+        self.set_back = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nine() -> Timestamp {
+        "2026-11-25T09:00:00Z".parse().expect("an instant")
+    }
+
+    /// What is said after each step of (seconds that pass, seconds that the wall clock moves).
+    async fn said(steps: &[(u64, i64)]) -> Vec<Clockwork> {
+        let mut now = nine();
+        let mut watch = ClockWatch::new(now, Some(now));
+        let mut said = Vec::new();
+        for (steady, wall) in steps {
+            tokio::time::advance(Duration::from_secs(*steady)).await;
+            now += SignedDuration::from_secs(*wall);
+            said.push(watch.look(now));
+            watch.settled();
+        }
+        said
+    }
+
+    const DAYS: i64 = 3 * 86_400;
+
+    #[tokio::test(start_paused = true)]
+    async fn h7_planning_holds_while_the_clock_is_ahead_for_a_moment() {
+        use Clockwork::{Ahead, Runs, SetBack};
+        assert_eq!(said(&[(15, 15), (15, 15 + DAYS), (20, 20 - DAYS), (15, 15)]).await, [Runs, Ahead, SetBack, Runs]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn h7_a_clock_that_stays_ahead_is_believed_after_a_minute() {
+        use Clockwork::{Ahead, Runs};
+        assert_eq!(said(&[(15, 15 + DAYS), (45, 45), (15, 15)]).await, [Ahead, Ahead, Runs]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn h7_a_clock_that_is_put_right_by_seconds_is_believed() {
+        use Clockwork::Runs;
+        assert_eq!(said(&[(15, 45), (15, -20), (3600, 3600)]).await, [Runs, Runs, Runs]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn h7_planning_anew_is_asked_for_until_it_is_done() {
+        let mut watch = ClockWatch::new(nine(), Some(nine() + SignedDuration::from_hours(1)));
+        assert_eq!([watch.look(nine()), watch.look(nine())], [Clockwork::SetBack; 2]);
+        watch.settled();
+        assert_eq!(watch.look(nine()), Clockwork::Runs);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn h7_a_start_after_days_or_before_the_last_pass_is_looked_at_twice() {
+        for (case, last, expected) in [
+            ("the first start ever", None, Clockwork::Runs),
+            ("an outage of an hour", Some(-3600), Clockwork::Runs),
+            ("an outage of days, or a clock that is wrong", Some(-DAYS), Clockwork::Ahead),
+            ("a clock that was ahead before", Some(DAYS), Clockwork::SetBack),
+        ] {
+            let last = last.map(|seconds| nine() + SignedDuration::from_secs(seconds));
+            assert_eq!(ClockWatch::new(nine(), last).look(nine()), expected, "{case}");
+        }
+    }
+}
