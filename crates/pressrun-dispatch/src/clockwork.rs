@@ -10,6 +10,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use crate::drift::Drift;
+
 /// The two clocks may differ by so much between two looks; adjustments are smaller, and so are instants planned ahead.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -32,8 +34,7 @@ pub(crate) enum Clockwork {
 
 /// Compares the wall clock with the steady one.
 pub(crate) struct ClockWatch {
-    wall: Timestamp,
-    steady: Instant,
+    drift: Drift,
     hold_until: Option<Instant>,
     set_back: bool,
 }
@@ -41,18 +42,14 @@ pub(crate) struct ClockWatch {
 impl ClockWatch {
     /// Watches from `now` on; `last_tick` is when planning last looked at the clock, in whatever process.
     pub(crate) fn new(now: Timestamp, last_tick: Option<Timestamp>) -> Self {
-        let steady = Instant::now();
         let gap = last_tick.map_or(SignedDuration::ZERO, |last| now.duration_since(last));
-        let hold_until = (gap > OUTAGE).then(|| steady + HOLD);
-        Self { wall: now, steady, hold_until, set_back: gap < -TOLERANCE }
+        let hold_until = (gap > OUTAGE).then(|| Instant::now() + HOLD);
+        Self { drift: Drift::from(now), hold_until, set_back: gap < -TOLERANCE }
     }
 
     /// Looks at the clock, which shows `now`.
     pub(crate) fn look(&mut self, now: Timestamp) -> Clockwork {
-        let steady = Instant::now();
-        let passed = SignedDuration::try_from(steady.duration_since(self.steady)).unwrap_or(SignedDuration::MAX);
-        let off = now.duration_since(self.wall).saturating_sub(passed);
-        (self.wall, self.steady) = (now, steady);
+        let (off, steady) = self.drift.look(now);
         if off > TOLERANCE {
             tracing::warn!(by = %off, "the clock jumped ahead; nothing is planned until it has stayed there for a minute");
             self.hold_until = Some(steady + HOLD);

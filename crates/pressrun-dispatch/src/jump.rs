@@ -9,10 +9,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use crate::drift::Drift;
+
 /// Compares the wall clock with the steady one.
 pub(crate) struct JumpWatch {
-    wall: Timestamp,
-    steady: Instant,
+    drift: Drift,
     heartbeat: Duration,
     wait_until: Option<Instant>,
 }
@@ -21,15 +22,12 @@ impl JumpWatch {
     /// Watches from `now` on, among holders of leases of this length.
     pub(crate) fn new(now: Timestamp, lease: SignedDuration) -> Self {
         let heartbeat = Duration::try_from(lease / 3).unwrap_or_default();
-        Self { wall: now, steady: Instant::now(), heartbeat, wait_until: None }
+        Self { drift: Drift::from(now), heartbeat, wait_until: None }
     }
 
     /// Whether a lease that seems to have lapsed at `now` has; not until everybody had time to renew after a jump.
     pub(crate) fn leases_can_be_told(&mut self, now: Timestamp) -> bool {
-        let steady = Instant::now();
-        let passed = SignedDuration::try_from(steady.duration_since(self.steady)).unwrap_or(SignedDuration::MAX);
-        let off = now.duration_since(self.wall).saturating_sub(passed);
-        (self.wall, self.steady) = (now, steady);
+        let (off, steady) = self.drift.look(now);
         if off.unsigned_abs() > self.heartbeat {
             tracing::warn!(by = %off, "the clock jumped; leases are left alone until their holders had time to renew");
             self.wait_until = Some(steady + 2 * self.heartbeat);

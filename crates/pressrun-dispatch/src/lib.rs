@@ -14,6 +14,7 @@ pub mod fail;
 mod claimer;
 mod clockwork;
 mod config;
+mod drift;
 mod janitor;
 mod jump;
 mod planner;

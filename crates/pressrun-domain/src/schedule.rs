@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Catalog;
 use crate::condition::Condition;
 use crate::destination::Destination;
 use crate::id::{DocumentIdentifier, FilterKey, MembershipId, ScheduleId, TileKey};
@@ -153,24 +154,58 @@ impl LastRun {
 }
 
 /// Why a schedule cannot run against the present catalog, or `None` when it can (X1, Q2, F12, X6).
-///
-/// The order is fixed: a missing query says more than a lost right, which says more than a stale filter.
 #[must_use]
-pub fn fault(definition: &Definition, catalog: &crate::catalog::Catalog) -> Option<SystemDisabledReason> {
-    let Some(document) = catalog.documents.get(&definition.identifier) else {
-        return Some(SystemDisabledReason::MissingQuery);
-    };
-    let Some(dashboard) = &document.dashboard else {
-        return Some(SystemDisabledReason::MissingQuery);
-    };
-    let watched = definition.condition.as_ref().map(|condition| &condition.tile);
-    if definition.tile.iter().chain(watched).any(|key| dashboard.query(key).is_none()) {
-        return Some(SystemDisabledReason::MissingQuery);
+pub fn fault(definition: &Definition, catalog: &Catalog) -> Option<SystemDisabledReason> {
+    Grounds::of(definition).fault(catalog)
+}
+
+/// What decides whether a schedule can run by the catalog; many schedules stand on the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grounds {
+    /// The document that is run.
+    pub identifier: DocumentIdentifier,
+    /// Whose rights count.
+    pub owner: MembershipId,
+    /// The tile that is delivered; `None` for the whole dashboard.
+    pub tile: Option<TileKey>,
+    /// The tile that an alert watches.
+    pub watched: Option<TileKey>,
+    /// Filters that are set.
+    pub filters: Vec<FilterKey>,
+}
+
+impl Grounds {
+    /// What a definition stands on.
+    #[must_use]
+    pub fn of(definition: &Definition) -> Self {
+        Self {
+            identifier: definition.identifier.clone(),
+            owner: definition.owner,
+            tile: definition.tile.clone(),
+            watched: definition.condition.as_ref().map(|condition| condition.tile.clone()),
+            filters: definition.filters.keys().cloned().collect(),
+        }
     }
-    let owner = catalog.member(definition.owner.0);
-    if !owner.is_some_and(|owner| catalog.may_view(owner, document)) {
-        return Some(SystemDisabledReason::NoAccess);
+
+    /// Why nothing that stands on them can run, or `None` when it can.
+    ///
+    /// The order is fixed: a missing query says more than a lost right, which says more than a stale filter.
+    #[must_use]
+    pub fn fault(&self, catalog: &Catalog) -> Option<SystemDisabledReason> {
+        let Some(document) = catalog.documents.get(&self.identifier) else {
+            return Some(SystemDisabledReason::MissingQuery);
+        };
+        let Some(dashboard) = &document.dashboard else {
+            return Some(SystemDisabledReason::MissingQuery);
+        };
+        if self.tile.iter().chain(&self.watched).any(|key| dashboard.query(key).is_none()) {
+            return Some(SystemDisabledReason::MissingQuery);
+        }
+        let owner = catalog.member(self.owner.0);
+        if !owner.is_some_and(|owner| catalog.may_view(owner, document)) {
+            return Some(SystemDisabledReason::NoAccess);
+        }
+        let orphaned = self.filters.iter().any(|key| !dashboard.filters.contains_key(key));
+        orphaned.then_some(SystemDisabledReason::OrphanedFilterConfigKeys)
     }
-    let orphaned = definition.filters.keys().any(|key| !dashboard.filters.contains_key(key));
-    orphaned.then_some(SystemDisabledReason::OrphanedFilterConfigKeys)
 }

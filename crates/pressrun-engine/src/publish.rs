@@ -6,8 +6,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_dispatch::next_occurrence;
 use pressrun_domain::catalog::Catalog;
-use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason, fault};
-use pressrun_store::{Names, StoreError};
+use pressrun_domain::id::ScheduleId;
+use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
+use pressrun_store::{GroundsKey, Names, StoreError};
 use tracing::{error, info, warn};
 
 use crate::faults::Verdict;
@@ -59,30 +60,77 @@ pub async fn published(context: &Context) -> Result<Published, StoreError> {
     let dashboards: Vec<_> = catalog.documents.values().map(|document| (document.identifier.clone(), document.name.clone())).collect();
     let owners: Vec<_> = catalog.members.iter().map(|member| (member.id, member.name.clone())).collect();
     store.refresh_names(&dashboards, &owners).await?;
-    let (mut done, mut faulty) = (Published::default(), HashSet::new());
-    for schedule in store.schedules_on(None).await? {
-        if catalog.waits(&schedule.definition.identifier) {
-            continue;
-        }
-        let now = context.clock.now();
-        match (schedule.system_disabled, fault(&schedule.definition, &catalog)) {
-            (None, None) | (Some(_), Some(_)) => {}
-            (Some(off), None) if off.reason.ends_by_itself() => done.enabled += enable(context, &catalog, &schedule, off, now).await?,
-            (Some(off), None) => {
-                store.add_notices(&notice::about_recovery(context, &catalog, &schedule, off, now)).await?;
-            }
-            (None, Some(reason)) => match context.faults.judge(schedule.id, read_at, context.clock.steady()) {
-                Verdict::NotYet(_) if !meant => {
-                    info!(schedule = %schedule.id, reason = reason.as_str(), "the schedule has a fault, which is looked at again before it is switched off");
-                    faulty.insert(schedule.id);
-                }
-                Verdict::Holds | Verdict::NotYet(_) => done.disabled += disable(context, &catalog, &schedule, reason, now).await?,
-            },
-        }
-    }
+    let mut publication = Publication { context, catalog: &catalog, read_at, meant, done: Published::default(), faulty: HashSet::new() };
+    publication.look_at_all().await?;
+    let Publication { mut done, faulty, .. } = publication;
     context.faults.keep(&faulty);
     done.look_again = context.faults.next(context.clock.steady());
     Ok(done)
+}
+
+/// Grounds and schedules read at once.
+const PAGE: u32 = 500;
+
+/// One look at what schedules stand on: as many steps as there are different grounds, and those schedules that are switched on or off by it.
+struct Publication<'a> {
+    context: &'a Context,
+    catalog: &'a Catalog,
+    read_at: SignedDuration,
+    /// The files are as somebody means them to be.
+    meant: bool,
+    done: Published,
+    /// Schedules with a fault that is not yet known to hold.
+    faulty: HashSet<ScheduleId>,
+}
+
+impl Publication<'_> {
+    async fn look_at_all(&mut self) -> Result<(), StoreError> {
+        let mut after = GroundsKey::default();
+        loop {
+            let page = self.context.store.grounds(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.key;
+            for shared in page.iter().filter(|shared| !self.catalog.waits(&shared.grounds.identifier)) {
+                match shared.grounds.fault(self.catalog) {
+                    None if shared.any_off => self.each(shared.key, true, None).await?,
+                    Some(reason) if shared.any_on => self.each(shared.key, false, Some(reason)).await?,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Looks at each schedule that stands on these grounds, page by page.
+    async fn each(&mut self, grounds: GroundsKey, switched_off: bool, fault: Option<SystemDisabledReason>) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.context.store.standing_on(grounds, switched_off, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.id);
+            for schedule in &page {
+                self.judge(schedule, fault).await?;
+            }
+        }
+    }
+
+    async fn judge(&mut self, schedule: &Schedule, fault: Option<SystemDisabledReason>) -> Result<(), StoreError> {
+        let (context, catalog, now) = (self.context, self.catalog, self.context.clock.now());
+        match (schedule.system_disabled, fault) {
+            (None, None) | (Some(_), Some(_)) => {}
+            (Some(off), None) if off.reason.ends_by_itself() => self.done.enabled += enable(context, catalog, schedule, off, now).await?,
+            (Some(off), None) => {
+                context.store.add_notices(&notice::about_recovery(context, catalog, schedule, off, now)).await?;
+            }
+            (None, Some(reason)) => match context.faults.judge(schedule.id, self.read_at, context.clock.steady()) {
+                Verdict::NotYet(_) if !self.meant => {
+                    info!(schedule = %schedule.id, reason = reason.as_str(), "the schedule has a fault, which is looked at again before it is switched off");
+                    self.faulty.insert(schedule.id);
+                }
+                Verdict::Holds | Verdict::NotYet(_) => self.done.disabled += disable(context, catalog, schedule, reason, now).await?,
+            },
+        }
+        Ok(())
+    }
 }
 
 /// Reads the files again when some fault has been there for long enough to be judged by that.

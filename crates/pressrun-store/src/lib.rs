@@ -39,7 +39,9 @@ pub use planning::{
     TimingId,
 };
 pub use runs::{AudienceTargets, BaselineChange, ClaimRequest, ClaimedRun, Enqueue, RunEnd, Runs};
-pub use schedules::{ContentKind, ListQuery, ListRow, Names, ScheduleKind, Schedules, SortDirection, SortField, StatusFilter};
+pub use schedules::{
+    ContentKind, GroundsKey, ListQuery, ListRow, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField, StatusFilter,
+};
 pub use seal::{Place, Sealer, SealingKey};
 pub use seals::Seals;
 pub use sessions::Sessions;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use pressrun_domain::audit::Change;
 use pressrun_domain::destination::{DestinationKind, SlackRecipientType};
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
-use pressrun_domain::schedule::Schedule;
+use pressrun_domain::schedule::{Grounds, Schedule};
 
 use crate::{Page, StoreError};
 
@@ -34,12 +34,40 @@ pub trait Schedules: Send + Sync {
     /// One page of the list (contract §5.2), in a constant number of statements.
     async fn list_schedules(&self, query: &ListQuery) -> Result<Page<ListRow>, StoreError>;
 
-    /// Every schedule that runs this document, to re-validate them when it is published (X1, F12); all schedules when `None`.
-    async fn schedules_on(&self, identifier: Option<&DocumentIdentifier>) -> Result<Vec<Schedule>, StoreError>;
+    /// Up to `limit` of the grounds that schedules stand on, in the order of their keys after `after`: each once, however many schedules
+    /// share it, to be looked at when the catalog is published (X1, F12).
+    async fn grounds(&self, after: GroundsKey, limit: u32) -> Result<Vec<SharedGrounds>, StoreError>;
+
+    /// Up to `limit` schedules that stand on these grounds, after `after` in the order of their ids, without secrets: those that Pressrun
+    /// switched off, or the others. Rows that do not parse are logged and left out.
+    async fn standing_on(
+        &self,
+        grounds: GroundsKey,
+        switched_off: bool,
+        after: Option<ScheduleId>,
+        limit: u32,
+    ) -> Result<Vec<Schedule>, StoreError>;
 
     /// Current names of documents and owners, after the catalog changed: what the list shows, searches and sorts by.
     async fn refresh_names(&self, dashboards: &[(DocumentIdentifier, String)], owners: &[(MembershipId, String)])
     -> Result<(), StoreError>;
+}
+
+/// Grounds in storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct GroundsKey(pub i64);
+
+/// Grounds, and whether anything stands on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedGrounds {
+    /// What names them.
+    pub key: GroundsKey,
+    /// What they are.
+    pub grounds: Grounds,
+    /// Some schedule that is not switched off by Pressrun stands on them.
+    pub any_on: bool,
+    /// Some schedule that Pressrun switched off stands on them.
+    pub any_off: bool,
 }
 
 /// Names that the list shows, searches and sorts by, but that live in the catalog.

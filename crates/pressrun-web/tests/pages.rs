@@ -866,8 +866,10 @@ async fn member(site: &Site, token: &str) -> MembershipId {
 
 /// The schedule of this name, as the store has it.
 async fn named(site: &Site, name: &str) -> pressrun_domain::schedule::Schedule {
-    let all = site.store.schedules_on(None).await.unwrap();
-    all.into_iter().find(|schedule| schedule.definition.name == name).unwrap()
+    let query = pressrun_store::ListQuery { search: Some(name.to_owned()), ..pressrun_store::sample::list() };
+    let listed = site.store.list_schedules(&query).await.unwrap().rows;
+    let id = listed.iter().find(|row| row.schedule.definition.name == name).unwrap().schedule.id;
+    site.store.schedule(id).await.unwrap().unwrap()
 }
 
 /// What the form of an offer's page says was seen.

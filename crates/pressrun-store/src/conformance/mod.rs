@@ -69,7 +69,7 @@ macro_rules! conformance_suite {
                     x9_runs_outlive_their_schedule
                     x9_a_waiting_run_of_a_deleted_schedule_ends
                     x9_a_deleted_schedule_stops_a_run_that_has_sent_nothing
-                    x1_schedules_are_found_by_their_document;
+                    x1_h11_schedules_are_found_by_what_they_stand_on;
                 lists: the_list_has_the_contracts_order
                     the_list_pages_without_loss_or_repetition
                     nulls_stand_last_and_ties_go_by_id_in_both_directions

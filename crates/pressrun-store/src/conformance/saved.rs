@@ -4,11 +4,11 @@ use pressrun_domain::audit::Verb;
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::run::RunStatus;
-use pressrun_domain::schedule::{LastRun, Schedule, SystemDisabled, SystemDisabledReason};
+use pressrun_domain::schedule::{Grounds, LastRun, Schedule, SystemDisabled, SystemDisabledReason};
 use serde_json::json;
 
 use super::{claim, insert, saved, started, stored};
-use crate::{Store, StoreError, sample};
+use crate::{GroundsKey, Store, StoreError, sample};
 
 pub async fn a_schedule_is_read_as_it_was_saved<S: Store>(store: &S) {
     let mut schedule = sample::schedule("⚡️🍣 Query");
@@ -154,12 +154,36 @@ pub async fn x9_a_deleted_schedule_stops_a_run_that_has_sent_nothing<S: Store>(s
     assert!(!store.is_cancelled(claim(store).await.run.id).await.unwrap(), "a test has no schedule to lose");
 }
 
-pub async fn x1_schedules_are_found_by_their_document<S: Store>(store: &S) {
-    let here = saved(store, "here").await;
+pub async fn x1_h11_schedules_are_found_by_what_they_stand_on<S: Store>(store: &S) {
+    let alike = [saved(store, "one").await, saved(store, "two").await];
     let mut elsewhere = sample::schedule("elsewhere");
     elsewhere.definition.identifier = "1169b547".into();
+    elsewhere.definition.tile = Some("1".into());
+    elsewhere.definition.filters.insert("region".into(), serde_json::json!(["US"]));
     let elsewhere = insert(store, elsewhere).await;
-    assert_eq!(store.schedules_on(Some(&"1169b547".into())).await.unwrap(), std::slice::from_ref(&elsewhere));
-    assert_eq!(store.schedules_on(Some(&"unknown".into())).await.unwrap(), []);
-    assert_eq!(store.schedules_on(None).await.unwrap(), [here, elsewhere]);
+    let off = SystemDisabled { at: sample::after(0), reason: SystemDisabledReason::MissingQuery };
+    store.system_disable(alike[1].id, alike[1].version, off, &[]).await.unwrap();
+    let (mut after, mut all) = (GroundsKey::default(), Vec::new());
+    while let Some(shared) = store.grounds(after, 1).await.unwrap().pop() {
+        after = shared.key;
+        all.push(shared);
+    }
+    let told: Vec<_> = all.iter().map(|shared| (&shared.grounds, shared.any_on, shared.any_off)).collect();
+    assert_eq!(told, [(&Grounds::of(&alike[0].definition), true, true), (&Grounds::of(&elsewhere.definition), true, false)]);
+    let names = async |grounds, switched_off| {
+        let (mut after, mut names) = (None, Vec::new());
+        while let Some(schedule) = store.standing_on(grounds, switched_off, after, 1).await.unwrap().pop() {
+            after = Some(schedule.id);
+            names.push(schedule.definition.name);
+        }
+        names
+    };
+    assert_eq!((names(all[0].key, false).await, names(all[0].key, true).await), (vec!["one".to_owned()], vec!["two".to_owned()]));
+    // Grounds go with the last schedule that stands on them, whether it is edited or deleted.
+    let moved = Schedule { definition: elsewhere.definition.clone(), ..alike[0].clone() };
+    store.replace_schedule(&moved, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
+    assert_eq!(names(all[1].key, false).await.len(), 2);
+    store.delete_schedule(alike[1].id, &sample::change(Verb::ScheduleDeleted)).await.unwrap();
+    let left = store.grounds(GroundsKey::default(), 9).await.unwrap();
+    assert_eq!(left.iter().map(|shared| shared.key).collect::<Vec<_>>(), [all[1].key]);
 }

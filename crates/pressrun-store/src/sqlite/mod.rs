@@ -15,6 +15,7 @@ mod consents;
 mod due;
 mod fault;
 mod finish;
+mod grounds;
 mod history;
 mod keys;
 mod lease;

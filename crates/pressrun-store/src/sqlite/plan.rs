@@ -5,7 +5,6 @@ use pressrun_domain::audit::{Change, Details, Object, ObjectKind, definition_dif
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::run::{Run, RunKind, RunState};
-use sqlx::Row as _;
 
 use super::ledger::put_pieces;
 use super::row::to_json;

@@ -124,13 +124,13 @@ impl Planning for SqliteStore {
         let row = sqlx::query("SELECT schedule_id FROM due WHERE k = $1").bind(key.0).fetch_optional(&self.read).await?;
         let Some(row) = row else { return Ok(None) };
         let text: String = row.try_get(0)?;
-        let corrupt = |fault: &dyn std::fmt::Display| StoreError::Corrupt {
+        let id = text.parse::<ScheduleId>().map_err(|fault| StoreError::Corrupt {
             table: "due",
             column: "schedule_id",
             row: key.to_string(),
             fault: fault.to_string(),
-        };
-        text.parse().map(Some).map_err(|fault| corrupt(&fault))
+        })?;
+        Ok(Some(id))
     }
 
     async fn set_aside(&self, schedule: &DueSchedule, said: &[Notice]) -> Result<bool, StoreError> {
@@ -228,9 +228,9 @@ async fn put_missed(tx: &mut Tx, schedules: &[PlannedSchedule], now: Timestamp) 
         let mut record = RunRecord::default();
         record.note(now, "planned", Some(missed.detail.clone()));
         let (run, last) = (missed.run.to_string(), missed.last);
-        Ok((due, last, run, to_json(&record)?))
+        Ok::<_, StoreError>((due, last, run, to_json(&record)?))
     };
-    let rows: Vec<_> = missed.map(row).collect::<Result<_, StoreError>>()?;
+    let rows: Vec<_> = missed.map(row).collect::<Result<_, _>>()?;
     if rows.is_empty() {
         return Ok(());
     }

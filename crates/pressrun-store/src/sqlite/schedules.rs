@@ -14,9 +14,56 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use super::finish::{Ending, end_run};
 use super::row::int;
 use super::schedule_row::{put_definition, read_with_secrets, recipient_count, schedule_columns, seal_secrets};
-use super::{SqliteStore, Tx, audit, due, micros, recipients};
+use super::{SqliteStore, Tx, audit, due, grounds, micros, recipients};
 use crate::collation::folded;
-use crate::{ListQuery, ListRow, Names, Page, Schedules, StoreError};
+use crate::{GroundsKey, ListQuery, ListRow, Names, Page, Schedules, SharedGrounds, StoreError};
+
+/// Each different pair of two columns of schedules, found by walking an index of both from one pair to the next.
+macro_rules! names_of {
+    ($of:literal, $name:literal) => {
+        concat!(
+            "WITH RECURSIVE pairs (a, b) AS (
+                 SELECT * FROM (SELECT ",
+            $of,
+            ", ",
+            $name,
+            " FROM schedules ORDER BY ",
+            $of,
+            ", ",
+            $name,
+            " LIMIT 1)
+                 UNION ALL
+                 SELECT CASE WHEN EXISTS (SELECT 1 FROM schedules s WHERE s.",
+            $of,
+            " = p.a AND s.",
+            $name,
+            " > p.b) THEN p.a
+                         ELSE (SELECT min(s.",
+            $of,
+            ") FROM schedules s WHERE s.",
+            $of,
+            " > p.a) END,
+                     coalesce((SELECT min(s.",
+            $name,
+            ") FROM schedules s WHERE s.",
+            $of,
+            " = p.a AND s.",
+            $name,
+            " > p.b),
+                         (SELECT s.",
+            $name,
+            " FROM schedules s WHERE s.",
+            $of,
+            " > p.a ORDER BY s.",
+            $of,
+            ", s.",
+            $name,
+            " LIMIT 1))
+                 FROM pairs p WHERE p.a IS NOT NULL)
+             SELECT a, b FROM pairs WHERE a IS NOT NULL"
+        )
+    };
+}
 
 #[async_trait]
 impl Schedules for SqliteStore {
@@ -44,6 +91,7 @@ impl Schedules for SqliteStore {
             .execute(&mut *tx)
             .await?;
         due::put(&mut tx, schedule, change.at).await?;
+        grounds::put(&mut tx, schedule).await?;
         recipients::put(&mut tx, schedule.id, &schedule.definition).await?;
         let written = audit::put(&mut tx, change, object(schedule), &details).await?;
         audit::commit(tx, [written]).await
@@ -72,10 +120,10 @@ impl Schedules for SqliteStore {
         let mut tx = self.begin().await?;
         let before = self.in_transaction(&mut tx, id).await?;
         due::take_back(&mut tx, &id.to_string(), change.at).await?;
-        let deleted = sqlx::query("DELETE FROM schedules WHERE id = $1").bind(id.to_string()).execute(&mut *tx).await?;
-        if deleted.rows_affected() == 0 {
-            return Ok(false);
-        }
+        let deleted =
+            sqlx::query("DELETE FROM schedules WHERE id = $1 RETURNING grounds").bind(id.to_string()).fetch_optional(&mut *tx).await?;
+        let Some(deleted) = deleted else { return Ok(false) };
+        grounds::forget(&mut tx, deleted.try_get(0)?).await?;
         // A run that waits and has sent nothing ends here (X9); one that has sent something finishes; a running one is told by
         // `is_cancelled`.
         let waiting = sqlx::query(
@@ -100,29 +148,18 @@ impl Schedules for SqliteStore {
         self.list_page(query).await
     }
 
-    async fn schedules_on(&self, identifier: Option<&DocumentIdentifier>) -> Result<Vec<Schedule>, StoreError> {
-        let rows = match identifier {
-            Some(identifier) => {
-                sqlx::query(concat!(
-                    "SELECT ",
-                    schedule_columns!(),
-                    " FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE s.identifier = $1 ORDER BY s.id"
-                ))
-                .bind(identifier.as_str())
-                .fetch_all(&self.read)
-                .await?
-            }
-            None => {
-                sqlx::query(concat!(
-                    "SELECT ",
-                    schedule_columns!(),
-                    " FROM schedules s JOIN definitions d ON d.id = s.definition_id ORDER BY s.id"
-                ))
-                .fetch_all(&self.read)
-                .await?
-            }
-        };
-        Ok(readable(&rows, |row| read_with_secrets(row, &self.sealer)))
+    async fn grounds(&self, after: GroundsKey, limit: u32) -> Result<Vec<SharedGrounds>, StoreError> {
+        self.grounds_page(after, limit).await
+    }
+
+    async fn standing_on(
+        &self,
+        grounds: GroundsKey,
+        switched_off: bool,
+        after: Option<ScheduleId>,
+        limit: u32,
+    ) -> Result<Vec<Schedule>, StoreError> {
+        self.schedules_standing_on(grounds, switched_off, after, limit).await
     }
 
     async fn refresh_names(
@@ -131,10 +168,10 @@ impl Schedules for SqliteStore {
         owners: &[(MembershipId, String)],
     ) -> Result<(), StoreError> {
         // Of tens of thousands of names few differ, and others wait while this writes.
-        let listed = self.listed_names("SELECT DISTINCT identifier, dashboard_name FROM schedules").await?;
+        let listed = self.listed_names(names_of!("identifier", "dashboard_name")).await?;
         let stale = |of: &str, name: &str| listed.get(of).is_some_and(|names| names.iter().any(|listed| listed != name));
         let dashboards: Vec<_> = dashboards.iter().filter(|(identifier, name)| stale(identifier.as_str(), name)).collect();
-        let listed = self.listed_names("SELECT DISTINCT owner, owner_name FROM schedules").await?;
+        let listed = self.listed_names(names_of!("owner", "owner_name")).await?;
         let stale = |of: &str, name: &str| listed.get(of).is_some_and(|names| names.iter().any(|listed| listed != name));
         let owners: Vec<_> =
             owners.iter().map(|(owner, name)| (owner.to_string(), name)).filter(|(owner, name)| stale(owner, name)).collect();
@@ -224,6 +261,7 @@ impl SqliteStore {
             return Err(if row.is_some() { StoreError::Conflict } else { StoreError::NotFound("schedule") });
         }
         due::put(tx, schedule, change.at).await?;
+        grounds::put(tx, schedule).await?;
         // A list of tens of thousands is not written anew for a pause or another name.
         if before.as_ref().is_none_or(|before| !recipients::are_equal(&before.definition, &schedule.definition)) {
             recipients::put(tx, schedule.id, &schedule.definition).await?;

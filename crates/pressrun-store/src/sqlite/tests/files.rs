@@ -321,7 +321,7 @@ async fn h8_schedules_of_an_older_file_are_due_as_they_were() {
              VALUES ($1, 1, $1, 0, 0, $2, 'email', 0, 0, $3, '12db1a0a', 1, 'd', 'o', x'', x'', x'', 'n', 'd', 'o')",
         )
         .bind(&id)
-        .bind(next_at.map(|at| at.as_microsecond()))
+        .bind(next_at.map(jiff::Timestamp::as_microsecond))
         .bind(schedule.definition.owner.to_string())
         .execute(&pool)
         .await

@@ -32,6 +32,11 @@ async fn due_schedules_and_claims_are_found_by_index() {
         ("SELECT q.k FROM due q WHERE q.next_at IS NOT NULL AND q.next_at <= $1 ORDER BY q.next_at, q.k LIMIT $2", "due_next"),
         ("SELECT min(next_at) FROM due WHERE next_at IS NOT NULL", "due_next"),
         ("SELECT k, at FROM planned WHERE at <= $1 ORDER BY at, k LIMIT $2", "planned_at"),
+        ("SELECT 1 FROM schedules s WHERE s.grounds = $1 AND (s.system_disabled_at IS NULL) = 0", "schedules_by_grounds (grounds=? AND"),
+        (
+            "SELECT min(s.dashboard_name) FROM schedules s WHERE s.identifier = $1 AND s.dashboard_name > $2",
+            "schedules_dashboard_names (identifier=? AND dashboard_name>?)",
+        ),
         ("SELECT id FROM runs WHERE state = 'queued' AND available_at <= $1 ORDER BY turn, available_at, id LIMIT $2", "runs_queue"),
         ("SELECT id FROM runs WHERE state = 'running' AND lease_until <= $1 ORDER BY lease_until, id LIMIT $2", "runs_lease"),
         (
