@@ -30,6 +30,11 @@ pub enum QueryErrorKind {
         /// Relative to the connection's folder.
         file: String,
     },
+    /// A data file cannot be read, and was written shortly before the run's instant or meanwhile: later it may be whole.
+    BeingWritten {
+        /// Relative to the connection's folder.
+        file: String,
+    },
     /// The SQL or the result is too large.
     TooLarge,
     /// It was stopped.
@@ -95,7 +100,8 @@ impl QueryError {
     /// before it looks at whose row that is.
     #[must_use]
     pub fn may_quote_data(&self) -> bool {
-        matches!(self.kind, QueryErrorKind::Value | QueryErrorKind::Unreadable { .. } | QueryErrorKind::Internal)
+        use QueryErrorKind as K;
+        matches!(self.kind, K::Value | K::Unreadable { .. } | K::BeingWritten { .. } | K::Internal)
     }
 
     /// What whoever reads the result is told: everything but what may quote data.
@@ -106,7 +112,9 @@ impl QueryError {
         }
         let message = match self.kind {
             QueryErrorKind::Value => "a value in the data does not fit, and an admin can see which",
-            QueryErrorKind::Unreadable { .. } => "a data file cannot be read, and an admin can see why",
+            QueryErrorKind::Unreadable { .. } | QueryErrorKind::BeingWritten { .. } => {
+                "a data file cannot be read, and an admin can see why"
+            }
             _ => "the query failed, and an admin can see why",
         };
         Self { message: message.to_owned(), ..self.clone() }.to_string()
@@ -117,7 +125,7 @@ impl QueryError {
     pub fn is_transient(&self) -> bool {
         use QueryErrorKind as K;
         match self.kind {
-            K::Connection | K::Cancelled => true,
+            K::Connection | K::Cancelled | K::BeingWritten { .. } => true,
             K::Login
             | K::Syntax
             | K::UnknownTable

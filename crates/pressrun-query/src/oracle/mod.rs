@@ -138,6 +138,9 @@ fn compare(cell: &Cell, wanted: Decimal) -> Option<Ordering> {
     match cell {
         Cell::Integer(Some(value)) => Some(scaled(i128::from(*value), 0).cmp(&wanted_scaled)),
         Cell::Decimal(Some(value)) => Some(scaled(*value, 4).cmp(&wanted_scaled)),
+        // NaN is above all numbers.
+        Cell::Single(Some(value)) if value.is_nan() => Some(Ordering::Greater),
+        Cell::Float(Some(value)) if value.is_nan() => Some(Ordering::Greater),
         Cell::Single(Some(value)) => f64::from(*value).partial_cmp(&wanted.to_string().parse::<f64>().unwrap()),
         Cell::Float(Some(value)) => value.partial_cmp(&wanted.to_string().parse::<f64>().unwrap()),
         _ => None,

@@ -15,8 +15,10 @@ pub const IN_PERIODS: &str = "pressrun_in_periods";
 pub const LOCAL_PART: &str = "pressrun_local_part";
 /// Name of `number_in(expression, numbers)`: numbers as a list of texts, compared in the expression's type.
 pub const NUMBER_IN: &str = "pressrun_number_in";
-/// Name of `compare(expression, operator, value)`; NaN compares with nothing.
+/// Name of `compare(expression, operator, value)`; NaN is above all numbers.
 pub const COMPARE: &str = "pressrun_compare";
+/// Name of `is(expression, truth value)`.
+pub const IS: &str = "pressrun_is";
 /// Name of `text(expression)`: the value as PostgreSQL would write it.
 pub const TEXT: &str = "pressrun_text";
 /// Name of `text_in(expression, texts)`: a list of texts, each read as a value of the expression's type.
@@ -41,6 +43,10 @@ impl Rules for Embedded {
 
     fn typed(&self, placeholder: &str, _: &Param) -> String {
         placeholder.to_owned()
+    }
+
+    fn is(&self, e: &str, holds: bool) -> String {
+        format!("{IS}(({e}), {holds})")
     }
 
     fn text(&self, e: &str) -> String {

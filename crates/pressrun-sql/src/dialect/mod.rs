@@ -17,7 +17,7 @@ use crate::filter::{DatePart, Order};
 use crate::param::{Decimal, Param, Params};
 
 pub(crate) use clock::spot;
-pub use embedded::{COMPARE, IN_PERIOD, IN_PERIODS, LIKE_ANY, LOCAL_PART, NUMBER_IN, TEXT, TEXT_IN};
+pub use embedded::{COMPARE, IN_PERIOD, IN_PERIODS, IS, LIKE_ANY, LOCAL_PART, NUMBER_IN, TEXT, TEXT_IN};
 
 /// Which SQL is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ pub(crate) trait Rules: Sync {
     /// Is one of `values`, of which there is at least one. A column of floats of 32 bits is compared in 32 bits.
     fn number_in(&self, e: &str, values: &[Decimal], params: &mut Params) -> String;
 
-    /// Stands in `order` to `value`; NaN stands in none.
+    /// Stands in `order` to `value`; NaN is above all numbers.
     fn compare(&self, e: &str, order: Order, value: Decimal, params: &mut Params) -> String;
 
     /// Lies in a half-open period, UTC, open where a bound is missing.

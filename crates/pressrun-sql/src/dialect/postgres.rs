@@ -73,12 +73,7 @@ impl Rules for Postgres {
 
     fn compare(&self, e: &str, order: Order, value: Decimal, params: &mut Params) -> String {
         let value = self.bound(value.into_param(), params);
-        let holds = format!("({e}) {} {value}", order.operator());
-        match order {
-            // NaN is above all numbers there; the text of it is the only form that every type of number has.
-            Order::Greater | Order::GreaterOrEqual => format!("({holds} and cast(({e}) as text) <> 'NaN')"),
-            Order::Less | Order::LessOrEqual => holds,
-        }
+        format!("({e}) {} {value}", order.operator())
     }
 
     fn in_period(&self, e: &str, start: Option<Timestamp>, end: Option<Timestamp>, params: &mut Params) -> String {

@@ -22,8 +22,7 @@
 //! later, `-1 year` or `1 year ago` earlier. `QUERY_OFFSET` is a period, or with a `right_side` an interval, that is moved so;
 //! with it a comparison with the year before is one filter.
 //!
-//! **NaN** is no number: no order holds for it, and the complement keeps it. (Statistics of Parquet files leave it out, so any
-//! other rule would depend on how rows are grouped; PostgreSQL, which puts it above all numbers, is told so.)
+//! **NaN** is above all numbers and equal to itself, as in PostgreSQL: "greater than" keeps it and "less than" does not.
 //!
 //! **Null** fails every test but `null`, `IS_EMPTY`, a list with a null in it, and "is false" that takes nulls as false.
 //! "Is false" is a test of its own, not the complement of "is true"; a negated list of truth values is a complement.

@@ -1,5 +1,5 @@
 //! What is changed in a plan once the engine has given every operator operands of one type: conversions of dates, which are only then all
-//! visible, and arithmetic of whole numbers.
+//! visible, and numbers that would lose digits.
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -9,7 +9,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::optimizer::AnalyzerRule;
 
-use super::integers;
+use super::numbers;
 use super::zones::{Clock, convert};
 
 /// Has to run behind the engine's own coercion of types.
@@ -32,8 +32,8 @@ impl AnalyzerRule for Coerced {
             plan.map_expressions(|expr| {
                 let name = names.save(&expr);
                 let changed = expr.transform_up(|expr| {
-                    let changed = match integers::checked(&expr, &schema) {
-                        Some(checked) => Some(checked),
+                    let changed = match numbers::coerced(&expr, &schema)? {
+                        Some(changed) => Some(changed),
                         None => convert(&expr, &schema, &clock)?,
                     };
                     Ok(changed.map_or_else(|| Transformed::no(expr), Transformed::yes))

@@ -17,6 +17,7 @@ pub(super) fn explain(error: &DataFusionError, tables: &[String]) -> QueryError 
     }
     let of = |kind| QueryError::new(kind, text(root));
     match root {
+        _ if text(root).contains("failed to match any signature") => unfit(&text(root)),
         DataFusionError::SQL(..) => of(QueryErrorKind::Syntax),
         DataFusionError::SchemaError(schema, _) => unknown_column(schema).unwrap_or_else(|| of(QueryErrorKind::Syntax)),
         DataFusionError::Plan(message) => plan(message, tables).unwrap_or_else(|| of(QueryErrorKind::Syntax)),
@@ -44,6 +45,18 @@ pub(super) fn explain(error: &DataFusionError, tables: &[String]) -> QueryError 
 pub(super) fn character(error: &DataFusionError, sql: &str) -> Option<usize> {
     let start = error.diagnostic()?.span?.start;
     pressrun_sql::screen::character(sql, start.line, start.column)
+}
+
+/// A function that has no meaning for what it is given: of all that the engine says, its name and the type.
+fn unfit(message: &str) -> QueryError {
+    let between = |before: &str, after: &str| {
+        let rest = message.split_once(before)?.1;
+        rest.split_once(after).map(|(found, _)| found.to_lowercase())
+    };
+    let name = between("Function '", "'").unwrap_or_else(|| "a function".to_owned());
+    let of = between("received ", " (").map_or_else(String::new, |of| format!(" of type {of}"));
+    QueryError::new(QueryErrorKind::Syntax, format!("{name} takes no value{of}"))
+        .hint("convert it, for example by cast(… as double) or cast(… as decimal(18, 2))")
 }
 
 fn memory() -> QueryError {

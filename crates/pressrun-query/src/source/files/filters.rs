@@ -22,6 +22,8 @@ use jiff::tz::TimeZone;
 use pressrun_sql::Decimal;
 
 use super::functions::{bound_wall, column, first_day, instant, stamp, time_zone, zone_of};
+use super::numbers::canonical;
+use super::widen::word;
 use super::zones::{Clock, instant_of_text, plain, wrong};
 use crate::error::{QueryError, QueryErrorKind};
 
@@ -64,7 +66,7 @@ pub(super) fn text_in(value: &Expr, texts: Vec<String>, schema: &DFSchema, zone:
     for text in &texts {
         let unreadable = || {
             let shown: String = text.chars().take(60).collect();
-            let error = QueryError::new(QueryErrorKind::Value, format!("\"{shown}\" is no value of a column of type {data_type}"));
+            let error = QueryError::new(QueryErrorKind::Value, format!("\"{shown}\" is no value of a column of type {}", word(&data_type)));
             DataFusionError::External(Box::new(error.hint("correct the filter, or compare the text of the column with cast(… as varchar)")))
         };
         let text = text.trim();
@@ -80,10 +82,12 @@ pub(super) fn text_in(value: &Expr, texts: Vec<String>, schema: &DFSchema, zone:
                 }
             }
             DataType::Float16 | DataType::Float32 | DataType::Float64 => {
-                let number: f64 = text.parse().map_err(|_| unreadable())?;
+                let number = canonical(text.parse().map_err(|_| unreadable())?);
                 Some(match data_type {
                     DataType::Float64 => ScalarValue::Float64(Some(number)),
-                    _ => ScalarValue::Float32(Some(text.parse().map_err(|_| unreadable())?)),
+                    // Read in 32 bits: by way of a double it would be rounded twice.
+                    _ if number.is_nan() => ScalarValue::Float32(Some(f32::NAN)),
+                    _ => ScalarValue::Float32(Some(text.parse::<f32>().map_err(|_| unreadable())? + 0.0)),
                 })
             }
             numeric if numeric.is_numeric() => number(text.parse().map_err(|_| unreadable())?, &data_type).map_err(|()| unreadable())?,
@@ -91,6 +95,18 @@ pub(super) fn text_in(value: &Expr, texts: Vec<String>, schema: &DFSchema, zone:
         });
     }
     Ok(among(value, literals))
+}
+
+/// `value` is true, or is false.
+pub(super) fn is(value: &Expr, holds: &Expr, schema: &DFSchema) -> Result<Expr> {
+    match (plain(value.get_type(schema)?), holds) {
+        (DataType::Boolean | DataType::Null, Expr::Literal(ScalarValue::Boolean(Some(true)), _)) => Ok(value.clone().is_true()),
+        (DataType::Boolean | DataType::Null, _) => Ok(value.clone().is_false()),
+        (other, _) => Err(wrong(
+            format!("a boolean filter is used on a column of type {}", word(&other)),
+            "make it a filter of the column's type, or write what makes it true as the tile's column: status = 'open'",
+        )),
+    }
 }
 
 /// `value` is one of `numbers`; a column of floats of 32 bits is compared in 32 bits.
@@ -103,7 +119,7 @@ pub(super) fn number_in(value: &Expr, numbers: &[String], schema: &DFSchema) -> 
     for text in numbers {
         let decimal: Decimal = text.parse().map_err(|_| DataFusionError::Internal("a number that is none".to_owned()))?;
         literals.extend(number(decimal, &data_type).map_err(|()| {
-            let message = format!("a number filter is used on a column of type {data_type}");
+            let message = format!("a number filter is used on a column of type {}", word(&data_type));
             wrong(message, "make it a filter of the column's type, or convert the column with cast(… as double)")
         })?);
     }

@@ -17,7 +17,6 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions::datetime::expr_fn::{date_part, date_trunc, to_char};
-use datafusion::functions::math::expr_fn::isnan;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::expr_rewriter::FunctionRewrite;
 use datafusion::logical_expr::{
@@ -26,11 +25,11 @@ use datafusion::logical_expr::{
 use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
-use pressrun_sql::dialect::{COMPARE, IN_PERIOD, IN_PERIODS, LIKE_ANY, LOCAL_PART, NUMBER_IN, TEXT, TEXT_IN};
+use pressrun_sql::dialect::{COMPARE, IN_PERIOD, IN_PERIODS, IS, LIKE_ANY, LOCAL_PART, NUMBER_IN, TEXT, TEXT_IN};
 
 use super::coerced::Coerced;
 use super::zones::{self, Clock, Op, Zoned, no_date, plain, wrong};
-use super::{filters, integers};
+use super::{filters, numbers};
 
 const DATE_DIFF: &str = "date_diff";
 const STRFTIME: &str = "strftime";
@@ -47,6 +46,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
         (LIKE_ANY, 2, DataType::Boolean),
         (NUMBER_IN, 2, DataType::Boolean),
         (COMPARE, 3, DataType::Boolean),
+        (IS, 2, DataType::Boolean),
         (STRFTIME, 2, DataType::Utf8),
     ];
     for (name, arguments, returns) in placeholders {
@@ -61,7 +61,7 @@ pub(super) fn register(state: &mut SessionState) -> Result<()> {
         returns: DataType::Int64,
         signature: Signature::any(3, Volatility::Immutable),
     })))?;
-    integers::register(state)?;
+    numbers::register(state)?;
     zones::register(state)?;
     state.add_analyzer_rule(Arc::new(Coerced));
     state.register_function_rewrite(Arc::new(ByType))
@@ -106,6 +106,9 @@ impl FunctionRewrite for ByType {
         let zone = config.execution.time_zone.as_deref().unwrap_or("UTC");
         let clock = Clock::of(zone)?;
         let dated = |expr: Expr| Ok(zones::rewrite(&expr, schema, &clock, config)?.map_or_else(|| Transformed::no(expr), Transformed::yes));
+        if let Some(exact) = numbers::rewrite(&expr, schema) {
+            return Ok(Transformed::yes(exact));
+        }
         let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else {
             return dated(expr);
         };
@@ -118,6 +121,7 @@ impl FunctionRewrite for ByType {
             (LIKE_ANY, [value, list]) => filters::like_any(value, filters::texts(list)?),
             (NUMBER_IN, [value, list]) => filters::number_in(value, &filters::texts(list)?, schema)?,
             (COMPARE, [value, operator, number]) => compare(value, &text(operator, COMPARE)?, number, schema)?,
+            (IS, [value, holds]) => filters::is(value, holds, schema)?,
             (STRFTIME, [a, b]) => {
                 let swapped = matches!(a, Expr::Literal(ScalarValue::Utf8(Some(text)), _) if text.contains('%'));
                 let (value, format) = if swapped { (b, a) } else { (a, b) };
@@ -198,17 +202,16 @@ fn like_column(number: &Expr, column: &DataType) -> Result<Expr> {
     }
 }
 
-/// `value operator number`; never for NaN, which the statistics of files leave out.
+/// `value operator number`; NaN is above all numbers.
 fn compare(value: &Expr, operator: &str, number: &Expr, schema: &DFSchema) -> Result<Expr> {
     let column = plain(value.get_type(schema)?);
     let number = like_column(number, &column)?;
-    let holds = match operator {
+    Ok(match operator {
         "<" => value.clone().lt(number),
         "<=" => value.clone().lt_eq(number),
         ">" => value.clone().gt(number),
         _ => value.clone().gt_eq(number),
-    };
-    Ok(if column.is_floating() { holds.and(isnan(value.clone()).is_not_true()) } else { holds })
+    })
 }
 
 /// Microseconds in another unit, rounded up, so that `>=` and `<` keep their meaning in coarser units.

@@ -105,7 +105,8 @@ impl DataFile {
         if Identity::of(&metadata).has_bytes_of(&self.identity) {
             Ok(file)
         } else {
-            Err(self.refused("changed while it was read").hint("try again; writers should write elsewhere and rename"))
+            let error = self.refused("changed while it was read").hint("try again; writers should write elsewhere and rename");
+            Err(QueryError { kind: QueryErrorKind::BeingWritten { file: self.name() }, ..error })
         }
     }
 

@@ -20,9 +20,9 @@ mod footers;
 mod functions;
 mod held;
 mod held_scan;
-mod integers;
 mod learnt;
 mod listing;
+mod numbers;
 mod parquet;
 mod partitions;
 mod plans;
@@ -35,6 +35,7 @@ mod union;
 mod widen;
 mod zones;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -69,6 +70,9 @@ use crate::limits::QueryLimits;
 
 /// Most rows of a limit that the engine is told of.
 const KEPT_WHILE_SORTING: usize = 50_000;
+
+/// How long before a run a file may have been written for which a fault in it is taken for one that passes, in seconds.
+const WRITTEN_LATELY: i64 = 300;
 
 /// Bytes of files that are worth a thread of their own.
 const BYTES_A_THREAD: u64 = 4 << 20;
@@ -140,11 +144,14 @@ impl FilesSource {
         };
         step.ends("prepare", sink);
         schema.warnings().into_iter().for_each(|warning| sink.warn(warning));
+        let clock = zones::Clock::of(&query.zone).map_err(failed)?;
         let mut stream = execute_stream(plan, session::task(&session)).map_err(failed)?;
         let columns: Arc<Schema> = stream.schema();
         let mut shape = Shape::new(&columns, &query.zone, query.limit, limits.result_bytes, sink)?;
         while let Some(batch) = stream.next().await {
-            if !shape.push(&batch.map_err(failed)?)? {
+            let batch = batch.map_err(failed)?;
+            zones::within_calendar(&batch, &clock)?;
+            if !shape.push(&batch)? {
                 break;
             }
         }
@@ -199,12 +206,26 @@ impl Step {
     }
 }
 
+impl FilesSource {
+    /// The fault of a file that was written lately is one that passes: whoever writes it has perhaps not ended.
+    fn in_time(&self, error: QueryError, query: &CompiledQuery) -> QueryError {
+        let QueryErrorKind::Unreadable { file } = &error.kind else { return error };
+        let modified = std::fs::metadata(self.folder.join(file)).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.mtime());
+        if modified.is_none_or(|modified| modified < query.at.as_second().saturating_sub(WRITTEN_LATELY)) {
+            return error;
+        }
+        let kind = QueryErrorKind::BeingWritten { file: file.clone() };
+        let hint = error.hint.clone().unwrap_or_else(|| "whoever writes it should write elsewhere and rename".to_owned());
+        QueryError { kind, ..error }.hint(hint)
+    }
+}
+
 #[async_trait]
 impl Source for FilesSource {
     async fn run(&self, query: &CompiledQuery, limits: &QueryLimits, sink: &mut dyn BatchSink) -> Result<QueryStats, QueryError> {
         let deadline = Duration::from_millis(limits.timeout_ms);
         match tokio::time::timeout(deadline, self.answer(query, limits, sink)).await {
-            Ok(result) => result,
+            Ok(result) => result.map_err(|error| self.in_time(error, query)),
             Err(_) => Err(QueryError::new(QueryErrorKind::Timeout, format!("the query ran longer than {} ms", limits.timeout_ms))
                 .hint("narrow its filters, aggregate earlier, or raise the connection's timeout")),
         }

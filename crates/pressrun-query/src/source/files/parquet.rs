@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::temporal_conversions::timestamp_ns_to_datetime;
 use datafusion::catalog::Session;
-use datafusion::common::{ScalarValue, Statistics};
+use datafusion::common::ScalarValue;
 use datafusion::config::TableParquetOptions;
 use datafusion::datasource::file_format::FileFormat as _;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -82,22 +82,51 @@ async fn footer(file: &DataFile, reading: u64, state: &dyn Session, store: &Arc<
     Ok(schema)
 }
 
-/// Whether every integer of `column` comes back unchanged from a double, as far as the footer tells.
-pub(super) async fn fits_double(file: &DataFile, schema: &SchemaRef, column: &str, state: &dyn Session) -> bool {
-    const EXACT: i128 = 1 << 53;
-    let Ok(at) = schema.index_of(column) else { return true };
-    let (Ok(store), Ok(object)) = (store_of(state), object(file)) else { return false };
+/// The least and the greatest value of a column, and whether it has nulls: as far as the footer tells, which for texts and floating point numbers
+/// is not far.
+pub(super) async fn extremes(file: &DataFile, schema: &SchemaRef, column: &str, state: &dyn Session) -> Option<Extremes> {
+    let at = schema.index_of(column).ok()?;
+    let (store, object) = (store_of(state).ok()?, object(file).ok()?);
     let read = DFParquetMetadata::new(store.as_ref(), &object).fetch_statistics(schema).await;
-    let Ok(Statistics { column_statistics, .. }) = read else { return false };
-    let Some(column) = column_statistics.get(at) else { return false };
-    let exact = |value: &ScalarValue| match value {
-        ScalarValue::Int64(Some(value)) => i128::from(*value).abs() <= EXACT,
-        ScalarValue::UInt64(Some(value)) => i128::from(*value) <= EXACT,
-        other => other.is_null(),
-    };
-    match (column.min_value.get_value(), column.max_value.get_value()) {
-        (Some(min), Some(max)) => exact(min) && exact(max),
-        _ => false,
+    let column = read.ok()?.column_statistics.into_iter().nth(at)?;
+    let nulls = column.null_count.get_value().copied() != Some(0);
+    Some(Extremes { least: column.min_value.get_value()?.clone(), most: column.max_value.get_value()?.clone(), nulls })
+}
+
+/// Between which values those of a column lie.
+#[derive(Debug)]
+pub(super) struct Extremes {
+    pub(super) least: ScalarValue,
+    pub(super) most: ScalarValue,
+    pub(super) nulls: bool,
+}
+
+impl Extremes {
+    /// Whether every whole number comes back unchanged from a double.
+    pub(super) fn fit_double(&self) -> bool {
+        const EXACT: i128 = 1 << 53;
+        [&self.least, &self.most].into_iter().all(|value| match value {
+            ScalarValue::Int64(Some(value)) => i128::from(*value).abs() <= EXACT,
+            ScalarValue::UInt64(Some(value)) => i128::from(*value) <= EXACT,
+            other => other.is_null(),
+        })
+    }
+
+    /// Whether every time can be told in nanoseconds of 64 bits.
+    pub(super) fn fit_nanoseconds(&self) -> bool {
+        [&self.least, &self.most].into_iter().all(|value| match value {
+            ScalarValue::TimestampSecond(Some(value), _) => value.checked_mul(1_000_000_000).is_some(),
+            ScalarValue::TimestampMillisecond(Some(value), _) => value.checked_mul(1_000_000).is_some(),
+            ScalarValue::TimestampMicrosecond(Some(value), _) => value.checked_mul(1000).is_some(),
+            ScalarValue::Date32(Some(day)) => i64::from(*day).checked_mul(86_400_000_000_000).is_some(),
+            _ => true,
+        })
+    }
+
+    /// Whether all values are this one.
+    pub(super) fn are(&self, value: &ScalarValue) -> bool {
+        let same = |extreme: &ScalarValue| extreme.cast_to(&value.data_type()).is_ok_and(|extreme| extreme == *value);
+        !self.nulls && same(&self.least) && same(&self.most)
     }
 }
 

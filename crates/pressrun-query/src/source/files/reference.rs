@@ -129,7 +129,13 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
         "Numbers",
         "A number with a point is a binary floating point number, in tiles as in most files. Where every digit counts, say how many: declare the column \
          as a decimal, or cast. Whole numbers have 64 bits; a sum, difference or product that does not fit is an error and never wraps round; \
-         decimals have 38 digits, and their sums likewise. Division of whole numbers yields a whole number.",
+         decimals have 38 digits, and their sums likewise; `decimal(76, …)` is twice as long. Division of whole numbers yields a whole number.\n\n\
+         Beside a whole number or a decimal, a number with a point is compared as it is written, digit by digit. Where a whole number becomes a \
+         double (beside a column of doubles, in `coalesce(n, 0.5)`, `n * 0.5`, `floor(n)`, `avg(n)`), and where a decimal is compared with doubles or \
+         passed on as one, a digit that a double has no room for is an error that says what to write; `cast(n as double)` says that 15 digits are \
+         enough. Quotients, decimals that calculate with doubles, and functions such as `sqrt` are rounded to 15 to 17 digits.\n\n\
+         `NaN` is above all other numbers and equal to itself, as in PostgreSQL, in comparisons and filters, in sorting, grouping, joins, `min` and `max`. \
+         Zero has no sign. A column shows dates of the years 1 to 9999; others are an error.",
         &[
             "0.1 + 0.2",
             "cast('0.1' as decimal(10, 2)) + cast('0.2' as decimal(10, 2))",
@@ -137,6 +143,10 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
             "7 / 2.0",
             "cast(7 as decimal(10, 2)) / 2",
             "round(2.345, 1)",
+            "9007199254740993 = 9007199254740993.0, 9007199254740993 > 9007199254740992.5",
+            "cast(9007199254740993 as double)",
+            "cast('NaN' as double) > 1e308, cast('NaN' as double) = 0.0 / 0.0",
+            "greatest(1.0, cast('NaN' as double)), least(1.0, cast('NaN' as double))",
             "9223372036854775807 + 1",
             "cast(9223372036854775807 as decimal(38, 0)) + 1",
         ],

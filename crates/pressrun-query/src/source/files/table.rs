@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -19,13 +19,14 @@ use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, TryStreamExt};
 use jiff::tz::TimeZone;
-use pressrun_domain::catalog::{FileFormat, FileReading};
+use pressrun_domain::catalog::{ColumnType, FileFormat, FileReading};
 
 use super::held::{Asked, Chunk, Keeping, Known, Room, Unpacked};
 use super::held_scan::{HeldFile, HeldScan};
 use super::learnt::{self, Learnt};
 use super::listing::{DataFile, TableFiles};
-use super::partitions::{Placed, partitions};
+use super::numbers::canonical_scan;
+use super::partitions::{Partitions, Placed, partitions};
 use super::text::{Survey, TextScan, survey};
 use super::{parquet, union};
 use crate::error::{QueryError, QueryErrorKind};
@@ -64,11 +65,17 @@ pub(super) async fn open(
     let tz = TimeZone::get(zone).map_err(|error| QueryError::new(QueryErrorKind::Internal, error.to_string()))?;
     let folders = partitions(&table, zone)?;
     let columns = if table.format == FileFormat::Parquet {
-        parquet_columns(&table, &folders.fields, zone, state).await?
+        parquet_columns(&table, &folders, zone, state).await?
     } else {
-        union::of_surveys(&table, &surveys(&table).await?, &folders.fields, zone)?
+        let surveys = surveys(&table).await?;
+        for (file, survey) in table.files.iter().zip(&surveys) {
+            if let Some((name, _)) = survey.columns.iter().find(|(name, _)| folders.fields.iter().any(|folder| folder.name() == name)) {
+                return Err(hidden(file, name));
+            }
+        }
+        union::of_surveys(&table, &surveys, &folders.fields, zone)?
     };
-    // A folder's value goes before a column of the same name in the files.
+    // A folder's value stands for the column of the same name in the files, which is equal.
     let own = |field: &&FieldRef| !folders.fields.iter().any(|folder| folder.name() == field.name());
     let of_files: Vec<FieldRef> = columns.schema.fields().iter().filter(own).cloned().collect();
     let schema = Schema::new(of_files.iter().chain(&folders.fields).cloned().collect::<Vec<_>>());
@@ -86,25 +93,71 @@ pub(super) async fn open(
     Ok((opened, columns.warnings))
 }
 
-async fn parquet_columns(table: &TableFiles, folders: &[FieldRef], zone: &str, state: &dyn Session) -> Result<union::Columns, QueryError> {
+async fn parquet_columns(table: &TableFiles, folders: &Partitions, zone: &str, state: &dyn Session) -> Result<union::Columns, QueryError> {
     if let Some((name, of)) = table.reading.columns.iter().find(|(_, of)| of.pattern().is_some()) {
         let message = format!("table \"{}\": the column \"{name}\" is declared as {of}, and Parquet files are not text", table.name);
         return Err(QueryError::new(QueryErrorKind::Unsupported, message).hint("declare it without a pattern"));
     }
     let schemas = parquet::schemas(table, state).await?;
-    let (columns, doubled) = union::of_schemas(table, &schemas, folders, zone)?;
-    for union::Doubled { column, integers } in doubled {
-        for at in integers {
-            let (Some(file), Some(schema)) = (table.files.get(at), schemas.get(at)) else { continue };
-            if !parquet::fits_double(file, schema, &column, state).await {
+    let (mut columns, doubtful) = union::of_schemas(table, &schemas, &folders.fields, zone)?;
+    let look = async |at: usize, column: &str| {
+        let (file, schema) = (table.files.get(at)?, schemas.get(at)?);
+        Some((file, parquet::extremes(file, schema, column, state).await))
+    };
+    for union::Doubtful { column, data_type, files } in doubtful {
+        for at in files {
+            let Some((file, extremes)) = look(at, &column).await else { continue };
+            let double = data_type == DataType::Float64;
+            if extremes.is_some_and(|extremes| if double { extremes.fit_double() } else { extremes.fit_nanoseconds() }) {
+                continue;
+            }
+            return Err(if double {
                 let what = format!("has integers in the column \"{column}\" that lose digits as the doubles of other files");
-                return Err(file
-                    .refused(&what)
-                    .hint("declare the column's type in the table's `columns`, for example `text` or `integer`"));
+                file.refused(&what).hint("declare the column's type in the table's `columns`, for example `text` or `integer`")
+            } else {
+                let what = format!(
+                    "has times in the column \"{column}\" outside the years 1678 to 2261, which the nanoseconds of other files cannot hold"
+                );
+                file.refused(&what).hint("declare the column in the table's `columns` as timestamp or timestamptz, which have microseconds")
+            });
+        }
+    }
+    for (column, _) in table.reading.columns.iter().filter(|(_, of)| **of == ColumnType::Number) {
+        for (at, schema) in schemas.iter().enumerate() {
+            if !matches!(schema.field_with_name(column).map(Field::data_type), Ok(DataType::Int64 | DataType::UInt64)) {
+                continue;
+            }
+            if let Some((file, extremes)) = look(at, column).await
+                && !extremes.is_some_and(|extremes| extremes.fit_double())
+            {
+                columns.warnings.push(format!(
+                    "column \"{column}\" is declared as number, and the file {} may have integers of more digits than a number keeps; declare it \
+                     as integer",
+                    file.name()
+                ));
+                break;
+            }
+        }
+    }
+    for (place, folder) in folders.fields.iter().enumerate() {
+        for (at, schema) in schemas.iter().enumerate() {
+            if schema.index_of(folder.name()).is_err() {
+                continue;
+            }
+            let value = folders.values.get(at).and_then(|values| values.get(place));
+            let Some((file, extremes)) = look(at, folder.name()).await else { continue };
+            if !value.is_some_and(|value| extremes.is_some_and(|extremes| extremes.are(value))) {
+                return Err(hidden(file, folder.name()));
             }
         }
     }
     Ok(columns)
+}
+
+/// A folder's name says what a column of the file says, too, and perhaps otherwise.
+fn hidden(file: &DataFile, column: &str) -> QueryError {
+    let what = format!("has a column \"{column}\" of its own, and lies in a folder that gives {column} a value, which may be another");
+    file.refused(&what).hint("write the table's `partitions: []` to take the files' column and not the folders'")
 }
 
 /// Sets the flag once nobody waits any more: work on other threads ends by itself.
@@ -226,7 +279,7 @@ impl FilesTable {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         if self.format == FileFormat::Parquet {
             let columns = TableSchema::builder(Arc::clone(&self.of_files)).with_table_partition_cols(self.of_folders.clone()).build();
-            return parquet::scan(state, columns, groups, projection, limit).await;
+            return parquet::scan(state, columns, groups, projection, limit).await.map(canonical_scan);
         }
         // The columns of files come first in a scan of text, whatever the order in which they are asked for.
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
@@ -248,7 +301,7 @@ impl FilesTable {
         };
         let partitions = groups.into_iter().map(partition).collect();
         let order: Vec<usize> = wanted.iter().filter_map(|at| read.iter().position(|other| other == at)).collect();
-        Ok(Arc::new(StreamingTableExec::try_new(scanned, partitions, Some(&order), [], false, limit)?))
+        Ok(canonical_scan(Arc::new(StreamingTableExec::try_new(scanned, partitions, Some(&order), [], false, limit)?)))
     }
 
     /// The plan that takes the columns of `files` from memory, where they are or may be kept there.

@@ -219,8 +219,8 @@ async fn failures_say_what_and_where() {
         ("select frobnicate(id) from events", QueryErrorKind::UnknownFunction, "frobnicate"),
         ("select 1 / (id - 1) from events", QueryErrorKind::Value, "division by zero; use nullif"),
         ("select cast(text as int) from events", QueryErrorKind::Value, "2026-10-31"),
-        ("select * from broken", QueryErrorKind::Unreadable { file: "broken.parquet".into() }, "broken.parquet"),
-        ("select * from damaged", QueryErrorKind::Unreadable { file: "damaged.parquet".into() }, "damaged.parquet"),
+        ("select * from broken", QueryErrorKind::BeingWritten { file: "broken.parquet".into() }, "broken.parquet"),
+        ("select * from damaged", QueryErrorKind::BeingWritten { file: "damaged.parquet".into() }, "damaged.parquet"),
         ("select * from events a asof join events b on a.id = b.id", QueryErrorKind::Unsupported, "row_number"),
         (&deep, QueryErrorKind::TooLarge, "levels deep"),
     ] {
@@ -492,13 +492,13 @@ async fn b11_filters_over_other_types_compare_in_the_columns_type_or_say_so() {
     for (kind, expression, on, expected) in [
         (FilterKind::String, json!({"kind": "CONTAINS", "values": ["0"]}), "n", Ok("20 300")),
         (FilterKind::String, json!(["20", " 300 "]), "n", Ok("20 300")),
-        (FilterKind::String, json!(["US"]), "n", Err("\"US\" is no value of a column of type Int64")),
+        (FilterKind::String, json!(["US"]), "n", Err("\"US\" is no value of a column of type integer")),
         (FilterKind::String, json!({"kind": "EQUALS", "values": ["0.1"], "case_insensitive": true}), "f", Ok("1")),
         (FilterKind::Number, json!(["0.1"]), "f", Ok("1")),
         (FilterKind::Number, json!({"values": ["0.1"], "is_negative": true}), "f", Ok("20 300")),
         (FilterKind::Number, json!(["1.5"]), "n", Ok("")),
         (FilterKind::Number, json!({"values": ["1.5"], "is_negative": true}), "n", Ok("1 20 300")),
-        (FilterKind::Number, json!([1]), "t", Err("a number filter is used on a column of type Utf8")),
+        (FilterKind::Number, json!([1]), "t", Err("a number filter is used on a column of type text")),
     ] {
         let sql = format!("select n from t where {{{{ filter('f', '{on}') }}}} order by n");
         let query =

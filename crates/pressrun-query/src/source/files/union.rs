@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use indexmap::IndexMap;
 
 use super::listing::{DataFile, TableFiles};
 use super::parquet::read_as;
 use super::text::{Shape, Survey, declared};
-use super::widen::{Common, common, nullable};
+use super::widen::{Common, common, nullable, word};
 use crate::error::{QueryError, QueryErrorKind};
 
 /// Most warnings about one table.
@@ -74,13 +74,14 @@ fn some_of(mut warnings: Vec<String>, table: &str) -> Vec<String> {
     warnings
 }
 
-/// A column of Parquet files that some of them have as integers and others as doubles: its name, and the files of integers.
-pub(super) struct Doubled {
+/// A column whose values in some files may not fit into the type that holds those of others: its name and type, and these files.
+pub(super) struct Doubtful {
     pub(super) column: String,
-    pub(super) integers: Vec<usize>,
+    pub(super) data_type: DataType,
+    pub(super) files: Vec<usize>,
 }
 
-/// The columns of Parquet files, and those whose integers must be looked at.
+/// The columns of Parquet files, and those whose values must be looked at.
 ///
 /// # Errors
 /// Files that do not fit together.
@@ -89,7 +90,7 @@ pub(super) fn of_schemas(
     schemas: &[SchemaRef],
     folders: &[FieldRef],
     zone: &str,
-) -> Result<(Columns, Vec<Doubled>), QueryError> {
+) -> Result<(Columns, Vec<Doubtful>), QueryError> {
     let mut warnings: Vec<String> = Vec::new();
     let mut columns: IndexMap<&str, Known<'_, Field>> = IndexMap::new();
     let mut names = Names::default();
@@ -114,18 +115,18 @@ pub(super) fn of_schemas(
             let wider = match common(&one, &two) {
                 Common::Holds(wider) => wider,
                 Common::AsText => {
-                    warnings.push(as_text(&table.name, field.name(), (known.first, &one.to_string()), (file, &two.to_string())));
+                    warnings.push(as_text(&table.name, field.name(), (known.first, &word(&one)), (file, &word(&two))));
                     DataType::Utf8View
                 }
                 Common::No => {
                     let both = schemas.first().map(|first| (first, schema));
-                    return Err(misfit(field.name(), (known.first, &one.to_string()), (file, &two.to_string()), both));
+                    return Err(misfit(field.name(), (known.first, &word(&one)), (file, &word(&two)), both));
                 }
             };
             known.of = nullable(field, wider);
         }
     }
-    let mut doubled = Vec::new();
+    let mut doubtful = Vec::new();
     let inferred = |name: &str| !table.reading.columns.contains_key(name);
     for (name, _) in columns.iter().filter(|(name, known)| *known.of.data_type() == DataType::Float64 && inferred(name)) {
         let mut integers = Vec::new();
@@ -146,11 +147,22 @@ pub(super) fn of_schemas(
             }
         }
         if !integers.is_empty() {
-            doubled.push(Doubled { column: (*name).to_owned(), integers });
+            doubtful.push(Doubtful { column: (*name).to_owned(), data_type: DataType::Float64, files: integers });
+        }
+    }
+    for (name, known) in columns.iter().filter(|(name, _)| inferred(name)) {
+        let DataType::Timestamp(TimeUnit::Nanosecond, _) = known.of.data_type() else { continue };
+        let coarser = |schema: &SchemaRef| {
+            let field = schema.field_with_name(name).map(Field::data_type);
+            field.is_ok_and(|data_type| *data_type != DataType::Null && !matches!(data_type, DataType::Timestamp(TimeUnit::Nanosecond, _)))
+        };
+        let files: Vec<usize> = schemas.iter().enumerate().filter(|(_, schema)| coarser(schema)).map(|(at, _)| at).collect();
+        if !files.is_empty() {
+            doubtful.push(Doubtful { column: (*name).to_owned(), data_type: known.of.data_type().clone(), files });
         }
     }
     let schema = declare(table, columns.into_values().map(|known| known.of).collect(), folders, zone)?;
-    Ok((Columns { schema, warnings: some_of(warnings, &table.name) }, doubled))
+    Ok((Columns { schema, warnings: some_of(warnings, &table.name) }, doubtful))
 }
 
 /// Gives declared columns their types, and presents instants in the query zone, so that truncation and output follow it.
@@ -231,7 +243,7 @@ fn as_text(table: &str, column: &str, one: (&DataFile, &str), two: (&DataFile, &
 
 fn misfit(column: &str, one: (&DataFile, &str), two: (&DataFile, &str), schemas: Option<(&SchemaRef, &SchemaRef)>) -> QueryError {
     let list = |schema: &SchemaRef| {
-        let shown = schema.fields().iter().take(12).map(|field| format!("{} {}", field.name(), field.data_type()));
+        let shown = schema.fields().iter().take(12).map(|field| format!("{} {}", field.name(), word(field.data_type())));
         shown.collect::<Vec<_>>().join(", ")
     };
     let both = schemas.map_or_else(String::new, |(one, two)| format!(" ({}; {})", list(one), list(two)));

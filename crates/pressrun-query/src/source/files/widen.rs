@@ -47,6 +47,10 @@ fn moments_or_nested(one: &DataType, two: &DataType) -> Common {
         // Both are instants; in which zone they are told is decided by the query.
         (T::Timestamp(a, Some(zone)), T::Timestamp(b, Some(_))) => Common::Holds(T::Timestamp(finer(*a, *b), Some(Arc::clone(zone)))),
         (T::Date32, other @ T::Timestamp(_, None)) | (other @ T::Timestamp(_, None), T::Date32) => Common::Holds(other.clone()),
+        (T::Date32, T::Date64) | (T::Date64, T::Date32) => Common::Holds(T::Timestamp(TimeUnit::Millisecond, None)),
+        (T::Date64, T::Timestamp(unit, None)) | (T::Timestamp(unit, None), T::Date64) => {
+            Common::Holds(T::Timestamp(finer(*unit, TimeUnit::Millisecond), None))
+        }
         (T::Time32(_) | T::Time64(_), T::Time32(_) | T::Time64(_)) => Common::Holds(T::Time64(TimeUnit::Nanosecond)),
         (T::List(a) | T::LargeList(a), T::List(b) | T::LargeList(b)) => match common(a.data_type(), b.data_type()) {
             Common::Holds(item) => Common::Holds(T::List(Arc::new(Field::new(a.name(), item, true)))),
@@ -70,6 +74,38 @@ fn members(one: &Fields, two: &Fields) -> Option<Fields> {
         }
     }
     Some(members.into())
+}
+
+/// What people call a type, in the words of the catalog.
+pub(super) fn word(data_type: &DataType) -> String {
+    use DataType as T;
+    match data_type {
+        T::Null => "nothing".to_owned(),
+        T::Boolean => "boolean".to_owned(),
+        T::Int64 => "integer".to_owned(),
+        whole if whole.is_integer() => {
+            let sign = if whole.is_unsigned_integer() { "unsigned " } else { "" };
+            format!("{sign}integer of {} bits", whole.primitive_width().unwrap_or_default() * 8)
+        }
+        T::Float64 => "number".to_owned(),
+        T::Float32 => "number of 32 bits".to_owned(),
+        T::Float16 => "number of 16 bits".to_owned(),
+        T::Decimal32(digits, scale) | T::Decimal64(digits, scale) | T::Decimal128(digits, scale) | T::Decimal256(digits, scale) => {
+            format!("decimal({digits},{scale})")
+        }
+        T::Utf8 | T::LargeUtf8 | T::Utf8View => "text".to_owned(),
+        T::Date32 => "date".to_owned(),
+        T::Date64 => "date in milliseconds".to_owned(),
+        T::Time32(_) | T::Time64(_) => "time".to_owned(),
+        T::Timestamp(_, None) => "timestamp (wall clock)".to_owned(),
+        T::Timestamp(_, Some(_)) => "timestamptz (instants)".to_owned(),
+        T::Dictionary(_, values) => word(values),
+        T::List(item) | T::LargeList(item) | T::FixedSizeList(item, _) => format!("list of {}", word(item.data_type())),
+        T::Struct(_) => "an object".to_owned(),
+        T::Map(..) => "a map".to_owned(),
+        binary if is_binary(binary) => "bytes".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// A column of this type that may be missing from some files.
@@ -159,6 +195,8 @@ mod tests {
             (stamp(TimeUnit::Microsecond, Some("UTC")), stamp(TimeUnit::Microsecond, None), Common::No),
             (T::Date32, stamp(TimeUnit::Microsecond, None), Common::Holds(stamp(TimeUnit::Microsecond, None))),
             (T::Date32, T::Utf8, Common::No),
+            (T::Date32, T::Date64, Common::Holds(stamp(TimeUnit::Millisecond, None))),
+            (T::Date64, stamp(TimeUnit::Microsecond, None), Common::Holds(stamp(TimeUnit::Microsecond, None))),
             (T::Boolean, T::Int64, Common::No),
             (T::Binary, T::Utf8, Common::No),
         ] {

@@ -43,6 +43,9 @@ impl Utf8Bytes {
         let marked = Encoding::for_bom(head);
         let declared = reading.encoding.as_deref().and_then(|label| Encoding::for_label(label.as_bytes()));
         let encoding = marked.map(|(encoding, _)| encoding).or(declared).unwrap_or(UTF_8);
+        if let Some((what, hint)) = no_text(head) {
+            return Err(file.refused(&format!("is {what}")).hint(hint));
+        }
         if encoding == UTF_8 && head.iter().take(512).any(|byte| *byte == 0) {
             return Err(zeros(file, head));
         }
@@ -83,6 +86,19 @@ impl Utf8Bytes {
 
 fn newlines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// What a file is whose name says that it is text, by its first bytes, and what to do.
+fn no_text(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    const KNOWN: [(&[u8], &str, &str); 6] = [
+        (b"\x1f\x8b", "packed by gzip", "call it .csv.gz, or write the table's `compression: gzip`"),
+        (b"\x28\xb5\x2f\xfd", "packed by zstd", "call it .csv.zst, or write the table's `compression: zstd`"),
+        (b"PK\x03\x04", "a zip archive, as Excel's workbooks are", "unpack it, or save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
+        (b"PAR1\x15", "a Parquet file", "call it .parquet, or write the table's `format: parquet`"),
+        (b"BZh91AY&SY", "packed by bzip2", "pack it by gzip or zstd"),
+    ];
+    KNOWN.iter().find(|(first, ..)| head.starts_with(first)).map(|(_, what, hint)| (*what, *hint))
 }
 
 /// A file of two bytes a character, or none of text.

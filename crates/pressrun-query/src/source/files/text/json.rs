@@ -6,14 +6,14 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 
 use indexmap::IndexMap;
-use pressrun_domain::catalog::FileReading;
+use pressrun_domain::catalog::{ColumnType, FileReading};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::listing::DataFile;
 use super::bytes::Utf8Bytes;
-use super::number::Digits;
+use super::number::{Digits, loses_digits};
 use super::shape::{Shape, Unlike};
 use super::survey::{ROWS_BETWEEN_LOOKS, Survey, still_wanted};
 use crate::error::QueryError;
@@ -155,20 +155,30 @@ pub(super) fn survey(file: &DataFile, reading: &FileReading, stopped: &AtomicBoo
             }
             let shape = shape(value, reading).map_err(|fault| refused(name, fault))?;
             let column = seen.entry(name.clone()).or_default();
-            if reading.columns.contains_key(name) {
+            let mut warn = |warning: String| {
+                if !found.warnings.iter().any(|other| other.starts_with(&format!("column \"{name}\" "))) {
+                    found.warnings.push(warning);
+                }
+            };
+            if let Some(declared) = reading.columns.get(name) {
+                if *declared == ColumnType::Number && loses_digits(value.get()) {
+                    warn(format!(
+                        "column \"{name}\" is declared as number, and a value in the file {} has more digits than a number keeps; \
+                         declare it as decimal, with as many digits",
+                        file.name()
+                    ));
+                }
                 continue;
             }
             let before = std::mem::take(column);
-            if let (Shape::Text, Shape::Number(_) | Shape::Boolean) | (Shape::Number(_) | Shape::Boolean, Shape::Text) = (&before, &shape) {
-                let warning = format!(
+            let scalar = |shape: &Shape| matches!(shape, Shape::Text | Shape::Number(_) | Shape::Boolean);
+            if scalar(&before) && scalar(&shape) && std::mem::discriminant(&before) != std::mem::discriminant(&shape) {
+                warn(format!(
                     "column \"{name}\" is text, because some values in the file {} are {} and others {}",
                     file.name(),
                     before.word(),
                     shape.word()
-                );
-                if !found.warnings.iter().any(|other| other.starts_with(&format!("column \"{name}\" "))) {
-                    found.warnings.push(warning);
-                }
+                ));
             }
             *column = before.join(shape).map_err(|Unlike(one, two)| refused(name, Fault::Unlike(one, two)))?;
         }
@@ -235,7 +245,7 @@ fn shape(value: &RawValue, reading: &FileReading) -> Result<Shape, Fault> {
         Some(_) => match Digits::read(text) {
             Some(digits) => Shape::Number(digits),
             // An exponent alone makes a number in JSON.
-            None if text.parse::<f64>().is_ok_and(f64::is_finite) => Shape::Number(Digits::SCIENTIFIC),
+            None if text.parse::<f64>().is_ok_and(f64::is_finite) => Shape::Number(Digits::scientific(text)),
             None => Shape::Text,
         },
     })

@@ -78,13 +78,22 @@ pub(crate) struct Digits {
     pub(crate) scientific: bool,
     /// Some do not come back unchanged from a double.
     pub(crate) inexact: bool,
+    /// Some are none of the numbers that a double prints with as many digits, so that a double loses digits of them.
+    pub(crate) rounded: bool,
     /// Some are beyond 64 bits.
     pub(crate) long: bool,
 }
 
 impl Digits {
     /// A number that only a double holds.
-    pub(crate) const SCIENTIFIC: Self = Self { whole: 0, scale: 0, fraction: true, scientific: true, inexact: false, long: false };
+    pub(crate) const SCIENTIFIC: Self =
+        Self { whole: 0, scale: 0, fraction: true, scientific: true, inexact: false, rounded: false, long: false };
+
+    /// The number `text`, which has an exponent.
+    pub(crate) fn scientific(text: &str) -> Self {
+        let rounded = loses_digits(text);
+        Self { inexact: rounded, rounded, ..Self::SCIENTIFIC }
+    }
 
     /// What holds both.
     pub(crate) fn join(self, other: Self) -> Self {
@@ -94,6 +103,7 @@ impl Digits {
             fraction: self.fraction || other.fraction,
             scientific: self.scientific || other.scientific,
             inexact: self.inexact || other.inexact,
+            rounded: self.rounded || other.rounded,
             long: self.long || other.long,
         }
     }
@@ -126,19 +136,21 @@ impl Digits {
             let number = real && !whole.is_empty() && !digits.is_empty() && all_digits(digits);
             // An exponent that a double cannot hold would become infinity or nothing.
             let finite = || text.parse::<f64>().is_ok_and(|value| value.is_finite() && (value != 0.0 || mantissa_is_zero(mantissa)));
-            return (number && finite()).then_some(Self::SCIENTIFIC);
+            return (number && finite()).then(|| Self::scientific(text));
         }
         let scale = fraction.map_or(0, str::len);
         if whole.len() + scale > usize::from(u8::MAX) {
             return None;
         }
+        let inexact = !comes_back(text, whole, fraction.unwrap_or_default());
         Some(Self {
             whole: whole.len() as u8,
             scale: scale as u8,
             // `-0` is no integer: it would lose its sign.
             fraction: fraction.is_some() || text == "-0",
             scientific: false,
-            inexact: !comes_back(text, whole, fraction.unwrap_or_default()),
+            inexact,
+            rounded: inexact && loses_digits(text),
             long: fraction.is_none() && text.parse::<i64>().is_err(),
         })
     }
@@ -159,6 +171,30 @@ fn comes_back(text: &str, whole: &str, fraction: &str) -> bool {
     let printed = value.abs().to_string();
     let (printed_whole, printed_fraction) = printed.split_once('.').unwrap_or((&printed, ""));
     printed_whole.trim_start_matches('0') == whole.trim_start_matches('0') && printed_fraction.trim_end_matches('0') == tail
+}
+
+/// Whether a double, printed with as many digits as the number `text` has, is another number.
+pub(crate) fn loses_digits(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    let (Ok(value), Ok(exponent)) = (unsigned.parse::<f64>(), exponent.parse::<i64>()) else { return false };
+    if significant.len() <= EXACT_DIGITS || !value.is_finite() {
+        return false;
+    }
+    let leading = digits.len() - digits.trim_start_matches('0').len();
+    let place = exponent + whole.len() as i64 - 1 - leading as i64;
+    let printed = format!("{value:.precision$e}", precision = significant.len() - 1);
+    let Some((mantissa, exponent)) = printed.split_once('e') else { return true };
+    mantissa.replace('.', "") != significant || exponent.parse() != Ok(place)
+}
+
+/// Whether `text` is a number to programs and a code to people: `12e5`.
+pub(crate) fn is_code(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && all_digits(text);
+    text.strip_prefix('-').unwrap_or(text).split_once(['e', 'E']).is_some_and(|(mantissa, exponent)| digits(mantissa) && digits(exponent))
 }
 
 /// The value of a plain number times ten to the `scale`; `None` when it has more digits than that or than 128 bits hold.
@@ -186,6 +222,7 @@ mod tests {
     fn shape(text: &str) -> &'static str {
         match Digits::read(text) {
             None => "text",
+            Some(Digits { scientific: true, rounded: true, .. }) => "digits",
             Some(Digits { scientific: true, .. }) => "double",
             Some(Digits { long: true, .. }) => "long",
             Some(Digits { inexact: true, .. }) => "digits",
@@ -215,6 +252,9 @@ mod tests {
             ("123456789012345.000000", "double"),
             ("1e-07", "double"),
             ("1.5e10", "double"),
+            ("1.234567890123456789e-07", "digits"),
+            ("1.000000000000000055511151231257827e-01", "double"),
+            ("5.0000000000000000000e-01", "double"),
             ("12e4567", "text"),
             ("1e+9999", "text"),
             ("1.0e-9999", "text"),
@@ -256,6 +296,27 @@ mod tests {
             (Marks { decimal: b'.', thousands: Some(',') }, "1234.5", Some("1234.5")),
         ] {
             assert_eq!(marks.plain(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn n3_a_double_that_prints_other_digits_loses_some() {
+        for (text, expected) in [
+            ("9007199254740993", true),
+            ("9007199254740992", false),
+            ("0.1", false),
+            ("0.10000000000000001", false),
+            ("0.1000000000000000055511151231257827", false),
+            ("0.123456789012345678", true),
+            ("-1234567890123456.78", true),
+            ("1.7976931348623157e308", false),
+            ("1.7976931348623158e308", true),
+            ("1.2345678901234567890e5", true),
+            ("0.0000123400000000000000000", false),
+            ("NaN", false),
+            ("1", false),
+        ] {
+            assert_eq!(loses_digits(text), expected, "{text}");
         }
     }
 

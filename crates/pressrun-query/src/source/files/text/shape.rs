@@ -68,6 +68,11 @@ impl Ticks {
 pub(crate) struct Unlike(pub(crate) &'static str, pub(crate) &'static str);
 
 impl Shape {
+    /// What people call [`Shape::Wall`].
+    pub(crate) const WALL: &'static str = "a time";
+    /// What people call [`Shape::Instant`].
+    pub(crate) const INSTANT: &'static str = "a time with an offset";
+
     /// What one value of a text file is. Blanks around it do not count.
     pub(crate) fn of(text: &str, marks: Marks) -> Self {
         let text = text.trim_ascii();
@@ -147,8 +152,8 @@ impl Shape {
             Self::Boolean => "true or false",
             Self::Number(_) => "a number",
             Self::Day => "a date",
-            Self::Wall(_) => "a time",
-            Self::Instant(_) => "a time with an offset",
+            Self::Wall(_) => Self::WALL,
+            Self::Instant(_) => Self::INSTANT,
             Self::Text => "text",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
@@ -170,6 +175,8 @@ fn number(digits: Digits) -> DataType {
         Digits { fraction: false, long: false, .. } => DataType::Int64,
         Digits { fraction: true, inexact: false, .. } => DataType::Float64,
         Digits { fraction: true, scientific: false, .. } if width <= DECIMAL_DIGITS => DataType::Decimal128(width, digits.scale as i8),
+        // Each prints its digits again when it is given as many: doubles that a program wrote with more than it needs.
+        Digits { fraction: true, rounded: false, .. } => DataType::Float64,
         _ => DataType::Utf8,
     }
 }
@@ -190,6 +197,8 @@ mod tests {
             (&["12345678901234567890", "1.5"], "Decimal128(21, 1)"),
             (&["9007199254740993", "0.5"], "Decimal128(17, 1)"),
             (&["9007199254740993", "1e-07"], "Utf8"),
+            (&["0.10000000000000001", "1.0000000000000001e-05"], "Float64"),
+            (&["1.234567890123456789e-07"], "Utf8"),
             (&["1", "NaN"], "Float64"),
             (&["true", "FALSE"], "Boolean"),
             (&["true", "1"], "Utf8"),

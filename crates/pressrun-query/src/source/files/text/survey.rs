@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pressrun_domain::catalog::{FileFormat, FileReading};
+use arrow_schema::DataType;
+use pressrun_domain::catalog::{ColumnType, FileFormat, FileReading};
 
 use super::super::listing::DataFile;
 use super::csv::{Record, Records, separator};
-use super::number::Marks;
+use super::number::{Marks, is_code, loses_digits};
 use super::shape::Shape;
 use super::{csv_rows, json};
 use crate::error::{QueryError, QueryErrorKind};
@@ -55,6 +56,52 @@ struct Seen {
     shape: Shape,
     /// The first word that other tools write for "no value", and its line.
     null_word: Option<(&'static str, u64)>,
+    /// The line of the first value that is a number or a code.
+    code: Option<u64>,
+    /// The line at which values of two kinds met that only text holds, and the kinds.
+    clash: Option<(u64, &'static str, &'static str)>,
+    /// The line of the first declared number that loses digits.
+    rounded: Option<u64>,
+}
+
+impl Seen {
+    /// Decides what could be two things, and says so.
+    fn doubts(&mut self, name: &str, file: &DataFile) -> Option<String> {
+        let of = |line: u64| format!("line {line} of the file {}", file.name());
+        let column = format!("column \"{name}\"");
+        if let Some(line) = self.rounded {
+            return Some(format!(
+                "{column} is declared as number, and {} has more digits than a number keeps; declare it as decimal, with as many digits",
+                of(line)
+            ));
+        }
+        if let Some(line) = self.code {
+            let among_numbers = matches!(self.shape, Shape::Number(_));
+            self.shape = Shape::Text;
+            return among_numbers.then(|| {
+                let at = of(line);
+                format!("{column} is text, because {at} has a number or a code such as 12e5 among numbers; declare its type in the table's `columns`")
+            });
+        }
+        if let Some((line, one, two)) = self.clash {
+            let hint = match (one, two) {
+                (Shape::WALL, Shape::INSTANT) | (Shape::INSTANT, Shape::WALL) => {
+                    "declare it as timestamptz in the table's `columns`, and what has no offset is read in the query zone"
+                }
+                _ => "write them alike, or declare its type in the table's `columns`",
+            };
+            return Some(format!("{column} is text, because {} has {one} where others have {two}; {hint}", of(line)));
+        }
+        let Shape::Number(digits) = self.shape else { return None };
+        let text = self.shape.data_type("UTC") == DataType::Utf8;
+        (text && digits.fraction).then(|| {
+            format!(
+                "{column} of the file {} is text, because some of its numbers have more digits than a double or a decimal of 38 holds; \
+                 declare its type in the table's `columns`",
+                file.name()
+            )
+        })
+    }
 }
 
 fn separated(file: &DataFile, reading: &FileReading, stopped: &AtomicBool) -> Result<Survey, QueryError> {
@@ -68,7 +115,7 @@ fn separated(file: &DataFile, reading: &FileReading, stopped: &AtomicBool) -> Re
     let header: Vec<String> = record.fields().map(|(text, _)| text.to_owned()).collect();
     let marks = Marks::of(reading);
     // A declared column is read as it is declared, whatever it looks like.
-    let declared: Vec<bool> = names.iter().map(|name| reading.columns.contains_key(name)).collect();
+    let declared: Vec<Option<&ColumnType>> = names.iter().map(|name| reading.columns.get(name)).collect();
     let mut seen: Vec<Seen> = names.iter().map(|_| Seen::default()).collect();
     let mut rows = 0;
     let mut more = reading.header == Some(false) || records.read(&mut record)?;
@@ -84,7 +131,14 @@ fn separated(file: &DataFile, reading: &FileReading, stopped: &AtomicBool) -> Re
             return Err(file.refused(&format!("looks separated by {}", name_of(*separator))).hint(write_separator(*separator)));
         }
         for ((seen, (text, quoted)), declared) in seen.iter_mut().zip(record.fields()).zip(&declared) {
-            if *declared || seen.shape == Shape::Text || csv_rows::is_null(text, quoted, reading) {
+            if let Some(declared) = declared {
+                let number = **declared == ColumnType::Number && seen.rounded.is_none();
+                if number && marks.plain(text.trim_ascii()).is_some_and(|plain| loses_digits(&plain)) {
+                    seen.rounded = Some(record.line);
+                }
+                continue;
+            }
+            if seen.shape == Shape::Text || csv_rows::is_null(text, quoted, reading) {
                 continue;
             }
             // An empty text in quotes is a value of a text column and none of any other; alone it decides nothing.
@@ -95,8 +149,17 @@ fn separated(file: &DataFile, reading: &FileReading, stopped: &AtomicBool) -> Re
                 seen.null_word.get_or_insert((word, record.line));
                 continue;
             }
-            let shape = std::mem::take(&mut seen.shape);
-            seen.shape = shape.join(Shape::of(text, marks)).unwrap_or(Shape::Text);
+            if is_code(text.trim_ascii()) {
+                seen.code.get_or_insert(record.line);
+                continue;
+            }
+            let (before, shape) = (std::mem::take(&mut seen.shape), Shape::of(text, marks));
+            let kinds = (before.word(), shape.word());
+            let typed = before != Shape::Nothing && shape != Shape::Text;
+            seen.shape = before.join(shape).unwrap_or(Shape::Text);
+            if typed && seen.shape == Shape::Text {
+                seen.clash = Some((record.line, kinds.1, kinds.0));
+            }
         }
         rows += 1;
         if rows % ROWS_BETWEEN_LOOKS == 0 {
@@ -118,7 +181,8 @@ fn separated(file: &DataFile, reading: &FileReading, stopped: &AtomicBool) -> Re
             file.name()
         ));
     }
-    let column = |(name, seen): (String, Seen)| {
+    let column = |(name, mut seen): (String, Seen)| {
+        warnings.extend(seen.doubts(&name, file));
         let shape = match (seen.shape, seen.null_word) {
             (shape, None) | (shape @ Shape::Text, Some(_)) => shape,
             (Shape::Nothing, Some(_)) => Shape::Text,

@@ -32,13 +32,21 @@ pub(super) fn change(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             .and_then(|numbers| cast_with_options(&numbers, &DataType::Timestamp(*unit, Some("UTC".into())), &STRICT))?,
         _ => array,
     };
+    // A coarser unit takes the beginning of what it is, before 1970 as after.
+    if let (DataType::Timestamp(fine, _), DataType::Timestamp(coarse, _)) = (array.data_type(), to)
+        && per_second(*fine) > per_second(*coarse)
+    {
+        let by = per_second(*fine) / per_second(*coarse);
+        let whole: Int64Array = numbers(array)?.unary(|number| number.div_euclid(by));
+        return Ok(cast_with_options(&cast_with_options(&whole, &DataType::Int64, &STRICT)?, to, &STRICT)?);
+    }
     Ok(cast_with_options(array, to, &STRICT)?)
 }
 
 pub(super) fn beyond() -> DataFusionError {
     DataFusionError::External(Box::new(QueryError::new(
         QueryErrorKind::Value,
-        "a date lies outside the calendar, which ends with the year 9999",
+        "a date lies outside the calendar, which is that of the years 1 to 9999",
     )))
 }
 

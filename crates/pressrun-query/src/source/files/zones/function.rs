@@ -153,6 +153,8 @@ impl ScalarUDFImpl for Zoned {
             Op::Wall => DataType::Timestamp(unit(of(0)), None),
             Op::ToTimestamp(unit) => self.aware(unit.unwrap_or(TimeUnit::Microsecond)),
             Op::Day => DataType::Date32,
+            // What has no zone is truncated as it stands.
+            Op::Truncate if matches!(of(1), DataType::Timestamp(_, None)) => of(1),
             Op::Truncate | Op::Begin => self.aware(unit(of(1))),
             Op::Instant | Op::Add | Op::Subtract => self.aware(unit(of(0))),
             Op::AtTimeZone => match of(0) {

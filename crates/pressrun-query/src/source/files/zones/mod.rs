@@ -13,6 +13,7 @@
 
 mod arithmetic;
 mod calendar;
+mod calendar_end;
 mod casts;
 mod clock;
 mod columns;
@@ -33,11 +34,12 @@ use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::ScalarUDF;
 
+pub(super) use self::calendar_end::within_calendar;
 pub(super) use self::casts::convert;
 pub(super) use self::clock::Clock;
 pub(super) use self::function::{Op, Zoned};
 pub(super) use self::rewrite::rewrite;
-pub(super) use self::syntax::prepare;
+pub(super) use self::syntax::{call, prepare};
 pub(super) use self::text::instant_of_text;
 use crate::error::{QueryError, QueryErrorKind};
 

@@ -13,7 +13,10 @@ use super::function::Op;
 
 /// `start <= argument < end` in the argument's unit, which holds exactly where `op` of the argument is `value`.
 pub(super) fn period(op: Op, unit: Option<Unit>, value: &ScalarValue, argument: &DataType, clock: &Clock) -> Option<(i64, i64)> {
-    let DataType::Timestamp(resolution, Some(_)) = argument else { return None };
+    let DataType::Timestamp(resolution, zone) = argument else { return None };
+    if zone.is_none() && op != Op::Truncate {
+        return None;
+    }
     let by = per_second(*resolution);
     let reader = &Reader::new(clock);
     let single = |local: i64| match reader.instants(local) {
@@ -35,7 +38,7 @@ pub(super) fn period(op: Op, unit: Option<Unit>, value: &ScalarValue, argument: 
             (next - second <= 1).then_some((start, start.checked_add(1)?))
         }
         (Op::Truncate, Some(unit)) => {
-            let number = number(value, *resolution, true)?;
+            let number = number(value, *resolution, zone.is_some())?;
             let second = number.div_euclid(by);
             let local = unit.begin(second.checked_add(reader.offset(second))?);
             let end = unit.next(local)?;

@@ -98,6 +98,15 @@ impl Rewrite<'_> {
         Zoned::call(op, self.clock, arguments)
     }
 
+    /// A wall clock time, day or text as a wall clock time that has a place for every year.
+    fn microseconds(&self, expr: &Expr) -> Expr {
+        match expr.get_type(self.schema).map(plain) {
+            Ok(DataType::Timestamp(..)) => expr.clone(),
+            Ok(DataType::Date32 | DataType::Date64) => cast(expr.clone(), DataType::Timestamp(TimeUnit::Microsecond, None)),
+            _ => self.wall(expr),
+        }
+    }
+
     fn wall(&self, expr: &Expr) -> Expr {
         self.call(Op::Wall, vec![expr.clone()])
     }
@@ -143,12 +152,16 @@ impl Rewrite<'_> {
                 let arguments = args.iter().map(|argument| self.as_instant(argument)).collect();
                 Some(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(function), arguments)))
             }
-            ("date_trunc", [unit, value]) if self.side(value) == Side::Instant => {
+            ("date_trunc", [unit, value]) if matches!(self.side(value), Side::Instant | Side::Wall | Side::Text) => {
                 let word = literal(unit, "date_trunc")?;
                 if Unit::of(&word).is_none() {
                     return Err(wrong(format!("date_trunc knows no unit \"{word}\""), Unit::ALL));
                 }
-                Some(self.call(Op::Truncate, vec![lit(word), value.clone()]))
+                Some(match self.side(value) {
+                    Side::Instant => self.call(Op::Truncate, vec![lit(word), value.clone()]),
+                    // The calendar of a wall clock is that of UTC.
+                    _ => Zoned::call(Op::Truncate, &Clock::of("UTC")?, vec![lit(word), self.microseconds(value)]),
+                })
             }
             ("date_part", [part, value]) => {
                 let epoch = literal(part, "extract or date_part")? == "epoch";

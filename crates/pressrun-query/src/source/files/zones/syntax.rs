@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::AT_TIME_ZONE;
+use crate::source::files::numbers::write_out;
 
 /// `x at time zone z` as a call: the engine plans it as a cast, which cannot be told from one to the query zone and which says nothing
 /// about the wall clock there. `timestamp` as a timestamp of microseconds: the engine's nanoseconds end in the year 2262.
@@ -35,6 +36,10 @@ impl VisitorMut for Syntax {
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        // The arguments of table functions are computed as they stand.
+        if self.tables_called == 0 {
+            write_out(expr);
+        }
         let take = |expr: &mut Expr| std::mem::replace(expr, Expr::Value(ValueWithSpan::from(Value::Null)));
         match expr {
             Expr::AtTimeZone { timestamp, time_zone } => {
@@ -75,7 +80,7 @@ fn microseconds(data_type: &mut DataType) {
     }
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(in super::super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),

@@ -3,9 +3,8 @@
 //! ISO 8601 with what databases and spreadsheets make of it. What names no offset and no zone is wall clock time of the query zone.
 
 use datafusion::error::{DataFusionError, Result};
-use jiff::civil::{Date, DateTime, date};
+use jiff::civil::{Date, DateTime, Time, date};
 use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
 use super::clock::{Clock, Reader};
@@ -106,11 +105,10 @@ fn unreadable(text: &str, hint: &str) -> DataFusionError {
 }
 
 fn of_wall(local: DateTime) -> Written {
-    // UTC has every wall clock time; the calendar's ends are its ends.
-    let micros = local
-        .to_zoned_datetime(TimeZone::UTC)
-        .map_or(if local.year() < 0 { i64::MIN } else { i64::MAX }, |at| at.timestamp().as_microsecond());
-    Written::Wall(micros)
+    // Instants end before the last wall clock times of the calendar do.
+    let days = local.date().since(date(1970, 1, 1)).map_or(0, |span| i64::from(span.get_days()));
+    let of_day = local.time().duration_since(Time::midnight()).as_micros() as i64;
+    Written::Wall(days * 86_400 * MICROS + of_day)
 }
 
 fn of_day(day: Date) -> Written {

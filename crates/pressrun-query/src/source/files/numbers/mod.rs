@@ -1,0 +1,47 @@
+//! Numbers of the embedded engine: each keeps its digits, is rounded where that was asked for, or is an error.
+//!
+//! The engine compares floating point numbers by their bits, so that two NaN may differ, zero is not equal to minus zero, and a NaN
+//! with a sign is below all others; statistics of Parquet files leave NaN out. It turns a whole number or a decimal that meets a double into
+//! one, whatever becomes of its digits, and its sums wrap round. So:
+//!
+//! - [`floats`] has one NaN, above all other numbers and equal to itself as in PostgreSQL, and one zero: everything that can make another passes
+//!   through it, and so does what comes from files ([`scan`]),
+//! - [`literals`] compares a fraction that is written in the SQL with whole numbers and decimals as what is written,
+//! - [`doubles`] lets a whole number or a decimal become a double unasked only when no digit is lost,
+//! - [`checked`] has `+`, `-` and `*` of whole numbers that do not wrap round, [`sums`] the aggregates.
+
+mod aggregates;
+mod checked;
+mod doubles;
+mod floats;
+mod literals;
+mod scan;
+mod sums;
+
+use datafusion::common::DFSchema;
+use datafusion::error::Result;
+use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::Expr;
+
+pub(super) use self::floats::canonical;
+pub(super) use self::literals::{rewrite, write_out};
+pub(super) use self::scan::canonical_scan;
+
+/// Registers what is called by name.
+pub(super) fn register(state: &mut SessionState) -> Result<()> {
+    doubles::register(state)?;
+    aggregates::register(state)
+}
+
+/// What replaces `expr` once the engine has given every operator operands of one type, where something has to.
+pub(super) fn coerced(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
+    if let Some(checked) = checked::checked(expr, schema) {
+        return Ok(Some(checked));
+    }
+    let converted = doubles::converted(expr, schema)?;
+    let computed = floats::computed(converted.as_ref().unwrap_or(expr), schema);
+    Ok(computed.or(converted))
+}
+
+#[cfg(test)]
+mod tests;
