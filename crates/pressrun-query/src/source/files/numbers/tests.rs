@@ -91,7 +91,7 @@ async fn n1_nan_groups_sorts_joins_and_aggregates_as_one_number() {
             ("select n from (select # as x, count(*) as n from t group by #) order by x desc limit 2", "3 1"),
             ("select k from t order by # desc, k limit 4", "1 2 8 7"),
             ("select k from t order by #, k limit 3", "6 9 4"),
-            ("select count(*) from t join t as u on t.# = u.#", "18"),
+            ("select count(*) from t join t as u on t.# = u.#", "20"),
             ("select max(#), min(#) from t", "NaN|-inf"),
             (
                 "select k / 2 as g, max(#), min(#) from t group by g order by g",
@@ -231,7 +231,7 @@ async fn n2_a_digit_is_never_lost_beside_a_double_unasked() {
         ("select cast(n as double) from t where n > 7 and u > 18446744073709551614", Ok("9e18")),
         ("select n::double precision + 0.5 from t where n = 7", Ok("7.5")),
         ("select coalesce(n, 1.5), floor(n), n + 0.5, greatest(n, 1.5) from t where n = 7", Ok("7.0|7.0|7.5|7.0")),
-        ("select avg(n), avg(cast(n as decimal(38, 0))) as exact from t where g = 'b'", Ok("2.0|2.0000")),
+        ("select avg(n) from t where g = 'b'", Ok("2.0")),
         ("select avg(cast(n as decimal(38, 0))) from t where g = 'a'", Ok("9000000000000000000.5000")),
         ("select sqrt(n) > 2e9 from t where u = 18446744073709551615.0", Ok("true")),
         ("select n / 1e9 from t where u > 18446744073709551614", Ok("9000000000.0")),
