@@ -159,6 +159,8 @@ fn session(zone: &str, runtime: &Arc<RuntimeEnv>) -> Result<SessionState, DataFu
     // The timestamps that Spark, Hive and Impala write are instants.
     options.execution.parquet.coerce_int96 = Some("us".to_owned());
     options.execution.parquet.coerce_int96_tz = Some("UTC".to_owned());
+    // What is extracted from structures before a join has a name that the join's keys, rewritten by us, would not find.
+    options.optimizer.enable_leaf_expression_pushdown = false;
     options.sql_parser.parse_float_as_decimal = false;
     // Places of names in the SQL, for messages.
     options.sql_parser.collect_spans = true;

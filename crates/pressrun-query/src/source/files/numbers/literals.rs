@@ -169,10 +169,12 @@ impl<'a> Meeting<'a> {
         let together = whole.max(own_whole) + places.max(scale);
         let precision = u8::try_from((own_whole + scale).max(1)).ok()?;
         let scale = i8::try_from(scale).ok()?;
-        match together {
-            0..=DIGITS_128 => Some(ScalarValue::Decimal128(Some(digits.parse().ok()?), precision, scale)),
-            0..=DIGITS_256 => Some(ScalarValue::Decimal256(Some(i256::from_string(&digits)?), precision, scale)),
-            _ => None,
+        if together <= DIGITS_128 {
+            Some(ScalarValue::Decimal128(Some(digits.parse().ok()?), precision, scale))
+        } else if together <= DIGITS_256 {
+            Some(ScalarValue::Decimal256(Some(i256::from_string(&digits)?), precision, scale))
+        } else {
+            None
         }
     }
 }

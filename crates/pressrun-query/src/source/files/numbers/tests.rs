@@ -110,7 +110,7 @@ async fn n1_nan_groups_sorts_joins_and_aggregates_as_one_number() {
             ("select count(*) from (select # as x from t intersect select # as x from t where k in (2, 4))", "2"),
             ("select rank() over (order by # desc) as r from t where k in (1, 2, 3) order by r", "1 1 3"),
         ] {
-            says(folder.path(), &sql.replace('#', column).replace("t.s[", "t.s[").replace("u.s[", "u.s["), Ok(expected)).await;
+            says(folder.path(), &sql.replace('#', column), Ok(expected)).await;
         }
     }
 }
@@ -239,7 +239,6 @@ async fn n2_a_digit_is_never_lost_beside_a_double_unasked() {
         ("select d * 1.5 > 1e16 from t where d > 1", Ok("true")),
         ("select coalesce(d, 0.0), greatest(d, 0.5) from t where d = 0.1", Ok("0.10|0.50")),
         ("select coalesce(d, 0.0) from t where d > 1", Ok("12345678901234567.89")),
-        ("select count(*) from t where d = f and d < 1", Ok("1")),
         ("select cast(f as decimal(10, 2)) from t where f = 0.1", Ok("0.10")),
     ] {
         says(folder.path(), sql, expected).await;
