@@ -93,14 +93,44 @@ pub fn judge(kind: ConditionKind, rows: u64, comparison: Comparison) -> Judgemen
     if met { Judgement::Met } else { Judgement::Unmet }
 }
 
-/// Whether the baseline moves to the result just judged, given whether anything reached anybody.
-///
-/// A change that nobody was told of must fire again (A10); one that somebody was told of must not.
-#[must_use]
-pub fn advances_baseline(judgement: Judgement, delivered_to_somebody: bool) -> bool {
-    match judgement {
-        Judgement::Met => delivered_to_somebody,
-        Judgement::Unmet | Judgement::BaselineRecorded => true,
+/// When the baseline moves to a result that was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaselineMoves {
+    /// With the end of the run.
+    Always,
+    /// Once somebody was told: a change that nobody was told of must fire again, one that somebody was told of must not (A10).
+    OnceDelivered,
+}
+
+impl BaselineMoves {
+    /// Every value.
+    pub const ALL: [Self; 2] = [Self::Always, Self::OnceDelivered];
+
+    /// What a judgement asks for.
+    #[must_use]
+    pub fn after(judgement: Judgement) -> Self {
+        match judgement {
+            Judgement::Met => Self::OnceDelivered,
+            Judgement::Unmet | Judgement::BaselineRecorded => Self::Always,
+        }
+    }
+
+    /// The word in storage.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::OnceDelivered => "onceDelivered",
+        }
+    }
+
+    /// Whether it moves, given whether anything reached whoever it belongs to.
+    #[must_use]
+    pub fn happens(self, delivered: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::OnceDelivered => delivered,
+        }
     }
 }
 
@@ -178,10 +208,11 @@ mod tests {
 
     #[test]
     fn a10_only_a_change_that_nobody_was_told_of_keeps_the_baseline() {
-        assert!(!advances_baseline(Met, false));
-        assert!(advances_baseline(Met, true));
-        assert!(advances_baseline(Unmet, false));
-        assert!(advances_baseline(BaselineRecorded, false));
+        let moves = |judgement, delivered| BaselineMoves::after(judgement).happens(delivered);
+        assert!(!moves(Met, false));
+        assert!(moves(Met, true));
+        assert!(moves(Unmet, false));
+        assert!(moves(BaselineRecorded, false));
     }
 
     /// One alert over days: results as numbers, `None` is a failed send. Returns what each day came to.
@@ -194,7 +225,7 @@ mod tests {
                 Some(_) => Different,
             };
             let judgement = judge(kind, 1, comparison);
-            if advances_baseline(judgement, arrives) {
+            if BaselineMoves::after(judgement).happens(arrives) {
                 baseline = Some(result);
             }
             match (judgement, arrives) {

@@ -16,7 +16,7 @@ use crate::id::{DeliveryId, RunId, ScheduleId};
 use crate::run::RunStatus;
 
 /// Occurrences that have to fail one after the other before the operator hears that a destination keeps failing.
-pub const FAILURES_IN_A_ROW: usize = 5;
+pub const FAILURES_IN_A_ROW: u32 = 5;
 
 /// One message to one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +202,7 @@ pub fn notice_id(cause: Uuid, kind: NoticeKind, to: &NoticeTo) -> DeliveryId {
 #[must_use]
 pub fn fails_repeatedly(status: RunStatus, before: impl IntoIterator<Item = RunStatus>) -> bool {
     let in_a_row = before.into_iter().take_while(|status| *status == RunStatus::Error).count();
-    status == RunStatus::Error && in_a_row + 1 == FAILURES_IN_A_ROW
+    status == RunStatus::Error && in_a_row + 1 == FAILURES_IN_A_ROW as usize
 }
 
 #[cfg(test)]

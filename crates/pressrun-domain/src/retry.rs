@@ -14,7 +14,7 @@ pub struct RetryPolicy {
     pub first_wait: SignedDuration,
     /// No attempt begins later than this after the first.
     pub deadline: SignedDuration,
-    /// How long a piece waits for a way out that is shut ([`Outcome::Held`](crate::delivery::Outcome::Held)), from the beginning of its run.
+    /// How long a run waits for a way out that is shut ([`Outcome::Held`](crate::delivery::Outcome::Held)), from when it first found it so.
     pub hold: SignedDuration,
 }
 
@@ -58,13 +58,13 @@ impl RetryPolicy {
         if at > deadline { Next::TooLate } else { Next::At(at) }
     }
 
-    /// Decides after a way out was found shut until `not_before`, for pieces of a run that began at `began`.
+    /// Decides after a way out was found shut until `not_before`, for pieces of a run that has found it shut since `since`.
     ///
     /// Attempts are not counted, because none was made; only time ends the waiting.
     #[must_use]
-    pub fn held(&self, began: Timestamp, now: Timestamp, not_before: Timestamp) -> Next {
+    pub fn held(&self, since: Timestamp, now: Timestamp, not_before: Timestamp) -> Next {
         let at = not_before.max(now);
-        let last = began.saturating_add(self.hold).unwrap_or(Timestamp::MAX);
+        let last = since.saturating_add(self.hold).unwrap_or(Timestamp::MAX);
         if at > last { Next::TooLate } else { Next::At(at) }
     }
 }

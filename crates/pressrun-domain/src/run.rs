@@ -1,10 +1,12 @@
 //! The work for one occurrence, manual trigger or test, and what the history says of it.
 
-use jiff::Timestamp;
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::audience::OWNERS;
-use crate::condition::{ConditionKind, Judgement};
+use crate::condition::{BaselineMoves, ConditionKind, Judgement};
 use crate::delivery::Delivery;
 use crate::email::EmailAddress;
 use crate::id::{DeliveryId, RunId, ScheduleId, TileKey, WorkerId};
@@ -34,7 +36,10 @@ pub struct Run {
     pub started_at: Option<Timestamp>,
     /// How often a worker has claimed it; the fencing number of its lease.
     pub fence: u64,
-    /// What happened so far.
+    /// Where the work on it stands.
+    pub progress: Progress,
+    /// What happened so far. Lists of runs have of it what a line says of each; a claim has nothing of it but its outline and what
+    /// it resends.
     pub record: RunRecord,
 }
 
@@ -53,6 +58,7 @@ impl Run {
             created_at: now,
             started_at: None,
             fence: 0,
+            progress: Progress::default(),
             record: RunRecord::default(),
         }
     }
@@ -79,6 +85,75 @@ impl Run {
             reader.as_ref().is_none_or(|reader| artifact.audience == OWNERS || is_own(reader))
         };
         of_run.chain(of_pieces).filter(move |(artifact, target)| is_open(artifact, *target)).map(|(artifact, _)| artifact)
+    }
+}
+
+/// Where the work on a run stands: what its next claim goes on from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// When every piece was in the ledger. Until then nothing is sent, and what a claim that died left is thrown away and promised anew.
+    pub promised_at: Option<Timestamp>,
+    /// The last claim that came further; see [`Run::is_poison`].
+    pub fence: u64,
+    /// Time that claims have worked on it.
+    pub worked: Worked,
+    /// How often a query failed in passing, so that the run was put back and its queries are asked again (S9).
+    pub query_failures: u32,
+    /// Since when they fail.
+    pub queries_fail_since: Option<Timestamp>,
+    /// Since when the way out has been shut for whatever the run has to send.
+    pub held_since: Option<Timestamp>,
+    /// Something that was delivered was less than promised (D12): the run cannot end `COMPLETE`.
+    pub degraded: bool,
+    /// What it waits for while it is queued after it began, in words for its owner.
+    pub waits_for: Option<String>,
+}
+
+/// Time that claims have worked on a run. What it waits in the queue, for a retry or for the server to come back is no work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Worked {
+    /// Until every piece was promised.
+    pub preparing: SignedDuration,
+    /// Since then.
+    pub sending: SignedDuration,
+}
+
+/// A run that so many claims in a row have not brought any further kills its workers, and is not tried again.
+pub const CLAIMS_WITHOUT_PROGRESS: u64 = 5;
+
+impl Run {
+    /// When what it delivers is worth nothing any more: `age` after its occurrence, or after somebody asked for it, and for an occurrence no
+    /// later than its schedule says. Until then an outage, a deploy or a long queue ends nothing.
+    #[must_use]
+    pub fn worthless_at(&self, age: SignedDuration) -> Timestamp {
+        let aged = |wanted_at: Timestamp| wanted_at.saturating_add(age).unwrap_or(Timestamp::MAX);
+        match self.kind {
+            RunKind::Scheduled => {
+                let by_day = self.definition.worthless_after.and_then(|time| self.next_time_of_day(time));
+                by_day.unwrap_or(Timestamp::MAX).min(aged(self.scheduled_for))
+            }
+            RunKind::Manual | RunKind::Test | RunKind::Resend => aged(self.created_at),
+        }
+    }
+
+    /// The first instant after the occurrence at which clocks in the schedule's zone show `time`; where a day leaves it out, as much later
+    /// as its gap is long. `None` when the zone is not known.
+    fn next_time_of_day(&self, time: Time) -> Option<Timestamp> {
+        let zone = TimeZone::get(&self.definition.timezone).ok()?;
+        let mut day = self.scheduled_for.to_zoned_datetime(zone.clone()).date();
+        loop {
+            let at = zone.to_timestamp(day.to_datetime(time)).ok()?;
+            if at > self.scheduled_for {
+                return Some(at);
+            }
+            day = day.tomorrow().ok()?;
+        }
+    }
+
+    /// Whether every one of the last [`CLAIMS_WITHOUT_PROGRESS`] workers before this claim died over it.
+    #[must_use]
+    pub fn is_poison(&self) -> bool {
+        self.fence.saturating_sub(self.progress.fence) > CLAIMS_WITHOUT_PROGRESS
     }
 }
 
@@ -230,9 +305,8 @@ impl RunStatus {
     }
 }
 
-/// What the history says of a run (S12). Stored as JSON; every field may be absent in old rows.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+/// What the history says of a run (S12). It is only ever added to.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunRecord {
     /// What happened when, in order.
     pub timeline: Vec<TimelineEntry>,
@@ -246,37 +320,14 @@ pub struct RunRecord {
     pub warnings: Vec<String>,
     /// The error that ended it, in words for its owner.
     pub error: Option<String>,
-    /// Something that was delivered was less than promised (D12): the run cannot end `COMPLETE`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub degraded: bool,
-    /// Every piece is in the ledger. Until then nothing is sent, and what a claim that died left is thrown away and promised anew.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub promised: bool,
-    /// How often a query failed in passing, so that the run was put back and its queries are asked again (S9).
-    #[serde(skip_serializing_if = "is_zero")]
-    pub query_failures: u32,
-    /// When it last waited for its dashboard's file to be right: its time counts from then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waited_until: Option<Timestamp>,
-    /// Results that become baselines when the run ends, and under which audience (A9, A18). Empty once it has ended.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub judged: Vec<JudgedResult>,
     /// What a resend sends again.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resend_of: Option<ResendOf>,
-    /// What is told of an alert's run to those to whom the judged rows are not open.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What is told of an alert's run to those to whom the judged rows are not open; the last word counts.
     pub outline: Option<Outline>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
 /// The piece that a resend sends again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResendOf {
     /// The run that promised it.
     pub run: RunId,
@@ -284,22 +335,44 @@ pub struct ResendOf {
     pub delivery: DeliveryId,
 }
 
-/// A watched result that waits to become the baseline of an audience.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A watched result that becomes the baseline of those it was judged for when the run ends (A9, A18).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JudgedResult {
-    /// Empty for the owner, a recipient's address under fan-out (A18).
-    pub audience: String,
-    /// What the judgement said.
-    pub judgement: Judgement,
-    /// Fingerprint of the result, as JSON.
+    /// Fingerprint of the result, as JSON; the same for everybody it was judged for.
     pub fingerprint: String,
+    /// Whose baselines wait for it.
+    pub baselines: Vec<WaitingBaseline>,
+}
+
+/// A baseline that waits for the end of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingBaseline {
+    /// Empty for what all share, a recipient's address under fan-out (A18).
+    pub audience: String,
+    /// When it moves.
+    pub moves: BaselineMoves,
+    /// The piece by which whoever it belongs to is told; `None` when anybody's does.
+    pub told_by: Option<DeliveryId>,
 }
 
 impl RunRecord {
     /// Adds a line to the timeline.
     pub fn note(&mut self, at: Timestamp, event: impl Into<String>, detail: Option<String>) {
         self.timeline.push(TimelineEntry { at, event: event.into(), detail });
+    }
+
+    /// Adds what happened later.
+    pub fn add(&mut self, mut later: Self) {
+        self.timeline.append(&mut later.timeline);
+        self.tiles.append(&mut later.tiles);
+        self.conditions.append(&mut later.conditions);
+        self.artifacts.append(&mut later.artifacts);
+        for warning in later.warnings {
+            self.warn(warning);
+        }
+        self.error = later.error.or(self.error.take());
+        self.resend_of = self.resend_of.or(later.resend_of);
+        self.outline = later.outline.or(self.outline.take());
     }
 
     /// Adds a warning once.
@@ -312,7 +385,7 @@ impl RunRecord {
 }
 
 /// One line of a run's timeline.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TimelineEntry {
     /// When.
     pub at: Timestamp,
@@ -402,4 +475,65 @@ pub struct ArtifactRecord {
     pub pages: u32,
     /// Wall time of the render in milliseconds.
     pub ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::time;
+
+    use super::*;
+    use crate::destination::{Destination, EmailSettings};
+    use crate::id::MembershipId;
+    use crate::output::{Format, OutputOptions};
+    use crate::schedule::FilterConfig;
+
+    fn run(timezone: &str, worthless_after: Option<Time>, at: &str) -> Run {
+        let definition = Definition {
+            name: String::new(),
+            identifier: "d".into(),
+            owner: MembershipId(uuid::Uuid::nil()),
+            cron: "0 9 ? * * *".into(),
+            timezone: timezone.into(),
+            timezone_override: None,
+            format: Format::Csv,
+            options: OutputOptions::default(),
+            tile: None,
+            filters: FilterConfig::new(),
+            condition: None,
+            kill_jobs_on_failure: false,
+            destination: Destination::Email(EmailSettings::default()),
+            worthless_after,
+            link_epoch: 0,
+        };
+        let at = at.parse().expect("an instant");
+        Run { created_at: at, ..Run::queued(ScheduleId(uuid::Uuid::nil()), definition, RunKind::Scheduled, at) }
+    }
+
+    #[test]
+    fn h2_an_occurrence_is_worthless_by_age_or_by_the_time_of_day_that_its_schedule_says() {
+        let nine = Some(time(9, 0, 0, 0));
+        for (case, zone, says, at, expected) in [
+            ("by age", "UTC", None, "2026-11-30T08:00:00Z", "2026-12-01T08:00:00Z"),
+            ("later that day", "UTC", nine, "2026-11-30T08:00:00Z", "2026-11-30T09:00:00Z"),
+            ("the next day", "UTC", nine, "2026-11-30T09:00:00Z", "2026-12-01T09:00:00Z"),
+            ("in the schedule's zone", "America/New_York", nine, "2026-11-30T13:00:00Z", "2026-11-30T14:00:00Z"),
+            ("in a gap, as much later", "America/New_York", Some(time(2, 30, 0, 0)), "2026-03-08T06:00:00Z", "2026-03-08T07:30:00Z"),
+            ("on a long day age is first", "America/New_York", nine, "2026-10-31T13:00:00Z", "2026-11-01T13:00:00Z"),
+            ("an unknown zone", "Mars/Olympus", nine, "2026-11-30T08:00:00Z", "2026-12-01T08:00:00Z"),
+        ] {
+            let worthless_at = run(zone, says, at).worthless_at(SignedDuration::from_hours(24));
+            assert_eq!(worthless_at, expected.parse::<Timestamp>().expect("an instant"), "{case}");
+        }
+        let asked_for = Run { kind: RunKind::Manual, ..run("UTC", nine, "2026-11-30T08:00:00Z") };
+        assert_eq!(asked_for.worthless_at(SignedDuration::from_hours(24)).to_string(), "2026-12-01T08:00:00Z");
+    }
+
+    #[test]
+    fn m8_a_run_is_poison_after_five_claims_without_progress() {
+        for (fence, came_further, expected) in [(1, 0, false), (5, 0, false), (6, 0, true), (9, 4, false), (10, 4, true)] {
+            let progress = Progress { fence: came_further, ..Progress::default() };
+            let run = Run { fence, progress, ..run("UTC", None, "2026-11-30T08:00:00Z") };
+            assert_eq!(run.is_poison(), expected, "claim {fence}, further at {came_further}");
+        }
+    }
 }

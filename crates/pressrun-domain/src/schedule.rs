@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use jiff::Timestamp;
+use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Catalog;
@@ -78,6 +79,10 @@ pub struct Definition {
     pub kill_jobs_on_failure: bool,
     /// Where to.
     pub destination: Destination,
+    /// What an occurrence has not delivered by this time of day in the schedule's zone, the first after its instant, is worth nothing any more;
+    /// `None` is as the operator says. Whole minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worthless_after: Option<Time>,
     /// Counts how often all links without a login were withdrawn; a link is good only in the epoch that it was made in.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub link_epoch: u32,

@@ -20,8 +20,12 @@ pub struct EngineConfig {
     pub workers: u32,
     /// How long a claim holds without a heartbeat; a heartbeat comes every third of it.
     pub lease: SignedDuration,
-    /// A run that takes longer is `KILLED` (S5).
+    /// A run that has been worked on for longer until its pieces are promised is `KILLED` (S5).
     pub max_run: SignedDuration,
+    /// One whose pieces have been worked on for longer since then is `KILLED` too.
+    pub max_sending: SignedDuration,
+    /// An occurrence of this age is worth nothing any more: what it still owes is given up.
+    pub worthless_after: SignedDuration,
     /// How failed deliveries are repeated (S9).
     pub retry: RetryPolicy,
     /// Deliveries of one run under way at once.
@@ -64,6 +68,8 @@ impl EngineConfig {
             workers: 8,
             lease: SignedDuration::from_secs(60),
             max_run: SignedDuration::from_mins(30),
+            max_sending: SignedDuration::from_mins(120),
+            worthless_after: SignedDuration::from_hours(24),
             retry: RetryPolicy::default(),
             parallel_deliveries: 8,
             max_rows: 50_000,
@@ -87,12 +93,6 @@ impl EngineConfig {
     #[must_use]
     pub fn longest_wait(&self) -> SignedDuration {
         self.retry.deadline.max(HOLD_LOOK_MAX).saturating_add(SignedDuration::from_mins(1))
-    }
-
-    /// A run that has delivered nothing after this, from its beginning, is stopped although it waits for retries or a way out that is shut.
-    #[must_use]
-    pub fn longest_sending(&self) -> SignedDuration {
-        self.max_run.saturating_add(self.retry.hold).saturating_add(self.longest_wait())
     }
 
     /// Runs of one connection that this process works on at once, where there is another connection: the last workers are left to that one.

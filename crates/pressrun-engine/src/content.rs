@@ -16,7 +16,7 @@ use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::RunKind;
 use pressrun_query::job::ColumnInfo;
-use pressrun_query::{ConnectionSpec, QueryError, QueryJob, QueryLimits, QueryOutcome};
+use pressrun_query::{ConnectionSpec, QueryError, QueryErrorKind, QueryJob, QueryLimits, QueryOutcome};
 use pressrun_render::{
     FilterLine, Page, RenderError, RenderJob, RenderLimits, Rendered, Report, Rows, TileContent, TileData, TileView, Truncated,
 };
@@ -292,8 +292,8 @@ impl Producer {
         &self.executors
     }
 
-    /// Runs one query into a file of `work`, or takes the rows of an equal one. It has the connection's time limit or what is left of the
-    /// run's, whichever is less.
+    /// Runs one query into a file of `work`, or takes the rows of an equal one. The query has its connection's time limit, whoever asked
+    /// first; each who waits has what is `left` of its own time.
     ///
     /// # Errors
     /// The query's failure, in words for the owner.
@@ -308,7 +308,11 @@ impl Producer {
         let spec = ConnectionSpec::from(connection);
         let key = flight::key(&spec, &compiled, fingerprint);
         let (producer, connection, work) = (self.clone(), connection.clone(), work.clone());
-        self.flights.share(key, move || async move { producer.execute(&connection, spec, compiled, work, fingerprint, left).await }).await
+        let rows = self.flights.share(key, move || async move { producer.execute(&connection, spec, compiled, work, fingerprint).await });
+        match tokio::time::timeout(left, rows).await {
+            Ok(rows) => rows,
+            Err(_) => Err(QueryError::new(QueryErrorKind::Timeout, "the time of the run was over before the query was")),
+        }
     }
 
     async fn execute(
@@ -318,12 +322,11 @@ impl Producer {
         compiled: CompiledQuery,
         work: WorkDir,
         fingerprint: bool,
-        left: Duration,
     ) -> Result<QueryRows, QueryError> {
         let most = connection.max_concurrency.min(self.executors.most_of_one_connection(Crew::of(&spec)));
         let _pass = self.gates.pass(&connection.name, most).await;
         let spec = reach::pinned(&self.config.connections, &SystemResolver, spec).await?;
-        let allowed = Duration::from_secs(connection.timeout_seconds).min(left);
+        let allowed = Duration::from_secs(connection.timeout_seconds);
         let limits = QueryLimits { timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX), ..self.config.query };
         // A name of its own: others may read the file of an equal query for longer than this run knows of it.
         let out = work.file(&format!("{}.arrow", self.files.fetch_add(1, Ordering::Relaxed)));
@@ -469,5 +472,5 @@ fn failed(error: &dyn std::error::Error) -> QueryError {
         message = format!("{message}: {cause}");
         source = cause.source();
     }
-    QueryError::new(pressrun_query::QueryErrorKind::Syntax, message)
+    QueryError::new(QueryErrorKind::Syntax, message)
 }

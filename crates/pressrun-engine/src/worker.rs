@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::fail::{FailPoint, reach};
-use crate::pipeline::{self, Context, Step};
+use crate::pipeline::{Context, Step, Work};
 
 /// Works on a claimed run until it is over, has to wait, its lease is lost, or `stop` asks to hand it back.
 ///
@@ -15,37 +15,39 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
     let ClaimedRun { run, lease } = claimed;
     let span = info_span!("run", run = %run.id, schedule = %run.schedule_id, fence = lease.fence);
     async {
+        let mut work = Work::new(context, &run, lease);
         let outcome = tokio::select! {
             biased;
-            outcome = pipeline::work(context, &run, lease) => outcome,
-            lost = keep_lease(context, lease) => Err(lost),
-            () = stop.cancelled() => {
-                let now = context.clock.now();
-                info!("handing the run back");
-                report(context.store.hand_back(&lease, now).await);
-                return;
-            }
+            outcome = work.go_on() => Some(outcome),
+            lost = keep_lease(context, lease) => Some(Err(lost)),
+            () = stop.cancelled() => None,
         };
         let now = context.clock.now();
         match outcome {
-            Ok((Step::End(end), _)) => {
+            None => {
+                info!("handing the run back");
+                let (lines, worked) = work.leave();
+                report(context.store.hand_back(&lease, now, &lines, worked).await);
+            }
+            Some(Ok(Step::End(end))) => {
                 info!(status = end.status.as_str(), reason = end.reason.as_deref(), "the run ended");
                 metrics::counter!("pressrun_runs_total", "status" => end.status.as_str()).increment(1);
                 reach(FailPoint::BeforeFinish);
                 report(context.store.finish(&lease, &end, now).await);
                 reach(FailPoint::AfterFinish);
             }
-            Ok((Step::Wait(until), record)) => {
-                info!(%until, "the run waits for a retry");
-                report(context.store.release(&lease, until, &record).await);
+            Some(Ok(Step::Wait(until))) => {
+                let news = work.news();
+                info!(%until, reason = news.progress.waits_for.as_deref(), "the run waits");
+                report(context.store.release(&lease, until, &news).await);
             }
-            Ok((Step::Yield, record)) => {
+            Some(Ok(Step::Yield)) => {
                 debug!("the run lets others go first");
-                report(context.store.yield_run(&lease, now, &record).await);
+                report(context.store.yield_run(&lease, now, &work.news()).await);
             }
-            Err(StoreError::LeaseLost) => warn!("the lease was lost; another worker goes on"),
+            Some(Err(StoreError::LeaseLost)) => warn!("the lease was lost; another worker goes on"),
             // The lease lapses, and the run is claimed again.
-            Err(error) => warn!(error = %error, "the run could not go on; it will be claimed again"),
+            Some(Err(error)) => warn!(error = %error, "the run could not go on; it will be claimed again"),
         }
     }
     .instrument(span)

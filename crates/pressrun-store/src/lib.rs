@@ -38,7 +38,7 @@ pub use planning::{
     DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, Timing,
     TimingId,
 };
-pub use runs::{AudienceTargets, BaselineChange, ClaimRequest, ClaimedRun, Enqueue, RunEnd, Runs};
+pub use runs::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, RunEnd, RunNews, Runs, StoredBaseline};
 pub use schedules::{
     ContentKind, GroundsKey, ListQuery, ListRow, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField, StatusFilter,
 };

@@ -7,7 +7,7 @@ use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, DocumentIdentifier, MembershipId, RunId, ScheduleId, WorkerId};
 use pressrun_domain::notice::Notice;
-use pressrun_domain::run::{Lease, Run, RunRecord, RunStatus};
+use pressrun_domain::run::{JudgedResult, Lease, Progress, Run, RunRecord, RunStatus, TimelineEntry, Worked};
 use pressrun_domain::schedule::SystemDisabledReason;
 
 use crate::{Page, StoreError};
@@ -62,17 +62,17 @@ pub trait Runs: Send + Sync {
     async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError>;
 
     /// Puts a run back that waits for a retry, to be claimed not before `available_at`; at once when somebody asked for it to be stopped.
-    async fn release(&self, lease: &Lease, available_at: Timestamp, record: &RunRecord) -> Result<(), StoreError>;
+    async fn release(&self, lease: &Lease, available_at: Timestamp, news: &RunNews) -> Result<(), StoreError>;
 
-    /// Hands a run back because its worker stops, to be claimed at `now`. What is recorded of it stays as it is: whoever claims it next goes
-    /// on where it was.
-    async fn hand_back(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError>;
+    /// Hands a run back because its worker stops, to be claimed at `now`. What is recorded of it stays as it is, but for `lines` that its
+    /// timeline gains and the time that was worked: whoever claims it next goes on where it was.
+    async fn hand_back(&self, lease: &Lease, now: Timestamp, lines: &[TimelineEntry], worked: Worked) -> Result<(), StoreError>;
 
     /// Hands a run back in the middle of its work, behind whatever else waits: one from each owner goes first.
-    async fn yield_run(&self, lease: &Lease, now: Timestamp, record: &RunRecord) -> Result<(), StoreError>;
+    async fn yield_run(&self, lease: &Lease, now: Timestamp, news: &RunNews) -> Result<(), StoreError>;
 
-    /// Saves what happened so far.
-    async fn save_record(&self, lease: &Lease, record: &RunRecord) -> Result<(), StoreError>;
+    /// Adds to a run what happened since it was last written.
+    async fn add_news(&self, lease: &Lease, news: &RunNews) -> Result<(), StoreError>;
 
     /// Writes the pieces a run promises, before any is sent; pieces that exist (same run and target) are left as they are.
     async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError>;
@@ -107,15 +107,25 @@ pub trait Runs: Send + Sync {
     /// [`StoreError::Conflict`] when the piece is accepted (I7), failed or skipped; [`StoreError::NotFound`] when it is not of this run.
     async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError>;
 
-    /// Records what an attempt came to and where the delivery stands now.
+    /// Records what an attempt came to, where the delivery stands now, and what the run learnt by it.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the piece is accepted and would no longer be; [`StoreError::NotFound`] when no such attempt began.
-    async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState) -> Result<(), StoreError>;
+    async fn end_attempt(
+        &self,
+        lease: &Lease,
+        delivery: DeliveryId,
+        attempt: &Attempt,
+        state: &DeliveryState,
+        learnt: &Learnt,
+    ) -> Result<(), StoreError>;
 
-    /// Ends a run. In the same transaction: its notices, the schedule's `last_run` (not for tests, S8; not when the schedule is gone), baselines, system
-    /// disabling, and a pinned SFTP host key when one was learnt; each only as far as the schedule still is what ran (an edit that reset a
-    /// baseline is not undone). Pieces still owed become failed, or skipped when never tried, with the run's reason.
+    /// Ends a run. In the same transaction: its notices, the schedule's `last_run` (not for tests, S8; not when the schedule is gone), the baselines
+    /// that waited for it, system disabling, and a pinned SFTP host key when one was learnt; each only as far as the schedule still is what ran
+    /// (an edit that reset a baseline is not undone). Pieces still owed become failed, or skipped when never tried, with the run's reason.
+    ///
+    /// Baselines move by what their judgement asks for ([`BaselineMoves`](pressrun_domain::condition::BaselineMoves)), and none do when the run was
+    /// killed before anybody was told (A10).
     async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError>;
 
     /// Asks for a run to be stopped: a queued one ends `KILLED` at once, a running one when its worker next looks. False when it had ended.
@@ -126,23 +136,32 @@ pub trait Runs: Send + Sync {
     /// schedule to lose.
     async fn is_cancelled(&self, run: RunId) -> Result<bool, StoreError>;
 
-    /// One run, without the secrets of its definition.
+    /// One run with all that happened, without the secrets of its definition.
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
-    /// Runs of a schedule (all schedules when `None`), newest occurrence first, without secrets; `page` counts from 1.
+    /// Runs of a schedule (all schedules when `None`), newest occurrence first, without secrets; `page` counts from 1. Of what happened they have
+    /// what a line of a list says: the note of the plan, warnings, errors and whose queries ran.
     async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError>;
 
     /// Of each of these schedules the run that is queued or running (at most one, I3), without secrets; in no order.
     async fn runs_under_way(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
 
-    /// Of each of these schedules the newest run that ended as a failure, without secrets; in no order.
+    /// How the last `limit` runs of a schedule that count ended, newest occurrence first; what was skipped, tested or sent again is not among them.
+    async fn last_endings(&self, schedule: ScheduleId, limit: u32) -> Result<Vec<RunStatus>, StoreError>;
+
+    /// Of each of these schedules the newest run that counts and ended as a failure, without secrets; in no order.
     async fn latest_failures(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
 
     /// How many test deliveries (S8) were made for this owner since an instant.
     async fn count_tests(&self, owner: MembershipId, since: Timestamp) -> Result<u64, StoreError>;
 
-    /// The stored baseline of an audience of a schedule (A5, A18).
-    async fn baseline(&self, schedule: ScheduleId, audience: &str) -> Result<Option<String>, StoreError>;
+    /// The stored baselines of these audiences of a schedule (A5, A18), equal ones together; in no order.
+    async fn baselines(&self, schedule: ScheduleId, audiences: &[&str]) -> Result<Vec<StoredBaseline>, StoreError>;
+
+    /// The stored baseline of an audience of a schedule.
+    async fn baseline(&self, schedule: ScheduleId, audience: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.baselines(schedule, &[audience]).await?.pop().map(|found| found.fingerprint))
+    }
 
     /// Forgets every baseline of a schedule (A12, A13).
     async fn reset_baselines(&self, schedule: ScheduleId) -> Result<(), StoreError>;
@@ -210,6 +229,28 @@ pub struct ClaimedRun {
     pub lease: Lease,
 }
 
+/// What a run gains: nothing that was written before is written again.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunNews {
+    /// What happened since it was last written.
+    pub record: RunRecord,
+    /// Where the work stands now. What attempts add to it ([`Learnt`]) is kept whatever is said here.
+    pub progress: Progress,
+    /// Results that become baselines when the run ends.
+    pub judged: Vec<JudgedResult>,
+}
+
+/// What a run learns by one attempt, beyond the piece that it was made for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learnt {
+    /// What the history warns of.
+    pub warnings: Vec<String>,
+    /// What was delivered is less than was promised (D12).
+    pub degraded: bool,
+    /// The host key (OpenSSH form) seen at the first successful SFTP use (D7).
+    pub host_key: Option<String>,
+}
+
 /// How a run ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunEnd {
@@ -217,25 +258,21 @@ pub struct RunEnd {
     pub status: RunStatus,
     /// Named reason, such as `noRecipients`, `noData`, `killed: memory`.
     pub reason: Option<String>,
-    /// What happened.
+    /// What happened since it was last written.
     pub record: RunRecord,
-    /// Baselines to move.
-    pub baselines: Vec<BaselineChange>,
+    /// Results that become baselines with the end, beside those that wait for it already.
+    pub judged: Vec<JudgedResult>,
     /// Switch the schedule off.
     pub disable: Option<SystemDisabledReason>,
-    /// Host key (OpenSSH form) learnt at the first successful SFTP use (D7).
-    pub learnt_host_key: Option<String>,
     /// What is to be said about it (S10). One that says the schedule was switched off is kept only if this very end did that.
     pub notices: Vec<Notice>,
 }
 
-/// A baseline to store.
+/// A baseline, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaselineChange {
-    /// Audience it belongs to: empty for the owner, a recipient's address under fan-out (A18).
-    pub audience: String,
+pub struct StoredBaseline {
     /// The fingerprint, as the engine wrote it.
     pub fingerprint: String,
-    /// Only once this piece of the run was accepted: what nobody was told of has to fire again (A10, A18).
-    pub after: Option<DeliveryId>,
+    /// Empty for what all share, a recipient's address under fan-out (A18).
+    pub audiences: Vec<String>,
 }

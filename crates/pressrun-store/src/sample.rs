@@ -88,6 +88,7 @@ pub fn definition(name: &str) -> Definition {
         condition: None,
         kill_jobs_on_failure: false,
         destination: to_members(&["blob@myorg.co"]),
+        worthless_after: None,
         link_epoch: 0,
     }
 }
@@ -291,15 +292,7 @@ pub fn piece(run: RunId, target: &str) -> Delivery {
 /// An ending with nothing to add.
 #[must_use]
 pub fn end(status: RunStatus) -> RunEnd {
-    RunEnd {
-        status,
-        reason: None,
-        record: RunRecord::default(),
-        baselines: Vec::new(),
-        disable: None,
-        learnt_host_key: None,
-        notices: Vec::new(),
-    }
+    RunEnd { status, reason: None, record: RunRecord::default(), judged: Vec::new(), disable: None, notices: Vec::new() }
 }
 
 /// The first page of the list, by schedule name upwards, without filters.

@@ -221,19 +221,25 @@ pub(crate) fn why(run: &Run, zone: &TimeZone, now: Timestamp) -> String {
 
 /// The same, with the names of those who stopped it.
 pub(crate) fn why_by(run: &Run, doers: &Doers, zone: &TimeZone, now: Timestamp) -> String {
+    why_in_all(run, doers, None, zone, now)
+}
+
+/// The same, where it is known how its pieces stand.
+pub(crate) fn why_in_all(run: &Run, doers: &Doers, tally: Option<&Tally>, zone: &TimeZone, now: Timestamp) -> String {
     match &run.state {
         RunState::Queued { available_at } if *available_at > now => {
-            format!("Waits for its next attempt at {}.", when_exactly(*available_at, zone, now).text)
+            let because = run.progress.waits_for.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("Waits for its next attempt at {}{because}.", when_exactly(*available_at, zone, now).text)
         }
         RunState::Queued { .. } => "Waits for a free worker.".to_owned(),
         RunState::Running { .. } => "Is under way.".to_owned(),
         RunState::Skipped { reason: SkipReason::Missed } => with_detail("Not sent: the server was not running at this time", run),
         RunState::Skipped { reason: SkipReason::Overlap } => with_detail("Not sent: the run before was still under way", run),
-        RunState::Ended { status, reason, .. } => ended(*status, reason.as_deref(), run, doers),
+        RunState::Ended { status, reason, .. } => ended(*status, reason.as_deref(), run, doers, tally),
     }
 }
 
-fn ended(status: RunStatus, reason: Option<&str>, run: &Run, doers: &Doers) -> String {
+fn ended(status: RunStatus, reason: Option<&str>, run: &Run, doers: &Doers, tally: Option<&Tally>) -> String {
     let said = reason.map(|reason| match (reason, &doers.stopped, &doers.deleted) {
         ("cancelled", Some(doer), _) => format!("{} stopped it", doer.name),
         ("deleted", _, Some(doer)) => format!("{} deleted its schedule", doer.name),
@@ -256,13 +262,18 @@ fn ended(status: RunStatus, reason: Option<&str>, run: &Run, doers: &Doers) -> S
             None => "Sent, but not all of it: see the run.".to_owned(),
         },
         RunStatus::Error => format!("Not sent: {because}."),
-        RunStatus::Killed => format!("Not sent: it was stopped, {because}."),
-        RunStatus::ConditionUnmet => unmet(run),
+        RunStatus::Killed => match tally.map(|tally| tally.accepted) {
+            None => format!("It was stopped: {because}."),
+            Some(0) => format!("Not sent: it was stopped, {because}."),
+            Some(_) => format!("Not sent to everybody: it was stopped, {because}."),
+        },
+        RunStatus::ConditionUnmet => unmet(run, reason),
     }
 }
 
-fn unmet(run: &Run) -> String {
-    if run.record.conditions.iter().any(|judged| judged.judgement == Judgement::BaselineRecorded) {
+fn unmet(run: &Run, reason: Option<&str>) -> String {
+    let remembered = run.record.conditions.iter().any(|judged| judged.judgement == Judgement::BaselineRecorded);
+    if remembered || reason == Some("baselineRecorded") {
         return "Not sent: the first result was remembered, to compare the next one with.".to_owned();
     }
     let Some(condition) = &run.definition.condition else {
@@ -312,6 +323,8 @@ pub(crate) fn reason(reason: &str) -> String {
         "rowsUnreadable" | "writeFailed" => "the spool folder could not be read or written",
         "diskFull" => "the disk was full",
         "killed: deadline" => "it took too long",
+        "tooLate" => "it would have come too late",
+        "workerDied" => "the server died over it again and again",
         "killed: memory" => "it needed more memory than it may",
         other => return other.to_owned(),
     }

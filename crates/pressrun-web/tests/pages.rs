@@ -663,7 +663,7 @@ async fn under_way(site: &Site, pieces: usize) -> pressrun_store::ClaimedRun {
     let now = site.state.clock.now();
     site.store.enqueue(&stored::manual(&schedule, now), &stored::change_at(Verb::RunTriggered, now)).await.unwrap();
     let until = now + jiff::SignedDuration::from_mins(5);
-    let run = site.store.claim(pressrun_domain::id::WorkerId::generate(), now, until, 1).await.unwrap().remove(0);
+    let run = site.store.claim(WorkerId::generate(), now, until, 1).await.unwrap().remove(0);
     let piece = |number| stored::piece(run.run.id, &format!("person{number}@fan.example"));
     let pieces: Vec<_> = (0..pieces).map(piece).collect();
     site.store.promise(&run.lease, &pieces).await.unwrap();
@@ -822,16 +822,78 @@ async fn newcomer_30_those_who_manage_a_schedule_are_told_who_ran_stopped_and_pa
 }
 
 #[tokio::test]
-async fn low_a_schedule_that_waits_for_a_retry_does_not_say_never() {
+async fn newcomer_24_a_schedule_that_waits_for_a_retry_says_until_when_and_why() {
     let browser = Browser::new().await;
     let cookie = browser.sign_in(browser.site.admin).await;
     let run = under_way(&browser.site, 1).await;
     let listed = async || browser.get(&cookie, "/schedules").await.body;
     assert!(listed().await.contains("Is under way."));
     let later = browser.site.state.clock.now() + jiff::SignedDuration::from_mins(15);
-    browser.site.store.release(&run.lease, later, &run.run.record).await.unwrap();
-    let body = listed().await;
-    assert!(body.contains("Waits for its next attempt at") && body.contains(&format!("/runs/{}", run.run.id)), "{body}");
+    let mut news = pressrun_store::RunNews::default();
+    news.progress.waits_for = Some("451 come again".to_owned());
+    browser.site.store.release(&run.lease, later, &news).await.unwrap();
+    for body in [listed().await, browser.get(&cookie, &format!("/runs/{}", run.run.id)).await.body] {
+        assert!(body.contains("Waits for its next attempt at") && body.contains("(451 come again)"), "{body}");
+    }
+    assert!(listed().await.contains(&format!("/runs/{}", run.run.id)));
+    let guest = browser.sign_in(browser.site.guest).await;
+    let body = browser.get(&guest, &format!("/schedules/{}", browser.site.open)).await.body;
+    assert!(body.contains("Waits for its next attempt at") && !body.contains("451"), "who does not manage it is told no answers: {body}");
+}
+
+/// Lets the first of the pieces of a run arrive.
+async fn one_arrives(site: &Site, run: &pressrun_store::ClaimedRun) {
+    use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
+    let now = site.state.clock.now();
+    let piece = site.store.deliveries(run.run.id).await.unwrap().remove(0);
+    let number = site.store.begin_attempt(&run.lease, piece.id, now).await.unwrap();
+    let outcome = Some(Outcome::Accepted { receipt: "250 OK".into() });
+    let attempt = Attempt { number, started_at: now, ended_at: Some(now), outcome };
+    let state = DeliveryState::Accepted { at: now };
+    site.store.end_attempt(&run.lease, piece.id, &attempt, &state, &pressrun_store::Learnt::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn newcomer_7_how_a_schedule_does_follows_from_its_occurrences_and_not_from_what_was_sent_again() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.admin).await;
+    let now = browser.site.state.clock.now();
+    let store = &browser.site.store;
+    let run = under_way(&browser.site, 3).await;
+    one_arrives(&browser.site, &run).await;
+    store.finish(&run.lease, &stored::end(RunStatus::ErrorDelivered), now).await.unwrap();
+    let schedule = store.schedule(browser.site.open).await.unwrap().unwrap();
+    let mut again = stored::manual(&schedule, now + jiff::SignedDuration::from_mins(1)).run;
+    again.kind = RunKind::Resend;
+    let piece = stored::piece(again.id, "person0@fan.example");
+    store.enqueue_resend(&again, &piece, &stored::change_at(Verb::RunResent, now)).await.unwrap();
+    let until = now + jiff::SignedDuration::from_mins(9);
+    let again = store.claim(WorkerId::generate(), until, until, 1).await.unwrap().remove(0);
+    let end = RunEnd { reason: Some("550 no such user".into()), ..stored::end(RunStatus::Error) };
+    store.finish(&again.lease, &end, until).await.unwrap();
+    let page = browser.get(&cookie, &format!("/schedules/{}", browser.site.open)).await.body;
+    let latest = page.split("aria-label=\"Last run\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(latest.contains("Sent, but not all of it") && latest.contains("1 of 3 deliveries accepted"), "{latest}");
+    let list = browser.get(&cookie, "/schedules").await.body;
+    assert!(list.contains("Sent, but not all of it") && !list.contains("550 no such user"), "{list}");
+}
+
+#[tokio::test]
+async fn newcomer_7_a_run_that_was_stopped_halfway_does_not_say_that_nothing_was_sent() {
+    for (arrives, words) in [(true, "Not sent to everybody: it was stopped"), (false, "Not sent: it was stopped")] {
+        let browser = Browser::new().await;
+        let cookie = browser.sign_in(browser.site.admin).await;
+        let run = under_way(&browser.site, 3).await;
+        if arrives {
+            one_arrives(&browser.site, &run).await;
+        }
+        let end = RunEnd { reason: Some("cancelled".into()), ..stored::end(RunStatus::Killed) };
+        browser.site.store.finish(&run.lease, &end, browser.site.state.clock.now()).await.unwrap();
+        for path in [format!("/runs/{}", run.run.id), format!("/schedules/{}", browser.site.open)] {
+            let body = browser.get(&cookie, &path).await.body;
+            assert!(body.contains(words), "{path}: {body}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -1123,7 +1185,7 @@ async fn alert_of_hill(browser: &Browser, held: bool) -> [String; 2] {
     let Some(claim) = claimed.into_iter().find(|claim| claim.run.schedule_id == schedule.id) else { panic!("its run") };
     let mut outline = Outline::new(KnownTo::Admins);
     outline.held_for_others = held;
-    let mut record = RunRecord { outline: Some(outline), promised: held, ..RunRecord::default() };
+    let mut record = RunRecord { outline: Some(outline), ..RunRecord::default() };
     let (status, reason, at) =
         if held { (RunStatus::Complete, None, 90) } else { (RunStatus::ConditionUnmet, Some("conditionUnmet".into()), 3) };
     if held {

@@ -148,7 +148,16 @@ async fn make(store: &SqliteStore, catalog: &Catalog, number: usize, dice: &mut 
         let reason = format!("{mark}-answer 550 no such mailbox");
         let outcome = Some(Outcome::Rejected { reason: reason.clone() });
         let attempt = Attempt { number, started_at: stored::after(10), ended_at: Some(stored::after(11)), outcome };
-        store.end_attempt(&lease, piece.id, &attempt, &DeliveryState::Failed { at: stored::after(11), reason }).await.unwrap();
+        store
+            .end_attempt(
+                &lease,
+                piece.id,
+                &attempt,
+                &DeliveryState::Failed { at: stored::after(11), reason },
+                &pressrun_store::Learnt::default(),
+            )
+            .await
+            .unwrap();
     }
     let mut record = claim.run.record.clone();
     record.note(stored::after(9), "rendered", Some(format!("{mark}-line")));

@@ -322,6 +322,8 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> anyhow::Re
         workers: scheduler.workers.max(1),
         lease: SignedDuration::from_secs(scheduler.lease_seconds.max(3).into()),
         max_run: SignedDuration::from_mins(scheduler.max_run_minutes.max(1).into()),
+        max_sending: SignedDuration::from_mins(scheduler.max_sending_minutes.max(1).into()),
+        worthless_after: SignedDuration::from_hours(scheduler.worthless_after_hours.max(1).into()),
         retry: RetryPolicy {
             max_attempts: settings.retry.max_attempts.max(1),
             first_wait: SignedDuration::from_secs(settings.retry.first_wait_seconds.into()),

@@ -1,5 +1,6 @@
 //! A body made into a definition: reading, and the rules that need no catalog, in the contract's order (§5.1.7 rows 2 to 9).
 
+use jiff::civil::Time;
 use pressrun_cron::CronExpression;
 use pressrun_domain::condition::{Condition, ConditionKind};
 use pressrun_domain::destination::{Destination, DestinationKind};
@@ -97,6 +98,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
             condition,
             kill_jobs_on_failure: read.kill_jobs_on_failure,
             destination: target.destination,
+            worthless_after: read.worthless_after,
             link_epoch: stored.map_or(0, |stored| stored.link_epoch),
         },
         lists: target.lists,
@@ -107,7 +109,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
 }
 
 /// Every field of a schedule's body; others act nowhere.
-pub(crate) const FIELDS: [&str; 53] = [
+pub(crate) const FIELDS: [&str; 54] = [
     "identifier",
     "name",
     "schedule",
@@ -120,6 +122,7 @@ pub(crate) const FIELDS: [&str; 53] = [
     "queryIdentifierMapKey",
     "testNow",
     "killJobsOnFailure",
+    "worthlessAfter",
     "timezoneOverride",
     "hideTitle",
     "paperFormat",
@@ -201,6 +204,7 @@ struct Common {
     tile: Option<String>,
     test_now: bool,
     kill_jobs_on_failure: bool,
+    worthless_after: Option<Time>,
     asks: Asks,
 }
 
@@ -223,6 +227,11 @@ impl Common {
         let tile = fields.filled("queryIdentifierMapKey")?;
         let test_now = fields.flag("testNow")?.or_default(false, false) && stored.is_none();
         let kill = fields.flag("killJobsOnFailure")?;
+        let worthless_after = match fields.text("worthlessAfter")? {
+            Given::Value(text) => Some(time_of_day("worthlessAfter", &text)?),
+            Given::Null => None,
+            Given::Absent => stored.and_then(|stored| stored.worthless_after),
+        };
         let timezone_override = fields.text("timezoneOverride")?;
         let asks = Asks {
             document,
@@ -250,9 +259,18 @@ impl Common {
             tile: tile.over(stored.and_then(|stored| stored.tile.as_ref()).map(|tile| tile.0.clone())),
             test_now,
             kill_jobs_on_failure: kill.or_default(stored.is_some_and(|stored| stored.kill_jobs_on_failure), false),
+            worthless_after,
             asks,
         })
     }
+}
+
+/// A time of day such as `09:00`.
+fn time_of_day(field: &'static str, text: &str) -> Result<Time, AppError> {
+    let two = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = text.split_once(':').filter(|(hour, minute)| two(hour) && two(minute));
+    let time = parts.and_then(|(hour, minute)| Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok());
+    time.ok_or_else(|| AppError::field(field, "Expected a time of day from 00:00 to 23:59, such as 09:00"))
 }
 
 fn needed<T>(field: &'static str, given: Given<T>, stored: Option<T>) -> Result<T, AppError> {

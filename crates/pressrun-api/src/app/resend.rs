@@ -8,7 +8,7 @@ use pressrun_domain::destination::{Destination, EmailSettings};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::outline::{KnownTo, Outline};
-use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord};
+use pressrun_domain::run::{Progress, ResendOf, Run, RunKind, RunRecord};
 use pressrun_domain::schedule::{Definition, Schedule};
 
 use super::error::AppError;
@@ -135,13 +135,14 @@ fn repeated(run: &Run, piece: Delivery, definition: Definition, now: jiff::Times
         .outline
         .as_ref()
         .map(|outline| Outline { held_for_others: outline.known_to == KnownTo::Admins, ..Outline::new(outline.known_to) });
-    let mut record = RunRecord { resend_of, outline, promised: true, ..RunRecord::default() };
+    let mut record = RunRecord { resend_of, outline, ..RunRecord::default() };
     record.note(now, "planned", Some(format!("sends the delivery to {} of run {} again", piece.target, run.id)));
     record.artifacts.extend(piece.artifact.clone());
     // The bytes are those of the occurrence, whenever they are sent.
     let again = Run {
         scheduled_for: run.scheduled_for,
         dst: run.dst.clone(),
+        progress: Progress { promised_at: Some(now), ..Progress::default() },
         record,
         ..Run::queued(run.schedule_id, definition, RunKind::Resend, now)
     };

@@ -142,13 +142,11 @@ async fn enqueue(
 /// Says until when and why the run that is under way waits, if it waits.
 async fn in_progress(state: &ApiState, schedule: ScheduleId) -> Result<AppError, AppError> {
     let under_way = state.store.runs_under_way(&[schedule]).await?.pop();
-    let Some((run, until)) = under_way.and_then(|run| Some((run.id, run.waits_until(state.clock.now())?))) else {
+    let Some((run, until)) = under_way.and_then(|run| run.waits_until(state.clock.now()).map(|until| (run, until))) else {
         return Ok(AppError::RunInProgress);
     };
-    // The first of the pieces that are still owed stands for all.
-    let owed = state.store.owed(run, Timestamp::MAX, 1).await?;
-    let last = owed.first().and_then(|piece| piece.attempts.last()?.outcome.as_ref()?.reason());
-    Ok(AppError::RunWaits { until, reason: last.map(|reason| text::shortened(&text::one_line(reason), REASON_LIMIT)) })
+    let reason = run.progress.waits_for.map(|reason| text::shortened(&text::one_line(&reason), REASON_LIMIT));
+    Ok(AppError::RunWaits { until, reason })
 }
 
 /// The schedule of this id; `id` is known to be a UUID.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::harness::{Server, mail, server, webhook};
 use crate::sample;
 
-const FIELDS: [&str; 48] = [
+const FIELDS: [&str; 49] = [
     "identifier",
     "name",
     "schedule",
@@ -20,6 +20,7 @@ const FIELDS: [&str; 48] = [
     "queryIdentifierMapKey",
     "testNow",
     "killJobsOnFailure",
+    "worthlessAfter",
     "timezoneOverride",
     "hideTitle",
     "paperFormat",

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use pressrun_api::{ApiConfig, Limits};
-use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
 use pressrun_domain::id::WorkerId;
-use pressrun_store::{SqliteStore, sample as stored};
+use pressrun_store::{RunNews, SqliteStore, sample as stored};
 use reqwest::Method;
 use serde_json::json;
 
@@ -249,18 +248,17 @@ async fn newcomer_24_a_trigger_beside_a_run_that_waits_says_until_when_and_why()
     let run = server.store.claim(WorkerId::generate(), now, stored::at("2025-07-23T22:00:00Z"), 1).await.unwrap().remove(0);
     server.call("org", "POST", &path, None).await.refuses(409, "Another execution of this schedule is in progress");
     let later = stored::at("2025-07-23T21:58:39Z");
-    let piece = stored::piece(run.run.id, "https://webhooksrus.com/1234566");
-    server.store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
-    let number = server.store.begin_attempt(&run.lease, piece.id, now).await.unwrap();
-    let outcome = Outcome::Retry { reason: format!("webhook: HTTP 503\nService Unavailable {}", "x".repeat(500)), not_before: None };
-    let attempt = Attempt { number, started_at: now, ended_at: Some(now), outcome: Some(outcome) };
-    server.store.end_attempt(&run.lease, piece.id, &attempt, &DeliveryState::Pending { not_before: later }).await.unwrap();
-    server.store.release(&run.lease, later, &run.run.record).await.unwrap();
+    let mut news = RunNews::default();
+    news.progress.waits_for = Some(format!("webhook: HTTP 503\nService Unavailable {}", "x".repeat(500)));
+    server.store.release(&run.lease, later, &news).await.unwrap();
     let refused = server.call("org", "POST", &path, None).await;
     let detail = refused.body["detail"].as_str().unwrap();
     let expected =
         "Another execution of this schedule is in progress; it waits until 2025-07-23T21:58:39Z to try again: webhook: HTTP 503 Service";
     assert!(refused.status == 409 && detail.starts_with(expected) && detail.len() < 350 && !detail.contains('\n'), "{detail}");
+    let told = server.get(&format!("/api/v1/runs/{}", run.run.id)).await;
+    assert_eq!((&told.ok()["state"], &told.body["waitsUntil"]), (&json!("queued"), &json!("2025-07-23T21:58:39.000Z")));
+    assert!(told.body["waitsFor"].as_str().is_some_and(|reason| reason.starts_with("webhook: HTTP 503")), "{}", told.body);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -21,7 +21,7 @@ async fn get_f3_shows_the_effective_filters_and_the_overrides_apart() {
         json!({
             "id": id, "name": "Mail", "organizationId": sample::ORGANIZATION, "entityId": "dashboard-abc123", "identifier": "dashboard-abc123",
             "ownerId": sample::ROSS, "owner": {"name": "Blob Ross"}, "schedule": "0 9 ? * * *", "timezone": "UTC", "fanOut": true,
-            "killJobsOnFailure": false, "conditionType": null, "conditionQueryMapKey": null, "queryIdentifierMapKey": null, "disabledAt": null,
+            "killJobsOnFailure": false, "worthlessAfter": null, "conditionType": null, "conditionQueryMapKey": null, "queryIdentifierMapKey": null, "disabledAt": null,
             "systemDisabledAt": null, "systemDisabledReason": null, "createdAt": NOW, "updatedAt": NOW, "nextRunAt": "2025-07-24T09:00:00.000Z"
         })
     );

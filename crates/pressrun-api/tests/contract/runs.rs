@@ -54,7 +54,8 @@ async fn runs_show_every_piece_and_try_and_no_secret() {
     );
     assert_eq!((&got["scheduledFor"], &got["endedAt"]), (&json!(NOW), &json!(NOW)));
     assert_eq!(got["deliveries"][0]["target"], "a@b.co");
-    assert_eq!(got["timeline"][0], json!({"at": NOW, "event": "ended", "detail": null}));
+    assert_eq!(got["timeline"][0], json!({"at": NOW, "event": "planned", "detail": "manual"}));
+    assert_eq!(got["timeline"][1], json!({"at": NOW, "event": "ended", "detail": null}));
     server.call("org", "POST", &format!("/api/v1/runs/{run}/cancel"), None).await.refuses(409, "Run has already ended");
     let row = server.get("/api/v1/schedules?status=error").await;
     assert_eq!((&row.ok()["records"][0]["lastStatus"], &row.body["records"][0]["lastCompletedAt"]), (&json!("ERROR"), &json!(NOW)));
@@ -98,11 +99,11 @@ async fn runs_give_their_files_to_who_may_manage_only() {
     let (_, run) = triggered(&server).await;
     let sha256 = "a".repeat(64);
     let claimed = server.store.claim(WorkerId::generate(), stored::at(NOW), stored::at("2025-07-24T00:00:00Z"), 1).await.unwrap();
-    let mut record = claimed[0].run.record.clone();
+    let mut news = pressrun_store::RunNews::default();
     let mut artifact = stored::artifact(&sha256);
     artifact.bytes = 5;
-    record.artifacts.push(artifact);
-    server.store.save_record(&claimed[0].lease, &record).await.unwrap();
+    news.record.artifacts.push(artifact);
+    server.store.add_news(&claimed[0].lease, &news).await.unwrap();
     let path = format!("/api/v1/runs/{run}/artifacts/{sha256}");
     let gone = format!("Artifact {sha256} does not exist or is no longer kept");
     server.get(&path).await.refuses(404, &gone);
@@ -139,11 +140,11 @@ async fn p1_who_manages_a_run_opens_the_owners_file_and_their_own_copy_and_no_ot
         piece.artifact = Some(artifact);
         piece
     });
-    let mut record = claimed.run.record.clone();
-    record.artifacts.push(ArtifactRecord { bytes: 4, ..stored::artifact(&owners) });
-    record.artifacts.extend(copies.iter().filter_map(|piece| piece.artifact.clone()));
+    let mut news = pressrun_store::RunNews::default();
+    news.record.artifacts.push(ArtifactRecord { bytes: 4, ..stored::artifact(&owners) });
+    news.record.artifacts.extend(copies.iter().filter_map(|piece| piece.artifact.clone()));
     server.store.promise(&claimed.lease, &copies).await.unwrap();
-    server.store.save_record(&claimed.lease, &record).await.unwrap();
+    server.store.add_news(&claimed.lease, &news).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (sha256, who, status) in [(&owners, "hill", 200), (&own, "hill", 200), (&other, "hill", 404), (&other, "org", 200)] {
         let file = folder.path().join(sha256);
@@ -165,7 +166,11 @@ async fn sent(server: &Server, target: &str) -> (String, String, Delivery) {
     let number = server.store.begin_attempt(&claimed.lease, piece.id, now).await.unwrap();
     let outcome = Outcome::Accepted { receipt: "250 OK".into() };
     let attempt = Attempt { number, started_at: now, ended_at: Some(now), outcome: Some(outcome) };
-    server.store.end_attempt(&claimed.lease, piece.id, &attempt, &DeliveryState::Accepted { at: now }).await.unwrap();
+    server
+        .store
+        .end_attempt(&claimed.lease, piece.id, &attempt, &DeliveryState::Accepted { at: now }, &pressrun_store::Learnt::default())
+        .await
+        .unwrap();
     server.store.finish(&claimed.lease, &stored::end(RunStatus::Complete), now).await.unwrap();
     (id, claimed.run.id.to_string(), piece)
 }

@@ -1,10 +1,11 @@
 //! §5.9, design §12, A12, D13, T12, X4, X10.
 
 use pressrun_domain::audit::Verb;
+use pressrun_domain::condition::BaselineMoves;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::WorkerId;
-use pressrun_domain::run::RunStatus;
-use pressrun_store::{BaselineChange, sample as stored};
+use pressrun_domain::run::{JudgedResult, RunStatus, WaitingBaseline};
+use pressrun_store::sample as stored;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, NOW, Server, changed, mail, refusals, server, webhook};
@@ -17,7 +18,8 @@ pub async fn baseline(server: &Server, id: &str) {
     let claimed = server.store.claim(WorkerId::generate(), now, stored::at("2025-07-24T00:00:00Z"), 9).await.unwrap();
     let claim = claimed.iter().find(|claim| claim.run.schedule_id.to_string() == id).expect("claimed");
     let mut end = stored::end(RunStatus::Complete);
-    end.baselines = vec![BaselineChange { audience: String::new(), fingerprint: "f".into(), after: None }];
+    let shared = WaitingBaseline { audience: String::new(), moves: BaselineMoves::Always, told_by: None };
+    end.judged = vec![JudgedResult { fingerprint: "f".into(), baselines: vec![shared] }];
     server.store.finish(&claim.lease, &end, now).await.unwrap();
     assert!(server.store.baseline(id.parse().unwrap(), "").await.unwrap().is_some());
 }
@@ -292,4 +294,21 @@ async fn update_m5_what_an_older_version_took_can_be_renamed_and_is_refused_wher
     let fault = "region: Invalid region: lower-case letters, digits and hyphens, such as us-east-1";
     server.put(&path, &json!({"region": "EU West 2"})).await.refuses(400, fault);
     server.put(&path, &json!({"region": "eu-west-1"})).await.ok();
+}
+
+#[tokio::test]
+async fn h2_a_schedule_may_say_when_what_it_delivers_is_worthless() {
+    let server = server().await;
+    let id = server.create(&webhook(json!({"worthlessAfter": "09:30"}))).await.id();
+    let path = format!("/api/v1/schedules/{id}");
+    let said = async || server.get(&path).await.ok()["worthlessAfter"].clone();
+    assert_eq!(said().await, "09:30");
+    server.put(&path, &json!({"name": "Renamed"})).await.ok();
+    assert_eq!(said().await, "09:30", "left out, it stays");
+    for bad in ["9:30", "24:00", "09:60", "09:30:00", "nine", ""] {
+        let refused = server.put(&path, &json!({ "worthlessAfter": bad })).await;
+        refused.refuses(400, "Bad Request: worthlessAfter: Expected a time of day from 00:00 to 23:59, such as 09:00");
+    }
+    server.put(&path, &json!({"worthlessAfter": null})).await.ok();
+    assert_eq!(said().await, Value::Null);
 }

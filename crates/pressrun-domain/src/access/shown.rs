@@ -99,6 +99,9 @@ impl Actor {
                 if let RunState::Ended { reason: Some(reason), .. } = &mut run.state {
                     run.record.for_owner(reason);
                 }
+                if let Some(reason) = &mut run.progress.waits_for {
+                    run.record.for_owner(reason);
+                }
                 let own = self.person(catalog).map(|person| &person.email);
                 let deliveries = deliveries.into_iter().map(|piece| piece_for_owner(&run.record, own, piece)).collect();
                 run.record = run.record.of_owners_rows();
@@ -166,7 +169,6 @@ impl RunRecord {
     pub fn of_owners_rows(&self) -> Self {
         let mut record = self.clone();
         record.conditions.retain(|judged| judged.audience == OWNERS);
-        record.judged.clear();
         let details = record.timeline.iter_mut().filter_map(|line| line.detail.as_mut());
         for text in record.error.iter_mut().chain(&mut record.warnings).chain(details) {
             self.for_owner(text);
@@ -237,8 +239,9 @@ fn summary(run: &mut Run) {
             *reason = Some(WITHHELD.to_owned());
         }
     }
-    let RunRecord { timeline, promised, outline, .. } = std::mem::take(&mut run.record);
-    run.record = RunRecord { promised, outline, ..RunRecord::default() };
+    let RunRecord { timeline, outline, .. } = std::mem::take(&mut run.record);
+    run.record = RunRecord { outline, ..RunRecord::default() };
+    run.progress.waits_for = None;
     for line in timeline {
         run.record.note(line.at, line.event, None);
     }

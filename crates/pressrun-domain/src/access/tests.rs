@@ -64,6 +64,7 @@ pub(crate) fn definition(owner: u128) -> Definition {
         condition: None,
         kill_jobs_on_failure: false,
         destination: Destination::Email(settings),
+        worthless_after: None,
         link_epoch: 0,
     }
 }
@@ -537,7 +538,6 @@ fn judged(held: bool) -> (Run, Vec<Delivery>, Vec<Notice>) {
         record.warn("truncated: tile 1 at 7 rows");
         record.note(Timestamp::UNIX_EPOCH, "resumed", None);
         record.note(Timestamp::UNIX_EPOCH, "promised", Some("1 piece".into()));
-        record.promised = true;
         record.error = Some("550 no such mailbox".into());
     }
     record.artifacts = if held { vec![artifact("a1")] } else { Vec::new() };

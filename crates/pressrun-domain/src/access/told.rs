@@ -6,7 +6,7 @@ use crate::email::EmailAddress;
 use crate::id::MembershipId;
 use crate::notice::{Notice, NoticeTo};
 use crate::outline::{KnownTo, Outline, UNTOLD, told};
-use crate::run::{Run, RunState, TimelineEntry};
+use crate::run::{Progress, Run, RunState, TimelineEntry};
 use crate::schedule::LastRun;
 
 use super::{Actor, RunAccess, is_personal};
@@ -59,6 +59,7 @@ impl Actor {
 pub(super) fn leave_untold(run: &mut Run, own: Option<&EmailAddress>, notices: &mut Vec<Notice>) {
     let began = run.started_at.unwrap_or(run.created_at);
     let record = std::mem::take(&mut run.record);
+    run.progress = Progress::default();
     let of_every_run = |line: &&TimelineEntry| OF_EVERY_RUN.contains(&line.event.as_str());
     run.record.timeline = record.timeline.iter().filter(of_every_run).map(|line| TimelineEntry { detail: None, ..line.clone() }).collect();
     run.record.timeline.dedup_by(|later, line| later.event == line.event);

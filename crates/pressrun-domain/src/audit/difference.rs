@@ -182,6 +182,7 @@ mod tests {
             condition: None,
             kill_jobs_on_failure: false,
             destination,
+            worthless_after: None,
             link_epoch: 0,
         }
     }

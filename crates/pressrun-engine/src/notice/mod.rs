@@ -13,9 +13,9 @@ use pressrun_domain::bounce::Report;
 use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::email::EmailAddress;
-use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, fails_repeatedly, notice_id};
+use pressrun_domain::notice::{FAILURES_IN_A_ROW, Notice, NoticeKind, NoticeTo, fails_repeatedly, notice_id};
 use pressrun_domain::outline::{KnownTo, stopped_by_a_person};
-use pressrun_domain::run::{Run, RunRecord, RunState, RunStatus};
+use pressrun_domain::run::{Run, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
 use pressrun_store::StoreError;
 use uuid::Uuid;
@@ -209,12 +209,8 @@ async fn trouble_with_the_destination(context: &Context, run: &Run, ending: Endi
     if ending.reason.is_some_and(|reason| reason.starts_with(words::GONE)) {
         return Ok(Some(NoticeKind::DestinationGone));
     }
-    // This run is among them and has not ended yet.
-    let latest = context.store.list_runs(Some(run.schedule_id), 1, 20).await?;
-    let before = latest.rows.iter().filter(|other| other.kind.counts()).filter_map(|other| match other.state {
-        RunState::Ended { status, .. } => Some(status),
-        RunState::Queued { .. } | RunState::Running { .. } | RunState::Skipped { .. } => None,
-    });
+    // This run has not ended yet and is not among them.
+    let before = context.store.last_endings(run.schedule_id, FAILURES_IN_A_ROW).await?;
     Ok(fails_repeatedly(ending.status, before).then_some(NoticeKind::DestinationFailing))
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Theory of operation. A claimed run has promised everything it owes, or it has not. If not, it is *prepared*: audiences are resolved, and
 //! for each the condition is judged, queries run, the artifact is rendered into the spool and its pieces are promised, a batch in a
-//! transaction, so that ten thousand of them are never in memory together. The last transaction saves the record and with it that all is
-//! promised; what a claim that died before it left is thrown away, for nothing of it was sent. Then the run is *sent*: page by page each
+//! transaction, so that ten thousand of them are never in memory together. The last transaction adds what was found to the history and says
+//! that all is promised; what a claim that died before it left is thrown away, for nothing of it was sent. Then the run is *sent*: page by page each
 //! piece that is due is tried once. When others wait for a worker it lets them go first between two pages, and when only retries are left
 //! it is handed back until the earliest is due. When nothing is pending the verdict is known and the run ends. So a crash at any point
 //! repeats preparation (nothing was sent) or continues sending (what was accepted is in the ledger).
+//!
+//! Three bounds end a run, and none of them counts time in which nobody worked on it: preparing and sending each by the time that claims have
+//! worked, and the age at which the occurrence is worth nothing any more. Workers that die over a run are counted, and five in a row are enough.
 
 pub mod audience;
 mod judge;
@@ -25,12 +28,11 @@ use pressrun_catalog::CatalogHandle;
 use pressrun_domain::audience::OWNERS;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
-use pressrun_domain::condition::Judgement;
 use pressrun_domain::retry::Next;
-use pressrun_domain::run::{JudgedResult, Lease, Run, RunRecord, RunStatus};
+use pressrun_domain::run::{CLAIMS_WITHOUT_PROGRESS, JudgedResult, Lease, Progress, Run, RunRecord, RunStatus, TimelineEntry, Worked};
 use pressrun_domain::schedule::{SystemDisabledReason, fault};
 use pressrun_query::QueryError;
-use pressrun_store::{BaselineChange, RunEnd, Store, StoreError};
+use pressrun_store::{RunEnd, RunNews, Store, StoreError};
 
 use crate::carrier::Carrier;
 use crate::config::EngineConfig;
@@ -126,48 +128,87 @@ enum Footing {
 }
 
 /// One claimed run being worked on.
-pub(crate) struct Work<'a> {
+pub struct Work<'a> {
     context: &'a Context,
     run: &'a Run,
     lease: Lease,
-    record: RunRecord,
     producer: Producer,
-    learnt_host_key: Option<String>,
+    /// What happened and is not written yet.
+    record: RunRecord,
+    /// What this claim has written.
+    written: RunRecord,
+    /// Results that become baselines, not written yet.
+    judged: Vec<JudgedResult>,
+    progress: Progress,
+    /// Since when, by the steady clock, the work is not counted yet.
+    since: SignedDuration,
 }
 
-/// Works on a claimed run until it is over or has to wait. `record` is left as far as it came, also on failure.
-///
-/// # Errors
-/// The store failed or the lease is lost: nothing more may be written.
-pub async fn work(context: &Context, run: &Run, lease: Lease) -> Result<(Step, RunRecord), StoreError> {
-    let producer = context.producer.for_run(run.kind);
-    let mut work = Work { context, run, lease, record: run.record.clone(), producer, learnt_host_key: None };
-    let event = if run.fence <= 1 { "claimed" } else { "resumed" };
-    let late = context.clock.now().duration_since(run.scheduled_for);
-    let late = SignedDuration::new(late.as_secs(), late.subsec_millis() * 1_000_000);
-    work.note(event, Some(format!("by worker {}, {late:#} after its instant", lease.worker)));
-    match work.go().await {
-        Ok(step) => Ok((step, work.record)),
-        Err(Halt::Store(error)) => Err(error),
-        Err(Halt::AskAgain(at)) => Ok((Step::Wait(at), work.record)),
-        Err(Halt::Stop(stop)) => {
-            let end = work.stopped(*stop).await?;
-            Ok((Step::End(Box::new(end)), work.record))
+impl<'a> Work<'a> {
+    /// Work on a run that was claimed just now.
+    #[must_use]
+    pub fn new(context: &'a Context, run: &'a Run, lease: Lease) -> Self {
+        let progress = Progress { waits_for: None, ..run.progress.clone() };
+        Self {
+            context,
+            run,
+            lease,
+            producer: context.producer.for_run(run.kind),
+            record: RunRecord { outline: run.record.outline.clone(), ..RunRecord::default() },
+            written: RunRecord::default(),
+            judged: Vec::new(),
+            progress,
+            since: context.clock.steady(),
         }
     }
-}
 
-/// When work on a run began, what it waited for the catalog not counted.
-fn began(run: &Run) -> Timestamp {
-    let started = run.started_at.unwrap_or(run.created_at);
-    run.record.waited_until.map_or(started, |until| until.max(started))
+    /// Works until the run is over or has to wait; what is to be written then is [`Work::news`]. Dropping it at a stop is safe: promises and
+    /// attempts are rows, so whoever claims the run next goes on where it was.
+    ///
+    /// # Errors
+    /// The store failed or the lease is lost: nothing more may be written.
+    pub async fn go_on(&mut self) -> Result<Step, StoreError> {
+        let event = if self.run.fence <= 1 { "claimed" } else { "resumed" };
+        let late = self.context.clock.now().duration_since(self.run.scheduled_for);
+        let late = SignedDuration::new(late.as_secs(), late.subsec_millis() * 1_000_000);
+        self.note(event, Some(format!("by worker {}, {late:#} after its instant", self.lease.worker)));
+        match self.go().await {
+            Ok(step) => Ok(step),
+            Err(Halt::Store(error)) => Err(error),
+            Err(Halt::AskAgain(at)) => Ok(Step::Wait(at)),
+            Err(Halt::Stop(stop)) => Ok(Step::End(Box::new(self.stopped(*stop).await?))),
+        }
+    }
+
+    /// What is to be written of the run; it is given out once.
+    pub fn news(&mut self) -> RunNews {
+        self.progress.worked = self.worked();
+        self.since = self.context.clock.steady();
+        // What is told goes on from where it stands.
+        let next = RunRecord { outline: self.record.outline.clone(), ..RunRecord::default() };
+        let record = std::mem::replace(&mut self.record, next);
+        RunNews { record, progress: self.progress.clone(), judged: std::mem::take(&mut self.judged) }
+    }
+
+    /// The lines and the time worked that a run keeps which is handed back in the middle.
+    pub fn leave(mut self) -> (Vec<TimelineEntry>, Worked) {
+        self.note("handedBack", Some("the server stops".to_owned()));
+        let worked = self.worked();
+        (self.record.timeline, worked)
+    }
+
+    /// Time worked until now.
+    fn worked(&self) -> Worked {
+        let passed = self.context.clock.steady().saturating_sub(self.since).max(SignedDuration::ZERO);
+        let mut worked = self.progress.worked;
+        let phase = if self.progress.promised_at.is_none() { &mut worked.preparing } else { &mut worked.sending };
+        *phase = phase.saturating_add(passed);
+        worked
+    }
 }
 
 /// Time between two looks whether the file that a run waits for is right.
 const CATALOG_LOOK: SignedDuration = SignedDuration::from_mins(1);
-
-/// An occurrence that waited for so long for its dashboard's file is worth nothing any more.
-const CATALOG_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// How often a run that queries or renders looks whether it is still wanted.
 const LOOK_FOR_STOP: SignedDuration = SignedDuration::from_secs(2);
@@ -194,43 +235,14 @@ async fn asked_to_stop(context: &Context, run: &Run) -> Result<Option<Stop>, Sto
 
 impl Work<'_> {
     async fn go(&mut self) -> Result<Step, Halt> {
-        let store = &self.context.store;
-        if !self.record.promised {
-            self.check_cancelled().await?;
-            let catalog = match self.catalog().await? {
-                Footing::Firm(catalog) => catalog,
-                Footing::Waits { until, why } => {
-                    self.note("waiting", Some(why.to_owned()));
-                    self.record.waited_until = Some(until);
-                    return Ok(Step::Wait(until));
-                }
-            };
-            self.check_alive().await?;
-            if let Some(why) = self.context.carrier.unready(&self.run.definition.destination) {
-                return Err(Stop::new(RunStatus::Error, "notConfigured").because(why).into());
-            }
-            if self.run.fence > 1 {
-                store.forget_promises(&self.lease).await?;
-            }
-            let before = self.record.clone();
-            let prepared = tokio::select! {
-                biased;
-                stop = until_stopped(self.context, self.run) => return Err(stop.into()),
-                prepared = prepare::prepare(self, &catalog) => prepared,
-            };
-            if let Err(Halt::AskAgain(_)) = prepared {
-                // Nothing of it counts but that it was tried.
-                let RunRecord { timeline, outline, query_failures, .. } = std::mem::take(&mut self.record);
-                self.record = RunRecord { timeline, outline, query_failures, ..before };
-                store.forget_promises(&self.lease).await?;
-            }
-            let pieces = prepared?;
-            self.check_alive().await?;
-            reach(FailPoint::AmidPromises);
-            self.record.promised = true;
-            self.note("promised", Some(format!("{pieces} {}", if pieces == 1 { "piece" } else { "pieces" })));
-            store.save_record(&self.lease, &self.record).await?;
-            reach(FailPoint::AfterPromise);
+        if self.run.is_poison() {
+            let error = format!("{CLAIMS_WITHOUT_PROGRESS} workers in a row died over it; the log of the server says more");
+            return Err(Stop::new(RunStatus::Error, "workerDied").because(error).into());
+        }
+        if self.progress.promised_at.is_none()
+            && let Some(until) = self.prepare().await?
+        {
+            return Ok(Step::Wait(until));
         }
         match send::send_pending(self).await? {
             Sent::All => {}
@@ -242,7 +254,7 @@ impl Work<'_> {
                 self.note("held", Some(format!("{reason}; looked at again at {until}")));
                 if by_hand {
                     let notice = notice::about_holding(self.context, self.run, &self.record, &reason, since);
-                    store.add_notices(notice.as_slice()).await?;
+                    self.context.store.add_notices(notice.as_slice()).await?;
                 }
                 return Ok(Step::Wait(until));
             }
@@ -251,69 +263,123 @@ impl Work<'_> {
                 return Ok(Step::Yield);
             }
         }
-        let failed_before = self.record.degraded || self.record.tiles.iter().any(|tile| tile.error.is_some());
-        let tally = store.tally(self.run.id).await?;
+        let mut record = self.whole_record().await?;
+        let failed_before = self.progress.degraded || record.tiles.iter().any(|tile| tile.error.is_some());
+        let tally = self.context.store.tally(self.run.id).await?;
         let status = tally.verdict(failed_before).unwrap_or(RunStatus::Error);
         let accepted = matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered);
         let reason = (!accepted).then(|| tally.first_failure.unwrap_or_else(|| "noRecipients".to_owned()));
-        self.tell_of_own_copy().await?;
-        self.outline_ends(status, reason.as_deref());
+        self.tell_of_own_copy(&record).await?;
+        self.outline_ends(&mut record, status, reason.as_deref());
         let ending = Ending { status, reason: reason.as_deref(), disable: None, promised: true };
-        let notices = notice::about_run(self.context, self.run, &self.record, ending).await?;
-        Ok(Step::End(Box::new(RunEnd { notices, ..self.end(status, reason, accepted) })))
+        let notices = notice::about_run(self.context, self.run, &record, ending).await?;
+        Ok(Step::End(Box::new(RunEnd { notices, ..self.end(status, reason) })))
+    }
+
+    /// From the claim to all promises; until when the run has to wait for its dashboard instead.
+    async fn prepare(&mut self) -> Result<Option<Timestamp>, Halt> {
+        let store = &self.context.store;
+        self.check_cancelled().await?;
+        let catalog = match self.catalog().await? {
+            Footing::Firm(catalog) => catalog,
+            Footing::Waits { until, why } => {
+                self.note("waiting", Some(why.to_owned()));
+                self.progress.waits_for = Some(why.to_owned());
+                return Ok(Some(until));
+            }
+        };
+        self.check_preparing().await?;
+        if let Some(why) = self.context.carrier.unready(&self.run.definition.destination) {
+            return Err(Stop::new(RunStatus::Error, "notConfigured").because(why).into());
+        }
+        if self.run.fence > 1 {
+            store.forget_promises(&self.lease).await?;
+        }
+        let prepared = tokio::select! {
+            biased;
+            stop = until_stopped(self.context, self.run) => return Err(stop.into()),
+            prepared = prepare::prepare(self, &catalog) => prepared,
+        };
+        if let Err(Halt::AskAgain(_)) = prepared {
+            // Nothing of it counts but that it was tried.
+            let RunRecord { timeline, outline, .. } = std::mem::take(&mut self.record);
+            self.record = RunRecord { timeline, outline, ..RunRecord::default() };
+            self.judged.clear();
+            store.forget_promises(&self.lease).await?;
+        }
+        let pieces = prepared?;
+        self.check_preparing().await?;
+        reach(FailPoint::AmidPromises);
+        self.note("promised", Some(format!("{pieces} {}", if pieces == 1 { "piece" } else { "pieces" })));
+        let mut news = self.news();
+        news.progress.promised_at = Some(self.context.clock.now());
+        store.add_news(&self.lease, &news).await?;
+        self.progress.promised_at = news.progress.promised_at;
+        self.written = news.record;
+        reach(FailPoint::AfterPromise);
+        Ok(None)
+    }
+
+    /// Everything that happened to the run. What earlier claims found is read only now: most runs are over with their first.
+    async fn whole_record(&self) -> Result<RunRecord, StoreError> {
+        let mut record = match self.run.progress.promised_at {
+            Some(_) => self.context.store.run(self.run.id).await?.map(|run| run.record).unwrap_or_default(),
+            None => self.written.clone(),
+        };
+        record.add(self.record.clone());
+        Ok(record)
     }
 
     /// The end of a run that could not go on.
     async fn stopped(&mut self, stop: Stop) -> Result<RunEnd, StoreError> {
-        self.record.error = stop.error.or(self.record.error.take());
+        let promised = self.progress.promised_at.is_some();
+        self.record.error = stop.error;
         let disable = stop.disable.filter(|_| self.run.kind.counts());
-        self.outline_ends(stop.status, Some(&stop.reason));
-        let ending = Ending { status: stop.status, reason: Some(&stop.reason), disable, promised: false };
-        let notices = notice::about_run(self.context, self.run, &self.record, ending).await?;
-        Ok(RunEnd { notices, disable, ..self.end(stop.status, Some(stop.reason), false) })
+        let mut status = stop.status;
+        // What somebody has is not undone by what went wrong afterwards (S2).
+        if status == RunStatus::Error && promised && self.context.store.tally(self.run.id).await?.accepted > 0 {
+            status = RunStatus::ErrorDelivered;
+        }
+        let mut record = self.whole_record().await?;
+        self.outline_ends(&mut record, status, Some(&stop.reason));
+        let ending = Ending { status, reason: Some(&stop.reason), disable, promised: false };
+        let notices = notice::about_run(self.context, self.run, &record, ending).await?;
+        Ok(RunEnd { notices, disable, ..self.end(status, Some(stop.reason)) })
     }
 
-    fn end(&mut self, status: RunStatus, reason: Option<String>, delivered: bool) -> RunEnd {
-        let judged = std::mem::take(&mut self.record.judged);
-        let moves = |result: &JudgedResult| {
-            let evaluated =
-                matches!(status, RunStatus::Complete | RunStatus::ErrorDelivered | RunStatus::ConditionUnmet | RunStatus::Error);
-            evaluated && pressrun_domain::condition::advances_baseline(result.judgement, delivered)
-        };
-        let baselines = judged.into_iter().filter(|result| self.run.kind.counts() && moves(result));
-        // What all share was told when anybody has it (A10); a personal copy, when that person has it (A18).
-        let personal = |result: &JudgedResult| result.judgement == Judgement::Met && !result.audience.is_empty();
-        let baselines = baselines.map(|result| BaselineChange {
-            after: personal(&result).then(|| prepare::delivery_id(self.run.id, &result.audience)),
-            audience: result.audience,
-            fingerprint: result.fingerprint,
-        });
-        let baselines = baselines.collect();
+    fn end(&mut self, status: RunStatus, reason: Option<String>) -> RunEnd {
         self.note(
             "ended",
             Some(reason.as_ref().map_or_else(|| status.as_str().to_owned(), |reason| format!("{} ({reason})", status.as_str()))),
         );
-        RunEnd {
-            status,
-            reason,
-            record: self.record.clone(),
-            baselines,
-            disable: None,
-            learnt_host_key: self.learnt_host_key.take(),
-            notices: Vec::new(),
-        }
+        let RunNews { record, judged, .. } = self.news();
+        // Tests and resends leave the schedule alone (S8).
+        let judged = if self.run.kind.counts() { judged } else { Vec::new() };
+        RunEnd { status, reason, record, judged, disable: None, notices: Vec::new() }
     }
 
     /// Stops a run that somebody cancelled or whose time is up (S5, X9); asked while nothing has been sent yet.
-    async fn check_alive(&self) -> Result<(), Halt> {
+    async fn check_preparing(&self) -> Result<(), Halt> {
         self.check_cancelled().await?;
+        self.check_worth()?;
         self.time_left().map(|_| ())
     }
 
-    /// The same for a run that has promised and sent nothing yet: it may wait for retries, or for a way out that is shut.
+    /// The same for a run that has promised: what nobody has yet may have become worthless, and sending has a time of its own.
     async fn check_sending(&self) -> Result<(), Halt> {
         self.check_cancelled().await?;
-        self.time_left_of(self.context.config.longest_sending()).map(|_| ())
+        self.may_begin()
+    }
+
+    /// Whether there is time for another attempt.
+    fn may_begin(&self) -> Result<(), Halt> {
+        self.check_worth()?;
+        let most = self.context.config.max_sending;
+        if self.worked().sending < most {
+            return Ok(());
+        }
+        let error = format!("sending it took longer than {} minutes of work and was stopped", most.as_mins());
+        Err(Stop::new(RunStatus::Killed, "killed: deadline").because(error).into())
     }
 
     /// Stops a run that somebody cancelled, also when some pieces have gone; a deleted schedule's only when none has (X9).
@@ -324,18 +390,23 @@ impl Work<'_> {
         }
     }
 
-    /// What is left of the run's maximum time.
-    fn time_left(&self) -> Result<Duration, Halt> {
-        self.time_left_of(self.context.config.max_run)
+    /// Gives up what nobody wants any more.
+    fn check_worth(&self) -> Result<(), Halt> {
+        let worthless_at = self.run.worthless_at(self.context.config.worthless_after);
+        if self.context.clock.now() < worthless_at {
+            return Ok(());
+        }
+        let error = format!("it was worth nothing any more after {}", worthless_at.strftime("%Y-%m-%d %H:%M UTC"));
+        Err(Stop::new(RunStatus::Error, "tooLate").because(error).into())
     }
 
-    fn time_left_of(&self, most: SignedDuration) -> Result<Duration, Halt> {
-        let left = most.saturating_sub(self.context.clock.now().duration_since(began(self.run)));
-        match Duration::try_from(left) {
+    /// What is left of the time for preparing; what earlier claims have worked counts, and what the run waited does not.
+    fn time_left(&self) -> Result<Duration, Halt> {
+        let most = self.context.config.max_run;
+        match Duration::try_from(most.saturating_sub(self.worked().preparing)) {
             Ok(left) if !left.is_zero() => Ok(left),
             _ => {
-                let minutes = most.as_mins();
-                let error = format!("the run took longer than {minutes} minutes and was stopped");
+                let error = format!("preparing it took longer than {} minutes of work and was stopped", most.as_mins());
                 Err(Stop::new(RunStatus::Killed, "killed: deadline").because(error).into())
             }
         }
@@ -343,11 +414,11 @@ impl Work<'_> {
 
     /// When the queries are asked again if one fails in passing now (S9); `None` when they have been asked often or long enough.
     fn asks_again_at(&self) -> Option<Timestamp> {
-        let (config, began) = (&self.context.config, began(self.run));
-        let (mark, made) = (prepare::delivery_id(self.run.id, "queries"), self.record.query_failures + 1);
-        match config.retry.next(mark, made, began, self.context.clock.now(), None) {
-            Next::At(at) if at.duration_since(began) < config.max_run => Some(at),
-            Next::At(_) | Next::Exhausted | Next::TooLate => None,
+        let now = self.context.clock.now();
+        let (mark, made) = (prepare::delivery_id(self.run.id, "queries"), self.progress.query_failures + 1);
+        match self.context.config.retry.next(mark, made, self.progress.queries_fail_since.unwrap_or(now), now, None) {
+            Next::At(at) => Some(at),
+            Next::Exhausted | Next::TooLate => None,
         }
     }
 
@@ -357,16 +428,18 @@ impl Work<'_> {
         if !error.is_transient() {
             return Ok(());
         }
-        let made = self.record.query_failures + 1;
+        let made = self.progress.query_failures + 1;
         let Some(at) = again else {
             if made > 1 {
                 error.message = format!("{}; given up after {made} attempts", error.message);
             }
             return Ok(());
         };
-        self.record.query_failures = made;
+        self.progress.query_failures = made;
+        self.progress.queries_fail_since.get_or_insert(self.context.clock.now());
         // What a database says of other people's rows is not the owner's to know.
         let why = if audience == OWNERS { format!(": {error}") } else { format!(" for {audience}") };
+        self.progress.waits_for = Some(format!("the query of \u{201c}{title}\u{201d} failed{why}"));
         self.note("queryRetry", Some(format!("\u{201c}{title}\u{201d}{why}; attempt {made} failed, the next one is at {at}")));
         Err(Halt::AskAgain(at))
     }
@@ -382,7 +455,7 @@ impl Work<'_> {
         let may_wait = self.run.kind.counts();
         if catalog.waits(&definition.identifier) {
             let error = "the dashboard's file has a fault; administrators see which, and `pressrun check` says what would be right";
-            if may_wait && now.duration_since(self.run.scheduled_for) < CATALOG_PATIENCE {
+            if may_wait && now < self.run.worthless_at(context.config.worthless_after) {
                 return Ok(Footing::Waits { until: now + CATALOG_LOOK, why: "the dashboard's file has a fault" });
             }
             return Err(Stop::new(RunStatus::Error, "faultyDashboard").because(error).into());

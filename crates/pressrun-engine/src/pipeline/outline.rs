@@ -2,7 +2,7 @@
 
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::outline::{KnownTo, Outline};
-use pressrun_domain::run::RunStatus;
+use pressrun_domain::run::{RunRecord, RunStatus};
 use pressrun_store::StoreError;
 
 use super::audience::Audience;
@@ -15,22 +15,22 @@ impl Work<'_> {
     /// An audience gets nothing. That is told when it says nothing of a judgement, and when its rows are open to the owner.
     pub(super) fn tell_of_failure(&mut self, stop: &Stop, audience: &Audience) {
         if audience.open_to_owner || stop.reason == CONDITION_QUERY_FAILED {
-            let error = self.for_owner(stop.error.clone());
+            let error = for_owner(&self.record, stop.error.clone());
             if let Some(outline) = &mut self.record.outline {
                 outline.fails(RunStatus::Error, Some(&stop.reason), error.as_deref());
             }
         }
     }
 
-    /// The owner's own copy was refused: its rows are the owner's, whatever is not told of the others'.
-    pub(super) async fn tell_of_own_copy(&mut self) -> Result<(), StoreError> {
+    /// The owner's own copy was refused: its rows are the owner's, whatever is not told of the others'. `record` is all that happened.
+    pub(super) async fn tell_of_own_copy(&mut self, record: &RunRecord) -> Result<(), StoreError> {
         let context = self.context;
         let catalog = context.catalog.current();
         let withheld = self.record.outline.as_ref().is_some_and(|outline| outline.known_to == KnownTo::Admins);
         let Some(owner) = catalog.member(self.run.definition.owner.0).filter(|_| withheld) else { return Ok(()) };
         for piece in context.store.pieces_to(self.run.id, &owner.email).await? {
             if let DeliveryState::Failed { reason, .. } = piece.state {
-                let reason = self.for_owner(Some(reason));
+                let reason = for_owner(record, Some(reason));
                 if let Some(outline) = &mut self.record.outline {
                     outline.fails(RunStatus::Error, reason.as_deref(), None);
                 }
@@ -39,10 +39,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The run ends like this.
-    pub(super) fn outline_ends(&mut self, status: RunStatus, reason: Option<&str>) {
-        let reason = self.for_owner(reason.map(str::to_owned));
-        let error = self.for_owner(self.record.error.clone());
+    /// The run ends like this; `record`, all that happened, gets the outline too.
+    pub(super) fn outline_ends(&mut self, record: &mut RunRecord, status: RunStatus, reason: Option<&str>) {
+        let reason = for_owner(record, reason.map(str::to_owned));
+        let error = for_owner(record, record.error.clone());
         if self.record.outline.is_none() && self.run.definition.condition.is_some() {
             // It ended before anybody was judged, for reasons that are no rows.
             self.record.outline = Some(Outline::new(KnownTo::Readers));
@@ -50,12 +50,14 @@ impl Work<'_> {
         if let Some(outline) = &mut self.record.outline {
             outline.ends(status, reason.as_deref(), error.as_deref());
         }
+        record.outline.clone_from(&self.record.outline);
     }
+}
 
-    fn for_owner(&self, mut text: Option<String>) -> Option<String> {
-        if let Some(text) = &mut text {
-            self.record.for_owner(text);
-        }
-        text
+/// What of a text the owner may know.
+fn for_owner(record: &RunRecord, mut text: Option<String>) -> Option<String> {
+    if let Some(text) = &mut text {
+        record.for_owner(text);
     }
+    text
 }

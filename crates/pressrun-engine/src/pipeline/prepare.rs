@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::audience::{self, Audience, Audiences, Scene, Skipped, Target};
+use super::judge::Met;
 use super::suppressed::{SUPPRESSED, suppressed};
 use super::{Halt, Stop, Work, judge, link, message};
 use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
@@ -61,11 +62,12 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
     let (mut promised, mut pending, mut all_failed) = (0, false, None);
     for audience in &found.audiences {
         match prepare_audience(work, &shared, audience, &dir).await {
-            Ok(None) => {}
-            Ok(Some((prepared, targets))) => {
-                pending = true;
-                let owed = DeliveryState::Pending { not_before: work.context.clock.now() };
-                promised += promise(work, targets.iter().map(|target| piece(work, audience, target, &prepared, owed.clone()))).await?;
+            Ok(editions) => {
+                for Edition { audience, prepared, targets } in editions {
+                    pending = true;
+                    let owed = DeliveryState::Pending { not_before: work.context.clock.now() };
+                    promised += promise(work, targets.iter().map(|target| piece(work, &audience, target, &prepared, owed.clone()))).await?;
+                }
             }
             // One audience's failure is not the others' (P4); what all share stops the run.
             Err(Halt::Stop(stop)) if found.audiences.len() > 1 && stop.status == RunStatus::Error => {
@@ -74,7 +76,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
                 work.tell_of_failure(&stop, audience);
                 let failed = DeliveryState::Failed { at: work.context.clock.now(), reason };
                 let nothing = Prepared::default();
-                let pieces = audience.targets.iter().map(|target| piece(work, audience, target, &nothing, failed.clone()));
+                let pieces = audience.targets.iter().map(|target| piece(work, &audience.key, target, &nothing, failed.clone()));
                 promised += promise(work, pieces).await?;
                 all_failed = Some(stop);
             }
@@ -94,7 +96,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
                     role: MailRole::To,
                 };
                 let state = DeliveryState::Skipped { reason: skipped.reason.to_owned() };
-                piece(work, &found.audiences[0], &target, &Prepared::default(), state)
+                piece(work, &found.audiences[0].key, &target, &Prepared::default(), state)
             });
             Ok(promised + promise(work, skipped).await?)
         }
@@ -191,14 +193,17 @@ struct Prepared {
     scope: [u8; 8],
 }
 
-/// What an audience is sent, and who of it; `None` when its condition holds for nobody.
-async fn prepare_audience(
-    work: &mut Work<'_>,
-    shared: &Shared<'_>,
-    audience: &Audience,
-    dir: &WorkDir,
-) -> Result<Option<(Prepared, Vec<Target>)>, Halt> {
-    work.check_alive().await?;
+/// One message and file, and who of an audience gets it.
+struct Edition {
+    audience: String,
+    prepared: Prepared,
+    targets: Vec<Target>,
+}
+
+/// What an audience is sent, and who of it: nothing when its condition holds for nobody, and several copies when it holds in different ways,
+/// for each says how its readers' own result has changed (A21).
+async fn prepare_audience(work: &mut Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &WorkDir) -> Result<Vec<Edition>, Halt> {
+    work.check_preparing().await?;
     let definition = shared.scene.definition;
     let content = Content {
         catalog: shared.scene.catalog,
@@ -219,7 +224,7 @@ async fn prepare_audience(
     };
     reach(FailPoint::AfterJudge);
     if judged.as_ref().is_some_and(|judged| judged.met.is_empty()) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     if let Some(outline) = work.record.outline.as_mut().filter(|_| !audience.open_to_owner) {
         outline.held_for_others = true;
@@ -230,17 +235,22 @@ async fn prepare_audience(
         if definition.format == Format::LinkOnly { TileResults::new() } else { query_tiles(work, &content, audience, known, dir).await? };
     reach(FailPoint::AfterQuery);
     let tiles: Vec<TileRecord> = work.record.tiles[first_tile..].to_vec();
-    let alert = watched.and_then(|(condition, _)| {
-        let record = work.record.conditions.iter().rev().find(|record| record.tile == condition.tile)?;
-        let title = shared.scene.dashboard.tiles.get(&condition.tile)?.title.as_str();
-        Some((record, condition.kind, title))
-    });
     let missing: Vec<&str> = audience.missing.iter().map(|name| label(shared.scene.catalog, name)).collect();
-    let notes = message::notes(alert, &missing, &tiles.iter().collect::<Vec<_>>());
-    let prepared = make(work, shared, &content, &results, notes, audience, dir).await.map_err(|error| stop_for(&error))?;
-    reach(FailPoint::AfterRender);
-    let targets = judged.map_or_else(|| audience.targets.clone(), |judged| judged.met);
-    Ok(Some((prepared, targets)))
+    let tiles: Vec<&TileRecord> = tiles.iter().collect();
+    let everybody = || Met { audience: audience.key.clone(), condition: None, targets: audience.targets.clone() };
+    let parts = judged.map_or_else(|| vec![everybody()], |judged| judged.met);
+    let mut editions = Vec::with_capacity(parts.len());
+    for Met { audience, condition, targets } in parts {
+        let alert = condition.as_ref().and_then(|record| {
+            let title = shared.scene.dashboard.tiles.get(&record.tile)?.title.as_str();
+            Some((record, record.kind?, title))
+        });
+        let notes = message::notes(alert, &missing, &tiles);
+        let prepared = make(work, shared, &content, &results, notes, &audience, dir).await.map_err(|error| stop_for(&error))?;
+        reach(FailPoint::AfterRender);
+        editions.push(Edition { audience, prepared, targets });
+    }
+    Ok(editions)
 }
 
 /// What people call an attribute.
@@ -266,6 +276,7 @@ async fn query_tiles(
         (false, None) => |_| false,
     };
     let mut results = work.producer.tiles(content, dir, known, stops_at, left).await.map_err(|error| stop_for(&error))?;
+    work.time_left()?;
     for (tile, _) in content.query_tiles() {
         if let Some(Err(error)) = results.get_mut(&tile.key) {
             work.ask_again(again, &tile.title, &audience.key, error)?;
@@ -322,7 +333,7 @@ async fn make(
     content: &Content<'_>,
     results: &TileResults,
     notes: Vec<String>,
-    audience: &Audience,
+    audience: &str,
     dir: &WorkDir,
 ) -> Result<Prepared, ContentError> {
     let definition = shared.scene.definition;
@@ -349,7 +360,7 @@ async fn make(
     };
     if let Some(artifact) = &artifact {
         work.record.artifacts.push(artifact.clone());
-        work.note("rendered", Some(format!("{} ({} bytes) for {}", artifact.name, artifact.bytes, audience.key)));
+        work.note("rendered", Some(format!("{} ({} bytes) for {audience}", artifact.name, artifact.bytes)));
     }
     let mut message =
         Message { subject: shared.subject.clone(), text: shared.text.clone(), link: shared.link.clone(), ..Message::default() };
@@ -430,11 +441,11 @@ fn table_tiles(report: &pressrun_render::Report) -> impl Iterator<Item = pressru
     tiles.filter(|tile| tile.data().is_some_and(|data| data.chart.mark != Mark::Kpi)).take(3).cloned()
 }
 
-fn link_file(work: &Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &WorkDir) -> Result<ArtifactRecord, ContentError> {
+fn link_file(work: &Work<'_>, shared: &Shared<'_>, audience: &str, dir: &WorkDir) -> Result<ArtifactRecord, ContentError> {
     let json = serde_json::json!({ "url": shared.link }).to_string();
     let sha256 = keep_bytes(work, json.as_bytes(), dir)?;
     Ok(ArtifactRecord {
-        audience: audience.key.clone(),
+        audience: audience.to_owned(),
         name: format!("{}.json", shared.stem),
         media_type: "application/json".to_owned(),
         bytes: json.len() as u64,
@@ -444,10 +455,10 @@ fn link_file(work: &Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &Wo
     })
 }
 
-fn keep(work: &Work<'_>, made: &Made, stem: &str, audience: &Audience) -> Result<ArtifactRecord, ContentError> {
+fn keep(work: &Work<'_>, made: &Made, stem: &str, audience: &str) -> Result<ArtifactRecord, ContentError> {
     work.context.spool.adopt(&made.path, &made.rendered.sha256)?;
     Ok(ArtifactRecord {
-        audience: audience.key.clone(),
+        audience: audience.to_owned(),
         name: format!("{stem}.{}", made.rendered.extension),
         media_type: made.rendered.media_type.clone(),
         bytes: made.rendered.bytes,
@@ -465,7 +476,7 @@ fn keep_bytes(work: &Work<'_>, bytes: &[u8], dir: &WorkDir) -> Result<String, Co
     Ok(sha256)
 }
 
-fn piece(work: &Work<'_>, audience: &Audience, target: &Target, prepared: &Prepared, state: DeliveryState) -> Delivery {
+fn piece(work: &Work<'_>, audience: &str, target: &Target, prepared: &Prepared, state: DeliveryState) -> Delivery {
     let id = delivery_id(work.run.id, &target.name);
     let mut message = prepared.message.clone();
     message.link = message.link.map(|plain| link::own(work, target, &plain, prepared.scope, &prepared.stated));
@@ -478,7 +489,7 @@ fn piece(work: &Work<'_>, audience: &Audience, target: &Target, prepared: &Prepa
         id,
         run: work.run.id,
         target: target.name.clone(),
-        audience: audience.key.clone(),
+        audience: audience.to_owned(),
         artifact: prepared.artifact.clone(),
         idempotency_key: format!("pressrun-{id}"),
         message,

@@ -11,10 +11,10 @@ use pressrun_domain::destination::Destination;
 use pressrun_domain::mail::MailWords;
 use pressrun_domain::retry::Next;
 use pressrun_domain::run::RunKind;
-use pressrun_store::StoreError;
+use pressrun_store::{Learnt, StoreError};
 
 use super::suppressed::{SUPPRESSED, suppressed};
-use super::{Context, Halt, Work, began};
+use super::{Context, Halt, Work};
 use crate::fail::{FailPoint, reach};
 
 /// Pieces read from the ledger at once; between two such pages a run gives way to others that wait for a worker.
@@ -42,12 +42,8 @@ struct Tried {
 /// Tries every piece that is due, a bounded number at once and a page after the other.
 pub(super) async fn send_pending(work: &mut Work<'_>) -> Result<Sent, Halt> {
     let store = &work.context.store;
+    work.check_sending().await?;
     let before = store.tally(work.run.id).await?;
-    if before.accepted == 0 {
-        work.check_sending().await?;
-    } else {
-        work.check_cancelled().await?;
-    }
     let due_by = due_by(work.context.clock.now(), before.next_attempt, work.context.config.longest_wait());
     loop {
         let page = store.owed(work.run.id, due_by, PAGE).await?;
@@ -58,7 +54,7 @@ pub(super) async fn send_pending(work: &mut Work<'_>) -> Result<Sent, Halt> {
         if last {
             break;
         }
-        work.check_cancelled().await?;
+        work.check_sending().await?;
         if store.others_wait(work.context.clock.now()).await? {
             return Ok(Sent::GaveWay);
         }
@@ -76,8 +72,8 @@ fn due_by(now: Timestamp, next_attempt: Option<Timestamp>, longest: SignedDurati
     if next_attempt.is_some_and(|at| at > implausible) { Timestamp::MAX } else { now }
 }
 
-/// Tries a page of pieces. When one finds the way out shut, those under way are ended and no further one is begun: what holds for one holds
-/// for the thousand after it.
+/// Tries a page of pieces. When one finds the way out shut, or cannot be written down, those under way are ended and no further one is begun:
+/// what holds for one holds for the thousand after it.
 async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<Option<Sent>, Halt> {
     let (context, lease) = (work.context, work.lease);
     let (run, destination) = (work.run, &work.run.definition.destination);
@@ -86,27 +82,50 @@ async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<Optio
     let suppressed = suppressed(context.store.as_ref(), mailed).await?;
     let mut waiting = page.iter_mut();
     let mut under_way = FuturesUnordered::new();
-    let attempt = |delivery| attempt(context, lease, run, destination, &suppressed, delivery);
+    let held_since = work.progress.held_since;
+    let attempt = |delivery| attempt(context, lease, run, destination, &suppressed, held_since, delivery);
     under_way.extend(waiting.by_ref().take(context.config.parallel_deliveries).map(attempt));
-    let mut held = None;
+    let (mut held, mut refused) = (None, None);
     while let Some(result) = under_way.next().await {
-        let Tried { delivered, held_until } = result?;
-        if let (Some(until), Outcome::Held { reason, since, by_hand, .. }) = (held_until, &delivered.outcome) {
-            held = Some(Sent::Held { until, reason: reason.clone(), since: *since, by_hand: *by_hand });
+        let Tried { delivered, held_until } = match result {
+            Ok(tried) => tried,
+            // Those under way may be accepted by now: they are heard to their end, or they would be sent again.
+            Err(error) => {
+                refused = Some(error);
+                continue;
+            }
+        };
+        match &delivered.outcome {
+            Outcome::Held { reason, since, by_hand, .. } => {
+                work.progress.held_since.get_or_insert(context.clock.now());
+                if let Some(until) = held_until {
+                    held = Some(Sent::Held { until, reason: reason.clone(), since: *since, by_hand: *by_hand });
+                }
+            }
+            Outcome::Accepted { .. } | Outcome::Retry { .. } | Outcome::Rejected { .. } => work.progress.held_since = None,
         }
-        if delivered.learnt_host_key.is_some() {
-            work.learnt_host_key = delivered.learnt_host_key;
+        if let Outcome::Held { reason, .. } | Outcome::Retry { reason, .. } = &delivered.outcome {
+            work.progress.waits_for = Some(reason.clone());
         }
+        work.progress.degraded |= learnt(&delivered).degraded;
         for warning in delivered.warnings {
-            // A mail without its attachment is less than was promised (D12).
-            work.record.degraded |= warning.starts_with("attachmentTooLarge");
-            work.record.warn(warning);
+            work.written.warn(warning);
         }
-        if held.is_none() {
+        if held.is_none() && refused.is_none() && work.may_begin().is_ok() {
             under_way.extend(waiting.next().map(attempt));
         }
     }
-    Ok(held)
+    refused.map_or(Ok(held), |error| Err(error.into()))
+}
+
+/// What a run learns by an answer.
+fn learnt(delivered: &Delivered) -> Learnt {
+    Learnt {
+        warnings: delivered.warnings.clone(),
+        // A mail without its attachment is less than was promised (D12).
+        degraded: delivered.warnings.iter().any(|warning| warning.starts_with("attachmentTooLarge")),
+        host_key: delivered.learnt_host_key.clone(),
+    }
 }
 
 /// One try at one piece, written down before it begins and after it ended.
@@ -116,6 +135,7 @@ async fn attempt(
     run: &pressrun_domain::run::Run,
     destination: &Destination,
     suppressed: &HashSet<String>,
+    held_since: Option<Timestamp>,
     delivery: &mut Delivery,
 ) -> Result<Tried, StoreError> {
     let started_at = context.clock.now();
@@ -145,18 +165,20 @@ async fn attempt(
         },
         // Who tests wants to know now.
         Outcome::Held { reason, .. } if run.kind == RunKind::Test => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
-        Outcome::Held { reason, not_before, .. } => match context.config.retry.held(began(run), ended_at, *not_before) {
-            Next::At(at) => {
-                held_until = Some(at);
-                DeliveryState::Pending { not_before: at }
+        Outcome::Held { reason, not_before, .. } => {
+            match context.config.retry.held(held_since.unwrap_or(ended_at), ended_at, *not_before) {
+                Next::At(at) => {
+                    held_until = Some(at);
+                    DeliveryState::Pending { not_before: at }
+                }
+                Next::Exhausted | Next::TooLate => {
+                    DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for waiting is over") }
+                }
             }
-            Next::Exhausted | Next::TooLate => {
-                DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for waiting is over") }
-            }
-        },
+        }
     };
     let attempt = Attempt { number, started_at, ended_at: Some(ended_at), outcome: Some(delivered.outcome.clone()) };
-    context.store.end_attempt(&lease, delivery.id, &attempt, &delivery.state).await?;
+    context.store.end_attempt(&lease, delivery.id, &attempt, &delivery.state, &learnt(&delivered)).await?;
     reach(FailPoint::AfterAttempt);
     delivery.attempts.push(attempt);
     Ok(Tried { delivered, held_until })

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::{Attempt, DeliveryState};
 use pressrun_domain::id::{RunId, WorkerId};
-use pressrun_domain::run::{Lease, RunKind, RunRecord, RunState, RunStatus};
+use pressrun_domain::run::{Lease, Progress, RunKind, RunRecord, RunState, RunStatus, TimelineEntry, Worked};
 
 use super::{claim, insert, saved, started, stored};
-use crate::{ClaimRequest, Store, StoreError, sample};
+use crate::{ClaimRequest, ClaimedRun, Learnt, RunNews, Store, StoreError, sample};
 
 pub async fn claims_count_the_fence_and_keep_the_first_start<S: Store>(store: &S) {
     let (_, first) = started(store, sample::schedule("daily")).await;
@@ -16,12 +17,18 @@ pub async fn claims_count_the_fence_and_keep_the_first_start<S: Store>(store: &S
     assert_eq!(first.run.state, RunState::Running { lease: first.lease });
     let mut record = RunRecord::default();
     record.note(sample::after(2), "retrying", None);
-    store.release(&first.lease, sample::after(30), &record).await.unwrap();
+    let progress = Progress { query_failures: 1, queries_fail_since: Some(sample::after(2)), ..Progress::default() };
+    let news = RunNews { record: record.clone(), progress, judged: Vec::new() };
+    store.release(&first.lease, sample::after(30), &news).await.unwrap();
     let waiting = store.run(first.run.id).await.unwrap().unwrap();
-    assert_eq!((waiting.state, &waiting.record), (RunState::Queued { available_at: sample::after(30) }, &record));
+    assert_eq!(
+        (waiting.state, &waiting.record.timeline[1..]),
+        (RunState::Queued { available_at: sample::after(30) }, &record.timeline[..])
+    );
     let second = store.claim(WorkerId::generate(), sample::after(30), sample::after(60), 9).await.unwrap().remove(0);
     assert_eq!((second.lease.fence, second.run.started_at), (2, Some(sample::after(1))));
-    assert_eq!(second.run.record, record);
+    assert_eq!(second.run.progress, Progress { fence: 1, ..news.progress }, "and it came further");
+    assert_eq!(second.run.record, RunRecord::default(), "a claim reads no history");
 }
 
 pub async fn eight_claimers_get_each_of_400_runs_once<S: Store>(store: &S) {
@@ -94,18 +101,52 @@ pub async fn h1_handing_back_leaves_what_is_recorded_as_it_is<S: Store>(store: &
     let (_, first) = started(store, sample::schedule("daily")).await;
     let pieces = ["a@b.co", "c@d.co"].map(|target| sample::piece(first.run.id, target));
     store.promise(&first.lease, &pieces).await.unwrap();
-    let mut record = RunRecord { promised: true, ..RunRecord::default() };
-    record.warn("said meanwhile");
-    store.save_record(&first.lease, &record).await.unwrap();
+    let mut news = RunNews { progress: Progress { promised_at: Some(sample::after(2)), ..Progress::default() }, ..RunNews::default() };
+    news.record.warn("said meanwhile");
+    store.add_news(&first.lease, &news).await.unwrap();
     store.begin_attempt(&first.lease, pieces[0].id, sample::after(2)).await.unwrap();
     let before = (store.run(first.run.id).await.unwrap().unwrap().record, store.deliveries(first.run.id).await.unwrap());
-    store.hand_back(&first.lease, sample::after(3)).await.unwrap();
-    assert!(matches!(store.hand_back(&first.lease, sample::after(4)).await, Err(StoreError::LeaseLost)));
-    let handed_back = store.run(first.run.id).await.unwrap().unwrap();
+    let line = TimelineEntry { at: sample::after(3), event: "handedBack".into(), detail: None };
+    let worked = Worked { preparing: SignedDuration::from_secs(1), sending: SignedDuration::from_millis(500) };
+    store.hand_back(&first.lease, sample::after(3), std::slice::from_ref(&line), worked).await.unwrap();
+    assert!(matches!(store.hand_back(&first.lease, sample::after(4), &[], worked).await, Err(StoreError::LeaseLost)));
+    let mut handed_back = store.run(first.run.id).await.unwrap().unwrap();
     assert_eq!(handed_back.state, RunState::Queued { available_at: sample::after(3) });
+    assert_eq!(handed_back.record.timeline.pop(), Some(line));
     assert_eq!((handed_back.record, store.deliveries(first.run.id).await.unwrap()), before);
     let second = store.claim(WorkerId::generate(), sample::after(3), sample::after(99), 9).await.unwrap().remove(0);
-    assert_eq!((second.run.fence, second.run.record), (2, before.0));
+    assert_eq!((second.run.fence, second.run.progress), (2, Progress { worked, fence: 1, ..news.progress }));
+}
+
+pub async fn m8_only_what_brings_a_run_further_counts_as_progress<S: Store>(store: &S) {
+    let (_, mut run) = started(store, sample::schedule("daily")).await;
+    let pieces = ["a@b.co", "c@d.co"].map(|target| sample::piece(run.run.id, target));
+    let mut now = 1;
+    let mut dies = async |run: ClaimedRun| {
+        now += 1000;
+        let again = store.claim(run.lease.worker, sample::after(now), sample::after(now + 300), 1).await.unwrap().remove(0);
+        assert_eq!(again.run.id, run.run.id);
+        again
+    };
+    for _ in 0..5 {
+        assert!(!run.run.is_poison());
+        // Pieces that are thrown away again are none.
+        store.promise(&run.lease, &pieces).await.unwrap();
+        run = dies(run).await;
+    }
+    assert!(run.run.is_poison(), "five workers died over it");
+    store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
+    run = dies(run).await;
+    assert!(run.run.is_poison(), "an attempt that never ended");
+    let number = store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
+    let attempt = Attempt { number, started_at: sample::after(2), ended_at: Some(sample::after(3)), outcome: None };
+    let owed = DeliveryState::Pending { not_before: sample::after(3) };
+    store.end_attempt(&run.lease, pieces[0].id, &attempt, &owed, &Learnt::default()).await.unwrap();
+    for _ in 0..5 {
+        run = dies(run).await;
+        assert!(!run.run.is_poison(), "claim {}", run.run.fence);
+    }
+    assert!(dies(run).await.run.is_poison());
 }
 
 pub async fn a_renewed_lease_does_not_lapse<S: Store>(store: &S) {
@@ -128,17 +169,17 @@ pub async fn a_worker_that_lost_its_lease_writes_nothing<S: Store>(store: &S) {
 
     let strangers = [first.lease, Lease { worker: WorkerId::generate(), ..second.lease }, Lease { fence: 3, ..second.lease }];
     for lease in &strangers {
-        let mut record = RunRecord::default();
-        record.warn("from the past");
+        let mut news = RunNews::default();
+        news.record.warn("from the past");
         let attempt = Attempt { number: 1, started_at: sample::after(2), ended_at: Some(sample::after(3)), outcome: None };
         let results = [
             store.renew(lease, sample::after(9999)).await.map(|_| ()),
-            store.save_record(lease, &record).await,
-            store.release(lease, sample::after(400), &record).await,
-            store.hand_back(lease, sample::after(400)).await,
+            store.add_news(lease, &news).await,
+            store.release(lease, sample::after(400), &news).await,
+            store.hand_back(lease, sample::after(400), &news.record.timeline, Worked::default()).await,
             store.promise(lease, &[sample::piece(first.run.id, "other@myorg.co")]).await,
             store.begin_attempt(lease, piece.id, sample::after(302)).await.map(|_| ()),
-            store.end_attempt(lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(3) }).await,
+            store.end_attempt(lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(3) }, &Learnt::default()).await,
             store.finish(lease, &sample::end(RunStatus::Complete), sample::after(303)).await,
         ];
         for (call, result) in results.iter().enumerate() {
@@ -153,7 +194,7 @@ pub async fn an_ended_run_takes_nothing_more<S: Store>(store: &S) {
     let (_, run) = started(store, sample::schedule("daily")).await;
     store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(3)).await.unwrap();
     assert!(matches!(store.finish(&run.lease, &sample::end(RunStatus::Error), sample::after(4)).await, Err(StoreError::LeaseLost)));
-    assert!(matches!(store.save_record(&run.lease, &RunRecord::default()).await, Err(StoreError::LeaseLost)));
+    assert!(matches!(store.add_news(&run.lease, &RunNews::default()).await, Err(StoreError::LeaseLost)));
     assert!(!store.cancel(run.run.id, &sample::change_at(Verb::RunCancelled, sample::after(4))).await.unwrap());
     let expected = RunState::Ended { at: sample::after(3), status: RunStatus::Complete, reason: None };
     assert_eq!(store.run(run.run.id).await.unwrap().unwrap().state, expected);
@@ -194,7 +235,7 @@ pub async fn s5_a_running_run_is_told<S: Store>(store: &S) {
     assert!(store.is_cancelled(run.run.id).await.unwrap());
     assert!(matches!(store.run(run.run.id).await.unwrap().unwrap().state, RunState::Running { .. }));
     // It was about to wait for a retry: it does not wait to be told.
-    store.release(&run.lease, sample::after(900), &run.run.record).await.unwrap();
+    store.release(&run.lease, sample::after(900), &RunNews::default()).await.unwrap();
     let again = claim(store).await;
     assert_eq!((again.run.id, again.run.kind), (run.run.id, RunKind::Scheduled));
     assert!(store.is_cancelled(run.run.id).await.unwrap());
@@ -213,7 +254,7 @@ pub async fn l1_a_run_that_gives_way_comes_after_one_of_each_other_owner<S: Stor
     let big = claim(store).await;
     assert_eq!(big.run.definition.name, "1-0");
     assert!(store.others_wait(sample::after(1)).await.unwrap());
-    store.yield_run(&big.lease, sample::after(1), &RunRecord::default()).await.unwrap();
+    store.yield_run(&big.lease, sample::after(1), &RunNews::default()).await.unwrap();
     let mut order = Vec::new();
     while let Some(run) = store.claim(WorkerId::generate(), sample::after(1), sample::after(301), 1).await.unwrap().pop() {
         order.push(run.run.definition.name);
@@ -232,7 +273,7 @@ pub async fn l1_a_run_that_gives_way_comes_after_one_of_each_other_owner<S: Stor
             .unwrap();
     }
     let first = store.claim(WorkerId::generate(), sample::after(2), sample::after(301), 1).await.unwrap().remove(0);
-    store.yield_run(&first.lease, sample::after(2), &RunRecord::default()).await.unwrap();
+    store.yield_run(&first.lease, sample::after(2), &RunNews::default()).await.unwrap();
     let next = store.claim(WorkerId::generate(), sample::after(2), sample::after(301), 1).await.unwrap().remove(0);
     assert_ne!(next.run.id, first.run.id);
 }

@@ -1,16 +1,18 @@
 //! Deliveries, attempts, endings and what they leave behind.
 
 use pressrun_domain::audit::Verb;
-use pressrun_domain::condition::{ConditionKind, Judgement};
-use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome, Tally};
+use pressrun_domain::condition::{BaselineMoves, ConditionKind, Judgement};
+use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome, Tally};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::DeliveryId;
 use pressrun_domain::outline::{KnownTo, Outline, Untold};
-use pressrun_domain::run::{BaselineRecord, ConditionRecord, RunRecord, RunState, RunStatus, TileRecord};
+use pressrun_domain::run::{
+    BaselineRecord, ConditionRecord, JudgedResult, RunRecord, RunState, RunStatus, TileRecord, TimelineEntry, WaitingBaseline,
+};
 use pressrun_domain::schedule::{LastRun, Schedule, SystemDisabled, SystemDisabledReason};
 
 use super::{claim, insert, started, stored};
-use crate::{BaselineChange, ClaimedRun, RunEnd, Store, StoreError, sample};
+use crate::{ClaimedRun, Learnt, RunEnd, RunNews, Store, StoreError, sample};
 
 fn attempt(number: u32, outcome: Outcome) -> Attempt {
     Attempt { number, started_at: sample::after(2), ended_at: Some(sample::after(3)), outcome: Some(outcome) }
@@ -20,8 +22,13 @@ fn accepted() -> (Outcome, DeliveryState) {
     (Outcome::Accepted { receipt: "250 OK".into() }, DeliveryState::Accepted { at: sample::after(3) })
 }
 
-fn baseline(audience: &str, fingerprint: &str) -> BaselineChange {
-    BaselineChange { audience: audience.into(), fingerprint: fingerprint.into(), after: None }
+/// A result that becomes the baseline of `audience` whatever becomes of the run.
+fn judged(audience: &str, fingerprint: &str) -> JudgedResult {
+    waiting(fingerprint, vec![WaitingBaseline { audience: audience.into(), moves: BaselineMoves::Always, told_by: None }])
+}
+
+fn waiting(fingerprint: &str, baselines: Vec<WaitingBaseline>) -> JudgedResult {
+    JudgedResult { fingerprint: fingerprint.into(), baselines }
 }
 
 async fn run_again<S: Store>(store: &S, schedule: &Schedule) -> ClaimedRun {
@@ -55,12 +62,12 @@ pub async fn i7_an_accepted_piece_is_never_tried_again<S: Store>(store: &S) {
     let number = store.begin_attempt(&run.lease, piece.id, sample::after(2)).await.unwrap();
     let (outcome, state) = accepted();
     let made = attempt(number, outcome);
-    store.end_attempt(&run.lease, piece.id, &made, &state).await.unwrap();
+    store.end_attempt(&run.lease, piece.id, &made, &state, &Learnt::default()).await.unwrap();
 
     store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
     assert!(matches!(store.begin_attempt(&run.lease, piece.id, sample::after(4)).await, Err(StoreError::Conflict)));
     let owed = DeliveryState::Pending { not_before: sample::after(9) };
-    assert!(matches!(store.end_attempt(&run.lease, piece.id, &made, &owed).await, Err(StoreError::Conflict)));
+    assert!(matches!(store.end_attempt(&run.lease, piece.id, &made, &owed, &Learnt::default()).await, Err(StoreError::Conflict)));
     let read = store.deliveries(run.run.id).await.unwrap().remove(0);
     assert_eq!((read.state, read.attempts), (state, vec![made]));
     let unknown = DeliveryId::generate();
@@ -100,7 +107,7 @@ pub async fn owed_pieces_come_in_pages_in_the_order_promised<S: Store>(store: &S
     assert_eq!(owed(60, 9).await, ["p0@b.co", "p1@b.co", "p3@b.co", "p4@b.co"]);
     let number = store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
     let (outcome, state) = accepted();
-    store.end_attempt(&run.lease, pieces[0].id, &attempt(number, outcome), &state).await.unwrap();
+    store.end_attempt(&run.lease, pieces[0].id, &attempt(number, outcome), &state, &Learnt::default()).await.unwrap();
     assert_eq!(owed(1, 1).await, ["p3@b.co"]);
     assert_eq!(store.delivery(run.run.id, pieces[0].id).await.unwrap().unwrap().attempts.len(), 1);
     assert_eq!(store.delivery(run.run.id, DeliveryId::generate()).await.unwrap(), None);
@@ -116,7 +123,7 @@ pub async fn pieces_are_read_in_pages_those_that_failed_first<S: Store>(store: &
     store.promise(&run.lease, &pieces).await.unwrap();
     let number = store.begin_attempt(&run.lease, pieces[4].id, sample::after(2)).await.unwrap();
     let (outcome, state) = accepted();
-    store.end_attempt(&run.lease, pieces[4].id, &attempt(number, outcome), &state).await.unwrap();
+    store.end_attempt(&run.lease, pieces[4].id, &attempt(number, outcome), &state, &Learnt::default()).await.unwrap();
     let all = store.deliveries(run.run.id).await.unwrap();
     let expected: Vec<_> = [3, 0, 1, 2, 4].into_iter().map(|at: usize| all[at].clone()).collect();
     for (page, size, from, to) in [(1, 5, 0, 5), (1, 2, 0, 2), (2, 2, 2, 4), (3, 2, 4, 5), (4, 2, 5, 5), (u64::MAX, 2, 5, 5)] {
@@ -172,14 +179,17 @@ pub async fn attempts_are_counted_also_when_a_worker_died_in_one<S: Store>(store
         outcome: Some(Outcome::Retry { reason: "421 try later".into(), not_before: Some(sample::after(400)) }),
     };
     let owed = DeliveryState::Pending { not_before: sample::after(400) };
-    store.end_attempt(&next.lease, pieces[0].id, &second, &owed).await.unwrap();
+    store.end_attempt(&next.lease, pieces[0].id, &second, &owed, &Learnt::default()).await.unwrap();
     assert_eq!(store.begin_attempt(&next.lease, pieces[1].id, sample::after(304)).await.unwrap(), 1);
     let read = store.deliveries(run.run.id).await.unwrap();
     let died = Attempt { number: 1, started_at: sample::after(2), ended_at: None, outcome: None };
     assert_eq!((&read[0].state, &read[0].attempts), (&owed, &vec![died, second]));
     assert_eq!(read[1].attempts.len(), 1);
     let unknown = attempt(9, accepted().0);
-    assert!(matches!(store.end_attempt(&next.lease, pieces[0].id, &unknown, &owed).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(
+        store.end_attempt(&next.lease, pieces[0].id, &unknown, &owed, &Learnt::default()).await,
+        Err(StoreError::NotFound(_))
+    ));
 }
 
 pub async fn what_is_still_owed_is_closed_with_the_run<S: Store>(store: &S) {
@@ -188,7 +198,7 @@ pub async fn what_is_still_owed_is_closed_with_the_run<S: Store>(store: &S) {
     store.promise(&run.lease, &pieces).await.unwrap();
     let (outcome, state) = accepted();
     store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
-    store.end_attempt(&run.lease, pieces[0].id, &attempt(1, outcome), &state).await.unwrap();
+    store.end_attempt(&run.lease, pieces[0].id, &attempt(1, outcome), &state, &Learnt::default()).await.unwrap();
     store.begin_attempt(&run.lease, pieces[1].id, sample::after(2)).await.unwrap();
     let end = RunEnd { reason: Some("killed: time".into()), ..sample::end(RunStatus::Killed) };
     store.finish(&run.lease, &end, sample::after(9)).await.unwrap();
@@ -208,7 +218,7 @@ pub async fn s6_last_run_moves_only_at_the_end<S: Store>(store: &S) {
     let read = stored(store, &schedule).await;
     assert_eq!((read.last_run, read.version), (first, 1), "a run is no edit");
     let run = run_again(store, &schedule).await;
-    store.save_record(&run.lease, &RunRecord::default()).await.unwrap();
+    store.add_news(&run.lease, &RunNews::default()).await.unwrap();
     assert_eq!(stored(store, &schedule).await.last_run, first);
     store.finish(&run.lease, &sample::end(RunStatus::ConditionUnmet), sample::after(9)).await.unwrap();
     let second = LastRun { status: RunStatus::ConditionUnmet, completed_at: sample::after(9), untold: None };
@@ -249,28 +259,31 @@ pub async fn s8_a_test_leaves_no_trace_on_a_schedule<S: Store>(store: &S) {
     test.run.schedule_id = schedule.id;
     store.enqueue(&test, &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     let run = claim(store).await;
-    let end =
-        RunEnd { baselines: vec![baseline("", "f1")], disable: Some(SystemDisabledReason::MissingQuery), ..sample::end(RunStatus::Error) };
+    let end = RunEnd { judged: vec![judged("", "f1")], disable: Some(SystemDisabledReason::MissingQuery), ..sample::end(RunStatus::Error) };
     store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
     assert_eq!(stored(store, &schedule).await, schedule);
     assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
     assert!(matches!(store.run(run.run.id).await.unwrap().unwrap().state, RunState::Ended { .. }));
 }
 
-pub async fn s12_the_record_is_read_as_it_was_saved<S: Store>(store: &S) {
-    let (_, run) = started(store, sample::schedule("daily")).await;
-    let mut record = RunRecord::default();
-    record.note(sample::after(2), "rendered", Some("1 file".into()));
-    record.tiles.push(TileRecord {
+fn tile(audience: &str, error: Option<&str>) -> TileRecord {
+    TileRecord {
         key: "1".into(),
         title: "Blobs".into(),
-        audience: String::new(),
+        audience: audience.into(),
         rows: 7,
         ms: 12,
         truncated: true,
-        error: Some("timeout".into()),
+        error: error.map(str::to_owned),
         quotes_data: false,
-    });
+    }
+}
+
+pub async fn s12_what_happened_is_read_as_it_was_told<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let mut record = RunRecord::default();
+    record.note(sample::after(2), "rendered", Some("1 file".into()));
+    record.tiles.push(tile("owner", Some("timeout")));
     record.conditions.push(ConditionRecord {
         audience: "blob@myorg.co".into(),
         tile: "2".into(),
@@ -285,14 +298,58 @@ pub async fn s12_the_record_is_read_as_it_was_saved<S: Store>(store: &S) {
     record.artifacts.push(sample::artifact("bb22"));
     record.warn("a tile was cut");
     record.error = Some("the mail server refused".into());
-    store.save_record(&run.lease, &record).await.unwrap();
+    let news = RunNews { record: record.clone(), ..RunNews::default() };
+    store.add_news(&run.lease, &news).await.unwrap();
+    let planned = TimelineEntry { at: sample::after(0), event: "planned".into(), detail: None };
+    record.timeline.insert(0, planned);
     assert_eq!(store.run(run.run.id).await.unwrap().unwrap().record, record);
-    record.note(sample::after(5), "ended", None);
-    let end = RunEnd { reason: Some("noData".into()), record: record.clone(), ..sample::end(RunStatus::Error) };
+    let mut last = RunRecord::default();
+    last.note(sample::after(5), "ended", None);
+    let end = RunEnd { reason: Some("noData".into()), record: last.clone(), ..sample::end(RunStatus::Error) };
     store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    record.timeline.append(&mut last.timeline);
     let read = store.run(run.run.id).await.unwrap().unwrap();
     assert_eq!(read.record, record);
     assert_eq!(read.state, RunState::Ended { at: sample::after(5), status: RunStatus::Error, reason: Some("noData".into()) });
+}
+
+pub async fn m7_what_is_told_of_a_run_is_added_and_lists_have_their_part_of_it<S: Store>(store: &S) {
+    let (schedule, run) = started(store, sample::schedule("daily")).await;
+    for (number, audience) in ["owner", "a1", "a2"].into_iter().enumerate() {
+        let mut news = RunNews::default();
+        news.record.note(sample::after(2), "queried", Some(audience.into()));
+        news.record.warn("render: a letter is missing");
+        news.record.tiles.extend([tile(audience, None), tile(audience, (number == 2).then_some("no such column"))]);
+        store.add_news(&run.lease, &news).await.unwrap();
+    }
+    let whole = store.run(run.run.id).await.unwrap().unwrap().record;
+    assert_eq!((whole.timeline.len(), whole.tiles.len(), whole.warnings.len()), (4, 6, 1), "warnings are said once");
+    let audiences: Vec<&str> = whole.tiles.iter().map(|tile| tile.audience.as_str()).collect();
+    assert_eq!(audiences, ["owner", "owner", "a1", "a1", "a2", "a2"]);
+    let listed = store.list_runs(Some(schedule.id), 1, 9).await.unwrap().rows.remove(0);
+    let under_way = store.runs_under_way(&[schedule.id]).await.unwrap().remove(0);
+    for outline in [&listed.record, &under_way.record] {
+        assert_eq!((outline.timeline.len(), outline.warnings.len()), (1, 1));
+        let tiles: Vec<_> = outline.tiles.iter().map(|tile| (tile.audience.as_str(), tile.error.is_some())).collect();
+        assert_eq!(tiles, [("a1", false), ("a2", true)], "what failed, and that it ran for others than the owner");
+    }
+}
+
+pub async fn m15_what_attempts_taught_is_kept_with_them<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let piece = sample::piece(run.run.id, "blob@myorg.co");
+    store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
+    let number = store.begin_attempt(&run.lease, piece.id, sample::after(2)).await.unwrap();
+    let (outcome, state) = accepted();
+    let learnt = Learnt { warnings: vec!["attachmentTooLarge".into()], degraded: true, host_key: None };
+    store.end_attempt(&run.lease, piece.id, &attempt(number, outcome), &state, &learnt).await.unwrap();
+    // The process dies here, and the next claim knows nothing but what is stored.
+    let next = store.claim(run.lease.worker, sample::after(301), sample::after(999), 5).await.unwrap().remove(0);
+    assert!(next.run.progress.degraded);
+    store.release(&next.lease, sample::after(400), &RunNews::default()).await.unwrap();
+    let read = store.run(run.run.id).await.unwrap().unwrap();
+    assert!(read.progress.degraded, "and whoever does not know leaves it");
+    assert_eq!(read.record.warnings, ["attachmentTooLarge"]);
 }
 
 fn watching(name: &str) -> Schedule {
@@ -303,13 +360,13 @@ fn watching(name: &str) -> Schedule {
 
 pub async fn a10_baselines_move_with_the_run<S: Store>(store: &S) {
     let (schedule, run) = started(store, watching("alert")).await;
-    let end = RunEnd { baselines: vec![baseline("", "f1"), baseline("a@b.co", "f2")], ..sample::end(RunStatus::ConditionUnmet) };
+    let end = RunEnd { judged: vec![judged("", "f1"), judged("a@b.co", "f2")], ..sample::end(RunStatus::ConditionUnmet) };
     store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
     assert_eq!(store.baseline(schedule.id, "").await.unwrap().as_deref(), Some("f1"));
     assert_eq!(store.baseline(schedule.id, "a@b.co").await.unwrap().as_deref(), Some("f2"), "a18: each audience has its own");
     assert_eq!(store.baseline(schedule.id, "c@d.co").await.unwrap(), None);
     let run = run_again(store, &schedule).await;
-    let end = RunEnd { baselines: vec![baseline("", "f3")], ..sample::end(RunStatus::Complete) };
+    let end = RunEnd { judged: vec![judged("", "f3")], ..sample::end(RunStatus::Complete) };
     store.finish(&run.lease, &end, sample::after(6)).await.unwrap();
     assert_eq!(store.baseline(schedule.id, "").await.unwrap().as_deref(), Some("f3"));
     assert_eq!(store.baseline(schedule.id, "a@b.co").await.unwrap().as_deref(), Some("f2"));
@@ -320,13 +377,44 @@ pub async fn a10_baselines_move_with_the_run<S: Store>(store: &S) {
     assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
 }
 
+pub async fn m15_a_run_killed_after_part_of_it_arrived_moves_its_baselines<S: Store>(store: &S) {
+    for (arrives, by_a_person) in [(true, false), (true, true), (false, false), (false, true)] {
+        let (schedule, run) = started(store, watching("alert")).await;
+        let pieces = ["a@b.co", "c@d.co"].map(|target| sample::piece(run.run.id, target));
+        store.promise(&run.lease, &pieces).await.unwrap();
+        let baseline = |audience: &str, moves, told_by| WaitingBaseline { audience: audience.into(), moves, told_by };
+        let judged = vec![
+            waiting("f1", vec![baseline("", BaselineMoves::OnceDelivered, None), baseline("x@y.co", BaselineMoves::Always, None)]),
+            waiting("f2", vec![baseline("c@d.co", BaselineMoves::OnceDelivered, Some(pieces[1].id))]),
+        ];
+        store.add_news(&run.lease, &RunNews { judged, ..RunNews::default() }).await.unwrap();
+        if arrives {
+            let number = store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
+            let (outcome, state) = accepted();
+            store.end_attempt(&run.lease, pieces[0].id, &attempt(number, outcome), &state, &Learnt::default()).await.unwrap();
+        }
+        if by_a_person {
+            store.release(&run.lease, sample::after(60), &RunNews::default()).await.unwrap();
+            assert!(store.cancel(run.run.id, &sample::change_at(Verb::RunCancelled, sample::after(5))).await.unwrap());
+        } else {
+            store.finish(&run.lease, &sample::end(RunStatus::Killed), sample::after(5)).await.unwrap();
+        }
+        let mut found = Vec::new();
+        for audience in ["", "x@y.co", "c@d.co"] {
+            found.push(store.baseline(schedule.id, audience).await.unwrap());
+        }
+        let moved = arrives.then(|| "f1".to_owned());
+        assert_eq!(found, [moved.clone(), moved, None], "arrives: {arrives}, by a person: {by_a_person}");
+    }
+}
+
 pub async fn a12_a_run_does_not_bring_back_a_baseline_that_an_edit_reset<S: Store>(store: &S) {
     let (schedule, run) = started(store, watching("alert")).await;
     let mut edited = stored(store, &schedule).await;
     edited.definition.condition = Some(sample::condition(ConditionKind::ResultsUnchanged));
     store.replace_schedule(&edited, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     store.reset_baselines(schedule.id).await.unwrap();
-    let end = RunEnd { baselines: vec![baseline("", "f1")], ..sample::end(RunStatus::Complete) };
+    let end = RunEnd { judged: vec![judged("", "f1")], ..sample::end(RunStatus::Complete) };
     store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
     assert_eq!(store.baseline(schedule.id, "").await.unwrap(), None);
     assert!(stored(store, &schedule).await.last_run.is_some());
@@ -334,7 +422,7 @@ pub async fn a12_a_run_does_not_bring_back_a_baseline_that_an_edit_reset<S: Stor
 
 pub async fn a13_a_deleted_schedule_takes_its_baselines_along<S: Store>(store: &S) {
     let (schedule, run) = started(store, watching("alert")).await;
-    let end = RunEnd { baselines: vec![baseline("", "f1")], ..sample::end(RunStatus::Complete) };
+    let end = RunEnd { judged: vec![judged("", "f1")], ..sample::end(RunStatus::Complete) };
     store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
     store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(6))).await.unwrap();
     store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
@@ -367,10 +455,17 @@ pub async fn d7_a_learnt_host_key_is_pinned_once<S: Store>(store: &S) {
     let mut schedule = sample::schedule("sftp");
     schedule.definition.destination = sample::sftp("1am@g00dBL0b");
     let (schedule, run) = started(store, schedule).await;
-    let learnt = |key: &str| RunEnd { learnt_host_key: Some(key.into()), ..sample::end(RunStatus::Complete) };
-    store.finish(&run.lease, &learnt("ssh-ed25519 AAAA"), sample::after(5)).await.unwrap();
-    let run = run_again(store, &schedule).await;
-    store.finish(&run.lease, &learnt("ssh-ed25519 BBBB"), sample::after(6)).await.unwrap();
+    let learn = async |run: ClaimedRun, key: &str| {
+        let piece = sample::piece(run.run.id, "sftp");
+        store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
+        let number = store.begin_attempt(&run.lease, piece.id, sample::after(2)).await.unwrap();
+        let (outcome, state) = accepted();
+        let learnt = Learnt { host_key: Some(key.into()), ..Learnt::default() };
+        store.end_attempt(&run.lease, piece.id, &attempt(number, outcome), &state, &learnt).await.unwrap();
+        store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(5)).await.unwrap();
+    };
+    learn(run, "ssh-ed25519 AAAA").await;
+    learn(run_again(store, &schedule).await, "ssh-ed25519 BBBB").await;
     let read = stored(store, &schedule).await;
     let Destination::Sftp(sftp) = &read.definition.destination else { unreachable!("it was saved as sftp") };
     assert_eq!(sftp.host_key.as_deref(), Some("ssh-ed25519 AAAA"));
@@ -379,15 +474,15 @@ pub async fn d7_a_learnt_host_key_is_pinned_once<S: Store>(store: &S) {
 
 pub async fn the_spool_keeps_what_a_kept_run_names<S: Store>(store: &S) {
     let (schedule, run) = started(store, sample::schedule("daily")).await;
-    let mut record = RunRecord::default();
-    record.artifacts.push(sample::artifact("bb22"));
-    store.save_record(&run.lease, &record).await.unwrap();
+    let mut news = RunNews::default();
+    news.record.artifacts.push(sample::artifact("bb22"));
+    store.add_news(&run.lease, &news).await.unwrap();
     let mut piece = sample::piece(run.run.id, "blob@myorg.co");
     piece.message.inline_png = Some("cc33".into());
     piece.message.words_artifact = Some("dd44".to_owned());
     store.promise(&run.lease, &[piece]).await.unwrap();
     assert_eq!(store.live_artifacts(sample::after(9999)).await.unwrap(), ["aa11", "bb22", "cc33", "dd44"], "it is under way");
-    store.finish(&run.lease, &RunEnd { record, ..sample::end(RunStatus::Complete) }, sample::after(5)).await.unwrap();
+    store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(5)).await.unwrap();
     assert_eq!(store.live_artifacts(sample::after(4)).await.unwrap().len(), 4);
     assert!(store.live_artifacts(sample::after(5)).await.unwrap().is_empty());
     let again = run_again(store, &schedule).await;
@@ -401,10 +496,11 @@ pub async fn a18_a_personal_baseline_moves_only_when_that_piece_was_accepted<S: 
     store.promise(&run.lease, &pieces).await.unwrap();
     let (outcome, state) = accepted();
     let number = store.begin_attempt(&run.lease, pieces[0].id, sample::after(2)).await.unwrap();
-    store.end_attempt(&run.lease, pieces[0].id, &attempt(number, outcome), &state).await.unwrap();
-    let change = |audience: &str, piece: usize| BaselineChange { after: Some(pieces[piece].id), ..baseline(audience, "f1") };
-    let baselines = vec![change("a@b.co", 0), change("c@d.co", 1)];
-    store.finish(&run.lease, &RunEnd { baselines, ..sample::end(RunStatus::ErrorDelivered) }, sample::after(5)).await.unwrap();
+    store.end_attempt(&run.lease, pieces[0].id, &attempt(number, outcome), &state, &Learnt::default()).await.unwrap();
+    let personal =
+        |piece: &Delivery| WaitingBaseline { audience: piece.target.clone(), moves: BaselineMoves::OnceDelivered, told_by: Some(piece.id) };
+    let judged = vec![waiting("f1", pieces.iter().map(personal).collect())];
+    store.finish(&run.lease, &RunEnd { judged, ..sample::end(RunStatus::ErrorDelivered) }, sample::after(5)).await.unwrap();
     assert_eq!(store.baseline(schedule.id, "a@b.co").await.unwrap().as_deref(), Some("f1"));
     assert_eq!(store.baseline(schedule.id, "c@d.co").await.unwrap(), None);
 }

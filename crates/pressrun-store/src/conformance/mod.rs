@@ -102,6 +102,7 @@ macro_rules! conformance_suite {
                     a_resend_is_a_run_of_its_own_with_its_piece
                     history_is_newest_first_and_pages
                     runs_of_many_schedules_are_told_at_once
+                    m13_only_runs_that_count_are_among_the_last_endings
                     s8_tests_are_counted_by_owner_and_day;
                 claims: claims_count_the_fence_and_keep_the_first_start
                     eight_claimers_get_each_of_400_runs_once
@@ -110,6 +111,7 @@ macro_rules! conformance_suite {
                     a_lapsed_lease_is_claimed_again
                     a_renewed_lease_does_not_lapse
                     h1_handing_back_leaves_what_is_recorded_as_it_is
+                    m8_only_what_brings_a_run_further_counts_as_progress
                     a_worker_that_lost_its_lease_writes_nothing
                     an_ended_run_takes_nothing_more
                     the_next_wake_is_the_earliest_of_queue_and_leases
@@ -131,8 +133,11 @@ macro_rules! conformance_suite {
                     s6_last_run_moves_only_at_the_end
                     d28_what_is_told_of_the_last_run_stands_beside_how_it_was
                     s8_a_test_leaves_no_trace_on_a_schedule
-                    s12_the_record_is_read_as_it_was_saved
+                    s12_what_happened_is_read_as_it_was_told
+                    m7_what_is_told_of_a_run_is_added_and_lists_have_their_part_of_it
+                    m15_what_attempts_taught_is_kept_with_them
                     a10_baselines_move_with_the_run
+                    m15_a_run_killed_after_part_of_it_arrived_moves_its_baselines
                     a18_a_personal_baseline_moves_only_when_that_piece_was_accepted
                     a12_a_run_does_not_bring_back_a_baseline_that_an_edit_reset
                     a13_a_deleted_schedule_takes_its_baselines_along
@@ -152,6 +157,7 @@ macro_rules! conformance_suite {
                     an_all_clear_never_comes_before_its_alarm
                     s13_what_follows_from_a_lost_notice_is_kept_with_its_end
                     whoever_heard_of_a_failure_is_alarmed_until_the_all_clear
+                    h3_an_alarm_of_which_no_notice_got_through_is_none
                     s10_notices_of_a_run_are_kept_with_its_end
                     x1_a_schedule_is_switched_off_with_its_notices_once
                     x5_a_schedule_is_switched_on_again_with_its_notices_once

@@ -127,6 +127,34 @@ pub async fn whoever_heard_of_a_failure_is_alarmed_until_the_all_clear<S: Store>
     assert_eq!(store.alarmed(schedule).await.unwrap(), [owner()]);
 }
 
+pub async fn h3_an_alarm_of_which_no_notice_got_through_is_none<S: Store>(store: &S) {
+    let schedule = ScheduleId::generate();
+    let settle = async |notice: &Notice, seconds: i64, gets_through: bool| {
+        let claimed = claim_all(store, seconds).await.remove(0);
+        assert_eq!(claimed.id, notice.id);
+        let (attempt, state) = if gets_through {
+            accepted(&claimed, seconds)
+        } else {
+            let reason = "550 no such user".to_owned();
+            let attempt = Attempt { outcome: Some(Outcome::Rejected { reason: reason.clone() }), ..claimed.attempts[0].clone() };
+            (attempt, DeliveryState::Failed { at: sample::after(seconds), reason })
+        };
+        store.settle_notice(claimed.id, &attempt, &state, &[]).await.unwrap();
+    };
+    let [first, second, third] = [0, 1, 2].map(|seconds| notice(schedule, NoticeKind::RunFailed, owner(), seconds));
+    store.add_notices(&[first.clone(), second.clone()]).await.unwrap();
+    settle(&first, 10, false).await;
+    assert_eq!(store.alarmed(schedule).await.unwrap(), [owner()], "another may get through");
+    settle(&second, 11, false).await;
+    assert!(store.alarmed(schedule).await.unwrap().is_empty(), "they never heard of it");
+    store.add_notices(std::slice::from_ref(&third)).await.unwrap();
+    settle(&third, 12, true).await;
+    let late = notice(schedule, NoticeKind::RunFailed, owner(), 13);
+    store.add_notices(std::slice::from_ref(&late)).await.unwrap();
+    settle(&late, 14, false).await;
+    assert_eq!(store.alarmed(schedule).await.unwrap(), [owner()], "they heard of the one before");
+}
+
 pub async fn s10_notices_of_a_run_are_kept_with_its_end<S: Store>(store: &S) {
     let (schedule, run) = started(store, sample::schedule("daily")).await;
     let about = Notice { run: Some(run.run.id), ..notice(schedule.id, NoticeKind::RunFailed, owner(), 5) };

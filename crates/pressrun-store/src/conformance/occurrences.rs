@@ -1,11 +1,11 @@
 //! Triggering, tests, resends, history.
 
 use pressrun_domain::audit::Verb;
-use pressrun_domain::id::{RunId, WorkerId};
+use pressrun_domain::id::{RunId, ScheduleId, WorkerId};
 use pressrun_domain::run::{ResendOf, RunKind, RunStatus};
 
 use super::{claim, saved, started, stored};
-use crate::{Store, StoreError, sample};
+use crate::{RunNews, Store, StoreError, sample};
 
 pub async fn i3_a_manual_run_conflicts_with_one_under_way<S: Store>(store: &S) {
     let schedule = saved(store, "daily").await;
@@ -22,7 +22,7 @@ pub async fn i3_a_manual_run_conflicts_with_one_under_way<S: Store>(store: &S) {
         Err(StoreError::RunInProgress)
     ));
     // Waiting for a retry is under way too.
-    store.release(&run.lease, sample::after(60), &run.run.record).await.unwrap();
+    store.release(&run.lease, sample::after(60), &RunNews::default()).await.unwrap();
     assert!(matches!(
         store.enqueue(&again, &sample::change_at(Verb::RunTriggered, sample::after(2))).await,
         Err(StoreError::RunInProgress)
@@ -116,6 +116,28 @@ pub async fn runs_of_many_schedules_are_told_at_once<S: Store>(store: &S) {
     assert_eq!(under_way, expected);
     assert_eq!(store.runs_under_way(&[idle.id]).await.unwrap(), []);
     assert_eq!((store.latest_failures(&[]).await.unwrap(), store.runs_under_way(&[]).await.unwrap()), (vec![], vec![]));
+}
+
+pub async fn m13_only_runs_that_count_are_among_the_last_endings<S: Store>(store: &S) {
+    let schedule = saved(store, "daily").await;
+    let end = async |kind: RunKind, second: i64, status: RunStatus| {
+        let mut enqueue = sample::manual(&schedule, sample::after(second));
+        enqueue.run.kind = kind;
+        store.enqueue(&enqueue, &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
+        let run = store.claim(WorkerId::generate(), sample::after(99), sample::after(999), 1).await.unwrap().remove(0);
+        store.finish(&run.lease, &sample::end(status), sample::after(99)).await.unwrap();
+    };
+    end(RunKind::Manual, 1, RunStatus::Complete).await;
+    end(RunKind::Manual, 2, RunStatus::Error).await;
+    for second in 3..30 {
+        end(RunKind::Test, second, RunStatus::Killed).await;
+        end(RunKind::Resend, second, RunStatus::ErrorDelivered).await;
+    }
+    assert_eq!(store.last_endings(schedule.id, 5).await.unwrap(), [RunStatus::Error, RunStatus::Complete]);
+    assert_eq!(store.last_endings(schedule.id, 1).await.unwrap(), [RunStatus::Error]);
+    assert!(store.last_endings(ScheduleId::generate(), 5).await.unwrap().is_empty());
+    // What failed last is an occurrence too, and not what was sent again since.
+    assert_eq!(store.latest_failures(&[schedule.id]).await.unwrap()[0].scheduled_for, sample::after(2));
 }
 
 pub async fn s8_tests_are_counted_by_owner_and_day<S: Store>(store: &S) {

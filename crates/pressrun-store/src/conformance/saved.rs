@@ -141,7 +141,10 @@ pub async fn x9_a_deleted_schedule_stops_a_run_that_has_sent_nothing<S: Store>(s
     store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
     let number = store.begin_attempt(&run.lease, piece.id, sample::after(2)).await.unwrap();
     let attempt = Attempt { number, started_at: sample::after(2), ended_at: Some(sample::after(3)), outcome: None };
-    store.end_attempt(&run.lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(3) }).await.unwrap();
+    store
+        .end_attempt(&run.lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(3) }, &crate::Learnt::default())
+        .await
+        .unwrap();
     assert!(!store.is_cancelled(run.run.id).await.unwrap(), "one that has sent something finishes");
 
     store

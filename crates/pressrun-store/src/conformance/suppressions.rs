@@ -23,7 +23,10 @@ async fn accepted<S: Store>(store: &S, target: &str) -> (ClaimedRun, DeliveryId)
     store.promise(&claimed.lease, std::slice::from_ref(&piece)).await.unwrap();
     let number = store.begin_attempt(&claimed.lease, piece.id, sample::after(1)).await.unwrap();
     let attempt = Attempt { number, started_at: sample::after(1), ended_at: Some(sample::after(2)), outcome: None };
-    store.end_attempt(&claimed.lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(2) }).await.unwrap();
+    store
+        .end_attempt(&claimed.lease, piece.id, &attempt, &DeliveryState::Accepted { at: sample::after(2) }, &crate::Learnt::default())
+        .await
+        .unwrap();
     (claimed, piece.id)
 }
 

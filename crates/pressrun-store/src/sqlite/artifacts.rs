@@ -1,22 +1,14 @@
-//! A run's record, and the artifacts that it and the deliveries name.
+//! The artifacts that runs and deliveries name.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::RunId;
-use pressrun_domain::run::RunRecord;
 use sqlx::Row as _;
 
-use super::row::to_json;
 use super::{SqliteStore, Tx, micros};
 use crate::StoreError;
-
-/// Saves the record of a run.
-pub(super) async fn put_record(tx: &mut Tx, run: RunId, record: &RunRecord) -> Result<(), StoreError> {
-    sqlx::query("UPDATE runs SET record = $2 WHERE id = $1").bind(run.to_string()).bind(to_json(record)?).execute(&mut **tx).await?;
-    name(tx, run, record.artifacts.iter().map(|artifact| artifact.sha256.as_str()).collect()).await
-}
 
 /// Notes what deliveries carry.
 pub(super) async fn put_deliveries(tx: &mut Tx, run: RunId, deliveries: &[Delivery]) -> Result<(), StoreError> {
@@ -26,7 +18,8 @@ pub(super) async fn put_deliveries(tx: &mut Tx, run: RunId, deliveries: &[Delive
     name(tx, run, files.chain(pictures).chain(texts).collect()).await
 }
 
-async fn name(tx: &mut Tx, run: RunId, hashes: BTreeSet<&str>) -> Result<(), StoreError> {
+/// Notes that a run names these files.
+pub(super) async fn name(tx: &mut Tx, run: RunId, hashes: BTreeSet<&str>) -> Result<(), StoreError> {
     for sha256 in hashes {
         sqlx::query("INSERT INTO run_artifacts (run_id, sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(run.to_string())

@@ -16,8 +16,8 @@ use sqlx::Row as _;
 use super::lease::hold;
 use super::ledger::StateColumns;
 use super::row::to_json;
-use super::{SqliteStore, Tx, micros};
-use crate::StoreError;
+use super::{SqliteStore, Tx, micros, news};
+use crate::{Learnt, StoreError};
 
 /// One row to write.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub(super) enum Entry {
     /// An attempt begins.
     Begin { lease: Lease, delivery: DeliveryId, now: Timestamp },
     /// An attempt has ended.
-    End { lease: Lease, delivery: DeliveryId, attempt: Attempt, state: DeliveryState },
+    End { lease: Lease, delivery: DeliveryId, attempt: Attempt, state: DeliveryState, learnt: Learnt },
 }
 
 /// What its writer hears: the attempt's number.
@@ -98,7 +98,7 @@ async fn write_all(tx: &mut Tx, batch: &[(Entry, oneshot::Sender<Answer>)]) -> R
     for (entry, _) in batch {
         let answer = match entry {
             Entry::Begin { lease, delivery, now } => begin(tx, lease, *delivery, *now).await,
-            Entry::End { lease, delivery, attempt, state } => end(tx, lease, *delivery, attempt, state).await,
+            Entry::End { lease, delivery, attempt, state, learnt } => end(tx, lease, *delivery, attempt, state, learnt).await,
         };
         match answer {
             Ok(number) => answers.push(Ok(number)),
@@ -127,7 +127,7 @@ async fn begin(tx: &mut Tx, lease: &Lease, delivery: DeliveryId, now: Timestamp)
     Ok(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-async fn end(tx: &mut Tx, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState) -> Answer {
+async fn end(tx: &mut Tx, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState, learnt: &Learnt) -> Answer {
     hold(tx, lease).await?;
     if state_of(tx, lease, delivery).await? == "accepted" && !matches!(state, DeliveryState::Accepted { .. }) {
         return Err(StoreError::Conflict);
@@ -151,6 +151,7 @@ async fn end(tx: &mut Tx, lease: &Lease, delivery: DeliveryId, attempt: &Attempt
         .bind(columns.reason)
         .execute(&mut **tx)
         .await?;
+    news::put_learnt(tx, lease, learnt).await?;
     Ok(attempt.number)
 }
 

@@ -63,7 +63,7 @@ impl SqliteStore {
                     let id: String = row.try_get("id")?;
                     tracing::error!(run = %id, %error, "a run cannot be read and ends here");
                     let reason = error.to_string();
-                    end_run(tx, &id, &Ending { status: RunStatus::Error, reason: Some(&reason), record: None }, request.now).await?;
+                    end_run(tx, &id, &Ending { status: RunStatus::Error, reason: Some(&reason) }, request.now).await?;
                 }
                 Err(error) => return Err(error),
             }
@@ -74,6 +74,9 @@ impl SqliteStore {
     fn claimed_run(&self, row: &SqliteRow) -> Result<ClaimedRun, StoreError> {
         let mut run = read_run(row)?;
         open_secrets(&self.sealer, run.schedule_id, &Reader::new("runs", row), &mut run.definition)?;
+        // The work goes on from its columns; what happened is read when somebody wants to know.
+        run.record.timeline.clear();
+        run.record.error = None;
         let lease = lease_of(&run.state).ok_or(StoreError::LeaseLost)?;
         Ok(ClaimedRun { run, lease })
     }

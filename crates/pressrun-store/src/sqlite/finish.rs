@@ -5,9 +5,9 @@ use pressrun_domain::audit::{Change, Object, ObjectKind, Verb};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::id::RunId;
 use pressrun_domain::notice::{Notice, NoticeKind};
-use pressrun_domain::outline::{KnownTo, Untold, told};
-use pressrun_domain::run::{Lease, RunKind, RunRecord, RunStatus};
-use pressrun_domain::schedule::{Definition, LastRun};
+use pressrun_domain::outline::{KnownTo, Outline, Untold, told};
+use pressrun_domain::run::{Lease, RunKind, RunStatus};
+use pressrun_domain::schedule::{Definition, LastRun, SystemDisabledReason};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -15,19 +15,17 @@ use super::audit::Written;
 use super::lease::hold;
 use super::row::Reader;
 use super::schedule_row::{put_definition, read_definition};
-use super::{SqliteStore, Tx, artifacts, audit, due, micros, notices};
+use super::{SqliteStore, Tx, audit, baselines, due, micros, news, notices};
 use crate::{RunEnd, StoreError};
 
 /// What ends a run.
 pub(super) struct Ending<'a> {
     pub(super) status: RunStatus,
     pub(super) reason: Option<&'a str>,
-    /// `None` leaves the record as it is.
-    pub(super) record: Option<&'a RunRecord>,
 }
 
 /// Ends a run that is queued or running: closes what it still owes, forgets its copy of the secrets, and moves the schedule's last run
-/// unless the run does not count (S6, S8).
+/// unless the run does not count (S6, S8), and the baselines that waited for it.
 pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Timestamp) -> Result<(), StoreError> {
     // Nothing is owed after the end: pieces that were tried have failed, the others were never tried.
     let reason = ending.reason.unwrap_or(ending.status.as_str());
@@ -44,7 +42,7 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
     let row = sqlx::query(
         "UPDATE runs SET state = 'ended', status = $2, reason = $3, ended_at = $4, available_at = NULL, worker = NULL, lease_until = NULL,
              sealed = NULL
-         WHERE id = $1 RETURNING id, schedule_id, kind, coalesce(started_at, created_at) AS began_at",
+         WHERE id = $1 RETURNING id, schedule_id, kind, outline, coalesce(started_at, created_at) AS began_at",
     )
     .bind(run)
     .bind(ending.status.as_str())
@@ -52,12 +50,15 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
     .bind(micros(now))
     .fetch_one(&mut **tx)
     .await?;
-    if let Some(record) = ending.record {
-        let run = Reader::new("runs", &row).parsed("id")?;
-        artifacts::put_record(tx, run, record).await?;
+    let waits = sqlx::query("SELECT 1 FROM run_baselines WHERE run_id = $1 LIMIT 1").bind(run).fetch_optional(&mut **tx).await?;
+    if waits.is_some() {
+        move_baselines(tx, run, ending.status).await?;
+        baselines::wait_no_more(tx, run).await?;
     }
     if counts(&row)? {
-        let LastRun { status, completed_at, untold } = last_run(ending, Reader::new("runs", &row).instant("began_at")?, now);
+        let reader = Reader::new("runs", &row);
+        let (outline, began_at) = (reader.json_opt("outline").unwrap_or_default(), reader.instant("began_at")?);
+        let LastRun { status, completed_at, untold } = last_run(ending, outline.as_ref(), began_at, now);
         sqlx::query(
             "UPDATE schedules SET last_status = $2, last_completed_at = $3, last_known_to = $4, told_status = $5, told_at = $6 WHERE id = $1",
         )
@@ -73,10 +74,9 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
     Ok(())
 }
 
-/// What the schedule keeps of it. A run without a record never judged anything, or a person stopped it.
-fn last_run(ending: &Ending<'_>, began_at: Timestamp, now: Timestamp) -> LastRun {
-    let outline = ending.record.and_then(|record| record.outline.as_ref()).filter(|outline| outline.known_to != KnownTo::Readers);
-    let untold = outline.map(|outline| {
+/// What the schedule keeps of it. A run without an outline never judged anything.
+fn last_run(ending: &Ending<'_>, outline: Option<&Outline>, began_at: Timestamp, now: Timestamp) -> LastRun {
+    let untold = outline.filter(|outline| outline.known_to != KnownTo::Readers).map(|outline| {
         let (status, _) = told(Some(outline), ending.status, ending.reason);
         Untold { known_to: outline.known_to, status, at: began_at }
     });
@@ -88,11 +88,14 @@ impl SqliteStore {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
         let run = lease.run.to_string();
-        let ending = Ending { status: end.status, reason: end.reason.as_deref(), record: Some(&end.record) };
-        end_run(&mut tx, &run, &ending, now).await?;
+        news::put_record(&mut tx, lease.run, &end.record).await?;
+        baselines::wait(&mut tx, lease.run, &end.judged).await?;
+        end_run(&mut tx, &run, &Ending { status: end.status, reason: end.reason.as_deref() }, now).await?;
+        let row = sqlx::query("SELECT host_key FROM runs WHERE id = $1").bind(&run).fetch_one(&mut *tx).await?;
+        let host_key: Option<String> = row.try_get(0)?;
         let mut switched_off = None;
-        if !end.baselines.is_empty() || end.disable.is_some() || end.learnt_host_key.is_some() {
-            switched_off = teach_schedule(&mut tx, &run, end, now).await?;
+        if end.disable.is_some() || host_key.is_some() {
+            switched_off = teach_schedule(&mut tx, &run, end.disable, host_key.as_deref(), now).await?;
         }
         // A schedule that was off before has said so already (X1: told once).
         let is_true = |notice: &&Notice| switched_off.is_some() || notice.kind != NoticeKind::ScheduleDisabled;
@@ -109,7 +112,7 @@ impl SqliteStore {
             .await?;
         let Some(row) = row else { return Ok(false) };
         if row.try_get::<&str, _>("state")? == "queued" {
-            let ending = Ending { status: RunStatus::Killed, reason: Some("cancelled"), record: None };
+            let ending = Ending { status: RunStatus::Killed, reason: Some("cancelled") };
             end_run(&mut tx, &run.to_string(), &ending, change.at).await?;
         }
         let name = sqlx::query("SELECT coalesce(json_extract(json, '$.name'), '') FROM definitions WHERE id = $1 AND json_valid(json)");
@@ -142,9 +145,15 @@ fn counts(run: &SqliteRow) -> Result<bool, StoreError> {
     Ok(kind.counts())
 }
 
-/// Hands on to the schedule what its run learnt, as far as the schedule is still the one that ran. Returns the audit's entry when it
-/// switched it off.
-async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) -> Result<Option<Written>, StoreError> {
+/// A schedule as its run ran it, and as it is now.
+struct RanAndStored {
+    schedule: String,
+    ran: Definition,
+    stored: Definition,
+}
+
+/// Reads both; `None` when the run does not count or its schedule is gone.
+async fn ran_and_stored(tx: &mut Tx, run: &str) -> Result<Option<RanAndStored>, StoreError> {
     let rows = sqlx::query(
         "SELECT r.id, r.definition_id, d.json AS definition, r.kind FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.id = $1
          UNION ALL
@@ -160,41 +169,56 @@ async fn teach_schedule(tx: &mut Tx, run: &str, end: &RunEnd, now: Timestamp) ->
     }
     let ran = read_definition(&Reader::new("runs", ran))?;
     let stored = Reader::new("schedules", stored);
-    let (schedule, mut definition) = (stored.id().to_owned(), read_definition(&stored)?);
-    let mut switched_off = None;
-    if judges_alike(&ran, &definition) {
-        for change in &end.baselines {
-            sqlx::query(
-                "INSERT INTO baselines (schedule_id, audience, fingerprint) SELECT $1, $2, $3
-                 WHERE $4 IS NULL OR EXISTS (SELECT 1 FROM deliveries WHERE id = $4 AND state = 'accepted')
-                 ON CONFLICT (schedule_id, audience) DO UPDATE SET fingerprint = excluded.fingerprint",
-            )
-            .bind(&schedule)
-            .bind(&change.audience)
-            .bind(&change.fingerprint)
-            .bind(change.after.map(|piece| piece.to_string()))
-            .execute(&mut **tx)
-            .await?;
-        }
-        if let Some(reason) = end.disable.filter(|_| ran.tile == definition.tile) {
-            let disabled = sqlx::query(
-                "UPDATE schedules SET system_disabled_at = $2, system_disabled_reason = $3, version = version + 1
-                 WHERE id = $1 AND system_disabled_at IS NULL",
-            )
-            .bind(&schedule)
-            .bind(micros(now))
-            .bind(reason.as_str())
-            .execute(&mut **tx)
-            .await?;
-            if disabled.rows_affected() > 0 {
-                due::switch(tx, &schedule, None, now).await?;
-                let change = Change::by_system(Verb::ScheduleSwitchedOff, now);
-                let object = Object::new(ObjectKind::Schedule, &schedule, &definition.name);
-                switched_off = Some(audit::put(tx, &change, object, &audit::detail("reason", reason.as_str())).await?);
-            }
+    Ok(Some(RanAndStored { schedule: stored.id().to_owned(), ran, stored: read_definition(&stored)? }))
+}
+
+/// Moves the baselines that waited for a run. One that was killed before anybody was told leaves them (A10).
+async fn move_baselines(tx: &mut Tx, run: &str, status: RunStatus) -> Result<(), StoreError> {
+    if status == RunStatus::Killed {
+        let told = sqlx::query("SELECT 1 FROM deliveries WHERE run_id = $1 AND state = 'accepted' LIMIT 1").bind(run);
+        if told.fetch_optional(&mut **tx).await?.is_none() {
+            return Ok(());
         }
     }
-    if let Some(key) = &end.learnt_host_key
+    match ran_and_stored(tx, run).await {
+        Ok(Some(RanAndStored { schedule, ran, stored })) if judges_alike(&ran, &stored) => baselines::arrive(tx, run, &schedule).await,
+        // A run or schedule that cannot be read still has to end.
+        Ok(_) | Err(StoreError::Corrupt { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Hands on to the schedule what its run learnt, as far as the schedule is still the one that ran. Returns the audit's entry when it
+/// switched it off.
+async fn teach_schedule(
+    tx: &mut Tx,
+    run: &str,
+    disable: Option<SystemDisabledReason>,
+    host_key: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Written>, StoreError> {
+    let Some(RanAndStored { schedule, ran, stored: mut definition }) = ran_and_stored(tx, run).await? else {
+        return Ok(None);
+    };
+    let mut switched_off = None;
+    if let Some(reason) = disable.filter(|_| judges_alike(&ran, &definition) && ran.tile == definition.tile) {
+        let disabled = sqlx::query(
+            "UPDATE schedules SET system_disabled_at = $2, system_disabled_reason = $3, version = version + 1
+             WHERE id = $1 AND system_disabled_at IS NULL",
+        )
+        .bind(&schedule)
+        .bind(micros(now))
+        .bind(reason.as_str())
+        .execute(&mut **tx)
+        .await?;
+        if disabled.rows_affected() > 0 {
+            due::switch(tx, &schedule, None, now).await?;
+            let change = Change::by_system(Verb::ScheduleSwitchedOff, now);
+            let object = Object::new(ObjectKind::Schedule, &schedule, &definition.name);
+            switched_off = Some(audit::put(tx, &change, object, &audit::detail("reason", reason.as_str())).await?);
+        }
+    }
+    if let Some(key) = host_key
         && pin(&ran, &mut definition, key)
     {
         let definition_id = put_definition(tx, &definition).await?;

@@ -1,8 +1,8 @@
 //! Reading runs.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::id::{MembershipId, RunId, ScheduleId};
-use pressrun_domain::run::{Lease, Run, RunKind, RunState, RunStatus, SkipReason};
+use pressrun_domain::run::{Lease, Progress, ResendOf, Run, RunKind, RunRecord, RunState, RunStatus, SkipReason, Worked};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -16,10 +16,26 @@ use crate::{Page, StoreError};
 macro_rules! run_columns {
     () => {
         "r.id, r.schedule_id, r.definition_id, r.sealed, r.kind, r.scheduled_for, r.dst, r.state, r.available_at, r.worker, r.lease_until,
-         r.fence, r.skip_reason, r.status, r.reason, r.created_at, r.started_at, r.ended_at, r.record, d.json AS definition"
+         r.fence, r.skip_reason, r.status, r.reason, r.created_at, r.started_at, r.ended_at, r.plan_note, r.error, r.outline, r.resend_of, r.resend_piece,
+         r.promised_at, r.progress_fence, r.preparing, r.sending, r.query_failures, r.queries_fail_since, r.held_since, r.degraded, r.waits_for,
+         d.json AS definition"
     };
 }
 pub(super) use run_columns;
+
+/// The newest failure of each schedule in the list `$1`. The words are those of the index, which is used only when they stand here too.
+pub(super) const LATEST_FAILURES: &str = concat!(
+    "SELECT ",
+    run_columns!(),
+    " FROM json_each($1) asked JOIN runs r ON r.id = (
+         SELECT f.id FROM runs f WHERE f.schedule_id = asked.value AND f.state = 'ended' AND f.kind IN ('scheduled', 'manual')
+             AND f.status IN ('ERROR', 'ERROR_DELIVERED', 'KILLED') ORDER BY f.scheduled_for DESC, f.id DESC LIMIT 1)
+     JOIN definitions d ON d.id = r.definition_id"
+);
+
+/// How the last runs of a schedule ended.
+pub(super) const LAST_ENDINGS: &str = "SELECT id, status FROM runs
+     WHERE schedule_id = $1 AND state = 'ended' AND kind IN ('scheduled', 'manual') ORDER BY scheduled_for DESC, id DESC LIMIT $2";
 
 /// A run without the secrets of its definition.
 pub(super) fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
@@ -49,8 +65,36 @@ pub(super) fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
         created_at: reader.instant("created_at")?,
         started_at: reader.instant_opt("started_at")?,
         fence,
-        record: reader.json("record")?,
+        progress: read_progress(&reader)?,
+        record: read_outline(&reader)?,
     })
+}
+
+fn read_progress(reader: &Reader<'_>) -> Result<Progress, StoreError> {
+    let worked = |column| Ok::<_, StoreError>(SignedDuration::from_micros(reader.get(column)?));
+    Ok(Progress {
+        promised_at: reader.instant_opt("promised_at")?,
+        fence: reader.count("progress_fence")?,
+        worked: Worked { preparing: worked("preparing")?, sending: worked("sending")? },
+        query_failures: u32::try_from(reader.count("query_failures")?).map_err(|fault| reader.corrupt("query_failures", fault))?,
+        queries_fail_since: reader.instant_opt("queries_fail_since")?,
+        held_since: reader.instant_opt("held_since")?,
+        degraded: reader.get("degraded")?,
+        waits_for: reader.get("waits_for")?,
+    })
+}
+
+/// What the run's own row says of what happened: the first line of the timeline, the error, what it resends.
+fn read_outline(reader: &Reader<'_>) -> Result<RunRecord, StoreError> {
+    let (run, delivery) = (reader.parsed_opt("resend_of")?, reader.parsed_opt("resend_piece")?);
+    let mut record = RunRecord {
+        error: reader.get("error")?,
+        outline: reader.json_opt("outline")?,
+        resend_of: run.zip(delivery).map(|(run, delivery)| ResendOf { run, delivery }),
+        ..RunRecord::default()
+    };
+    record.note(reader.instant("created_at")?, "planned", reader.get("plan_note")?);
+    Ok(record)
 }
 
 impl SqliteStore {
@@ -60,7 +104,10 @@ impl SqliteStore {
                 .bind(id.to_string())
                 .fetch_optional(&self.read)
                 .await?;
-        row.map(|row| read_run(&row)).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let mut run = read_run(&row)?;
+        self.tell_all(&mut run).await?;
+        Ok(Some(run))
     }
 
     pub(super) async fn runs_that_resend(&self, of: RunId) -> Result<Vec<Run>, StoreError> {
@@ -82,20 +129,18 @@ impl SqliteStore {
             " FROM json_each($1) asked JOIN runs r ON r.schedule_id = asked.value JOIN definitions d ON d.id = r.definition_id
              WHERE r.state IN ('queued', 'running') AND r.kind IN ('scheduled', 'manual')"
         ));
-        Ok(readable(&rows.bind(to_json(&schedules)?).fetch_all(&self.read).await?, read_run))
+        let runs = readable(&rows.bind(to_json(&schedules)?).fetch_all(&self.read).await?, read_run);
+        self.tell_outlines(runs).await
     }
 
     pub(super) async fn failures_of(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
-        let failures: Vec<&str> = RunStatus::ALL.into_iter().filter(|status| status.is_failure()).map(RunStatus::as_str).collect();
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            run_columns!(),
-            " FROM json_each($1) asked JOIN runs r ON r.id = (
-                 SELECT f.id FROM runs f WHERE f.schedule_id = asked.value AND f.state = 'ended' AND f.status IN (SELECT value FROM json_each($2))
-                 ORDER BY f.scheduled_for DESC, f.id DESC LIMIT 1)
-             JOIN definitions d ON d.id = r.definition_id"
-        ));
-        Ok(readable(&rows.bind(to_json(&schedules)?).bind(to_json(&failures)?).fetch_all(&self.read).await?, read_run))
+        let rows = sqlx::query(LATEST_FAILURES).bind(to_json(&schedules)?).fetch_all(&self.read).await?;
+        self.tell_outlines(readable(&rows, read_run)).await
+    }
+
+    pub(super) async fn endings_of(&self, schedule: ScheduleId, limit: u32) -> Result<Vec<RunStatus>, StoreError> {
+        let rows = sqlx::query(LAST_ENDINGS).bind(schedule.to_string()).bind(i64::from(limit)).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Reader::new("runs", row).word("status", &RunStatus::ALL, RunStatus::as_str)).collect()
     }
 
     pub(super) async fn tests_of(&self, owner: MembershipId, since: Timestamp) -> Result<u64, StoreError> {
@@ -136,6 +181,7 @@ impl SqliteStore {
             .bind(i64::try_from(skipped).unwrap_or(i64::MAX))
             .fetch_all(&mut *tx)
             .await?;
-        Ok(Page { rows: readable(&rows, read_run), total: total.unsigned_abs() })
+        drop(tx);
+        Ok(Page { rows: self.tell_outlines(readable(&rows, read_run)).await?, total: total.unsigned_abs() })
     }
 }

@@ -1,12 +1,12 @@
 //! A worker's hold on a run.
 
 use jiff::Timestamp;
-use pressrun_domain::run::{Lease, RunRecord};
+use pressrun_domain::run::{Lease, TimelineEntry, Worked};
 use sqlx::Row as _;
 
 use super::row::int;
-use super::{SqliteStore, Tx, artifacts, micros};
-use crate::StoreError;
+use super::{SqliteStore, Tx, micros, news};
+use crate::{RunNews, StoreError};
 
 /// Fails unless the lease is the run's current claim. A lease that has lapsed holds until another worker claims the run.
 pub(super) async fn hold(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
@@ -47,25 +47,33 @@ impl SqliteStore {
         Ok(Lease { until, ..*lease })
     }
 
-    pub(super) async fn release_run(&self, lease: &Lease, available_at: Timestamp, record: &RunRecord) -> Result<(), StoreError> {
+    pub(super) async fn release_run(&self, lease: &Lease, available_at: Timestamp, news: &RunNews) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
-        artifacts::put_record(&mut tx, lease.run, record).await?;
+        news::put(&mut tx, lease, news).await?;
         queue_again(&mut tx, lease, available_at).await?;
         Ok(tx.commit().await?)
     }
 
-    pub(super) async fn hand_run_back(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn hand_run_back(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        lines: &[TimelineEntry],
+        worked: Worked,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
+        news::put_lines(&mut tx, lease.run, lines).await?;
+        news::put_worked(&mut tx, lease, worked).await?;
         queue_again(&mut tx, lease, now).await?;
         Ok(tx.commit().await?)
     }
 
-    pub(super) async fn queue_behind(&self, lease: &Lease, now: Timestamp, record: &RunRecord) -> Result<(), StoreError> {
+    pub(super) async fn queue_behind(&self, lease: &Lease, now: Timestamp, news: &RunNews) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
-        artifacts::put_record(&mut tx, lease.run, record).await?;
+        news::put(&mut tx, lease, news).await?;
         sqlx::query(
             "UPDATE runs SET state = 'queued', worker = NULL, lease_until = NULL, available_at = $2,
                  turn = (SELECT turn + 1 FROM queue_clock) WHERE id = $1",

@@ -25,6 +25,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0009_last_run_untold.sql"),
     include_str!("../../migrations/sqlite/0012_due.sql"),
     include_str!("../../migrations/sqlite/0013_grounds.sql"),
+    include_str!("../../migrations/sqlite/0010_alarms.sql"),
+    include_str!("../../migrations/sqlite/0011_run_state.sql"),
 ];
 
 /// Brings the file to the newest schema, each step in a transaction of its own.

@@ -7,9 +7,11 @@
 //! commits then, and a forgotten "accepted" is a mail sent twice.
 
 mod addresses;
+mod alarms;
 mod artifacts;
 mod attempts;
 mod audit;
+mod baselines;
 mod claim;
 mod consents;
 mod due;
@@ -22,6 +24,7 @@ mod lease;
 mod ledger;
 mod list;
 mod migrate;
+mod news;
 mod notices;
 mod open;
 mod people;
@@ -36,6 +39,7 @@ mod schedule_row;
 mod schedules;
 mod seals;
 mod sessions;
+mod story;
 mod suppressions;
 #[cfg(test)]
 mod tests;

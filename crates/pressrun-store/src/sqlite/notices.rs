@@ -14,8 +14,14 @@ use super::ledger::{StateColumns, read_state};
 use super::plan::instant;
 use super::row::{Reader, int, to_json};
 use super::schedules::readable;
-use super::{SqliteStore, Tx, audit, due, micros};
+use super::{SqliteStore, Tx, alarms, audit, due, micros};
 use crate::{Notices, StoreError};
+
+/// Notices that may be claimed: due, and the oldest of those that are owed about the same schedule to the same place.
+pub(super) const CLAIMABLE: &str = "SELECT * FROM notices n WHERE state = 'pending' AND not_before <= $1
+         AND NOT EXISTS (SELECT 1 FROM notices o WHERE o.schedule_id = n.schedule_id AND o.recipient = n.recipient
+             AND o.state = 'pending' AND o.created_at < n.created_at)
+     ORDER BY not_before, id LIMIT $2";
 
 /// Keeps notices; those that exist are left as they are. Returns how many are new.
 pub(super) async fn put(tx: &mut Tx, notices: &[Notice]) -> Result<u32, StoreError> {
@@ -43,7 +49,10 @@ pub(super) async fn put(tx: &mut Tx, notices: &[Notice]) -> Result<u32, StoreErr
         .bind(to_json(&notice.attempts)?)
         .execute(&mut **tx)
         .await?;
-        new += u32::from(inserted.rows_affected() > 0);
+        if inserted.rows_affected() > 0 {
+            new += 1;
+            alarms::note(tx, notice).await?;
+        }
     }
     Ok(new)
 }
@@ -129,16 +138,7 @@ impl Notices for SqliteStore {
 
     async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError> {
         let mut tx = self.begin().await?;
-        let rows = sqlx::query(
-            "SELECT * FROM notices n WHERE state = 'pending' AND not_before <= $1
-                 AND NOT EXISTS (SELECT 1 FROM notices o WHERE o.schedule_id = n.schedule_id AND o.recipient = n.recipient
-                     AND o.state = 'pending' AND o.created_at < n.created_at)
-             ORDER BY not_before, id LIMIT $2",
-        )
-        .bind(micros(now))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *tx)
-        .await?;
+        let rows = sqlx::query(CLAIMABLE).bind(micros(now)).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
         let mut claimed = Vec::with_capacity(rows.len());
         for row in &rows {
             // One that cannot be read must not hold up the others; it is left for whoever repairs the row.
@@ -197,6 +197,8 @@ impl Notices for SqliteStore {
             .bind(columns.reason)
             .execute(&mut *tx)
             .await?;
+        notice.state = state.clone();
+        alarms::settle(&mut tx, &notice).await?;
         put(&mut tx, follow_ups).await?;
         Ok(tx.commit().await?)
     }
@@ -207,19 +209,8 @@ impl Notices for SqliteStore {
     }
 
     async fn alarmed(&self, schedule: ScheduleId) -> Result<Vec<NoticeTo>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT a.recipient FROM notices a
-             WHERE a.schedule_id = $1 AND a.kind = $2 AND a.state IN ('pending', 'accepted')
-                 AND NOT EXISTS (SELECT 1 FROM notices r WHERE r.schedule_id = a.schedule_id AND r.recipient = a.recipient
-                     AND r.kind = $3 AND r.created_at >= a.created_at)
-             ORDER BY a.recipient",
-        )
-        .bind(schedule.to_string())
-        .bind(NoticeKind::RunFailed.as_str())
-        .bind(NoticeKind::RunRecovered.as_str())
-        .fetch_all(&self.read)
-        .await?;
-        Ok(readable(&rows, |row| Reader::new("notices", row).parsed("recipient")))
+        let rows = sqlx::query(alarms::OF_SCHEDULE).bind(schedule.to_string()).fetch_all(&self.read).await?;
+        Ok(readable(&rows, |row| Reader::new("alarms", row).parsed("recipient")))
     }
 }
 

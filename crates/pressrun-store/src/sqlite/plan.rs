@@ -4,12 +4,11 @@ use jiff::Timestamp;
 use pressrun_domain::audit::{Change, Details, Object, ObjectKind, definition_difference};
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::ScheduleId;
-use pressrun_domain::run::{Run, RunKind, RunState};
+use pressrun_domain::run::{Run, RunKind, RunRecord, RunState};
 
 use super::ledger::put_pieces;
-use super::row::to_json;
 use super::schedule_row::{put_definition, seal_secrets};
-use super::{SqliteStore, Tx, audit, micros};
+use super::{SqliteStore, Tx, audit, micros, news};
 use crate::{Enqueue, StoreError};
 
 /// The turn of a new run of owner `$owner`: one after the owner's last in the queue, and after the round that is being served. An owner
@@ -62,10 +61,10 @@ impl SqliteStore {
         let definition_id = put_definition(tx, &run.definition).await?;
         sqlx::query(concat!(
             "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, state, turn, available_at,
-                 created_at, record, identifier, resend_of)
+                 created_at, plan_note, identifier, resend_of, resend_piece, promised_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', ",
             next_turn!("$8"),
-            ", $9, $10, $11, $12, $13)"
+            ", $9, $10, $11, $12, $13, $14, $15)"
         ))
         .bind(run.id.to_string())
         .bind(run.schedule_id.to_string())
@@ -77,12 +76,15 @@ impl SqliteStore {
         .bind(run.definition.owner.to_string())
         .bind(micros(available_at))
         .bind(micros(run.created_at))
-        .bind(to_json(&run.record)?)
+        .bind(run.record.timeline.first().and_then(|line| line.detail.as_deref()))
         .bind(run.definition.identifier.as_str())
         .bind(run.record.resend_of.map(|of| of.run.to_string()))
+        .bind(run.record.resend_of.map(|of| of.delivery.to_string()))
+        .bind(run.progress.promised_at.map(micros))
         .execute(&mut **tx)
         .await?;
-        Ok(())
+        // The first line of the timeline is the plan's, which stands in the row.
+        news::put_record(tx, run.id, &RunRecord { timeline: Vec::new(), ..run.record.clone() }).await
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::notice::Notice;
-use pressrun_domain::run::{RunRecord, SkipReason};
+use pressrun_domain::run::SkipReason;
 use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -13,9 +13,7 @@ use super::open::{meta, put_meta};
 use super::plan::instant;
 use super::row::to_json;
 use super::{SqliteStore, Tx, micros, notices};
-use crate::{
-    DueSchedule, MissedOccurrences, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, StoreError, Timing, TimingId,
-};
+use crate::{DueSchedule, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, StoreError, Timing, TimingId};
 
 /// Whether the row `q` of `due` is still the one that `j` names: key, revision and next instant are its first values.
 macro_rules! unchanged {
@@ -224,28 +222,24 @@ async fn put_missed(tx: &mut Tx, schedules: &[PlannedSchedule], now: Timestamp) 
     struct Row<'a>(i64, i64, Option<i64>, i64, Option<&'static str>, String, &'a str);
 
     let missed = schedules.iter().filter_map(|of| Some((of.schedule, of.missed.as_ref()?)));
-    let row = |(due, missed): (DueSchedule, &MissedOccurrences)| {
-        let mut record = RunRecord::default();
-        record.note(now, "planned", Some(missed.detail.clone()));
-        let (run, last) = (missed.run.to_string(), missed.last);
-        Ok::<_, StoreError>((due, last, run, to_json(&record)?))
-    };
-    let rows: Vec<_> = missed.map(row).collect::<Result<_, _>>()?;
+    let rows: Vec<_> = missed
+        .map(|(due, missed)| {
+            let (last, run) = (missed.last, missed.run.to_string());
+            Row(due.key.0, due.revision, due.next_at.map(micros), micros(last.at), last.dst, run, missed.detail.as_str())
+        })
+        .collect();
     if rows.is_empty() {
         return Ok(());
     }
-    let rows = rows.iter().map(|(due, last, run, record)| {
-        Row(due.key.0, due.revision, due.next_at.map(micros), micros(last.at), last.dst, run.clone(), record)
-    });
     sqlx::query(concat!(
-        "INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, dst, owner, identifier, state, created_at, record, skip_reason)
+        "INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, dst, owner, identifier, state, created_at, plan_note, skip_reason)
          SELECT j.value ->> 5, s.id, s.definition_id, 'scheduled', j.value ->> 3, j.value ->> 4, s.owner, s.identifier, 'skipped', $2,
              j.value ->> 6, $3
          FROM json_each($1) j CROSS JOIN due q ON ",
         unchanged!(),
         " JOIN schedules s ON s.id = q.schedule_id WHERE true ON CONFLICT DO NOTHING"
     ))
-    .bind(to_json(&rows.collect::<Vec<_>>())?)
+    .bind(to_json(&rows)?)
     .bind(micros(now))
     .bind(SkipReason::Missed.as_str())
     .execute(&mut **tx)

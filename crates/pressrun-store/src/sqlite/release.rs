@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use pressrun_domain::id::RunId;
-use pressrun_domain::run::{RunRecord, SkipReason};
+use pressrun_domain::run::SkipReason;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -61,29 +61,26 @@ async fn release_rows(tx: &mut Tx, rows: &[SqliteRow], now: Timestamp, oldest: T
         }
     }
     let ready = to_json(&ready)?;
-    let mut record = RunRecord::default();
-    record.note(now, "planned", None);
     // Of several runs of one owner each gets a turn of its own, after those that the owner has in the queue and after the round that is being
     // served: an owner who queues one run comes in the next round, however many others have queued before.
     let inserted = sqlx::query(
         "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, identifier, state, turn, available_at,
-             created_at, record, skip_reason)
+             created_at, skip_reason)
          SELECT run, id, definition_id, CASE WHEN skip IS NULL THEN sealed END, 'scheduled', at, dst, owner, identifier,
              CASE WHEN skip IS NULL THEN 'queued' ELSE 'skipped' END,
              max(coalesce((SELECT max(r.turn) + 1 FROM runs r WHERE r.state = 'queued' AND r.owner = ready.owner), 0),
                  (SELECT turn + 1 FROM queue_clock)) + row_number() OVER (PARTITION BY owner, skip IS NULL ORDER BY at, k) - 1,
-             CASE WHEN skip IS NULL THEN $2 END, $2, $3, skip
+             CASE WHEN skip IS NULL THEN $2 END, $2, skip
          FROM (SELECT j.value ->> 0 AS k, j.value ->> 1 AS at, j.value ->> 2 AS run, p.dst, s.id, s.definition_id, s.sealed, s.owner, s.identifier,
-                 CASE WHEN j.value ->> 1 <= $4 THEN $5
+                 CASE WHEN j.value ->> 1 <= $3 THEN $4
                       WHEN EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.state IN ('queued', 'running')
-                          AND r.kind IN ('scheduled', 'manual')) THEN $6 END AS skip
+                          AND r.kind IN ('scheduled', 'manual')) THEN $5 END AS skip
              FROM json_each($1) j CROSS JOIN planned p ON p.k = j.value ->> 0 AND p.at = j.value ->> 1
                  JOIN due q ON q.k = p.k JOIN schedules s ON s.id = q.schedule_id) ready
          WHERE true ON CONFLICT DO NOTHING RETURNING state",
     )
     .bind(&ready)
     .bind(micros(now))
-    .bind(to_json(&record)?)
     .bind(micros(oldest))
     .bind(SkipReason::Missed.as_str())
     .bind(SkipReason::Overlap.as_str())

@@ -6,14 +6,12 @@ use pressrun_domain::audit::Change;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, MembershipId, RunId, ScheduleId, WorkerId};
-use pressrun_domain::run::{Lease, Run, RunRecord};
-use sqlx::Row as _;
+use pressrun_domain::run::{Lease, Run, RunStatus, TimelineEntry, Worked};
 
+use super::SqliteStore;
 use super::attempts::Entry;
-use super::lease::hold;
 use super::ledger::Which;
-use super::{SqliteStore, artifacts};
-use crate::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Page, RunEnd, Runs, StoreError};
+use crate::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, Page, RunEnd, RunNews, Runs, StoreError, StoredBaseline};
 
 #[async_trait]
 impl Runs for SqliteStore {
@@ -54,23 +52,20 @@ impl Runs for SqliteStore {
         self.renew_lease(lease, until).await
     }
 
-    async fn release(&self, lease: &Lease, available_at: Timestamp, record: &RunRecord) -> Result<(), StoreError> {
-        self.release_run(lease, available_at, record).await
+    async fn release(&self, lease: &Lease, available_at: Timestamp, news: &RunNews) -> Result<(), StoreError> {
+        self.release_run(lease, available_at, news).await
     }
 
-    async fn hand_back(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
-        self.hand_run_back(lease, now).await
+    async fn hand_back(&self, lease: &Lease, now: Timestamp, lines: &[TimelineEntry], worked: Worked) -> Result<(), StoreError> {
+        self.hand_run_back(lease, now, lines, worked).await
     }
 
-    async fn yield_run(&self, lease: &Lease, now: Timestamp, record: &RunRecord) -> Result<(), StoreError> {
-        self.queue_behind(lease, now, record).await
+    async fn yield_run(&self, lease: &Lease, now: Timestamp, news: &RunNews) -> Result<(), StoreError> {
+        self.queue_behind(lease, now, news).await
     }
 
-    async fn save_record(&self, lease: &Lease, record: &RunRecord) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        hold(&mut tx, lease).await?;
-        artifacts::put_record(&mut tx, lease.run, record).await?;
-        Ok(tx.commit().await?)
+    async fn add_news(&self, lease: &Lease, news: &RunNews) -> Result<(), StoreError> {
+        self.put_news(lease, news).await
     }
 
     async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError> {
@@ -115,8 +110,15 @@ impl Runs for SqliteStore {
         self.write_attempt(Entry::Begin { lease: *lease, delivery, now }).await
     }
 
-    async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState) -> Result<(), StoreError> {
-        let entry = Entry::End { lease: *lease, delivery, attempt: attempt.clone(), state: state.clone() };
+    async fn end_attempt(
+        &self,
+        lease: &Lease,
+        delivery: DeliveryId,
+        attempt: &Attempt,
+        state: &DeliveryState,
+        learnt: &Learnt,
+    ) -> Result<(), StoreError> {
+        let entry = Entry::End { lease: *lease, delivery, attempt: attempt.clone(), state: state.clone(), learnt: learnt.clone() };
         self.write_attempt(entry).await.map(|_| ())
     }
 
@@ -144,6 +146,10 @@ impl Runs for SqliteStore {
         self.under_way_of(schedules).await
     }
 
+    async fn last_endings(&self, schedule: ScheduleId, limit: u32) -> Result<Vec<RunStatus>, StoreError> {
+        self.endings_of(schedule, limit).await
+    }
+
     async fn latest_failures(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
         self.failures_of(schedules).await
     }
@@ -152,13 +158,8 @@ impl Runs for SqliteStore {
         self.tests_of(owner, since).await
     }
 
-    async fn baseline(&self, schedule: ScheduleId, audience: &str) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("SELECT fingerprint FROM baselines WHERE schedule_id = $1 AND audience = $2")
-            .bind(schedule.to_string())
-            .bind(audience)
-            .fetch_optional(&self.read)
-            .await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    async fn baselines(&self, schedule: ScheduleId, audiences: &[&str]) -> Result<Vec<StoredBaseline>, StoreError> {
+        self.baselines_of(schedule, audiences).await
     }
 
     async fn reset_baselines(&self, schedule: ScheduleId) -> Result<(), StoreError> {

@@ -124,6 +124,7 @@ impl Schedules for SqliteStore {
             sqlx::query("DELETE FROM schedules WHERE id = $1 RETURNING grounds").bind(id.to_string()).fetch_optional(&mut *tx).await?;
         let Some(deleted) = deleted else { return Ok(false) };
         grounds::forget(&mut tx, deleted.try_get(0)?).await?;
+        sqlx::query("DELETE FROM alarms WHERE schedule_id = $1").bind(id.to_string()).execute(&mut *tx).await?;
         // A run that waits and has sent nothing ends here (X9); one that has sent something finishes; a running one is told by
         // `is_cancelled`.
         let waiting = sqlx::query(
@@ -134,7 +135,7 @@ impl Schedules for SqliteStore {
         .fetch_all(&mut *tx)
         .await?;
         for row in waiting {
-            let ending = Ending { status: RunStatus::Killed, reason: Some("deleted"), record: None };
+            let ending = Ending { status: RunStatus::Killed, reason: Some("deleted") };
             end_run(&mut tx, row.try_get("id")?, &ending, change.at).await?;
         }
         let details = definition_difference(before.as_ref().map(|before| &before.definition), None);

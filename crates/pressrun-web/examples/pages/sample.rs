@@ -263,7 +263,7 @@ async fn delivered(store: &SqliteStore, schedule: &Schedule) -> RunId {
                 Outcome::Retry { .. } | Outcome::Held { .. } => DeliveryState::Pending { not_before: sample::after(90) },
             };
             assert!(number <= last);
-            store.end_attempt(&lease, piece.id, &attempt(number, outcome), &state).await.unwrap();
+            store.end_attempt(&lease, piece.id, &attempt(number, outcome), &state, &pressrun_store::Learnt::default()).await.unwrap();
         }
     }
     let mut record = RunRecord::default();

@@ -176,7 +176,7 @@ pub(crate) async fn page(
             when: words::when(run.scheduled_for, &zone, now),
             kind: words::kind_by(run.kind, &doers),
             state: words::state(&run),
-            why: words::why_by(&run, &doers, &zone, now),
+            why: words::why_in_all(&run, &doers, tally.as_ref(), &zone, now),
             dst: run.dst.as_deref().map_or("", words::dst),
             took,
             counts: tally.as_ref().map(words::accepted).unwrap_or_default(),

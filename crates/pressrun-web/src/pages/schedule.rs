@@ -20,7 +20,7 @@ use pressrun_domain::delivery::Tally;
 use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::id::{GroupId, MembershipId, RunId, ScheduleId};
 use pressrun_domain::output::{Format, OutputOptions};
-use pressrun_domain::run::{Run, RunKind, RunState};
+use pressrun_domain::run::{Run, RunState};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde::Deserialize;
 
@@ -190,7 +190,7 @@ pub(crate) async fn page(
     ))
 }
 
-/// The newest occurrence that became a run.
+/// The newest run that says how the schedule does: not a test, and not a piece that was sent again.
 async fn latest(
     state: &WebState,
     runs: &[Run],
@@ -198,7 +198,7 @@ async fn latest(
     zone: &TimeZone,
     now: Timestamp,
 ) -> Result<Option<Latest>, PageError> {
-    let Some(run) = runs.iter().find(|run| !matches!(run.state, RunState::Skipped { .. }) && run.kind != RunKind::Test) else {
+    let Some(run) = runs.iter().find(|run| !matches!(run.state, RunState::Skipped { .. }) && run.kind.counts()) else {
         return Ok(None);
     };
     // Whether anything was sent is not told where the outcome is not.
@@ -207,7 +207,7 @@ async fn latest(
         run: run.id.to_string(),
         when: words::when(run.scheduled_for, zone, now),
         state: words::state(run),
-        why: words::why_by(run, &of(run, doers), zone, now),
+        why: words::why_in_all(run, &of(run, doers), Some(&tally), zone, now),
         counts: words::accepted(&tally),
     }))
 }
@@ -334,6 +334,9 @@ pub(super) fn lines(definition: &Definition, whole: bool, catalog: &Catalog) -> 
         let filter = dashboard.and_then(|dashboard| dashboard.filters.get(key));
         let label = filter.map_or(key.as_str(), |filter| filter.label.as_str());
         lines.push(Line::new("Filter", format!("{label} {}", filters::words(expression))));
+    }
+    if let Some(time) = definition.worthless_after {
+        lines.push(Line::new("Worthless after", time.strftime("%H:%M").to_string()));
     }
     if definition.kill_jobs_on_failure {
         lines.push(Line::new("On failure", "stops when one query fails"));

@@ -10,8 +10,13 @@ pub(crate) struct Scheduler {
     pub workers: u32,
     /// How long a claim holds without a heartbeat.
     pub lease_seconds: u32,
-    /// A longer run is stopped (S5).
+    /// A run that has been worked on for longer until everything is ready to be sent is stopped (S5). What it waits in the queue, for a retry or
+    /// for the server to come back does not count.
     pub max_run_minutes: u32,
+    /// One that has been sent for longer is stopped too, waiting not counted either; what was accepted stays so.
+    pub max_sending_minutes: u32,
+    /// What an occurrence has not delivered after so many hours is worth nothing any more and given up.
+    pub worthless_after_hours: u32,
     /// Most rows when a schedule lifts the limit without saying how far (R9).
     pub max_rows: u64,
     /// How long artifacts are kept.
@@ -33,6 +38,8 @@ impl Default for Scheduler {
             workers: 8,
             lease_seconds: 60,
             max_run_minutes: 30,
+            max_sending_minutes: 120,
+            worthless_after_hours: 24,
             max_rows: 50_000,
             keep_artifacts_days: 30,
             grace_seconds: 25,

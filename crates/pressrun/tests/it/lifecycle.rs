@@ -5,7 +5,7 @@ use pressrun_domain::audience::{Identity, TIMEZONE_ATTRIBUTE};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Scalar;
 use pressrun_domain::condition::ConditionKind;
-use pressrun_domain::id::{ScheduleId, WorkerId};
+use pressrun_domain::id::ScheduleId;
 use pressrun_domain::output::Format;
 use pressrun_domain::run::{RunState, RunStatus};
 use pressrun_domain::schedule::{Definition, Schedule, SystemDisabledReason};
@@ -420,26 +420,5 @@ async fn s5_a_run_cancelled_in_the_middle_of_a_query_does_not_wait_for_it() {
         assert_eq!(worked.unwrap(), 1);
         assert_eq!(ended(&world.run(run).await.0), (RunStatus::Killed, Some(reason)));
         assert!(world.http.requests().is_empty() && world.smtp.mails().is_empty());
-    }
-}
-
-#[tokio::test]
-async fn s5_a_run_over_its_maximum_time_is_killed_and_the_next_instant_runs() {
-    for (minutes, expected) in [(29, (RunStatus::Complete, None)), (30, (RunStatus::Killed, Some("killed: deadline")))] {
-        let world = World::new().await;
-        let schedule = world.save(world.webhook(Format::Json)).await;
-        let run = world.trigger(schedule).await;
-        // A worker that began and was never heard of again.
-        let claimed = world.store.claim(WorkerId::generate(), world.now(), world.now(), 1).await.unwrap();
-        assert_eq!(claimed.len(), 1);
-        world.pass(SignedDuration::from_mins(minutes)).await;
-        let (run, pieces) = world.run(run).await;
-        assert_eq!(ended(&run), expected, "after {minutes} minutes: {:?}", run.record.error);
-        if minutes == 30 {
-            assert_eq!((pieces.len(), world.http.requests().len()), (0, 0));
-            assert_eq!(run.record.error.as_deref(), Some("the run took longer than 30 minutes and was stopped"));
-            world.go_to("2025-07-25T09:00:00Z").await;
-            assert_eq!(world.http.requests().len(), 1, "it is no fault of the schedule");
-        }
     }
 }

@@ -33,6 +33,7 @@ mod query_retries;
 mod resend;
 mod retries;
 mod rows;
+mod run_state;
 mod sample;
 mod scheduling;
 mod secrets;

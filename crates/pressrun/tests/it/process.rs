@@ -145,6 +145,8 @@ impl Site {
             runs.into_iter().find(|run| matches!(run.state, RunState::Ended { .. }))
         })
         .await;
+        // A list says less of it.
+        let run = self.store.run(run.id).await.unwrap().unwrap();
         let deliveries = self.store.deliveries(run.id).await.unwrap();
         (run, deliveries)
     }

@@ -29,7 +29,7 @@ async fn a_resend_sends_the_same_bytes_under_a_new_mark_and_leaves_the_schedule_
         ..deliveries[0].clone()
     };
     let resend_of = Some(ResendOf { run: first, delivery: deliveries[0].id });
-    let record = RunRecord { resend_of, promised: true, ..RunRecord::default() };
+    let record = RunRecord { resend_of, ..RunRecord::default() };
     // The secrets of a run end with it; whoever asks for a resend puts those of the schedule back.
     let (definition, state) = (before.definition.clone(), RunState::Queued { available_at: now });
     let resend = Run { id: again, definition, kind: RunKind::Resend, state, started_at: None, fence: 0, record, ..run };

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use pressrun_domain::id::{MembershipId, ScheduleId};
+use jiff::SignedDuration;
+use pressrun_domain::id::{MembershipId, ScheduleId, WorkerId};
 use pressrun_domain::output::Format;
+use pressrun_domain::run::{RunStatus, Worked};
 use pressrun_domain::schedule::Definition;
 use serde_json::Value;
 
-use crate::world::{HILL, World};
+use crate::world::{HILL, World, ended};
 
 /// Two tiles with one query, whose every execution gives other numbers.
 const DICE: &str = "
@@ -134,4 +136,21 @@ async fn a_result_that_others_use_outlives_the_run_that_asked_for_it() {
     let mut numbers: Vec<_> = thrown(&world, "1").into_iter().map(f64::to_bits).collect();
     numbers.dedup();
     assert_eq!((world.http.requests().len(), numbers.len()), (3, 1));
+}
+
+#[tokio::test]
+async fn m9_a_run_that_has_no_time_left_takes_no_other_along() {
+    let world = world(true).await;
+    for _ in 0..2 {
+        world.save(dice(&world)).await;
+    }
+    world.clock.set("2025-07-24T09:00:00Z".parse().unwrap());
+    world.engine.tick().await.unwrap();
+    let first = world.store.claim(WorkerId::generate(), world.now(), world.now(), 1).await.unwrap().remove(0);
+    // A millisecond is less than any query takes.
+    let worked = Worked { preparing: SignedDuration::from_mins(30) - SignedDuration::from_millis(1), ..Worked::default() };
+    world.store.hand_back(&first.lease, world.now(), &[], worked).await.unwrap();
+    world.engine.drain().await.unwrap();
+    assert_ne!(ended(&world.run(first.run.id).await.0).0, RunStatus::Complete);
+    assert_eq!(thrown(&world, "1").len(), 1, "the other has the time of its connection");
 }

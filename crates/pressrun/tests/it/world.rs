@@ -252,9 +252,11 @@ impl World {
 
     /// Every run of a schedule, oldest first.
     pub(crate) async fn runs(&self, schedule: ScheduleId) -> Vec<Run> {
-        let mut rows = self.store.list_runs(Some(schedule), 1, 100).await.unwrap().rows;
-        rows.reverse();
-        rows
+        let mut runs = Vec::new();
+        for listed in self.store.list_runs(Some(schedule), 1, 100).await.unwrap().rows.iter().rev() {
+            runs.push(self.store.run(listed.id).await.unwrap().unwrap());
+        }
+        runs
     }
 }
 
@@ -287,6 +289,7 @@ pub(crate) fn definition(destination: Destination, format: Format) -> Definition
         condition: None,
         kill_jobs_on_failure: false,
         destination,
+        worthless_after: None,
         link_epoch: 0,
     }
 }

@@ -47,6 +47,10 @@ pub(crate) struct RunSummary {
     dst: Option<String>,
     warnings: Vec<String>,
     error: Option<String>,
+    /// Until when a run waits that has begun: for a retry, a way out that is shut, or its dashboard's file.
+    waits_until: Option<String>,
+    /// What it waits for; null for those who may not know.
+    waits_for: Option<String>,
 }
 
 impl From<&Run> for RunSummary {
@@ -56,6 +60,10 @@ impl From<&Run> for RunSummary {
             RunState::Running { .. } => ("running", None, None, None),
             RunState::Skipped { reason } => ("skipped", None, Some(reason.as_str().to_owned()), None),
             RunState::Ended { at, status, reason } => ("ended", Some(status.as_str()), reason.clone(), Some(stamp(*at))),
+        };
+        let waits = match run.state {
+            RunState::Queued { available_at } => run.started_at.filter(|started| available_at > *started).map(|_| available_at),
+            RunState::Running { .. } | RunState::Skipped { .. } | RunState::Ended { .. } => None,
         };
         Self {
             id: run.id.0,
@@ -75,6 +83,8 @@ impl From<&Run> for RunSummary {
             dst: run.dst.clone(),
             warnings: run.record.warnings.clone(),
             error: run.record.error.clone(),
+            waits_until: waits.map(stamp),
+            waits_for: waits.and(run.progress.waits_for.clone()),
         }
     }
 }

@@ -67,7 +67,11 @@ async fn a_corrupt_run_ends_visibly_instead_of_blocking_the_queue() {
         store.enqueue(&sample::manual(schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     }
     let id = damaged.id.to_string();
-    sqlx::query("UPDATE runs SET record = 'garbage' WHERE schedule_id = $1").bind(&id).execute(&store.write).await.unwrap();
+    sqlx::query("UPDATE runs SET scheduled_for = 9223372036854775807 WHERE schedule_id = $1")
+        .bind(&id)
+        .execute(&store.write)
+        .await
+        .unwrap();
     let worker = WorkerId::generate();
     let claimed = store.claim(worker, sample::after(1), sample::after(9), 10).await.unwrap();
     assert_eq!(claimed.iter().map(|run| run.run.schedule_id).collect::<Vec<_>>(), [whole.id]);
@@ -76,7 +80,7 @@ async fn a_corrupt_run_ends_visibly_instead_of_blocking_the_queue() {
     assert!(
         store.claim(worker, sample::after(99), sample::after(999), 10).await.unwrap().iter().all(|run| run.run.schedule_id == whole.id)
     );
-    assert_eq!(store.list_runs(None, 1, 10).await.unwrap().rows.len(), 1, "the record is still damaged, the page is not");
+    assert_eq!(store.list_runs(None, 1, 10).await.unwrap().rows.len(), 1, "the row is still damaged, the page is not");
 }
 
 #[tokio::test]

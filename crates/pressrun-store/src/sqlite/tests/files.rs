@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use pressrun_domain::audit::Verb;
+use pressrun_domain::condition::BaselineMoves;
+use pressrun_domain::run::{JudgedResult, RunStatus, WaitingBaseline};
 use pressrun_domain::secret::Secret;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::in_file;
 use crate::sqlite::{SqliteStore, migrate, seals};
-use crate::{Keys as _, Planning as _, Runs as _, Schedules as _, Sealer, SealingKey, Seals as _, StoreError, sample};
+use crate::{Keys as _, Planning as _, RunNews, Runs as _, Schedules as _, Sealer, SealingKey, Seals as _, StoreError, sample};
 
 async fn raw(path: &Path) -> SqlitePool {
     SqlitePool::connect_with(SqliteConnectOptions::new().filename(path).create_if_missing(true)).await.unwrap()
@@ -223,6 +225,88 @@ async fn a_file_of_every_older_schema_becomes_a_new_one() {
         let stamp: i64 = sqlx::query("PRAGMA application_id").fetch_one(&store.read).await.unwrap().get(0);
         assert_eq!(stamp, migrate::APPLICATION_ID);
     }
+}
+
+#[tokio::test]
+async fn m7_records_of_old_become_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let pool = raw(&path).await;
+    let before = migrate::MIGRATIONS.iter().position(|sql| sql.contains("CREATE TABLE alarms")).unwrap();
+    migrate::migrate_to(&pool, before).await.unwrap();
+    let (run, schedule) = (sample::after(0), sample::schedule("alert"));
+    let (id, of) = (pressrun_domain::id::RunId::generate(), schedule.id);
+    let record = r#"{"timeline":[{"at":"2025-07-24T09:00:00Z","event":"planned","detail":"7 more were missed"},
+        {"at":"2025-07-24T09:00:01.25Z","event":"claimed","detail":null}],
+        "tiles":[{"key":"1","title":"Blobs","audience":"owner","rows":7,"ms":12,"truncated":false,"error":"timeout"}],
+        "conditions":[],"artifacts":[],"warnings":["say \"when\""],"error":null,"degraded":true,"promised":true,"queryFailures":2,
+        "judged":[{"audience":"","judgement":"met","fingerprint":"{\"rows\":1}"},{"audience":"a@b.co","judgement":"unmet","fingerprint":"{\"rows\":1}"}]}"#;
+    let definition = serde_json::to_string(&schedule.definition).unwrap();
+    sqlx::query("INSERT INTO definitions (id, json) VALUES ('d', $1)").bind(definition).execute(&pool).await.unwrap();
+    let insert =
+        "INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, owner, state, worker, lease_until, fence, created_at,
+         started_at, record) VALUES ($1, $2, 'd', 'scheduled', $3, 'o', 'running', $4, $3, 3, $3, $3, $5)";
+    let worker = pressrun_domain::id::WorkerId::generate();
+    for (id, record) in [(id, record), (pressrun_domain::id::RunId::generate(), "garbage")] {
+        let insert = sqlx::query(insert).bind(id.to_string()).bind(if record == "garbage" { String::new() } else { of.to_string() });
+        insert.bind(run.as_microsecond()).bind(worker.to_string()).bind(record).execute(&pool).await.unwrap();
+    }
+    let notice = "INSERT INTO notices (id, kind, schedule_id, recipient, subject, text, body, created_at, state, not_before, attempts)
+         VALUES ($1, $2, 's', 'operator', '', '', '', $3, 'accepted', NULL, '[]')";
+    for (at, kind) in ["run.failed", "run.recovered", "run.failed", "run.failed"].into_iter().enumerate() {
+        sqlx::query(notice).bind(format!("n{at}")).bind(kind).bind(at as i64).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+
+    let store = SqliteStore::open(&path, sample::sealer()).await.unwrap();
+    let read = store.run(id).await.unwrap().unwrap();
+    let lines: Vec<_> = read.record.timeline.iter().map(|line| (line.event.as_str(), line.at, line.detail.as_deref())).collect();
+    let claimed_at = sample::at("2025-07-24T09:00:01.25Z");
+    assert_eq!(lines, [("planned", run, Some("7 more were missed")), ("claimed", claimed_at, None)]);
+    assert_eq!(
+        (read.record.tiles[0].error.as_deref(), read.record.warnings.as_slice()),
+        (Some("timeout"), &["say \"when\"".to_owned()][..])
+    );
+    let progress = read.progress;
+    assert_eq!((progress.promised_at, progress.query_failures, progress.degraded, progress.fence), (Some(run), 2, true, 3));
+    let waiting =
+        sqlx::query("SELECT audience, moves, count(*) OVER () FROM run_baselines JOIN fingerprints f ON f.id = fingerprint_id ORDER BY 1");
+    let waiting = waiting.fetch_all(&store.read).await.unwrap();
+    let waiting: Vec<(String, String)> = waiting.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(waiting, [(String::new(), "onceDelivered".to_owned()), ("a@b.co".to_owned(), "always".to_owned())]);
+    let alarms: Vec<(i64, bool)> = sqlx::query("SELECT since, told FROM alarms")
+        .fetch_all(&store.read)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
+    assert_eq!(alarms, [(2, true)], "of the failures since the last recovery");
+}
+
+#[tokio::test]
+async fn m7_a_result_is_stored_once_and_goes_with_the_last_baseline() {
+    let (store, _folder) = in_file().await;
+    let count = async || sqlx::query("SELECT count(*) FROM fingerprints").fetch_one(&store.read).await.unwrap().get::<i64, _>(0);
+    let schedule = sample::schedule("alert");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    for (fingerprint, expected) in [("f1", 1), ("f2", 1)] {
+        store
+            .enqueue(&sample::manual(&schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0)))
+            .await
+            .unwrap();
+        let run = store.claim(pressrun_domain::id::WorkerId::generate(), sample::after(1), sample::after(9), 1).await.unwrap().remove(0);
+        let baselines =
+            (0..1000).map(|number| WaitingBaseline { audience: format!("p{number}@b.co"), moves: BaselineMoves::Always, told_by: None });
+        let judged = vec![JudgedResult { fingerprint: fingerprint.into(), baselines: baselines.collect() }];
+        store.add_news(&run.lease, &RunNews { judged, ..RunNews::default() }).await.unwrap();
+        store.finish(&run.lease, &sample::end(RunStatus::ConditionUnmet), sample::after(2)).await.unwrap();
+        assert_eq!(count().await, expected);
+        let found = store.baselines(schedule.id, &["p0@b.co", "p999@b.co", "unknown@b.co"]).await.unwrap();
+        assert_eq!((found.len(), found[0].audiences.len(), found[0].fingerprint.as_str()), (1, 2, fingerprint), "equal ones together");
+    }
+    store.delete_schedule(schedule.id, &sample::change(Verb::ScheduleDeleted)).await.unwrap();
+    assert_eq!(count().await, 0);
 }
 
 #[tokio::test]

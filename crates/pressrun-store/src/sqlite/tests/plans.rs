@@ -1,11 +1,17 @@
 //! Statements that run often are answered by an index, not by reading or sorting a table.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use pressrun_domain::audit::{ObjectKind, Verb};
+use pressrun_domain::delivery::DeliveryState;
+use pressrun_domain::id::DeliveryId;
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
 use sqlx::Row as _;
 
 use super::in_memory;
-use crate::sqlite::{audit, list};
-use crate::{AuditQuery, SortDirection, SortField, sample};
+use crate::sqlite::{SqliteStore, alarms, audit, history, list, notices};
+use crate::{AuditQuery, Notices as _, Runs as _, Schedules as _, SortDirection, SortField, sample};
 
 async fn query_plan(sql: String) -> String {
     let (store, ()) = in_memory().await;
@@ -49,10 +55,82 @@ async fn due_schedules_and_claims_are_found_by_index() {
             "deliveries_owed",
         ),
         ("SELECT min(available_at) FROM runs WHERE state = 'queued'", "runs_available"),
+        (history::LAST_ENDINGS, "runs_ended_of_schedule"),
+        (history::LATEST_FAILURES, "runs_failed_of_schedule"),
+        (alarms::OF_SCHEDULE, "PRIMARY KEY"),
     ] {
         let plan = query_plan(sql.to_owned()).await;
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
     }
+}
+
+/// Instructions that the database works through for whatever `ask` asks, however fast the machine is.
+async fn work_of<T>(store: &SqliteStore, ask: impl Future<Output = T>) -> u64 {
+    let done = Arc::new(AtomicU64::new(0));
+    let mut connection = store.read.acquire().await.unwrap();
+    let count = Arc::clone(&done);
+    connection.lock_handle().await.unwrap().set_progress_handler(1, move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        true
+    });
+    drop(connection);
+    ask.await;
+    let mut connection = store.read.acquire().await.unwrap();
+    connection.lock_handle().await.unwrap().remove_progress_handler();
+    done.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn h3_notices_cost_the_same_whatever_was_said_before() {
+    // One connection for everything.
+    let (store, ()) = in_memory().await;
+    let schedule = sample::schedule("daily");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    let failure = |second: i64| Notice {
+        id: DeliveryId::generate(),
+        kind: NoticeKind::RunFailed,
+        schedule: schedule.id,
+        run: None,
+        to: NoticeTo::Operator,
+        subject: String::new(),
+        text: String::new(),
+        body: String::new(),
+        created_at: sample::after(second),
+        state: DeliveryState::Pending { not_before: sample::after(second) },
+        attempts: Vec::new(),
+    };
+    let mut work = Vec::new();
+    // The first round warms up.
+    for round in 0..3 {
+        store.add_notices(&[failure(1_000_000)]).await.unwrap();
+        let claim =
+            work_of(&store, async { store.claim_notices(sample::after(1_000_000), sample::after(2_000_000), 9).await.unwrap() }).await;
+        sqlx::query("UPDATE notices SET state = 'accepted' WHERE state = 'pending'").execute(&store.write).await.unwrap();
+        let alarmed = work_of(&store, async { assert_eq!(store.alarmed(schedule.id).await.unwrap(), [NoticeTo::Operator]) }).await;
+        let endings = work_of(&store, async { store.last_endings(schedule.id, 5).await.unwrap() }).await;
+        work.push((claim, alarmed, endings));
+        if round == 0 {
+            continue;
+        }
+        // A minutely schedule that has failed for a week, beside as many tests and skipped occurrences.
+        let before = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10080)
+            INSERT OR IGNORE INTO notices (id, kind, schedule_id, recipient, subject, text, body, created_at, state, attempts)
+                SELECT 'before ' || n, 'run.failed', $1, 'operator', '', '', '', n, 'accepted', '[]' FROM n";
+        sqlx::query(before).bind(schedule.id.to_string()).execute(&store.write).await.unwrap();
+        let skipped = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10080)
+            INSERT OR IGNORE INTO runs (id, schedule_id, definition_id, kind, scheduled_for, owner, state, skip_reason, created_at)
+                SELECT 'skipped ' || n, s.id, s.definition_id, 'scheduled', n, s.owner, 'skipped', 'missed', n FROM n, schedules s";
+        sqlx::query(skipped).execute(&store.write).await.unwrap();
+    }
+    let [_, (claim, alarmed, endings), after] = work[..] else { unreachable!("three rounds") };
+    assert!(alarmed > 0, "it was counted");
+    assert!(after.0 <= claim && after.1 <= alarmed && after.2 <= endings, "{work:?}");
+}
+
+#[tokio::test]
+async fn h3_a_notice_waits_for_those_that_are_owed_and_looks_at_no_others() {
+    let plan = query_plan(notices::CLAIMABLE.to_owned()).await;
+    assert!(plan.contains("notices_due") && plan.contains("notices_owed") && !plan.contains("TEMP B-TREE"), "{plan}");
 }
 
 #[tokio::test]

@@ -43,6 +43,10 @@ pub(crate) struct ScheduleBody {
     test_now: Option<bool>,
     /// Stop the run when one query fails.
     kill_jobs_on_failure: Option<bool>,
+    /// `HH:MM` in the schedule's zone: what an occurrence has not delivered by then, the first such time after its instant, is worth nothing any
+    /// more and given up. Left out or null, that is after 24 hours or as the operator says. Not in Omni's API.
+    #[schema(example = "09:00")]
+    worthless_after: Option<String>,
     /// IANA time zone of the queries.
     timezone_override: Option<String>,
     /// pdf, png: no title.

@@ -45,6 +45,8 @@ pub(crate) struct ScheduleView {
     timezone: String,
     fan_out: bool,
     kill_jobs_on_failure: bool,
+    /// `HH:MM` in the schedule's zone from which on an occurrence is worth nothing any more; null is as the operator says.
+    worthless_after: Option<String>,
     condition_type: Option<&'static str>,
     condition_query_map_key: Option<String>,
     /// The one tile that is delivered.
@@ -215,6 +217,7 @@ pub(crate) fn view(shown: &ShownSchedule, catalog: &Catalog) -> ScheduleView {
         timezone: definition.timezone.clone(),
         fan_out: email.is_some_and(|email| email.fan_out),
         kill_jobs_on_failure: definition.kill_jobs_on_failure,
+        worthless_after: definition.worthless_after.map(|time| time.strftime("%H:%M").to_string()),
         condition_type: definition.condition.as_ref().map(|condition| condition.kind.as_str()),
         condition_query_map_key: definition.condition.as_ref().map(|condition| condition.tile.0.clone()),
         query_identifier_map_key: definition.tile.as_ref().map(|tile| tile.0.clone()),
@@ -242,7 +245,7 @@ pub(crate) fn view(shown: &ShownSchedule, catalog: &Catalog) -> ScheduleView {
         example = json!({
             "id": "123e4567-e89b-12d3-a456-426614174000", "name": "Weekly Sales Report", "organizationId": "5f0c1f6e-93a6-4f86-bd38-6d3c1c0f6f11",
             "entityId": "12db1a0a", "identifier": "12db1a0a", "ownerId": "9e8719d9-276a-4964-9395-a493189a247c", "owner": {"name": "Blob Ross"},
-            "schedule": "0 9 ? * MON *", "timezone": "UTC", "fanOut": false, "killJobsOnFailure": false, "conditionType": null,
+            "schedule": "0 9 ? * MON *", "timezone": "UTC", "fanOut": false, "killJobsOnFailure": false, "worthlessAfter": null, "conditionType": null,
             "conditionQueryMapKey": null, "queryIdentifierMapKey": null, "disabledAt": null, "systemDisabledAt": null,
             "systemDisabledReason": null, "createdAt": "2025-07-23T21:43:39.000Z", "updatedAt": "2025-07-23T21:43:39.000Z",
             "nextRunAt": "2025-07-28T09:00:00.000Z", "filterConfig": {}, "filterOverrides": {}, "metadata": {"hideTitle": false},
