@@ -27,7 +27,7 @@ pub use app::doers::{Doer, Doers, doer, latest as latest_agent};
 pub use app::keys::NewKey;
 pub use app::suppressions::SuppressionPage;
 pub use door::{Door, NotAdmitted};
-pub use http::{Noted, TrustedProxies, download, health_router, origin, router, router_behind, traced};
+pub use http::{Noted, TrustedProxies, download, for_operators, health_router, origin, router, router_behind, traced};
 pub use limits::Limits;
 pub use serve::{ServerLimits, serve};
 pub use state::{

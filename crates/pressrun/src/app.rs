@@ -175,9 +175,10 @@ impl App {
         let admin_router = pressrun_api::health_router(state.clone()).merge(figures.router());
         let door = Door::new(&state);
         let pages = web::router(&context, state.clone(), Arc::clone(&door), settings, &public_url, session_key);
-        let mut router = pressrun_api::router_behind(state, Arc::clone(&door)).merge(pages);
+        let mut router = pressrun_api::router_behind(state.clone(), Arc::clone(&door)).merge(pages);
         if settings.server.admin_listen.is_none() {
-            router = router.merge(figures.router());
+            // How runs end tells a member on a quiet day whether a colleague's rows met a condition.
+            router = router.merge(pressrun_api::for_operators(figures.router(), state, Arc::clone(&door)));
         }
         let router = pressrun_api::traced(pressrun_web::front(router, &public_url), settings.server.proxies()?);
         let engine = Arc::new(Engine::new(context, wake));

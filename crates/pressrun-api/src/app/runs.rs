@@ -98,7 +98,7 @@ pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str, parameters: &
     let mut pieces = if knows && access != RunAccess::Summary {
         Listed::new(state.store.piece_page(run.id, asked.unwrap_or(1), page_size).await?, asked, page_size)?
     } else {
-        slice(own_pieces(state, actor, &catalog, &run).await?, asked, page_size)?
+        slice(own_pieces(state, actor, &catalog, &run, knows).await?, asked, page_size)?
     };
     let mut bounces: HashMap<DeliveryId, Vec<Bounce>> = HashMap::new();
     if access != RunAccess::Summary {
@@ -116,12 +116,12 @@ pub(crate) async fn get(state: &ApiState, actor: &Actor, id: &str, parameters: &
     Ok(Story { shown, pieces, bounces, resends, doers })
 }
 
-/// The pieces of a run that went to the actor's own address.
-async fn own_pieces(state: &ApiState, actor: &Actor, catalog: &Catalog, run: &Run) -> Result<Vec<Delivery>, AppError> {
-    Ok(match actor.person(catalog) {
-        Some(person) => state.store.pieces_to(run.id, &person.email).await?,
-        None => Vec::new(),
-    })
+/// The pieces of a run to the actor's own address that are shown, which depends on whether the actor `knows` how it went.
+async fn own_pieces(state: &ApiState, actor: &Actor, catalog: &Catalog, run: &Run, knows: bool) -> Result<Vec<Delivery>, AppError> {
+    let Some(person) = actor.person(catalog) else { return Ok(Vec::new()) };
+    let mut pieces = state.store.pieces_to(run.id, &person.email).await?;
+    pieces.retain(|piece| actor.is_shown(catalog, knows, piece));
+    Ok(pieces)
 }
 
 /// One page of a run, for one reader.
@@ -156,8 +156,8 @@ pub(crate) async fn get_page(state: &ApiState, actor: &Actor, id: &str, page: u6
     let catalog = state.catalog.current();
     let Found { run, owner_now } = find(state, id).await?;
     let access = actor.run_access(&catalog, &run, owner_now).ok_or(AppError::Denied)?;
-    let own = own_pieces(state, actor, &catalog, &run).await?;
     let knows = actor.knows_outcome(&catalog, &run, access);
+    let own = own_pieces(state, actor, &catalog, &run, knows).await?;
     let tally = if knows { Some(state.store.tally(run.id).await?) } else { None };
     let notices = if page == 1 { state.store.notices_of(run.id).await? } else { Vec::new() };
     let (Page { rows, total }, audiences) = if knows && access != RunAccess::Summary {
@@ -191,9 +191,8 @@ pub(crate) async fn known_piece(
 ) -> Result<Option<Delivery>, AppError> {
     let owner_now = state.store.schedule(run.schedule_id).await?.map(|schedule| schedule.definition.owner);
     let knows = actor.run_access(catalog, run, owner_now).is_some_and(|access| actor.knows_outcome(catalog, run, access));
-    let own = actor.person(catalog).map(|person| person.email.folded());
     let piece = state.store.delivery(run.id, id).await?;
-    Ok(piece.filter(|piece| knows || own.is_some_and(|own| own == piece.target.to_lowercase())))
+    Ok(piece.filter(|piece| actor.is_shown(catalog, knows, piece)))
 }
 
 /// Asks for a run to be stopped (S5).
@@ -218,8 +217,8 @@ pub(crate) async fn artifact(state: &ApiState, actor: &Actor, id: &str, sha256: 
     if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(missing());
     }
-    // Files of others' pieces that an admin may open stand with the run.
-    let own = own_pieces(state, actor, &catalog, &run).await?;
+    // Files of others' pieces that an admin may open stand with the run; pieces that were left out have none.
+    let own = own_pieces(state, actor, &catalog, &run, true).await?;
     let files = actor.files(&catalog, &run, owner_now, &own);
     let record = files.into_iter().find(|file| file.sha256 == hash).cloned().ok_or_else(missing)?;
     let path = state.artifacts.path(&hash).ok_or_else(missing)?;

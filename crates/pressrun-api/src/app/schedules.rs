@@ -1,7 +1,7 @@
 //! Create, read, delete, trigger, pause, resume, and withdraw links.
 
 use jiff::Timestamp;
-use pressrun_domain::access::Actor;
+use pressrun_domain::access::{Actor, RunAccess};
 use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::destination::{Destination, DestinationKind, Person};
@@ -139,9 +139,13 @@ async fn enqueue(
     Ok(id)
 }
 
-/// Says until when and why the run that is under way waits, if it waits.
-async fn in_progress(state: &ApiState, schedule: ScheduleId) -> Result<AppError, AppError> {
-    let under_way = state.store.runs_under_way(&[schedule]).await?.pop();
+/// Says until when and why the run that is under way waits, if it waits and this actor may know: of an alert only what held is sent and waits.
+async fn in_progress(state: &ApiState, actor: &Actor, catalog: &Catalog, schedule: &Schedule) -> Result<AppError, AppError> {
+    let knows = |run: &Run| {
+        let access = actor.run_access(catalog, run, Some(schedule.definition.owner)).filter(|access| *access > RunAccess::Summary);
+        access.is_some_and(|access| actor.knows_outcome(catalog, run, access))
+    };
+    let under_way = state.store.runs_under_way(&[schedule.id]).await?.pop().filter(knows);
     let Some((run, until)) = under_way.and_then(|run| run.waits_until(state.clock.now()).map(|until| (run, until))) else {
         return Ok(AppError::RunInProgress);
     };
@@ -196,13 +200,14 @@ pub(crate) async fn delete(state: &ApiState, actor: &Actor, id: &str) -> Result<
 
 /// Queues a manual run (I3 to I5).
 pub(crate) async fn trigger(state: &ApiState, actor: &Actor, id: &str) -> Result<RunId, AppError> {
-    let schedule = managed(state, actor, &state.catalog.current(), id).await?;
+    let catalog = state.catalog.current();
+    let schedule = managed(state, actor, &catalog, id).await?;
     if schedule.system_disabled.is_some() {
         return Err(AppError::Inactive);
     }
     let change = actor.change(Verb::RunTriggered, state.clock.now());
-    match enqueue(state, schedule.id, schedule.definition, RunKind::Manual, &change).await {
-        Err(AppError::RunInProgress) => Err(in_progress(state, schedule.id).await?),
+    match enqueue(state, schedule.id, schedule.definition.clone(), RunKind::Manual, &change).await {
+        Err(AppError::RunInProgress) => Err(in_progress(state, actor, &catalog, &schedule).await?),
         other => other,
     }
 }

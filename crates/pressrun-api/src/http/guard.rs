@@ -97,6 +97,16 @@ pub(crate) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request,
     response
 }
 
+/// Admits admins and organization keys alone, to what is none of the API but tells of everybody's runs.
+pub(crate) async fn operators(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    Noted::of(request.extensions()).route(request.extensions());
+    match guard.admit(request.headers(), request.extensions(), Scope::Read).await {
+        Ok(Caller(actor)) if actor.is_admin(&guard.state.catalog.current()) => next.run(request).await,
+        Ok(_) => Problem::from(AppError::Denied).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
 /// Headers that keep browsers from doing anything clever with an answer.
 pub(crate) async fn security_headers(mut response: Response) -> Response {
     let defaults = [

@@ -117,6 +117,14 @@ pub fn health_router(state: ApiState) -> Router {
         .with_state(Arc::new(state))
 }
 
+/// The same routes for admins and organization keys alone, who bring their token as for the API.
+pub fn for_operators(routes: Router, state: ApiState, door: Arc<Door>) -> Router {
+    let guard = guard::Guard::new(Arc::new(state), door);
+    routes
+        .route_layer(axum::middleware::from_fn_with_state(guard, guard::operators))
+        .layer(axum::middleware::map_response(guard::security_headers))
+}
+
 /// 400, not 405, and in two wordings (contract §1.7).
 async fn wrong_method(request: Request) -> Problem {
     let parts: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();

@@ -89,8 +89,8 @@ impl Actor {
         if knows {
             run.record.outline = None;
         } else {
+            deliveries.retain(|piece| self.is_shown(catalog, knows, piece));
             let own = self.person(catalog).map(|person| &person.email);
-            deliveries.retain(|piece| own.is_some_and(|own| own.folded() == piece.target.to_lowercase()));
             leave_untold(&mut run, own, &mut notices);
         }
         match access {

@@ -2,6 +2,7 @@
 
 use crate::audience::OWNERS;
 use crate::catalog::Catalog;
+use crate::delivery::{Delivery, DeliveryState};
 use crate::email::EmailAddress;
 use crate::id::MembershipId;
 use crate::notice::{Notice, NoticeTo};
@@ -43,6 +44,14 @@ impl Actor {
             RunAccess::Owned => known_to(catalog, run) <= KnownTo::Owner,
             RunAccess::Summary => known_to(catalog, run) == KnownTo::Readers,
         }
+    }
+
+    /// Whether a piece is shown to this actor, who may know how the run went or not. Who may not is shown their own copy, which went by their own
+    /// rows, but not that they were left out: that is written down only when the condition held for somebody else.
+    #[must_use]
+    pub fn is_shown(&self, catalog: &Catalog, knows: bool, piece: &Delivery) -> bool {
+        let is_own = || self.person(catalog).is_some_and(|person| person.email.folded() == piece.target.to_lowercase());
+        knows || (!matches!(piece.state, DeliveryState::Skipped { .. }) && is_own())
     }
 
     /// What this actor is told of the last run of a schedule that is `owner`'s; [`LastRun::untold`] stands in it if that is not all.

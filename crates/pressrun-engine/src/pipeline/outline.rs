@@ -11,7 +11,17 @@ use super::{Stop, Work};
 /// The named reason of a watched query that failed: nothing has been judged by then.
 pub(super) const CONDITION_QUERY_FAILED: &str = "conditionQueryFailed";
 
+/// The named reason of a query of the content that failed where that is to stop the run (S3).
+pub(super) const QUERY_FAILED: &str = "queryFailed";
+
 impl Work<'_> {
+    /// Whether what an audience failed of is its own matter, so that the others get theirs (P4). A query that failed stops the whole run where that
+    /// is asked for (S3), but not where the owner may not know for whom a condition held: that their own copy stays out would tell.
+    pub(super) fn stops_one(&self, stop: &Stop) -> bool {
+        let withheld = self.record.outline.as_ref().is_some_and(|outline| outline.known_to == KnownTo::Admins);
+        stop.status == RunStatus::Error || (withheld && stop.reason == QUERY_FAILED)
+    }
+
     /// An audience gets nothing. That is told when it says nothing of a judgement, and when its rows are open to the owner.
     pub(super) fn tell_of_failure(&mut self, stop: &Stop, audience: &Audience) {
         if audience.open_to_owner || stop.reason == CONDITION_QUERY_FAILED {

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::audience::{self, Audience, Audiences, Scene, Skipped, Target};
 use super::judge::Met;
+use super::outline::QUERY_FAILED;
 use super::suppressed::{SUPPRESSED, suppressed};
 use super::{Halt, Stop, Work, judge, link, message};
 use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
@@ -70,7 +71,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
                 }
             }
             // One audience's failure is not the others' (P4); what all share stops the run.
-            Err(Halt::Stop(stop)) if found.audiences.len() > 1 && stop.status == RunStatus::Error => {
+            Err(Halt::Stop(stop)) if found.audiences.len() > 1 && work.stops_one(&stop) => {
                 let reason = stop.error.clone().unwrap_or_else(|| stop.reason.clone());
                 work.record.warn(format!("audienceFailed: {} ({reason})", audience.key));
                 work.tell_of_failure(&stop, audience);
@@ -78,7 +79,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<us
                 let nothing = Prepared::default();
                 let pieces = audience.targets.iter().map(|target| piece(work, &audience.key, target, &nothing, failed.clone()));
                 promised += promise(work, pieces).await?;
-                all_failed = Some(stop);
+                all_failed = Some(Box::new(Stop { status: RunStatus::Error, ..*stop }));
             }
             Err(halt) => return Err(halt),
         }
@@ -317,7 +318,7 @@ async fn query_tiles(
     work.note("queried", Some(detail));
     if let Some(error) = first_error {
         if definition.kill_jobs_on_failure {
-            return Err(Stop::new(RunStatus::Killed, "queryFailed").because(error).into());
+            return Err(Stop::new(RunStatus::Killed, QUERY_FAILED).because(error).into());
         }
         if succeeded == 0 {
             return Err(Stop::new(RunStatus::Error, "everyQueryFailed").because(error).into());

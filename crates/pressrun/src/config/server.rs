@@ -21,7 +21,8 @@ pub(crate) struct Server {
     #[serde(default)]
     pub public_url: Option<String>,
     /// Address and port for operators: `/metrics`, `/healthz` and `/readyz`, also of workers. Once it is set, `/metrics` is answered nowhere
-    /// else; the other two stay on `listen` too. Nobody has to sign in there, so let only your own network reach it.
+    /// else; the other two stay on `listen` too. Nobody has to sign in there, so let only your own network reach it. Without it `listen` answers
+    /// `/metrics` to the tokens of admins and of the organization.
     #[serde(default)]
     pub admin_listen: Option<String>,
     /// Proxies that are believed about where a request comes from (`Forwarded`, `X-Forwarded-For`): addresses or networks such as

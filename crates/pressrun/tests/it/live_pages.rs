@@ -1,5 +1,6 @@
 //! A running server as a reader meets it: the link in a mail, opened without a login, and the same dashboard signed in.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -111,9 +112,19 @@ impl Live {
         (id, address_in(&mail, "/shared/"))
     }
 
+    /// What whoever brings this token is answered to `/metrics`.
+    async fn metrics(&self, token: Option<&str>) -> (StatusCode, String) {
+        let mut request = self.client.get(format!("{}/metrics", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+
     /// What `/metrics` says of a figure: the sum of its series.
     pub(crate) async fn figure(&self, name: &str) -> u64 {
-        let (status, text) = self.page("/metrics", "").await;
+        let (status, text) = self.metrics(Some(&self.token)).await;
         assert_eq!(status, StatusCode::OK);
         let series = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])));
         series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
@@ -128,6 +139,23 @@ fn address_in(mail: &str, start: &str) -> String {
         .find_map(|rest| Some(rest.split_once(start).filter(|(base, _)| base.len() < 20)?.1))
         .unwrap_or_else(|| panic!("no {start} in {text}"));
     format!("{start}{}", rest.split(['"', '\r', '\n', ' ']).next().unwrap())
+}
+
+#[tokio::test]
+async fn d28_how_runs_end_is_counted_for_operators_and_for_no_member() {
+    let live = Live::with("http://reports.example", |catalog| {
+        let mut people = std::fs::OpenOptions::new().append(true).open(catalog.join("people.yaml")).unwrap();
+        people.write_all(b"dev_keys: [{ token: member-0123456789abcdef, kind: personal, member: blobby.hill@myorg.co }]\n").unwrap();
+    })
+    .await;
+    live.mailed_link("sales", json!({})).await;
+    let (status, text) = live.metrics(Some(&live.token)).await;
+    assert!(status == StatusCode::OK && text.contains("pressrun_"), "{status} {text}");
+    let refused = [(None, StatusCode::UNAUTHORIZED), (Some("member-0123456789abcdef"), StatusCode::FORBIDDEN)];
+    for (token, expected) in refused {
+        let (status, text) = live.metrics(token).await;
+        assert!(status == expected && !text.contains("pressrun_"), "{token:?}: {status} {text}");
+    }
 }
 
 #[tokio::test]

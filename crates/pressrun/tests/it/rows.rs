@@ -133,6 +133,26 @@ async fn d28_the_owner_is_told_where_everybody_sees_the_same_rows_and_so_the_pla
     assert!(with.said.matches("\"COMPLETE\"").count() > without.said.matches("\"COMPLETE\"").count(), "{}", with.said);
 }
 
+/// Plays an alert of Eve's in both worlds, which those who may know can tell apart: she learns the same.
+async fn learns_nothing(alert: &Alert) {
+    let (with, without) = (oracle::play(alert, true).await, oracle::play(alert, false).await);
+    assert_ne!(with.admins, without.admins, "{alert:?}");
+    let difference = with.said.lines().zip(without.said.lines()).find(|(with, without)| with != without);
+    assert!(with.said == without.said, "{alert:?}: {difference:#?}; {:?} and {:?}", with.outcomes, without.outcomes);
+}
+
+#[tokio::test]
+async fn d28_an_owner_who_is_left_out_does_not_learn_by_that_whether_a_colleagues_rows_met_the_condition() {
+    learns_nothing(&Alert::to_nobody_but_a_colleague()).await;
+}
+
+#[tokio::test]
+async fn d28_a_colleagues_query_that_fails_does_not_keep_the_owners_own_copy_from_her() {
+    for alert in Alert::stopping() {
+        learns_nothing(&alert).await;
+    }
+}
+
 #[tokio::test]
 async fn d28_an_owner_of_personal_copies_does_not_learn_whether_a_colleagues_rows_met_the_condition_1() {
     ask(0..10).await;
@@ -165,6 +185,23 @@ async fn d28_what_failed_for_a_colleague_is_told_to_an_admin_and_not_to_the_owne
         told.push((run["status"].clone(), run["reason"] == "conditionWithheld", last));
     }
     assert_eq!(told, [(json!("ERROR"), false, json!("ERROR")), (json!("COMPLETE"), true, json!("COMPLETE"))]);
+}
+
+#[tokio::test]
+async fn d28_a_trigger_beside_a_run_that_waits_says_why_to_an_admin_and_not_to_the_owner() {
+    let mut scene = Scene::new().await;
+    let owen = Place::Inbox(Who::Owen).name();
+    scene.world.smtp.follow(|script| drop(script.refuse.insert(owen.clone(), (451, "4.2.0 come back later".to_owned()))));
+    let body = json!({"recipients": [owen], "fanOut": true, "conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1"});
+    scene.begin(Who::Eve, &mail(&body)).await;
+    scene.call(Who::Eve, Method::POST, &scene.path("/trigger"), None).await;
+    scene.settle().await;
+    let mut told = Vec::new();
+    for who in [Who::Root, Who::Eve] {
+        let answer = scene.call(who, Method::POST, &scene.path("/trigger"), None).await;
+        told.push((answer.status.as_u16(), answer.json.to_string().contains("come back later"), answer.json.to_string().contains("until")));
+    }
+    assert_eq!(told, [(409, true, true), (409, false, false)]);
 }
 
 /// Reads the first cell as a number, which fails for some and names the cell.

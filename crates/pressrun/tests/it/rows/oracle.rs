@@ -5,6 +5,9 @@
 //! which they appear; the clock stands still but where the script moves it.
 
 use jiff::SignedDuration;
+use pressrun_domain::bounce::{Bounce, BounceKind, Mailed, Report};
+use pressrun_domain::clock::Clock as _;
+use pressrun_domain::id::DeliveryId;
 use pressrun_domain::run::{Run, RunStatus};
 use pressrun_testkit::Dice;
 use reqwest::Method;
@@ -25,6 +28,8 @@ pub(super) struct Alert {
     refusal: Option<u16>,
     /// How often it has run before the row is there, or not.
     before: usize,
+    /// Earlier mail to the member came back, so that she is left out.
+    suppressed: bool,
 }
 
 const KINDS: [&str; 4] = ["RESULTS_PRESENT", "RESULTS_MISSING", "RESULTS_CHANGED", "RESULTS_UNCHANGED"];
@@ -49,6 +54,22 @@ tiles:
     at: { x: 0, y: 8, w: 24, h: 8 }
 ";
 
+/// A dashboard whose content fails for the colleague, as soon as there is a row, and never for the member.
+const UNEVEN: &str = "
+identifier: uneven
+name: Uneven
+connection: files
+tiles:
+  '1':
+    title: Cells
+    sql: select cell from marks where {{ user_attribute('region', 'region') }}
+    at: { x: 0, y: 0, w: 24, h: 8 }
+  '2':
+    title: Numbers
+    sql: select cast(replace(cell, 'ROW-EU-', '') as integer) as number from marks where {{ user_attribute('region', 'region') }}
+    at: { x: 0, y: 8, w: 24, h: 8 }
+";
+
 /// A dashboard that shows everybody the same: whether the row is there is nobody's secret.
 const ALIKE: &str = "
 identifier: alike
@@ -63,7 +84,28 @@ impl Alert {
     pub(super) fn alike() -> Self {
         let body = json!({"identifier": "alike", "name": "Search", "recipients": [Place::Inbox(Who::Owen).name()], "fanOut": true,
             "conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1"});
-        Self { body, policy: "schedule", refusal: None, before: 1 }
+        Self { body, policy: "schedule", refusal: None, before: 1, suppressed: false }
+    }
+
+    /// One that goes to the member too, whose mail comes back.
+    pub(super) fn to_nobody_but_a_colleague() -> Self {
+        let recipients = [Who::Eve, Who::Owen].map(|who| Place::Inbox(who).name());
+        let body = json!({"name": "Search", "recipients": recipients, "fanOut": true, "conditionType": "RESULTS_PRESENT",
+            "conditionQueryMapKey": "1"});
+        Self { body, policy: "schedule", refusal: None, before: 1, suppressed: true }
+    }
+
+    /// Those that go to the member too, and stop when a query fails.
+    pub(super) fn stopping() -> [Self; 4] {
+        let [eve, owen] = [Who::Eve, Who::Owen].map(|who| Place::Inbox(who).name());
+        let (eve_first, owen_first) = (json!([eve, owen]), json!([owen, eve]));
+        [("fragile", &eve_first), ("fragile", &owen_first), ("uneven", &eve_first), ("uneven", &owen_first)].map(
+            |(dashboard, recipients)| {
+                let body = json!({"identifier": dashboard, "name": "Search", "recipients": recipients, "fanOut": true, "format": "csv",
+                "queryIdentifierMapKey": "2", "conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1", "killJobsOnFailure": true});
+                Self { body, policy: "schedule", refusal: None, before: 1, suppressed: false }
+            },
+        )
     }
 
     /// Any of them.
@@ -80,7 +122,8 @@ impl Alert {
             (body["identifier"], body["queryIdentifierMapKey"], body["format"]) = (json!("fragile"), json!("2"), json!("csv"));
             body["killJobsOnFailure"] = json!(dice.below(2) == 0);
         }
-        Self { body, policy, refusal: [None, None, Some(550), Some(451)][dice.below(4)], before: dice.below(2) + 1 }
+        let refusal = [None, None, Some(550), Some(451)][dice.below(4)];
+        Self { body, policy, refusal, before: dice.below(2) + 1, suppressed: false }
     }
 }
 
@@ -97,7 +140,7 @@ pub(super) struct Played {
 /// What a member learns of her own alert while it runs over a colleague's rows, which hold what it looks for or not.
 pub(super) async fn play(alert: &Alert, there: bool) -> Played {
     let mut scene = Scene::new().await;
-    for (name, yaml) in [("fragile", FRAGILE), ("alike", ALIKE)] {
+    for (name, yaml) in [("fragile", FRAGILE), ("uneven", UNEVEN), ("alike", ALIKE)] {
         std::fs::write(scene.world.dir.path().join(format!("catalog/dashboards/{name}.yaml")), yaml).unwrap();
     }
     scene.world.write_data("marks.csv", WITHOUT);
@@ -108,18 +151,25 @@ pub(super) async fn play(alert: &Alert, there: bool) -> Played {
     }
     scene.begin(Who::Eve, &mail(&alert.body)).await;
     scene.policy(alert.policy);
+    if alert.suppressed {
+        let came_back = Mailed { email: Place::Inbox(Who::Eve).name().parse().unwrap(), run: None, schedule: scene.schedule };
+        let report = Report { kind: BounceKind::Permanent, status: None, words: "550 5.1.1 no".to_owned() };
+        let bounce = Bounce { delivery: DeliveryId::generate(), report, at: scene.world.clock.now() };
+        assert!(scene.world.store.record_bounce(&bounce, &came_back, &[]).await.unwrap());
+    }
+    let left_out = alert.suppressed.then_some(Place::Inbox(Who::Eve));
     let mut said = Vec::new();
     for round in 0..=alert.before {
         scene.world.write_data("marks.csv", if there && round == alert.before { WITH } else { WITHOUT });
         let triggered = scene.call(Who::Eve, Method::POST, &scene.path("/trigger"), None).await;
         said.push(format!("trigger: {} {}", triggered.status, triggered.json));
-        said.extend(look(&mut scene).await);
+        said.extend(look(&mut scene, left_out).await);
     }
     let mut body = mail(&alert.body);
     body["testNow"] = json!(true);
     let tested = scene.call(Who::Eve, Method::POST, "/schedules", Some(&body)).await;
     said.push(format!("test: {} {}", tested.status, tested.json));
-    said.extend(look(&mut scene).await);
+    said.extend(look(&mut scene, left_out).await);
     assert!(scene.leaks.is_empty(), "{:?}", scene.leaks);
     // What she may send again is on its way.
     scene.world.engine.drain().await.unwrap();
@@ -132,14 +182,14 @@ pub(super) async fn play(alert: &Alert, there: bool) -> Played {
 }
 
 /// Waits until all is over, and reads everything that there is to read, asks for every piece that might be there, and opens her mail.
-async fn look(scene: &mut Scene) -> Vec<String> {
+async fn look(scene: &mut Scene, left_out: Option<Place>) -> Vec<String> {
     // Retries of three attempts, and whatever is said about the end.
     for _ in 0..4 {
         scene.world.pass(SignedDuration::from_mins(10)).await;
     }
     let mut said = read(scene, Who::Eve).await;
     for run in scene.world.store.list_runs(None, 1, 100).await.unwrap().rows {
-        for place in [Place::Inbox(Who::Owen), Place::Private(Who::Owen)] {
+        for place in [Place::Inbox(Who::Owen), Place::Private(Who::Owen)].into_iter().chain(left_out) {
             // Anybody can work out which id a piece would have.
             let piece = Uuid::new_v5(&run.id.0, place.name().as_bytes());
             let again = scene.call(Who::Eve, Method::POST, &format!("/runs/{}/deliveries/{piece}/resend", run.id), None).await;
