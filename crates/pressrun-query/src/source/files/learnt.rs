@@ -5,7 +5,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arrow_schema::SchemaRef;
-use pressrun_domain::catalog::FileReading;
 
 use super::listing::DataFile;
 use super::text::Survey;
@@ -34,7 +33,7 @@ struct Generations {
 static KNOWN: LazyLock<Mutex<Generations>> = LazyLock::new(|| Mutex::new(Generations::of(GENERATION)));
 
 /// A number that stands for a way of reading.
-pub(super) fn fingerprint(reading: &FileReading) -> u64 {
+pub(super) fn fingerprint(reading: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     reading.hash(&mut hasher);
     hasher.finish()

@@ -39,6 +39,8 @@ const SURVEYS: usize = 4;
 pub(super) struct FilesTable {
     format: FileFormat,
     reading: Arc<FileReading>,
+    /// Where its own folders begin in the paths of its files.
+    base: usize,
     /// Each with the values of its folders.
     files: Vec<Placed>,
     /// Columns of the files alone.
@@ -82,6 +84,7 @@ pub(super) async fn open(
     let opened = FilesTable {
         format: table.format,
         reading: Arc::clone(&table.reading),
+        base: table.base,
         files: table.files.into_iter().zip(folders.values).collect(),
         of_files: Arc::new(Schema::new(of_files)),
         of_folders: folders.fields,
@@ -171,7 +174,7 @@ impl Drop for StopOnDrop {
 
 async fn surveys(table: &TableFiles) -> Result<Vec<Arc<Survey>>, QueryError> {
     let stop = StopOnDrop(Arc::default());
-    let fingerprint = learnt::fingerprint(&table.reading);
+    let fingerprint = learnt::fingerprint(&*table.reading);
     let known = |file: &DataFile| match learnt::recall(file, fingerprint) {
         Some(Learnt::Text(survey)) => Some(survey),
         _ => None,
@@ -317,7 +320,8 @@ impl FilesTable {
         let data: Vec<&DataFile> = files.iter().map(|(file, _)| file).collect();
         let asked = Asked {
             files: &data,
-            reading: learnt::fingerprint(&self.reading),
+            // Conditions ask for values of folders, too, and two tables may find other values in the path of one file.
+            reading: learnt::fingerprint(&(&*self.reading, self.base)),
             zone: &self.zone_name,
             columns: &columns,
             keeping: self.keeping,

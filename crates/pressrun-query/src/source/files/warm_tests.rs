@@ -101,7 +101,7 @@ impl Warm {
 
     fn keeps_columns(&self, table: &str, zone: &str) -> bool {
         let files = Folder::open(self.folder.path(), &self.source.tables).unwrap().table(table).unwrap().unwrap();
-        held::knows(&files.files, learnt::fingerprint(&files.reading), zone)
+        held::knows(&files.files, learnt::fingerprint(&(&*files.reading, files.base)), zone)
     }
 }
 
@@ -443,4 +443,17 @@ async fn a_damaged_file_is_refused_in_the_same_words_each_time() {
         *heard.entry(error.message).or_insert(0) += 1;
     }
     assert_eq!(heard.len(), 1, "{heard:?}");
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_file_for_one_table_is_not_taken_for_another_that_finds_other_values_in_its_path() {
+    let table = |path: &str| serde_json::from_value::<FileTable>(json!({ "path": path, "reading": { "partitions": ["k"] } })).unwrap();
+    let tables = [("outer_folders", table("x/**/*.parquet")), ("inner_folders", table("x/p/**/*.parquet"))];
+    let warm = Warm::of(tables.into_iter().map(|(name, table)| (name.to_owned(), table)).collect());
+    warm.numbers("x/p/q/a.parquet", [1, 2, 3]);
+    warm.numbers("x/p/r/a.parquet", [4, 5, 6]);
+    for (of, letter, count) in [("outer_folders", "q", "0"), ("inner_folders", "q", "3"), ("outer_folders", "p", "6"), ("inner_folders", "p", "0")] {
+        let query = plain(&format!("select count(*) as n from {of} where k = '{letter}' or n > 100"));
+        assert_eq!(warm.warm(&query).await[1..], [count], "{}", query.sql);
+    }
 }
