@@ -161,6 +161,8 @@ fn session(zone: &str, runtime: &Arc<RuntimeEnv>) -> Result<SessionState, DataFu
     options.execution.parquet.coerce_int96_tz = Some("UTC".to_owned());
     // What is extracted from structures before a join has a name that the join's keys, rewritten by us, would not find.
     options.optimizer.enable_leaf_expression_pushdown = false;
+    // The engine's short cut to the first few groups compares by `<` and `=`, for which a NaN is no number.
+    options.optimizer.enable_topk_aggregation = false;
     options.sql_parser.parse_float_as_decimal = false;
     // Places of names in the SQL, for messages.
     options.sql_parser.collect_spans = true;

@@ -1,4 +1,4 @@
-//! `sum`, `avg`, `min` and `max`, as the engine's but for what wraps round, takes NaN for what it is not, or cannot take NaN back.
+//! `sum`, `avg`, `min`, `max` and those of spread, as the engine's but for what wraps round, takes NaN for what it is not, or cannot take NaN back.
 
 use std::sync::Arc;
 
@@ -12,8 +12,16 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::functions_aggregate::average::avg_udaf;
+use datafusion::functions_aggregate::correlation::corr_udaf;
+use datafusion::functions_aggregate::covariance::{covar_pop_udaf, covar_samp_udaf};
 use datafusion::functions_aggregate::min_max::{max_udaf, min_udaf};
+use datafusion::functions_aggregate::regr::{
+    regr_avgx_udaf, regr_avgy_udaf, regr_count_udaf, regr_intercept_udaf, regr_r2_udaf, regr_slope_udaf, regr_sxx_udaf, regr_sxy_udaf,
+    regr_syy_udaf,
+};
+use datafusion::functions_aggregate::stddev::{stddev_pop_udaf, stddev_udaf};
 use datafusion::functions_aggregate::sum::sum_udaf;
+use datafusion::functions_aggregate::variance::{var_pop_udaf, var_samp_udaf};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
@@ -22,6 +30,7 @@ use datafusion::logical_expr::{
 };
 
 use super::floats::canonical_array;
+use super::frames::Frame;
 use super::sums::{FrameSum, LongSum, counted_in, sum_too_large};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::source::files::zones::wrong;
@@ -32,7 +41,26 @@ const STRICT: CastOptions<'static> = CastOptions { safe: false, format_options: 
 const AVERAGED: u8 = 63;
 
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
-    for (of, inner) in [(Of::Sum, sum_udaf()), (Of::Average, avg_udaf()), (Of::Extreme, min_udaf()), (Of::Extreme, max_udaf())] {
+    let spread = [
+        stddev_udaf(),
+        stddev_pop_udaf(),
+        var_samp_udaf(),
+        var_pop_udaf(),
+        covar_samp_udaf(),
+        covar_pop_udaf(),
+        corr_udaf(),
+        regr_slope_udaf(),
+        regr_intercept_udaf(),
+        regr_count_udaf(),
+        regr_r2_udaf(),
+        regr_avgx_udaf(),
+        regr_avgy_udaf(),
+        regr_sxx_udaf(),
+        regr_syy_udaf(),
+        regr_sxy_udaf(),
+    ];
+    let others = [(Of::Sum, sum_udaf()), (Of::Average, avg_udaf()), (Of::Extreme, min_udaf()), (Of::Extreme, max_udaf())];
+    for (of, inner) in others.into_iter().chain(spread.map(|inner| (Of::Spread, inner))) {
         state.register_udaf(Arc::new(AggregateUDF::from(Careful { of, inner })))?;
     }
     Ok(())
@@ -44,6 +72,8 @@ enum Of {
     Average,
     /// The least or the greatest.
     Extreme,
+    /// How numbers are spread, or go with others.
+    Spread,
 }
 
 /// An aggregate of the engine that counts in other types than it is given.
@@ -61,7 +91,7 @@ impl Careful {
                 Some(wide) => Way::Wide { wide, to: to.clone() },
                 None => Way::Float,
             },
-            Of::Average => Way::Float,
+            Of::Average | Of::Spread => Way::Float,
             Of::Extreme if to.is_floating() => Way::Ordered { to: to.clone() },
             Of::Extreme => Way::Same,
         }
@@ -136,6 +166,10 @@ impl AggregateUDFImpl for Careful {
         }
         if self.is_long_sum(&args.return_field) {
             return Ok(Box::new(LongSum::new(args.return_field.data_type(), false)));
+        }
+        if self.of == Of::Spread {
+            let way = self.way(&args.return_field);
+            return Ok(Box::new(Through { inner: Box::new(Frame::new(&self.inner, &args)?), way }));
         }
         if self.of != Of::Extreme && *args.return_field.data_type() == DataType::Float64 {
             return Ok(Box::new(FrameSum::new(self.of == Of::Average)));

@@ -1,7 +1,11 @@
-//! `+`, `-` and `*` of whole numbers that say when the result does not fit; the engine's wrap round.
+//! `+`, `-` and `*` of whole numbers that say when the result does not fit; the engine's wrap round. And calculations with decimals of the most digits:
+//! the engine's may have one more, which is then not shown.
 
 use std::sync::Arc;
 
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal128Type, Decimal256Type};
 use arrow_schema::{ArrowError, DataType};
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::common::DFSchema;
@@ -12,7 +16,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr_common::datum::apply;
 
-use super::sums::too_large;
+use super::floats::is_arithmetic;
+use super::sums::{DIGITS_128, DIGITS_256, too_large, too_many_digits};
 
 /// `left op right` checked, where it adds, subtracts or multiplies whole numbers.
 pub(super) fn checked(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
@@ -78,5 +83,51 @@ impl ScalarUDFImpl for Checked {
             }
             other => other,
         })
+    }
+}
+
+/// `expr` checked, where it calculates decimals of as many digits as there can be: with fewer the engine gives the result more.
+pub(super) fn within_digits(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let Expr::BinaryExpr(BinaryExpr { op, .. }) = expr else { return None };
+    let full = |data_type| matches!(data_type, DataType::Decimal128(DIGITS_128, _) | DataType::Decimal256(DIGITS_256, _));
+    if !is_arithmetic(*op) || !expr.get_type(schema).is_ok_and(full) {
+        return None;
+    }
+    let function = WithinDigits { signature: Signature::any(1, Volatility::Immutable) };
+    Some(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(function)), vec![expr.clone()])))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct WithinDigits {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for WithinDigits {
+    fn name(&self) -> &'static str {
+        "pressrun_within_digits"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        arguments.first().cloned().ok_or_else(|| DataFusionError::Internal("a number is missing".to_owned()))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let Some(found) = args.args.into_iter().next() else {
+            return Err(DataFusionError::Internal("a number is missing".to_owned()));
+        };
+        let values = found.to_array(1.max(args.number_rows))?;
+        let fits = match values.data_type() {
+            DataType::Decimal128(digits, _) => values.as_primitive::<Decimal128Type>().validate_decimal_precision(*digits),
+            DataType::Decimal256(digits, _) => values.as_primitive::<Decimal256Type>().validate_decimal_precision(*digits),
+            _ => Ok(()),
+        };
+        match fits {
+            Ok(()) => Ok(found),
+            Err(_) => Err(too_many_digits(values.data_type())),
+        }
     }
 }

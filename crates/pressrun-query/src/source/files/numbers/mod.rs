@@ -8,12 +8,14 @@
 //!   through it, and so does what comes from files ([`scan`]),
 //! - [`literals`] compares a fraction that is written in the SQL with whole numbers and decimals as what is written,
 //! - [`doubles`] lets a whole number or a decimal become a double unasked only when no digit is lost,
-//! - [`checked`] has `+`, `-` and `*` of whole numbers that do not wrap round, [`sums`] the aggregates.
+//! - [`checked`] has `+`, `-` and `*` of whole numbers that do not wrap round and decimals that keep within their digits, [`sums`] and [`frames`] the
+//!   aggregates.
 
 mod aggregates;
 mod checked;
 mod doubles;
 mod floats;
+mod frames;
 mod literals;
 mod scan;
 mod sums;
@@ -40,7 +42,8 @@ pub(super) fn coerced(expr: &Expr, schema: &DFSchema) -> Result<Option<Expr>> {
     }
     let converted = doubles::converted(expr, schema)?;
     let computed = floats::computed(converted.as_ref().unwrap_or(expr), schema);
-    Ok(computed.or(converted))
+    let computed = computed.or(converted);
+    Ok(checked::within_digits(computed.as_ref().unwrap_or(expr), schema).or(computed))
 }
 
 #[cfg(test)]

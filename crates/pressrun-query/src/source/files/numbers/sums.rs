@@ -51,6 +51,15 @@ pub(super) fn too_large(what: &str, data_type: &DataType) -> DataFusionError {
     )
 }
 
+/// A calculation with decimals does not fit into this type.
+pub(super) fn too_many_digits(data_type: &DataType) -> DataFusionError {
+    let digits = if matches!(data_type, DataType::Decimal256(..)) { DIGITS_256 } else { DIGITS_128 };
+    failed(
+        format!("the result of a calculation with decimals has more than {digits} digits"),
+        "calculate with fewer places behind the point: cast(… as decimal(18, 4))".to_owned(),
+    )
+}
+
 /// A sum does not fit into this type.
 pub(super) fn sum_too_large(to: &DataType) -> DataFusionError {
     match to {

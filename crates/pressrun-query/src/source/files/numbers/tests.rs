@@ -293,3 +293,66 @@ async fn n2_comparisons_agree_with_exact_arithmetic_on_random_numbers() {
         }
     }
 }
+
+#[tokio::test]
+async fn n1_the_first_groups_are_those_of_all_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let x = Float64Array::from(vec![Some(f64::NAN), Some(1.0), Some(negative_nan()), Some(2.0), None, Some(f64::NAN)]);
+    let g = StringArray::from(vec!["a", "b", "c", "b", "c", "a"]);
+    write_parquet(&folder.path().join("t.parquet"), &batch(vec![("x", Arc::new(x) as ArrayRef), ("g", Arc::new(g))]));
+    for (sql, expected) in [
+        ("select distinct x from t order by x limit 10", "1.0 2.0 NaN ∅"),
+        ("select x from t group by x order by x desc limit 2", "∅ NaN"),
+        ("select g, max(x) as m from t group by g order by m desc, g limit 2", "a|NaN c|NaN"),
+        ("select g, max(x) as m from t where g < 'c' group by g order by m desc limit 1", "a|NaN"),
+        ("select g, min(x) as m from t where g < 'c' group by g order by m limit 1", "b|1.0"),
+    ] {
+        says(folder.path(), sql, Ok(expected)).await;
+    }
+}
+
+#[tokio::test]
+async fn n1_what_has_left_a_frame_that_moves_is_not_in_its_spread() {
+    let folder = tempfile::tempdir().unwrap();
+    let x = [Some(1.0), Some(f64::NAN), Some(2.0), Some(4.0), Some(f64::INFINITY), None, Some(3.0), Some(5.0), Some(1e17), Some(1.0), Some(2.0), Some(3.0)];
+    let y = [1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 3.0];
+    let id = Int64Array::from_iter_values(0..12);
+    let rows = batch(vec![
+        ("id", Arc::new(id) as ArrayRef),
+        ("x", Arc::new(Float64Array::from(x.to_vec()))),
+        ("y", Arc::new(Float64Array::from(y.to_vec()))),
+    ]);
+    write_parquet(&folder.path().join("t.parquet"), &rows);
+    let over = |what: &str| {
+        format!("select s from (select id, {what} over (order by id rows between 1 preceding and current row) as s from t) where id in (3, 7, 10, 11) order by id")
+    };
+    for (what, expected) in [
+        ("var_pop(x)", "1.0 1.0 0.25 0.25"),
+        ("var_samp(x)", "2.0 2.0 0.5 0.5"),
+        ("stddev_pop(x)", "1.0 1.0 0.5 0.5"),
+        ("covar_pop(x, y)", "0.5 0.5 0.25 0.25"),
+        ("corr(x, y)", "1.0 1.0 1.0 1.0"),
+        ("regr_slope(x, y)", "2.0 2.0 1.0 1.0"),
+        ("regr_count(x, y)", "2 2 2 2"),
+        ("var_pop(x) filter (where y < 3)", "1.0 1.0 0.25 0.0"),
+    ] {
+        says(folder.path(), &over(what), Ok(expected)).await;
+    }
+}
+
+#[tokio::test]
+async fn n3_a_calculation_with_decimals_has_all_its_digits_or_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let most = "99999999999999999999999999999999999999";
+    let n = Decimal128Array::from(vec![most.parse::<i128>().unwrap(), 1]).with_precision_and_scale(38, 0).unwrap();
+    write_parquet(&folder.path().join("t.parquet"), &batch(vec![("n", Arc::new(n) as ArrayRef)]));
+    for (sql, expected) in [
+        (format!("select cast({most} as decimal(38, 0)) + 1 as n"), Err("more than 38 digits")),
+        ("select n + 1 as n from t".to_owned(), Err("more than 38 digits")),
+        ("select n - cast(-1 as decimal(38, 0)) as n from t".to_owned(), Err("more than 38 digits")),
+        ("select n + 1 as n from t where n = 1".to_owned(), Ok("2")),
+        ("select n - 1 as n from t where n > 1".to_owned(), Ok("99999999999999999999999999999999999998")),
+    ] {
+        says(folder.path(), &sql, expected).await;
+    }
+}
