@@ -452,7 +452,9 @@ async fn what_is_kept_of_a_file_for_one_table_is_not_taken_for_another_that_find
     let warm = Warm::of(tables.into_iter().map(|(name, table)| (name.to_owned(), table)).collect());
     warm.numbers("x/p/q/a.parquet", [1, 2, 3]);
     warm.numbers("x/p/r/a.parquet", [4, 5, 6]);
-    for (of, letter, count) in [("outer_folders", "q", "0"), ("inner_folders", "q", "3"), ("outer_folders", "p", "6"), ("inner_folders", "p", "0")] {
+    for (of, letter, count) in
+        [("outer_folders", "q", "0"), ("inner_folders", "q", "3"), ("outer_folders", "p", "6"), ("inner_folders", "p", "0")]
+    {
         let query = plain(&format!("select count(*) as n from {of} where k = '{letter}' or n > 100"));
         assert_eq!(warm.warm(&query).await[1..], [count], "{}", query.sql);
     }

@@ -314,7 +314,20 @@ async fn n1_the_first_groups_are_those_of_all_groups() {
 #[tokio::test]
 async fn n1_what_has_left_a_frame_that_moves_is_not_in_its_spread() {
     let folder = tempfile::tempdir().unwrap();
-    let x = [Some(1.0), Some(f64::NAN), Some(2.0), Some(4.0), Some(f64::INFINITY), None, Some(3.0), Some(5.0), Some(1e17), Some(1.0), Some(2.0), Some(3.0)];
+    let x = [
+        Some(1.0),
+        Some(f64::NAN),
+        Some(2.0),
+        Some(4.0),
+        Some(f64::INFINITY),
+        None,
+        Some(3.0),
+        Some(5.0),
+        Some(1e17),
+        Some(1.0),
+        Some(2.0),
+        Some(3.0),
+    ];
     let y = [1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0, 2.0, 3.0];
     let id = Int64Array::from_iter_values(0..12);
     let rows = batch(vec![
@@ -324,7 +337,9 @@ async fn n1_what_has_left_a_frame_that_moves_is_not_in_its_spread() {
     ]);
     write_parquet(&folder.path().join("t.parquet"), &rows);
     let over = |what: &str| {
-        format!("select s from (select id, {what} over (order by id rows between 1 preceding and current row) as s from t) where id in (3, 7, 10, 11) order by id")
+        format!(
+            "select s from (select id, {what} over (order by id rows between 1 preceding and current row) as s from t) where id in (3, 7, 10, 11) order by id"
+        )
     };
     for (what, expected) in [
         ("var_pop(x)", "1.0 1.0 0.25 0.25"),
