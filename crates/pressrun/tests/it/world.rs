@@ -305,6 +305,9 @@ pub(crate) fn write_catalog(root: &Path) {
     std::fs::write(root.join("dashboards/secret.yaml"), secret).unwrap();
     std::fs::write(root.join("data/sales.csv"), SALES_CSV).unwrap();
     std::fs::write(root.join("data/broken.parquet"), b"PAR1 this is no parquet file PAR1").unwrap();
+    // Of long before the tests' clock: a broken file that was written lately is taken for one that is still being written.
+    let broken = std::fs::File::options().write(true).open(root.join("data/broken.parquet")).unwrap();
+    broken.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_hours(24 * 365 * 50)).unwrap();
     for (name, sql) in HOSTILE {
         let good = "  good: { title: Good, sql: select 1 as one, at: { x: 0, y: 8, w: 24, h: 8 } }\n";
         let tile = format!("  '1': {{ title: Bad, sql: \"{sql}\", at: {{ x: 0, y: 0, w: 24, h: 8 }} }}\n");
