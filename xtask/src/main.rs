@@ -123,7 +123,8 @@ pub(crate) fn cargo_command() -> Command {
 
 /// Runs a command and fails when it does.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
-    eprintln!("$ {command:?}");
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    eprintln!("$ {}", words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "));
     let status = command.status().with_context(|| format!("could not start {command:?}"))?;
     if !status.success() {
         bail!("{command:?} failed: {status}");
