@@ -65,7 +65,7 @@ pub struct Audiences {
     pub audiences: Vec<Audience>,
     /// Who does not.
     pub skipped: Vec<Skipped>,
-    /// Nothing on the dashboard depends on who looks.
+    /// Whoever may read the schedule could see the same: nothing on the dashboard depends on who looks, nor on a filter whose value is not shown.
     pub alike: bool,
 }
 
@@ -185,11 +185,12 @@ pub struct Scene<'a> {
 /// The store failed.
 pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) -> Result<Audiences, StoreError> {
     let asked = Asked::of(scene);
+    let alike = asked.is_nothing() && !sets_hidden_filter(scene);
     let owner = scene.catalog.member(scene.definition.owner.0);
     let Some(email) = scene.definition.destination.email() else {
         let targets = destination_targets(&scene.definition.destination);
         let audiences = vec![owners_audience(scene, owner, &asked, targets)];
-        return Ok(Audiences { audiences, skipped: Vec::new(), alike: asked.is_nothing() });
+        return Ok(Audiences { audiences, skipped: Vec::new(), alike });
     };
     let personal = scene.catalog.organization.fan_out.is_personal(email.fan_out);
     let opted_out = store.opted_out(schedule).await?.into_iter().collect();
@@ -201,7 +202,7 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
     } else {
         let targets: Vec<_> = people.iter().map(|person| person.target(String::new())).collect();
         let audiences = if targets.is_empty() { Vec::new() } else { vec![owners_audience(scene, owner, &asked, targets)] };
-        return Ok(Audiences { audiences, skipped, alike: asked.is_nothing() });
+        return Ok(Audiences { audiences, skipped, alike });
     }
     let owners = owner.map(|owner| asked.restrict(member_identity(scene.catalog, owner)).key());
     let users = email_only_users(store, &people).await?;
@@ -228,14 +229,14 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
         let identity = asked.restrict(identity);
         let target = person.target(person.email.folded());
         let key = identity.key();
-        let open_to_owner = owners.as_ref() == Some(&key);
+        let open_to_owner = asked.is_nothing() || owners.as_ref() == Some(&key);
         let at = *places.entry((key, zone.clone())).or_insert(audiences.len());
         match audiences.get_mut(at) {
             Some(audience) => audience.targets.push(target),
             None => audiences.push(Audience { key: format!("a{}", at + 1), identity, zone, targets: vec![target], missing, open_to_owner }),
         }
     }
-    Ok(Audiences { audiences, skipped, alike: asked.is_nothing() })
+    Ok(Audiences { audiences, skipped, alike })
 }
 
 /// The identity of a member, system attributes included.
@@ -288,6 +289,11 @@ fn owners_audience(scene: Scene<'_>, owner: Option<&Member>, asked: &Asked, targ
     let identity = owner.map(|owner| member_identity(scene.catalog, owner)).unwrap_or_default();
     let zone = query_zone(scene, owner, None);
     Audience { key: OWNERS.to_owned(), identity: asked.restrict(identity), zone, targets, missing: Vec::new(), open_to_owner: true }
+}
+
+/// Whether the schedule sets a filter that readers of it do not see set (F11): how a condition goes over it tells what it is set to.
+fn sets_hidden_filter(scene: Scene<'_>) -> bool {
+    scene.dashboard.filters.iter().any(|(key, filter)| filter.hidden && scene.definition.filters.contains_key(key))
 }
 
 /// Names of the attributes without whose values a recipient sees nothing of a tile that is delivered; none when nobody can tell.

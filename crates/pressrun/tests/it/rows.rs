@@ -204,6 +204,43 @@ async fn d28_a_trigger_beside_a_run_that_waits_says_why_to_an_admin_and_not_to_t
     assert_eq!(told, [(409, true, true), (409, false, false)]);
 }
 
+/// Shows everybody the same, of what its filter lets through, which readers do not see.
+const VEILED: &str = "
+identifier: veiled
+name: Veiled
+connection: files
+filters:
+  region: { label: Region, type: string, hidden: true }
+tiles:
+  '1':
+    title: Found
+    sql: select 1 as found from marks where {{ filter('region', 'region') }} and cell = 'nowhere'
+    at: { x: 0, y: 0, w: 24, h: 8 }
+";
+
+#[tokio::test]
+async fn d28_readers_are_not_told_how_a_condition_went_over_a_hidden_filter_that_the_owner_set() {
+    let mut scene = Scene::new().await;
+    std::fs::write(scene.world.dir.path().join("catalog/dashboards/veiled.yaml"), VEILED).unwrap();
+    scene.world.catalog.reload().unwrap_or_else(|error| panic!("{error}"));
+    for (filters, personal, readers) in [
+        (json!({}), false, "CONDITION_UNMET"),
+        (json!({"region": ["APAC"]}), false, "COMPLETE"),
+        (json!({"region": ["APAC"]}), true, "COMPLETE"),
+    ] {
+        let body = json!({"identifier": "veiled", "recipients": [Place::Inbox(Who::Owen).name()], "fanOut": personal, "filterConfig": filters,
+            "conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1"});
+        scene.begin(Who::Owen, &mail(&body)).await;
+        scene.call(Who::Owen, Method::POST, &scene.path("/trigger"), None).await;
+        scene.settle().await;
+        for (who, expected) in [(Who::Owen, "CONDITION_UNMET"), (Who::Eve, readers)] {
+            let run = scene.call(who, Method::GET, &scene.path("/runs"), None).await.json["records"][0].clone();
+            let last = scene.call(who, Method::GET, &scene.path(""), None).await.json["destinations"][0]["lastStatus"].clone();
+            assert_eq!((&run["status"], last), (&json!(expected), json!(expected)), "{body}: {} is told {run}", who.name());
+        }
+    }
+}
+
 /// Reads the first cell as a number, which fails for some and names the cell.
 const CASTS: &str = "
 identifier: casts
