@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::access::told::HistoryReader;
 use pressrun_domain::audit::Change;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::email::EmailAddress;
@@ -142,6 +143,11 @@ pub trait Runs: Send + Sync {
     /// Runs of a schedule (all schedules when `None`), newest occurrence first, without secrets; `page` counts from 1. Of what happened they have
     /// what a line of a list says: the note of the plan, warnings, errors and whose queries ran.
     async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError>;
+
+    /// The same of one schedule for somebody who may not know how every run went: only the resends that are listed for them, and only those
+    /// are counted. A resend of an alert's run without an outline, which is of an older version, is for admins, and for whom it went to.
+    async fn list_runs_for(&self, reader: &HistoryReader, schedule: ScheduleId, page: u64, page_size: u32)
+    -> Result<Page<Run>, StoreError>;
 
     /// Of each of these schedules the run that is queued or running (at most one, I3), without secrets; in no order.
     async fn runs_under_way(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;

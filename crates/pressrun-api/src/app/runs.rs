@@ -43,8 +43,11 @@ pub(crate) async fn told(
 ) -> Result<(Page<Run>, HashMap<RunId, Doers>), AppError> {
     let catalog = state.catalog.current();
     let schedule = schedules::readable(state, actor, &catalog, id).await?;
-    let Page { rows, total } = state.store.list_runs(Some(schedule.id), page, page_size).await?;
     let owner_now = Some(schedule.definition.owner);
+    let Page { rows, total } = match actor.history_reader(&catalog, schedule.definition.owner) {
+        Some(reader) => state.store.list_runs_for(&reader, schedule.id, page, page_size).await?,
+        None => state.store.list_runs(Some(schedule.id), page, page_size).await?,
+    };
     let access = |run: &Run| actor.run_access(&catalog, run, owner_now).unwrap_or(RunAccess::Summary);
     let open: Vec<&Run> = rows.iter().filter(|run| access(run) > RunAccess::Summary).collect();
     let doers = doers_of(&*state.store, &catalog, &open).await?;

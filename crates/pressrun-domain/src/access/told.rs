@@ -34,7 +34,27 @@ pub fn known_to(catalog: &Catalog, run: &Run) -> KnownTo {
     if personal { KnownTo::Admins } else { KnownTo::Owner }
 }
 
+/// For whom the history of a schedule is listed who may not know how every run went. That a piece was sent again says that it was sent, so such a
+/// run is listed only when the reader may know how the run went that it repeats, or when it went to the reader.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HistoryReader {
+    /// The reader, if the schedule is theirs today: their runs of it are told as to their owner.
+    pub owner: Option<MembershipId>,
+    /// Where the reader gets mail.
+    pub address: Option<EmailAddress>,
+}
+
 impl Actor {
+    /// As whom this actor is listed the history of a schedule that is `owner`'s today; `None` when everything is open.
+    #[must_use]
+    pub fn history_reader(&self, catalog: &Catalog, owner: MembershipId) -> Option<HistoryReader> {
+        if self.is_admin(catalog) {
+            return None;
+        }
+        let address = self.person(catalog).map(|person| person.email.clone());
+        Some(HistoryReader { owner: Some(owner).filter(|owner| self.is(catalog, *owner)), address })
+    }
+
     /// Whether somebody with this much access to a run may know how it went. Who may not is shown that it ran, and the pieces to their own
     /// address.
     #[must_use]

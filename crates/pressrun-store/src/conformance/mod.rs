@@ -101,6 +101,7 @@ macro_rules! conformance_suite {
                     s8_tests_never_conflict
                     a_resend_is_a_run_of_its_own_with_its_piece
                     history_is_newest_first_and_pages
+                    d28_resends_are_listed_for_those_who_may_know_of_them
                     runs_of_many_schedules_are_told_at_once
                     m13_only_runs_that_count_are_among_the_last_endings
                     s8_tests_are_counted_by_owner_and_day;

@@ -1,7 +1,10 @@
 //! Triggering, tests, resends, history.
 
+use pressrun_domain::access::told::HistoryReader;
 use pressrun_domain::audit::Verb;
+use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::id::{RunId, ScheduleId, WorkerId};
+use pressrun_domain::outline::{KnownTo, Outline};
 use pressrun_domain::run::{ResendOf, RunKind, RunStatus};
 
 use super::{claim, saved, started, stored};
@@ -179,4 +182,42 @@ pub async fn a_resend_is_a_run_of_its_own_with_its_piece<S: Store>(store: &S) {
     let late = sample::run(&schedule, RunKind::Resend, sample::after(6));
     store.enqueue_resend(&late, &sample::piece(late.id, "blob@myorg.co"), &sample::change(Verb::RunResent)).await.unwrap();
     assert!(!store.is_cancelled(late.id).await.unwrap());
+}
+
+pub async fn d28_resends_are_listed_for_those_who_may_know_of_them<S: Store>(store: &S) {
+    let (schedule, first) = started(store, sample::schedule("daily")).await;
+    let mut alert = schedule.clone();
+    alert.definition.condition = Some(sample::condition(ConditionKind::ResultsPresent));
+    let tries = [
+        (&schedule, None, "plain@myorg.co"),
+        (&alert, Some(KnownTo::Readers), "readers@myorg.co"),
+        (&alert, Some(KnownTo::Owner), "owner@myorg.co"),
+        (&alert, Some(KnownTo::Admins), "Admins@myorg.co"),
+        (&alert, None, "old@myorg.co"),
+    ];
+    for (second, (of, known_to, target)) in (2..).zip(tries) {
+        let mut again = sample::run(of, RunKind::Resend, sample::after(second));
+        let piece = sample::piece(again.id, target);
+        again.record.resend_of = Some(ResendOf { run: first.run.id, delivery: piece.id });
+        again.record.outline = known_to.map(Outline::new);
+        store.enqueue_resend(&again, &piece, &sample::change(Verb::RunResent)).await.unwrap();
+    }
+    let owner = Some(schedule.definition.owner);
+    for (owner, address, seconds) in [
+        (None, None, &[3, 2, 0][..]),
+        (owner, None, &[4, 3, 2, 0]),
+        (Some(sample::member(77)), Some("nobody@myorg.co"), &[3, 2, 0]),
+        (None, Some("admins@MYORG.co"), &[5, 3, 2, 0]),
+        (owner, Some("old@myorg.co"), &[6, 4, 3, 2, 0]),
+    ] {
+        let reader = HistoryReader { owner, address: address.map(|address| address.parse().unwrap()) };
+        let mut listed = Vec::new();
+        for page in 1..=3 {
+            let found = store.list_runs_for(&reader, schedule.id, page, 2).await.unwrap();
+            assert_eq!(found.total, seconds.len() as u64, "{reader:?}");
+            listed.extend(found.rows.iter().map(|run| run.scheduled_for.as_second() - sample::after(0).as_second()));
+        }
+        assert_eq!(listed, seconds, "{reader:?}");
+    }
+    assert_eq!(store.list_runs(Some(schedule.id), 1, 9).await.unwrap().total, 6);
 }

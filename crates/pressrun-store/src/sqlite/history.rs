@@ -1,6 +1,8 @@
 //! Reading runs.
 
 use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::access::told::HistoryReader;
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{MembershipId, RunId, ScheduleId};
 use pressrun_domain::run::{Lease, Progress, ResendOf, Run, RunKind, RunRecord, RunState, RunStatus, SkipReason, Worked};
 use sqlx::Row as _;
@@ -36,6 +38,31 @@ pub(super) const LATEST_FAILURES: &str = concat!(
 /// How the last runs of a schedule ended.
 pub(super) const LAST_ENDINGS: &str = "SELECT id, status FROM runs
      WHERE schedule_id = $1 AND state = 'ended' AND kind IN ('scheduled', 'manual') ORDER BY scheduled_for DESC, id DESC LIMIT $2";
+
+/// Runs of the schedule `$1` that are listed for a [`HistoryReader`]: `$2` owns it, and `$3` and `$4` are the address as it is and folded. SQLite
+/// folds ASCII alone; an address that is spelt otherwise beyond that is nobody's.
+macro_rules! of_reader {
+    () => {
+        " FROM runs r WHERE r.schedule_id = $1 AND (r.kind <> 'resend'
+             OR CASE coalesce(r.outline ->> '$.knownTo', (
+                 SELECT iif(j.json ->> '$.condition' IS NULL, 'readers', 'admins') FROM definitions j WHERE j.id = r.definition_id))
+                 WHEN 'readers' THEN 1 WHEN 'owner' THEN r.owner = $2 ELSE 0 END
+             OR EXISTS (SELECT 1 FROM deliveries p WHERE p.run_id = r.id AND (p.target = $3 OR lower(p.target) = $4)))"
+    };
+}
+
+/// How many they are.
+pub(super) const COUNT_FOR_READER: &str = concat!("SELECT count(*)", of_reader!());
+
+/// One page of them.
+pub(super) const LIST_FOR_READER: &str = concat!(
+    "SELECT ",
+    run_columns!(),
+    " FROM (SELECT r.id",
+    of_reader!(),
+    " ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $5 OFFSET $6) listed
+     CROSS JOIN runs r ON r.id = listed.id JOIN definitions d ON d.id = r.definition_id ORDER BY r.scheduled_for DESC, r.id DESC"
+);
 
 /// A run without the secrets of its definition.
 pub(super) fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
@@ -95,6 +122,11 @@ fn read_outline(reader: &Reader<'_>) -> Result<RunRecord, StoreError> {
     };
     record.note(reader.instant("created_at")?, "planned", reader.get("plan_note")?);
     Ok(record)
+}
+
+/// Rows before a page; pages count from 1.
+fn before(page: u64, page_size: u32) -> i64 {
+    i64::try_from(page.saturating_sub(1).saturating_mul(u64::from(page_size))).unwrap_or(i64::MAX)
 }
 
 impl SqliteStore {
@@ -174,11 +206,31 @@ impl SqliteStore {
         };
         let of = schedule.map(|id| id.to_string());
         let total: i64 = sqlx::query(count).bind(&of).fetch_one(&mut *tx).await?.try_get(0)?;
-        let skipped = page.saturating_sub(1).saturating_mul(u64::from(page_size));
-        let rows = sqlx::query(rows)
-            .bind(&of)
+        let rows = sqlx::query(rows).bind(&of).bind(i64::from(page_size)).bind(before(page, page_size)).fetch_all(&mut *tx).await?;
+        drop(tx);
+        Ok(Page { rows: self.tell_outlines(readable(&rows, read_run)).await?, total: total.unsigned_abs() })
+    }
+
+    pub(super) async fn run_page_for(
+        &self,
+        reader: &HistoryReader,
+        schedule: ScheduleId,
+        page: u64,
+        page_size: u32,
+    ) -> Result<Page<Run>, StoreError> {
+        let mut tx = self.snapshot().await?;
+        let (schedule, owner) = (schedule.to_string(), reader.owner.map(|owner| owner.to_string()));
+        let address = reader.address.as_ref();
+        let (spelt, folded) = (address.map(ToString::to_string), address.map(EmailAddress::folded));
+        let count = sqlx::query(COUNT_FOR_READER).bind(&schedule).bind(&owner).bind(&spelt).bind(&folded);
+        let total: i64 = count.fetch_one(&mut *tx).await?.try_get(0)?;
+        let rows = sqlx::query(LIST_FOR_READER)
+            .bind(&schedule)
+            .bind(&owner)
+            .bind(&spelt)
+            .bind(&folded)
             .bind(i64::from(page_size))
-            .bind(i64::try_from(skipped).unwrap_or(i64::MAX))
+            .bind(before(page, page_size))
             .fetch_all(&mut *tx)
             .await?;
         drop(tx);

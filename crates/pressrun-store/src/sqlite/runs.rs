@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use pressrun_domain::access::told::HistoryReader;
 use pressrun_domain::audit::Change;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::email::EmailAddress;
@@ -140,6 +141,16 @@ impl Runs for SqliteStore {
 
     async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError> {
         self.run_page(schedule, page, page_size).await
+    }
+
+    async fn list_runs_for(
+        &self,
+        reader: &HistoryReader,
+        schedule: ScheduleId,
+        page: u64,
+        page_size: u32,
+    ) -> Result<Page<Run>, StoreError> {
+        self.run_page_for(reader, schedule, page, page_size).await
     }
 
     async fn runs_under_way(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {

@@ -204,6 +204,30 @@ async fn d28_a_trigger_beside_a_run_that_waits_says_why_to_an_admin_and_not_to_t
     assert_eq!(told, [(409, true, true), (409, false, false)]);
 }
 
+#[tokio::test]
+async fn d28_a_colleagues_piece_that_an_admin_sends_again_is_not_in_the_owners_history() {
+    let mut scene = Scene::new().await;
+    let [eve, owen] = [Who::Eve, Who::Owen].map(|who| Place::Inbox(who).name());
+    let body = json!({"recipients": [eve, owen], "fanOut": true, "conditionType": "RESULTS_PRESENT", "conditionQueryMapKey": "1"});
+    scene.begin(Who::Eve, &mail(&body)).await;
+    scene.call(Who::Eve, Method::POST, &scene.path("/trigger"), None).await;
+    scene.settle().await;
+    let run = scene.runs().await.remove(0).id;
+    let mut told = Vec::new();
+    for place in [&owen, &eve] {
+        let piece = uuid::Uuid::new_v5(&run.0, place.as_bytes());
+        let again = scene.call(Who::Root, Method::POST, &format!("/runs/{run}/deliveries/{piece}/resend"), None).await;
+        assert!(again.status.is_success(), "{}", again.json);
+        scene.settle().await;
+        for who in [Who::Root, Who::Eve] {
+            let listed = scene.call(who, Method::GET, &scene.path("/runs"), None).await.json;
+            let kinds: Vec<_> = listed["records"].as_array().unwrap().iter().map(|run| run["kind"].as_str().unwrap().to_owned()).collect();
+            told.push((kinds.len(), kinds.iter().filter(|kind| *kind == "resend").count(), listed["pageInfo"]["totalRecords"].clone()));
+        }
+    }
+    assert_eq!(told, [(2, 1, json!(2)), (1, 0, json!(1)), (3, 2, json!(3)), (2, 1, json!(2))]);
+}
+
 /// Shows everybody the same, of what its filter lets through, which readers do not see.
 const VEILED: &str = "
 identifier: veiled

@@ -57,6 +57,7 @@ async fn due_schedules_and_claims_are_found_by_index() {
         ("SELECT min(available_at) FROM runs WHERE state = 'queued'", "runs_available"),
         (history::LAST_ENDINGS, "runs_ended_of_schedule"),
         (history::LATEST_FAILURES, "runs_failed_of_schedule"),
+        (history::COUNT_FOR_READER, "runs_of_schedule"),
         (alarms::OF_SCHEDULE, "PRIMARY KEY"),
     ] {
         let plan = query_plan(sql.to_owned()).await;
