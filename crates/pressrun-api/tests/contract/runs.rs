@@ -191,7 +191,7 @@ async fn a_delivery_is_resent_as_a_run_of_its_own_under_a_new_mark() {
     let answer = server.call("org", "POST", &format!("/api/v1/runs/{run}/deliveries/{}/resend", piece.id), None).await;
     let again = answer.ok()["runId"].as_str().unwrap().to_owned();
     let first = server.get(&format!("/api/v1/runs/{run}")).await;
-    let told = &first.ok()["timeline"][0];
+    let told = &first.ok()["timeline"][1];
     assert_eq!((&told["event"], &told["detail"]), (&json!("attempted"), &json!("1 to iamagoodblob@myorg.co: accepted 250 OK")));
     let got = server.get(&format!("/api/v1/runs/{again}")).await;
     let got = got.ok();
