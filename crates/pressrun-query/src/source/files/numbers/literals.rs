@@ -193,7 +193,7 @@ fn decimal(data_type: &DataType) -> Option<(usize, usize)> {
 }
 
 /// The digits of a number, and how many of them stand behind the point: of `1`, `-2.50`, `1.5e-3`.
-fn digits_of(text: &str) -> Option<(String, usize)> {
+pub(super) fn digits_of(text: &str) -> Option<(String, usize)> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let exponent: i32 = exponent.parse().ok()?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

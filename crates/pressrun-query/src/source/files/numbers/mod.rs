@@ -9,7 +9,8 @@
 //! - [`literals`] compares a fraction that is written in the SQL with whole numbers and decimals as what is written,
 //! - [`doubles`] lets a whole number or a decimal become a double unasked only when no digit is lost,
 //! - [`checked`] has `+`, `-` and `*` of whole numbers that do not wrap round and decimals that keep within their digits, [`sums`] and [`frames`] the
-//!   aggregates.
+//!   aggregates,
+//! - [`percentiles`] has `percentile_cont`, whose place among the values is not rounded.
 
 mod aggregates;
 mod checked;
@@ -17,6 +18,7 @@ mod doubles;
 mod floats;
 mod frames;
 mod literals;
+mod percentiles;
 mod scan;
 mod sums;
 
@@ -32,7 +34,8 @@ pub(super) use self::scan::canonical_scan;
 /// Registers what is called by name.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
     doubles::register(state)?;
-    aggregates::register(state)
+    aggregates::register(state)?;
+    percentiles::register(state)
 }
 
 /// What replaces `expr` once the engine has given every operator operands of one type, where something has to.
