@@ -1,8 +1,10 @@
 //! What was learnt of files, kept by their identity: path, device, inode, size, times of modification and of change. A file that changed is another.
+//! Clocks of file systems tick, and a file may be written twice within one tick: what was read of a state in its first moments is not kept.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use arrow_schema::SchemaRef;
 
@@ -44,9 +46,11 @@ pub(super) fn recall(file: &DataFile, reading: u64) -> Option<Learnt> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner).recall((file.clone(), reading))
 }
 
-/// Remembers it.
-pub(super) fn keep(file: &DataFile, reading: u64, learnt: Learnt) {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).keep((file.clone(), reading), learnt);
+/// Remembers what reading that began at `begun` has found, if the file had settled by then.
+pub(super) fn keep(file: &DataFile, reading: u64, learnt: Learnt, begun: SystemTime) {
+    if file.had_settled(begun) {
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).keep((file.clone(), reading), learnt);
+    }
 }
 
 impl Generations {
@@ -74,6 +78,8 @@ impl Generations {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::time::Duration;
 
     use super::super::listing::Folder;
     use super::*;
@@ -106,6 +112,24 @@ mod tests {
         assert!(!knows(&mut known, 1) && !knows(&mut known, 2), "nobody asked");
         assert!(knows(&mut known, 6));
         assert!(known.recall((files[6].clone(), 1)).is_none(), "another way of reading");
+    }
+
+    /// A second write of the same size within a tick of the file system's clock leaves the file's times as they are.
+    #[test]
+    fn a4_what_was_read_in_the_first_moments_of_a_state_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = files(folder.path(), 1).remove(0);
+        let data = fs::metadata(folder.path().join("t0.csv")).unwrap();
+        let changed = SystemTime::UNIX_EPOCH + Duration::new(data.ctime() as u64, data.ctime_nsec() as u32);
+        for (begun, kept) in [
+            (changed - Duration::from_secs(60), false),
+            (changed, false),
+            (changed + Duration::from_millis(1_999), false),
+            (changed + Duration::from_secs(2), true),
+        ] {
+            keep(&file, 0, Learnt::Text(Arc::default()), begun);
+            assert_eq!(recall(&file, 0).is_some(), kept, "{begun:?}");
+        }
     }
 
     #[test]

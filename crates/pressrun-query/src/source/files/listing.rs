@@ -9,11 +9,13 @@ use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use glob::{MatchOptions, Pattern};
 use pressrun_domain::catalog::{Compression, FileFormat, FileReading, FileTable};
 use walkdir::WalkDir;
 
+use super::footers::SETTLES;
 use crate::error::{QueryError, QueryErrorKind};
 
 /// Files that one table may have.
@@ -77,6 +79,14 @@ impl DataFile {
     /// Whether the file is still in the state in which it was listed.
     pub(super) fn is_still(&self) -> bool {
         fs::metadata(self.path()).is_ok_and(|metadata| Identity::of(&metadata) == self.identity)
+    }
+
+    /// Whether the state in which it was listed was older than a tick of any file system's clock at `moment`: a write after it has another time.
+    pub(super) fn had_settled(&self, moment: SystemTime) -> bool {
+        let (seconds, nanoseconds) = self.identity.changed;
+        let changed = u64::try_from(seconds).ok().zip(u32::try_from(nanoseconds).ok());
+        let changed = changed.and_then(|(seconds, nanoseconds)| SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)));
+        changed.and_then(|changed| moment.duration_since(changed).ok()).is_some_and(|since| since >= SETTLES)
     }
 
     pub(super) fn size(&self) -> u64 {

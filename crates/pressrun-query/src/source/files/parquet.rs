@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::temporal_conversions::timestamp_ns_to_datetime;
@@ -65,6 +66,7 @@ async fn footer(file: &DataFile, reading: u64, state: &dyn Session, store: &Arc<
         .with_file_metadata_cache(Some(cache))
         .with_coerce_int96(Some(TimeUnit::Microsecond))
         .with_coerce_int96_tz(Some("UTC".into()));
+    let begun = SystemTime::now();
     // A damaged footer has made the reader panic.
     let read = AssertUnwindSafe(metadata.fetch_schema()).catch_unwind().await;
     let schema = match read {
@@ -78,7 +80,7 @@ async fn footer(file: &DataFile, reading: u64, state: &dyn Session, store: &Arc<
     }
     let bare = |field: &arrow_schema::FieldRef| field.as_ref().clone().with_metadata(std::collections::HashMap::new());
     let schema = Arc::new(Schema::new(schema.fields().iter().map(bare).collect::<Vec<_>>()));
-    learnt::keep(file, reading, Learnt::Parquet(Arc::clone(&schema)));
+    learnt::keep(file, reading, Learnt::Parquet(Arc::clone(&schema)), begun);
     Ok(schema)
 }
 

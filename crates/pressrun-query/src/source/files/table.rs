@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
@@ -187,8 +188,9 @@ async fn surveys(table: &TableFiles) -> Result<Vec<Arc<Survey>>, QueryError> {
                 return Ok(survey);
             }
             let work = tokio::task::spawn_blocking(move || {
+                let begun = SystemTime::now();
                 let made = Arc::new(survey(&file, &reading, &stopped)?);
-                learnt::keep(&file, fingerprint, Learnt::Text(Arc::clone(&made)));
+                learnt::keep(&file, fingerprint, Learnt::Text(Arc::clone(&made)), begun);
                 Ok(made)
             });
             work.await.unwrap_or_else(|error| Err(QueryError::new(QueryErrorKind::Internal, error.to_string())))
