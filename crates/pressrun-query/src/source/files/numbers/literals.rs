@@ -226,7 +226,10 @@ pub(in super::super) fn write_out(expr: &mut ast::Expr) {
             ) =>
         {
             let operand = std::mem::replace(value.as_mut(), ast::Expr::Value(ValueWithSpan::from(Value::Null)));
-            **value = call(ASKED_FOR, vec![operand]);
+            **value = match as_text(&operand).filter(|_| is_decimal(data_type)) {
+                Some(text) => text,
+                None => call(ASKED_FOR, vec![operand]),
+            };
         }
         ast::Expr::BinaryOp { left, op, right } if is_comparison_in_sql(op) => {
             long(left);
@@ -267,6 +270,21 @@ fn is_number(data_type: &SqlType) -> bool {
             | SqlType::Numeric(_)
             | SqlType::Dec(_)
     )
+}
+
+fn is_decimal(data_type: &SqlType) -> bool {
+    matches!(data_type, SqlType::Decimal(_) | SqlType::Numeric(_) | SqlType::Dec(_))
+}
+
+/// The text of a number with a point, which a double would round before it becomes a decimal.
+fn as_text(expr: &ast::Expr) -> Option<ast::Expr> {
+    let (sign, number) = match expr {
+        ast::Expr::UnaryOp { op: UnaryOperator::Minus, expr } => ("-", expr.as_ref()),
+        other => ("", other),
+    };
+    let ast::Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. }) = number else { return None };
+    let is_plain = text.contains('.') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_plain.then(|| ast::Expr::Value(ValueWithSpan::from(Value::SingleQuotedString(format!("{sign}{text}")))))
 }
 
 fn is_comparison_in_sql(op: &BinaryOperator) -> bool {

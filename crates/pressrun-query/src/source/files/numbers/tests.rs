@@ -371,3 +371,26 @@ async fn n3_a_calculation_with_decimals_has_all_its_digits_or_is_an_error() {
         says(folder.path(), &sql, expected).await;
     }
 }
+
+/// The number became a double on its way.
+#[tokio::test]
+async fn decimals_that_are_written_as_a_cast_number_keep_what_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let zeros = "0".repeat(36);
+    for (sql, expected) in [
+        ("select cast(1.5 as decimal(38, 37)) * 3".to_owned(), Ok(format!("4.5{zeros}"))),
+        ("select -1.1::decimal(38, 37), cast(-1.1 as numeric(38, 37))".to_owned(), Ok(format!("-1.1{zeros}|-1.1{zeros}"))),
+        (
+            "select cast(1.005 as decimal(10, 2)), cast(.5 as decimal(3, 1)), try_cast(2.5 as decimal(3, 1))".to_owned(),
+            Ok("1.01|0.5|2.5".to_owned()),
+        ),
+        (
+            "select cast(1.5e1 as decimal(10, 2)), cast(15 as decimal(10, 2)), cast(1.5 as double)".to_owned(),
+            Ok("15.00|15.00|1.5".to_owned()),
+        ),
+        ("select try_cast(123.4 as decimal(3, 1))".to_owned(), Ok("∅".to_owned())),
+        ("select cast(123.4 as decimal(3, 1))".to_owned(), Err("123.4")),
+    ] {
+        says(folder.path(), &sql, expected.as_deref().map_err(|error| *error)).await;
+    }
+}
