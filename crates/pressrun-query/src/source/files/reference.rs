@@ -133,7 +133,11 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
          Beside a whole number or a decimal, a number with a point is compared as it is written, digit by digit. Where a whole number becomes a \
          double (beside a column of doubles, in `coalesce(n, 0.5)`, `n * 0.5`, `floor(n)`, `avg(n)`), and where a decimal is compared with doubles or \
          passed on as one, a digit that a double has no room for is an error that says what to write; `cast(n as double)` says that 15 digits are \
-         enough. Quotients, decimals that calculate with doubles, and functions such as `sqrt` are rounded to 15 to 17 digits.\n\n\
+         enough. Quotients, decimals that calculate with doubles, and functions such as `sqrt` are rounded to 15 to 17 digits. A quotient or an \
+         average of decimals has four places more than the decimals, and what is beyond is cut, not rounded; where that matters, calculate with \
+         `cast(… as double)`, or with more places.\n\n\
+         `percentile_cont(0.9) within group (order by x)`, also called `quantile_cont`, yields a double between two values, in proportion; `median` \
+         of decimals has their places. Both keep every value in memory; `approx_percentile_cont` and `approx_median` do not.\n\n\
          `NaN` is above all other numbers and equal to itself, as in PostgreSQL, in comparisons and filters, in sorting, grouping, joins, `min` and `max`. \
          Zero has no sign. A column shows dates of the years 1 to 9999; others are an error.",
         &[
@@ -142,6 +146,9 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
             "7 / 2",
             "7 / 2.0",
             "cast(7 as decimal(10, 2)) / 2",
+            "cast(2 as decimal(10, 2)) / 3",
+            "cast(1.005 as decimal(10, 2))",
+            "percentile_cont(0.9) within group (order by x) from (values (1.0), (2.5), (2.5), (5.0)) as t(x)",
             "round(2.345, 1)",
             "9007199254740993 = 9007199254740993.0, 9007199254740993 > 9007199254740992.5",
             "cast(9007199254740993 as double)",
@@ -185,11 +192,12 @@ Errors say what to write instead.
 |---|---|
 ";
 
-const REFUSED: [&str; 6] = [
+const REFUSED: [&str; 7] = [
     "now() at time zone 'Tokyo'",
     "now() at time zone '+09:00'",
     "from_unixtime(0, 'Asia/Tokyo')",
     "to_timestamp('01.11.2026')",
+    "to_timestamp('9999-12-31T23:59:59Z')",
     "date_trunc('fortnight', now())",
     "unnest(generate_series(now(), now() + interval '1 day', interval '1 hour'))",
 ];

@@ -63,6 +63,10 @@ pub(super) fn read(text: &str) -> Result<Option<Written>> {
         return Ok(None);
     }
     plain(text).or_else(|| named(text)).map(Some).ok_or_else(|| {
+        if text.starts_with("9999-12-3") {
+            let hint = "write '9999-12-30' for what has no end, or null; instants end on that day at 22:00 UTC";
+            return unreadable(text, hint);
+        }
         unreadable(text, "write dates as 2025-03-31 or 2025-03-31T09:30:00Z; other forms are read by to_timestamp(…, '%d.%m.%Y %H:%M')")
     })
 }
@@ -126,7 +130,9 @@ fn plain(text: &str) -> Option<Written> {
     if text.len() <= 10 && !text.contains(':') {
         return text.parse::<Date>().ok().map(of_day);
     }
-    text.parse::<DateTime>().ok().map(of_wall)
+    // What has an offset and is no instant lies beyond them; as a wall clock time the offset would be passed over.
+    let has_offset = text.split_once(['T', 't', ' ']).is_some_and(|(_, time)| time.contains(['+', '-']));
+    text.parse::<DateTime>().ok().filter(|_| !has_offset).map(of_wall)
 }
 
 /// A time followed by an offset or the name of a zone behind a space, as PostgreSQL and log files write it.
@@ -182,6 +188,15 @@ mod tests {
         {
             assert!(read(text).unwrap_err().to_string().contains(text), "{text}");
         }
+    }
+
+    /// What many systems write for no end.
+    #[test]
+    fn an_instant_beyond_the_last_is_refused_with_what_to_write() {
+        for text in ["9999-12-31T23:59:59Z", "9999-12-31 00:00:00+00", "9999-12-30T22:30:00Z"] {
+            assert!(read(text).unwrap_err().to_string().contains("write '9999-12-30'"), "{text}");
+        }
+        assert!(read("9999-12-30").is_ok() && read("9999-12-30T21:59:59Z").is_ok() && read("9999-12-31 23:59:59").is_ok());
     }
 
     #[test]
