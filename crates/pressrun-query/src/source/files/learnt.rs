@@ -46,6 +46,12 @@ pub(super) fn recall(file: &DataFile, reading: u64) -> Option<Learnt> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner).recall((file.clone(), reading))
 }
 
+/// The moment at which reading begins, by the clock that files are stamped with.
+#[expect(clippy::disallowed_methods, reason = "compared with times of files, which the system stamps by this clock")]
+pub(super) fn begins() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Remembers what reading that began at `begun` has found, if the file had settled by then.
 pub(super) fn keep(file: &DataFile, reading: u64, learnt: Learnt, begun: SystemTime) {
     if file.had_settled(begun) {

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::temporal_conversions::timestamp_ns_to_datetime;
@@ -66,7 +65,7 @@ async fn footer(file: &DataFile, reading: u64, state: &dyn Session, store: &Arc<
         .with_file_metadata_cache(Some(cache))
         .with_coerce_int96(Some(TimeUnit::Microsecond))
         .with_coerce_int96_tz(Some("UTC".into()));
-    let begun = SystemTime::now();
+    let begun = learnt::begins();
     // A damaged footer has made the reader panic.
     let read = AssertUnwindSafe(metadata.fetch_schema()).catch_unwind().await;
     let schema = match read {

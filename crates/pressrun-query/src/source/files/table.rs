@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
@@ -188,7 +187,7 @@ async fn surveys(table: &TableFiles) -> Result<Vec<Arc<Survey>>, QueryError> {
                 return Ok(survey);
             }
             let work = tokio::task::spawn_blocking(move || {
-                let begun = SystemTime::now();
+                let begun = learnt::begins();
                 let made = Arc::new(survey(&file, &reading, &stopped)?);
                 learnt::keep(&file, fingerprint, Learnt::Text(Arc::clone(&made)), begun);
                 Ok(made)
