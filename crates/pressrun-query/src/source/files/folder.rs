@@ -62,6 +62,13 @@ impl FolderSchema {
         self.lock().clone()
     }
 
+    /// Whether all files of the tables that were opened had settled.
+    pub(super) fn had_settled(&self) -> bool {
+        let found = self.lock();
+        let mut files = found.iter().filter_map(|found| found.table.as_ref()).flat_map(|table| &table.files);
+        files.all(|file| file.had_settled(self.keeping.settled_by))
+    }
+
     /// Whether the same tables are there, with the same files in the same state.
     pub(super) fn finds(&self, tables: &[Found]) -> bool {
         tables.iter().all(|known| match (self.folder.table(&known.name), &known.table) {

@@ -2,13 +2,11 @@
 //!
 //! The engine's own cache compares size and time of modification. Both are equal for a file that was replaced by another of the same size
 //! whose time was kept (`cp -p`, `rsync -t`, a restored backup), and the footer of one file says where the columns of the other are. So the inode
-//! and the time of change, which nobody can set, count as well. And clocks of file systems tick: a file may be written twice within one
-//! tick. So what is read in the first moments of a state is not kept; later a write would be seen.
+//! and the time of change, which nobody can set, count as well: they are in the tag that a file has when it is read. One that was in the first moments of a
+//! state has none, and its footer is not kept, for the reason that [`super::learnt`] gives.
 
-use std::collections::HashMap as Seen;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use datafusion::common::{HashMap, Result, TableReference};
 use datafusion::execution::cache::cache_manager::CachedFileMetadataEntry;
@@ -18,76 +16,43 @@ use object_store::path::Path;
 
 use super::listing::Identity;
 
-/// How long a state of a file is looked at before what is read of it is kept. No file system ticks more slowly.
-pub(super) const SETTLES: Duration = Duration::from_secs(2);
-
-/// Files that are remembered; beyond it all are forgotten and learnt anew.
-const MOST: usize = 200_000;
-
 /// Bytes of footers that are kept.
 const BYTES: usize = 50 << 20;
-
-/// A state of a file, since when it is known, and whether what is kept was read when it had settled.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    state: Identity,
-    since: Instant,
-    settled: bool,
-}
 
 /// The footers of files under one folder.
 pub(super) struct Footers {
     root: PathBuf,
-    settles: Duration,
-    known: Mutex<Seen<Path, Known>>,
     kept: DefaultCache<Path, CachedFileMetadataEntry>,
 }
 
 impl Footers {
     /// None yet.
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, settles: SETTLES, known: Mutex::default(), kept: DefaultCache::new(BYTES) }
+        Self { root, kept: DefaultCache::new(BYTES) }
     }
 
-    fn state(&self, file: &Path) -> Option<Identity> {
-        let place = self.root.join(file.as_ref());
-        std::fs::metadata(place).ok().as_ref().map(Identity::of)
-    }
-
-    fn known(&self) -> MutexGuard<'_, Seen<Path, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether what is kept of `file` was read of the state in which it is now.
-    fn holds(&self, file: &Path) -> bool {
-        let state = self.state(file);
-        self.known().get(file).is_some_and(|known| known.settled && Some(known.state) == state)
+    /// Whether what was read of `file` was read in the state in which it is now.
+    fn is_of_now(&self, file: &Path, footer: &CachedFileMetadataEntry) -> bool {
+        let state = std::fs::metadata(self.root.join(file.as_ref())).ok();
+        state.is_some_and(|state| footer.meta.e_tag.as_ref() == Some(&Identity::of(&state).tag()))
     }
 }
 
 impl Cache<Path, CachedFileMetadataEntry> for Footers {
     fn get(&self, file: &Path) -> Option<CachedFileMetadataEntry> {
-        if self.holds(file) { self.kept.get(file) } else { None }
+        self.kept.get(file).filter(|footer| self.is_of_now(file, footer))
     }
 
     fn put(&self, file: &Path, value: CachedFileMetadataEntry) -> Option<CachedFileMetadataEntry> {
-        let Some(state) = self.state(file) else { return self.remove(file) };
-        let mut known = self.known();
-        if known.len() >= MOST {
-            known.clear();
-        }
-        let since = known.get(file).filter(|known| known.state == state).map_or_else(Instant::now, |known| known.since);
-        known.insert(file.clone(), Known { state, since, settled: since.elapsed() >= self.settles });
-        self.kept.put(file, value)
+        if self.is_of_now(file, &value) { self.kept.put(file, value) } else { self.kept.remove(file) }
     }
 
     fn remove(&self, file: &Path) -> Option<CachedFileMetadataEntry> {
-        self.known().remove(file);
         self.kept.remove(file)
     }
 
     fn contains_key(&self, file: &Path) -> bool {
-        self.holds(file) && self.kept.contains_key(file)
+        self.get(file).is_some()
     }
 
     fn len(&self) -> usize {
@@ -95,7 +60,6 @@ impl Cache<Path, CachedFileMetadataEntry> for Footers {
     }
 
     fn clear(&self) {
-        self.known().clear();
         self.kept.clear();
     }
 
@@ -220,17 +184,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_footer_is_kept_when_its_file_has_settled_and_not_before() {
+    async fn a_footer_is_kept_of_the_state_that_its_tag_names_and_of_no_other() {
         let case = Case::new();
         case.write("t.parquet", 0..10);
         let path = Path::from("t.parquet");
-        for (settles, kept) in [(Duration::MAX, false), (Duration::ZERO, true)] {
-            let footers = Footers { settles, ..Footers::new(case.folder.path().to_owned()) };
-            let (store, footers) = (object_store::local::LocalFileSystem::new_with_prefix(case.folder.path()).unwrap(), Arc::new(footers));
-            let meta = object_store::ObjectStoreExt::head(&store, &path).await.unwrap();
+        let store = object_store::local::LocalFileSystem::new_with_prefix(case.folder.path()).unwrap();
+        let meta = object_store::ObjectStoreExt::head(&store, &path).await.unwrap();
+        let footers = Footers::new(case.folder.path().to_owned());
+        let tag = || Identity::of(&std::fs::metadata(case.path("t.parquet")).unwrap()).tag();
+        let put = |tag: Option<String>| {
+            let meta = object_store::ObjectMeta { e_tag: tag, ..meta.clone() };
             footers.put(&path, CachedFileMetadataEntry::new(meta, Arc::new(Nothing)));
-            assert_eq!(footers.get(&path).is_some(), kept);
-        }
+            footers.get(&path).is_some()
+        };
+        assert!(!put(None), "read in the first moments of a state");
+        let before = tag();
+        assert!(put(Some(before.clone())));
+        case.write("new.parquet", 0..10);
+        std::fs::rename(case.path("new.parquet"), case.path("t.parquet")).unwrap();
+        assert!(footers.get(&path).is_none() && !footers.contains_key(&path), "another file");
+        assert!(!put(Some(before)), "what was read of the one before");
+        assert!(put(Some(tag())));
     }
 
     /// A footer of some size.

@@ -1,13 +1,13 @@
 //! Columns of small tables, kept as the engine reads them while their files stay what they were.
 //!
 //! The tiles of a dashboard read the same few columns, and unpacking these costs more than what is then done with the values. So the columns of a
-//! small table are kept once it is asked for again. A file is known by its identity; what was read in the first moments of a state is not kept, for
-//! the reason that [`super::footers`] gives. Whoever was not used for longest goes first.
+//! small table are kept. A file is known by its identity; what was read in the first moments of a state is not kept, for the reason that
+//! [`super::learnt`] gives. Whoever was not used for longest goes first.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::SystemTime;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
@@ -38,8 +38,8 @@ const REFUSALS: usize = 8;
 pub(super) struct Keeping {
     /// Bytes that columns of all tables together may take.
     pub(super) share: usize,
-    /// How long a file is looked at before what is read of it is kept.
-    pub(super) settles: Duration,
+    /// States of files from this moment or older have settled; what is read of others is not kept.
+    pub(super) settled_by: SystemTime,
 }
 
 /// Conditions of which is kept what they select of a file: a bit a row each.
@@ -104,7 +104,6 @@ pub(super) enum Known {
 struct Entry {
     /// In the state in which it was read.
     file: DataFile,
-    since: Instant,
     /// Rows of each chunk.
     chunks: Vec<usize>,
     columns: HashMap<Column, Vec<ArrayRef>>,
@@ -245,7 +244,7 @@ impl Asked<'_> {
         for (at, file) in self.files.iter().enumerate() {
             let entry = held.watch(self.key(file), file);
             entry.used = uses;
-            settled &= entry.since.elapsed() >= self.keeping.settles;
+            settled &= file.had_settled(self.keeping.settled_by);
             if entry.refused.iter().any(|columns| columns.iter().all(|name| self.columns.iter().any(|field| field.name() == name))) {
                 return Known::Nothing;
             }
@@ -333,7 +332,6 @@ impl Held {
         }
         self.files.entry(key).or_insert_with(|| Entry {
             file: file.clone(),
-            since: Instant::now(),
             chunks: Vec::new(),
             columns: HashMap::new(),
             bytes: 0,

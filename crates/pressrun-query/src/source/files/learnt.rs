@@ -1,15 +1,20 @@
 //! What was learnt of files, kept by their identity: path, device, inode, size, times of modification and of change. A file that changed is another.
 //! Clocks of file systems tick, and a file may be written twice within one tick: what was read of a state in its first moments is not kept.
+//!
+//! How old a state is, its time of change tells, which nobody can set; so a process that has just begun keeps what it learns from its first query on.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arrow_schema::SchemaRef;
 
 use super::listing::DataFile;
 use super::text::Survey;
+
+/// How old a state of a file is before what is read of it is kept. No file system ticks more slowly.
+pub(super) const SETTLES: Duration = Duration::from_secs(2);
 
 /// Files that are remembered in a generation; two are kept, so that what is in use survives.
 const GENERATION: usize = 40_000;
@@ -46,15 +51,15 @@ pub(super) fn recall(file: &DataFile, reading: u64) -> Option<Learnt> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner).recall((file.clone(), reading))
 }
 
-/// The moment at which reading begins, by the clock that files are stamped with.
+/// A state of a file that is from this moment or older has settled, for whoever begins to read now: a later write has another time.
 #[expect(clippy::disallowed_methods, reason = "compared with times of files, which the system stamps by this clock")]
-pub(super) fn begins() -> SystemTime {
-    SystemTime::now()
+pub(super) fn settled_by(settles: Duration) -> SystemTime {
+    SystemTime::now().checked_sub(settles).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// Remembers what reading that began at `begun` has found, if the file had settled by then.
-pub(super) fn keep(file: &DataFile, reading: u64, learnt: Learnt, begun: SystemTime) {
-    if file.had_settled(begun) {
+/// Remembers what was read of `file`, if that had settled before and is still what it was: another may have been read under its name.
+pub(super) fn keep(file: &DataFile, reading: u64, learnt: Learnt, settled_by: SystemTime) {
+    if file.had_settled(settled_by) && file.is_still() {
         KNOWN.lock().unwrap_or_else(PoisonError::into_inner).keep((file.clone(), reading), learnt);
     }
 }
@@ -133,9 +138,23 @@ mod tests {
             (changed + Duration::from_millis(1_999), false),
             (changed + Duration::from_secs(2), true),
         ] {
-            keep(&file, 0, Learnt::Text(Arc::default()), begun);
+            keep(&file, 0, Learnt::Text(Arc::default()), begun - SETTLES);
             assert_eq!(recall(&file, 0).is_some(), kept, "{begun:?}");
         }
+        let earlier = settled_by(SETTLES);
+        assert!(settled_by(Duration::ZERO).duration_since(earlier).unwrap() >= SETTLES, "two seconds before now");
+    }
+
+    #[test]
+    fn a4_what_was_read_under_the_name_of_a_file_that_was_replaced_meanwhile_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (name, aside) = (folder.path().join("t0.csv"), folder.path().join("aside"));
+        let file = files(folder.path(), 1).remove(0);
+        let settled_by = settled_by(Duration::ZERO) + Duration::from_secs(60);
+        fs::rename(&name, &aside).unwrap();
+        keep(&file, 0, Learnt::Text(Arc::default()), settled_by);
+        // What has the identity that was listed may come back.
+        assert!(recall(&file, 0).is_none());
     }
 
     #[test]

@@ -15,7 +15,6 @@ use glob::{MatchOptions, Pattern};
 use pressrun_domain::catalog::{Compression, FileFormat, FileReading, FileTable};
 use walkdir::WalkDir;
 
-use super::footers::SETTLES;
 use crate::error::{QueryError, QueryErrorKind};
 
 /// Files that one table may have.
@@ -42,6 +41,12 @@ impl Identity {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// Stands for this state alone.
+    pub(super) fn tag(&self) -> String {
+        let Self { device, inode, size, modified, changed } = self;
+        format!("{device:x}-{inode:x}-{size:x}-{:x}.{:x}-{:x}.{:x}", modified.0, modified.1, changed.0, changed.1)
     }
 
     /// The same bytes, though it may have been given another name meanwhile.
@@ -81,12 +86,17 @@ impl DataFile {
         fs::metadata(self.path()).is_ok_and(|metadata| Identity::of(&metadata) == self.identity)
     }
 
-    /// Whether the state in which it was listed was older than a tick of any file system's clock at `moment`: a write after it has another time.
+    /// Whether it is in the state in which it was listed since `moment` or longer.
     pub(super) fn had_settled(&self, moment: SystemTime) -> bool {
         let (seconds, nanoseconds) = self.identity.changed;
         let changed = u64::try_from(seconds).ok().zip(u32::try_from(nanoseconds).ok());
         let changed = changed.and_then(|(seconds, nanoseconds)| SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)));
-        changed.and_then(|changed| moment.duration_since(changed).ok()).is_some_and(|since| since >= SETTLES)
+        changed.is_some_and(|changed| changed <= moment)
+    }
+
+    /// Stands for the file in the state in which it was listed.
+    pub(super) fn tag(&self) -> String {
+        self.identity.tag()
     }
 
     pub(super) fn size(&self) -> u64 {

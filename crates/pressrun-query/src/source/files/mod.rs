@@ -58,8 +58,8 @@ use pressrun_sql::{CompiledQuery, Dialect, Param, ScreenError, screen};
 
 use self::failure::explain;
 use self::folder::FolderSchema;
-use self::footers::SETTLES;
 use self::held::Keeping;
+use self::learnt::SETTLES;
 use self::listing::Folder;
 use self::plans::Plans;
 use self::session::{CATALOG, SCHEMA, Sessions};
@@ -84,7 +84,7 @@ pub struct FilesSource {
     tables: IndexMap<String, FileTable>,
     sessions: Sessions,
     plans: Plans,
-    /// How long files are looked at before what is learnt of them is kept.
+    /// How old states of files are before what is read of them is kept.
     settles: Duration,
     /// Bytes that kept columns may take.
     share: fn(&QueryLimits) -> usize,
@@ -100,10 +100,12 @@ impl FilesSource {
 
     /// The session of the query's zone, and the folder's tables as they are now.
     fn look(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(Arc<SessionState>, Arc<FolderSchema>), QueryError> {
+        // A moment before anything is read.
+        let settled_by = learnt::settled_by(self.settles);
         let folder = Folder::open(&self.folder, &self.tables)?;
         let root = Arc::clone(folder.root());
         let zone = self.sessions.of_zone(&query.zone, limits, &root, || Arc::new(OneStore::new(&root)) as _)?;
-        let keeping = Keeping { share: (self.share)(limits), settles: self.settles };
+        let keeping = Keeping { share: (self.share)(limits), settled_by };
         Ok((zone, Arc::new(FolderSchema::new(folder, query.zone.clone(), keeping))))
     }
 
@@ -115,22 +117,22 @@ impl FilesSource {
         let known = self.plans.recall(query, limits, &schema);
         step.ends("recall", sink);
         let mut session = zone;
-        let logical = match &known {
-            Some(known) => Arc::clone(&known.plan),
+        let (logical, number) = match known {
+            Some(known) => (known.plan, Some(known.number)),
             None => {
                 let with_tables = with_tables(&session, query, &schema)?;
                 let plan = plan(query, &with_tables, &schema).await?;
-                self.plans.keep(query, limits, &schema, &with_tables, &plan, self.settles);
+                let kept = self.plans.keep(query, limits, &schema, &with_tables, &plan);
                 session = Arc::new(with_tables);
                 step.ends("plan", sink);
-                Arc::new(plan)
+                kept.map_or_else(|| (Arc::new(plan), None), |kept| (kept.plan, Some(kept.number)))
             }
         };
         let threads = threads(schema.work(), limits.threads);
         if threads > 1 {
             Arc::make_mut(&mut session).config_mut().options_mut().execution.target_partitions = threads;
         }
-        let number = known.filter(|_| threads == 1).map(|known| known.number);
+        let number = number.filter(|_| threads == 1);
         let plan = match number.and_then(prepared::recall) {
             Some(plan) => reset_plan_states(plan).map_err(failed)?,
             None => {

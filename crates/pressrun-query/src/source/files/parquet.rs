@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::temporal_conversions::timestamp_ns_to_datetime;
@@ -36,11 +37,11 @@ const FOOTERS: usize = 8;
 ///
 /// # Errors
 /// A file without a readable footer, or with two columns of one name.
-pub(super) async fn schemas(table: &TableFiles, state: &dyn Session) -> Result<Vec<SchemaRef>, QueryError> {
+pub(super) async fn schemas(table: &TableFiles, settled_by: SystemTime, state: &dyn Session) -> Result<Vec<SchemaRef>, QueryError> {
     let store = store_of(state).map_err(|error| explain(&error, &[]))?;
     let reading = learnt::fingerprint(&table.reading);
     let mut schemas: Vec<SchemaRef> = Vec::with_capacity(table.files.len());
-    let read: Vec<_> = table.files.iter().map(|file| footer(file, reading, state, &store)).collect();
+    let read: Vec<_> = table.files.iter().map(|file| footer(file, reading, settled_by, state, &store)).collect();
     let mut footers = futures::stream::iter(read).buffered(FOOTERS);
     while let Some(schema) = footers.try_next().await? {
         // Most files of a table have the same columns, which then are kept once.
@@ -52,20 +53,25 @@ pub(super) async fn schemas(table: &TableFiles, state: &dyn Session) -> Result<V
     Ok(schemas)
 }
 
-async fn footer(file: &DataFile, reading: u64, state: &dyn Session, store: &Arc<dyn ObjectStore>) -> Result<SchemaRef, QueryError> {
+async fn footer(
+    file: &DataFile,
+    reading: u64,
+    settled_by: SystemTime,
+    state: &dyn Session,
+    store: &Arc<dyn ObjectStore>,
+) -> Result<SchemaRef, QueryError> {
     if let Some(Learnt::Parquet(schema)) = learnt::recall(file, reading) {
         return Ok(schema);
     }
     if file.size() == 0 {
         return Err(file.refused("is empty"));
     }
-    let object = object(file)?;
+    let object = tagged(file, settled_by)?;
     let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
     let metadata = DFParquetMetadata::new(store.as_ref(), &object)
         .with_file_metadata_cache(Some(cache))
         .with_coerce_int96(Some(TimeUnit::Microsecond))
         .with_coerce_int96_tz(Some("UTC".into()));
-    let begun = learnt::begins();
     // A damaged footer has made the reader panic.
     let read = AssertUnwindSafe(metadata.fetch_schema()).catch_unwind().await;
     let schema = match read {
@@ -79,7 +85,7 @@ async fn footer(file: &DataFile, reading: u64, state: &dyn Session, store: &Arc<
     }
     let bare = |field: &arrow_schema::FieldRef| field.as_ref().clone().with_metadata(std::collections::HashMap::new());
     let schema = Arc::new(Schema::new(schema.fields().iter().map(bare).collect::<Vec<_>>()));
-    learnt::keep(file, reading, Learnt::Parquet(Arc::clone(&schema)), begun);
+    learnt::keep(file, reading, Learnt::Parquet(Arc::clone(&schema)), settled_by);
     Ok(schema)
 }
 
@@ -136,6 +142,7 @@ pub(super) async fn scan(
     state: &dyn Session,
     schema: TableSchema,
     groups: Vec<Vec<&Placed>>,
+    settled_by: SystemTime,
     projection: Option<&Vec<usize>>,
     limit: Option<usize>,
 ) -> EngineResult<Arc<dyn ExecutionPlan>> {
@@ -143,7 +150,7 @@ pub(super) async fn scan(
     let format = ParquetFormat::default().with_options(options);
     let group = |files: Vec<&Placed>| {
         let file = |(file, values): &Placed| {
-            let object = object(file).map_err(|error| DataFusionError::External(Box::new(error)))?;
+            let object = tagged(file, settled_by).map_err(|error| DataFusionError::External(Box::new(error)))?;
             Ok(PartitionedFile::new_from_meta(object).with_partition_values(values.clone()))
         };
         files.into_iter().map(file).collect::<EngineResult<Vec<_>>>().map(FileGroup::new)
@@ -169,6 +176,11 @@ fn object(file: &DataFile) -> Result<ObjectMeta, QueryError> {
     let modified = seconds.checked_mul(1_000_000_000).and_then(|whole| timestamp_ns_to_datetime(whole.checked_add(nanos)?));
     let last_modified = modified.ok_or_else(|| file.refused("has a time of change outside the calendar"))?.and_utc();
     Ok(ObjectMeta { location, last_modified, size: file.size(), e_tag: None, version: None })
+}
+
+/// The same with the tag of its state, if that has settled: then [`super::footers`] keeps its footer.
+fn tagged(file: &DataFile, settled_by: SystemTime) -> Result<ObjectMeta, QueryError> {
+    Ok(ObjectMeta { e_tag: file.had_settled(settled_by).then(|| file.tag()), ..object(file)? })
 }
 
 /// Types in which the engine reads: texts and bytes as views, which cost no copies; short decimals as those of 128 bits, since what the

@@ -2,12 +2,11 @@
 //!
 //! A plan is made of the SQL, its parameters, the zone, the limits, and the tables as they were found. It is taken again only when all of these are the same,
 //! down to the identity of every file. SQL that calls something whose value may depend on the moment is planned anew each time. And as with
-//! [`super::footers`], what was learnt of files in the first moments of their state is not kept.
+//! [`super::learnt`], what was read of files in the first moments of their state is not kept.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
@@ -42,9 +41,7 @@ struct Question {
 struct Kept {
     question: Question,
     tables: Vec<Found>,
-    since: Instant,
-    /// Absent until the files have settled.
-    plan: Option<Planned>,
+    plan: Planned,
 }
 
 /// A plan, and a number that no other plan of the process has.
@@ -76,15 +73,13 @@ impl Plans {
         if !schema.finds(&found.tables) {
             return None;
         }
+        schema.adopt(found.tables.clone());
         let plan = found.plan.clone();
-        if plan.is_some() {
-            schema.adopt(found.tables.clone());
-        }
         kept.push(found);
-        plan
+        Some(plan)
     }
 
-    /// Keeps the plan of `query` with the tables that `schema` has opened for it, if these have been as they are for `settles`.
+    /// Keeps the plan of `query` with the tables that `schema` has opened for it, if all their files had settled.
     pub(super) fn keep(
         &self,
         query: &CompiledQuery,
@@ -92,22 +87,20 @@ impl Plans {
         schema: &FolderSchema,
         state: &SessionState,
         plan: &LogicalPlan,
-        settles: Duration,
-    ) {
+    ) -> Option<Planned> {
         let tables = schema.found();
-        if asks_for_the_moment(&query.sql, state) || tables.iter().map(Found::files).sum::<usize>() > MOST_FILES {
-            return;
+        if tables.iter().map(Found::files).sum::<usize>() > MOST_FILES || !schema.had_settled() || asks_for_the_moment(&query.sql, state) {
+            return None;
         }
         let question = Question::of(query, limits);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept.iter().position(|kept| kept.question == question).map(|at| kept.remove(at));
-        let since = known.filter(|known| known.tables == tables).map_or_else(Instant::now, |known| known.since);
-        let planned = || Planned { plan: Arc::new(plan.clone()), number: NUMBERS.fetch_add(1, Ordering::Relaxed) };
-        let plan = (since.elapsed() >= settles).then(planned);
+        kept.retain(|kept| kept.question != question);
         if kept.len() >= MOST {
             kept.remove(0);
         }
-        kept.push(Kept { question, tables, since, plan });
+        let plan = Planned { plan: Arc::new(plan.clone()), number: NUMBERS.fetch_add(1, Ordering::Relaxed) };
+        kept.push(Kept { question, tables, plan: plan.clone() });
+        Some(plan)
     }
 }
 

@@ -67,9 +67,9 @@ pub(super) async fn open(
     let tz = TimeZone::get(zone).map_err(|error| QueryError::new(QueryErrorKind::Internal, error.to_string()))?;
     let folders = partitions(&table, zone)?;
     let columns = if table.format == FileFormat::Parquet {
-        parquet_columns(&table, &folders, zone, state).await?
+        parquet_columns(&table, &folders, zone, keeping, state).await?
     } else {
-        let surveys = surveys(&table).await?;
+        let surveys = surveys(&table, keeping).await?;
         for (file, survey) in table.files.iter().zip(&surveys) {
             if let Some((name, _)) = survey.columns.iter().find(|(name, _)| folders.fields.iter().any(|folder| folder.name() == name)) {
                 return Err(hidden(file, name));
@@ -96,12 +96,18 @@ pub(super) async fn open(
     Ok((opened, columns.warnings))
 }
 
-async fn parquet_columns(table: &TableFiles, folders: &Partitions, zone: &str, state: &dyn Session) -> Result<union::Columns, QueryError> {
+async fn parquet_columns(
+    table: &TableFiles,
+    folders: &Partitions,
+    zone: &str,
+    keeping: Keeping,
+    state: &dyn Session,
+) -> Result<union::Columns, QueryError> {
     if let Some((name, of)) = table.reading.columns.iter().find(|(_, of)| of.pattern().is_some()) {
         let message = format!("table \"{}\": the column \"{name}\" is declared as {of}, and Parquet files are not text", table.name);
         return Err(QueryError::new(QueryErrorKind::Unsupported, message).hint("declare it without a pattern"));
     }
-    let schemas = parquet::schemas(table, state).await?;
+    let schemas = parquet::schemas(table, keeping.settled_by, state).await?;
     let (mut columns, doubtful) = union::of_schemas(table, &schemas, &folders.fields, zone)?;
     let look = async |at: usize, column: &str| {
         let (file, schema) = (table.files.get(at)?, schemas.get(at)?);
@@ -172,7 +178,7 @@ impl Drop for StopOnDrop {
     }
 }
 
-async fn surveys(table: &TableFiles) -> Result<Vec<Arc<Survey>>, QueryError> {
+async fn surveys(table: &TableFiles, keeping: Keeping) -> Result<Vec<Arc<Survey>>, QueryError> {
     let stop = StopOnDrop(Arc::default());
     let fingerprint = learnt::fingerprint(&*table.reading);
     let known = |file: &DataFile| match learnt::recall(file, fingerprint) {
@@ -187,9 +193,8 @@ async fn surveys(table: &TableFiles) -> Result<Vec<Arc<Survey>>, QueryError> {
                 return Ok(survey);
             }
             let work = tokio::task::spawn_blocking(move || {
-                let begun = learnt::begins();
                 let made = Arc::new(survey(&file, &reading, &stopped)?);
-                learnt::keep(&file, fingerprint, Learnt::Text(Arc::clone(&made)), begun);
+                learnt::keep(&file, fingerprint, Learnt::Text(Arc::clone(&made)), keeping.settled_by);
                 Ok(made)
             });
             work.await.unwrap_or_else(|error| Err(QueryError::new(QueryErrorKind::Internal, error.to_string())))
@@ -283,7 +288,7 @@ impl FilesTable {
     ) -> EngineResult<Arc<dyn ExecutionPlan>> {
         if self.format == FileFormat::Parquet {
             let columns = TableSchema::builder(Arc::clone(&self.of_files)).with_table_partition_cols(self.of_folders.clone()).build();
-            return parquet::scan(state, columns, groups, projection, limit).await.map(canonical_scan);
+            return parquet::scan(state, columns, groups, self.keeping.settled_by, projection, limit).await.map(canonical_scan);
         }
         // The columns of files come first in a scan of text, whatever the order in which they are asked for.
         let wanted: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());

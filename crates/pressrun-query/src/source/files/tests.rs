@@ -15,7 +15,7 @@ impl FilesSource {
     /// The session of a query, and the tables that it sees, read as large ones are.
     pub(super) fn session(&self, query: &CompiledQuery, limits: &QueryLimits) -> Result<(SessionState, Arc<FolderSchema>), QueryError> {
         let (zone, _) = self.look(query, limits)?;
-        let keeping = Keeping { share: 0, settles: self.settles };
+        let keeping = Keeping { share: 0, settled_by: learnt::settled_by(self.settles) };
         let schema = Arc::new(FolderSchema::new(Folder::open(&self.folder, &self.tables)?, query.zone.clone(), keeping));
         Ok((with_tables(&zone, query, &schema)?, schema))
     }

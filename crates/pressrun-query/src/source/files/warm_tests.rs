@@ -78,7 +78,7 @@ impl Warm {
         Self { folder, source }.answer(query).await
     }
 
-    /// Asks until nothing is left to learn: columns are kept with the second answer, plans are ready with the third.
+    /// Asks more often than there is something left to learn.
     async fn again(&self, query: &CompiledQuery) -> Vec<String> {
         let first = self.answer(query).await;
         for _ in 0..3 {
@@ -99,6 +99,13 @@ impl Warm {
         self.source.plans.recall(query, &QueryLimits::default(), &schema).is_some()
     }
 
+    /// Whether the plan of the query waits to be run again.
+    fn is_ready(&self, query: &CompiledQuery) -> bool {
+        let (_, schema) = self.source.look(query, &QueryLimits::default()).unwrap();
+        let planned = self.source.plans.recall(query, &QueryLimits::default(), &schema);
+        planned.is_some_and(|planned| prepared::recall(planned.number).is_some())
+    }
+
     fn keeps_columns(&self, table: &str, zone: &str) -> bool {
         let files = Folder::open(self.folder.path(), &self.source.tables).unwrap().table(table).unwrap().unwrap();
         held::knows(&files.files, learnt::fingerprint(&(&*files.reading, files.base)), zone)
@@ -117,7 +124,7 @@ fn written(path: &std::path::Path, write: impl Fn()) {
 #[tokio::test]
 async fn a_change_of_a_file_between_two_queries_is_seen_whatever_was_kept() {
     type Change = fn(&Warm);
-    let changes: [(&str, Change); 6] = [
+    let changes: [(&str, Change); 7] = [
         ("written again", |warm| written(&warm.path("t.parquet"), || warm.numbers("t.parquet", 5..15))),
         ("replaced by one of the same size and time", |warm| {
             let before = fs::metadata(warm.path("t.parquet")).unwrap();
@@ -126,6 +133,15 @@ async fn a_change_of_a_file_between_two_queries_is_seen_whatever_was_kept() {
             new.set_modified(before.modified().unwrap()).unwrap();
             fs::rename(warm.path("new.parquet"), warm.path("t.parquet")).unwrap();
             assert_eq!(fs::metadata(warm.path("t.parquet")).unwrap().len(), before.len());
+        }),
+        ("written in place, of the same size, and its time set back", |warm| {
+            let before = fs::metadata(warm.path("t.parquet")).unwrap();
+            written(&warm.path("t.parquet"), || {
+                warm.numbers("t.parquet", 5..15);
+                fs::File::options().append(true).open(warm.path("t.parquet")).unwrap().set_modified(before.modified().unwrap()).unwrap();
+            });
+            let after = fs::metadata(warm.path("t.parquet")).unwrap();
+            assert_eq!((after.len(), after.modified().unwrap()), (before.len(), before.modified().unwrap()));
         }),
         ("other columns", |warm| {
             let rows = batch(vec![("n", Arc::new(StringArray::from(vec!["5", "x"])) as _), ("m", Arc::new(Int64Array::from(vec![1, 2])))]);
@@ -154,6 +170,27 @@ async fn a_change_of_a_file_between_two_queries_is_seen_whatever_was_kept() {
         assert_ne!(after, before, "{name}");
         assert_eq!(after, warm.cold(&query).await, "{name}");
         assert_eq!(warm.warm(&query).await, after, "{name}");
+    }
+}
+
+/// An executor that has just begun sees files for the first time, and most are old.
+#[tokio::test]
+async fn what_has_settled_is_kept_from_the_first_query_on_and_what_changed_just_now_is_not() {
+    for (settles, kept) in [(Duration::from_secs(3600), false), (Duration::ZERO, true)] {
+        let warm = Warm::new();
+        let warm = Warm { source: FilesSource { settles, ..warm.source }, ..warm };
+        warm.numbers("t.parquet", 0..10);
+        fs::write(warm.path("u.csv"), "m\n3\n").unwrap();
+        let both = plain("select sum(n) as n, max(m) as m from t, u");
+        let one = plain("select sum(n) as n from t");
+        for _ in 0..3 {
+            assert_eq!(warm.answer(&both).await[1..], ["45|3"]);
+            assert_eq!(warm.answer(&one).await[1..], ["45"]);
+            assert_eq!((warm.keeps_plan(&both), warm.keeps_plan(&one), warm.is_ready(&one)), (kept, kept, kept));
+            for table in ["t", "u"] {
+                assert_eq!(warm.keeps_columns(table, "America/New_York"), kept, "{table}");
+            }
+        }
     }
 }
 
