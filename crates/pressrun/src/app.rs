@@ -120,7 +120,9 @@ impl App {
         // First of all: what follows makes files.
         let public_url = settings.server.public_url()?;
         let catalog = CatalogHandle::open_with(&settings.catalog.path, Arc::clone(&clock), settings.catalog.rules(&settings.spool)?)?;
-        let store = open_store(settings).await?;
+        let opened = open_store(settings).await?;
+        let of_the_engine = Arc::new(opened.with_own_readers().await?);
+        let store: Arc<dyn Store> = opened;
         let named = || format!("could not open the spool {}", settings.spool.path.display());
         let spool = Spool::open(&settings.spool.path).with_context(named)?;
         private::tighten(&settings.spool.path).with_context(named)?;
@@ -181,7 +183,8 @@ impl App {
             router = router.merge(pressrun_api::for_operators(figures.router(), state, Arc::clone(&door)));
         }
         let router = pressrun_api::traced(pressrun_web::front(router, &public_url), settings.server.proxies()?);
-        let engine = Arc::new(Engine::new(context, wake));
+        // Whoever searches among a million schedules holds up no delivery.
+        let engine = Arc::new(Engine::new(Context { store: of_the_engine, ..context }, wake));
         let budget = Budget::new(Duration::from_secs(settings.scheduler.grace_seconds.into()));
         let limits = ServerLimits {
             max_connections: settings.limits.connections,
@@ -356,11 +359,11 @@ pub(crate) async fn open_existing_store(settings: &Settings) -> anyhow::Result<A
         let error = format!("there is no database {} (configuration: {})", path.display(), settings.source);
         return Err(Hinted::new(error, "name the server's configuration with --config, or its database with PRESSRUN_STORE__URL").into());
     }
-    open_store(settings).await
+    Ok(open_store(settings).await?)
 }
 
 /// Opens the database, its secrets sealed with the configured keys; both are made when they are not there.
-pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<SqliteStore>> {
     let path = settings.store.sqlite_path()?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;

@@ -110,7 +110,7 @@ impl SqliteStore {
         // Runs that are over need no secrets.
         sqlx::query("UPDATE runs SET definition_id = $2 WHERE definition_id = $1").bind(&old).bind(&new).execute(&mut *tx).await?;
         sqlx::query("DELETE FROM definitions WHERE id = $1").bind(&old).execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn seal_into(

@@ -126,7 +126,7 @@ impl Consents for SqliteStore {
             .bind(member.to_string())
             .execute(&mut *tx)
             .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn agree(

@@ -52,7 +52,7 @@ impl SqliteStore {
         hold(&mut tx, lease).await?;
         news::put(&mut tx, lease, news).await?;
         queue_again(&mut tx, lease, available_at).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     pub(super) async fn hand_run_back(
@@ -67,7 +67,7 @@ impl SqliteStore {
         news::put_lines(&mut tx, lease.run, lines).await?;
         news::put_worked(&mut tx, lease, worked).await?;
         queue_again(&mut tx, lease, now).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     pub(super) async fn queue_behind(&self, lease: &Lease, now: Timestamp, news: &RunNews) -> Result<(), StoreError> {
@@ -82,7 +82,7 @@ impl SqliteStore {
         .bind(micros(now))
         .execute(&mut *tx)
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     pub(super) async fn release_leases_of_the_dead(&self, now: Timestamp) -> Result<u32, StoreError> {

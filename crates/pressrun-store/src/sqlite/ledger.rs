@@ -73,7 +73,7 @@ impl SqliteStore {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
         put_pieces(&mut tx, lease.run, deliveries).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     pub(super) async fn forget_pieces(&self, lease: &Lease) -> Result<(), StoreError> {
@@ -86,7 +86,7 @@ impl SqliteStore {
         for statement in [untried, unnamed] {
             sqlx::query(statement).bind(lease.run.to_string()).execute(&mut *tx).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     pub(super) async fn pieces(&self, run: RunId, which: &Which) -> Result<Vec<Delivery>, StoreError> {

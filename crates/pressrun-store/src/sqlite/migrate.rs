@@ -6,7 +6,7 @@
 use sqlx::Row as _;
 use sqlx::sqlite::SqlitePool;
 
-use super::Tx;
+use super::writer::Tx;
 use crate::StoreError;
 
 /// Marks the file as Pressrun's: the bytes `PRSR`.
@@ -38,7 +38,7 @@ pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
 pub(super) async fn migrate_to(pool: &SqlitePool, target: usize) -> Result<(), StoreError> {
     loop {
         // Read inside the transaction: another process may be at it too.
-        let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = Tx::Own(pool.begin_with("BEGIN IMMEDIATE").await?);
         let version = version(&mut tx).await?;
         let Some(sql) = MIGRATIONS[..target].get(version) else {
             return Ok(());

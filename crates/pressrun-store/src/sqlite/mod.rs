@@ -1,7 +1,7 @@
 //! SQLite: one file, one writer, any number of readers.
 //!
-//! Every write is one `BEGIN IMMEDIATE` transaction on the only writing connection, so that writers queue up here instead of failing with
-//! "database is locked"; reads go to a pool that sees the last committed state (WAL). Other processes may use the file at the same time.
+//! Every write has a turn at the only writing connection (see [`writer`]), so that writers queue up here instead of failing with "database is locked";
+//! reads go to a pool that sees the last committed state (WAL). Other processes may use the file at the same time.
 //!
 //! `synchronous` is `FULL`: what a call returned is on the disk, also after a power cut. `NORMAL` would be faster and may forget the last
 //! commits then, and a forgotten "accepted" is a mail sent twice.
@@ -43,39 +43,40 @@ mod story;
 mod suppressions;
 #[cfg(test)]
 mod tests;
+mod writer;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Sqlite, Transaction};
 
 use crate::StoreError;
 use crate::collation::Collation;
 use crate::seal::Sealer;
 use presence::Presence;
+use writer::{Tx, Writer};
 
 /// A store in one SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
+    /// Of one connection.
     write: SqlitePool,
+    writer: Writer,
     read: SqlitePool,
-    sealer: Sealer,
-    collation: Collation,
-    presence: Presence,
-    attempts: attempts::Waiting,
+    sealer: Arc<Sealer>,
+    collation: Arc<Collation>,
+    presence: Arc<Presence>,
 }
-
-/// A write transaction; dropping it undoes it.
-type Tx = Transaction<'static, Sqlite>;
 
 impl SqliteStore {
     /// Begins a write; waits its turn.
     async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(Tx::Turn(self.writer.turn().await?))
     }
 
     /// Begins a read of one consistent state.
     async fn snapshot(&self) -> Result<Tx, StoreError> {
-        Ok(self.read.begin().await?)
+        Ok(Tx::Own(self.read.begin().await?))
     }
 
     /// Closes every connection, after what is under way.

@@ -15,7 +15,7 @@ impl SqliteStore {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
         put(&mut tx, lease, news).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }
 

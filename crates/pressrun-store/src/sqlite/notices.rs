@@ -200,7 +200,7 @@ impl Notices for SqliteStore {
         notice.state = state.clone();
         alarms::settle(&mut tx, &notice).await?;
         put(&mut tx, follow_ups).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn notices_of(&self, run: RunId) -> Result<Vec<Notice>, StoreError> {

@@ -1,21 +1,25 @@
 //! Opening a file: connections, schema, keys, collation.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Row as _};
 
-use super::attempts::Waiting;
 use super::fault::in_words;
 use super::presence::Presence;
-use super::{SqliteStore, Tx, migrate};
+use super::writer::{Tx, Writer};
+use super::{SqliteStore, migrate};
 use crate::StoreError;
 use crate::collation::{Collation, folded};
 use crate::seal::{Place, Sealer};
 
-/// Reading connections. Reads are short, so that a few serve many callers.
+/// Reading connections of the API and the pages, and as many of the engine. Reads are short, so that a few serve many callers.
 const READERS: u32 = 4;
+
+/// The log is copied into the file when it has so many pages: what is written again and again meanwhile is copied once.
+const LOG_PAGES: &str = "4000";
 
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
@@ -40,13 +44,28 @@ impl SqliteStore {
             .busy_timeout(BUSY)
             .pragma("temp_store", "MEMORY")
             // A reader that stays open lets the log grow; this gives the space back afterwards.
-            .pragma("journal_size_limit", "67108864");
+            .pragma("journal_size_limit", "67108864")
+            .pragma("wal_autocheckpoint", LOG_PAGES)
+            // In KiB when negative.
+            .pragma("cache_size", "-16384");
         let write = pool_of(1).connect_with(options.clone()).await.map_err(named)?;
         migrate::migrate(&write).await?;
         let read_options = options.create_if_missing(false).pragma("query_only", "ON");
         let read = pool_of(READERS).connect_with(read_options).await.map_err(named)?;
-        let presence = Presence::beside(path);
-        Self { write, read, sealer, collation: Collation::new()?, presence, attempts: Waiting::default() }.prepared().await
+        Self::new(write, read, sealer, Presence::beside(path))?.prepared().await
+    }
+
+    /// The same store with reading connections of its own, so that whoever uses them never waits for readers of this one, nor they for them (M5).
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the file cannot be opened any more.
+    pub async fn with_own_readers(&self) -> Result<Self, StoreError> {
+        let (options, size) = (self.read.connect_options(), self.read.options().get_max_connections());
+        // What is in memory has but the one connection.
+        let read = if size == 1 { self.read.clone() } else { pool_of(size).connect_with(options.as_ref().clone()).await? };
+        let (write, writer) = (self.write.clone(), self.writer.clone());
+        let (sealer, collation, presence) = (Arc::clone(&self.sealer), Arc::clone(&self.collation), Arc::clone(&self.presence));
+        Ok(Self { write, writer, read, sealer, collation, presence })
     }
 
     /// A store in memory, gone when it is dropped.
@@ -56,16 +75,13 @@ impl SqliteStore {
         let pool = SqlitePoolOptions::new().min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
         let write = pool.connect_with(options).await?;
         migrate::migrate(&write).await?;
-        Self {
-            read: write.clone(),
-            write,
-            sealer,
-            collation: Collation::new()?,
-            presence: Presence::default(),
-            attempts: Waiting::default(),
-        }
-        .prepared()
-        .await
+        Self::new(write.clone(), write, sealer, Presence::default())?.prepared().await
+    }
+
+    fn new(write: SqlitePool, read: SqlitePool, sealer: Sealer, presence: Presence) -> Result<Self, StoreError> {
+        let writer = Writer::start(write.clone());
+        let (sealer, collation, presence) = (Arc::new(sealer), Arc::new(Collation::new()?), Arc::new(presence));
+        Ok(Self { write, writer, read, sealer, collation, presence })
     }
 
     async fn prepared(self) -> Result<Self, StoreError> {

@@ -58,7 +58,7 @@ impl Planning for SqliteStore {
         put_starts(&mut tx, schedules).await?;
         let moved: Vec<_> = schedules.iter().map(|of| moved(&of.schedule, of.through, of.next_at)).collect();
         move_on(&mut tx, &moved).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn release_planned(&self, now: Timestamp, oldest: Timestamp, limit: u32) -> Result<Released, StoreError> {
@@ -102,7 +102,7 @@ impl Planning for SqliteStore {
         .execute(&mut *tx)
         .await?;
         move_on(&mut tx, &moved).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn forget_future(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -115,7 +115,7 @@ impl Planning for SqliteStore {
         .bind(SkipReason::Missed.as_str())
         .execute(&mut *tx)
         .await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn schedule_of(&self, key: ScheduleKey) -> Result<Option<ScheduleId>, StoreError> {
@@ -155,7 +155,7 @@ impl Planning for SqliteStore {
     async fn keep_planning_note(&self, name: PlanningNote, text: &str) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         put_meta(&mut tx, name.as_str(), text.as_bytes()).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }
 

@@ -10,7 +10,6 @@ use pressrun_domain::id::{DeliveryId, MembershipId, RunId, ScheduleId, WorkerId}
 use pressrun_domain::run::{Lease, Run, RunStatus, TimelineEntry, Worked};
 
 use super::SqliteStore;
-use super::attempts::Entry;
 use super::ledger::Which;
 use crate::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, Page, RunEnd, RunNews, Runs, StoreError, StoredBaseline};
 
@@ -108,7 +107,7 @@ impl Runs for SqliteStore {
     }
 
     async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError> {
-        self.write_attempt(Entry::Begin { lease: *lease, delivery, now }).await
+        self.write_begin(lease, delivery, now).await
     }
 
     async fn end_attempt(
@@ -119,8 +118,7 @@ impl Runs for SqliteStore {
         state: &DeliveryState,
         learnt: &Learnt,
     ) -> Result<(), StoreError> {
-        let entry = Entry::End { lease: *lease, delivery, attempt: attempt.clone(), state: state.clone(), learnt: learnt.clone() };
-        self.write_attempt(entry).await.map(|_| ())
+        self.write_end(lease, delivery, attempt, state, learnt).await
     }
 
     async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {
@@ -176,7 +174,7 @@ impl Runs for SqliteStore {
     async fn reset_baselines(&self, schedule: ScheduleId) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query("DELETE FROM baselines WHERE schedule_id = $1").bind(schedule.to_string()).execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn live_artifacts(&self, kept_since: Timestamp) -> Result<Vec<String>, StoreError> {

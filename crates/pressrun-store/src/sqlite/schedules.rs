@@ -193,7 +193,7 @@ impl Schedules for SqliteStore {
             );
             self.rename(&mut tx, update, owner, name).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }
 

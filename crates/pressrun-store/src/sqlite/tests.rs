@@ -5,6 +5,7 @@ mod audit;
 mod corrupt;
 mod files;
 mod plans;
+mod writer;
 
 use tempfile::TempDir;
 

@@ -152,7 +152,7 @@ async fn store_for_first_key(settings: &Settings) -> anyhow::Result<Arc<dyn Stor
         return open_existing_store(settings).await;
     }
     show::hint(format!("there was no database {}; it is made now", path.display()));
-    open_store(settings).await
+    Ok(open_store(settings).await?)
 }
 
 async fn list(arguments: List) -> anyhow::Result<ExitCode> {
