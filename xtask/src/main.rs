@@ -49,6 +49,13 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Let dispatcher, engine and store run in virtual time under faults that seeds draw: `--seeds 2000 --from 1`, or `--seed 7` for one with
+    /// its trace.
+    Simulate {
+        /// What the simulation is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Draw every reference output and every kind of chart into a folder, with one page to look at them all.
     ContactSheet {
         /// Where.
@@ -72,6 +79,7 @@ fn main() -> anyhow::Result<()> {
         Task::Tidy => tidy::crate_graph(),
         Task::FuzzApi(bounds) => fuzz_api::run(bounds),
         Task::Fuzz { name, seconds, seed } => fuzz::run(&name, seconds, seed),
+        Task::Simulate { words } => simulate(&words),
         Task::ContactSheet { folder } => render::contact_sheet(&folder),
         Task::Relays => relays::run(),
         Task::Bench { name } => bench::run(&name),
@@ -100,6 +108,12 @@ fn check() -> anyhow::Result<()> {
         cargo(&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"])?;
     }
     Ok(())
+}
+
+fn simulate(words: &[String]) -> anyhow::Result<()> {
+    let mut command = cargo_command();
+    command.args(["run", "--quiet", "--package", "pressrun-simulation", "--"]).args(words);
+    run(&mut command)
 }
 
 /// Runs cargo and fails when it does.

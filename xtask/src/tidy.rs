@@ -6,7 +6,7 @@ use anyhow::bail;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// What each crate may use of the others; the drawing of ARCHITECTURE.md. `query`, `render` and `deliver` never see each other.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("pressrun-cron", &[]),
     ("pressrun-domain", &["cron"]),
     ("pressrun-sql", &["cron", "domain"]),
@@ -21,6 +21,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("pressrun-web", &["cron", "domain", "catalog", "store", "api"]),
     ("pressrun", &["cron", "domain", "sql", "catalog", "query", "render", "deliver", "store", "dispatch", "engine", "api", "web"]),
     ("pressrun-testkit", &["cron", "domain"]),
+    ("pressrun-simulation", &["cron", "domain", "catalog", "query", "render", "deliver", "store", "dispatch", "engine", "testkit"]),
     ("xtask", &[]),
 ];
 
@@ -58,9 +59,10 @@ pub(crate) fn crate_graph() -> anyhow::Result<()> {
             if used.starts_with("pressrun") && !allowed.contains(used) {
                 faults.push(format!("{name} may not use {used}"));
             }
-            // Places to die at are for tests.
-            if dependency.features.iter().any(|feature| feature == "fail-points") {
-                faults.push(format!("{name} turns on the fail points of {used} outside tests"));
+            // Places to die at and ids that repeat are for tests.
+            let for_tests = |feature: &&String| name != "pressrun-simulation" && ["fail-points", "seeded-ids"].contains(&feature.as_str());
+            if let Some(feature) = dependency.features.iter().find(for_tests) {
+                faults.push(format!("{name} turns on `{feature}` of {used} outside tests"));
             }
             // Counterparts in tests speak the same protocols.
             if name == "pressrun-testkit" {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::DispatchConfig;
+use crate::drift::Reading;
 use crate::fail::{FailPoint, reach};
 use crate::jump::JumpWatch;
 use crate::runner::{Room, Runner};
@@ -58,7 +59,7 @@ impl Claimer {
     /// Claims until `stop`; then waits for what is under way, of which `hand_back` gives up what has not ended by then.
     pub async fn run(self, stop: CancellationToken, hand_back: CancellationToken, pulse: Pulse) {
         let mut under_way = UnderWay::default();
-        let mut jumps = JumpWatch::new(self.clock.now(), self.config.lease);
+        let mut jumps = JumpWatch::new(Reading::of(self.clock.as_ref(), self.clock.now()), self.config.lease);
         if let Err(error) = self.store.announce(self.worker).await {
             warn!(%error, "could not show other processes that this one lives");
         }
@@ -66,7 +67,7 @@ impl Claimer {
             pulse.beat();
             let ready = self.ready.notified();
             let now = self.clock.now();
-            let rescue = jumps.leases_can_be_told(now);
+            let rescue = jumps.leases_can_be_told(Reading::of(self.clock.as_ref(), now));
             let next = match self.claim(&mut under_way, rescue, &hand_back).await {
                 Ok(_) => self.next_available(now, under_way.len()).await,
                 Err(error) => {
@@ -75,6 +76,8 @@ impl Claimer {
                 }
             };
             tokio::select! {
+                // In this order each time, so that a simulation repeats itself.
+                biased;
                 () = stop.cancelled() => {}
                 () = ready => {}
                 () = under_way.one_done(), if !under_way.is_empty() => {}
@@ -86,6 +89,7 @@ impl Claimer {
         info!(under_way = under_way.len(), "no more runs are claimed");
         while !under_way.is_empty() {
             tokio::select! {
+                biased;
                 () = under_way.one_done() => {}
                 // Runs end in their own time; that is no stall of this task.
                 () = tokio::time::sleep(Duration::from_secs(5)) => {}

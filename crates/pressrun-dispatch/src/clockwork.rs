@@ -5,18 +5,15 @@
 //! steady clock says, or, at a start, of the last pass that anybody made; a clock that is still there then is believed. A clock that is set back is
 //! believed at once, and what was planned beyond it is planned anew.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 
-use crate::drift::Drift;
+use crate::drift::{Drift, Reading};
 
 /// The two clocks may differ by so much between two looks; adjustments are smaller, and so are instants planned ahead.
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long a clock that jumped ahead has to stay there to be believed.
-const HOLD: Duration = Duration::from_mins(1);
+const HOLD: SignedDuration = SignedDuration::from_mins(1);
 
 /// A start that is later than the last pass by more than this may be an outage as well as a wrong clock.
 const OUTAGE: SignedDuration = SignedDuration::from_hours(24);
@@ -35,31 +32,32 @@ pub(crate) enum Clockwork {
 /// Compares the wall clock with the steady one.
 pub(crate) struct ClockWatch {
     drift: Drift,
-    hold_until: Option<Instant>,
+    /// By the steady clock.
+    hold_until: Option<SignedDuration>,
     set_back: bool,
 }
 
 impl ClockWatch {
     /// Watches from `now` on; `last_tick` is when planning last looked at the clock, in whatever process.
-    pub(crate) fn new(now: Timestamp, last_tick: Option<Timestamp>) -> Self {
-        let gap = last_tick.map_or(SignedDuration::ZERO, |last| now.duration_since(last));
-        let hold_until = (gap > OUTAGE).then(|| Instant::now() + HOLD);
+    pub(crate) fn new(now: Reading, last_tick: Option<Timestamp>) -> Self {
+        let gap = last_tick.map_or(SignedDuration::ZERO, |last| now.wall.duration_since(last));
+        let hold_until = (gap > OUTAGE).then(|| now.steady.saturating_add(HOLD));
         Self { drift: Drift::from(now), hold_until, set_back: gap < -TOLERANCE }
     }
 
-    /// Looks at the clock, which shows `now`.
-    pub(crate) fn look(&mut self, now: Timestamp) -> Clockwork {
-        let (off, steady) = self.drift.look(now);
+    /// Looks at the clocks.
+    pub(crate) fn look(&mut self, now: Reading) -> Clockwork {
+        let off = self.drift.look(now);
         if off > TOLERANCE {
             tracing::warn!(by = %off, "the clock jumped ahead; nothing is planned until it has stayed there for a minute");
-            self.hold_until = Some(steady + HOLD);
+            self.hold_until = Some(now.steady.saturating_add(HOLD));
         }
         if off < -TOLERANCE {
             tracing::warn!(by = %off, "the clock was set back; what was planned beyond it is planned anew");
             self.hold_until = None;
             self.set_back = true;
         }
-        if self.hold_until.is_some_and(|until| steady < until) {
+        if self.hold_until.is_some_and(|until| now.steady < until) {
             return Clockwork::Ahead;
         }
         self.hold_until = None;
@@ -80,15 +78,19 @@ mod tests {
         "2026-11-25T09:00:00Z".parse().expect("an instant")
     }
 
+    /// The clocks when the wall clock shows `wall` seconds after nine, `steady` seconds after the steady one began.
+    fn reading(steady: i64, wall: i64) -> Reading {
+        Reading { wall: nine() + SignedDuration::from_secs(wall), steady: SignedDuration::from_secs(steady) }
+    }
+
     /// What is said after each step of (seconds that pass, seconds that the wall clock moves).
-    async fn said(steps: &[(u64, i64)]) -> Vec<Clockwork> {
-        let mut now = nine();
-        let mut watch = ClockWatch::new(now, Some(now));
+    fn said(steps: &[(i64, i64)]) -> Vec<Clockwork> {
+        let (mut steady, mut wall) = (0, 0);
+        let mut watch = ClockWatch::new(reading(0, 0), Some(nine()));
         let mut said = Vec::new();
-        for (steady, wall) in steps {
-            tokio::time::advance(Duration::from_secs(*steady)).await;
-            now += SignedDuration::from_secs(*wall);
-            said.push(watch.look(now));
+        for (pass, moves) in steps {
+            (steady, wall) = (steady + pass, wall + moves);
+            said.push(watch.look(reading(steady, wall)));
             watch.settled();
         }
         said
@@ -96,34 +98,34 @@ mod tests {
 
     const DAYS: i64 = 3 * 86_400;
 
-    #[tokio::test(start_paused = true)]
-    async fn h7_planning_holds_while_the_clock_is_ahead_for_a_moment() {
+    #[test]
+    fn h7_planning_holds_while_the_clock_is_ahead_for_a_moment() {
         use Clockwork::{Ahead, Runs, SetBack};
-        assert_eq!(said(&[(15, 15), (15, 15 + DAYS), (20, 20 - DAYS), (15, 15)]).await, [Runs, Ahead, SetBack, Runs]);
+        assert_eq!(said(&[(15, 15), (15, 15 + DAYS), (20, 20 - DAYS), (15, 15)]), [Runs, Ahead, SetBack, Runs]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn h7_a_clock_that_stays_ahead_is_believed_after_a_minute() {
+    #[test]
+    fn h7_a_clock_that_stays_ahead_is_believed_after_a_minute() {
         use Clockwork::{Ahead, Runs};
-        assert_eq!(said(&[(15, 15 + DAYS), (45, 45), (15, 15)]).await, [Ahead, Ahead, Runs]);
+        assert_eq!(said(&[(15, 15 + DAYS), (45, 45), (15, 15)]), [Ahead, Ahead, Runs]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn h7_a_clock_that_is_put_right_by_seconds_is_believed() {
+    #[test]
+    fn h7_a_clock_that_is_put_right_by_seconds_is_believed() {
         use Clockwork::Runs;
-        assert_eq!(said(&[(15, 45), (15, -20), (3600, 3600)]).await, [Runs, Runs, Runs]);
+        assert_eq!(said(&[(15, 45), (15, -20), (3600, 3600)]), [Runs, Runs, Runs]);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn h7_planning_anew_is_asked_for_until_it_is_done() {
-        let mut watch = ClockWatch::new(nine(), Some(nine() + SignedDuration::from_hours(1)));
-        assert_eq!([watch.look(nine()), watch.look(nine())], [Clockwork::SetBack; 2]);
+    #[test]
+    fn h7_planning_anew_is_asked_for_until_it_is_done() {
+        let mut watch = ClockWatch::new(reading(0, 0), Some(nine() + SignedDuration::from_hours(1)));
+        assert_eq!([watch.look(reading(0, 0)), watch.look(reading(0, 0))], [Clockwork::SetBack; 2]);
         watch.settled();
-        assert_eq!(watch.look(nine()), Clockwork::Runs);
+        assert_eq!(watch.look(reading(0, 0)), Clockwork::Runs);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn h7_a_start_after_days_or_before_the_last_pass_is_looked_at_twice() {
+    #[test]
+    fn h7_a_start_after_days_or_before_the_last_pass_is_looked_at_twice() {
         for (case, last, expected) in [
             ("the first start ever", None, Clockwork::Runs),
             ("an outage of an hour", Some(-3600), Clockwork::Runs),
@@ -131,7 +133,7 @@ mod tests {
             ("a clock that was ahead before", Some(DAYS), Clockwork::SetBack),
         ] {
             let last = last.map(|seconds| nine() + SignedDuration::from_secs(seconds));
-            assert_eq!(ClockWatch::new(nine(), last).look(nine()), expected, "{case}");
+            assert_eq!(ClockWatch::new(reading(0, 0), last).look(reading(0, 0)), expected, "{case}");
         }
     }
 }

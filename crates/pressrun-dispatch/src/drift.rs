@@ -1,26 +1,37 @@
 //! How the wall clock moves against the steady one.
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
+use pressrun_domain::clock::Clock;
+
+/// What both clocks show at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    /// The present.
+    pub(crate) wall: Timestamp,
+    /// Time since some instant that stays the same; nobody sets it.
+    pub(crate) steady: SignedDuration,
+}
+
+impl Reading {
+    /// What `clock` shows, which showed `wall` a moment ago.
+    pub(crate) fn of(clock: &dyn Clock, wall: Timestamp) -> Self {
+        Self { wall, steady: clock.steady() }
+    }
+}
 
 /// The two clocks, as they were when somebody last looked.
-pub(crate) struct Drift {
-    wall: Timestamp,
-    steady: Instant,
-}
+pub(crate) struct Drift(Reading);
 
 impl Drift {
     /// From `now` on.
-    pub(crate) fn from(now: Timestamp) -> Self {
-        Self { wall: now, steady: Instant::now() }
+    pub(crate) fn from(now: Reading) -> Self {
+        Self(now)
     }
 
-    /// By how much the wall clock, which shows `now`, is ahead of what the steady clock says since the last look; and the steady clock.
-    pub(crate) fn look(&mut self, now: Timestamp) -> (SignedDuration, Instant) {
-        let steady = Instant::now();
-        let passed = SignedDuration::try_from(steady.duration_since(self.steady)).unwrap_or(SignedDuration::MAX);
-        let ahead = now.duration_since(self.wall).saturating_sub(passed);
-        (self.wall, self.steady) = (now, steady);
-        (ahead, steady)
+    /// By how much the wall clock is ahead of what the steady clock says since the last look.
+    pub(crate) fn look(&mut self, now: Reading) -> SignedDuration {
+        let before = std::mem::replace(&mut self.0, now);
+        let passed = now.steady.saturating_sub(before.steady);
+        now.wall.duration_since(before.wall).saturating_sub(passed)
     }
 }

@@ -36,6 +36,7 @@ impl Janitor {
             pulse.beat();
             self.pass().await;
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = self.clock.sleep(LOOK) => {}
             }

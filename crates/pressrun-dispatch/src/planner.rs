@@ -25,6 +25,7 @@ use tracing::{error, info, warn};
 use crate::claimer::{TRY_AGAIN, sleep_until};
 use crate::clockwork::{ClockWatch, Clockwork};
 use crate::config::DispatchConfig;
+use crate::drift::Reading;
 use crate::fail::{FailPoint, reach};
 use crate::runner::Runner;
 use crate::supervise::Pulse;
@@ -99,6 +100,8 @@ impl Planner {
                 // Whoever woke the planner may have queued a run.
                 self.ready.notify_one();
                 tokio::select! {
+                    // In this order each time, so that a simulation repeats itself.
+                    biased;
                     () = woken => {}
                     () = sleep_until(self.clock.as_ref(), next) => {}
                     // The clock may be set back meanwhile, and `next` be hours away.
@@ -115,7 +118,7 @@ impl Planner {
         loop {
             pulse.beat();
             match self.follow_rules(pulse).await {
-                Ok(last_tick) => return ClockWatch::new(self.clock.now(), last_tick),
+                Ok(last_tick) => return ClockWatch::new(Reading::of(self.clock.as_ref(), self.clock.now()), last_tick),
                 Err(error) => warn!(%error, "could not see by which rules schedules were planned; trying again"),
             }
             self.clock.sleep(TRY_AGAIN).await;
@@ -144,7 +147,7 @@ impl Planner {
         now: Timestamp,
         pulse: &Pulse,
     ) -> Result<Option<Timestamp>, StoreError> {
-        match watch.look(now) {
+        match watch.look(Reading::of(self.clock.as_ref(), now)) {
             Clockwork::Ahead => return Ok(None),
             Clockwork::SetBack => {
                 self.store.forget_future(now).await?;

@@ -104,6 +104,7 @@ impl Engine {
             pulse.beat();
             let said = self.said.notified();
             let sent = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 sent = outbox::send_due(&self.context) => sent,
                 () = alive(&pulse) => return,
@@ -114,6 +115,7 @@ impl Engine {
             let now = self.context.clock.now();
             let due = self.context.store.next_notice().await.ok().flatten();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = said => {}
                 () = self.context.clock.sleep_until(self.look_again(now, due)) => {}
@@ -155,6 +157,7 @@ impl Engine {
                 }
             };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 changed = published.changed() => if changed.is_err() { return },
                 () = looked_again => {}

@@ -18,6 +18,6 @@ mod pool;
 mod worker;
 
 pub use child::{ChildConfig, serve};
-pub use job::{Job, MailJob, MailKpi, Reply};
-pub use pool::{Crew, ExecutorConfig, ExecutorPool};
+pub use job::{Job, JobResult, MailJob, MailKpi, Reply};
+pub use pool::{Crew, ExecutorConfig, ExecutorPool, StandIn};
 pub use worker::ExecutorError;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use pressrun_domain::mail::MailWords;
 use pressrun_query::{ConnectionSpec, QueryError, QueryJob, QueryOutcome};
 use pressrun_render::html::PageTiles;
@@ -75,6 +76,16 @@ impl Crew {
     }
 }
 
+/// Does jobs in the place of child processes: a model of them, in a simulation.
+#[async_trait]
+pub trait StandIn: std::fmt::Debug + Send + Sync {
+    /// Does one job as a child would, and keeps `deadline` itself.
+    ///
+    /// # Errors
+    /// How a child would have ended.
+    async fn act(&self, job: Job, deadline: Duration) -> Result<JobResult, ExecutorError>;
+}
+
 /// Pools of child processes. Dropping a call stops its work: a query as [`super`] says, everything else by the end of its child.
 #[derive(Debug, Clone)]
 pub struct ExecutorPool {
@@ -84,6 +95,7 @@ pub struct ExecutorPool {
 #[derive(Debug)]
 struct Shared {
     config: ExecutorConfig,
+    stand_in: Option<Arc<dyn StandIn>>,
     compute: Children,
     remote: Children,
 }
@@ -126,9 +138,19 @@ impl ExecutorPool {
     /// A pool without children yet.
     #[must_use]
     pub fn new(config: ExecutorConfig) -> Self {
+        Self::with(config, None)
+    }
+
+    /// A pool as large as `config` says in which `stand_in` does every job; no process is started.
+    #[must_use]
+    pub fn played_by(stand_in: Arc<dyn StandIn>, config: ExecutorConfig) -> Self {
+        Self::with(config, Some(stand_in))
+    }
+
+    fn with(config: ExecutorConfig, stand_in: Option<Arc<dyn StandIn>>) -> Self {
         let compute = Children::new(config.processes, config.threads);
         let remote = Children::new(config.remote_processes, 1);
-        Self { shared: Arc::new(Shared { config, compute, remote }) }
+        Self { shared: Arc::new(Shared { config, stand_in, compute, remote }) }
     }
 
     /// Folder for what a query spills, and for half-made files.
@@ -230,6 +252,9 @@ impl ExecutorPool {
     async fn call(&self, crew: Crew, job: Job, connection: Option<String>, deadline: Duration) -> Result<JobResult, ExecutorError> {
         let children = self.shared.children(crew);
         let permit = Arc::clone(&children.permits).acquire_owned().await.map_err(ExecutorError::unavailable)?;
+        if let Some(stand_in) = &self.shared.stand_in {
+            return stand_in.act(job, deadline).await;
+        }
         let frame = serde_json::to_vec(&Message::Work(job)).map_err(ExecutorError::unavailable)?;
         let worker = match children.take_idle(connection.as_deref()) {
             Some(worker) => worker,
