@@ -18,7 +18,7 @@ use crate::config::DispatchConfig;
 use crate::drift::Reading;
 use crate::fail::{FailPoint, reach};
 use crate::jump::JumpWatch;
-use crate::runner::{Room, Runner};
+use crate::runner::{Permit, Room, Runner};
 use crate::supervise::Pulse;
 
 /// How soon to try again what the store refused.
@@ -69,7 +69,7 @@ impl Claimer {
             let now = self.clock.now();
             let rescue = jumps.leases_can_be_told(Reading::of(self.clock.as_ref(), now));
             let next = match self.claim(&mut under_way, rescue, &hand_back).await {
-                Ok(_) => self.next_available(now, under_way.len()).await,
+                Ok(_) => self.next_available(now, under_way.permits()).await,
                 Err(error) => {
                     warn!(%error, "could not claim; trying again");
                     Some(now + TRY_AGAIN)
@@ -103,7 +103,7 @@ impl Claimer {
         let mut count = 0;
         loop {
             let Room { limit, busy } = self.runner.room(&under_way.documents());
-            let limit = limit.min(self.config.permits.saturating_sub(under_way.len()));
+            let limit = limit.min(self.config.permits.saturating_sub(under_way.permits()));
             if limit == 0 {
                 return Ok(count);
             }
@@ -129,10 +129,10 @@ impl Claimer {
         }
     }
 
-    /// When something becomes available that was not at `tried`; `None` when no permit is free, for then the end of a run is what counts.
-    /// What was available and not claimed waits for a connection, and thus for the end of a run too.
-    async fn next_available(&self, tried: Timestamp, under_way: u32) -> Option<Timestamp> {
-        if under_way >= self.config.permits {
+    /// When something becomes available that was not at `tried`; `None` when all `permits` are held, for then one that is given back is what
+    /// counts. What was available and not claimed waits for a connection, and thus for the same.
+    async fn next_available(&self, tried: Timestamp, permits: u32) -> Option<Timestamp> {
+        if permits >= self.config.permits {
             return None;
         }
         match self.store.next_available(tried).await {
@@ -165,7 +165,16 @@ fn note_delay(claimed: &ClaimedRun, now: Timestamp) {
 #[derive(Default)]
 struct UnderWay {
     tasks: JoinSet<()>,
-    runs: HashMap<Id, (RunId, DocumentIdentifier)>,
+    runs: HashMap<Id, Started>,
+    /// A permit was given back.
+    freed: Arc<Notify>,
+}
+
+/// One of them.
+struct Started {
+    run: RunId,
+    document: DocumentIdentifier,
+    permit: Permit,
 }
 
 impl UnderWay {
@@ -178,23 +187,38 @@ impl UnderWay {
     }
 
     fn runs(&self) -> Vec<RunId> {
-        self.runs.values().map(|(run, _)| *run).collect()
+        self.runs.values().map(|started| started.run).collect()
     }
 
-    /// The documents that they deliver, each as often as it is under way.
+    /// Those that hold a permit.
+    fn holders(&self) -> impl Iterator<Item = &Started> {
+        self.runs.values().filter(|started| !started.permit.is_given_back())
+    }
+
+    /// How many permits are held.
+    fn permits(&self) -> u32 {
+        u32::try_from(self.holders().count()).unwrap_or(u32::MAX)
+    }
+
+    /// The documents of those that hold one, each as often as it is under way.
     fn documents(&self) -> Vec<&DocumentIdentifier> {
-        self.runs.values().map(|(_, document)| document).collect()
+        self.holders().map(|started| &started.document).collect()
     }
 
     fn start(&mut self, runner: Arc<dyn Runner>, claimed: ClaimedRun, hand_back: CancellationToken) {
-        let named = (claimed.run.id, claimed.run.definition.identifier.clone());
-        let task = self.tasks.spawn(async move { runner.work(claimed, &hand_back).await });
-        self.runs.insert(task.id(), named);
+        let permit = Permit::new(Arc::clone(&self.freed));
+        let started = Started { run: claimed.run.id, document: claimed.run.definition.identifier.clone(), permit: permit.clone() };
+        let task = self.tasks.spawn(async move { runner.work(claimed, &hand_back, &permit).await });
+        self.runs.insert(task.id(), started);
     }
 
-    /// Waits until one is done, and takes note of all that are; at once when none is under way.
+    /// Waits until one is done or gives its permit back, and takes note of all that are done; at once when none is under way.
     async fn one_done(&mut self) {
-        let mut joined = self.tasks.join_next_with_id().await;
+        let mut joined = tokio::select! {
+            biased;
+            joined = self.tasks.join_next_with_id() => joined,
+            () = self.freed.notified() => None,
+        };
         while let Some(done) = joined {
             self.forget(done);
             joined = self.tasks.try_join_next_with_id();

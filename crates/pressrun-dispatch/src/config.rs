@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 /// Bounds and habits of the dispatcher.
 #[derive(Debug, Clone)]
 pub struct DispatchConfig {
-    /// Runs under way at once in this process.
+    /// Runs prepared at once in this process; those that are only being sent hold none.
     pub permits: u32,
     /// How long a claim holds without a heartbeat.
     pub lease: SignedDuration,

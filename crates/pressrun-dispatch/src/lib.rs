@@ -27,7 +27,7 @@ pub use claimer::Claimer;
 pub use config::DispatchConfig;
 pub use janitor::Janitor;
 pub use planner::{LOOK_AHEAD, Planner};
-pub use runner::{Room, Runner};
+pub use runner::{Permit, Room, Runner};
 pub use supervise::{Pulse, Pulses, TaskFailure, Tasks};
 pub use sweeper::Sweeper;
 pub use timings::next_occurrence;

@@ -16,7 +16,7 @@ const HOLD_LOOK_MAX: SignedDuration = SignedDuration::from_mins(15);
 /// Bounds and habits of the engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
-    /// Runs worked on at once by this process.
+    /// Runs prepared at once by this process; those that are only being sent are not counted.
     pub workers: u32,
     /// How long a claim holds without a heartbeat; a heartbeat comes every third of it.
     pub lease: SignedDuration,
@@ -30,6 +30,9 @@ pub struct EngineConfig {
     pub retry: RetryPolicy,
     /// Deliveries of one run under way at once.
     pub parallel_deliveries: usize,
+    /// Deliveries of all runs under way at once to one host ([`Destination::receiver`](pressrun_domain::destination::Destination::receiver)).
+    /// Mail has bounds of its own where it is sent.
+    pub deliveries_of_one_host: usize,
     /// Most rows when a schedule lifts the limit without saying how far (R9).
     pub max_rows: u64,
     /// Time one render has.
@@ -72,6 +75,7 @@ impl EngineConfig {
             worthless_after: SignedDuration::from_hours(24),
             retry: RetryPolicy::default(),
             parallel_deliveries: 8,
+            deliveries_of_one_host: 8,
             max_rows: 50_000,
             render_deadline: Duration::from_secs(120),
             query: QueryLimits::default(),

@@ -324,7 +324,7 @@ impl Producer {
         fingerprint: bool,
     ) -> Result<QueryRows, QueryError> {
         let most = connection.max_concurrency.min(self.executors.most_of_one_connection(Crew::of(&spec)));
-        let _pass = self.gates.pass(&connection.name, most).await;
+        let _pass = self.gates.pass(connection.name.as_str(), most).await;
         let spec = reach::pinned(&self.config.connections, &SystemResolver, spec).await?;
         let allowed = Duration::from_secs(connection.timeout_seconds);
         let limits = QueryLimits { timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX), ..self.config.query };

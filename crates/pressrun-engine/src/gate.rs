@@ -1,16 +1,18 @@
-//! How many queries a connection sees at once.
+//! How many are at something at once: queries at a connection, deliveries at whoever takes them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pressrun_domain::id::ConnectionName;
 use tokio::sync::Semaphore;
 
-/// The gates of all connections. Clones are the same.
+/// Gates by name. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gates {
-    known: Arc<Mutex<HashMap<ConnectionName, Arc<Gate>>>>,
+    known: Arc<Mutex<HashMap<String, Arc<Gate>>>>,
 }
+
+/// Gates are looked through for idle ones when there are so many.
+const MOST_KNOWN: usize = 1000;
 
 /// A bound that may change while some are inside.
 #[derive(Debug)]
@@ -31,13 +33,16 @@ struct Bound {
 pub(crate) struct Pass(Arc<Gate>);
 
 impl Gates {
-    /// Waits, first come first served, until fewer than `most` are inside the gate of this connection. The last word of the catalog counts:
-    /// another `most` than before holds at once for all that come, and those inside stay.
-    pub(crate) async fn pass(&self, connection: &ConnectionName, most: usize) -> Pass {
+    /// Waits, first come first served, until fewer than `most` are inside the gate of this name. The last word counts: another `most` than
+    /// before holds at once for all that come, and those inside stay.
+    pub(crate) async fn pass(&self, name: &str, most: usize) -> Pass {
         let gate = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let gate = known.entry(connection.clone()).or_insert_with(|| Arc::new(Gate::new()));
-            Arc::clone(gate)
+            if known.len() >= MOST_KNOWN && !known.contains_key(name) {
+                // Nobody stands at these.
+                known.retain(|_, gate| Arc::strong_count(gate) > 1);
+            }
+            Arc::clone(known.entry(name.to_owned()).or_insert_with(|| Arc::new(Gate::new())))
         };
         gate.set(most.max(1));
         // Nobody closes a gate, so that there always is a permit in the end.
@@ -87,13 +92,9 @@ impl Drop for Pass {
 mod tests {
     use super::*;
 
-    fn name(name: &str) -> ConnectionName {
-        name.into()
-    }
-
     /// How many more get in at once, with the passes they hold.
     fn enter(gates: &Gates, most: usize, tries: usize) -> Vec<Pass> {
-        let tries = (0..tries).filter_map(|_| futures::FutureExt::now_or_never(gates.pass(&name("warehouse"), most)));
+        let tries = (0..tries).filter_map(|_| futures::FutureExt::now_or_never(gates.pass("warehouse", most)));
         tries.collect()
     }
 
@@ -102,9 +103,22 @@ mod tests {
         let gates = Gates::default();
         let inside = enter(&gates, 2, 5);
         assert_eq!(inside.len(), 2);
-        assert!(futures::FutureExt::now_or_never(gates.pass(&name("files"), 2)).is_some(), "others are not concerned");
+        assert!(futures::FutureExt::now_or_never(gates.pass("files", 2)).is_some(), "others are not concerned");
         drop(inside);
         assert_eq!(enter(&gates, 2, 5).len(), 2, "who leaves makes room");
+    }
+
+    #[test]
+    fn h4_gates_at_which_nobody_stands_are_forgotten_and_others_are_not() {
+        let gates = Gates::default();
+        let inside = enter(&gates, 1, 1);
+        for name in 0..3 * MOST_KNOWN {
+            assert!(futures::FutureExt::now_or_never(gates.pass(&name.to_string(), 1)).is_some());
+        }
+        assert!(gates.known.lock().expect("not poisoned").len() <= MOST_KNOWN);
+        assert_eq!(enter(&gates, 1, 1).len(), 0, "one is inside");
+        drop(inside);
+        assert_eq!(enter(&gates, 1, 1).len(), 1);
     }
 
     #[test]

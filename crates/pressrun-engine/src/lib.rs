@@ -32,9 +32,11 @@ pub mod flight;
 mod gate;
 mod notice;
 pub mod reach;
+mod receivers;
 mod runner;
 
 pub use carrier::Carrier;
 pub use config::EngineConfig;
 pub use engine::Engine;
 pub use pressrun_dispatch::fail;
+pub use receivers::Receivers;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pressrun_dispatch::{Room, Runner};
+use pressrun_dispatch::{Permit, Room, Runner};
 use pressrun_domain::id::{ConnectionName, DocumentIdentifier, ScheduleId};
 use pressrun_domain::notice::Notice;
 use pressrun_store::ClaimedRun;
@@ -26,8 +26,8 @@ pub(crate) struct EngineRunner {
 
 #[async_trait]
 impl Runner for EngineRunner {
-    async fn work(&self, claimed: ClaimedRun, hand_back: &CancellationToken) {
-        work_claim(&self.context, claimed, hand_back).await;
+    async fn work(&self, claimed: ClaimedRun, hand_back: &CancellationToken, permit: &Permit) {
+        work_claim(&self.context, claimed, hand_back, permit).await;
         self.said.notify_one();
     }
 

@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 /// A file younger than this is never swept: it may have been made for a run that has not promised it yet.
 const SWEEP_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
@@ -120,6 +122,15 @@ impl Spool {
 
     fn path(&self, sha256: &str) -> PathBuf {
         self.root.join("artifacts").join(sha256.get(..2).unwrap_or("__")).join(sha256)
+    }
+}
+
+/// Does what waits for the disk on a thread where nobody else waits, if the runtime has such: one that has a single thread does one thing after
+/// the other anyway, and then in an order that can be repeated.
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => work(),
+        _ => tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?,
     }
 }
 

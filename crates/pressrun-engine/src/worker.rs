@@ -1,9 +1,10 @@
 //! One claim: heartbeat beside the work, and what becomes of the run when the work ends.
 
+use pressrun_dispatch::Permit;
 use pressrun_domain::run::Lease;
 use pressrun_store::{ClaimedRun, StoreError};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, info, info_span, warn};
 
 use crate::fail::{FailPoint, reach};
 use crate::pipeline::{Context, Step, Work};
@@ -11,11 +12,11 @@ use crate::pipeline::{Context, Step, Work};
 /// Works on a claimed run until it is over, has to wait, its lease is lost, or `stop` asks to hand it back.
 ///
 /// Dropping the work at a stop is safe: promises and attempts are rows, so whoever claims the run next goes on where it was.
-pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &CancellationToken) {
+pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &CancellationToken, permit: &Permit) {
     let ClaimedRun { run, lease } = claimed;
     let span = info_span!("run", run = %run.id, schedule = %run.schedule_id, fence = lease.fence);
     async {
-        let mut work = Work::new(context, &run, lease);
+        let mut work = Work::new(context, &run, lease, permit);
         let outcome = tokio::select! {
             biased;
             outcome = work.go_on() => Some(outcome),
@@ -40,10 +41,6 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
                 let news = work.news();
                 info!(%until, reason = news.progress.waits_for.as_deref(), "the run waits");
                 report(context.store.release(&lease, until, &news).await);
-            }
-            Some(Ok(Step::Yield)) => {
-                debug!("the run lets others go first");
-                report(context.store.yield_run(&lease, now, &work.news()).await);
             }
             Some(Err(StoreError::LeaseLost)) => warn!("the lease was lost; another worker goes on"),
             // The lease lapses, and the run is claimed again.

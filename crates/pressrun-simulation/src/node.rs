@@ -17,7 +17,7 @@ use pressrun_engine::executor::{ExecutorConfig, ExecutorPool};
 use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::spool::Spool;
-use pressrun_engine::{Engine, EngineConfig};
+use pressrun_engine::{Engine, EngineConfig, Receivers};
 use pressrun_store::{SqliteStore, StoreError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -136,6 +136,7 @@ impl Node {
             links: Links::new(&config.public_url, Secret::new("k")),
             config,
             faults: Arc::default(),
+            receivers: Receivers::default(),
         };
         let wake = Arc::new(Notify::new());
         let engine = Arc::new(Engine::new(context, Arc::clone(&wake)));

@@ -25,7 +25,7 @@ use pressrun_engine::faults::Faults;
 use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::spool::Spool;
-use pressrun_engine::{Engine, EngineConfig};
+use pressrun_engine::{Engine, EngineConfig, Receivers};
 use pressrun_store::{SqliteStore, Store};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -156,6 +156,7 @@ impl App {
             links,
             config,
             faults: Arc::new(Faults::new(SignedDuration::from_secs(settings.catalog.settle_seconds.into()))),
+            receivers: Receivers::default(),
         };
         let intake = return_path.map(|return_path| Intake {
             store: Arc::clone(&store),
@@ -335,6 +336,7 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> anyhow::Re
             hold: SignedDuration::from_mins(settings.retry.hold_minutes.into()),
         },
         share_queries: scheduler.share_queries,
+        deliveries_of_one_host: scheduler.deliveries_of_one_host.max(1),
         parallel_deliveries: scheduler.parallel_deliveries.max(1),
         max_rows: scheduler.max_rows,
         render_deadline: Duration::from_secs(settings.render.seconds.max(1).into()),

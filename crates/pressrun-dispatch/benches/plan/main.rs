@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use pressrun_dispatch::{DispatchConfig, Planner, Room, Runner};
+use pressrun_dispatch::{DispatchConfig, Permit, Planner, Room, Runner};
 use pressrun_domain::id::{DocumentIdentifier, ScheduleId, WorkerId};
 use pressrun_domain::notice::Notice;
 use pressrun_store::{ClaimedRun, SqliteStore, Store, sample};
@@ -35,7 +35,7 @@ struct Nobody;
 
 #[async_trait]
 impl Runner for Nobody {
-    async fn work(&self, _: ClaimedRun, _: &CancellationToken) {}
+    async fn work(&self, _: ClaimedRun, _: &CancellationToken, _: &Permit) {}
 
     fn room(&self, _: &[&DocumentIdentifier]) -> Room {
         Room::unbounded()

@@ -59,6 +59,23 @@ async fn m4_one_claim_takes_as_many_runs_as_there_are_permits() {
 }
 
 #[tokio::test]
+async fn h4_a_run_that_only_waits_for_others_holds_no_permit() {
+    let mut site = Site::at(sample::after(0)).await;
+    site.runner.sends.store(true, Ordering::SeqCst);
+    for _ in 0..20 {
+        site.save(DAILY, sample::after(0)).await;
+    }
+    assert_eq!(site.planner().pass().await.unwrap(), 20);
+    let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
+    tasks.spawn_pulsed("claimer", |pulse| site.claimer().run(stop.clone(), CancellationToken::new(), pulse));
+    // None of them may end.
+    for _ in 0..20 {
+        site.begun.recv().await.unwrap();
+    }
+    stop.cancel();
+}
+
+#[tokio::test]
 async fn h10_a_sweep_that_never_ends_holds_up_neither_planning_nor_claiming() {
     let mut site = Site::at(sample::after(-60)).await;
     let schedule = site.save(DAILY, sample::after(0)).await;

@@ -1,11 +1,11 @@
 //! A store, a clock that stands still, and a runner that does as it is told.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use pressrun_dispatch::{Claimer, DispatchConfig, Planner, Room, Runner};
+use pressrun_dispatch::{Claimer, DispatchConfig, Permit, Planner, Room, Runner};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::clock::Clock as _;
 use pressrun_domain::id::{DocumentIdentifier, ScheduleId};
@@ -25,6 +25,8 @@ pub(crate) struct Stub {
     store: Arc<dyn Store>,
     clock: FakeClock,
     begun: mpsc::UnboundedSender<ClaimedRun>,
+    /// Runs give their permit back at once: what is left is to wait for others.
+    pub(crate) sends: AtomicBool,
     /// How many runs may end.
     pub(crate) leave: Semaphore,
     /// How often somebody asked what may begin: once before each claim.
@@ -35,7 +37,10 @@ pub(crate) struct Stub {
 
 #[async_trait]
 impl Runner for Stub {
-    async fn work(&self, claimed: ClaimedRun, _: &CancellationToken) {
+    async fn work(&self, claimed: ClaimedRun, _: &CancellationToken, permit: &Permit) {
+        if self.sends.load(Ordering::SeqCst) {
+            permit.give_back();
+        }
         let lease = claimed.lease;
         self.begun.send(claimed).unwrap();
         self.leave.acquire().await.unwrap().forget();
@@ -77,8 +82,15 @@ impl Site {
         let clock = FakeClock::at(now);
         let (sender, begun) = mpsc::unbounded_channel();
         let (leave, asked) = (Semaphore::new(0), AtomicU32::new(0));
-        let runner =
-            Arc::new(Stub { store: Arc::clone(&store), clock: clock.clone(), begun: sender, leave, asked, unplannable: Mutex::default() });
+        let runner = Arc::new(Stub {
+            store: Arc::clone(&store),
+            clock: clock.clone(),
+            begun: sender,
+            sends: AtomicBool::new(false),
+            leave,
+            asked,
+            unplannable: Mutex::default(),
+        });
         Self { store, clock, runner, begun, wake: Arc::default(), ready: Arc::default() }
     }
 

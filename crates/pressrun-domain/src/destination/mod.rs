@@ -6,6 +6,7 @@
 mod bucket;
 mod host;
 mod host_key;
+mod receiver;
 mod remote_path;
 mod slack_id;
 mod webhook;

@@ -3,15 +3,16 @@
 //! Theory of operation. A claimed run has promised everything it owes, or it has not. If not, it is *prepared*: audiences are resolved, and
 //! for each the condition is judged, queries run, the artifact is rendered into the spool and its pieces are promised, a batch in a
 //! transaction, so that ten thousand of them are never in memory together. The last transaction adds what was found to the history and says
-//! that all is promised; what a claim that died before it left is thrown away, for nothing of it was sent. Then the run is *sent*: page by page each
-//! piece that is due is tried once. When others wait for a worker it lets them go first between two pages, and when only retries are left
-//! it is handed back until the earliest is due. When nothing is pending the verdict is known and the run ends. So a crash at any point
+//! that all is promised; what a claim that died before it left is thrown away, for nothing of it was sent. Then the run gives its permit back
+//! and is *sent*: each piece that is due is tried once, when it has its turn at whoever takes it. When only retries are left it is
+//! handed back until the earliest is due. When nothing is pending the verdict is known and the run ends. So a crash at any point
 //! repeats preparation (nothing was sent) or continues sending (what was accepted is in the ledger).
 //!
-//! Three bounds end a run, and none of them counts time in which nobody worked on it: preparing and sending each by the time that claims have
+//! Three bounds end a run, and none of them counts time in which nobody worked on it or all of it waited for its turn: preparing and sending each by the time that claims have
 //! worked, and the age at which the occurrence is worth nothing any more. Workers that die over a run are counted, and five in a row are enough.
 
 pub mod audience;
+mod carried;
 mod judge;
 mod link;
 mod message;
@@ -19,12 +20,14 @@ mod outline;
 mod prepare;
 mod send;
 pub(crate) mod suppressed;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::CatalogHandle;
+use pressrun_dispatch::Permit;
 use pressrun_domain::audience::OWNERS;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
@@ -42,8 +45,10 @@ use crate::faults::{Faults, Verdict};
 use crate::links::Links;
 use crate::notice::{self, Ending};
 use crate::publish;
+use crate::receivers::Receivers;
 use crate::spool::Spool;
 use send::Sent;
+use turns::Turns;
 
 /// What every run needs.
 #[derive(Clone)]
@@ -66,6 +71,8 @@ pub struct Context {
     pub config: Arc<EngineConfig>,
     /// Faults of schedules that are not yet known to hold.
     pub faults: Arc<Faults>,
+    /// Who takes deliveries, of whatever run.
+    pub receivers: Receivers,
 }
 
 /// How work on a claim ends.
@@ -75,8 +82,6 @@ pub enum Step {
     End(Box<RunEnd>),
     /// Something is owed, not before this instant.
     Wait(Timestamp),
-    /// Something is owed, and somebody else waits: they go first.
-    Yield,
 }
 
 /// A run that cannot go on.
@@ -142,12 +147,15 @@ pub struct Work<'a> {
     progress: Progress,
     /// Since when, by the steady clock, the work is not counted yet.
     since: SignedDuration,
+    /// What of that it did nothing but wait for its turn.
+    turns: Arc<Turns>,
+    permit: &'a Permit,
 }
 
 impl<'a> Work<'a> {
     /// Work on a run that was claimed just now.
     #[must_use]
-    pub fn new(context: &'a Context, run: &'a Run, lease: Lease) -> Self {
+    pub fn new(context: &'a Context, run: &'a Run, lease: Lease, permit: &'a Permit) -> Self {
         let progress = Progress { waits_for: None, ..run.progress.clone() };
         Self {
             context,
@@ -159,6 +167,8 @@ impl<'a> Work<'a> {
             judged: Vec::new(),
             progress,
             since: context.clock.steady(),
+            turns: Arc::default(),
+            permit,
         }
     }
 
@@ -184,6 +194,7 @@ impl<'a> Work<'a> {
     pub fn news(&mut self) -> RunNews {
         self.progress.worked = self.worked();
         self.since = self.context.clock.steady();
+        self.turns = Arc::default();
         // What is told goes on from where it stands.
         let next = RunRecord { outline: self.record.outline.clone(), ..RunRecord::default() };
         let record = std::mem::replace(&mut self.record, next);
@@ -199,7 +210,8 @@ impl<'a> Work<'a> {
 
     /// Time worked until now.
     fn worked(&self) -> Worked {
-        let passed = self.context.clock.steady().saturating_sub(self.since).max(SignedDuration::ZERO);
+        let now = self.context.clock.steady();
+        let passed = now.saturating_sub(self.since).saturating_sub(self.turns.waited(now)).max(SignedDuration::ZERO);
         let mut worked = self.progress.worked;
         let phase = if self.progress.promised_at.is_none() { &mut worked.preparing } else { &mut worked.sending };
         *phase = phase.saturating_add(passed);
@@ -207,10 +219,15 @@ impl<'a> Work<'a> {
     }
 }
 
+/// An instant in a timeline.
+fn clock_words(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// Time between two looks whether the file that a run waits for is right.
 const CATALOG_LOOK: SignedDuration = SignedDuration::from_mins(1);
 
-/// How often a run that queries or renders looks whether it is still wanted.
+/// How often a run looks whether it is still wanted.
 const LOOK_FOR_STOP: SignedDuration = SignedDuration::from_secs(2);
 
 /// Ends when somebody asked for the run to be stopped, or deleted its schedule: what is slow is dropped then (S5, X9).
@@ -244,10 +261,23 @@ impl Work<'_> {
         {
             return Ok(Step::Wait(until));
         }
-        match send::send_pending(self).await? {
+        // All that is left is to wait for others: a receiver that hangs holds no worker.
+        self.permit.give_back();
+        let destination = &self.run.definition.destination;
+        let at_once = self.context.config.deliveries_of_one_host;
+        let visit = match self.context.receivers.visit(destination.receiver(), at_once, self.context.clock.steady()) {
+            Ok(visit) => visit,
+            Err(wait) => {
+                let until = self.context.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+                self.progress.waits_for = Some("many deliveries wait for the same receiver".to_owned());
+                self.note("queued", Some(format!("many deliveries wait for the same receiver; looked at again at {}", clock_words(until))));
+                return Ok(Step::Wait(until));
+            }
+        };
+        match send::send_pending(self, &visit).await? {
             Sent::All => {}
             Sent::Some { retry_at } => {
-                self.note("waiting", Some(format!("next attempt at {}", retry_at.strftime("%Y-%m-%d %H:%M:%S UTC"))));
+                self.note("waiting", Some(format!("next attempt at {}", clock_words(retry_at))));
                 return Ok(Step::Wait(retry_at));
             }
             Sent::Held { until, reason, since, by_hand } => {
@@ -257,10 +287,6 @@ impl Work<'_> {
                     self.context.store.add_notices(notice.as_slice()).await?;
                 }
                 return Ok(Step::Wait(until));
-            }
-            Sent::GaveWay => {
-                self.note("gaveWay", Some("others waited for a worker".to_owned()));
-                return Ok(Step::Yield);
             }
         }
         let mut record = self.whole_record().await?;

@@ -1,23 +1,30 @@
 //! Pieces that were promised are sent: each pending one is tried once, outcomes are written down, retries are decided.
+//!
+//! A few pieces of a run are under way at once. Each waits for its turn at whoever takes it, among the pieces of all runs; when one ends the next
+//! one begins, so that a slow one holds up nothing but itself.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
-use pressrun_deliver::{Delivered, Parcel, ParcelFile};
+use pressrun_deliver::Delivered;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome, counted};
-use pressrun_domain::destination::Destination;
-use pressrun_domain::mail::MailWords;
+use pressrun_domain::id::DeliveryId;
 use pressrun_domain::retry::Next;
-use pressrun_domain::run::RunKind;
+use pressrun_domain::run::{Lease, Run, RunKind};
 use pressrun_store::{Learnt, StoreError};
+use tokio_util::sync::CancellationToken;
 
+use super::carried::Carried;
 use super::suppressed::{SUPPRESSED, suppressed};
-use super::{Context, Halt, Work};
+use super::turns::Turns;
+use super::{Context, Halt, LOOK_FOR_STOP, Work};
 use crate::fail::{FailPoint, reach};
+use crate::receivers::Visit;
 
-/// Pieces read from the ledger at once; between two such pages a run gives way to others that wait for a worker.
+/// Pieces read from the ledger at once.
 const PAGE: u32 = 200;
 
 /// How far a run has come with its pieces.
@@ -28,8 +35,6 @@ pub(super) enum Sent {
     Some { retry_at: Timestamp },
     /// The way out is shut, whatever is tried.
     Held { until: Timestamp, reason: String, since: Timestamp, by_hand: bool },
-    /// More could be tried, but others wait.
-    GaveWay,
 }
 
 /// What came of one try, as far as the run is concerned.
@@ -39,25 +44,21 @@ struct Tried {
     held_until: Option<Timestamp>,
 }
 
-/// Tries every piece that is due, a bounded number at once and a page after the other.
-pub(super) async fn send_pending(work: &mut Work<'_>) -> Result<Sent, Halt> {
+/// What the pieces of a page need, read once for all of them.
+struct Lot {
+    carried: Carried,
+    /// Mail to these came back since it was promised, and ends here.
+    suppressed: HashSet<String>,
+}
+
+/// Tries every piece that is due, a bounded number at once.
+pub(super) async fn send_pending(work: &mut Work<'_>, visit: &Visit) -> Result<Sent, Halt> {
     let store = &work.context.store;
     work.check_sending().await?;
     let before = store.tally(work.run.id).await?;
     let due_by = due_by(work.context.clock.now(), before.next_attempt, work.context.config.longest_wait());
-    loop {
-        let page = store.owed(work.run.id, due_by, PAGE).await?;
-        let last = page.len() < PAGE as usize;
-        if let Some(held) = send_page(work, page).await? {
-            return Ok(held);
-        }
-        if last {
-            break;
-        }
-        work.check_sending().await?;
-        if store.others_wait(work.context.clock.now()).await? {
-            return Ok(Sent::GaveWay);
-        }
+    if let Some(held) = send_due(work, visit, due_by).await? {
+        return Ok(held);
     }
     Ok(match store.tally(work.run.id).await?.next_attempt {
         Some(retry_at) => Sent::Some { retry_at },
@@ -72,50 +73,119 @@ fn due_by(now: Timestamp, next_attempt: Option<Timestamp>, longest: SignedDurati
     if next_attempt.is_some_and(|at| at > implausible) { Timestamp::MAX } else { now }
 }
 
-/// Tries a page of pieces. When one finds the way out shut, or cannot be written down, those under way are ended and no further one is begun:
-/// what holds for one holds for the thousand after it.
-async fn send_page(work: &mut Work<'_>, mut page: Vec<Delivery>) -> Result<Option<Sent>, Halt> {
-    let (context, lease) = (work.context, work.lease);
-    let (run, destination) = (work.run, &work.run.definition.destination);
-    // What came back since they were promised ends the mail to an address here.
-    let mailed = page.iter().filter(|_| destination.email().is_some()).map(|delivery| delivery.target.as_str());
-    let suppressed = suppressed(context.store.as_ref(), mailed).await?;
-    let mut waiting = page.iter_mut();
-    let mut under_way = FuturesUnordered::new();
-    let held_since = work.progress.held_since;
-    let attempt = |delivery| attempt(context, lease, run, destination, &suppressed, held_since, delivery);
-    under_way.extend(waiting.by_ref().take(context.config.parallel_deliveries).map(attempt));
-    let (mut held, mut refused) = (None, None);
-    while let Some(result) = under_way.next().await {
-        let Tried { delivered, held_until } = match result {
-            Ok(tried) => tried,
-            // Those under way may be accepted by now: they are heard to their end, or they would be sent again.
-            Err(error) => {
-                refused = Some(error);
+/// Tries the pieces that are due by then. When one finds the way out shut or cannot be written down, or when the run has to stop, those under
+/// way are heard to their end, for they may be accepted by now, and no further one is begun: what holds for one holds for the thousand after it.
+async fn send_due(work: &mut Work<'_>, visit: &Visit, due_by: Timestamp) -> Result<Option<Sent>, Halt> {
+    let context = work.context;
+    let (turns, quit) = (Arc::clone(&work.turns), CancellationToken::new());
+    let way = Way { context, lease: work.lease, run: work.run, visit, turns: &turns, quit: &quit };
+    turns.wait(context.clock.steady());
+    let (mut waiting, mut lot, mut more) = (VecDeque::new(), None, true);
+    let (mut under_way, mut ids) = (FuturesUnordered::new(), HashSet::new());
+    let (mut held, mut halt, mut all_begun) = (None, None, true);
+    let mut look = context.clock.sleep(LOOK_FOR_STOP);
+    loop {
+        while held.is_none() && halt.is_none() && under_way.len() < context.config.parallel_deliveries {
+            if waiting.is_empty() && more {
+                match next_page(work, due_by, &ids).await {
+                    Ok(page) => {
+                        more = page.more;
+                        waiting = page.pieces;
+                        lot = Some(Arc::new(page.lot));
+                    }
+                    Err(error) => halt = Some(error),
+                }
+                continue;
+            }
+            let (Some(_), Some(lot)) = (waiting.front(), lot.clone()) else { break };
+            if let Err(stop) = work.may_begin() {
+                halt = Some(stop);
+                break;
+            }
+            let Some(piece) = waiting.pop_front() else { break };
+            ids.insert(piece.id);
+            under_way.push(way.attempt(lot, work.progress.held_since, piece));
+        }
+        if under_way.is_empty() {
+            break;
+        }
+        let (id, tried) = tokio::select! {
+            biased;
+            ended = under_way.next() => match ended {
+                Some(ended) => ended,
+                None => continue,
+            },
+            () = &mut look => {
+                look = context.clock.sleep(LOOK_FOR_STOP);
+                if halt.is_none() && let Err(stop) = work.check_sending().await {
+                    halt = Some(stop);
+                    quit.cancel();
+                }
                 continue;
             }
         };
-        match &delivered.outcome {
-            Outcome::Held { reason, since, by_hand, .. } => {
-                work.progress.held_since.get_or_insert(context.clock.now());
-                if let Some(until) = held_until {
-                    held = Some(Sent::Held { until, reason: reason.clone(), since: *since, by_hand: *by_hand });
-                }
-            }
-            Outcome::Accepted { .. } | Outcome::Retry { .. } | Outcome::Rejected { .. } => work.progress.held_since = None,
+        ids.remove(&id);
+        match tried {
+            Ok(Some(tried)) => held = work.hear(tried).or(held),
+            Ok(None) => all_begun = false,
+            Err(error) => halt = Some(error.into()),
         }
-        if let Outcome::Held { reason, .. } | Outcome::Retry { reason, .. } = &delivered.outcome {
-            work.progress.waits_for = Some(reason.clone());
-        }
-        work.progress.degraded |= learnt(&delivered).degraded;
-        for warning in delivered.warnings {
-            work.written.warn(warning);
-        }
-        if held.is_none() && refused.is_none() && work.may_begin().is_ok() {
-            under_way.extend(waiting.next().map(attempt));
+        if held.is_some() || halt.is_some() {
+            quit.cancel();
         }
     }
-    refused.map_or(Ok(held), |error| Err(error.into()))
+    turns.stop_waiting(context.clock.steady());
+    match halt {
+        // It would have stopped, had there been anything left.
+        Some(Halt::Stop(_)) if all_begun && waiting.is_empty() && !more => Ok(held),
+        Some(halt) => Err(halt),
+        None => Ok(held),
+    }
+}
+
+/// Pieces that may be tried.
+struct Page {
+    pieces: VecDeque<Delivery>,
+    lot: Lot,
+    /// The ledger may have others.
+    more: bool,
+}
+
+/// The next pieces that are due, but for those under way.
+async fn next_page(work: &Work<'_>, due_by: Timestamp, under_way: &HashSet<DeliveryId>) -> Result<Page, Halt> {
+    let (store, run) = (work.context.store.as_ref(), work.run);
+    work.check_cancelled().await?;
+    // Those under way are still owed, and stand among the first.
+    let most = PAGE.saturating_add(u32::try_from(under_way.len()).unwrap_or(u32::MAX));
+    let owed = store.owed(run.id, due_by, most).await?;
+    let more = owed.len() == most as usize;
+    let pieces: Vec<Delivery> = owed.into_iter().filter(|piece| !under_way.contains(&piece.id)).collect();
+    let mailed = pieces.iter().filter(|_| run.definition.destination.email().is_some()).map(|piece| piece.target.as_str());
+    let suppressed = suppressed(store, mailed).await?;
+    let carried = Carried::by(&pieces, &work.context.spool).await?;
+    Ok(Page { pieces: pieces.into(), lot: Lot { carried, suppressed }, more })
+}
+
+impl Work<'_> {
+    /// Takes note of a try; `Some` when it found the way out shut.
+    fn hear(&mut self, Tried { delivered, held_until }: Tried) -> Option<Sent> {
+        let mut held = None;
+        match &delivered.outcome {
+            Outcome::Held { reason, since, by_hand, .. } => {
+                self.progress.held_since.get_or_insert(self.context.clock.now());
+                held = held_until.map(|until| Sent::Held { until, reason: reason.clone(), since: *since, by_hand: *by_hand });
+            }
+            Outcome::Accepted { .. } | Outcome::Retry { .. } | Outcome::Rejected { .. } => self.progress.held_since = None,
+        }
+        if let Outcome::Held { reason, .. } | Outcome::Retry { reason, .. } = &delivered.outcome {
+            self.progress.waits_for = Some(reason.clone());
+        }
+        self.progress.degraded |= learnt(&delivered).degraded;
+        for warning in delivered.warnings {
+            self.written.warn(warning);
+        }
+        held
+    }
 }
 
 /// What a run learns by an answer.
@@ -128,24 +198,60 @@ fn learnt(delivered: &Delivered) -> Learnt {
     }
 }
 
+/// What all attempts of a run share.
+struct Way<'a> {
+    context: &'a Context,
+    lease: Lease,
+    run: &'a Run,
+    visit: &'a Visit,
+    turns: &'a Turns,
+    /// No further attempt is begun.
+    quit: &'a CancellationToken,
+}
+
+impl Way<'_> {
+    /// Waits for the turn of a piece and tries it; `None` when it was not begun.
+    async fn attempt(
+        &self,
+        lot: Arc<Lot>,
+        held_since: Option<Timestamp>,
+        piece: Delivery,
+    ) -> (DeliveryId, Result<Option<Tried>, StoreError>) {
+        let id = piece.id;
+        let _turn = match self.run.definition.destination.email() {
+            // Mail waits for its turn at the relay, and at the recipient's domain, where it is sent.
+            Some(_) => None,
+            None => {
+                let turn = tokio::select! {
+                    biased;
+                    () = self.quit.cancelled() => return (id, Ok(None)),
+                    turn = self.visit.turn() => turn,
+                };
+                Some(turn)
+            }
+        };
+        let clock = &self.context.clock;
+        let begun = clock.steady();
+        self.turns.begin(begun);
+        let tried = attempt(self, &lot, held_since, piece).await;
+        let ended = clock.steady();
+        self.turns.end(ended);
+        self.visit.took(ended.saturating_sub(begun));
+        (id, tried.map(Some))
+    }
+}
+
 /// One try at one piece, written down before it begins and after it ended.
-async fn attempt(
-    context: &Context,
-    lease: pressrun_domain::run::Lease,
-    run: &pressrun_domain::run::Run,
-    destination: &Destination,
-    suppressed: &HashSet<String>,
-    held_since: Option<Timestamp>,
-    delivery: &mut Delivery,
-) -> Result<Tried, StoreError> {
+async fn attempt(way: &Way<'_>, lot: &Lot, held_since: Option<Timestamp>, mut delivery: Delivery) -> Result<Tried, StoreError> {
+    let Way { context, lease, run, .. } = way;
     let started_at = context.clock.now();
     reach(FailPoint::BeforeAttempt);
-    let number = context.store.begin_attempt(&lease, delivery.id, started_at).await?;
+    let number = context.store.begin_attempt(lease, delivery.id, started_at).await?;
     reach(FailPoint::AfterBegin);
-    let parcel =
-        if suppressed.contains(&delivery.target.to_lowercase()) { Err(SUPPRESSED.to_owned()) } else { parcel(context, run, delivery) };
+    let is_suppressed = lot.suppressed.contains(&delivery.target.to_lowercase());
+    let parcel = if is_suppressed { Err(SUPPRESSED.to_owned()) } else { lot.carried.parcel(run, &delivery) };
     let delivered = match parcel {
-        Ok(parcel) => context.carrier.deliver(destination, &parcel, started_at).await,
+        Ok(parcel) => context.carrier.deliver(&run.definition.destination, &parcel, started_at).await,
         Err(reason) => Delivered { outcome: Outcome::Rejected { reason }, learnt_host_key: None, warnings: Vec::new() },
     };
     reach(FailPoint::AfterAnswer);
@@ -178,9 +284,8 @@ async fn attempt(
         }
     };
     let attempt = Attempt { number, started_at, ended_at: Some(ended_at), outcome: Some(delivered.outcome.clone()) };
-    context.store.end_attempt(&lease, delivery.id, &attempt, &delivery.state, &learnt(&delivered)).await?;
+    context.store.end_attempt(lease, delivery.id, &attempt, &delivery.state, &learnt(&delivered)).await?;
     reach(FailPoint::AfterAttempt);
-    delivery.attempts.push(attempt);
     Ok(Tried { delivered, held_until })
 }
 
@@ -191,44 +296,4 @@ fn retries_since(before: &[Attempt], ended_at: Timestamp) -> (Timestamp, u32) {
     let first = before.iter().find(|attempt| counted(std::slice::from_ref(attempt)) > 0);
     let since = first.map_or(ended_at, |attempt| attempt.ended_at.unwrap_or(attempt.started_at));
     (since, counted(before) + 1)
-}
-
-/// Puts a piece together from the spool; the bytes are the same on every attempt (I6).
-fn parcel(context: &Context, run: &pressrun_domain::run::Run, delivery: &Delivery) -> Result<Parcel, String> {
-    let lost = |what: &str| format!("the {what} is no longer in the spool; trigger the schedule to make it anew");
-    let find = |sha256: &String, what| context.spool.find(sha256).ok_or_else(|| lost(what));
-    let mut message = delivery.message.clone();
-    if let Some(sha256) = &message.words_artifact {
-        message.words = Some(words(&find(sha256, "mail's text")?)?);
-    }
-    let inline_png = message.inline_png.as_ref().map(|sha256| find(sha256, "picture")).transpose()?;
-    let artifact = delivery.artifact.as_ref().map(|artifact| {
-        Ok::<_, String>(ParcelFile {
-            path: find(&artifact.sha256, "artifact")?,
-            name: artifact.name.clone(),
-            media_type: artifact.media_type.clone(),
-            bytes: artifact.bytes,
-            sha256: artifact.sha256.clone(),
-        })
-    });
-    Ok(Parcel {
-        idempotency_key: delivery.idempotency_key.clone(),
-        run_id: run.id,
-        delivery_id: delivery.id,
-        schedule_id: run.schedule_id,
-        schedule_name: run.definition.name.clone(),
-        scheduled_for: run.scheduled_for,
-        format: run.definition.format,
-        target: delivery.target.clone(),
-        message,
-        inline_png,
-        artifact: artifact.transpose()?,
-    })
-}
-
-/// The words of a mail as the renderer made them.
-fn words(path: &std::path::Path) -> Result<MailWords, String> {
-    let json = std::fs::read(path).map_err(|error| format!("could not read the mail's text: {error}"))?;
-    serde_json::from_slice(&json)
-        .map_err(|_| "the mail's text was made by another version of Pressrun; trigger the schedule to make it anew".to_owned())
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Scheduler {
-    /// Runs at once.
+    /// Runs prepared at once: queries and files. Those whose pieces are being sent are not counted.
     pub workers: u32,
     /// How long a claim holds without a heartbeat.
     pub lease_seconds: u32,
@@ -28,6 +28,9 @@ pub(crate) struct Scheduler {
     pub share_queries: bool,
     /// Pieces of one run sent at once.
     pub parallel_deliveries: usize,
+    /// Pieces of all runs sent at once to one host, to Slack or into one bucket, so that one that hangs holds up no other. Mail goes by
+    /// `mail.connections` and the rates beside it.
+    pub deliveries_of_one_host: usize,
     /// Shortest distance between two firings that may be saved (T7); 0 is no floor.
     pub cadence_floor_minutes: u32,
 }
@@ -45,6 +48,7 @@ impl Default for Scheduler {
             grace_seconds: 25,
             share_queries: true,
             parallel_deliveries: 8,
+            deliveries_of_one_host: 8,
             cadence_floor_minutes: 0,
         }
     }

@@ -37,6 +37,7 @@ mod run_state;
 mod sample;
 mod scheduling;
 mod secrets;
+mod sending;
 mod shared_links;
 mod sharing;
 mod stopping;

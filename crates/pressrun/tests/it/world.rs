@@ -155,6 +155,11 @@ impl World {
         Arc::new(carriers(&self.smtp, &self.http))
     }
 
+    /// Carriers that may reach these receivers.
+    pub(crate) fn carriers_to(&self, receivers: &[&HttpReceiver]) -> Arc<dyn Carrier> {
+        Arc::new(carriers_within(&self.smtp, receivers))
+    }
+
     /// Replaces a data file.
     pub(crate) fn write_data(&self, name: &str, text: &str) {
         std::fs::write(self.dir.path().join("catalog/data").join(name), text).unwrap();
@@ -319,9 +324,13 @@ pub(crate) fn write_catalog(root: &Path) {
 }
 
 fn carriers(smtp: &SmtpSink, http: &HttpReceiver) -> Carriers {
+    carriers_within(smtp, &[http])
+}
+
+fn carriers_within(smtp: &SmtpSink, receivers: &[&HttpReceiver]) -> Carriers {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mail = MailConfig::Smtp(Box::new(SmtpConfig::new("127.0.0.1", smtp.port(), SmtpTls::None, "Reports <reports@myorg.co>")));
-    let egress = EgressPolicy::parse([http.address().to_string()]).unwrap();
+    let egress = EgressPolicy::parse(receivers.iter().map(|http| http.address().to_string())).unwrap();
     Carriers::new(CarrierConfig { egress, ..CarrierConfig::new(mail) }).unwrap()
 }
 
@@ -345,6 +354,7 @@ fn engine(
         links: Links::new(&config.public_url, Secret::new("k")),
         config,
         faults: Arc::default(),
+        receivers: pressrun_engine::Receivers::default(),
     };
     (Engine::new(context, Arc::default()), catalog)
 }

@@ -1,0 +1,191 @@
+//! Who takes deliveries, and how many at once: a receiver that hangs holds up what goes to it, and nothing else.
+//!
+//! Two bounds. Pieces pass a gate, a few at once for each receiver. And so many runs wait at it in memory as will soon have their turn;
+//! a further one is put back into the queue until about when its turn would be, so that a hundred thousand runs to a dead host are rows.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::SignedDuration;
+
+use crate::gate::{Gates, Pass};
+
+/// Runs at one receiver.
+const MOST_AT_ONE: usize = 256;
+
+/// Runs at all receivers together, beyond which each has no more than it can serve at once.
+const MOST_IN_ALL: usize = 1024;
+
+/// What one delivery is thought to take before any has ended.
+const USUAL: SignedDuration = SignedDuration::from_secs(1);
+
+/// A run is put back for no longer than this: the receiver may be quicker than it was.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
+
+/// A run is put back for no shorter time than this: it costs two writes.
+const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
+/// All receivers. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Receivers {
+    gates: Gates,
+    queues: Arc<Mutex<Queues>>,
+}
+
+/// Who is at which receiver.
+#[derive(Debug, Default)]
+struct Queues {
+    runs: usize,
+    by_receiver: HashMap<String, Queue>,
+}
+
+/// What goes to one receiver.
+#[derive(Debug, Default)]
+struct Queue {
+    /// Runs that are there.
+    runs: usize,
+    /// What a delivery takes, the latest counting most.
+    takes: Option<SignedDuration>,
+    /// When, by the steady clock, those that were put back will have had their turns.
+    taken_until: SignedDuration,
+}
+
+/// A run whose pieces go to a receiver; over when dropped.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    receivers: Receivers,
+    receiver: String,
+    at_once: usize,
+}
+
+impl Receivers {
+    /// Lets the pieces of a run go to `receiver`, `at_once` of all runs. When too many runs are there, how long to wait instead; `now` is by
+    /// the steady clock.
+    pub(crate) fn visit(&self, receiver: String, at_once: usize, now: SignedDuration) -> Result<Visit, SignedDuration> {
+        self.queues().admit(&receiver, at_once, now)?;
+        Ok(Visit { receivers: self.clone(), receiver, at_once })
+    }
+
+    fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Visit {
+    /// Waits until one more piece may go to the receiver, first come first served whatever run it is of.
+    pub(crate) async fn turn(&self) -> Pass {
+        self.receivers.gates.pass(&self.receiver, self.at_once).await
+    }
+
+    /// A delivery took so long.
+    pub(crate) fn took(&self, time: SignedDuration) {
+        if let Some(queue) = self.receivers.queues().by_receiver.get_mut(&self.receiver) {
+            let usual = queue.takes.unwrap_or(time);
+            queue.takes = Some(usual + (time.max(SignedDuration::ZERO) - usual) / 8);
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.receivers.queues().leave(&self.receiver);
+    }
+}
+
+impl Queues {
+    fn admit(&mut self, receiver: &str, at_once: usize, now: SignedDuration) -> Result<(), SignedDuration> {
+        let at_once = at_once.max(1);
+        let queue = self.by_receiver.entry(receiver.to_owned()).or_default();
+        if queue.runs < MOST_AT_ONE.max(at_once) && (self.runs < MOST_IN_ALL || queue.runs < at_once) {
+            queue.runs += 1;
+            self.runs += 1;
+            return Ok(());
+        }
+        let one_turn = queue.takes.unwrap_or(USUAL) / i32::try_from(at_once).unwrap_or(i32::MAX);
+        // Half of those that are there are through by then, so that the receiver is never without work.
+        let ahead = one_turn.saturating_mul(i32::try_from(queue.runs / 2).unwrap_or(i32::MAX));
+        queue.taken_until = queue.taken_until.max(now.saturating_add(ahead)).saturating_add(one_turn);
+        Err(queue.taken_until.saturating_sub(now).clamp(SHORTEST_WAIT, LONGEST_WAIT))
+    }
+
+    fn leave(&mut self, receiver: &str) {
+        self.runs = self.runs.saturating_sub(1);
+        if let Some(queue) = self.by_receiver.get_mut(receiver) {
+            queue.runs = queue.runs.saturating_sub(1);
+            if queue.runs == 0 {
+                self.by_receiver.remove(receiver);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: SignedDuration = SignedDuration::from_secs(1_000);
+
+    fn visits(receivers: &Receivers, name: &str, count: usize) -> (Vec<Visit>, Vec<SignedDuration>) {
+        let (mut there, mut put_back) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            match receivers.visit(name.to_owned(), 8, NOW) {
+                Ok(visit) => there.push(visit),
+                Err(wait) => put_back.push(wait),
+            }
+        }
+        (there, put_back)
+    }
+
+    #[test]
+    fn h4_what_one_receiver_cannot_take_soon_is_put_back_and_others_are_not_concerned() {
+        let receivers = Receivers::default();
+        let (there, put_back) = visits(&receivers, "hangs", 100_000);
+        assert_eq!((there.len(), put_back.len()), (MOST_AT_ONE, 100_000 - MOST_AT_ONE));
+        assert!(put_back.iter().all(|wait| (SHORTEST_WAIT..=LONGEST_WAIT).contains(wait)));
+        assert!(put_back.is_sorted(), "whoever came first comes back first");
+        assert_eq!(visits(&receivers, "other", 1).0.len(), 1);
+        drop(there);
+        assert_eq!(visits(&receivers, "hangs", 1).0.len(), 1, "who leaves makes room");
+        assert!(receivers.queues().by_receiver.is_empty(), "and nothing is kept of it");
+    }
+
+    #[test]
+    fn h4_a_run_that_is_put_back_comes_about_when_its_turn_would_be() {
+        for (takes, first, hundredth) in [
+            // 128 of 256 ahead, 8 at once.
+            (SignedDuration::from_secs(8), SignedDuration::from_secs(129), SignedDuration::from_secs(228)),
+            (SignedDuration::from_millis(80), SignedDuration::from_millis(1_290), SignedDuration::from_millis(2_280)),
+            (SignedDuration::from_secs(60), LONGEST_WAIT, LONGEST_WAIT),
+            (SignedDuration::ZERO, SHORTEST_WAIT, SHORTEST_WAIT),
+        ] {
+            let receivers = Receivers::default();
+            let (there, _) = visits(&receivers, "slow", MOST_AT_ONE);
+            there[0].took(takes);
+            let (_, put_back) = visits(&receivers, "slow", 100);
+            assert_eq!((put_back[0], put_back[99]), (first, hundredth), "{takes}");
+        }
+    }
+
+    #[test]
+    fn h4_however_many_receivers_hang_another_one_has_its_turns() {
+        let receivers = Receivers::default();
+        let hang: Vec<_> = (0..100).map(|name| visits(&receivers, &format!("hangs {name}"), 1_000).0).collect();
+        let all: usize = hang.iter().map(Vec::len).sum();
+        assert!(all <= MOST_IN_ALL + 100 * 8, "{all}");
+        assert!(hang.iter().all(|there| there.len() >= 8));
+        assert_eq!(visits(&receivers, "healthy", 100).0.len(), 8);
+    }
+
+    #[test]
+    fn h4_what_a_delivery_takes_is_learnt_and_relearnt() {
+        let receivers = Receivers::default();
+        let (there, _) = visits(&receivers, "recovers", 1);
+        let takes = || receivers.queues().by_receiver["recovers"].takes.expect("has been seen");
+        there[0].took(SignedDuration::from_secs(60));
+        assert_eq!(takes(), SignedDuration::from_secs(60));
+        for _ in 0..60 {
+            there[0].took(SignedDuration::from_millis(10));
+        }
+        assert!(takes() < SignedDuration::from_millis(50), "{:?}", takes());
+    }
+}
