@@ -13,6 +13,4 @@ pub struct DispatchConfig {
     pub longest_wait: SignedDuration,
     /// Longest time between two looks at the store, for work that another node left.
     pub poll: SignedDuration,
-    /// How long entries of the audit are kept.
-    pub keep_audit: SignedDuration,
 }

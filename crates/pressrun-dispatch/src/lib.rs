@@ -29,5 +29,5 @@ pub use janitor::Janitor;
 pub use planner::{LOOK_AHEAD, Planner};
 pub use runner::{Permit, Room, Runner};
 pub use supervise::{Pulse, Pulses, TaskFailure, Tasks};
-pub use sweeper::Sweeper;
+pub use sweeper::{Keep, Sweeper};
 pub use timings::next_occurrence;

@@ -1,10 +1,10 @@
-//! What is older than it is kept is deleted, in small steps and apart from everything that has to be on time (H10).
+//! What is older than it is kept is deleted, in small steps and apart from everything that has to be on time (H6, H10).
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::clock::Clock;
-use pressrun_store::Store;
+use pressrun_store::{Pruned, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -13,60 +13,105 @@ use crate::runner::Runner;
 /// Time between two sweeps.
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
 
-/// Entries of the audit that one transaction deletes.
-const PRUNE_BATCH: u32 = 500;
+/// Rows that one transaction deletes.
+const STEP: u32 = 1000;
 
-/// Such transactions in one sweep.
-const PRUNE_STEPS: u32 = 100;
+/// Of the time of a sweep that has much to delete, others have four fifths.
+const REST: i32 = 4;
 
-/// Deletes old entries of the audit and artifacts.
+/// The shortest rest between two steps.
+const SHORTEST_REST: SignedDuration = SignedDuration::from_millis(20);
+
+/// How long what happened is remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Runs, with their pieces and timelines, and notices.
+    pub history: SignedDuration,
+    /// Entries of the audit.
+    pub audit: SignedDuration,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let days = SignedDuration::from_hours(24 * 400);
+        Self { history: days, audit: days }
+    }
+}
+
+/// Deletes old runs, notices, entries of the audit and artifacts.
 pub struct Sweeper {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     runner: Arc<dyn Runner>,
-    keep_audit: SignedDuration,
+    keep: Keep,
+}
+
+/// What goes by age.
+#[derive(Debug, Clone, Copy)]
+enum Old {
+    Runs,
+    Notices,
+    Entries,
 }
 
 impl Sweeper {
-    /// A sweeper that keeps entries of the audit for as long as `keep_audit`.
+    /// A sweeper that keeps what happened for as long as `keep` says.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, runner: Arc<dyn Runner>, keep_audit: SignedDuration) -> Self {
-        Self { store, clock, runner, keep_audit }
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, runner: Arc<dyn Runner>, keep: Keep) -> Self {
+        Self { store, clock, runner, keep }
     }
 
     /// Sweeps at once and every hour until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let sweeping = async {
             loop {
-                let now = self.clock.now();
-                self.prune_audit(now).await;
-                self.runner.sweep(now).await;
+                self.pass().await;
                 self.clock.sleep(EVERY).await;
             }
         };
         stop.run_until_cancelled(sweeping).await;
     }
 
-    /// Deletes old entries of the audit, a few at a time so that others write in between. What is left over goes with the next sweep.
-    async fn prune_audit(&self, now: Timestamp) {
-        let Ok(kept_since) = now.checked_sub(self.keep_audit) else { return };
-        let mut pruned = 0;
-        for _ in 0..PRUNE_STEPS {
-            match self.store.prune_audit(kept_since, PRUNE_BATCH).await {
-                Ok(count) => {
-                    pruned += count;
-                    if count < u64::from(PRUNE_BATCH) {
+    /// One sweep.
+    pub async fn pass(&self) {
+        let now = self.clock.now();
+        self.prune(now, self.keep.history, Old::Runs, "old runs removed").await;
+        self.prune(now, self.keep.history, Old::Notices, "old notices removed").await;
+        self.prune(now, self.keep.audit, Old::Entries, "old entries of the audit removed").await;
+        self.runner.sweep(now).await;
+    }
+
+    /// Deletes what is older than `keep`, step by step. What a failure or a stop leaves goes with the next sweep.
+    async fn prune(&self, now: Timestamp, keep: SignedDuration, what: Old, done: &'static str) {
+        let Ok(kept_since) = now.checked_sub(keep) else { return };
+        let mut count = 0;
+        loop {
+            let began = self.clock.steady();
+            match self.step(kept_since, what).await {
+                Ok(step) => {
+                    count += step.count;
+                    if !step.more {
                         break;
                     }
                 }
                 Err(error) => {
-                    warn!(%error, "could not prune the audit");
+                    warn!(%error, ?what, "could not remove what is older than it is kept");
                     break;
                 }
             }
+            let took = self.clock.steady().saturating_sub(began);
+            self.clock.sleep(took.saturating_mul(REST).max(SHORTEST_REST)).await;
         }
-        if pruned > 0 {
-            info!(pruned, "old entries of the audit removed");
+        if count > 0 {
+            info!(count, "{done}");
+        }
+    }
+
+    async fn step(&self, kept_since: Timestamp, what: Old) -> Result<Pruned, StoreError> {
+        match what {
+            Old::Runs => self.store.prune_runs(kept_since, STEP).await,
+            Old::Notices => self.store.prune_notices(kept_since, STEP).await,
+            Old::Entries => self.store.prune_audit(kept_since, STEP).await,
         }
     }
 }

@@ -248,6 +248,10 @@ words! {
         TokenRefused = "key.refused",
         /// Everything sealed was sealed anew under the present key.
         SecretsRotated = "secrets.rotated",
+        /// A backup was taken.
+        BackupTaken = "backup.taken",
+        /// A backup was restored: entries after it was taken are lost.
+        BackupRestored = "backup.restored",
         /// Mail to an address came back for good: it gets no more.
         AddressSuppressed = "address.suppressed",
         /// Somebody lifted that.
@@ -270,6 +274,8 @@ words! {
         Session = "session",
         /// The secrets at rest.
         Secrets = "secrets",
+        /// A backup; its id is the instant that it shows.
+        Backup = "backup",
         /// An address that gets mail; its id is the folded address.
         Address = "address",
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pressrun_deliver::EgressPolicy;
+use pressrun_dispatch::Keep;
 use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::output::Format;
 use pressrun_domain::retry::RetryPolicy;
@@ -47,8 +48,8 @@ pub struct EngineConfig {
     pub expanded_rows: u64,
     /// How long artifacts of ended runs are kept.
     pub keep_artifacts: SignedDuration,
-    /// How long entries of the audit are kept.
-    pub keep_audit: SignedDuration,
+    /// How long what happened is remembered.
+    pub keep: Keep,
     /// Address under which people reach this server, without a trailing slash.
     pub public_url: String,
     /// Show a picture of the first page inside mails that carry a pdf.
@@ -83,7 +84,7 @@ impl EngineConfig {
             table_rows: 5_000,
             expanded_rows: 1_000,
             keep_artifacts: SignedDuration::from_hours(24 * 30),
-            keep_audit: SignedDuration::from_hours(24 * 400),
+            keep: Keep::default(),
             public_url: public_url.into(),
             mail_preview: true,
             operator: None,

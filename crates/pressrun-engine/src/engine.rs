@@ -57,6 +57,11 @@ impl Engine {
         Ok(worked)
     }
 
+    /// Deletes what is older than it is kept, once; for tests and for one-off use.
+    pub async fn sweep(&self) {
+        self.sweeper().pass().await;
+    }
+
     /// Starts its tasks. At `stop` nothing more is claimed; what is under way then has until `hand_back`, when the rest is handed back.
     pub fn start(self: &Arc<Self>, tasks: &mut Tasks, stop: &CancellationToken, hand_back: CancellationToken) {
         let stop = || stop.clone();
@@ -67,8 +72,7 @@ impl Engine {
         tasks.spawn_pulsed("claimer", |pulse| claimer.run(stop(), hand_back, pulse));
         let janitor = Janitor::new(store(), clock(), self.runner(), Arc::clone(&self.ready));
         tasks.spawn_pulsed("janitor", |pulse| janitor.run(stop(), pulse));
-        let sweeper = Sweeper::new(store(), clock(), self.runner(), self.context.config.keep_audit);
-        tasks.spawn("sweeper", sweeper.run(stop()));
+        tasks.spawn("sweeper", self.sweeper().run(stop()));
         tasks.spawn_pulsed("outbox", |pulse| Arc::clone(self).tell(stop(), pulse));
         tasks.spawn("catalog follower", Arc::clone(self).follow_catalog(stop()));
     }
@@ -83,19 +87,18 @@ impl Engine {
         Claimer::new(store, clock, self.runner(), self.dispatching(), Arc::clone(&self.ready))
     }
 
+    fn sweeper(&self) -> Sweeper {
+        let (store, clock) = (Arc::clone(&self.context.store), Arc::clone(&self.context.clock));
+        Sweeper::new(store, clock, self.runner(), self.context.config.keep)
+    }
+
     fn runner(&self) -> Arc<dyn Runner> {
         Arc::new(EngineRunner { context: Arc::clone(&self.context), said: Arc::clone(&self.said) })
     }
 
     fn dispatching(&self) -> DispatchConfig {
         let config = &self.context.config;
-        DispatchConfig {
-            permits: config.workers,
-            lease: config.lease,
-            longest_wait: config.longest_wait(),
-            poll: config.poll,
-            keep_audit: config.keep_audit,
-        }
+        DispatchConfig { permits: config.workers, lease: config.lease, longest_wait: config.longest_wait(), poll: config.poll }
     }
 
     /// Sends notices until `stop`. One that is under way then is sent again later, under the same mark.

@@ -11,10 +11,11 @@ use pressrun_domain::notice::Notice;
 use pressrun_store::ClaimedRun;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::error;
 
 use crate::notice;
 use crate::pipeline::Context;
+use crate::sweep;
 use crate::worker::work_claim;
 
 /// Works on what the dispatcher claimed.
@@ -67,20 +68,7 @@ impl Runner for EngineRunner {
     }
 
     async fn sweep(&self, now: Timestamp) {
-        let kept_since = now - self.context.config.keep_artifacts;
-        let live = match self.context.store.live_artifacts(kept_since).await {
-            Ok(live) => live.into_iter().collect(),
-            Err(error) => {
-                warn!(%error, "could not tell which artifacts are still needed");
-                return;
-            }
-        };
-        let spool = self.context.spool.clone();
-        match tokio::task::spawn_blocking(move || spool.sweep(&live)).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(removed)) => info!(removed, "old artifacts removed"),
-            Ok(Err(error)) => warn!(%error, "could not remove old artifacts"),
-            Err(error) => warn!(%error, "removing old artifacts ended early"),
-        }
+        sweep::artifacts(&self.context, now).await;
+        sweep::leftovers(&self.context, now).await;
     }
 }

@@ -1,16 +1,20 @@
 //! Artifacts by the hash of their bytes, and half-made files.
 //!
 //! `artifacts/ab/abcdef…` holds finished bytes under their SHA-256; equal bytes are one file. `work/<run>-<fence>/` holds what one claim
-//! of a run makes on the way; it goes when the claim ends, and what a crash left goes at a start a day later.
+//! of a run makes on the way; it goes when the claim ends, and what a crash left goes at a start a day later. Which artifacts are needed is
+//! for the rows of the store to say.
 
-use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// A file younger than this is never swept: it may have been made for a run that has not promised it yet.
+/// Folders that artifacts are spread over.
+pub(crate) const FOLDERS: i64 = 256;
+
+/// A file younger than this is never removed: it may have been made for a run that has not promised it yet.
 const SWEEP_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 /// A folder of artifacts.
@@ -80,7 +84,10 @@ impl Spool {
             std::fs::create_dir_all(folder)?;
         }
         std::fs::File::open(file)?.sync_all()?;
+        // Nobody who found the file of old in its place removes this one.
+        let guard = self.guard(File::lock_shared)?;
         std::fs::rename(file, &target)?;
+        drop(guard);
         if let Some(folder) = target.parent() {
             std::fs::File::open(folder)?.sync_all()?;
         }
@@ -94,30 +101,51 @@ impl Spool {
         is_hash.then(|| self.path(sha256)).filter(|path| path.is_file())
     }
 
-    /// Removes every artifact that is older than a day and not in `live`; returns how many.
+    /// Removes these artifacts, but for those that were made within the last day; returns how many.
+    ///
+    /// # Errors
+    /// One cannot be removed; those before it are gone.
+    pub fn remove(&self, hashes: &[String]) -> io::Result<u64> {
+        self.remove_older(hashes, SWEEP_AFTER)
+    }
+
+    fn remove_older(&self, hashes: &[String], age: std::time::Duration) -> io::Result<u64> {
+        let mut removed = 0;
+        for path in hashes.iter().filter_map(|sha256| self.find(sha256)) {
+            let _guard = self.guard(File::lock)?;
+            match std::fs::metadata(&path) {
+                Ok(found) if is_as_old(&found, age) => std::fs::remove_file(&path)?,
+                Ok(_) => continue,
+                // Another process has removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            }
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Hashes of the artifacts in one of the folders, numbered from 0 to [`FOLDERS`].
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn sweep(&self, live: &HashSet<String>) -> io::Result<u64> {
-        self.sweep_older(live, SWEEP_AFTER)
+    pub(crate) fn hashes_in(&self, folder: i64) -> io::Result<Vec<String>> {
+        let files = match std::fs::read_dir(self.root.join("artifacts").join(format!("{folder:02x}"))) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        files.map(|file| Ok(file?.file_name().to_string_lossy().into_owned())).collect()
     }
 
-    fn sweep_older(&self, live: &HashSet<String>, age: std::time::Duration) -> io::Result<u64> {
-        let mut removed = 0;
-        for folder in std::fs::read_dir(self.root.join("artifacts"))? {
-            let folder = folder?.path();
-            if !folder.is_dir() {
-                continue;
-            }
-            for file in std::fs::read_dir(folder)? {
-                let file = file?;
-                let dead = !live.contains(file.file_name().to_string_lossy().as_ref()) && is_older(&file, age);
-                if dead && std::fs::remove_file(file.path()).is_ok() {
-                    removed += 1;
-                }
-            }
+    /// A lock that all processes share, held until it is dropped; none on a file system without locks.
+    fn guard(&self, lock: fn(&File) -> io::Result<()>) -> io::Result<Option<File>> {
+        let file = File::options().create(true).append(true).open(self.root.join("artifacts.lock"))?;
+        match lock(&file) {
+            Ok(()) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(removed)
     }
 
     fn path(&self, sha256: &str) -> PathBuf {
@@ -136,8 +164,11 @@ pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> io::Res
 
 /// Whether a file or folder was last changed at least `age` ago.
 fn is_older(entry: &std::fs::DirEntry, age: std::time::Duration) -> bool {
-    let modified = entry.metadata().and_then(|metadata| metadata.modified());
-    modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
+    entry.metadata().is_ok_and(|found| is_as_old(&found, age))
+}
+
+fn is_as_old(found: &std::fs::Metadata, age: std::time::Duration) -> bool {
+    found.modified().is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
 }
 
 #[cfg(test)]
@@ -165,10 +196,26 @@ mod tests {
         drop(work);
         assert_eq!(std::fs::read(spool.find(&hash).expect("is there")).expect("reads"), b"bytes");
         assert_eq!(spool.find("../../etc/passwd"), None);
-        assert_eq!(spool.sweep(&HashSet::new()).expect("reads"), 0, "a young file may not be promised yet");
-        let at_once = std::time::Duration::ZERO;
-        assert_eq!(spool.sweep_older(&HashSet::from([hash.clone()]), at_once).expect("reads"), 0);
-        assert_eq!(spool.sweep_older(&HashSet::new(), at_once).expect("reads"), 1);
-        assert_eq!(spool.find(&hash), None);
+    }
+
+    #[test]
+    fn h10_a_file_that_was_made_again_meanwhile_is_not_removed() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let spool = Spool::open(dir.path()).expect("opens");
+        let hashes = ["ab", "cd"].map(|letters| letters.repeat(32));
+        let work = spool.work_dir("run-1").expect("creates");
+        for hash in &hashes {
+            std::fs::write(work.file("out"), b"bytes").expect("writes");
+            spool.adopt(&work.file("out"), hash).expect("moves");
+        }
+        assert_eq!(spool.hashes_in(0xab).expect("reads"), [hashes[0].clone()]);
+        assert_eq!(spool.hashes_in(0).expect("there is no such folder"), [""; 0]);
+        assert_eq!(spool.remove(&hashes).expect("looks"), 0, "both are of this day");
+        let two_days = std::time::Duration::from_secs(48 * 60 * 60);
+        let old = File::open(spool.find(&hashes[0]).expect("there")).expect("opens");
+        old.set_modified(old.metadata().and_then(|found| found.modified()).expect("known") - two_days).expect("set");
+        assert_eq!(spool.remove(&hashes).expect("removes"), 1);
+        assert_eq!((spool.find(&hashes[0]), spool.find(&hashes[1]).is_some()), (None, true));
+        assert_eq!(spool.remove(&hashes[..1]).expect("it is gone"), 0);
     }
 }

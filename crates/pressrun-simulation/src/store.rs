@@ -23,10 +23,10 @@ use pressrun_domain::secret::Secret;
 use pressrun_domain::session::Session;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
-    Agreed, Asked, AudienceTargets, Audit, AuditQuery, ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, GroundsKey, Keys, Learnt,
-    ListQuery, ListRow, Names, Notices, Page, People, PlannedSchedule, Planning, PlanningNote, Released, Replanned, RunEnd, RunNews, Runs,
-    ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId,
-    Upserted,
+    Agreed, Asked, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun, Consents,
+    DueSchedule, Enqueue, GroundsKey, Keys, Learnt, ListQuery, ListRow, Names, Notices, Page, People, PlannedSchedule, Planning,
+    PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds,
+    SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, Upserted,
 };
 
 use crate::book::Book;
@@ -206,11 +206,6 @@ staged! {
             }
             self.call("release_dead", self.inner.release_dead(now), |_, _| {}).await
         }
-
-        async fn live_artifacts(&self, _kept_since: Timestamp) -> Result<Vec<String>, StoreError> {
-            // The sweep of the spool is on a thread of its own, and nothing here waits for it.
-            std::future::pending().await
-        }
     }
 }
 
@@ -285,6 +280,28 @@ staged! {
         async fn record(&self, change: &Change, object: &Object, count: u32) -> Result<(), StoreError>;
         async fn audit(&self, query: &AuditQuery) -> Result<Vec<Entry>, StoreError>;
         async fn audit_of_runs(&self, runs: &[RunId]) -> Result<Vec<Entry>, StoreError>;
-        async fn prune_audit(&self, kept_since: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    }
+}
+
+staged! {
+    Catalogs {
+        async fn read_catalog(&self, reading: &CatalogReading<'_>, now: Timestamp) -> Result<CatalogStanding, StoreError>;
+        async fn leave_catalog(&self, process: WorkerId) -> Result<(), StoreError>;
+        async fn catalog_in_force(&self) -> Result<Option<String>, StoreError>;
+    }
+}
+
+staged! {
+    Retention {
+        async fn prune_runs(&self, kept_since: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
+        async fn prune_notices(&self, kept_since: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
+        async fn prune_audit(&self, kept_since: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
+        async fn unknown_artifacts(&self, hashes: &[String]) -> Result<Vec<String>, StoreError>;
+    }
+    own {
+        async fn prune_artifacts(&self, _needed_since: Timestamp, _limit: u32) -> Result<Vec<String>, StoreError> {
+            // The sweep of the spool is on a thread of its own, and nothing here waits for it.
+            std::future::pending().await
+        }
     }
 }

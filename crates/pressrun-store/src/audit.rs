@@ -19,9 +19,6 @@ pub trait Audit: Send + Sync {
 
     /// Entries about these runs, oldest first, in one statement.
     async fn audit_of_runs(&self, runs: &[RunId]) -> Result<Vec<Entry>, StoreError>;
-
-    /// Deletes up to `limit` entries from before `kept_since`; returns how many.
-    async fn prune_audit(&self, kept_since: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// What is asked of the audit; every part narrows.

@@ -17,6 +17,7 @@ mod notices;
 mod page;
 mod people;
 mod planning;
+mod retention;
 mod runs;
 #[cfg(any(test, feature = "conformance"))]
 pub mod sample;
@@ -38,6 +39,7 @@ pub use planning::{
     DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, Timing,
     TimingId,
 };
+pub use retention::{Pruned, Retention};
 pub use runs::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, RunEnd, RunNews, Runs, StoredBaseline};
 pub use schedules::{
     ContentKind, GroundsKey, ListQuery, ListRow, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField, StatusFilter,
@@ -45,16 +47,17 @@ pub use schedules::{
 pub use seal::{Place, Sealer, SealingKey};
 pub use seals::Seals;
 pub use sessions::Sessions;
-pub use sqlite::SqliteStore;
+pub use sqlite::{CopiedArtifact, SqliteCopy, SqliteStore};
 pub use suppressions::Suppressions;
 
 /// Everything a database has to do for Pressrun.
 pub trait Store:
-    Schedules + Consents + Planning + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Send + Sync
+    Schedules + Consents + Planning + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Retention + Send + Sync
 {
 }
 
-impl<T: Schedules + Consents + Planning + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Send + Sync> Store
-    for T
+impl<
+    T: Schedules + Consents + Planning + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Retention + Send + Sync,
+> Store for T
 {
 }

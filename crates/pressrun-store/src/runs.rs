@@ -27,6 +27,9 @@ pub trait Runs: Send + Sync {
     async fn enqueue(&self, run: &Enqueue, change: &Change) -> Result<(), StoreError>;
 
     /// Queues a resend with the one piece that it promises. It conflicts with no other run, and needs no schedule.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when a file that the piece carries is no longer kept.
     async fn enqueue_resend(&self, run: &Run, piece: &Delivery, change: &Change) -> Result<(), StoreError>;
 
     /// Resends of a run's pieces, oldest first, without secrets.
@@ -171,9 +174,6 @@ pub trait Runs: Send + Sync {
 
     /// Forgets every baseline of a schedule (A12, A13).
     async fn reset_baselines(&self, schedule: ScheduleId) -> Result<(), StoreError>;
-
-    /// Hashes of artifacts that a row still names: runs that ended after `kept_since`, and all unfinished ones. The spool deletes the rest.
-    async fn live_artifacts(&self, kept_since: Timestamp) -> Result<Vec<String>, StoreError>;
 }
 
 /// The targets of one audience of a run.

@@ -346,7 +346,7 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> anyhow::Re
         expanded_rows: settings.render.expanded_rows,
         keep_artifacts: SignedDuration::from_hours(24 * i64::from(scheduler.keep_artifacts_days)),
         mail_preview: settings.mail.preview.unwrap_or(true),
-        keep_audit: SignedDuration::from_hours(24 * i64::from(settings.history.audit_days.max(1))),
+        keep: settings.history.keep(),
         ..EngineConfig::new(public_url)
     })
 }

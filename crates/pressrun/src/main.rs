@@ -2,6 +2,7 @@
 
 mod answers;
 mod app;
+mod backup;
 mod clock;
 mod commands;
 mod config;
@@ -47,6 +48,10 @@ enum Command {
     /// Manage addresses that get no more mail.
     #[command(subcommand)]
     Suppressions(commands::suppressions::Command),
+    /// Copy what an installation remembers into a folder, while the server runs.
+    Backup(commands::backup::Arguments),
+    /// Put a backup into a place where there is no database yet.
+    Restore(commands::restore::Arguments),
     /// Serve jobs of a parent process on standard input and output.
     #[command(hide = true)]
     Executor(commands::executor::Arguments),
@@ -57,7 +62,7 @@ fn main() -> ExitCode {
     // The only provider that is built in; a second installation would be a defect, and harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // What these make holds rows, secrets or mails. `render` and `check` write what their caller asked for, as the caller's umask has it.
-    if matches!(cli.command, Command::Demo(_) | Command::Serve(_) | Command::Key(_) | Command::Secrets(_) | Command::Suppressions(_)) {
+    if !matches!(cli.command, Command::Render(_) | Command::Check(_)) {
         private::keep_files_private();
     }
     let result = match cli.command {
@@ -69,6 +74,8 @@ fn main() -> ExitCode {
         Command::Key(command) => commands::key::run(command),
         Command::Secrets(command) => commands::secrets::run(command),
         Command::Suppressions(command) => commands::suppressions::run(command),
+        Command::Backup(arguments) => commands::backup::run(arguments),
+        Command::Restore(arguments) => commands::restore::run(&arguments),
         Command::Executor(arguments) => commands::executor::run(&arguments),
     };
     match result {

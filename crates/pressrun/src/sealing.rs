@@ -57,16 +57,23 @@ pub(crate) fn sealer(settings: &Settings) -> anyhow::Result<Sealer> {
     }
 }
 
+/// The configured keys, the present one first.
+///
+/// # Errors
+/// Their file cannot be read or holds none.
+pub(crate) fn keys(settings: &Settings) -> anyhow::Result<Vec<Secret>> {
+    match KeyPlace::of(settings)? {
+        KeyPlace::Settings => Ok(written(settings)),
+        KeyPlace::File(file) => read(&file),
+    }
+}
+
 /// The key that seals now.
 ///
 /// # Errors
 /// There is none, or its file cannot be read.
 pub(crate) fn present_key(settings: &Settings) -> anyhow::Result<Secret> {
-    let keys = match KeyPlace::of(settings)? {
-        KeyPlace::Settings => written(settings),
-        KeyPlace::File(file) => read(&file)?,
-    };
-    keys.into_iter().next().context("secrets.keys: at least one key is needed")
+    keys(settings)?.into_iter().next().context("secrets.keys: at least one key is needed")
 }
 
 fn written(settings: &Settings) -> Vec<Secret> {

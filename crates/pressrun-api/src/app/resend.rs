@@ -10,6 +10,7 @@ use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::outline::{KnownTo, Outline};
 use pressrun_domain::run::{Progress, ResendOf, Run, RunKind, RunRecord};
 use pressrun_domain::schedule::{Definition, Schedule};
+use pressrun_store::StoreError;
 
 use super::error::AppError;
 use super::runs;
@@ -39,7 +40,11 @@ pub(crate) async fn resend(state: &ApiState, actor: &Actor, run_id: &str, delive
     }
     let change = actor.change(Verb::RunResent, state.clock.now());
     let (again, piece) = repeated(&run, piece, definition, change.at);
-    state.store.enqueue_resend(&again, &piece, &change).await?;
+    match state.store.enqueue_resend(&again, &piece, &change).await {
+        // Its time was over between the look for its files and now.
+        Err(StoreError::NotFound("artifact")) => return Err(AppError::NoArtifact(delivery_id.to_owned())),
+        queued => queued?,
+    }
     state.wake.notify_one();
     Ok(again.id)
 }

@@ -62,7 +62,6 @@ async fn plan(stored: u64, due: u64) {
         lease: SignedDuration::from_secs(60),
         longest_wait: SignedDuration::from_mins(20),
         poll: SignedDuration::from_secs(15),
-        keep_audit: SignedDuration::from_hours(24),
     };
     let planner = Planner::new(Arc::clone(&store), Arc::new(clock.clone()), Arc::new(Nobody), config, Arc::default(), Arc::default());
     let mut figures: [Vec<f64>; 4] = Default::default();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
-use pressrun_dispatch::{Sweeper, Tasks};
+use pressrun_dispatch::{Keep, Sweeper, Tasks};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::run::RunState;
 use pressrun_store::sample;
@@ -80,8 +80,7 @@ async fn h10_a_sweep_that_never_ends_holds_up_neither_planning_nor_claiming() {
     let mut site = Site::at(sample::after(-60)).await;
     let schedule = site.save(DAILY, sample::after(0)).await;
     let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
-    let keep = SignedDuration::from_hours(1);
-    let sweeper = Sweeper::new(Arc::clone(&site.store), Arc::new(site.clock.clone()), Arc::clone(&site.runner) as _, keep);
+    let sweeper = Sweeper::new(Arc::clone(&site.store), Arc::new(site.clock.clone()), Arc::clone(&site.runner) as _, Keep::default());
     tasks.spawn("sweeper", sweeper.run(stop.clone()));
     tasks.spawn_pulsed("planner", |pulse| site.planner().run(stop.clone(), pulse));
     tasks.spawn_pulsed("claimer", |pulse| site.claimer().run(stop.clone(), CancellationToken::new(), pulse));

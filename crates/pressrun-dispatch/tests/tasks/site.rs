@@ -100,7 +100,6 @@ impl Site {
             lease: SignedDuration::from_secs(60),
             longest_wait: SignedDuration::from_mins(20),
             poll: SignedDuration::from_secs(15),
-            keep_audit: SignedDuration::from_hours(24 * 400),
         }
     }
 

@@ -15,6 +15,7 @@
 mod child;
 mod job;
 mod pool;
+mod scratch;
 mod worker;
 
 pub use child::{ChildConfig, serve};

@@ -1,7 +1,7 @@
 //! The parent's side: children by crew, each with one job at a time.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::job::{Job, JobResult, MailJob, Message, Reply};
+use super::scratch::{self, Scratch};
 use super::worker::{ExecutorError, Worker};
 
 /// How children are started and bounded.
@@ -98,6 +99,8 @@ struct Shared {
     stand_in: Option<Arc<dyn StandIn>>,
     compute: Children,
     remote: Children,
+    /// Made with the first child.
+    scratch: OnceLock<Scratch>,
 }
 
 /// The children of one crew.
@@ -150,13 +153,15 @@ impl ExecutorPool {
     fn with(config: ExecutorConfig, stand_in: Option<Arc<dyn StandIn>>) -> Self {
         let compute = Children::new(config.processes, config.threads);
         let remote = Children::new(config.remote_processes, 1);
-        Self { shared: Arc::new(Shared { config, stand_in, compute, remote }) }
+        Self { shared: Arc::new(Shared { config, stand_in, compute, remote, scratch: OnceLock::new() }) }
     }
 
-    /// Folder for what a query spills, and for half-made files.
-    #[must_use]
-    pub fn temp_dir(&self) -> &std::path::Path {
-        &self.shared.config.temp_dir
+    /// Removes what processes that are dead spilled and left; blocks.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or something in it not removed.
+    pub fn clear_spills_of_the_dead(&self) -> std::io::Result<()> {
+        scratch::clear_the_dead(&self.shared.config.temp_dir)
     }
 
     /// Most children of `crew` that one connection may have at once: the last quarter, and at least one, is left to others.
@@ -293,11 +298,21 @@ impl Shared {
     fn start(&self, threads: usize) -> Result<Worker, ExecutorError> {
         let config = &self.config;
         let (program, arguments) = config.command.split_first().ok_or_else(|| ExecutorError::unavailable("no command is configured"))?;
-        std::fs::create_dir_all(&config.temp_dir).map_err(ExecutorError::unavailable)?;
-        let (memory, folder, threads) = (config.memory_bytes.to_string(), config.temp_dir.display().to_string(), threads.to_string());
+        let scratch = self.scratch().and_then(Scratch::for_child).map_err(ExecutorError::unavailable)?;
+        let (memory, folder, threads) = (config.memory_bytes.to_string(), scratch.path().display().to_string(), threads.to_string());
         let bounds = [("--memory-bytes", memory), ("--temp-dir", folder), ("--threads", threads)];
         let bounds = bounds.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
-        Worker::start(program, &arguments.iter().cloned().chain(bounds).collect::<Vec<_>>())
+        Worker::start(program, &arguments.iter().cloned().chain(bounds).collect::<Vec<_>>(), scratch)
+    }
+
+    fn scratch(&self) -> std::io::Result<&Scratch> {
+        match self.scratch.get() {
+            Some(scratch) => Ok(scratch),
+            None => {
+                let opened = Scratch::open(&self.config.temp_dir)?;
+                Ok(self.scratch.get_or_init(|| opened))
+            }
+        }
     }
 
     /// A child has answered: it waits for the next job, unless it has grown too large or too old.

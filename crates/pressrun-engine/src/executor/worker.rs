@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::job::{MAX_FRAME_BYTES, Message, Reply};
+use super::scratch::ChildScratch;
 
 /// What makes glibc's allocator give memory back after a large job: it otherwise raises these thresholds by itself, and 500 different reports
 /// ended at 1.85 times the memory of the first 20 instead of 1.03 times. Other allocators know nothing of it.
@@ -74,11 +75,13 @@ pub(super) struct Worker {
     pub(super) jobs: u32,
     pub(super) resident_bytes: u64,
     pub(super) idle_since: Instant,
+    /// Goes when nobody has use for the child any more.
+    _scratch: ChildScratch,
 }
 
 impl Worker {
-    /// Starts `program` with `arguments`.
-    pub(super) fn start(program: &str, arguments: &[String]) -> Result<Self, ExecutorError> {
+    /// Starts `program` with `arguments`; it spills into `scratch`.
+    pub(super) fn start(program: &str, arguments: &[String], scratch: ChildScratch) -> Result<Self, ExecutorError> {
         let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -102,6 +105,7 @@ impl Worker {
             jobs: 0,
             resident_bytes: 0,
             idle_since: Instant::now(),
+            _scratch: scratch,
         })
     }
 

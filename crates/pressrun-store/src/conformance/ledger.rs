@@ -472,24 +472,6 @@ pub async fn d7_a_learnt_host_key_is_pinned_once<S: Store>(store: &S) {
     assert_eq!(read.definition.destination.secrets(), schedule.definition.destination.secrets(), "its secrets are kept");
 }
 
-pub async fn the_spool_keeps_what_a_kept_run_names<S: Store>(store: &S) {
-    let (schedule, run) = started(store, sample::schedule("daily")).await;
-    let mut news = RunNews::default();
-    news.record.artifacts.push(sample::artifact("bb22"));
-    store.add_news(&run.lease, &news).await.unwrap();
-    let mut piece = sample::piece(run.run.id, "blob@myorg.co");
-    piece.message.inline_png = Some("cc33".into());
-    piece.message.words_artifact = Some("dd44".to_owned());
-    store.promise(&run.lease, &[piece]).await.unwrap();
-    assert_eq!(store.live_artifacts(sample::after(9999)).await.unwrap(), ["aa11", "bb22", "cc33", "dd44"], "it is under way");
-    store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(5)).await.unwrap();
-    assert_eq!(store.live_artifacts(sample::after(4)).await.unwrap().len(), 4);
-    assert!(store.live_artifacts(sample::after(5)).await.unwrap().is_empty());
-    let again = run_again(store, &schedule).await;
-    store.promise(&again.lease, &[sample::piece(again.run.id, "blob@myorg.co")]).await.unwrap();
-    assert_eq!(store.live_artifacts(sample::after(5)).await.unwrap(), ["aa11"], "equal bytes are one file");
-}
-
 pub async fn a18_a_personal_baseline_moves_only_when_that_piece_was_accepted<S: Store>(store: &S) {
     let (schedule, run) = started(store, sample::schedule("daily")).await;
     let pieces = ["a@b.co", "c@d.co"].map(|target| sample::piece(run.run.id, target));

@@ -15,6 +15,7 @@ pub mod notices;
 pub mod occurrences;
 pub mod people;
 pub mod planning;
+pub mod retention;
 pub mod saved;
 pub mod sessions;
 pub mod suppressions;
@@ -80,6 +81,7 @@ macro_rules! conformance_suite {
                     q6_the_list_counts_recipients_of_mail_only;
                 planning: i1_two_planners_make_one_run
                     i1_an_occurrence_that_exists_is_not_made_again
+                    i6_an_occurrence_that_is_planned_from_a_backup_is_the_same_run
                     plan_leaves_an_edited_schedule_alone
                     only_active_schedules_are_due_and_the_most_overdue_first
                     equal_expressions_are_one_timing
@@ -144,8 +146,15 @@ macro_rules! conformance_suite {
                     a13_a_deleted_schedule_takes_its_baselines_along
                     x1_a_run_can_disable_its_schedule
                     x4_a_run_does_not_disable_what_was_edited_meanwhile
-                    d7_a_learnt_host_key_is_pinned_once
-                    the_spool_keeps_what_a_kept_run_names;
+                    d7_a_learnt_host_key_is_pinned_once;
+                retention: h6_runs_go_by_age_with_all_that_was_known_of_them
+                    h6_a_run_that_is_not_over_and_the_last_of_a_schedule_stay
+                    h6_a_run_of_many_pieces_goes_in_steps
+                    h6_definitions_go_with_the_last_that_names_them
+                    h6_notices_go_by_age_but_not_what_is_owed_or_would_be_said_again
+                    h10_an_artifact_is_kept_until_the_last_run_that_needed_it_is_old
+                    h10_a_resend_of_a_forgotten_artifact_is_refused
+                    h10_unknown_artifacts_are_told;
                 people: p8_addresses_are_one_user_whatever_their_case
                     p8_attributes_are_merged_by_key
                     users_are_listed_by_address

@@ -165,6 +165,7 @@ pub async fn s8_tests_are_counted_by_owner_and_day<S: Store>(store: &S) {
 
 pub async fn a_resend_is_a_run_of_its_own_with_its_piece<S: Store>(store: &S) {
     let (schedule, first) = started(store, sample::schedule("daily")).await;
+    store.promise(&first.lease, &[sample::piece(first.run.id, "blob@myorg.co")]).await.unwrap();
     let mut again = sample::run(&schedule, RunKind::Resend, sample::after(2));
     let piece = sample::piece(again.id, "blob@myorg.co");
     again.record.resend_of = Some(ResendOf { run: first.run.id, delivery: piece.id });
@@ -186,6 +187,7 @@ pub async fn a_resend_is_a_run_of_its_own_with_its_piece<S: Store>(store: &S) {
 
 pub async fn d28_resends_are_listed_for_those_who_may_know_of_them<S: Store>(store: &S) {
     let (schedule, first) = started(store, sample::schedule("daily")).await;
+    store.promise(&first.lease, &[sample::piece(first.run.id, "blob@myorg.co")]).await.unwrap();
     let mut alert = schedule.clone();
     alert.definition.condition = Some(sample::condition(ConditionKind::ResultsPresent));
     let tries = [

@@ -61,6 +61,13 @@ pub async fn i1_an_occurrence_that_exists_is_not_made_again<S: Store>(store: &S)
     assert!(store.due_schedules(sample::after(4), sample::after(-60), 10).await.unwrap().is_empty());
 }
 
+pub async fn i6_an_occurrence_that_is_planned_from_a_backup_is_the_same_run<S: Store>(store: &S) {
+    let schedule = saved(store, "daily").await;
+    sample::occur(store, &[&schedule], sample::after(0)).await;
+    let run = store.list_runs(Some(schedule.id), 1, 10).await.unwrap().rows.remove(0);
+    assert_eq!(run.id, RunId::of_occurrence(schedule.id, sample::after(0)), "it follows from the schedule and the instant alone");
+}
+
 pub async fn plan_leaves_an_edited_schedule_alone<S: Store>(store: &S) {
     let schedule = saved(store, "daily").await;
     let before = sample::planned(due(store, &schedule).await);

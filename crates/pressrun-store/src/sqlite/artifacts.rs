@@ -7,22 +7,39 @@ use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::RunId;
 use sqlx::Row as _;
 
-use super::{SqliteStore, Tx, micros};
+use super::row::to_json;
+use super::{Tx, micros};
 use crate::StoreError;
 
-/// Notes what deliveries carry.
-pub(super) async fn put_deliveries(tx: &mut Tx, run: RunId, deliveries: &[Delivery]) -> Result<(), StoreError> {
+/// Files that deliveries carry.
+fn carried(deliveries: &[Delivery]) -> BTreeSet<&str> {
     let files = deliveries.iter().filter_map(|delivery| delivery.artifact.as_ref()).map(|artifact| artifact.sha256.as_str());
     let pictures = deliveries.iter().filter_map(|delivery| delivery.message.inline_png.as_deref());
     let texts = deliveries.iter().filter_map(|delivery| delivery.message.words_artifact.as_deref());
-    name(tx, run, files.chain(pictures).chain(texts).collect()).await
+    files.chain(pictures).chain(texts).collect()
 }
 
-/// Notes that a run names these files.
-pub(super) async fn name(tx: &mut Tx, run: RunId, hashes: BTreeSet<&str>) -> Result<(), StoreError> {
+/// Notes what deliveries carry.
+pub(super) async fn put_deliveries(tx: &mut Tx, run: RunId, deliveries: &[Delivery]) -> Result<(), StoreError> {
+    hold(tx, run, carried(deliveries)).await
+}
+
+/// Fails when a file that a delivery carries is known no more: it has been deleted, or is about to be.
+pub(super) async fn are_kept(tx: &mut Tx, delivery: &Delivery) -> Result<(), StoreError> {
+    let hashes = carried(std::slice::from_ref(delivery));
+    let known = sqlx::query("SELECT count(*) FROM artifacts WHERE sha256 IN (SELECT value FROM json_each($1))").bind(to_json(&hashes)?);
+    let known: i64 = known.fetch_one(&mut **tx).await?.try_get(0)?;
+    if known.unsigned_abs() < hashes.len() as u64 { Err(StoreError::NotFound("artifact")) } else { Ok(()) }
+}
+
+/// Notes that a run needs these files until it is over.
+pub(super) async fn hold(tx: &mut Tx, run: RunId, hashes: BTreeSet<&str>) -> Result<(), StoreError> {
     for sha256 in hashes {
-        sqlx::query("INSERT INTO run_artifacts (run_id, sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(run.to_string())
+        let held = sqlx::query("INSERT INTO run_artifacts (run_id, sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        if held.bind(run.to_string()).bind(sha256).execute(&mut **tx).await?.rows_affected() == 0 {
+            continue;
+        }
+        sqlx::query("INSERT INTO artifacts (sha256) VALUES ($1) ON CONFLICT DO UPDATE SET needed_at = NULL")
             .bind(sha256)
             .execute(&mut **tx)
             .await?;
@@ -30,15 +47,20 @@ pub(super) async fn name(tx: &mut Tx, run: RunId, hashes: BTreeSet<&str>) -> Res
     Ok(())
 }
 
-impl SqliteStore {
-    pub(super) async fn named_artifacts(&self, kept_since: Timestamp) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT a.sha256 FROM run_artifacts a JOIN runs r ON r.id = a.run_id
-             WHERE r.state IN ('queued', 'running') OR (r.state = 'ended' AND r.ended_at > $1) ORDER BY a.sha256",
-        )
-        .bind(micros(kept_since))
-        .fetch_all(&self.read)
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+/// The run is over: from now on the files that no other run holds grow old.
+pub(super) async fn let_go(tx: &mut Tx, run: &str, now: Timestamp) -> Result<(), StoreError> {
+    let rows = sqlx::query("DELETE FROM run_artifacts WHERE run_id = $1 RETURNING sha256").bind(run).fetch_all(&mut **tx).await?;
+    if rows.is_empty() {
+        return Ok(());
     }
+    let hashes: Vec<&str> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    sqlx::query(
+        "UPDATE artifacts SET needed_at = $2 WHERE sha256 IN (SELECT value FROM json_each($1))
+             AND NOT EXISTS (SELECT 1 FROM run_artifacts held WHERE held.sha256 = artifacts.sha256)",
+    )
+    .bind(to_json(&hashes)?)
+    .bind(micros(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }

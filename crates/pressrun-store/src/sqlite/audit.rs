@@ -1,7 +1,6 @@
 //! [`Audit`] on SQLite, and the entries that other methods write in their transactions.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use pressrun_domain::audit::{Agent, Change, Details, Entry, Object, ObjectKind, Origin, Verb};
 use pressrun_domain::id::{RunId, ScheduleId};
 use pressrun_domain::key::KeyKind;
@@ -136,19 +135,6 @@ impl Audit for SqliteStore {
         let rows = rows.bind(to_json(&runs)?).fetch_all(&self.read).await?;
         Ok(readable(&rows, read_entry))
     }
-
-    async fn prune_audit(&self, kept_since: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        retain_since(&mut tx, micros(kept_since)).await?;
-        let pruned = sqlx::query("DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < $1 ORDER BY at, seq LIMIT $2)")
-            .bind(micros(kept_since))
-            .bind(i64::from(limit))
-            .execute(&mut *tx)
-            .await?;
-        retain_since(&mut tx, i64::MIN).await?;
-        tx.commit().await?;
-        Ok(pruned.rows_affected())
-    }
 }
 
 /// The entries that a query wants, newest first, found by an index and read in its order: what is narrowed by member, verb or object is walked
@@ -192,7 +178,7 @@ pub(super) fn select(query: &AuditQuery) -> QueryBuilder<Sqlite> {
 }
 
 /// From when on nothing may be deleted.
-async fn retain_since(tx: &mut Tx, at: i64) -> Result<(), StoreError> {
+pub(super) async fn retain_since(tx: &mut Tx, at: i64) -> Result<(), StoreError> {
     sqlx::query("UPDATE audit_retention SET kept_since = $1").bind(at).execute(&mut **tx).await?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::audit::Written;
 use super::lease::hold;
 use super::row::Reader;
 use super::schedule_row::{put_definition, read_definition};
-use super::{SqliteStore, Tx, audit, baselines, due, micros, news, notices};
+use super::{SqliteStore, Tx, artifacts, audit, baselines, due, micros, news, notices};
 use crate::{RunEnd, StoreError};
 
 /// What ends a run.
@@ -24,7 +24,7 @@ pub(super) struct Ending<'a> {
     pub(super) reason: Option<&'a str>,
 }
 
-/// Ends a run that is queued or running: closes what it still owes, forgets its copy of the secrets, and moves the schedule's last run
+/// Ends a run that is queued or running: closes what it still owes, lets go of its files, forgets its copy of the secrets, and moves the schedule's last run
 /// unless the run does not count (S6, S8), and the baselines that waited for it.
 pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Timestamp) -> Result<(), StoreError> {
     // Nothing is owed after the end: pieces that were tried have failed, the others were never tried.
@@ -50,6 +50,7 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
     .bind(micros(now))
     .fetch_one(&mut **tx)
     .await?;
+    artifacts::let_go(tx, run, now).await?;
     let waits = sqlx::query("SELECT 1 FROM run_baselines WHERE run_id = $1 LIMIT 1").bind(run).fetch_optional(&mut **tx).await?;
     if waits.is_some() {
         move_baselines(tx, run, ending.status).await?;

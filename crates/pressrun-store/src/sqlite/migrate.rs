@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0013_grounds.sql"),
     include_str!("../../migrations/sqlite/0010_alarms.sql"),
     include_str!("../../migrations/sqlite/0011_run_state.sql"),
+    include_str!("../../migrations/sqlite/0017_retention.sql"),
 ];
 
 /// Brings the file to the newest schema, each step in a transaction of its own.

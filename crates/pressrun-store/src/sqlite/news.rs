@@ -39,7 +39,7 @@ pub(super) async fn put_record(tx: &mut Tx, run: RunId, record: &RunRecord) -> R
     if let Some(outline) = &record.outline {
         sqlx::query("UPDATE runs SET outline = $2 WHERE id = $1").bind(run.to_string()).bind(to_json(outline)?).execute(&mut **tx).await?;
     }
-    artifacts::name(tx, run, record.artifacts.iter().map(|artifact| artifact.sha256.as_str()).collect()).await
+    artifacts::hold(tx, run, record.artifacts.iter().map(|artifact| artifact.sha256.as_str()).collect()).await
 }
 
 /// Adds lines to the timeline.

@@ -8,7 +8,7 @@ use pressrun_domain::run::{Run, RunKind, RunRecord, RunState};
 
 use super::ledger::put_pieces;
 use super::schedule_row::{put_definition, seal_secrets};
-use super::{SqliteStore, Tx, audit, micros, news};
+use super::{SqliteStore, Tx, artifacts, audit, micros, news};
 use crate::{Enqueue, StoreError};
 
 /// The turn of a new run of owner `$owner`: one after the owner's last in the queue, and after the round that is being served. An owner
@@ -43,6 +43,7 @@ impl SqliteStore {
 
     pub(super) async fn insert_resend(&self, run: &Run, piece: &Delivery, change: &Change) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        artifacts::are_kept(&mut tx, piece).await?;
         self.put_run(&mut tx, run).await?;
         put_pieces(&mut tx, run.id, std::slice::from_ref(piece)).await?;
         let mut details = audit::detail("schedule", run.schedule_id.to_string());

@@ -8,7 +8,8 @@ use pressrun_domain::run::SkipReason;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::row::to_json;
+use super::plan::instant;
+use super::row::{Reader, to_json};
 use super::{SqliteStore, Tx, micros};
 use crate::{Released, StoreError};
 
@@ -19,11 +20,13 @@ impl SqliteStore {
             return Ok(Released::default());
         }
         let mut tx = self.begin().await?;
-        let rows = sqlx::query("SELECT k, at FROM planned WHERE at <= $1 ORDER BY at, k LIMIT $2")
-            .bind(micros(now))
-            .bind(i64::from(limit))
-            .fetch_all(&mut *tx)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT p.k, p.at, q.schedule_id FROM planned p JOIN due q ON q.k = p.k WHERE p.at <= $1 ORDER BY p.at, p.k LIMIT $2",
+        )
+        .bind(micros(now))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
         if rows.is_empty() {
             return Ok(Released::default());
         }
@@ -41,8 +44,9 @@ impl SqliteStore {
 /// Releases what is ready of one schedule.
 pub(super) async fn release_of(tx: &mut Tx, schedule: &str, now: Timestamp) -> Result<(), StoreError> {
     loop {
-        let ready =
-            sqlx::query("SELECT k, at FROM planned WHERE k = (SELECT k FROM due WHERE schedule_id = $1) AND at <= $2 ORDER BY at LIMIT 1");
+        let ready = sqlx::query(
+            "SELECT p.k, p.at, q.schedule_id FROM due q JOIN planned p ON p.k = q.k WHERE q.schedule_id = $1 AND p.at <= $2 ORDER BY p.at LIMIT 1",
+        );
         let rows = ready.bind(schedule).bind(micros(now)).fetch_all(&mut **tx).await?;
         if rows.is_empty() {
             return Ok(());
@@ -57,7 +61,10 @@ async fn release_rows(tx: &mut Tx, rows: &[SqliteRow], now: Timestamp, oldest: T
     for row in rows {
         let (key, at): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         if seen.insert(key) {
-            ready.push((key, at, RunId::generate().to_string()));
+            // A row that does not parse must not hold up the others; its run ends when it is claimed.
+            let occurrence = Reader::new("due", row).parsed("schedule_id").and_then(|schedule| Ok((schedule, instant(at)?)));
+            let run = occurrence.map_or_else(|_| RunId::generate(), |(schedule, at)| RunId::of_occurrence(schedule, at));
+            ready.push((key, at, run.to_string()));
         }
     }
     let ready = to_json(&ready)?;

@@ -176,8 +176,4 @@ impl Runs for SqliteStore {
         sqlx::query("DELETE FROM baselines WHERE schedule_id = $1").bind(schedule.to_string()).execute(&mut *tx).await?;
         tx.commit().await
     }
-
-    async fn live_artifacts(&self, kept_since: Timestamp) -> Result<Vec<String>, StoreError> {
-        self.named_artifacts(kept_since).await
-    }
 }

@@ -85,7 +85,13 @@ fn row(entry: Entry, catalog: &Catalog, now: Timestamp) -> Row {
     let link = match entry.object.kind {
         ObjectKind::Schedule if entry.change.verb != Verb::ScheduleDeleted => Some(format!("/schedules/{}", entry.object.id)),
         ObjectKind::Run => Some(format!("/runs/{}", entry.object.id)),
-        ObjectKind::Schedule | ObjectKind::User | ObjectKind::Key | ObjectKind::Session | ObjectKind::Secrets | ObjectKind::Address => None,
+        ObjectKind::Schedule
+        | ObjectKind::User
+        | ObjectKind::Key
+        | ObjectKind::Session
+        | ObjectKind::Secrets
+        | ObjectKind::Backup
+        | ObjectKind::Address => None,
     };
     let named = if entry.object.name.is_empty() { entry.object.id } else { entry.object.name };
     Row {

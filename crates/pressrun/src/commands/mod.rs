@@ -1,11 +1,13 @@
 //! One module a command.
 
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod cron;
 pub(crate) mod demo;
 pub(crate) mod executor;
 pub(crate) mod key;
 pub(crate) mod render;
+pub(crate) mod restore;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod suppressions;

@@ -4,6 +4,7 @@
 mod alerts;
 mod audiences;
 mod audit;
+mod backup;
 mod bad_input;
 mod carrier;
 mod cases;
@@ -31,6 +32,7 @@ mod processes;
 mod program;
 mod query_retries;
 mod resend;
+mod retention;
 mod retries;
 mod rows;
 mod run_state;

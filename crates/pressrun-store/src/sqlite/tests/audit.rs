@@ -2,7 +2,7 @@
 
 use pressrun_domain::audit::Verb;
 
-use crate::{Audit, AuditQuery, Schedules, SqliteStore, sample};
+use crate::{Audit, AuditQuery, Retention as _, Schedules, SqliteStore, sample};
 
 #[tokio::test]
 async fn h3_entries_are_neither_changed_nor_deleted() {

@@ -10,8 +10,8 @@ use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
 use sqlx::Row as _;
 
 use super::in_memory;
-use crate::sqlite::{SqliteStore, alarms, audit, history, list, notices};
-use crate::{AuditQuery, Notices as _, Runs as _, Schedules as _, SortDirection, SortField, sample};
+use crate::sqlite::{SqliteStore, alarms, audit, history, list, notices, retention};
+use crate::{AuditQuery, Notices as _, Retention as _, Runs as _, Schedules as _, SortDirection, SortField, sample};
 
 async fn query_plan(sql: String) -> String {
     let (store, ()) = in_memory().await;
@@ -59,6 +59,9 @@ async fn due_schedules_and_claims_are_found_by_index() {
         (history::LATEST_FAILURES, "runs_failed_of_schedule"),
         (history::COUNT_FOR_READER, "runs_of_schedule"),
         (alarms::OF_SCHEDULE, "PRIMARY KEY"),
+        (retention::OLD_RUNS, "runs_by_age"),
+        (retention::OLD_NOTICES, "notices_by_age"),
+        (retention::OLD_ARTIFACTS, "artifacts_by_age"),
     ] {
         let plan = query_plan(sql.to_owned()).await;
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
@@ -126,6 +129,73 @@ async fn h3_notices_cost_the_same_whatever_was_said_before() {
     let [_, (claim, alarmed, endings), after] = work[..] else { unreachable!("three rounds") };
     assert!(alarmed > 0, "it was counted");
     assert!(after.0 <= claim && after.1 <= alarmed && after.2 <= endings, "{work:?}");
+}
+
+#[tokio::test]
+async fn h6_h10_a_step_costs_the_same_whatever_is_kept() {
+    let (store, ()) = in_memory().await;
+    let schedule = sample::schedule("daily");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    let mut work = Vec::new();
+    // The first round warms up.
+    for round in 0..3 {
+        // Two that are old, of which one is the last of its schedule when nothing else is kept.
+        for (id, at) in [("old 1", 1), ("old 2", 2)] {
+            let over = "INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, owner, state, status, created_at, ended_at)
+                SELECT $2, s.id, s.definition_id, 'test', $1, s.owner, 'ended', 'COMPLETE', $1, $1 FROM schedules s";
+            sqlx::query(over).bind(at).bind(id).execute(&store.write).await.unwrap();
+            let said = "INSERT INTO notices (id, kind, schedule_id, recipient, subject, text, body, created_at, state, attempts)
+                VALUES ($2, 'run.failed', $3, 'operator', '', '', '', $1, 'accepted', '[]')";
+            sqlx::query(said).bind(at).bind(id).bind(schedule.id.to_string()).execute(&store.write).await.unwrap();
+            sqlx::query("INSERT INTO artifacts VALUES ($2, $1)").bind(at).bind(id).execute(&store.write).await.unwrap();
+        }
+        let runs = work_of(&store, async { assert_eq!(store.prune_runs(sample::after(0), 1000).await.unwrap().count, 2) }).await;
+        let notices = work_of(&store, async { assert_eq!(store.prune_notices(sample::after(0), 1000).await.unwrap().count, 2) }).await;
+        let files = work_of(&store, async { assert_eq!(store.prune_artifacts(sample::after(0), 500).await.unwrap().len(), 2) }).await;
+        work.push((runs, notices, files));
+        if round != 1 {
+            continue;
+        }
+        let kept = sample::after(1).as_microsecond();
+        for before in [
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000)
+                INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, owner, state, status, created_at, ended_at)
+                    SELECT 'kept ' || n, s.id, s.definition_id, 'scheduled', $1 + n, s.owner, 'ended', 'COMPLETE', $1 + n, $1 + n FROM n, schedules s",
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000)
+                INSERT INTO notices (id, kind, schedule_id, recipient, subject, text, body, created_at, state, attempts)
+                    SELECT 'kept ' || n, 'run.failed', s.id, 'operator', '', '', '', $1 + n, 'accepted', '[]' FROM n, schedules s",
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000) INSERT INTO artifacts SELECT 'kept ' || n, $1 + n FROM n",
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000) INSERT INTO artifacts SELECT 'held ' || n, NULL FROM n WHERE $1",
+        ] {
+            sqlx::query(before).bind(kept).execute(&store.write).await.unwrap();
+        }
+    }
+    let [_, before, after] = work[..] else { unreachable!("three rounds") };
+    assert!(before.0 > 0 && before.1 > 0 && before.2 > 0, "it was counted");
+    // One step down a deeper index is a few instructions.
+    let alike = |before: u64, after: u64| after <= before + 60;
+    assert!(alike(before.0, after.0) && alike(before.1, after.1) && alike(before.2, after.2), "{work:?}");
+}
+
+#[tokio::test]
+async fn h6_a_definition_that_nothing_names_is_gone() {
+    let (store, ()) = in_memory().await;
+    let definitions = async || -> i64 { sqlx::query("SELECT count(*) FROM definitions").fetch_one(&store.read).await.unwrap().get(0) };
+    let mut schedule = sample::schedule("first");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    for edit in 0..20 {
+        schedule.definition.name = format!("edit {edit}");
+        schedule.version = store.replace_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
+    }
+    assert_eq!(definitions().await, 1, "no run names the others");
+    let test = sample::test_delivery(sample::definition("test"), sample::after(0));
+    store.enqueue(&test, &sample::change(Verb::RunTested)).await.unwrap();
+    store.cancel(test.run.id, &sample::change(Verb::RunCancelled)).await.unwrap();
+    assert_eq!(definitions().await, 2);
+    assert_eq!(store.prune_runs(sample::after(1), 1000).await.unwrap().count, 1);
+    assert_eq!(definitions().await, 1);
+    store.delete_schedule(schedule.id, &sample::change(Verb::ScheduleDeleted)).await.unwrap();
+    assert_eq!(definitions().await, 0);
 }
 
 #[tokio::test]
