@@ -14,7 +14,7 @@ use crate::runner::Runner;
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Rows that one transaction deletes.
-const STEP: u32 = 1000;
+const STEP: u32 = 500;
 
 /// Of the time of a sweep that has much to delete, others have four fifths.
 const REST: i32 = 4;

@@ -30,6 +30,8 @@ pub struct Run {
     pub definition: Definition,
     /// Where it stands.
     pub state: RunState,
+    /// The version of the catalog that was in force when it was queued, as far as that was known.
+    pub catalog_version: Option<String>,
     /// When it was promised.
     pub created_at: Timestamp,
     /// When work on it first began.
@@ -55,6 +57,7 @@ impl Run {
             dst: None,
             definition,
             state: RunState::Queued { available_at: now },
+            catalog_version: None,
             created_at: now,
             started_at: None,
             fence: 0,

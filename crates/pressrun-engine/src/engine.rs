@@ -39,6 +39,12 @@ impl Engine {
         &self.context
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_context(&self) -> Arc<Context> {
+        Arc::clone(&self.context)
+    }
+
     /// Makes rows of every occurrence that is due; returns how many runs were queued.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
-use pressrun_domain::id::ScheduleId;
+use pressrun_domain::id::{ScheduleId, WorkerId};
 
 /// How long a fault has to hold, unless the operator says otherwise.
 pub const HOLD: SignedDuration = SignedDuration::from_mins(1);
@@ -26,6 +26,8 @@ pub enum Verdict {
 /// Faults that were seen, by schedule. Each process keeps its own: after a restart they have to hold anew.
 #[derive(Debug)]
 pub struct Faults {
+    /// This process, as others know it.
+    process: WorkerId,
     hold: SignedDuration,
     seen: Mutex<Seen>,
 }
@@ -42,13 +44,15 @@ struct Seen {
     first: HashMap<ScheduleId, SignedDuration>,
     /// Publications whose faults have been dealt with.
     publications: u64,
+    /// The version of the catalog that others know this process to have, and how often it had been published then.
+    said: Option<(String, u64)>,
 }
 
 impl Faults {
     /// Faults that have to hold for as long as `hold`.
     #[must_use]
     pub fn new(hold: SignedDuration) -> Self {
-        Self { hold, seen: Mutex::default() }
+        Self { process: WorkerId::generate(), hold, seen: Mutex::default() }
     }
 
     /// Notes at `now` that a schedule has a fault by the catalog that was last read at `read_at`.
@@ -83,6 +87,23 @@ impl Faults {
     /// Whether the files were published since this was last asked, as counted by the catalog.
     pub fn published_since(&self, publications: u64) -> bool {
         std::mem::replace(&mut self.seen().publications, publications) != publications
+    }
+
+    /// This process, as others know it.
+    #[must_use]
+    pub fn process(&self) -> WorkerId {
+        self.process
+    }
+
+    /// Whether the catalog is another than others know this process to have, or was published since.
+    #[must_use]
+    pub fn is_change(&self, version: &str, publications: u64) -> bool {
+        self.seen().said.as_ref().is_some_and(|(said, published)| said != version || *published != publications)
+    }
+
+    /// Others know that this process has this version.
+    pub fn said(&self, version: &str, publications: u64) {
+        self.seen().said = Some((version.to_owned(), publications));
     }
 
     /// When a fault that was first seen then has held for long enough.

@@ -23,6 +23,7 @@ pub mod pipeline;
 pub mod publish;
 pub mod shared;
 pub mod spool;
+pub mod standing;
 mod sweep;
 pub mod worker;
 

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use crate::faults::Verdict;
 use crate::notice;
 use crate::pipeline::Context;
+use crate::standing;
 
 /// Names of a schedule's document, owner and watched query, as the catalog has them now; the identifier or id where it has none.
 #[must_use]
@@ -60,13 +61,21 @@ pub async fn published(context: &Context) -> Result<Published, StoreError> {
     let dashboards: Vec<_> = catalog.documents.values().map(|document| (document.identifier.clone(), document.name.clone())).collect();
     let owners: Vec<_> = catalog.members.iter().map(|member| (member.id, member.name.clone())).collect();
     store.refresh_names(&dashboards, &owners).await?;
-    let mut publication = Publication { context, catalog: &catalog, read_at, meant, done: Published::default(), faulty: HashSet::new() };
+    let mut publication =
+        Publication { context, catalog: &catalog, read_at, meant, may_judge: None, done: Published::default(), faulty: HashSet::new() };
     publication.look_at_all().await?;
-    let Publication { mut done, faulty, .. } = publication;
+    let Publication { mut done, faulty, may_judge, .. } = publication;
     context.faults.keep(&faulty);
     done.look_again = context.faults.next(context.clock.steady());
+    if may_judge == Some(false) {
+        // Other processes may have the same files soon.
+        done.look_again = Some(done.look_again.unwrap_or_default().max(OTHERS_FOLLOW));
+    }
     Ok(done)
 }
+
+/// How long it is until another look when processes have different catalogs.
+const OTHERS_FOLLOW: SignedDuration = SignedDuration::from_secs(30);
 
 /// Grounds and schedules read at once.
 const PAGE: u32 = 500;
@@ -78,6 +87,8 @@ struct Publication<'a> {
     read_at: SignedDuration,
     /// The files are as somebody means them to be.
     meant: bool,
+    /// Whether schedules may be switched by this catalog, once that was asked.
+    may_judge: Option<bool>,
     done: Published,
     /// Schedules with a fault that is not yet known to hold.
     faulty: HashSet<ScheduleId>,
@@ -113,10 +124,23 @@ impl Publication<'_> {
         }
     }
 
+    /// Whether this process's catalog decides (H12).
+    async fn may_judge(&mut self) -> Result<bool, StoreError> {
+        if let Some(known) = self.may_judge {
+            return Ok(known);
+        }
+        let may_judge = standing::of(self.context, self.catalog).await?.may_judge();
+        self.may_judge = Some(may_judge);
+        Ok(may_judge)
+    }
+
     async fn judge(&mut self, schedule: &Schedule, fault: Option<SystemDisabledReason>) -> Result<(), StoreError> {
         let (context, catalog, now) = (self.context, self.catalog, self.context.clock.now());
         match (schedule.system_disabled, fault) {
             (None, None) | (Some(_), Some(_)) => {}
+            (Some(off), None) if off.reason.ends_by_itself() && !self.may_judge().await? => {
+                info!(schedule = %schedule.id, reason = off.reason.as_str(), "what the schedule was switched off for is back here, but not in every process");
+            }
             (Some(off), None) if off.reason.ends_by_itself() => self.done.enabled += enable(context, catalog, schedule, off, now).await?,
             (Some(off), None) => {
                 context.store.add_notices(&notice::about_recovery(context, catalog, schedule, off, now)).await?;
@@ -124,6 +148,9 @@ impl Publication<'_> {
             (None, Some(reason)) => match context.faults.judge(schedule.id, self.read_at, context.clock.steady()) {
                 Verdict::NotYet(_) if !self.meant => {
                     info!(schedule = %schedule.id, reason = reason.as_str(), "the schedule has a fault, which is looked at again before it is switched off");
+                    self.faulty.insert(schedule.id);
+                }
+                Verdict::Holds | Verdict::NotYet(_) if !self.may_judge().await? => {
                     self.faulty.insert(schedule.id);
                 }
                 Verdict::Holds | Verdict::NotYet(_) => self.done.disabled += disable(context, catalog, schedule, reason, now).await?,

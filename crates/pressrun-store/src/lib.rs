@@ -6,6 +6,7 @@
 //! To add a database, implement the traits and run `conformance_suite!` over it.
 
 mod audit;
+mod catalogs;
 mod collation;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]
@@ -29,6 +30,7 @@ mod sqlite;
 mod suppressions;
 
 pub use audit::{Audit, AuditQuery};
+pub use catalogs::{CatalogReading, CatalogStanding, Catalogs};
 pub use consents::{Agreed, Asked, Consents};
 pub use error::StoreError;
 pub use keys::Keys;
@@ -52,12 +54,40 @@ pub use suppressions::Suppressions;
 
 /// Everything a database has to do for Pressrun.
 pub trait Store:
-    Schedules + Consents + Planning + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Retention + Send + Sync
+    Schedules
+    + Consents
+    + Planning
+    + Runs
+    + Notices
+    + People
+    + Suppressions
+    + Keys
+    + Sessions
+    + Seals
+    + Audit
+    + Retention
+    + Catalogs
+    + Send
+    + Sync
 {
 }
 
 impl<
-    T: Schedules + Consents + Planning + Runs + Notices + People + Suppressions + Keys + Sessions + Seals + Audit + Retention + Send + Sync,
+    T: Schedules
+        + Consents
+        + Planning
+        + Runs
+        + Notices
+        + People
+        + Suppressions
+        + Keys
+        + Sessions
+        + Seals
+        + Audit
+        + Retention
+        + Catalogs
+        + Send
+        + Sync,
 > Store for T
 {
 }

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_api::Doers;
+use pressrun_cron::CronExpression;
 use pressrun_domain::bounce::{Bounce, BounceKind};
 use pressrun_domain::condition::{ConditionKind, Judgement};
 use pressrun_domain::delivery::{DeliveryState, Outcome, Tally};
@@ -108,9 +109,20 @@ pub(crate) fn activity(schedule: &Schedule) -> Chip {
         chip("Switched off", "bad")
     } else if schedule.disabled_at.is_some() {
         chip("Paused", "warn")
-    } else {
+    } else if schedule.next_at.is_some() {
         chip("Active", "calm")
+    } else if unplannable(schedule).is_some() {
+        chip("Cannot be planned", "bad")
+    } else {
+        chip("Over", "warn")
     }
+}
+
+/// Why nobody can tell when a schedule is due; `None` when it can be told (M10).
+pub(crate) fn unplannable(schedule: &Schedule) -> Option<String> {
+    let definition = &schedule.definition;
+    let cron = definition.cron.parse::<CronExpression>().err().map(|fault| fault.to_string());
+    cron.or_else(|| pressrun_cron::zone(&definition.timezone).err().map(|fault| fault.to_string()))
 }
 
 /// Why Pressrun switched a schedule off.
@@ -421,6 +433,24 @@ mod tests {
             [(0, "just now"), (30, "in less than a minute"), (-90, "1 min ago"), (200_000, "in 2 days"), (-40_000_000, "15 months ago")]
         {
             assert_eq!(relative(now + SignedDuration::from_secs(seconds), now), expected);
+        }
+    }
+
+    #[test]
+    fn m10_a_schedule_that_never_fires_is_not_called_active() {
+        let schedule = |cron: &str, zone: &str, next_at| {
+            let mut schedule = Schedule { next_at, ..pressrun_store::sample::schedule("daily") };
+            (schedule.definition.cron, schedule.definition.timezone) = (cron.to_owned(), zone.to_owned());
+            activity(&schedule).text
+        };
+        let soon = Some(Timestamp::MAX);
+        for (cron, zone, next_at, expected) in [
+            ("0 9 ? * * *", "UTC", soon, "Active"),
+            ("0 9 1 1 ? 2020", "UTC", None, "Over"),
+            ("0 9 ? * * *", "Mars/Olympus", None, "Cannot be planned"),
+            ("nine o'clock", "UTC", None, "Cannot be planned"),
+        ] {
+            assert_eq!(schedule(cron, zone, next_at), expected, "{cron} {zone}");
         }
     }
 

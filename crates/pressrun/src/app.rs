@@ -211,6 +211,7 @@ impl App {
         tasks.spawn("publisher", async move { publishing.await.unwrap_or_default() });
         let figures = stop.clone().run_until_cancelled_owned(self.figures.keep_up());
         tasks.spawn("figures", async move { figures.await.unwrap_or_default() });
+        tasks.spawn("catalog standing", pressrun_engine::standing::show(self.engine.shared_context(), stop.clone()));
         if role != Role::Api {
             self.engine.start(&mut tasks, &stop, hand_back.clone());
             if let Some((mailbox, intake)) = self.mailbox {

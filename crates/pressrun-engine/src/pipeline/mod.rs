@@ -47,6 +47,7 @@ use crate::notice::{self, Ending};
 use crate::publish;
 use crate::receivers::Receivers;
 use crate::spool::Spool;
+use crate::standing;
 use send::Sent;
 use turns::Turns;
 
@@ -499,6 +500,13 @@ impl Work<'_> {
                 });
             }
         }
+        let may_judge = standing::of(context, &catalog).await?.may_judge();
+        if may_wait && !may_judge && now < self.run.worthless_at(context.config.worthless_after) {
+            return Ok(Footing::Waits {
+                until: now + CATALOG_LOOK,
+                why: "what it delivers is missing here, and not every process has the same catalog",
+            });
+        }
         context.faults.forget(self.run.schedule_id);
         let error = match reason {
             SystemDisabledReason::MissingQuery => "the dashboard, the delivered tile or the watched query no longer exists",
@@ -506,7 +514,7 @@ impl Work<'_> {
             SystemDisabledReason::OrphanedFilterConfigKeys => "a filter override names a filter that the dashboard no longer has",
         };
         let mut stop = Stop::new(RunStatus::Error, reason.as_str()).because(error);
-        stop.disable = Some(reason);
+        stop.disable = Some(reason).filter(|_| may_judge);
         Err(stop.into())
     }
 

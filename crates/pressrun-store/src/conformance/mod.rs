@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 pub mod audit;
+pub mod catalogs;
 pub mod claims;
 pub mod consents;
 pub mod keys;
@@ -147,6 +148,9 @@ macro_rules! conformance_suite {
                     x1_a_run_can_disable_its_schedule
                     x4_a_run_does_not_disable_what_was_edited_meanwhile
                     d7_a_learnt_host_key_is_pinned_once;
+                catalogs: h12_a_process_with_files_of_before_brings_nothing_back
+                    h12_a_process_that_is_gone_holds_nobody_up
+                    h12_a_run_names_the_version_that_was_in_force;
                 retention: h6_runs_go_by_age_with_all_that_was_known_of_them
                     h6_a_run_that_is_not_over_and_the_last_of_a_schedule_stay
                     h6_a_run_of_many_pieces_goes_in_steps
@@ -161,7 +165,8 @@ macro_rules! conformance_suite {
                     p9_a_deleted_user_is_off_every_list
                     p12_unsubscribing_takes_one_address_off_one_list
                     p12_who_opted_out_is_off_the_list_and_out_of_its_groups
-                    p12_a_copy_is_on_the_list_like_any_recipient;
+                    p12_a_copy_is_on_the_list_like_any_recipient
+                    h6_who_leaves_a_list_is_off_the_runs_that_wait;
                 notices: s10_a_notice_is_kept_once_and_claimed_by_one
                     s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_nothing
                     an_all_clear_never_comes_before_its_alarm

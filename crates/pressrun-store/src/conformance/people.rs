@@ -5,9 +5,9 @@ use pressrun_domain::catalog::{AttributeValue, Scalar};
 use pressrun_domain::destination::{Destination, Person};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, UserId};
-use pressrun_domain::schedule::Schedule;
+use pressrun_domain::schedule::{Definition, Schedule};
 
-use super::{insert, saved, stored};
+use super::{claim, insert, saved, stored};
 use crate::{ListQuery, Store, Upserted, sample};
 
 fn text(text: &str) -> AttributeValue {
@@ -19,7 +19,11 @@ fn plain(address: &str) -> Upserted {
 }
 
 fn addresses(schedule: &Schedule) -> Vec<String> {
-    match &schedule.definition.destination {
+    addresses_of(&schedule.definition)
+}
+
+fn addresses_of(definition: &Definition) -> Vec<String> {
+    match &definition.destination {
         Destination::Email(email) => email.named().map(|recipient| recipient.email.to_string()).collect(),
         other => unreachable!("{other:?} is no mail"),
     }
@@ -176,4 +180,24 @@ pub async fn p12_a_copy_is_on_the_list_like_any_recipient<S: Store>(store: &S) {
     assert_eq!(addresses(&stored(store, &schedule).await), ["a@b.co", "cc@b.co"], "P9");
     store.opt_out(schedule.id, &sample::email("cc@B.co"), &sample::change(Verb::Unsubscribed)).await.unwrap();
     assert_eq!((addresses(&stored(store, &schedule).await), count().await), (vec!["a@b.co".to_owned()], 1));
+}
+
+pub async fn h6_who_leaves_a_list_is_off_the_runs_that_wait<S: Store>(store: &S) {
+    let mut schedule = sample::schedule("two");
+    schedule.definition.destination = sample::to_members(&["a@b.co", "c@d.co"]);
+    let schedule = insert(store, schedule).await;
+    sample::occur(store, &[&schedule], sample::after(0)).await;
+    store.opt_out(schedule.id, &sample::email("a@b.co"), &sample::change_at(Verb::Unsubscribed, sample::after(1))).await.unwrap();
+    // The list is written anew with an edit, which the run that waits knows nothing of.
+    let mut edited = stored(store, &schedule).await;
+    edited.definition.name = "renamed".into();
+    store.replace_schedule(&edited, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
+    assert_eq!(addresses(&stored(store, &schedule).await), ["c@d.co"]);
+    let run = claim(store).await.run;
+    assert_eq!((addresses_of(&run.definition), run.definition.name.as_str()), (vec!["c@d.co".to_owned()], "two"));
+    // Whoever is put on the list again is on it, also when it says what it said before.
+    let mut again = stored(store, &schedule).await;
+    again.definition = schedule.definition.clone();
+    store.replace_schedule(&again, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
+    assert_eq!(addresses(&stored(store, &schedule).await), ["a@b.co", "c@d.co"]);
 }

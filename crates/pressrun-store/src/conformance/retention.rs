@@ -2,10 +2,11 @@
 
 use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome};
+use pressrun_domain::id::WorkerId;
 use pressrun_domain::run::{ResendOf, RunKind, RunStatus, TimelineEntry};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
 
-use super::{claim, insert, started, stored};
+use super::{insert, started, stored};
 use crate::{ClaimedRun, Learnt, Pruned, RunEnd, RunNews, Store, StoreError, sample};
 
 /// Much later.
@@ -33,7 +34,13 @@ async fn again<S: Store>(store: &S, schedule: &Schedule, second: i64) -> Claimed
     let schedule = stored(store, schedule).await;
     let change = sample::change_at(Verb::RunTriggered, sample::after(second));
     store.enqueue(&sample::manual(&schedule, sample::after(second)), &change).await.unwrap();
-    claim(store).await
+    claim_of(store, &schedule, second).await
+}
+
+/// The run of this schedule that is available at that second.
+async fn claim_of<S: Store>(store: &S, schedule: &Schedule, second: i64) -> ClaimedRun {
+    let claimed = store.claim(WorkerId::generate(), sample::after(second), sample::after(second + 300), 9).await.unwrap();
+    claimed.into_iter().find(|claimed| claimed.run.schedule_id == schedule.id).expect("a run to claim")
 }
 
 /// Promises these pieces and has the first accepted.
@@ -203,7 +210,7 @@ pub async fn h10_a_resend_of_a_forgotten_artifact_is_refused<S: Store>(store: &S
     };
     resend(6).await.unwrap();
     assert!(store.prune_artifacts(sample::after(YEAR), 9).await.unwrap().is_empty(), "the resend needs it");
-    let resent = claim(store).await;
+    let resent = claim_of(store, &schedule, 6).await;
     end(store, &resent, 7).await;
     assert_eq!(store.prune_artifacts(sample::after(YEAR), 9).await.unwrap(), ["aa11"]);
     assert!(matches!(resend(8).await, Err(StoreError::NotFound("artifact"))));

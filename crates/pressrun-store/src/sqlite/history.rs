@@ -9,7 +9,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::row::{Reader, to_json};
-use super::schedule_row::read_definition;
+use super::schedule_row::read_present_definition;
 use super::schedules::readable;
 use super::{SqliteStore, micros};
 use crate::{Page, StoreError};
@@ -20,7 +20,9 @@ macro_rules! run_columns {
         "r.id, r.schedule_id, r.definition_id, r.sealed, r.kind, r.scheduled_for, r.dst, r.state, r.available_at, r.worker, r.lease_until,
          r.fence, r.skip_reason, r.status, r.reason, r.created_at, r.started_at, r.ended_at, r.plan_note, r.error, r.outline, r.resend_of, r.resend_piece,
          r.promised_at, r.progress_fence, r.preparing, r.sending, r.query_failures, r.queries_fail_since, r.held_since, r.degraded, r.waits_for,
-         d.json AS definition"
+         (SELECT v.hash FROM catalog_versions v WHERE v.id = r.catalog_version) AS catalog_version,
+         d.json AS definition,
+         (SELECT json_group_array(l.recipient_id) FROM departures l WHERE l.schedule_id = r.schedule_id AND l.definition_id = r.definition_id) AS departed"
     };
 }
 pub(super) use run_columns;
@@ -87,8 +89,9 @@ pub(super) fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
         kind: reader.word("kind", &RunKind::ALL, RunKind::as_str)?,
         scheduled_for: reader.instant("scheduled_for")?,
         dst: reader.get("dst")?,
-        definition: read_definition(&reader)?,
+        definition: read_present_definition(&reader)?,
         state,
+        catalog_version: reader.get("catalog_version")?,
         created_at: reader.instant("created_at")?,
         started_at: reader.instant_opt("started_at")?,
         fence,

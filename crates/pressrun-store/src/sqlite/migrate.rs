@@ -28,6 +28,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0010_alarms.sql"),
     include_str!("../../migrations/sqlite/0011_run_state.sql"),
     include_str!("../../migrations/sqlite/0017_retention.sql"),
+    include_str!("../../migrations/sqlite/0018_catalog_versions.sql"),
+    include_str!("../../migrations/sqlite/0019_departures.sql"),
 ];
 
 /// Brings the file to the newest schema, each step in a transaction of its own.

@@ -12,6 +12,7 @@ mod artifacts;
 mod attempts;
 mod audit;
 mod baselines;
+mod catalogs;
 mod claim;
 mod consents;
 mod copy;

@@ -62,10 +62,10 @@ impl SqliteStore {
         let definition_id = put_definition(tx, &run.definition).await?;
         sqlx::query(concat!(
             "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, state, turn, available_at,
-                 created_at, plan_note, identifier, resend_of, resend_piece, promised_at)
+                 created_at, plan_note, identifier, resend_of, resend_piece, promised_at, catalog_version)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', ",
             next_turn!("$8"),
-            ", $9, $10, $11, $12, $13, $14, $15)"
+            ", $9, $10, $11, $12, $13, $14, $15, (SELECT version FROM catalog_in_force))"
         ))
         .bind(run.id.to_string())
         .bind(run.schedule_id.to_string())

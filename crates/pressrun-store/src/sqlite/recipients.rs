@@ -11,7 +11,7 @@ use sqlx::Row as _;
 
 use super::Tx;
 use super::row::{Reader, to_json};
-use super::schedule_row::{put_definition, read_definition, recipient_count};
+use super::schedule_row::{put_definition, read_present_definition, recipient_count, schedule_columns};
 use super::{SqliteStore, audit, micros};
 use crate::StoreError;
 
@@ -59,31 +59,42 @@ pub(super) fn are_equal(one: &Definition, other: &Definition) -> bool {
     places(one).eq(places(other))
 }
 
+/// So many may leave a list before its definition is written anew without them.
+pub(super) const MOST_DEPARTURES: usize = 500;
+
 /// Keeps only the recipients that `keep` wants; false when it wanted all. Counts the schedule's version up.
+///
+/// Who leaves is a row beside the definition, which is not written anew for each: a list of 10,000 is a text of 1.5 MB (H6). Runs that are queued
+/// and name the same definition are without them too.
 pub(super) async fn retain(
     tx: &mut Tx,
     schedule: &str,
     now: Option<Timestamp>,
     keep: impl Fn(&Recipient) -> bool + Send,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query(
-        "SELECT s.id, s.definition_id, d.json AS definition FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE s.id = $1",
-    )
-    .bind(schedule)
-    .fetch_optional(&mut **tx)
-    .await?;
-    let Some(row) = row else { return Ok(false) };
+    let row = sqlx::query(concat!(
+        "SELECT ",
+        schedule_columns!(),
+        " FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE s.id = $1"
+    ));
+    let Some(row) = row.bind(schedule).fetch_optional(&mut **tx).await? else { return Ok(false) };
     let reader = Reader::new("schedules", &row);
     let id: ScheduleId = reader.parsed("id")?;
-    let mut definition = read_definition(&reader)?;
+    let mut definition_id: String = reader.get("definition_id")?;
+    let departed: Vec<RecipientId> = reader.json("departed")?;
+    let mut definition = read_present_definition(&reader)?;
     let Destination::Email(email) = &mut definition.destination else { return Ok(false) };
-    let before = email.named().count();
-    email.retain(keep);
-    if email.named().count() == before {
+    let leaving: Vec<Recipient> = email.named().filter(|recipient| !keep(recipient)).cloned().collect();
+    if leaving.is_empty() {
         return Ok(false);
     }
-    let definition_id = put_definition(tx, &definition).await?;
-    put(tx, id, &definition).await?;
+    email.retain(keep);
+    if departed.len() + leaving.len() <= MOST_DEPARTURES {
+        depart(tx, schedule, &definition_id, &leaving).await?;
+    } else {
+        definition_id = put_definition(tx, &definition).await?;
+        put(tx, id, &definition).await?;
+    }
     sqlx::query(
         "UPDATE schedules SET definition_id = $2, recipient_count = $3, version = version + 1, updated_at = coalesce($4, updated_at)
          WHERE id = $1",
@@ -95,6 +106,24 @@ pub(super) async fn retain(
     .execute(&mut **tx)
     .await?;
     Ok(true)
+}
+
+/// Notes who has left the list of a definition.
+async fn depart(tx: &mut Tx, schedule: &str, definition: &str, leaving: &[Recipient]) -> Result<(), StoreError> {
+    let ids: Vec<RecipientId> = leaving.iter().map(|recipient| recipient.id).collect();
+    sqlx::query("INSERT INTO departures (schedule_id, definition_id, recipient_id) SELECT $1, $2, value FROM json_each($3) WHERE true ON CONFLICT DO NOTHING")
+        .bind(schedule)
+        .bind(definition)
+        .bind(to_json(&ids)?)
+        .execute(&mut **tx)
+        .await?;
+    let addresses: Vec<String> = leaving.iter().map(|recipient| recipient.email.folded()).collect();
+    sqlx::query("DELETE FROM schedule_recipients WHERE schedule_id = $1 AND email_folded IN (SELECT value FROM json_each($2))")
+        .bind(schedule)
+        .bind(to_json(&addresses)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 impl SqliteStore {

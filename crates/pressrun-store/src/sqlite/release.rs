@@ -72,12 +72,12 @@ async fn release_rows(tx: &mut Tx, rows: &[SqliteRow], now: Timestamp, oldest: T
     // served: an owner who queues one run comes in the next round, however many others have queued before.
     let inserted = sqlx::query(
         "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, identifier, state, turn, available_at,
-             created_at, skip_reason)
+             created_at, skip_reason, catalog_version)
          SELECT run, id, definition_id, CASE WHEN skip IS NULL THEN sealed END, 'scheduled', at, dst, owner, identifier,
              CASE WHEN skip IS NULL THEN 'queued' ELSE 'skipped' END,
              max(coalesce((SELECT max(r.turn) + 1 FROM runs r WHERE r.state = 'queued' AND r.owner = ready.owner), 0),
                  (SELECT turn + 1 FROM queue_clock)) + row_number() OVER (PARTITION BY owner, skip IS NULL ORDER BY at, k) - 1,
-             CASE WHEN skip IS NULL THEN $2 END, $2, skip
+             CASE WHEN skip IS NULL THEN $2 END, $2, skip, (SELECT version FROM catalog_in_force)
          FROM (SELECT j.value ->> 0 AS k, j.value ->> 1 AS at, j.value ->> 2 AS run, p.dst, s.id, s.definition_id, s.sealed, s.owner, s.identifier,
                  CASE WHEN j.value ->> 1 <= $3 THEN $4
                       WHEN EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.state IN ('queued', 'running')

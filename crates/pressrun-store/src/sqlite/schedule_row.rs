@@ -1,8 +1,9 @@
 //! A schedule as a row, its definition by content, its secrets sealed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use pressrun_domain::id::ScheduleId;
+use pressrun_domain::destination::Destination;
+use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::outline::{KnownTo, Untold};
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::{Definition, LastRun, Schedule, SystemDisabled, SystemDisabledReason};
@@ -22,7 +23,8 @@ macro_rules! schedule_columns {
         "s.id, s.version, s.created_at, s.updated_at, s.disabled_at, s.system_disabled_at, s.system_disabled_reason,
          (SELECT coalesce((SELECT min(p.at) FROM planned p WHERE p.k = q.k), q.next_at) FROM due q WHERE q.schedule_id = s.id) AS next_at,
          s.last_status, s.last_completed_at, s.last_known_to, s.told_status, s.told_at, s.definition_id, s.sealed, s.condition_query, s.dashboard_name, s.owner_name,
-         s.recipient_count, d.json AS definition"
+         s.recipient_count, d.json AS definition,
+         (SELECT json_group_array(l.recipient_id) FROM departures l WHERE l.schedule_id = s.id AND l.definition_id = s.definition_id) AS departed"
     };
 }
 pub(super) use schedule_columns;
@@ -51,7 +53,7 @@ pub(super) fn read(row: &SqliteRow) -> Result<Schedule, StoreError> {
     };
     Ok(Schedule {
         id: reader.parsed("id")?,
-        definition: read_definition(&reader)?,
+        definition: read_present_definition(&reader)?,
         disabled_at: reader.instant_opt("disabled_at")?,
         system_disabled,
         created_at: reader.instant("created_at")?,
@@ -87,6 +89,18 @@ pub(super) fn read_definition(reader: &Reader<'_>) -> Result<Definition, StoreEr
         row: format!("{} (of {})", reader.get("definition_id").unwrap_or("?"), reader.id()),
         fault: fault.to_string(),
     })
+}
+
+/// The definition without those who have left its list since it was written: ids as a JSON list in the column `departed`.
+pub(super) fn read_present_definition(reader: &Reader<'_>) -> Result<Definition, StoreError> {
+    let mut definition = read_definition(reader)?;
+    let departed: HashSet<RecipientId> = reader.json("departed")?;
+    if let Destination::Email(email) = &mut definition.destination
+        && !departed.is_empty()
+    {
+        email.retain(|recipient| !departed.contains(&recipient.id));
+    }
+    Ok(definition)
 }
 
 /// Puts the secrets of the row's column `sealed` back into its definition.

@@ -266,6 +266,12 @@ impl SqliteStore {
         // A list of tens of thousands is not written anew for a pause or another name.
         if before.as_ref().is_none_or(|before| !recipients::are_equal(&before.definition, &schedule.definition)) {
             recipients::put(tx, schedule.id, &schedule.definition).await?;
+            // Whoever left the list when it said the same before is on it again.
+            sqlx::query("DELETE FROM departures WHERE schedule_id = $1 AND definition_id = $2")
+                .bind(schedule.id.to_string())
+                .bind(&definition_id)
+                .execute(&mut **tx)
+                .await?;
         }
         let details = definition_difference(before.as_ref().map(|before| &before.definition), Some(&schedule.definition));
         let written = audit::put(tx, change, object(schedule), &details).await?;

@@ -3,6 +3,7 @@
 mod addresses;
 mod audit;
 mod corrupt;
+mod departures;
 mod files;
 mod plans;
 mod writer;

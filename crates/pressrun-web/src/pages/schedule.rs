@@ -291,6 +291,11 @@ fn switched_off(schedule: &Schedule, pauser: Option<&str>, zone: &TimeZone, now:
         let at = words::when(off.at, zone, now).text;
         return Some(format!("Pressrun switched this schedule off on {at}: {}.", words::disabled_reason(off.reason)));
     }
+    if let Some(fault) = words::unplannable(schedule) {
+        return Some(format!(
+            "Nobody can tell when it is due: {fault}. It does not run until it is saved with another schedule or time zone."
+        ));
+    }
     let by = pauser.map(|name| format!(" by {name}")).unwrap_or_default();
     schedule.disabled_at.map(|at| format!("Paused since {}{by}.", words::when(at, zone, now).text))
 }

@@ -29,7 +29,7 @@ pub(crate) struct Extent {
 
 /// What was backed up.
 #[derive(Debug)]
-pub(crate) struct Taken {
+pub(crate) struct BackedUp {
     pub(crate) taken_at: Timestamp,
     pub(crate) bytes: u64,
     pub(crate) artifacts: usize,
@@ -41,7 +41,7 @@ pub(crate) struct Taken {
 ///
 /// # Errors
 /// Something cannot be read or written, or the folder exists; the message says what to do. A folder that ends in `.incomplete` may be left.
-pub(crate) async fn take(settings: &Settings, to: &Path, extent: Extent) -> anyhow::Result<Taken> {
+pub(crate) async fn take(settings: &Settings, to: &Path, extent: Extent) -> anyhow::Result<BackedUp> {
     let database = settings.store.sqlite_path()?;
     if to.exists() {
         bail!("{} exists: a backup makes a folder of its own", to.display());
@@ -83,7 +83,7 @@ async fn is_of_this_version(database: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn fill(settings: &Settings, database: &Path, folder: &Path, extent: Extent) -> anyhow::Result<Taken> {
+async fn fill(settings: &Settings, database: &Path, folder: &Path, extent: Extent) -> anyhow::Result<BackedUp> {
     let store = open_existing_store(settings).await?;
     let taken_at = WallClock.now();
     // Whoever has the copy has everything; that it was made is in the copy itself.
@@ -114,7 +114,7 @@ async fn fill(settings: &Settings, database: &Path, folder: &Path, extent: Exten
     manifest.write(folder)?;
     sync_folder(folder)?;
     let bytes = manifest.database.bytes + manifest.artifacts.iter().map(|file| file.bytes).sum::<u64>();
-    Ok(Taken { taken_at, bytes, artifacts: manifest.artifacts.len(), missing: manifest.artifacts_missing.len(), has_key })
+    Ok(BackedUp { taken_at, bytes, artifacts: manifest.artifacts.len(), missing: manifest.artifacts_missing.len(), has_key })
 }
 
 fn write_keys(file: &Path, keys: &[Secret]) -> anyhow::Result<FileRecord> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::backup::take::{Extent, Taken, take};
+use crate::backup::take::{BackedUp, Extent, take};
 use crate::config::Settings;
 use crate::show;
 
@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let extent = Extent { all_artifacts, key: !without_key };
     let taken = super::serve::runtime()?.block_on(take(&settings, &folder, extent));
     progress.finish_and_clear();
-    let Taken { taken_at, bytes, artifacts, missing, has_key } = taken?;
+    let BackedUp { taken_at, bytes, artifacts, missing, has_key } = taken?;
     let files = if artifacts == 1 { "artifact" } else { "artifacts" };
     show::line(format!("backed up to {} as of {taken_at}: {bytes} bytes, {artifacts} {files}", folder.display()));
     if missing > 0 {

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use pressrun_domain::delivery::DeliveryState;
+use pressrun_domain::output::Format;
 use pressrun_domain::run::{RunState, RunStatus};
-use pressrun_store::{Sealer, SealingKey, SqliteStore, Store as _};
+use pressrun_store::{Audit as _, Runs as _, Sealer, SealingKey, SqliteCopy, SqliteStore, Store};
 use pressrun_testkit::{HttpAnswer, HttpBehaviour, ReceivedRequest};
 
 use crate::process::{Server, Site, eventually};
-use crate::world::ended;
+use crate::world::{World, ended};
 
 /// Runs a command of the program to its end.
 fn pressrun(arguments: &[&str]) -> Output {
@@ -204,4 +206,25 @@ async fn h6_a_backup_takes_the_key_along_and_is_not_whole_before_its_end() {
     }
     let refused = restore(&apart, &elsewhere);
     assert!(!refused.status.success() && said(&refused).contains("holds no key"), "{}", said(&refused));
+}
+
+#[tokio::test]
+async fn t14_i6_an_occurrence_that_came_due_after_the_backup_is_delivered_again_under_its_mark() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::Json)).await;
+    let (database, copy) = (world.dir.path().join("pressrun.db"), world.dir.path().join("copy.db"));
+    SqliteCopy::make(&database, &copy).await.unwrap().close().await.unwrap();
+    world.go_to("2025-07-24T09:00:00Z").await;
+    assert_eq!(world.http.requests().len(), 1);
+    // Everything is lost; what was backed up goes on an hour later, and knows nothing of it.
+    world.clock.set("2025-07-24T10:00:00Z".parse().unwrap());
+    let sealer = Sealer::new(vec![SealingKey::new(&[7; 32])]).unwrap();
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&copy, sealer).await.unwrap());
+    let engine = world.engine_on(&store);
+    engine.tick().await.unwrap();
+    engine.drain().await.unwrap();
+    let requests = world.http.requests();
+    assert_eq!((requests.len(), marks(&requests).len()), (2, 1));
+    let runs = store.list_runs(Some(schedule), 1, 9).await.unwrap().rows;
+    assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [world.runs(schedule).await[0].id]);
 }

@@ -43,4 +43,5 @@ mod sending;
 mod shared_links;
 mod sharing;
 mod stopping;
+mod two_catalogs;
 mod world;

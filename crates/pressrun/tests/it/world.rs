@@ -145,6 +145,11 @@ impl World {
         engine(&self.dir, &self.store, &self.clock, carrier, config).0
     }
 
+    /// An engine over other rows, such as those of a backup.
+    pub(crate) fn engine_on(&self, store: &Arc<dyn Store>) -> Engine {
+        engine(&self.dir, store, &self.clock, self.carriers(), EngineConfig::new("http://reports.example")).0
+    }
+
     /// The present.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -101,6 +101,8 @@ pub(crate) struct RunView {
     stopped_by: Option<DoerView>,
     /// Who deleted its schedule while it waited, likewise.
     deleted_by: Option<DoerView>,
+    /// The version of the catalog that was in force when it was queued; null for runs of older versions.
+    catalog_version: Option<String>,
     /// What happened when.
     timeline: Vec<TimelineView>,
     /// Queries that ran: key, title, audience, rows, ms, truncated, error; `quotesData` where the error may quote a cell, which only admins are shown.
@@ -344,6 +346,7 @@ impl RunView {
             started_by: doers.started.map(DoerView::from),
             stopped_by: doers.stopped.map(DoerView::from),
             deleted_by: doers.deleted.map(DoerView::from),
+            catalog_version: run.catalog_version,
             deliveries_page: PageInfo::from(&pieces),
             timeline: timeline(record.timeline, &pieces),
             tiles: json!(record.tiles),
