@@ -1,10 +1,23 @@
 //! The engine's failures in our words: short, with names, without its internals.
 
+mod types;
+
 use arrow_schema::ArrowError;
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
 use crate::error::{QueryError, QueryErrorKind};
+
+/// Functions that PostgreSQL has under a name that the engine does not know, and what to write for them.
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("variance", "var_samp(…)"),
+    ("sign", "signum(…)"),
+    ("every", "bool_and(…)"),
+    ("percentile_disc", "percentile_cont(…) within group (order by …), or approx_percentile_cont"),
+    ("age", "date_diff('day', …, …), or the difference of two dates"),
+    ("to_number", "cast(… as decimal(18, 2))"),
+    ("mode", "a count by group, sorted, in an inner query"),
+];
 
 /// Longest text of the engine that is passed on.
 const LONGEST: usize = 300;
@@ -15,9 +28,11 @@ pub(super) fn explain(error: &DataFusionError, tables: &[String]) -> QueryError 
     if let Some(own) = own(root) {
         return own.clone();
     }
+    if let Some(error) = types::explain(&whole(root)) {
+        return error;
+    }
     let of = |kind| QueryError::new(kind, text(root));
     match root {
-        _ if text(root).contains("failed to match any signature") => unfit(&text(root)),
         DataFusionError::SQL(..) => of(QueryErrorKind::Syntax),
         DataFusionError::SchemaError(schema, _) => unknown_column(schema).unwrap_or_else(|| of(QueryErrorKind::Syntax)),
         DataFusionError::Plan(message) => plan(message, tables).unwrap_or_else(|| of(QueryErrorKind::Syntax)),
@@ -45,18 +60,6 @@ pub(super) fn explain(error: &DataFusionError, tables: &[String]) -> QueryError 
 pub(super) fn character(error: &DataFusionError, sql: &str) -> Option<usize> {
     let start = error.diagnostic()?.span?.start;
     pressrun_sql::screen::character(sql, start.line, start.column)
-}
-
-/// A function that has no meaning for what it is given: of all that the engine says, its name and the type.
-fn unfit(message: &str) -> QueryError {
-    let between = |before: &str, after: &str| {
-        let rest = message.split_once(before)?.1;
-        rest.split_once(after).map(|(found, _)| found.to_lowercase())
-    };
-    let name = between("Function '", "'").unwrap_or_else(|| "a function".to_owned());
-    let of = between("received ", " (").map_or_else(String::new, |of| format!(" of type {of}"));
-    QueryError::new(QueryErrorKind::Syntax, format!("{name} takes no value{of}"))
-        .hint("convert it, for example by cast(… as double) or cast(… as decimal(18, 2))")
 }
 
 fn memory() -> QueryError {
@@ -103,7 +106,11 @@ fn plan(message: &str, tables: &[String]) -> Option<QueryError> {
         });
     }
     if message.starts_with("Invalid function") || message.contains("not found") && message.starts_with("table function") {
-        return Some(QueryError::new(QueryErrorKind::UnknownFunction, shorten(message)));
+        let error = QueryError::new(QueryErrorKind::UnknownFunction, shortened(on_one_line(message)));
+        let elsewhere = ELSEWHERE.iter().find(|(name, _)| message.starts_with(&format!("Invalid function '{name}'")));
+        let Some((name, here)) = elsewhere else { return Some(error) };
+        let message = format!("there is no function \"{name}\"");
+        return Some(QueryError { message, ..error }.hint(format!("write {here}")));
     }
     None
 }
@@ -128,10 +135,14 @@ fn suggest(name: &str, known: &[String]) -> Option<String> {
 
 /// The engine's own text on one line, without backtraces and prefixes.
 pub(super) fn text(error: &DataFusionError) -> String {
-    shorten(&error.find_root().message())
+    shortened(whole(error))
 }
 
-fn shorten(message: &str) -> String {
+fn whole(error: &DataFusionError) -> String {
+    on_one_line(&error.find_root().message())
+}
+
+fn on_one_line(message: &str) -> String {
     let head = message.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or(message);
     let line = head.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut line = line.replace("pressrun.public.", "");
@@ -140,6 +151,34 @@ fn shorten(message: &str) -> String {
             line = String::from(rest.trim_end_matches("\")"));
         }
     }
+    without_marks(line)
+}
+
+/// The text without our mark around what the SQL converts.
+fn without_marks(mut line: String) -> String {
+    const MARKS: [&str; 2] = ["pressrun_asked_for(", "pressrun_converted("];
+    while let Some((start, mark)) = MARKS.iter().find_map(|mark| line.find(mark).map(|start| (start, mark))) {
+        let inner = start + mark.len();
+        let mut depth = 1_usize;
+        let end = line.get(inner..).and_then(|rest| {
+            rest.char_indices().find_map(|(at, letter)| {
+                match letter {
+                    '(' => depth += 1,
+                    ')' => depth -= 1,
+                    _ => {}
+                }
+                (depth == 0).then_some(inner + at)
+            })
+        });
+        if let Some(end) = end {
+            line.remove(end);
+        }
+        line.replace_range(start..inner, "");
+    }
+    line
+}
+
+fn shortened(line: String) -> String {
     if line.chars().count() > LONGEST { line.chars().take(LONGEST).chain(['…']).collect() } else { line }
 }
 

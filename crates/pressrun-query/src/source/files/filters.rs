@@ -118,12 +118,15 @@ pub(super) fn number_in(value: &Expr, numbers: &[String], schema: &DFSchema) -> 
     let mut literals = Vec::with_capacity(numbers.len());
     for text in numbers {
         let decimal: Decimal = text.parse().map_err(|_| DataFusionError::Internal("a number that is none".to_owned()))?;
-        literals.extend(number(decimal, &data_type).map_err(|()| {
-            let message = format!("a number filter is used on a column of type {}", word(&data_type));
-            wrong(message, "make it a filter of the column's type, or convert the column with cast(… as double)")
-        })?);
+        literals.extend(number(decimal, &data_type).map_err(|()| no_numbers(&data_type))?);
     }
     Ok(among(value, literals))
+}
+
+/// A filter of numbers is used on a column of something else.
+pub(super) fn no_numbers(data_type: &DataType) -> DataFusionError {
+    let message = format!("a number filter is used on a column of type {}", word(data_type));
+    wrong(message, "make it a filter of the column's type, or convert the column with cast(… as double)")
 }
 
 /// The number in the type of a column; `None` when no value of the type equals it, an error when the type is none of numbers.

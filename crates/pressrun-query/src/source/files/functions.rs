@@ -205,6 +205,9 @@ fn like_column(number: &Expr, column: &DataType) -> Result<Expr> {
 /// `value operator number`; NaN is above all numbers.
 fn compare(value: &Expr, operator: &str, number: &Expr, schema: &DFSchema) -> Result<Expr> {
     let column = plain(value.get_type(schema)?);
+    if !column.is_numeric() && !column.is_null() {
+        return Err(filters::no_numbers(&column));
+    }
     let number = like_column(number, &column)?;
     Ok(match operator {
         "<" => value.clone().lt(number),

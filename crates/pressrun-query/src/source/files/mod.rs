@@ -178,7 +178,7 @@ fn with_tables(zone: &SessionState, query: &CompiledQuery, schema: &Arc<FolderSc
 async fn plan(query: &CompiledQuery, state: &SessionState, schema: &FolderSchema) -> Result<LogicalPlan, QueryError> {
     let failed = |error: DataFusionError| failed(&error, query, schema);
     let statement = screen(&query.sql, Dialect::Embedded).map_err(|error| QueryError::of_screen(error, &query.sql))?;
-    let statement = Statement::Statement(Box::new(zones::prepare(statement)));
+    let statement = Statement::Statement(Box::new(zones::prepare(statement).map_err(failed)?));
     let plan = state.statement_to_plan(statement).await.map_err(failed)?;
     let read_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     read_only.verify_plan(&plan).map_err(|_| QueryError::of_screen(ScreenError::denied(), &query.sql))?;

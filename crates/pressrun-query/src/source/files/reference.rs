@@ -81,6 +81,8 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
             "extract(dow from now())",
             "date_part('hour', now())",
             "extract(epoch from now())",
+            "extract(epoch from timestamp '2026-11-01 10:00:00.5' - timestamp '2026-11-01 09:00')",
+            "extract(second from timestamp '2026-11-01 10:00:07.5')",
             "to_unixtime(now())",
         ],
     ),
@@ -108,6 +110,8 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
             "to_timestamp('2026-10-31 12:00') + interval '1 day'",
             "to_timestamp('2026-10-31 12:00') + interval '24 hours'",
             "timestamp '2026-01-31 12:00' + interval '1 month'",
+            "date '2026-01-31' + interval '1 month'",
+            "date '2026-01-31' + interval '36 hours'",
             "date_diff('day', date '2026-10-31', now())",
             "date_diff('month', '2025-12-31', now())",
             "date_diff('hour', '2026-11-01', '2026-11-02')",
@@ -134,10 +138,10 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
          double (beside a column of doubles, in `coalesce(n, 0.5)`, `n * 0.5`, `floor(n)`, `avg(n)`), and where a decimal is compared with doubles or \
          passed on as one, a digit that a double has no room for is an error that says what to write; `cast(n as double)` says that 15 digits are \
          enough. Quotients, decimals that calculate with doubles, and functions such as `sqrt` are rounded to 15 to 17 digits. A quotient or an \
-         average of decimals has four places more than the decimals, and what is beyond is cut, not rounded; where that matters, calculate with \
-         `cast(… as double)`, or with more places.\n\n\
+         average of decimals has four places more than the decimals (a quotient no fewer than six) and is rounded to them, half away from zero; so is what becomes a whole number, but for \
+         doubles, of which a half goes to the even one.\n\n\
          `percentile_cont(0.9) within group (order by x)`, also called `quantile_cont`, yields a double between two values, in proportion; `median` \
-         of decimals has their places. Both keep every value in memory; `approx_percentile_cont` and `approx_median` do not.\n\n\
+         of whole numbers and decimals is exact, with one place more than they have. Both keep every value in memory; `approx_percentile_cont` and `approx_median` do not.\n\n\
          `NaN` is above all other numbers and equal to itself, as in PostgreSQL, in comparisons and filters, in sorting, grouping, joins, `min` and `max`. \
          Zero has no sign. A column shows dates of the years 1 to 9999; others are an error.",
         &[
@@ -147,8 +151,11 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
             "7 / 2.0",
             "cast(7 as decimal(10, 2)) / 2",
             "cast(2 as decimal(10, 2)) / 3",
+            "avg(x) from (values (cast(1 as decimal(10, 2))), (2), (2)) as t(x)",
             "cast(1.005 as decimal(10, 2))",
+            "cast(2.5 as bigint), cast(cast('2.5' as decimal(10, 1)) as bigint), round(2.5)",
             "percentile_cont(0.9) within group (order by x) from (values (1.0), (2.5), (2.5), (5.0)) as t(x)",
+            "median(x) from (values (9007199254740993), (9007199254740992)) as t(x)",
             "round(2.345, 1)",
             "9007199254740993 = 9007199254740993.0, 9007199254740993 > 9007199254740992.5",
             "cast(9007199254740993 as double)",
@@ -192,13 +199,19 @@ Errors say what to write instead.
 |---|---|
 ";
 
-const REFUSED: [&str; 7] = [
+const REFUSED: [&str; 13] = [
     "now() at time zone 'Tokyo'",
     "now() at time zone '+09:00'",
     "from_unixtime(0, 'Asia/Tokyo')",
     "to_timestamp('01.11.2026')",
     "to_timestamp('9999-12-31T23:59:59Z')",
     "date_trunc('fortnight', now())",
+    "extract(century from now())",
+    "to_char(now(), 'YYYY-MM')",
+    "2 ^ 10",
+    "'a' similar to '(a|b)%'",
+    "'10' + 1",
+    "date '2026-11-01' > 5",
     "unnest(generate_series(now(), now() + interval '1 day', interval '1 hour'))",
 ];
 

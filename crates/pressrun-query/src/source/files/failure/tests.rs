@@ -80,3 +80,73 @@ fn planning(error: &DataFusionError) -> &str {
         other => panic!("no failure of planning: {other:?}"),
     }
 }
+
+/// Types that do not go together are told in the words of SQL, with what to write instead.
+#[tokio::test]
+async fn n12_text_beside_numbers_and_other_odd_pairs_say_what_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.csv"), "label,n,d,m\nabc,1,2026-01-31,2026-01-31 10:00:00\n").unwrap();
+    for (sql, expected) in [
+        ("label + 1", "+ has no meaning between text and integer; convert the text by cast(… as double)"),
+        ("n - 'x'", "- has no meaning between integer and text; convert the text"),
+        ("label * cast(n as decimal(10, 2))", "* has no meaning between text and decimal(10,2); convert the text"),
+        ("m - 1", "- has no meaning between timestamp (wall clock) and integer; dates move by intervals"),
+        ("true + 1", "+ has no meaning between boolean and integer; make a number of a condition"),
+        ("-label", "- is used on what is no number; convert it first: -cast(… as double)"),
+        ("- 'abc'", "- is used on what is no number"),
+        ("+label", "+ is used on what is no number"),
+        ("not n", "not is used on what is no condition; compare it"),
+        ("n and true", "and has no meaning between integer and boolean; conditions are joined by it"),
+        ("label & 1", "& has no meaning between text and integer"),
+        ("n like '1%'", "like compares texts, and is used on integer and text; convert it to text"),
+        ("label > 5", "the text \"abc\" is no whole number, as which it was read; write try_cast(… as bigint)"),
+        ("label > 5.5", "the text \"abc\" is no number, as which it was read; write try_cast(… as double)"),
+        ("coalesce(n, 'x')", "the text \"x\" is no whole number"),
+        ("cast(label as integer)", "the text \"abc\" is no whole number, as which it was read; write try_cast(… as bigint)"),
+        ("cast(label as decimal(10, 2))", "abc"),
+        ("sum(label)", "sum takes no value of type text; convert it, for example by cast(… as double)"),
+        ("sum(n > 5)", "sum takes no value of type boolean; make a number of a condition"),
+        ("median(label)", "median takes no value of type text; convert it"),
+        ("abs(label)", "abs takes no value of type text; convert it"),
+        ("sqrt(label)", "sqrt takes no value of type text; convert it"),
+        ("power(label, 2)", "power takes no values of the types text, integer; convert it"),
+        ("round(label)", "round takes no value of type text; convert it"),
+        ("upper(n)", "upper takes no value of type integer; convert it to text by cast(… as varchar)"),
+        ("n from t where label", "where is given text, which is no condition; compare it"),
+        ("n from t where n", "where is given integer, which is no condition"),
+        ("d > 5", "a date is compared with a number; compare it with a date such as date '2026-01-31'"),
+        ("m = 1.5", "= has no meaning between timestamp (wall clock) and number"),
+        ("d between 1 and 9", "a date is compared with a number"),
+        ("d in (20484, 2)", "a date is compared with a number"),
+        ("variance(n)", "there is no function \"variance\"; write var_samp(…)"),
+        ("sign(n)", "write signum(…)"),
+        ("2 ^ n", "^ has no one meaning; write power(a, b)"),
+        ("label similar to '(a|b)%'", "similar to is not supported; write a regular expression"),
+        ("label like 'a!%' escape '!'", "like is written without escape; write a backslash"),
+        ("label collate \"C\"", "collate is not supported; leave it out"),
+        ("to_char(d, 'YYYY-MM')", "a format of dates has no % in it, and would be shown as it stands; write it as strftime does"),
+        ("date_part('decade', d)", "extract knows no part \"decade\"; calculate it"),
+        ("cast(label as varchar), sum(n), sum(n)", "name them: … as a_name"),
+        ("cast(n as double), cast(n as decimal(5, 1))", "the columns 1 and 2 would have the same name"),
+    ] {
+        let sql = if sql.contains(" from ") { format!("select {sql}") } else { format!("select {sql} from t") };
+        let error = crate::testing::answer(folder.path(), &plain(&sql)).await.map(|rows| panic!("{sql}: {rows:?}")).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(expected), "{sql}: {said}");
+        for internal in ["Utf8", "Int64", "pressrun_", "coerce", "Candidate"] {
+            assert!(!said.contains(internal), "{sql}: {said}");
+        }
+    }
+}
+
+#[test]
+fn n12_marks_of_ours_are_in_no_message() {
+    for (text, expected) in [
+        ("sum(CAST(pressrun_asked_for(t.m) AS Int64))", "sum(CAST(t.m AS Int64))"),
+        ("a pressrun_asked_for(f(x) + pressrun_asked_for(g(y))) b", "a f(x) + g(y) b"),
+        ("cut off: pressrun_asked_for(f(x", "cut off: f(x"),
+        ("none", "none"),
+    ] {
+        assert_eq!(on_one_line(text), expected);
+    }
+}

@@ -179,7 +179,8 @@ impl<'a> Meeting<'a> {
     }
 }
 
-fn decimal(data_type: &DataType) -> Option<(usize, usize)> {
+/// The digits of a decimal before and behind the point.
+pub(super) fn decimal(data_type: &DataType) -> Option<(usize, usize)> {
     match data_type {
         DataType::Decimal32(precision, scale)
         | DataType::Decimal64(precision, scale)

@@ -273,7 +273,7 @@ impl Accumulator for Frame {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-    use arrow_array::{Float32Array, Int64Array, StringArray};
+    use arrow_array::{Decimal128Array, Float32Array, Int64Array, StringArray, UInt64Array};
 
     use super::super::tests::says;
     use super::*;
@@ -342,6 +342,37 @@ mod tests {
             ("select percentile_cont(0.5) within group (order by cast(n as double)) from t", Ok("2.5")),
             ("select percentile_cont(0.5) within group (order by cast(n as decimal(38, 2))) from t where k > 1", Ok("2.5")),
             ("select percentile_cont(0.5) within group (order by cast(n as decimal(38, 2))) from t", Err("loses digits as a double")),
+        ] {
+            says(folder.path(), sql, expected).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn n12_the_median_of_whole_numbers_and_decimals_is_exact() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = batch(vec![
+            ("k", Arc::new(Int64Array::from_iter_values(0..4))),
+            ("g", Arc::new(StringArray::from(vec!["a", "a", "b", "b"]))),
+            ("n", Arc::new(Int64Array::from(vec![Some(i64::MAX), Some(i64::MAX - 1), Some(-3), None]))),
+            ("u", Arc::new(UInt64Array::from(vec![u64::MAX, u64::MAX - 1, u64::MAX - 3, u64::MAX - 2]))),
+            ("m", Arc::new(Decimal128Array::from(vec![100, 101, -100, -101]).with_precision_and_scale(10, 2).unwrap())),
+            ("v", Arc::new(Float64Array::from(vec![1.0, 2.0, f64::NAN, 4.0]))),
+        ]);
+        write_parquet(&folder.path().join("t.parquet"), &rows);
+        for (sql, expected) in [
+            (
+                "select g, median(n), median(u), median(m) from t group by g order by g",
+                Ok("a|9223372036854775806.5|18446744073709551614.5|1.005 b|-3.0|18446744073709551612.5|-1.005"),
+            ),
+            ("select median(n), median(u), median(m), median(v) from t", Ok("9223372036854775806.0|18446744073709551613.5|0.000|3.0")),
+            ("select median(distinct n), median(distinct k / 2) from t", Ok("9223372036854775806.0|0.5")),
+            ("select median(n) over (partition by g) from t order by k", Ok("9223372036854775806.5 9223372036854775806.5 -3.0 -3.0")),
+            ("select median(cast(m as decimal(38, 2))) from t", Ok("0.000")),
+            ("select median(cast(m as decimal(75, 2))) from t", Ok("0.000")),
+            ("select median(n), median(m), median(v), median(null) from t where k > 9", Ok("∅|∅|∅|∅")),
+            ("select median(cast(m as decimal(76, 2))) from t", Err("write median(cast(… as decimal(75, 2)))")),
+            ("select median(g) from t", Err("median takes no value of type")),
+            ("select median(n) over (order by k rows 1 preceding) from t", Err("write percentile_cont(…, 0.5) over (…)")),
         ] {
             says(folder.path(), sql, expected).await;
         }

@@ -2,6 +2,7 @@
 
 use jiff::Span;
 use jiff::civil::date;
+use pressrun_sql::filter::date::Unit as Period;
 
 const DAY: i64 = 86_400;
 
@@ -26,19 +27,23 @@ impl Unit {
 
     /// The unit of a word, one or many.
     pub(super) fn of(word: &str) -> Option<Self> {
-        let word = word.trim().to_lowercase();
-        Some(match word.strip_suffix('s').unwrap_or(&word) {
-            "microsecond" => Self::Microsecond,
-            "millisecond" => Self::Millisecond,
-            "second" => Self::Second,
-            "minute" => Self::Minute,
-            "hour" => Self::Hour,
-            "day" => Self::Day,
-            "week" => Self::Week,
-            "month" => Self::Month,
-            "quarter" => Self::Quarter,
-            "year" => Self::Year,
-            _ => return None,
+        let word = word.trim().to_ascii_lowercase();
+        Some(match Period::parse(&word) {
+            None => match word.strip_suffix('s').unwrap_or(&word) {
+                "microsecond" => Self::Microsecond,
+                "millisecond" => Self::Millisecond,
+                _ => return None,
+            },
+            Some(Period::Second) => Self::Second,
+            Some(Period::Minute) => Self::Minute,
+            Some(Period::Hour) => Self::Hour,
+            Some(Period::Day) => Self::Day,
+            Some(Period::Week) => Self::Week,
+            Some(Period::Month) => Self::Month,
+            Some(Period::Quarter) => Self::Quarter,
+            Some(Period::Year) => Self::Year,
+            // Filters alone count by fiscal years.
+            Some(Period::FiscalQuarter | Period::FiscalYear) => return None,
         })
     }
 

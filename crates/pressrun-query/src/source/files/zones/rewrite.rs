@@ -16,6 +16,9 @@ use super::clock::Clock;
 use super::function::{Op, Zoned};
 use super::{plain, series, wrong};
 
+/// Parts of a date that PostgreSQL knows and the engine does not.
+const FAR_PARTS: [&str; 4] = ["decade", "century", "centurie", "millennium"];
+
 /// What a value is on the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -44,16 +47,22 @@ pub(in super::super) fn rewrite(expr: &Expr, schema: &DFSchema, clock: &Arc<Cloc
             }
             rewrite.function(func, args)
         }
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => Ok(rewrite.binary(left, *op, right)),
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => rewrite.binary(left, *op, right),
         Expr::Between(Between { expr, negated, low, high }) => {
             let parts = [expr, low, high];
+            rewrite.compares(parts.iter().map(AsRef::as_ref))?;
             if rewrite.mixed(parts.iter().map(AsRef::as_ref)) {
                 let [expr, low, high] = parts.map(|part| Box::new(rewrite.as_instant(part)));
                 return Ok(Some(Expr::Between(Between { expr, negated: *negated, low, high })));
             }
             Ok(None)
         }
-        Expr::InList(InList { expr, list, negated }) if rewrite.mixed(list.iter().chain([expr.as_ref()])) => {
+        Expr::InList(InList { expr, list, negated }) => {
+            let parts = || list.iter().chain([expr.as_ref()]);
+            rewrite.compares(parts())?;
+            if !rewrite.mixed(parts()) {
+                return Ok(None);
+            }
             let list = list.iter().map(|expr| rewrite.as_instant(expr)).collect();
             Ok(Some(Expr::InList(InList { expr: Box::new(rewrite.as_instant(expr)), list, negated: *negated })))
         }
@@ -111,17 +120,38 @@ impl Rewrite<'_> {
         self.call(Op::Wall, vec![expr.clone()])
     }
 
-    fn binary(&self, left: &Expr, op: Operator, right: &Expr) -> Option<Expr> {
+    /// Refuses a comparison of dates with numbers, which the engine takes for days since 1970.
+    fn compares<'e>(&self, parts: impl Iterator<Item = &'e Expr>) -> Result<()> {
+        let sides: Vec<Side> = parts.map(|part| self.side(part)).collect();
+        if sides.contains(&Side::Number) && (sides.contains(&Side::Wall) || sides.contains(&Side::Instant)) {
+            let hint = "compare it with a date such as date '2026-01-31', or with to_timestamp(…) of seconds since 1970";
+            return Err(wrong("a date is compared with a number".to_owned(), hint));
+        }
+        Ok(())
+    }
+
+    fn binary(&self, left: &Expr, op: Operator, right: &Expr) -> Result<Option<Expr>> {
         use Operator as O;
-        if matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom | O::Minus)
-            && self.mixed([left, right].into_iter())
-        {
+        let is_comparison = matches!(op, O::Eq | O::NotEq | O::Lt | O::LtEq | O::Gt | O::GtEq | O::IsDistinctFrom | O::IsNotDistinctFrom);
+        if is_comparison {
+            self.compares([left, right].into_iter())?;
+        }
+        if (is_comparison || op == O::Minus) && self.mixed([left, right].into_iter()) {
             let (left, right) = (Box::new(self.as_instant(left)), Box::new(self.as_instant(right)));
-            return Some(Expr::BinaryExpr(BinaryExpr::new(left, op, right)));
+            return Ok(Some(Expr::BinaryExpr(BinaryExpr::new(left, op, right))));
         }
         let is_interval = |expr: &Expr| matches!(expr.get_type(self.schema), Ok(DataType::Interval(_)));
         let interval = |expr: &Expr| cast(expr.clone(), DataType::Interval(IntervalUnit::MonthDayNano));
-        match op {
+        let is_day = |expr: &Expr| matches!(expr.get_type(self.schema).map(plain), Ok(DataType::Date32 | DataType::Date64));
+        let timed = |day: &Expr| Box::new(cast(day.clone(), DataType::Timestamp(TimeUnit::Microsecond, None)));
+        Ok(match op {
+            // A day that moves by hours is no day any more; the engine leaves them out.
+            O::Plus | O::Minus if is_day(left) && is_interval(right) && !is_of_days(right) => {
+                Some(Expr::BinaryExpr(BinaryExpr::new(timed(left), op, Box::new(right.clone()))))
+            }
+            O::Plus if is_interval(left) && is_day(right) && !is_of_days(left) => {
+                Some(Expr::BinaryExpr(BinaryExpr::new(Box::new(left.clone()), op, timed(right))))
+            }
             O::Plus if self.side(left) == Side::Instant && is_interval(right) => {
                 Some(self.call(Op::Add, vec![left.clone(), interval(right)]))
             }
@@ -132,7 +162,7 @@ impl Rewrite<'_> {
                 Some(self.call(Op::Subtract, vec![left.clone(), interval(right)]))
             }
             _ => None,
-        }
+        })
     }
 
     /// Branches that are days or wall clock times beside branches that are instants.
@@ -164,8 +194,17 @@ impl Rewrite<'_> {
                 })
             }
             ("date_part", [part, value]) => {
-                let epoch = literal(part, "extract or date_part")? == "epoch";
+                let word = literal(part, "extract or date_part")?;
+                if FAR_PARTS.contains(&word.trim_end_matches('s')) {
+                    let hint = "calculate it of the year: floor(extract(year from …) / 10.0)";
+                    return Err(wrong(format!("extract knows no part \"{word}\""), hint));
+                }
+                let epoch = word == "epoch";
                 match self.side(value) {
+                    // The engine cuts what is below a second of how long something took.
+                    Side::Other if epoch && matches!(value.get_type(self.schema), Ok(DataType::Duration(_))) => {
+                        Some(date_part(part.clone(), cast(value.clone(), DataType::Interval(IntervalUnit::MonthDayNano))))
+                    }
                     Side::Instant if !epoch => Some(date_part(part.clone(), self.wall(value))),
                     Side::Wall | Side::Text if epoch => Some(date_part(part.clone(), self.call(Op::Instant, vec![value.clone()]))),
                     _ => None,
@@ -177,6 +216,10 @@ impl Rewrite<'_> {
                     arguments.push(cast(self.wall(origin), DataType::Timestamp(TimeUnit::Nanosecond, None)));
                 }
                 Some(self.call(Op::Begin, vec![date_bin().call(arguments), value.clone(), stride.clone()]))
+            }
+            ("to_char", [_, format]) if literal(format, name).is_ok_and(|text| !text.contains('%') && !text.is_empty()) => {
+                let message = "a format of dates has no % in it, and would be shown as it stands".to_owned();
+                return Err(wrong(message, "write it as strftime does: '%Y-%m-%d %H:%M' for YYYY-MM-DD HH24:MI"));
             }
             // The wall clock is all that most formats show; for offsets and names of zones the instant is needed.
             ("to_char", [value, format]) if self.side(value) == Side::Instant => Some(match literal(format, name) {
@@ -217,6 +260,16 @@ impl Rewrite<'_> {
         let dated = matches!(self.side(value), Side::Instant | Side::Wall)
             || matches!(to, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
         (dated && !matches!(plain(to.clone()), DataType::Int64)).then_some(to)
+    }
+}
+
+/// Whether an interval is written of whole days, months and years.
+fn is_of_days(interval: &Expr) -> bool {
+    match interval {
+        Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(length)), _) => length.nanoseconds == 0,
+        Expr::Literal(ScalarValue::IntervalYearMonth(_), _) => true,
+        Expr::Literal(ScalarValue::IntervalDayTime(Some(length)), _) => length.milliseconds == 0,
+        _ => false,
     }
 }
 

@@ -2,19 +2,45 @@
 
 use std::ops::ControlFlow;
 
+use datafusion::error::{DataFusionError, Result};
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Statement,
-    TableFactor, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName,
+    Statement, TableFactor, TimezoneInfo, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
-use super::AT_TIME_ZONE;
-use crate::source::files::numbers::write_out;
+use super::{AT_TIME_ZONE, wrong};
+use crate::source::files::numbers::{tell_apart, write_out};
 
 /// `x at time zone z` as a call: the engine plans it as a cast, which cannot be told from one to the query zone and which says nothing
 /// about the wall clock there. `timestamp` as a timestamp of microseconds: the engine's nanoseconds end in the year 2262.
-pub(in super::super) fn prepare(mut statement: Statement) -> Statement {
-    let _: ControlFlow<()> = statement.visit(&mut Syntax { tables_called: 0 });
-    statement
+///
+/// # Errors
+/// Operators that mean something else to the engine than to people.
+pub(in super::super) fn prepare(mut statement: Statement) -> Result<Statement> {
+    match statement.visit(&mut Syntax { tables_called: 0 }) {
+        ControlFlow::Continue(()) => Ok(statement),
+        ControlFlow::Break(refused) => Err(refused),
+    }
+}
+
+/// Why an operator is not taken: the engine gives `^` the meaning of `xor`, and reads the pattern of `similar to` as a regular expression.
+fn refusal(expr: &Expr) -> Option<DataFusionError> {
+    match expr {
+        Expr::BinaryOp { op: BinaryOperator::BitwiseXor, .. } => {
+            Some(wrong("^ has no one meaning".to_owned(), "write power(a, b) for a to the power of b"))
+        }
+        Expr::SimilarTo { .. } => Some(wrong(
+            "similar to is not supported".to_owned(),
+            "write a regular expression: s ~ '^(a|b)$', or several like '…%' joined by or",
+        )),
+        Expr::Like { escape_char: Some(_), .. } | Expr::ILike { escape_char: Some(_), .. } => {
+            Some(wrong("like is written without escape".to_owned(), "write a backslash before what is to be taken as it is: like '10\\%'"))
+        }
+        Expr::Collate { .. } => {
+            Some(wrong("collate is not supported".to_owned(), "leave it out: texts are compared by their code points, as by \"C\""))
+        }
+        _ => None,
+    }
 }
 
 struct Syntax {
@@ -23,22 +49,26 @@ struct Syntax {
 }
 
 impl VisitorMut for Syntax {
-    type Break = ();
+    type Break = DataFusionError;
 
-    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
+    fn pre_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<DataFusionError> {
         self.tables_called += usize::from(is_call(table));
         ControlFlow::Continue(())
     }
 
-    fn post_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<()> {
+    fn post_visit_table_factor(&mut self, table: &mut TableFactor) -> ControlFlow<DataFusionError> {
         self.tables_called -= usize::from(is_call(table));
         ControlFlow::Continue(())
     }
 
-    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<DataFusionError> {
+        if let Some(refused) = refusal(expr) {
+            return ControlFlow::Break(refused);
+        }
         // The arguments of table functions are computed as they stand.
         if self.tables_called == 0 {
             write_out(expr);
+            tell_apart(expr);
         }
         let take = |expr: &mut Expr| std::mem::replace(expr, Expr::Value(ValueWithSpan::from(Value::Null)));
         match expr {

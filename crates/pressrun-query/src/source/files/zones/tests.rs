@@ -432,7 +432,7 @@ async fn n1_comparisons_of_days_and_periods_reach_the_files() {
 async fn physical_plan(folder: &TempDir, query: &CompiledQuery) -> String {
     let source = FilesSource::new(folder.path().to_owned(), IndexMap::new(), folder.path().to_owned());
     let (state, _) = source.session(query, &QueryLimits::default()).unwrap();
-    let statement = super::prepare(screen(&query.sql, Dialect::Embedded).unwrap());
+    let statement = super::prepare(screen(&query.sql, Dialect::Embedded).unwrap()).unwrap();
     let plan = state.statement_to_plan(Statement::Statement(Box::new(statement))).await.unwrap();
     let plan = state.create_physical_plan(&plan).await.unwrap();
     datafusion::physical_plan::displayable(plan.as_ref()).indent(false).to_string()
