@@ -38,6 +38,9 @@ SQL of a tile is a template with these functions; every value of a filter or att
 | `{{ user_attribute('region', 'o.region') }}` | whether the expression is one of the values that the viewer has; without a value and a default, no row |
 | `{{ control('metric') }}` | the SQL that the dashboard declares for what the control is set to |
 
+SQL that asks for user attributes should not fail of a row: write `try_cast(x as integer)` and `a / nullif(b, 0)`. Whose personal copy fails is told to the
+owner of the schedule, who may not see that row ([mail](mail.md#personal-copies-that-fail)). `pressrun check` warns where it can.
+
 *Made from the types by a test of `pressrun-catalog`; do not edit.*
 ";
 

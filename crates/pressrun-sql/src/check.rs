@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::compile::{CompileError, EffectiveFilters, QueryClock};
 use crate::dialect::Dialect;
 use crate::filter::{self, FilterError};
+use crate::fragile;
 use crate::markers;
 use crate::rows;
 use crate::sandbox::{self, Calls};
@@ -176,6 +177,7 @@ pub fn check_tile(tile: &QueryTile, filters: &EffectiveFilters, clock: &QueryClo
             found.push(Finding { place, ..of_screen(error, dialect) });
         }
     }
+    found.extend(fragile::of_reading(&reading, dialect));
     for (word, at) in &written.clocks {
         found.push(Finding {
             fails: false,

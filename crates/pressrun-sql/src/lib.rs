@@ -12,6 +12,7 @@ mod compile;
 pub mod dialect;
 mod edits;
 pub mod filter;
+mod fragile;
 #[cfg(test)]
 mod fuzz;
 pub mod limits;
@@ -31,6 +32,7 @@ pub use compile::{
     place_in_tile,
 };
 pub use dialect::Dialect;
+pub use fragile::fragile;
 pub use param::{Decimal, Param};
 pub use rows::gives_one_row;
 pub use screen::{ScreenError, ScreenFault, screen};

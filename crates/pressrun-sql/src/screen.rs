@@ -143,6 +143,12 @@ pub fn character(sql: &str, line: u64, column: u64) -> Option<usize> {
     (line > 0).then(|| sql[..markers::offset(sql, line, column)].chars().count() + 1)
 }
 
+/// Whether SQL cannot be read, or nests so deeply that it is not walked over.
+pub(crate) fn is_deep(sql: &str, dialect: Dialect) -> bool {
+    sql.len() > MAX_SQL_BYTES
+        || Tokenizer::new(dialect.rules().lexer(), sql).tokenize_with_location().map_or(true, |tokens| measure(&tokens).is_err())
+}
+
 /// How deep an expression could become: nesting, and chains such as `a + b + c`, which nest to the left.
 fn measure(tokens: &[TokenWithSpan]) -> Result<(), ScreenError> {
     let count = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).count();

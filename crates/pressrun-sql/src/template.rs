@@ -219,6 +219,31 @@ impl<'a> Reading<'a> {
         Ok(Written { sql: numbered.text.clone(), params, clocks, steps: vec![called, timed, numbered] })
     }
 
+    /// The rendered text, with markers for what depends on who looks.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The SQL expressions that predicates are put on, each with the byte of the rendered text where its predicate stands.
+    pub(crate) fn expressions(&self) -> Vec<(&str, usize)> {
+        let mut found = Vec::new();
+        for (token, range) in &self.tokens {
+            let Token::Placeholder(name) = token else { continue };
+            let Some(call) = markers::number(name).and_then(|at| self.calls.get(at)) else { continue };
+            let (Call::Attribute { expression, .. } | Call::Filters { expression, .. }) = call;
+            let mapped = match call {
+                Call::Attribute { .. } => Vec::new(),
+                Call::Filters { keys, .. } => keys.iter().filter_map(|key| self.tile.filters.get(key)).collect(),
+            };
+            let others = mapped.iter().filter_map(|mapping| match mapping {
+                FilterMapping::To(other) => Some(other.as_str()),
+                FilterMapping::Off => None,
+            });
+            found.extend(std::iter::once(expression.as_str()).chain(others).map(|expression| (expression, range.start)));
+        }
+        found
+    }
+
     /// Where the byte `at` of the rendered text stands in the template: line and column in characters, both from 1.
     pub(crate) fn place(&self, at: usize) -> Option<(usize, usize)> {
         place(self.tile, self.filters, at)

@@ -12,6 +12,7 @@ pub(crate) mod edit;
 pub(crate) mod error;
 pub(crate) mod faults;
 pub(crate) mod filters;
+pub(crate) mod fragile;
 pub(crate) mod given;
 pub(crate) mod keys;
 pub(crate) mod limits;

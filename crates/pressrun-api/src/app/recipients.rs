@@ -17,7 +17,7 @@ use super::destination::Lists;
 use super::error::AppError;
 use super::given::Fields;
 use super::limits::{Bound, Count};
-use super::{schedules, suppressions, validate};
+use super::{fragile, schedules, suppressions, validate};
 use crate::state::ApiState;
 
 /// Addresses looked at before somebody else has a turn on the same thread.
@@ -257,8 +257,9 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         email.groups.extend(new_groups);
         // Like create and update, but of those outside only when some were added now.
         let outsiders = if outside { schedules::outsiders(&schedule.definition, &catalog) } else { None };
-        let warnings =
-            outsiders.into_iter().chain(gets_nothing(state, actor, &catalog, schedule.id, &schedule.definition).await?).collect();
+        let definition = &schedule.definition;
+        let told = outsiders.into_iter().chain(fragile::copies(definition, &catalog));
+        let warnings = told.chain(gets_nothing(state, actor, &catalog, schedule.id, definition).await?).collect();
         if save(state, &catalog, schedule, changed, &change).await? {
             return Ok(Added { changed, warnings });
         }

@@ -16,7 +16,7 @@ use super::access;
 use super::edit::{self, Asks};
 use super::error::AppError;
 use super::limits::Bound;
-use super::{alerts, limits, recipients, validate};
+use super::{alerts, fragile, limits, recipients, validate};
 use crate::state::ApiState;
 
 /// How often a change is tried again when somebody else changes the same schedule at the same time.
@@ -67,6 +67,7 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     warnings.extend(alerts::always_one_row(&definition, &catalog));
     warnings.extend(validate::unknown_filter_words(&definition, &catalog));
     warnings.extend(outsiders(&definition, &catalog));
+    warnings.extend(fragile::copies(&definition, &catalog));
     warnings.extend(unconnected(state, &definition));
     warnings.extend(validate::no_mail(state, &definition));
     warnings.extend(recipients::gets_nothing(state, actor, &catalog, id, &definition).await?);

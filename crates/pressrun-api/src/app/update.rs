@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::edit;
 use super::error::AppError;
 use super::limits::Bound;
-use super::{alerts, limits, recipients, schedules, validate};
+use super::{alerts, fragile, limits, recipients, schedules, validate};
 use crate::state::ApiState;
 
 /// What an update came to.
@@ -82,6 +82,9 @@ async fn merged(
     }
     if draft.asks.condition {
         draft.warnings.extend(alerts::always_one_row(&draft.definition, catalog));
+    }
+    if draft.definition != stored.definition {
+        draft.warnings.extend(fragile::copies(&draft.definition, catalog));
     }
     if draft.definition.destination != stored.definition.destination {
         draft.warnings.extend(schedules::outsiders(&draft.definition, catalog));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use pressrun_domain::catalog::{Connection, SourceSettings, TileBody};
 use serde_json::{Value, json};
 
 use crate::harness::{NOW, NOWHERE, mail, server, server_with, webhook};
@@ -542,6 +544,48 @@ async fn create_q1_says_that_outsiders_receive_what_the_owner_may_see() {
     assert_eq!(members.ok().get("warnings"), None);
     let path = format!("/api/v1/schedules/{}", members.id());
     assert_eq!(server.put(&path, &json!({"recipients": ["c@d.co"]})).await.ok()["warnings"], json!([text]));
+}
+
+#[tokio::test]
+async fn create_p4_warns_of_personal_copies_that_fail_by_what_somebody_elses_rows_hold() {
+    let server = server().await;
+    let sql = "select cast(code as integer) / parts from orders where {{ user_attribute('region', 'region') }}";
+    {
+        let mut catalog = server.files.0.lock().unwrap();
+        let warehouse = Connection {
+            name: "warehouse".into(),
+            timezone: "UTC".to_owned(),
+            max_concurrency: 1,
+            timeout_seconds: 60,
+            source: SourceSettings::Files { folder: "/data".into(), tables: IndexMap::new() },
+        };
+        catalog.connections.insert("warehouse".into(), warehouse);
+        let dashboard = Arc::make_mut(catalog.documents.get_mut("dashboard-abc123").unwrap()).dashboard.as_mut().unwrap();
+        let Some(TileBody::Query(query)) = dashboard.tiles.get_mut("2").map(|tile| &mut tile.body) else { panic!("a query") };
+        query.sql = sql.to_owned();
+    }
+    let text = "the SQL of `2` can fail by what somebody's rows hold, in 2 places: the owner is told whose copy failed, and so who has such a row; \
+                `pressrun check` names each place, and what to write there";
+    let (owner, other) = (json!(["ross@blobsrus.com"]), json!(["blobby@blobsrus.com"]));
+    let alert = json!({"recipients": other, "fanOut": true, "conditionType": "RESULTS_CHANGED", "conditionQueryMapKey": "2"});
+    for (case, changes, told) in [
+        ("copies for others", json!({"recipients": other, "fanOut": true}), true),
+        ("of this tile", json!({"recipients": other, "fanOut": true, "format": "csv", "queryIdentifierMapKey": "2"}), true),
+        ("of another tile", json!({"recipients": other, "fanOut": true, "format": "csv", "queryIdentifierMapKey": "1"}), false),
+        ("the owner's rows for all", json!({"recipients": other}), false),
+        ("a copy for the owner alone", json!({"recipients": owner, "fanOut": true}), false),
+        ("an alert, of which the owner is told nothing", alert, false),
+    ] {
+        let created = server.create(&mail(changes)).await;
+        let warnings = created.ok().get("warnings").cloned().unwrap_or_else(|| json!([]));
+        assert_eq!(warnings.as_array().unwrap().contains(&json!(text)), told, "{case}: {warnings}");
+    }
+    let id = server.create(&mail(json!({"recipients": other}))).await.id();
+    let changed = server.put(&format!("/api/v1/schedules/{id}"), &json!({"fanOut": true})).await;
+    assert_eq!(changed.ok()["warnings"], json!([text]));
+    let id = server.create(&mail(json!({"recipients": owner, "fanOut": true}))).await.id();
+    let added = server.put(&format!("/api/v1/schedules/{id}/add-recipients"), &json!({"emails": other})).await;
+    assert_eq!(added.ok()["warnings"], json!([text]));
 }
 
 #[tokio::test]

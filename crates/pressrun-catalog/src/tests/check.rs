@@ -114,6 +114,18 @@ fn c3_signs_of_the_template_in_sql_have_a_hint() {
     assert_eq!(of_sql("\"select '{{ '{%' }}' as n\""), (false, vec![]));
 }
 
+/// Whoever gets personal copies to colleagues is told whose failed.
+#[test]
+fn p4_a_query_over_the_viewers_rows_that_fails_by_what_they_hold_is_a_warning_in_its_place() {
+    let sql = |condition: &str| format!("|\n      select cast(code as integer) as n\n      from orders where {condition}");
+    for connections in [CONNECTIONS, POSTGRES] {
+        let (fails, found) = of_sql(&sql("{{ user_attribute('region', 'region') }}"));
+        let expected = "warning 8:19: `CAST(code AS INTEGER)` fails where `code` is a text that is no integer";
+        assert!(!fails && found.len() == 1 && found[0].starts_with(expected), "{connections}: {found:#?}");
+        assert_eq!(of_sql(&sql("true")), (false, vec![]), "everybody gets the same rows");
+    }
+}
+
 #[test]
 fn doubts_of_our_parser_are_warnings_where_the_database_has_the_last_word() {
     let sql = DASHBOARD.replace("select region, 1 as n", "select region, 1 as n, nonsense nonsense nonsense");

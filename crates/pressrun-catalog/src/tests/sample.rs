@@ -45,6 +45,14 @@ fn the_sample_shows_each_kind_of_document() {
     assert!(catalog.members.iter().any(|member| member.active && !catalog.may_view(member, closed)));
 }
 
+/// No copy of it fails by what its reader's rows hold either.
+#[test]
+fn p4_check_finds_nothing_in_the_sample() {
+    let dir = TempDir::new().unwrap();
+    sample::write(dir.path()).unwrap();
+    assert_eq!(crate::check(dir.path()).problems, []);
+}
+
 #[test]
 fn writing_the_sample_keeps_what_exists() {
     let dir = TempDir::new().unwrap();
