@@ -51,7 +51,7 @@ async fn busy(store: &SqliteStore, name: &str) {
 }
 
 #[tokio::test]
-async fn the_page_of_schedules_costs_the_same_statements_for_five_rows_and_for_twenty_five() {
+async fn low_the_page_of_schedules_costs_the_same_statements_for_five_rows_and_for_twenty_five() {
     let dir = tempfile::tempdir().unwrap();
     let site = sample::site(dir.path(), Vec::new()).await;
     for number in 0..25 {

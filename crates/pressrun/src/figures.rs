@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_recorded_is_summed_up_though_nobody_reads_it() {
+    async fn low_what_was_recorded_is_summed_up_though_nobody_reads_it() {
         let times = AtomicUsize::new(0);
         let hour = tokio::time::timeout(
             Duration::from_millis(3_597_500),

@@ -11,6 +11,7 @@ use pressrun_domain::destination::Destination;
 use pressrun_domain::id::{MembershipId, SubscriptionRequestId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, notice_id};
 use pressrun_domain::schedule::{Definition, Schedule};
+use pressrun_domain::text::one_line;
 use serde_json::json;
 
 use crate::state::ApiState;
@@ -189,8 +190,4 @@ fn goes_to(catalog: &Catalog, definition: &Definition) -> String {
         Destination::S3(_) => "to an S3 bucket".to_owned(),
     };
     if leaves_the_organization(definition) { format!("{place}, also to people or places outside") } else { place }
-}
-
-fn one_line(text: &str) -> String {
-    text.split(char::is_control).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

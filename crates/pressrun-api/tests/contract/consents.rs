@@ -377,7 +377,7 @@ async fn c2_a_request_is_of_no_use_to_the_next_owner_or_after_a_right_was_lost()
 }
 
 #[tokio::test]
-async fn q1_every_way_of_adding_an_outsider_says_so() {
+async fn low_q1_every_way_of_adding_an_outsider_says_so() {
     let server = server().await;
     let created = server.create(&mail(json!({"recipients": ["a@outside.example"]}))).await;
     let id = created.id();

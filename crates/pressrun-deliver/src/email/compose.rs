@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::header::{ContentDisposition, ContentId, ContentType, Date, Headers};
 use pressrun_domain::output::Format;
+use pressrun_domain::text::one_line;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -164,12 +165,6 @@ fn web_address(text: &str) -> Option<String> {
     let text = url.to_string();
     let fits = text.len() <= HEADER_URL_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>'));
     fits.then_some(text)
-}
-
-/// `text` on one line: no control character survives (D11).
-fn one_line(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect();
-    line.trim().to_owned()
 }
 
 /// A body without NUL and other control characters that mail forbids, and with one kind of line end.

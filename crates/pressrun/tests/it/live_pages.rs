@@ -142,6 +142,20 @@ fn address_in(mail: &str, start: &str) -> String {
 }
 
 #[tokio::test]
+async fn n8_saving_personal_copies_names_who_has_no_value_for_what_they_show() {
+    let live = Live::start().await;
+    for (skip, outcome) in [(false, "they will see nothing of what depends on it"), (true, "they will be skipped")] {
+        let body = json!({
+            "identifier": "sales", "name": "Copies", "schedule": "0 9 ? * MON *", "timezone": "UTC", "format": "csv", "queryIdentifierMapKey": "1",
+            "destinationType": "email", "recipients": [PARTNER, "blob.ross@myorg.co"], "subject": "Sales", "fanOut": true,
+            "skipRecipientsWithoutValues": skip,
+        });
+        let saved = live.api(Method::POST, "/schedules", Some(body)).await;
+        assert_eq!(saved["warnings"], json!([format!("1 recipient has no value for `region`: {PARTNER}; {outcome}")]), "{saved}");
+    }
+}
+
+#[tokio::test]
 async fn d28_how_runs_end_is_counted_for_operators_and_for_no_member() {
     let live = Live::with("http://reports.example", |catalog| {
         let mut people = std::fs::OpenOptions::new().append(true).open(catalog.join("people.yaml")).unwrap();
