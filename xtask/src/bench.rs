@@ -14,8 +14,9 @@ pub(crate) fn run(name: &str) -> anyhow::Result<()> {
         "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
         "export" => export::run(),
         "query" => query::run(),
+        "ledger" => crate::cargo(&["bench", "--package", "pressrun-dispatch", "--bench", "ledger"]),
         "plan" => crate::cargo(&["bench", "--package", "pressrun-dispatch", "--bench", "plan"]),
         "render" => crate::render::bench(),
-        other => bail!("there is no benchmark {other:?}; there are: catalog, cron, dispatch, export, plan, query, render"),
+        other => bail!("there is no benchmark {other:?}; there are: catalog, cron, dispatch, export, ledger, plan, query, render"),
     }
 }

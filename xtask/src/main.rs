@@ -64,7 +64,7 @@ enum Task {
     },
     /// Fetch Postfix, Exim and OpenSMTPD and send mail through each as a strict relay. Needs Debian or its like, and root.
     Relays,
-    /// Print figures: `catalog`, `cron`, `dispatch`, `export`, `plan`, `query`, `render`.
+    /// Print figures: `catalog`, `cron`, `dispatch`, `export`, `ledger`, `plan`, `query`, `render`.
     Bench {
         /// Which.
         name: String,

@@ -35,7 +35,7 @@ use crate::timings::Timings;
 const PLAN_BATCH: u32 = 2_000;
 
 /// Occurrences released in one transaction: few, so that the first of a burst does not wait for the last.
-const RELEASE_BATCH: u32 = 500;
+const RELEASE_BATCH: u32 = 1_000;
 
 /// How long before its instant an occurrence is planned.
 pub const LOOK_AHEAD: SignedDuration = SignedDuration::from_secs(5);

@@ -33,4 +33,5 @@ pub mod secret;
 pub mod session;
 pub mod sftp_quirks;
 pub mod text;
+pub mod turn;
 pub mod users;

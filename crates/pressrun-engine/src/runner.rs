@@ -45,8 +45,11 @@ impl Runner for EngineRunner {
         let most = self.context.config.runs_of_one_connection();
         // A batch may all be of the connection that has the fewest places left.
         let limit = counts.values().filter(|count| **count < most).map(|count| most - count).min().unwrap_or(most);
-        let is_full =
-            |document: &&DocumentIdentifier| connection(document).and_then(|name| counts.get(name)).is_some_and(|count| *count >= most);
+        counts.retain(|_, count| *count >= most);
+        if counts.is_empty() {
+            return Room { limit, busy: Vec::new() };
+        }
+        let is_full = |document: &&DocumentIdentifier| connection(document).is_some_and(|name| counts.contains_key(name));
         Room { limit, busy: catalog.documents.keys().filter(is_full).cloned().collect() }
     }
 

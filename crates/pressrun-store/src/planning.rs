@@ -30,8 +30,9 @@ pub trait Planning: Send + Sync {
     /// others wait in the plan until they are [released](Self::release_planned).
     async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<(), StoreError>;
 
-    /// Up to `limit` planned occurrences whose instant has come become queued runs with a copy of the definition; beside a run that is under
-    /// way they are skipped as overlap (I2), and as missed when they are older than `oldest` (T14).
+    /// Up to `limit` planned occurrences whose instant has come are ready to be claimed; beside a run that is under way they are skipped as
+    /// overlap (I2), and as missed when they are older than `oldest` (T14). One that is ready is a queued run to everybody who looks, and has a
+    /// copy of the definition from its claim on, or from just before the schedule is changed.
     async fn release_planned(&self, now: Timestamp, oldest: Timestamp, limit: u32) -> Result<Released, StoreError>;
 
     /// The earliest instant in the plan.
@@ -144,7 +145,7 @@ pub struct MissedOccurrences {
 /// What became of planned occurrences.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Released {
-    /// Runs that were queued.
+    /// Occurrences that are ready now.
     pub queued: u32,
     /// Occurrences that were taken out of the plan.
     pub taken: u32,

@@ -35,8 +35,9 @@ pub trait Runs: Send + Sync {
     /// Resends of a run's pieces, oldest first, without secrets.
     async fn resends(&self, of: RunId) -> Result<Vec<Run>, StoreError>;
 
-    /// Claims queued runs that are available, and running ones whose lease has lapsed, oldest first; each claim counts the run's fence up.
-    /// Runs of one owner do not crowd out others: claims go round by owner.
+    /// Claims occurrences that are ready, queued runs that are available, and running ones whose lease has lapsed, oldest first; each claim counts
+    /// the run's fence up. Runs of one owner do not crowd out others: claims go round by owner ([`pressrun_domain::turn`]). What waits for a
+    /// retry or for a busy document costs a claim nothing, however much of it there is.
     /// A run that cannot be read ends with `ERROR` and the reason, and is not returned.
     async fn claim_some(&self, request: &ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError>;
 

@@ -88,6 +88,8 @@ macro_rules! conformance_suite {
                     equal_expressions_are_one_timing
                     i2_an_occurrence_beside_a_run_under_way_is_an_overlap
                     i2_two_instants_that_are_late_together_are_a_run_and_an_overlap
+                    an_occurrence_that_somebody_saw_waiting_is_the_run_that_is_claimed
+                    i3_an_occurrence_that_waits_to_be_claimed_is_a_run_in_progress
                     t14_h9_missed_occurrences_are_one_row_of_history_that_never_runs
                     t14_what_was_planned_a_day_ago_is_missed
                     t14_what_a_dead_planner_left_is_planned_with_what_came_after_it

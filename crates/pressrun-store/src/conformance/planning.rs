@@ -7,7 +7,9 @@ use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
 
 use super::{claim, insert, saved, started, stored};
-use crate::{DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlanningNote, Replanned, ScheduleKey, Store, sample};
+use crate::{
+    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlanningNote, Replanned, ScheduleKey, Store, StoreError, sample,
+};
 
 async fn due<S: Store>(store: &S, schedule: &Schedule) -> DueSchedule {
     sample::due(store, schedule).await.expect("it is due some time")
@@ -138,6 +140,42 @@ pub async fn i2_two_instants_that_are_late_together_are_a_run_and_an_overlap<S: 
     let runs = history(store, &schedule).await;
     assert_eq!(runs[0].state, RunState::Skipped { reason: SkipReason::Overlap });
     assert!(matches!(runs[1].state, RunState::Queued { .. }));
+}
+
+pub async fn an_occurrence_that_somebody_saw_waiting_is_the_run_that_is_claimed<S: Store>(store: &S) {
+    let mut edited = Vec::new();
+    for looks in [true, false] {
+        let schedule = saved(store, "daily").await;
+        plan_ahead(store, &schedule).await;
+        assert_eq!(release(store, sample::after(1)).await, 1);
+        let seen = if looks { history(store, &schedule).await.pop() } else { None };
+        if let Some(seen) = &seen {
+            assert_eq!((&seen.state, seen.created_at), (&RunState::Queued { available_at: sample::after(1) }, sample::after(1)));
+            assert_eq!(store.runs_under_way(&[schedule.id]).await.unwrap(), std::slice::from_ref(seen));
+        }
+        assert!(store.others_wait(sample::after(1)).await.unwrap());
+        let claimed = claim(store).await.run;
+        assert!(seen.is_none_or(|seen| seen.id == claimed.id));
+        assert_eq!((claimed.schedule_id, claimed.created_at, claimed.started_at), (schedule.id, sample::after(1), Some(sample::after(1))));
+        assert_eq!((claimed.fence, claimed.scheduled_for), (1, sample::after(0)));
+        assert!(!store.others_wait(sample::after(1)).await.unwrap());
+        edited.push(history(store, &schedule).await);
+    }
+    assert!(edited.iter().all(|runs| runs.len() == 1), "one row each: {edited:?}");
+}
+
+pub async fn i3_an_occurrence_that_waits_to_be_claimed_is_a_run_in_progress<S: Store>(store: &S) {
+    let schedule = saved(store, "daily").await;
+    plan_ahead(store, &schedule).await;
+    release(store, sample::after(0)).await;
+    let trigger = sample::manual(&schedule, sample::after(1));
+    let refused = store.enqueue(&trigger, &sample::change_at(Verb::RunTriggered, sample::after(1))).await;
+    assert!(matches!(refused, Err(StoreError::RunInProgress)), "{refused:?}");
+    // Whoever sees it can stop it.
+    let seen = history(store, &schedule).await.remove(0);
+    assert!(store.cancel(seen.id, &sample::change_at(Verb::RunCancelled, sample::after(2))).await.unwrap());
+    assert!(store.claim(WorkerId::generate(), sample::after(3), sample::after(99), 9).await.unwrap().is_empty());
+    store.enqueue(&trigger, &sample::change_at(Verb::RunTriggered, sample::after(4))).await.unwrap();
 }
 
 pub async fn t14_h9_missed_occurrences_are_one_row_of_history_that_never_runs<S: Store>(store: &S) {

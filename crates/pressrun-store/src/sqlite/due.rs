@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::schedule::Schedule;
 use sqlx::Row as _;
 
+use super::queue::put_on_record;
 use super::release::release_of;
 use super::{Tx, micros};
 use crate::StoreError;
@@ -18,11 +19,17 @@ pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Res
         .bind(&definition.timezone)
         .execute(&mut **tx)
         .await?;
+    sqlx::query("INSERT INTO lane_names (name) VALUES ($1), ($2) ON CONFLICT DO NOTHING")
+        .bind(definition.owner.to_string())
+        .bind(definition.identifier.as_str())
+        .execute(&mut **tx)
+        .await?;
     let next_at = schedule.next_at.filter(|_| schedule.is_active());
     sqlx::query(
-        "INSERT INTO due (schedule_id, timing, next_at, planned_through)
-         SELECT $1, t.id, $4, $5 FROM timings t WHERE t.cron = $2 AND t.zone = $3
-         ON CONFLICT (schedule_id) DO UPDATE SET revision = revision + 1, timing = excluded.timing,
+        "INSERT INTO due (schedule_id, timing, next_at, planned_through, owner, document)
+         SELECT $1, t.id, $4, $5, (SELECT id FROM lane_names WHERE name = $7), (SELECT id FROM lane_names WHERE name = $8)
+         FROM timings t WHERE t.cron = $2 AND t.zone = $3
+         ON CONFLICT (schedule_id) DO UPDATE SET revision = revision + 1, timing = excluded.timing, owner = excluded.owner, document = excluded.document,
              next_at = CASE WHEN timing = excluded.timing AND next_at <= $6 AND excluded.next_at IS NOT NULL THEN next_at ELSE excluded.next_at END,
              planned_through = CASE WHEN timing = excluded.timing AND next_at <= $6 AND excluded.next_at IS NOT NULL
                  THEN planned_through ELSE excluded.planned_through END",
@@ -33,6 +40,8 @@ pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Res
     .bind(next_at.map(micros))
     .bind(micros(dealt_with(next_at, now)))
     .bind(micros(now))
+    .bind(definition.owner.to_string())
+    .bind(definition.identifier.as_str())
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -54,9 +63,12 @@ pub(super) async fn switch(tx: &mut Tx, schedule: &str, next_at: Option<Timestam
 pub(super) async fn take_back(tx: &mut Tx, schedule: &str, now: Timestamp) -> Result<(), StoreError> {
     let planned = sqlx::query("SELECT min(p.at) FROM planned p WHERE p.k = (SELECT k FROM due WHERE schedule_id = $1)").bind(schedule);
     let first: Option<i64> = planned.fetch_one(&mut **tx).await?.try_get(0)?;
-    let Some(first) = first else { return Ok(()) };
-    if first <= micros(now) {
+    if first.is_some_and(|first| first <= micros(now)) {
         release_of(tx, schedule, now).await?;
+    }
+    put_on_record(tx, &[schedule.to_owned()]).await?;
+    if first.is_none() {
+        return Ok(());
     }
     sqlx::query("DELETE FROM planned WHERE k = (SELECT k FROM due WHERE schedule_id = $1)").bind(schedule).execute(&mut **tx).await?;
     Ok(())

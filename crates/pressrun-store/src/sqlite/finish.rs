@@ -15,7 +15,7 @@ use super::audit::Written;
 use super::lease::hold;
 use super::row::Reader;
 use super::schedule_row::{put_definition, read_definition};
-use super::{SqliteStore, Tx, artifacts, audit, baselines, due, micros, news, notices};
+use super::{SqliteStore, Tx, artifacts, audit, baselines, due, micros, news, notices, queue};
 use crate::{RunEnd, StoreError};
 
 /// What ends a run.
@@ -26,23 +26,15 @@ pub(super) struct Ending<'a> {
 
 /// Ends a run that is queued or running: closes what it still owes, lets go of its files, forgets its copy of the secrets, and moves the schedule's last run
 /// unless the run does not count (S6, S8), and the baselines that waited for it.
-pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Timestamp) -> Result<(), StoreError> {
-    // Nothing is owed after the end: pieces that were tried have failed, the others were never tried.
-    let reason = ending.reason.unwrap_or(ending.status.as_str());
-    sqlx::query(
-        "UPDATE deliveries SET settled_at = $2, reason = $3, not_before = NULL,
-             state = CASE WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id) THEN 'failed' ELSE 'skipped' END
-         WHERE run_id = $1 AND state = 'pending'",
-    )
-    .bind(run)
-    .bind(micros(now))
-    .bind(reason)
-    .execute(&mut **tx)
-    .await?;
+///
+/// Returns the host key that it learnt.
+pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Timestamp) -> Result<Option<String>, StoreError> {
     let row = sqlx::query(
         "UPDATE runs SET state = 'ended', status = $2, reason = $3, ended_at = $4, available_at = NULL, worker = NULL, lease_until = NULL,
              sealed = NULL
-         WHERE id = $1 RETURNING id, schedule_id, kind, outline, coalesce(started_at, created_at) AS began_at",
+         WHERE id = $1 RETURNING id, schedule_id, kind, outline, coalesce(started_at, created_at) AS began_at, host_key,
+             EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = runs.id AND d.state = 'pending') AS owes,
+             EXISTS (SELECT 1 FROM run_baselines b WHERE b.run_id = runs.id) AS baselines_wait",
     )
     .bind(run)
     .bind(ending.status.as_str())
@@ -51,8 +43,10 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
     .fetch_one(&mut **tx)
     .await?;
     artifacts::let_go(tx, run, now).await?;
-    let waits = sqlx::query("SELECT 1 FROM run_baselines WHERE run_id = $1 LIMIT 1").bind(run).fetch_optional(&mut **tx).await?;
-    if waits.is_some() {
+    if row.try_get("owes")? {
+        close_pieces(tx, run, ending, now).await?;
+    }
+    if row.try_get("baselines_wait")? {
         move_baselines(tx, run, ending.status).await?;
         baselines::wait_no_more(tx, run).await?;
     }
@@ -72,6 +66,21 @@ pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Ti
         .execute(&mut **tx)
         .await?;
     }
+    Ok(row.try_get("host_key")?)
+}
+
+/// Nothing is owed after the end: pieces that were tried have failed, the others were never tried.
+async fn close_pieces(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE deliveries SET settled_at = $2, reason = $3, not_before = NULL,
+             state = CASE WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id) THEN 'failed' ELSE 'skipped' END
+         WHERE run_id = $1 AND state = 'pending'",
+    )
+    .bind(run)
+    .bind(micros(now))
+    .bind(ending.reason.unwrap_or(ending.status.as_str()))
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -91,9 +100,7 @@ impl SqliteStore {
         let run = lease.run.to_string();
         news::put_record(&mut tx, lease.run, &end.record).await?;
         baselines::wait(&mut tx, lease.run, &end.judged).await?;
-        end_run(&mut tx, &run, &Ending { status: end.status, reason: end.reason.as_deref() }, now).await?;
-        let row = sqlx::query("SELECT host_key FROM runs WHERE id = $1").bind(&run).fetch_one(&mut *tx).await?;
-        let host_key: Option<String> = row.try_get(0)?;
+        let host_key = end_run(&mut tx, &run, &Ending { status: end.status, reason: end.reason.as_deref() }, now).await?;
         let mut switched_off = None;
         if end.disable.is_some() || host_key.is_some() {
             switched_off = teach_schedule(&mut tx, &run, end.disable, host_key.as_deref(), now).await?;
@@ -114,6 +121,7 @@ impl SqliteStore {
         let Some(row) = row else { return Ok(false) };
         if row.try_get::<&str, _>("state")? == "queued" {
             let ending = Ending { status: RunStatus::Killed, reason: Some("cancelled") };
+            queue::withdraw(&mut tx, &run.to_string()).await?;
             end_run(&mut tx, &run.to_string(), &ending, change.at).await?;
         }
         let name = sqlx::query("SELECT coalesce(json_extract(json, '$.name'), '') FROM definitions WHERE id = $1 AND json_valid(json)");

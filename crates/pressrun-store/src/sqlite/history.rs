@@ -158,6 +158,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn under_way_of(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
+        self.show_ready(schedules).await?;
         let rows = sqlx::query(concat!(
             "SELECT ",
             run_columns!(),
@@ -186,6 +187,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn run_page(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError> {
+        self.show_ready(schedule.as_slice()).await?;
         let mut tx = self.snapshot().await?;
         let (count, rows) = match schedule {
             Some(_) => (
@@ -221,6 +223,7 @@ impl SqliteStore {
         page: u64,
         page_size: u32,
     ) -> Result<Page<Run>, StoreError> {
+        self.show_ready(&[schedule]).await?;
         let mut tx = self.snapshot().await?;
         let (schedule, owner) = (schedule.to_string(), reader.owner.map(|owner| owner.to_string()));
         let address = reader.address.as_ref();

@@ -5,7 +5,7 @@ use pressrun_domain::run::{Lease, TimelineEntry, Worked};
 use sqlx::Row as _;
 
 use super::row::int;
-use super::{SqliteStore, Tx, micros, news};
+use super::{SqliteStore, Tx, micros, news, queue};
 use crate::{RunNews, StoreError};
 
 /// Fails unless the lease is the run's current claim. A lease that has lapsed holds until another worker claims the run.
@@ -31,7 +31,7 @@ async fn queue_again(tx: &mut Tx, lease: &Lease, available_at: Timestamp) -> Res
     .bind(micros(available_at))
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    queue::put(tx, lease.run).await
 }
 
 impl SqliteStore {
@@ -74,14 +74,12 @@ impl SqliteStore {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
         news::put(&mut tx, lease, news).await?;
-        sqlx::query(
-            "UPDATE runs SET state = 'queued', worker = NULL, lease_until = NULL, available_at = $2,
-                 turn = (SELECT turn + 1 FROM queue_clock) WHERE id = $1",
-        )
-        .bind(lease.run.to_string())
-        .bind(micros(now))
-        .execute(&mut *tx)
-        .await?;
+        sqlx::query("UPDATE runs SET state = 'queued', worker = NULL, lease_until = NULL, available_at = $2 WHERE id = $1")
+            .bind(lease.run.to_string())
+            .bind(micros(now))
+            .execute(&mut *tx)
+            .await?;
+        queue::put_behind(&mut tx, lease.run).await?;
         tx.commit().await
     }
 

@@ -5,6 +5,7 @@ use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Message, Tally
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::run::Lease;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
@@ -184,35 +185,42 @@ impl SqliteStore {
     }
 }
 
+/// Id, target, audience, content, unsubscribe link, idempotency key, state and what that holds.
+#[derive(Serialize)]
+struct Piece<'a>(String, &'a str, &'a str, String, Option<&'a str>, &'a str, &'static str, Option<i64>, Option<i64>, Option<&'a str>);
+
 /// Writes the pieces that a run promises; those that exist are left as they are.
 pub(super) async fn put_pieces(tx: &mut Tx, run_id: RunId, deliveries: &[Delivery]) -> Result<(), StoreError> {
     let run = run_id.to_string();
-    let last = sqlx::query("SELECT coalesce(max(position), 0) FROM deliveries WHERE run_id = $1").bind(&run);
-    let last: i64 = last.fetch_one(&mut **tx).await?.try_get(0)?;
     let mut content = Content::default();
-    for (position, delivery) in (last + 1..).zip(deliveries) {
-        let content_id = content.put(tx, &run, delivery).await?;
+    let mut pieces = Vec::with_capacity(deliveries.len());
+    for delivery in deliveries {
         let columns = StateColumns::of(&delivery.state);
-        sqlx::query(
-            "INSERT INTO deliveries (id, run_id, position, target, audience, content_id, unsubscribe, idempotency_key, state, not_before,
-                 settled_at, reason)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
-        )
-        .bind(delivery.id.to_string())
-        .bind(&run)
-        .bind(position)
-        .bind(&delivery.target)
-        .bind(&delivery.audience)
-        .bind(content_id)
-        .bind(&delivery.message.unsubscribe)
-        .bind(&delivery.idempotency_key)
-        .bind(delivery.state.as_str())
-        .bind(columns.not_before)
-        .bind(columns.settled_at)
-        .bind(columns.reason)
-        .execute(&mut **tx)
-        .await?;
+        pieces.push(Piece(
+            delivery.id.to_string(),
+            &delivery.target,
+            &delivery.audience,
+            content.put(tx, &run, delivery).await?,
+            delivery.message.unsubscribe.as_deref(),
+            &delivery.idempotency_key,
+            delivery.state.as_str(),
+            columns.not_before,
+            columns.settled_at,
+            columns.reason,
+        ));
     }
+    sqlx::query(
+        "INSERT INTO deliveries (run_id, position, id, target, audience, content_id, unsubscribe, idempotency_key, state, not_before,
+             settled_at, reason)
+         SELECT $1, last.position + 1 + j.key, j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5, j.value ->> 6,
+             j.value ->> 7, j.value ->> 8, j.value ->> 9
+         FROM json_each($2) j, (SELECT coalesce(max(position), 0) AS position FROM deliveries WHERE run_id = $1) last
+         WHERE true ON CONFLICT DO NOTHING",
+    )
+    .bind(&run)
+    .bind(to_json(&pieces)?)
+    .execute(&mut **tx)
+    .await?;
     artifacts::put_deliveries(tx, run_id, deliveries).await
 }
 

@@ -33,6 +33,7 @@ mod people;
 mod plan;
 mod planning;
 mod presence;
+mod queue;
 mod recipients;
 mod release;
 mod retention;

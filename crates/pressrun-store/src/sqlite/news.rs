@@ -3,7 +3,6 @@
 use pressrun_domain::id::RunId;
 use pressrun_domain::run::{Lease, Progress, RunRecord, TimelineEntry, Worked};
 use serde::Serialize;
-use sqlx::Row as _;
 
 use super::lease::hold;
 use super::row::{int, to_json};
@@ -29,15 +28,15 @@ pub(super) async fn put(tx: &mut Tx, lease: &Lease, news: &RunNews) -> Result<()
 /// Adds what happened; the first line of a timeline is the plan's and stands in the run's own row.
 pub(super) async fn put_record(tx: &mut Tx, run: RunId, record: &RunRecord) -> Result<(), StoreError> {
     put_lines(tx, run, &record.timeline).await?;
-    put_findings(tx, run, "tile", record.tiles.iter().map(|tile| (Some(tile.audience.as_str()), tile.error.is_some(), tile))).await?;
-    put_findings(tx, run, "condition", record.conditions.iter().map(|judged| (Some(judged.audience.as_str()), false, judged))).await?;
-    put_findings(tx, run, "artifact", record.artifacts.iter().map(|file| (Some(file.audience.as_str()), false, file))).await?;
+    put_findings(tx, run, record).await?;
     put_warnings(tx, run, &record.warnings).await?;
-    if let Some(error) = &record.error {
-        sqlx::query("UPDATE runs SET error = $2 WHERE id = $1").bind(run.to_string()).bind(error).execute(&mut **tx).await?;
-    }
-    if let Some(outline) = &record.outline {
-        sqlx::query("UPDATE runs SET outline = $2 WHERE id = $1").bind(run.to_string()).bind(to_json(outline)?).execute(&mut **tx).await?;
+    if record.error.is_some() || record.outline.is_some() {
+        sqlx::query("UPDATE runs SET error = coalesce($2, error), outline = coalesce($3, outline) WHERE id = $1")
+            .bind(run.to_string())
+            .bind(&record.error)
+            .bind(record.outline.as_ref().map(to_json).transpose()?)
+            .execute(&mut **tx)
+            .await?;
     }
     artifacts::hold(tx, run, record.artifacts.iter().map(|artifact| artifact.sha256.as_str()).collect()).await
 }
@@ -47,45 +46,48 @@ pub(super) async fn put_lines(tx: &mut Tx, run: RunId, lines: &[TimelineEntry]) 
     if lines.is_empty() {
         return Ok(());
     }
-    let run = run.to_string();
-    let last = sqlx::query("SELECT coalesce(max(number), 0) FROM run_events WHERE run_id = $1").bind(&run);
-    let last: i64 = last.fetch_one(&mut **tx).await?.try_get(0)?;
-    for (number, line) in (last + 1..).zip(lines) {
-        sqlx::query("INSERT INTO run_events (run_id, number, at, event, detail) VALUES ($1, $2, $3, $4, $5)")
-            .bind(&run)
-            .bind(number)
-            .bind(micros(line.at))
-            .bind(&line.event)
-            .bind(&line.detail)
-            .execute(&mut **tx)
-            .await?;
-    }
+    let lines: Vec<_> = lines.iter().map(|line| (micros(line.at), &line.event, &line.detail)).collect();
+    sqlx::query(
+        "INSERT INTO run_events (run_id, number, at, event, detail)
+         SELECT $1, last.number + 1 + j.key, j.value ->> 0, j.value ->> 1, j.value ->> 2
+         FROM json_each($2) j, (SELECT coalesce(max(number), 0) AS number FROM run_events WHERE run_id = $1) last",
+    )
+    .bind(run.to_string())
+    .bind(to_json(&lines)?)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
-async fn put_findings<'a, T: Serialize>(
-    tx: &mut Tx,
-    run: RunId,
-    kind: &'static str,
-    findings: impl ExactSizeIterator<Item = (Option<&'a str>, bool, T)>,
-) -> Result<(), StoreError> {
-    if findings.len() == 0 {
+/// Kind, number among those of the kind, audience, whether it failed, JSON.
+#[derive(Serialize)]
+struct Finding<'a>(&'static str, usize, &'a str, bool, String);
+
+/// Adds what was found: queries, judgements, files.
+async fn put_findings(tx: &mut Tx, run: RunId, record: &RunRecord) -> Result<(), StoreError> {
+    let mut found = Vec::new();
+    for (number, tile) in record.tiles.iter().enumerate() {
+        found.push(Finding("tile", number, &tile.audience, tile.error.is_some(), to_json(tile)?));
+    }
+    for (number, judged) in record.conditions.iter().enumerate() {
+        found.push(Finding("condition", number, &judged.audience, false, to_json(judged)?));
+    }
+    for (number, file) in record.artifacts.iter().enumerate() {
+        found.push(Finding("artifact", number, &file.audience, false, to_json(file)?));
+    }
+    if found.is_empty() {
         return Ok(());
     }
-    let run = run.to_string();
-    let last = sqlx::query("SELECT coalesce(max(number), -1) FROM run_findings WHERE run_id = $1 AND kind = $2").bind(&run).bind(kind);
-    let last: i64 = last.fetch_one(&mut **tx).await?.try_get(0)?;
-    for (number, (audience, failed, finding)) in (last + 1..).zip(findings) {
-        sqlx::query("INSERT INTO run_findings (run_id, kind, number, audience, failed, content) VALUES ($1, $2, $3, $4, $5, $6)")
-            .bind(&run)
-            .bind(kind)
-            .bind(number)
-            .bind(audience)
-            .bind(failed)
-            .bind(to_json(&finding)?)
-            .execute(&mut **tx)
-            .await?;
-    }
+    sqlx::query(
+        "INSERT INTO run_findings (run_id, kind, number, audience, failed, content)
+         SELECT $1, j.value ->> 0, coalesce(last.number, -1) + 1 + (j.value ->> 1), j.value ->> 2, j.value ->> 3, j.value ->> 4
+         FROM json_each($2) j LEFT JOIN (SELECT kind, max(number) AS number FROM run_findings WHERE run_id = $1 GROUP BY kind) last
+             ON last.kind = j.value ->> 0",
+    )
+    .bind(run.to_string())
+    .bind(to_json(&found)?)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

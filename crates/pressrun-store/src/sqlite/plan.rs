@@ -8,20 +8,8 @@ use pressrun_domain::run::{Run, RunKind, RunRecord, RunState};
 
 use super::ledger::put_pieces;
 use super::schedule_row::{put_definition, seal_secrets};
-use super::{SqliteStore, Tx, artifacts, audit, micros, news};
+use super::{SqliteStore, Tx, artifacts, audit, micros, news, queue};
 use crate::{Enqueue, StoreError};
-
-/// The turn of a new run of owner `$owner`: one after the owner's last in the queue, and after the round that is being served. An owner
-/// who queues one run thus comes in the next round, however many others have queued before.
-macro_rules! next_turn {
-    ($owner:literal) => {
-        concat!(
-            "max(coalesce((SELECT max(q.turn) + 1 FROM runs q WHERE q.state = 'queued' AND q.owner = ",
-            $owner,
-            "), 0), (SELECT turn + 1 FROM queue_clock))"
-        )
-    };
-}
 
 impl SqliteStore {
     pub(super) async fn insert_run(&self, enqueue: &Enqueue, change: &Change) -> Result<(), StoreError> {
@@ -32,6 +20,7 @@ impl SqliteStore {
             if exists.fetch_optional(&mut *tx).await?.is_none() {
                 return Err(StoreError::NotFound("schedule"));
             }
+            queue::put_on_record(&mut tx, &[run.schedule_id.to_string()]).await?;
             if under_way(&mut tx, run.schedule_id).await? {
                 return Err(StoreError::RunInProgress);
             }
@@ -60,13 +49,11 @@ impl SqliteStore {
             RunState::Running { .. } | RunState::Skipped { .. } | RunState::Ended { .. } => run.created_at,
         };
         let definition_id = put_definition(tx, &run.definition).await?;
-        sqlx::query(concat!(
-            "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, state, turn, available_at,
+        sqlx::query(
+            "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, state, available_at,
                  created_at, plan_note, identifier, resend_of, resend_piece, promised_at, catalog_version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', ",
-            next_turn!("$8"),
-            ", $9, $10, $11, $12, $13, $14, $15, (SELECT version FROM catalog_in_force))"
-        ))
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'queued', $9, $10, $11, $12, $13, $14, $15, (SELECT version FROM catalog_in_force))",
+        )
         .bind(run.id.to_string())
         .bind(run.schedule_id.to_string())
         .bind(definition_id)
@@ -84,6 +71,7 @@ impl SqliteStore {
         .bind(run.progress.promised_at.map(micros))
         .execute(&mut **tx)
         .await?;
+        queue::put(tx, run.id).await?;
         // The first line of the timeline is the plan's, which stands in the row.
         news::put_record(tx, run.id, &RunRecord { timeline: Vec::new(), ..run.record.clone() }).await
     }

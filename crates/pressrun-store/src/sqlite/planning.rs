@@ -115,6 +115,7 @@ impl Planning for SqliteStore {
         .bind(SkipReason::Missed.as_str())
         .execute(&mut *tx)
         .await?;
+        sqlx::query("DELETE FROM queue WHERE at > $1").bind(micros(now)).execute(&mut *tx).await?;
         tx.commit().await
     }
 

@@ -1,17 +1,30 @@
-//! Planned occurrences become runs at their instant.
+//! Planned occurrences are ready at their instant.
 
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use pressrun_domain::id::RunId;
-use pressrun_domain::run::SkipReason;
+use pressrun_domain::turn::Turn;
+use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::plan::instant;
+use super::queue::{run_of, turns_of};
 use super::row::{Reader, to_json};
 use super::{SqliteStore, Tx, micros};
 use crate::{Released, StoreError};
+
+/// What is planned, and what becomes of it: `exists` when it has been released before (I1), a reason to skip it, or NULL.
+macro_rules! planned {
+    () => {
+        "SELECT p.k AS id, p.at, p.dst, u.owner, u.document, u.schedule_id,
+             CASE WHEN EXISTS (SELECT 1 FROM queue w WHERE w.k = p.k AND w.at = p.at)
+                     OR EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = u.schedule_id AND r.scheduled_for = p.at AND r.kind = 'scheduled') THEN 'exists'
+                 WHEN p.at <= $2 THEN 'missed'
+                 WHEN EXISTS (SELECT 1 FROM queue w WHERE w.k = p.k) OR EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = u.schedule_id
+                     AND r.state IN ('queued', 'running') AND r.kind IN ('scheduled', 'manual')) THEN 'overlap' END AS becomes
+         FROM planned p JOIN due u ON u.k = p.k WHERE p.at <= $1"
+    };
+}
 
 impl SqliteStore {
     pub(super) async fn release_ready(&self, now: Timestamp, oldest: Timestamp, limit: u32) -> Result<Released, StoreError> {
@@ -20,17 +33,16 @@ impl SqliteStore {
             return Ok(Released::default());
         }
         let mut tx = self.begin().await?;
-        let rows = sqlx::query(
-            "SELECT p.k, p.at, q.schedule_id FROM planned p JOIN due q ON q.k = p.k WHERE p.at <= $1 ORDER BY p.at, p.k LIMIT $2",
-        )
-        .bind(micros(now))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *tx)
-        .await?;
+        let rows = sqlx::query(concat!(planned!(), " ORDER BY p.at, p.k LIMIT $3"))
+            .bind(micros(now))
+            .bind(micros(oldest))
+            .bind(i64::from(limit))
+            .fetch_all(&mut *tx)
+            .await?;
         if rows.is_empty() {
             return Ok(Released::default());
         }
-        let released = release_rows(&mut tx, &rows, now, oldest).await?;
+        let released = release_rows(&mut tx, &rows, now).await?;
         tx.commit().await?;
         Ok(released)
     }
@@ -44,62 +56,80 @@ impl SqliteStore {
 /// Releases what is ready of one schedule.
 pub(super) async fn release_of(tx: &mut Tx, schedule: &str, now: Timestamp) -> Result<(), StoreError> {
     loop {
-        let ready = sqlx::query(
-            "SELECT p.k, p.at, q.schedule_id FROM due q JOIN planned p ON p.k = q.k WHERE q.schedule_id = $1 AND p.at <= $2 ORDER BY p.at LIMIT 1",
-        );
-        let rows = ready.bind(schedule).bind(micros(now)).fetch_all(&mut **tx).await?;
+        let ready = sqlx::query(concat!(planned!(), " AND p.k = (SELECT k FROM due WHERE schedule_id = $3) ORDER BY p.at LIMIT 1"));
+        let rows = ready.bind(micros(now)).bind(micros(Timestamp::MIN)).bind(schedule).fetch_all(&mut **tx).await?;
         if rows.is_empty() {
             return Ok(());
         }
-        release_rows(tx, &rows, now, Timestamp::MIN).await?;
+        release_rows(tx, &rows, now).await?;
     }
 }
 
-/// Releases these rows of the plan, but for later ones of a schedule that comes twice: whether they overlap is known when the first is a run.
-async fn release_rows(tx: &mut Tx, rows: &[SqliteRow], now: Timestamp, oldest: Timestamp) -> Result<Released, StoreError> {
-    let (mut seen, mut ready) = (HashSet::new(), Vec::with_capacity(rows.len()));
+/// Key, instant, oddness, owner, document, turn.
+#[derive(Serialize)]
+struct Ready<'r>(i64, i64, Option<&'r str>, i64, i64, Turn);
+
+/// Key, instant, oddness, id of the row of history, reason.
+#[derive(Serialize)]
+struct Skipped<'r>(i64, i64, Option<&'r str>, String, &'r str);
+
+/// Releases these rows of the plan, but for later ones of a schedule that comes twice: whether they overlap is known when the first is released.
+async fn release_rows(tx: &mut Tx, rows: &[SqliteRow], now: Timestamp) -> Result<Released, StoreError> {
+    let mut turns = turns_of(tx, owners(rows)?.into_iter()).await?;
+    let (mut seen, mut taken, mut ready, mut skipped) = (HashSet::new(), Vec::new(), Vec::new(), Vec::new());
     for row in rows {
-        let (key, at): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-        if seen.insert(key) {
-            // A row that does not parse must not hold up the others; its run ends when it is claimed.
-            let occurrence = Reader::new("due", row).parsed("schedule_id").and_then(|schedule| Ok((schedule, instant(at)?)));
-            let run = occurrence.map_or_else(|_| RunId::generate(), |(schedule, at)| RunId::of_occurrence(schedule, at));
-            ready.push((key, at, run.to_string()));
+        let reader = Reader::new("planned", row);
+        let (key, at, dst): (i64, i64, Option<&str>) = (reader.get("id")?, reader.get("at")?, reader.get("dst")?);
+        if !seen.insert(key) {
+            continue;
+        }
+        taken.push((key, at));
+        match reader.get::<Option<&str>>("becomes")? {
+            None => {
+                let owner = reader.get("owner")?;
+                ready.push(Ready(key, at, dst, owner, reader.get("document")?, turns.join(owner)));
+            }
+            Some("exists") => {}
+            Some(reason) => skipped.push(Skipped(key, at, dst, run_of(reader.get("schedule_id")?, at), reason)),
         }
     }
-    let ready = to_json(&ready)?;
-    // Of several runs of one owner each gets a turn of its own, after those that the owner has in the queue and after the round that is being
-    // served: an owner who queues one run comes in the next round, however many others have queued before.
-    let inserted = sqlx::query(
-        "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, identifier, state, turn, available_at,
-             created_at, skip_reason, catalog_version)
-         SELECT run, id, definition_id, CASE WHEN skip IS NULL THEN sealed END, 'scheduled', at, dst, owner, identifier,
-             CASE WHEN skip IS NULL THEN 'queued' ELSE 'skipped' END,
-             max(coalesce((SELECT max(r.turn) + 1 FROM runs r WHERE r.state = 'queued' AND r.owner = ready.owner), 0),
-                 (SELECT turn + 1 FROM queue_clock)) + row_number() OVER (PARTITION BY owner, skip IS NULL ORDER BY at, k) - 1,
-             CASE WHEN skip IS NULL THEN $2 END, $2, skip, (SELECT version FROM catalog_in_force)
-         FROM (SELECT j.value ->> 0 AS k, j.value ->> 1 AS at, j.value ->> 2 AS run, p.dst, s.id, s.definition_id, s.sealed, s.owner, s.identifier,
-                 CASE WHEN j.value ->> 1 <= $3 THEN $4
-                      WHEN EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.state IN ('queued', 'running')
-                          AND r.kind IN ('scheduled', 'manual')) THEN $5 END AS skip
-             FROM json_each($1) j CROSS JOIN planned p ON p.k = j.value ->> 0 AND p.at = j.value ->> 1
-                 JOIN due q ON q.k = p.k JOIN schedules s ON s.id = q.schedule_id) ready
-         WHERE true ON CONFLICT DO NOTHING RETURNING state",
+    sqlx::query(
+        "INSERT INTO queue (k, at, dst, owner, document, turn, ready_at, catalog_version)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, $2, (SELECT version FROM catalog_in_force)
+         FROM json_each($1)",
     )
-    .bind(&ready)
+    .bind(to_json(&ready)?)
     .bind(micros(now))
-    .bind(micros(oldest))
-    .bind(SkipReason::Missed.as_str())
-    .bind(SkipReason::Overlap.as_str())
-    .fetch_all(&mut **tx)
+    .execute(&mut **tx)
     .await?;
-    let mut queued = 0;
-    for row in inserted {
-        queued += u32::from(row.try_get::<&str, _>(0)? == "queued");
-    }
+    put_skipped(tx, &skipped, now).await?;
     sqlx::query("DELETE FROM planned WHERE (k, at) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))")
-        .bind(&ready)
+        .bind(to_json(&taken)?)
         .execute(&mut **tx)
         .await?;
-    Ok(Released { queued, taken: u32::try_from(seen.len()).unwrap_or(u32::MAX) })
+    let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
+    Ok(Released { queued: count(ready.len()), taken: count(taken.len()) })
+}
+
+fn owners(rows: &[SqliteRow]) -> Result<Vec<i64>, StoreError> {
+    rows.iter().map(|row| Reader::new("planned", row).get("owner")).collect()
+}
+
+/// What was skipped is history at once.
+async fn put_skipped(tx: &mut Tx, skipped: &[Skipped<'_>], now: Timestamp) -> Result<(), StoreError> {
+    if skipped.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, dst, owner, identifier, state, created_at, skip_reason,
+             catalog_version)
+         SELECT j.value ->> 3, s.id, s.definition_id, 'scheduled', j.value ->> 1, j.value ->> 2, s.owner, s.identifier, 'skipped', $2, j.value ->> 4,
+             (SELECT version FROM catalog_in_force)
+         FROM json_each($1) j CROSS JOIN due u ON u.k = j.value ->> 0 JOIN schedules s ON s.id = u.schedule_id WHERE true ON CONFLICT DO NOTHING",
+    )
+    .bind(to_json(&skipped)?)
+    .bind(micros(now))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }

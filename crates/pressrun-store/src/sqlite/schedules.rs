@@ -14,7 +14,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use super::finish::{Ending, end_run};
 use super::row::int;
 use super::schedule_row::{put_definition, read_with_secrets, recipient_count, schedule_columns, seal_secrets};
-use super::{SqliteStore, Tx, audit, due, grounds, micros, recipients};
+use super::{SqliteStore, Tx, audit, due, grounds, micros, queue, recipients};
 use crate::collation::folded;
 use crate::{GroundsKey, ListQuery, ListRow, Names, Page, Schedules, SharedGrounds, StoreError};
 
@@ -136,6 +136,7 @@ impl Schedules for SqliteStore {
         .await?;
         for row in waiting {
             let ending = Ending { status: RunStatus::Killed, reason: Some("deleted") };
+            queue::withdraw(&mut tx, row.try_get("id")?).await?;
             end_run(&mut tx, row.try_get("id")?, &ending, change.at).await?;
         }
         let details = definition_difference(before.as_ref().map(|before| &before.definition), None);

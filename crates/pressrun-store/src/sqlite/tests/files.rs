@@ -58,6 +58,7 @@ async fn d13_keys_are_rotated_by_sealing_everything_anew() {
     store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     sample::occur(&store, &[&schedule], sample::after(0)).await;
     store.insert_schedule(&sample::schedule("no secrets"), &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    assert_eq!(store.list_runs(Some(schedule.id), 1, 9).await.unwrap().total, 1, "it is on record");
     store.close().await;
 
     let key = |byte: u8| SealingKey::new(&[byte; 32]);

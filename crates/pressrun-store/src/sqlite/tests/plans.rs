@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pressrun_domain::audit::{ObjectKind, Verb};
 use pressrun_domain::delivery::DeliveryState;
-use pressrun_domain::id::DeliveryId;
+use pressrun_domain::id::{DeliveryId, WorkerId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
 use sqlx::Row as _;
 
 use super::in_memory;
-use crate::sqlite::{SqliteStore, alarms, audit, history, list, notices, retention};
-use crate::{AuditQuery, Notices as _, Retention as _, Runs as _, Schedules as _, SortDirection, SortField, sample};
+use crate::sqlite::{SqliteStore, alarms, audit, history, list, notices, queue, retention};
+use crate::{AuditQuery, ClaimRequest, Notices as _, Retention as _, Runs as _, Schedules as _, SortDirection, SortField, sample};
 
 async fn query_plan(sql: String) -> String {
     let (store, ()) = in_memory().await;
@@ -43,18 +43,19 @@ async fn due_schedules_and_claims_are_found_by_index() {
             "SELECT min(s.dashboard_name) FROM schedules s WHERE s.identifier = $1 AND s.dashboard_name > $2",
             "schedules_dashboard_names (identifier=? AND dashboard_name>?)",
         ),
-        ("SELECT id FROM runs WHERE state = 'queued' AND available_at <= $1 ORDER BY turn, available_at, id LIMIT $2", "runs_queue"),
+        (queue::READY, "queue_ready"),
+        (queue::DUE, "queue_waiting (ready_at<?"),
         ("SELECT id FROM runs WHERE state = 'running' AND lease_until <= $1 ORDER BY lease_until, id LIMIT $2", "runs_lease"),
         (
             "SELECT 1 FROM runs WHERE schedule_id = $1 AND state IN ('queued', 'running') AND kind IN ('scheduled', 'manual')",
             "runs_under_way",
         ),
-        ("SELECT max(q.turn) + 1 FROM runs q WHERE q.state = 'queued' AND q.owner = $1", "runs_owner_turn"),
+        ("SELECT max(q.turn) FROM queue q WHERE q.turn IS NOT NULL AND q.owner = $1", "queue_of_owner (owner=?"),
         (
             "SELECT d.id FROM deliveries d WHERE d.run_id = $1 AND d.state = 'pending' AND d.not_before <= $2 ORDER BY d.position LIMIT $3",
             "deliveries_owed",
         ),
-        ("SELECT min(available_at) FROM runs WHERE state = 'queued'", "runs_available"),
+        ("SELECT min(ready_at) FROM queue WHERE turn IS NULL AND ready_at > $1", "queue_waiting (ready_at>?"),
         (history::LAST_ENDINGS, "runs_ended_of_schedule"),
         (history::LATEST_FAILURES, "runs_failed_of_schedule"),
         (history::COUNT_FOR_READER, "runs_of_schedule"),
@@ -66,6 +67,13 @@ async fn due_schedules_and_claims_are_found_by_index() {
         let plan = query_plan(sql.to_owned()).await;
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
     }
+}
+
+#[tokio::test]
+async fn m1_documents_that_are_not_busy_are_found_one_by_one() {
+    let plan = query_plan(queue::READY_BESIDE_BUSY.to_owned()).await;
+    assert!(plan.contains("queue_of_document (document=?") && plan.contains("queue_of_document (document>?"), "{plan}");
+    assert!(!plan.lines().any(|line| line.starts_with("SCAN q") || line.starts_with("SCAN w")), "{plan}");
 }
 
 /// Instructions that the database works through for whatever `ask` asks, however fast the machine is.
@@ -196,6 +204,61 @@ async fn h6_a_definition_that_nothing_names_is_gone() {
     assert_eq!(definitions().await, 1);
     store.delete_schedule(schedule.id, &sample::change(Verb::ScheduleDeleted)).await.unwrap();
     assert_eq!(definitions().await, 0);
+}
+
+#[tokio::test]
+async fn section5_planning_and_releasing_write_no_history() {
+    let (store, ()) = in_memory().await;
+    let schedule = sample::schedule("daily");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    let rows = async || sqlx::query("SELECT count(*) FROM runs").fetch_one(&store.read).await.unwrap().get::<i64, _>(0);
+    assert_eq!(sample::occur(&store, &[&schedule], sample::after(0)).await, 1);
+    assert_eq!(rows().await, 0);
+    assert_eq!(store.claim(WorkerId::generate(), sample::after(1), sample::after(301), 8).await.unwrap().len(), 1);
+    assert_eq!(rows().await, 1);
+}
+
+#[tokio::test]
+async fn m1_a_claim_costs_the_same_whatever_waits_beside_it() {
+    // One connection for everything.
+    let (store, ()) = in_memory().await;
+    let mut slow = sample::schedule("slow");
+    slow.definition.identifier = "slow".into();
+    for schedule in [&slow, &sample::schedule("quick")] {
+        store.insert_schedule(schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    }
+    sample::occur(&store, &[&slow], sample::after(0)).await;
+    let mut request = ClaimRequest::new(WorkerId::generate(), sample::after(1), sample::after(301), 8);
+    (request.busy, request.longest_wait) = (vec!["slow".into()], jiff::SignedDuration::from_hours(1));
+    let mut work = Vec::new();
+    // The first round warms up.
+    for round in 0..3 {
+        let test = sample::test_delivery(sample::definition("quick"), sample::after(0));
+        store.enqueue(&test, &sample::change(Verb::RunTriggered)).await.unwrap();
+        let claim = work_of(&store, async { assert_eq!(store.claim_some(&request).await.unwrap().len(), 1) }).await;
+        let nothing = work_of(&store, async { assert!(store.claim_some(&request).await.unwrap().is_empty()) }).await;
+        let next = work_of(&store, async { store.next_available(sample::after(1)).await.unwrap() }).await;
+        let waits = work_of(&store, async { assert!(store.others_wait(sample::after(1)).await.unwrap()) }).await;
+        work.push([claim, nothing, next, waits]);
+        if round != 1 {
+            continue;
+        }
+        // An outage of a relay and a warehouse that hangs, at nine.
+        let busy = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 100000)
+            INSERT INTO queue (k, at, owner, document, ready_at, turn) SELECT q.k, n, q.owner, q.document, q.ready_at, n FROM n, queue q WHERE q.k IS NOT NULL";
+        let retries = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)
+            INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, owner, identifier, state, available_at, created_at)
+                SELECT 'retry ' || n, 'gone', r.definition_id, 'test', n, r.owner, r.identifier, 'queued', $1 + n, n FROM n, (SELECT * FROM runs LIMIT 1) r";
+        let wait =
+            "INSERT INTO queue (run, owner, document, again, ready_at) SELECT id, 1, 2, 1, available_at FROM runs WHERE state = 'queued'";
+        for statement in [busy, retries, wait] {
+            sqlx::query(statement).bind(sample::after(60).as_microsecond()).execute(&store.write).await.unwrap();
+        }
+    }
+    let [_, before, after] = work[..] else { unreachable!("three rounds") };
+    assert!(before.iter().all(|work| *work > 0), "it was counted");
+    // A handful more for one number that is found where there was none.
+    assert!(before.iter().zip(after).all(|(before, after)| after <= before + 50), "{work:?}");
 }
 
 #[tokio::test]

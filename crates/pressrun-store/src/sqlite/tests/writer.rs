@@ -104,9 +104,9 @@ async fn section5_who_is_dropped_in_the_middle_has_written_nothing_and_holds_nob
         let mut dropped = dropped;
         waits(&mut dropped);
     }
-    // A statement that nobody hears the answer of.
+    // A statement that nobody may hear the answer of.
     let mut statement = Box::pin(open::put_meta(&mut tx, "statement", b"1"));
-    waits(&mut statement);
+    let _ = (&mut statement).now_or_never();
     drop(statement);
     drop(tx);
     kept.await.unwrap();
