@@ -97,12 +97,16 @@ mod tests {
         fn play(&mut self, steps: &[Step]) {
             for step in steps {
                 match step {
-                    Step::Joins { owner, count } => (0..*count).for_each(|_| {
-                        self.put(*owner, false);
-                    }),
-                    Step::Claims { count } => (0..*count).for_each(|_| {
-                        self.claim();
-                    }),
+                    Step::Joins { owner, count } => {
+                        for _ in 0..*count {
+                            self.put(*owner, false);
+                        }
+                    }
+                    Step::Claims { count } => {
+                        for _ in 0..*count {
+                            self.claim();
+                        }
+                    }
                     Step::Withdraws { nth } => {
                         let gone = self.waiting.iter().nth(usize::from(*nth) % self.waiting.len().max(1)).copied();
                         if let Some(gone) = gone {
@@ -134,9 +138,9 @@ mod tests {
             let mut served: HashMap<u8, u32> = HashMap::new();
             loop {
                 if let Some((owner, count)) = later.next() {
-                    (0..count.min(3)).for_each(|_| {
+                    for _ in 0..count.min(3) {
                         queue.put(owner, false);
-                    });
+                        }
                 }
                 let (arrival, owner) = queue.claim().expect("mine is in it");
                 if arrival == mine {

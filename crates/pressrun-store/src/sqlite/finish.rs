@@ -1,5 +1,7 @@
 //! How runs end: by their worker, by a person, or because they cannot be read.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use pressrun_domain::audit::{Change, Object, ObjectKind, Verb};
 use pressrun_domain::destination::Destination;
@@ -8,65 +10,112 @@ use pressrun_domain::notice::{Notice, NoticeKind};
 use pressrun_domain::outline::{KnownTo, Outline, Untold, told};
 use pressrun_domain::run::{Lease, RunKind, RunStatus};
 use pressrun_domain::schedule::{Definition, LastRun, SystemDisabledReason};
+use serde::Serialize;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::audit::Written;
 use super::lease::hold;
-use super::row::Reader;
+use super::row::{Reader, to_json};
 use super::schedule_row::{put_definition, read_definition};
 use super::{SqliteStore, Tx, artifacts, audit, baselines, due, micros, news, notices, queue};
 use crate::{RunEnd, StoreError};
 
 /// What ends a run.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Ending<'a> {
     pub(super) status: RunStatus,
     pub(super) reason: Option<&'a str>,
 }
 
-/// Ends a run that is queued or running: closes what it still owes, lets go of its files, forgets its copy of the secrets, and moves the schedule's last run
-/// unless the run does not count (S6, S8), and the baselines that waited for it.
-///
-/// Returns the host key that it learnt.
+/// A run that ends.
+pub(super) struct Ended<'a> {
+    pub(super) run: String,
+    pub(super) ending: Ending<'a>,
+    pub(super) now: Timestamp,
+}
+
+/// Ends a run that is queued or running, as [`end_runs`] does; returns the host key that it learnt.
 pub(super) async fn end_run(tx: &mut Tx, run: &str, ending: &Ending<'_>, now: Timestamp) -> Result<Option<String>, StoreError> {
-    let row = sqlx::query(
-        "UPDATE runs SET state = 'ended', status = $2, reason = $3, ended_at = $4, available_at = NULL, worker = NULL, lease_until = NULL,
-             sealed = NULL
-         WHERE id = $1 RETURNING id, schedule_id, kind, outline, coalesce(started_at, created_at) AS began_at, host_key,
+    let learnt = end_runs(tx, &[Ended { run: run.to_owned(), ending: *ending, now }]).await?;
+    Ok(learnt.into_values().next())
+}
+
+/// Ends runs that are queued or running: closes what they still owe, lets go of their files, forgets their copies of the secrets, and moves the last
+/// runs of their schedules, unless a run does not count (S6, S8), and the baselines that waited for them.
+///
+/// Returns the host keys that they learnt.
+pub(super) async fn end_runs(tx: &mut Tx, ended: &[Ended<'_>]) -> Result<HashMap<String, String>, StoreError> {
+    /// Schedule; status, instant, who may know of it; status and instant that others are told.
+    #[derive(Serialize)]
+    struct Last(String, &'static str, i64, &'static str, &'static str, i64);
+
+    let rows: Vec<_> = ended.iter().map(|of| (of.run.as_str(), of.ending.status.as_str(), of.ending.reason, micros(of.now))).collect();
+    let rows = sqlx::query(
+        "UPDATE runs SET state = 'ended', status = j.value ->> 1, reason = j.value ->> 2, ended_at = j.value ->> 3, available_at = NULL, worker = NULL,
+             lease_until = NULL, sealed = NULL
+         FROM json_each($1) j WHERE runs.id = j.value ->> 0
+         RETURNING id, schedule_id, kind, outline, coalesce(started_at, created_at) AS began_at, host_key,
+             EXISTS (SELECT 1 FROM run_artifacts a WHERE a.run_id = runs.id) AS holds,
              EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = runs.id AND d.state = 'pending') AS owes,
              EXISTS (SELECT 1 FROM run_baselines b WHERE b.run_id = runs.id) AS baselines_wait",
     )
-    .bind(run)
-    .bind(ending.status.as_str())
-    .bind(ending.reason)
-    .bind(micros(now))
-    .fetch_one(&mut **tx)
+    .bind(to_json(&rows)?)
+    .fetch_all(&mut **tx)
     .await?;
-    artifacts::let_go(tx, run, now).await?;
-    if row.try_get("owes")? {
-        close_pieces(tx, run, ending, now).await?;
+    let by_run: HashMap<&str, &Ended<'_>> = ended.iter().map(|of| (of.run.as_str(), of)).collect();
+    let (mut last, mut learnt) = (Vec::new(), HashMap::new());
+    for row in &rows {
+        let reader = Reader::new("runs", row);
+        let run = reader.id();
+        let Some(Ended { ending, now, .. }) = by_run.get(run) else { continue };
+        if reader.get("holds")? {
+            artifacts::let_go(tx, run, *now).await?;
+        }
+        if reader.get("owes")? {
+            close_pieces(tx, run, ending, *now).await?;
+        }
+        if reader.get("baselines_wait")? {
+            move_baselines(tx, run, ending.status).await?;
+            baselines::wait_no_more(tx, run).await?;
+        }
+        if counts(row)? {
+            let (outline, began_at) = (reader.json_opt("outline").unwrap_or_default(), reader.instant("began_at")?);
+            let LastRun { status, completed_at, untold } = last_run(ending, outline.as_ref(), began_at, *now);
+            last.push(Last(
+                reader.get("schedule_id")?,
+                status.as_str(),
+                micros(completed_at),
+                untold.map_or(KnownTo::Readers, |untold| untold.known_to).as_str(),
+                untold.map_or(status, |untold| untold.status).as_str(),
+                micros(untold.map_or(completed_at, |untold| untold.at)),
+            ));
+        }
+        if let Some(key) = reader.get::<Option<String>>("host_key")? {
+            learnt.insert(run.to_owned(), key);
+        }
     }
-    if row.try_get("baselines_wait")? {
-        move_baselines(tx, run, ending.status).await?;
-        baselines::wait_no_more(tx, run).await?;
-    }
-    if counts(&row)? {
-        let reader = Reader::new("runs", &row);
-        let (outline, began_at) = (reader.json_opt("outline").unwrap_or_default(), reader.instant("began_at")?);
-        let LastRun { status, completed_at, untold } = last_run(ending, outline.as_ref(), began_at, now);
+    if !last.is_empty() {
         sqlx::query(
-            "UPDATE schedules SET last_status = $2, last_completed_at = $3, last_known_to = $4, told_status = $5, told_at = $6 WHERE id = $1",
+            "UPDATE schedules SET last_status = j.value ->> 1, last_completed_at = j.value ->> 2, last_known_to = j.value ->> 3,
+                 told_status = j.value ->> 4, told_at = j.value ->> 5
+             FROM json_each($1) j WHERE schedules.id = j.value ->> 0",
         )
-        .bind(row.try_get::<String, _>("schedule_id")?)
-        .bind(status.as_str())
-        .bind(micros(completed_at))
-        .bind(untold.map_or(KnownTo::Readers, |untold| untold.known_to).as_str())
-        .bind(untold.map_or(status, |untold| untold.status).as_str())
-        .bind(micros(untold.map_or(completed_at, |untold| untold.at)))
+        .bind(to_json(&last)?)
         .execute(&mut **tx)
         .await?;
     }
-    Ok(row.try_get("host_key")?)
+    Ok(learnt)
+}
+
+/// Hands on to their schedules the host keys that runs learnt.
+pub(super) async fn teach_host_keys(tx: &mut Tx, ended: &[Ended<'_>], learnt: &HashMap<String, String>) -> Result<(), StoreError> {
+    for of in ended {
+        if let Some(key) = learnt.get(&of.run) {
+            teach_schedule(tx, &of.run, None, Some(key), of.now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Nothing is owed after the end: pieces that were tried have failed, the others were never tried.
@@ -95,6 +144,9 @@ fn last_run(ending: &Ending<'_>, outline: Option<&Outline>, began_at: Timestamp,
 
 impl SqliteStore {
     pub(super) async fn finish_run(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {
+        if end.judged.is_empty() && end.disable.is_none() && end.notices.is_empty() {
+            return self.write_finish(lease, end, now).await;
+        }
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
         let run = lease.run.to_string();

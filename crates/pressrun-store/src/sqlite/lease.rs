@@ -64,7 +64,7 @@ impl SqliteStore {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
-        news::put_lines(&mut tx, lease.run, lines).await?;
+        news::put_lines(&mut tx, &[(lease.run, lines)]).await?;
         news::put_worked(&mut tx, lease, worked).await?;
         queue_again(&mut tx, lease, now).await?;
         tx.commit().await

@@ -9,7 +9,6 @@
 mod addresses;
 mod alarms;
 mod artifacts;
-mod attempts;
 mod audit;
 mod baselines;
 mod catalogs;
@@ -17,6 +16,7 @@ mod claim;
 mod consents;
 mod copy;
 mod due;
+mod entries;
 mod fault;
 mod finish;
 mod grounds;

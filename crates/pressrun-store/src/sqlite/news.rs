@@ -1,90 +1,105 @@
 //! What happens to a run, as rows that are only added to.
 
 use pressrun_domain::id::RunId;
-use pressrun_domain::run::{Lease, Progress, RunRecord, TimelineEntry, Worked};
+use pressrun_domain::run::{Lease, RunRecord, TimelineEntry, Worked};
 use serde::Serialize;
 
-use super::lease::hold;
+use super::entries::Entry;
 use super::row::{int, to_json};
 use super::{SqliteStore, Tx, artifacts, baselines, micros};
 use crate::{Learnt, RunNews, StoreError};
 
 impl SqliteStore {
     pub(super) async fn put_news(&self, lease: &Lease, news: &RunNews) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        hold(&mut tx, lease).await?;
-        put(&mut tx, lease, news).await?;
-        tx.commit().await
+        self.writer.write(Entry::News { lease: *lease, news: news.clone() }).await.map(drop)
     }
 }
 
 /// Everything that a claim has to say of its run before the end.
 pub(super) async fn put(tx: &mut Tx, lease: &Lease, news: &RunNews) -> Result<(), StoreError> {
     put_record(tx, lease.run, &news.record).await?;
-    baselines::wait(tx, lease.run, &news.judged).await?;
-    put_progress(tx, lease, &news.progress).await
+    put_judged_and_progress(tx, std::iter::once((lease, news))).await
 }
 
 /// Adds what happened; the first line of a timeline is the plan's and stands in the run's own row.
 pub(super) async fn put_record(tx: &mut Tx, run: RunId, record: &RunRecord) -> Result<(), StoreError> {
-    put_lines(tx, run, &record.timeline).await?;
-    put_findings(tx, run, record).await?;
-    put_warnings(tx, run, &record.warnings).await?;
-    if record.error.is_some() || record.outline.is_some() {
-        sqlx::query("UPDATE runs SET error = coalesce($2, error), outline = coalesce($3, outline) WHERE id = $1")
-            .bind(run.to_string())
-            .bind(&record.error)
-            .bind(record.outline.as_ref().map(to_json).transpose()?)
-            .execute(&mut **tx)
-            .await?;
-    }
-    artifacts::hold(tx, run, record.artifacts.iter().map(|artifact| artifact.sha256.as_str()).collect()).await
+    put_records(tx, &[(run, record)]).await
 }
 
-/// Adds lines to the timeline.
-pub(super) async fn put_lines(tx: &mut Tx, run: RunId, lines: &[TimelineEntry]) -> Result<(), StoreError> {
+/// The same of many runs.
+pub(super) async fn put_records(tx: &mut Tx, records: &[(RunId, &RunRecord)]) -> Result<(), StoreError> {
+    let lines: Vec<(RunId, &[TimelineEntry])> = records.iter().map(|(run, record)| (*run, record.timeline.as_slice())).collect();
+    put_lines(tx, &lines).await?;
+    put_findings(tx, records).await?;
+    for (run, record) in records {
+        put_warnings(tx, *run, &record.warnings).await?;
+        if record.error.is_some() || record.outline.is_some() {
+            sqlx::query("UPDATE runs SET error = coalesce($2, error), outline = coalesce($3, outline) WHERE id = $1")
+                .bind(run.to_string())
+                .bind(&record.error)
+                .bind(record.outline.as_ref().map(to_json).transpose()?)
+                .execute(&mut **tx)
+                .await?;
+        }
+        artifacts::hold(tx, *run, record.artifacts.iter().map(|artifact| artifact.sha256.as_str()).collect()).await?;
+    }
+    Ok(())
+}
+
+/// Adds lines to the timelines of runs.
+pub(super) async fn put_lines(tx: &mut Tx, of: &[(RunId, &[TimelineEntry])]) -> Result<(), StoreError> {
+    /// Run, number among these, instant, event, detail.
+    #[derive(Serialize)]
+    struct Line<'a>(String, usize, i64, &'a str, Option<&'a str>);
+
+    let mut lines = Vec::new();
+    for (run, entries) in of {
+        for (number, line) in entries.iter().enumerate() {
+            lines.push(Line(run.to_string(), number, micros(line.at), &line.event, line.detail.as_deref()));
+        }
+    }
     if lines.is_empty() {
         return Ok(());
     }
-    let lines: Vec<_> = lines.iter().map(|line| (micros(line.at), &line.event, &line.detail)).collect();
     sqlx::query(
         "INSERT INTO run_events (run_id, number, at, event, detail)
-         SELECT $1, last.number + 1 + j.key, j.value ->> 0, j.value ->> 1, j.value ->> 2
-         FROM json_each($2) j, (SELECT coalesce(max(number), 0) AS number FROM run_events WHERE run_id = $1) last",
+         SELECT j.value ->> 0, coalesce((SELECT max(e.number) FROM run_events e WHERE e.run_id = j.value ->> 0), 0) + 1 + (j.value ->> 1),
+             j.value ->> 2, j.value ->> 3, j.value ->> 4 FROM json_each($1) j",
     )
-    .bind(run.to_string())
     .bind(to_json(&lines)?)
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
-/// Kind, number among those of the kind, audience, whether it failed, JSON.
-#[derive(Serialize)]
-struct Finding<'a>(&'static str, usize, &'a str, bool, String);
+/// Adds what runs found: queries, judgements, files.
+async fn put_findings(tx: &mut Tx, records: &[(RunId, &RunRecord)]) -> Result<(), StoreError> {
+    /// Run, kind, number among these of the kind, audience, whether it failed, JSON.
+    #[derive(Serialize)]
+    struct Finding<'a>(String, &'static str, usize, &'a str, bool, String);
 
-/// Adds what was found: queries, judgements, files.
-async fn put_findings(tx: &mut Tx, run: RunId, record: &RunRecord) -> Result<(), StoreError> {
     let mut found = Vec::new();
-    for (number, tile) in record.tiles.iter().enumerate() {
-        found.push(Finding("tile", number, &tile.audience, tile.error.is_some(), to_json(tile)?));
-    }
-    for (number, judged) in record.conditions.iter().enumerate() {
-        found.push(Finding("condition", number, &judged.audience, false, to_json(judged)?));
-    }
-    for (number, file) in record.artifacts.iter().enumerate() {
-        found.push(Finding("artifact", number, &file.audience, false, to_json(file)?));
+    for (run, record) in records {
+        let run = || run.to_string();
+        for (number, tile) in record.tiles.iter().enumerate() {
+            found.push(Finding(run(), "tile", number, &tile.audience, tile.error.is_some(), to_json(tile)?));
+        }
+        for (number, judged) in record.conditions.iter().enumerate() {
+            found.push(Finding(run(), "condition", number, &judged.audience, false, to_json(judged)?));
+        }
+        for (number, file) in record.artifacts.iter().enumerate() {
+            found.push(Finding(run(), "artifact", number, &file.audience, false, to_json(file)?));
+        }
     }
     if found.is_empty() {
         return Ok(());
     }
     sqlx::query(
         "INSERT INTO run_findings (run_id, kind, number, audience, failed, content)
-         SELECT $1, j.value ->> 0, coalesce(last.number, -1) + 1 + (j.value ->> 1), j.value ->> 2, j.value ->> 3, j.value ->> 4
-         FROM json_each($2) j LEFT JOIN (SELECT kind, max(number) AS number FROM run_findings WHERE run_id = $1 GROUP BY kind) last
-             ON last.kind = j.value ->> 0",
+         SELECT j.value ->> 0, j.value ->> 1,
+             coalesce((SELECT max(f.number) FROM run_findings f WHERE f.run_id = j.value ->> 0 AND f.kind = j.value ->> 1), -1) + 1 + (j.value ->> 2),
+             j.value ->> 3, j.value ->> 4, j.value ->> 5 FROM json_each($1) j",
     )
-    .bind(run.to_string())
     .bind(to_json(&found)?)
     .execute(&mut **tx)
     .await?;
@@ -111,21 +126,34 @@ async fn put_warnings(tx: &mut Tx, run: RunId, warnings: &[String]) -> Result<()
     Ok(())
 }
 
-async fn put_progress(tx: &mut Tx, lease: &Lease, progress: &Progress) -> Result<(), StoreError> {
+/// Lets the baselines of runs wait, and notes where their work stands.
+pub(super) async fn put_judged_and_progress<'a>(tx: &mut Tx, of: impl Iterator<Item = (&'a Lease, &'a RunNews)>) -> Result<(), StoreError> {
+    /// Run; promised since, time of preparing and sending, failures of queries and since when, held since, degraded, what it waits for.
+    #[derive(Serialize)]
+    struct Row<'a>(String, Option<i64>, i64, i64, u32, Option<i64>, Option<i64>, bool, Option<&'a str>);
+
+    let mut rows = Vec::new();
+    for (lease, RunNews { progress, judged, .. }) in of {
+        baselines::wait(tx, lease.run, judged).await?;
+        rows.push(Row(
+            lease.run.to_string(),
+            progress.promised_at.map(micros),
+            length(progress.worked.preparing),
+            length(progress.worked.sending),
+            progress.query_failures,
+            progress.queries_fail_since.map(micros),
+            progress.held_since.map(micros),
+            progress.degraded,
+            progress.waits_for.as_deref(),
+        ));
+    }
     sqlx::query(
-        "UPDATE runs SET promised_at = $2, progress_fence = fence, preparing = $3, sending = $4, query_failures = $5, queries_fail_since = $6,
-             held_since = $7, degraded = max(degraded, $8), waits_for = $9
-         WHERE id = $1",
+        "UPDATE runs SET promised_at = j.value ->> 1, progress_fence = fence, preparing = j.value ->> 2, sending = j.value ->> 3,
+             query_failures = j.value ->> 4, queries_fail_since = j.value ->> 5, held_since = j.value ->> 6,
+             degraded = max(degraded, j.value ->> 7), waits_for = j.value ->> 8
+         FROM json_each($1) j WHERE runs.id = j.value ->> 0",
     )
-    .bind(lease.run.to_string())
-    .bind(progress.promised_at.map(micros))
-    .bind(length(progress.worked.preparing))
-    .bind(length(progress.worked.sending))
-    .bind(i64::from(progress.query_failures))
-    .bind(progress.queries_fail_since.map(micros))
-    .bind(progress.held_since.map(micros))
-    .bind(progress.degraded)
-    .bind(&progress.waits_for)
+    .bind(to_json(&rows)?)
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -142,13 +170,20 @@ pub(super) async fn put_worked(tx: &mut Tx, lease: &Lease, worked: Worked) -> Re
     Ok(())
 }
 
-/// Adds what an attempt taught; an attempt that ends is progress.
+/// An attempt that ends is progress of its claim.
+pub(super) async fn note_progress<'a>(tx: &mut Tx, leases: impl Iterator<Item = &'a Lease>) -> Result<(), StoreError> {
+    let claims: Vec<(String, i64)> = leases.map(|lease| (lease.run.to_string(), int(lease.fence))).collect();
+    sqlx::query(
+        "UPDATE runs SET progress_fence = fence FROM json_each($1) j WHERE runs.id = j.value ->> 0 AND progress_fence <> j.value ->> 1",
+    )
+    .bind(to_json(&claims)?)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Adds what an attempt taught.
 pub(super) async fn put_learnt(tx: &mut Tx, lease: &Lease, learnt: &Learnt) -> Result<(), StoreError> {
-    sqlx::query("UPDATE runs SET progress_fence = fence WHERE id = $1 AND progress_fence <> $2")
-        .bind(lease.run.to_string())
-        .bind(int(lease.fence))
-        .execute(&mut **tx)
-        .await?;
     put_warnings(tx, lease.run, &learnt.warnings).await?;
     if learnt.degraded || learnt.host_key.is_some() {
         sqlx::query("UPDATE runs SET degraded = max(degraded, $2), host_key = coalesce(host_key, $3) WHERE id = $1")

@@ -170,7 +170,8 @@ pub(super) async fn withdraw(tx: &mut Tx, run: &str) -> Result<(), StoreError> {
 }
 
 /// Occurrences of the schedules in the list `$1` that are ready and have no row of history.
-const OFF_RECORD: &str = "SELECT q.id, u.schedule_id, q.at FROM json_each($1) asked JOIN due u ON u.schedule_id = asked.value JOIN queue q ON q.k = u.k";
+const OFF_RECORD: &str =
+    "SELECT q.id, u.schedule_id, q.at FROM json_each($1) asked JOIN due u ON u.schedule_id = asked.value JOIN queue q ON q.k = u.k";
 
 /// Makes queued runs of the occurrences of these schedules that are ready.
 pub(super) async fn put_on_record(tx: &mut Tx, schedules: &[String]) -> Result<(), StoreError> {
@@ -198,9 +199,9 @@ pub(super) async fn put_on_record(tx: &mut Tx, schedules: &[String]) -> Result<(
         "DELETE FROM queue WHERE id IN (SELECT j.value ->> 0 FROM json_each($1) j
              WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = j.value ->> 1 AND r.state = 'queued'))",
     )
-        .bind(&rows)
-        .execute(&mut **tx)
-        .await?;
+    .bind(&rows)
+    .execute(&mut **tx)
+    .await?;
     sqlx::query(
         "UPDATE queue SET run = j.value ->> 1, k = NULL, at = NULL, dst = NULL FROM json_each($1) j WHERE queue.id = j.value ->> 0",
     )

@@ -10,6 +10,7 @@ use pressrun_domain::id::{DeliveryId, MembershipId, RunId, ScheduleId, WorkerId}
 use pressrun_domain::run::{Lease, Run, RunStatus, TimelineEntry, Worked};
 
 use super::SqliteStore;
+use super::entries::Entry;
 use super::ledger::Which;
 use crate::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, Page, RunEnd, RunNews, Runs, StoreError, StoredBaseline};
 
@@ -107,7 +108,7 @@ impl Runs for SqliteStore {
     }
 
     async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError> {
-        self.write_begin(lease, delivery, now).await
+        self.writer.write(Entry::Begin { lease: *lease, delivery, now }).await
     }
 
     async fn end_attempt(
@@ -118,7 +119,8 @@ impl Runs for SqliteStore {
         state: &DeliveryState,
         learnt: &Learnt,
     ) -> Result<(), StoreError> {
-        self.write_end(lease, delivery, attempt, state, learnt).await
+        let (attempt, state, learnt) = (attempt.clone(), state.clone(), learnt.clone());
+        self.writer.write(Entry::End { lease: *lease, delivery, attempt, state, learnt }).await.map(drop)
     }
 
     async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {

@@ -5,8 +5,11 @@
 //! written, failed, or nobody waits for it any more, is undone up to its savepoint and concerns nobody else. When the transaction itself is lost (the
 //! disk is full) each of them hears it.
 //!
+//! What every run writes goes in sets: such an [`Entry`] is left here, and all that wait together are written at once.
+//!
 //! One that is *refused* because of what another wrote a moment before hears that at once, before both are known to last.
 
+use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +20,7 @@ use sqlx::{Sqlite, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
+use super::entries::{self, Answer, Entry};
 use crate::StoreError;
 
 /// Most that share a commit.
@@ -32,11 +36,29 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(super) struct Writer(mpsc::UnboundedSender<Request>);
 
-/// Somebody waits for a turn.
-type Request = oneshot::Sender<Result<Turn, StoreError>>;
+/// What somebody waits for.
+#[derive(Debug)]
+enum Request {
+    Turn(oneshot::Sender<Result<Turn, StoreError>>),
+    Entry(Box<Entry>, oneshot::Sender<Answer>),
+}
 
-/// Somebody waits for the commit.
-type Done = oneshot::Sender<Result<(), StoreError>>;
+impl Request {
+    fn refuse(self, error: StoreError) {
+        // Nobody listens who gave up.
+        match self {
+            Self::Turn(turn) => drop(turn.send(Err(error))),
+            Self::Entry(_, answer) => drop(answer.send(Err(error))),
+        }
+    }
+}
+
+/// Somebody who is done, and waits for the commit.
+#[derive(Debug)]
+enum Done {
+    Turn(oneshot::Sender<Result<(), StoreError>>),
+    Entry(u32, oneshot::Sender<Answer>),
+}
 
 type Connection = PoolConnection<Sqlite>;
 
@@ -45,7 +67,7 @@ type Connection = PoolConnection<Sqlite>;
 pub(super) struct Turn {
     connection: OwnedMutexGuard<Connection>,
     /// Who ends the turn without a word has not done it.
-    end: oneshot::Sender<Done>,
+    end: oneshot::Sender<oneshot::Sender<Result<(), StoreError>>>,
 }
 
 impl Writer {
@@ -53,18 +75,31 @@ impl Writer {
     pub(super) fn start(pool: SqlitePool) -> Self {
         let (sender, mut requests) = mpsc::unbounded_channel();
         tokio::spawn(async move {
-            while let Some(first) = requests.recv().await {
-                share(&pool, first, &mut requests).await;
+            let mut waiting = VecDeque::new();
+            loop {
+                if waiting.is_empty() {
+                    let Some(first) = requests.recv().await else { return };
+                    waiting.push_back(first);
+                }
+                share(&pool, &mut waiting, &mut requests).await;
             }
         });
         Self(sender)
+    }
+
+    /// Leaves `entry` to be written, and returns when it is on the disk or refused.
+    pub(super) async fn write(&self, entry: Entry) -> Answer {
+        let gone = || StoreError::Unavailable("the database is closed".to_owned());
+        let (sender, answer) = oneshot::channel();
+        self.0.send(Request::Entry(Box::new(entry), sender)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
     }
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) -> Result<Turn, StoreError> {
         let gone = || StoreError::Unavailable("the database is closed".to_owned());
         let (request, turn) = oneshot::channel();
-        self.0.send(request).map_err(|_| gone())?;
+        self.0.send(Request::Turn(request)).map_err(|_| gone())?;
         match timeout(PATIENCE, turn).await {
             Ok(turn) => turn.map_err(|_| gone())?,
             Err(_) => Err(StoreError::from(sqlx::Error::PoolTimedOut)),
@@ -83,28 +118,58 @@ impl Turn {
     }
 }
 
-/// One transaction for `first` and whoever comes meanwhile.
-async fn share(pool: &SqlitePool, first: Request, requests: &mut mpsc::UnboundedReceiver<Request>) {
+/// One transaction for those who wait and those who come meanwhile; who is left has the next one.
+async fn share(pool: &SqlitePool, waiting: &mut VecDeque<Request>, requests: &mut mpsc::UnboundedReceiver<Request>) {
+    let come = |waiting: &mut VecDeque<Request>, requests: &mut mpsc::UnboundedReceiver<Request>| {
+        waiting.extend(std::iter::from_fn(|| requests.try_recv().ok()).take(MOST.saturating_sub(waiting.len())));
+    };
     let mut shared = match Shared::begin(pool).await {
         Ok(shared) => shared,
         Err(error) => {
             // They would all wait as long for the same answer.
-            let waiting = std::iter::once(first).chain(std::iter::from_fn(|| requests.try_recv().ok()));
-            for request in waiting {
-                let _ = request.send(Err(error.clone()));
-            }
+            come(waiting, requests);
+            waiting.drain(..).for_each(|request| request.refuse(error.clone()));
             return;
         }
     };
-    let mut next = Some(first);
-    while let Some(request) = next {
-        if let Err(error) = shared.give(request).await {
+    loop {
+        come(waiting, requests);
+        let done = match take_entries(waiting) {
+            entries if !entries.is_empty() => shared.write(entries).await,
+            _ => match waiting.pop_front() {
+                Some(Request::Turn(turn)) => shared.give(turn).await,
+                // Entries have been taken.
+                Some(Request::Entry(..)) | None => break,
+            },
+        };
+        if let Err(error) = done {
             return shared.lose(&error).await;
         }
-        let is_full = shared.done.len() >= MOST || shared.began.elapsed() >= LONGEST;
-        next = if is_full { None } else { requests.try_recv().ok() };
+        if shared.done.len() >= MOST || shared.began.elapsed() >= LONGEST {
+            break;
+        }
     }
     shared.commit().await;
+}
+
+/// The entries among those who wait. Who waits for one has nothing else on the way.
+fn take_entries(waiting: &mut VecDeque<Request>) -> Vec<(Entry, oneshot::Sender<Answer>)> {
+    let (mut entries, mut turns) = (Vec::new(), VecDeque::new());
+    for request in waiting.drain(..) {
+        match request {
+            // Whoever gave up has been told, or has told itself, that nothing was written.
+            Request::Entry(_, answer) if answer.is_closed() => {}
+            Request::Entry(entry, answer) => entries.push((*entry, answer)),
+            Request::Turn(turn) => turns.push_back(Request::Turn(turn)),
+        }
+    }
+    *waiting = turns;
+    entries
+}
+
+/// Tells all of them what went wrong.
+fn refuse(waiting: &mut Vec<(Entry, oneshot::Sender<Answer>)>, error: &StoreError) {
+    waiting.drain(..).for_each(|(_, answer)| drop(answer.send(Err(error.clone()))));
 }
 
 /// A transaction that many write in.
@@ -133,7 +198,7 @@ impl Shared {
     }
 
     /// Gives the connection to whoever asks, and waits until it is back. An error is of the transaction as a whole.
-    async fn give(&mut self, request: Request) -> Result<(), StoreError> {
+    async fn give(&mut self, request: oneshot::Sender<Result<Turn, StoreError>>) -> Result<(), StoreError> {
         if request.is_closed() {
             return Ok(());
         }
@@ -144,15 +209,59 @@ impl Shared {
         let _ = request.send(Ok(Turn { connection, end }));
         match ended.await {
             Ok(done) => {
-                self.done.push(done);
+                self.done.push(Done::Turn(done));
                 self.run("RELEASE turn").await
             }
-            Err(_) => {
-                let undone = self.run("ROLLBACK TO turn").await;
-                // Of a transaction that SQLite has ended by itself nothing is left to undo, and nothing of this turn either.
-                if undone.is_err() && self.done.is_empty() { Ok(()) } else { undone.and(self.run("RELEASE turn").await) }
+            Err(_) => self.undo().await,
+        }
+    }
+
+    /// Writes these together; when that fails, one by one, so that each hears what is wrong with it.
+    async fn write(&mut self, mut waiting: Vec<(Entry, oneshot::Sender<Answer>)>) -> Result<(), StoreError> {
+        let Err(error) = self.write_set(&mut waiting).await? else { return Ok(()) };
+        if waiting.len() == 1 {
+            refuse(&mut waiting, &error);
+        }
+        for one in waiting {
+            let mut one = vec![one];
+            if let Err(error) = self.write_set(&mut one).await? {
+                refuse(&mut one, &error);
             }
         }
+        Ok(())
+    }
+
+    /// Writes these, which are taken when that is done. The outer error is of the transaction, the inner one of the set.
+    async fn write_set(&mut self, waiting: &mut Vec<(Entry, oneshot::Sender<Answer>)>) -> Result<Result<(), StoreError>, StoreError> {
+        self.run("SAVEPOINT turn").await?;
+        let (end, _) = oneshot::channel();
+        let mut tx = Tx::Turn(Turn { connection: Arc::clone(&self.connection).lock_owned().await, end });
+        let written = entries::write(&mut tx, waiting.iter().map(|(entry, _)| entry)).await;
+        drop(tx);
+        let answers = match written {
+            Ok(answers) => answers,
+            Err(error) => {
+                if let Err(lost) = self.undo().await {
+                    refuse(waiting, &error);
+                    return Err(lost);
+                }
+                return Ok(Err(error));
+            }
+        };
+        self.run("RELEASE turn").await?;
+        for ((_, sender), answer) in waiting.drain(..).zip(answers) {
+            match answer {
+                Ok(number) => self.done.push(Done::Entry(number, sender)),
+                Err(refused) => drop(sender.send(Err(refused))),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Undoes what came after the savepoint. When SQLite has ended the transaction by itself, that is lost for everybody.
+    async fn undo(&self) -> Result<(), StoreError> {
+        self.run("ROLLBACK TO turn").await?;
+        self.run("RELEASE turn").await
     }
 
     async fn commit(mut self) {
@@ -174,7 +283,10 @@ impl Shared {
     /// Tells all who are done. Nobody listens who was dropped meanwhile.
     fn answer(&mut self, answer: &Result<(), StoreError>) {
         for done in self.done.drain(..) {
-            let _ = done.send(answer.clone());
+            match done {
+                Done::Turn(done) => drop(done.send(answer.clone())),
+                Done::Entry(number, done) => drop(done.send(answer.clone().map(|()| number))),
+            }
         }
     }
 }
