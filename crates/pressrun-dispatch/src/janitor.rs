@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use pressrun_domain::clock::Clock;
-use pressrun_store::Store;
+use pressrun_store::{Store, StoreError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -14,6 +14,9 @@ use crate::supervise::Pulse;
 
 /// Time between two looks.
 const LOOK: SignedDuration = SignedDuration::from_secs(5);
+
+/// Runs that could not be read, of which one look tells.
+const UNREAD: u32 = 100;
 
 /// Looks after other workers and idle children.
 pub struct Janitor {
@@ -53,6 +56,18 @@ impl Janitor {
             }
             Err(error) => warn!(%error, "could not look after other workers"),
         }
+        if let Err(error) = self.tell_unread().await {
+            warn!(%error, "could not say which runs cannot be read");
+        }
         self.runner.tidy();
+    }
+
+    /// Says of each run that ended because it cannot be read that it did: nobody else looks at it.
+    async fn tell_unread(&self) -> Result<(), StoreError> {
+        for run in self.store.unread_runs(UNREAD).await? {
+            let said = self.runner.about_unread(&run).await;
+            self.store.tell_unread(run.run, &said).await?;
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::id::{DocumentIdentifier, ScheduleId};
 use pressrun_domain::notice::Notice;
-use pressrun_store::ClaimedRun;
+use pressrun_store::{ClaimedRun, UnreadRun};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,9 @@ pub trait Runner: Send + Sync {
 
     /// What there is to say, and to whom, about a schedule that cannot be planned (M10).
     async fn about_unplannable(&self, schedule: ScheduleId, fault: &str) -> Vec<Notice>;
+
+    /// What there is to say, and to whom, about a run that ended because it cannot be read (M10).
+    async fn about_unread(&self, run: &UnreadRun) -> Vec<Notice>;
 
     /// Gives back what is idle; called every few seconds.
     fn tidy(&self);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pressrun_dispatch::{Permit, Room, Runner};
 use pressrun_domain::id::{ConnectionName, DocumentIdentifier, ScheduleId};
 use pressrun_domain::notice::Notice;
-use pressrun_store::ClaimedRun;
+use pressrun_store::{ClaimedRun, UnreadRun};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -63,6 +63,10 @@ impl Runner for EngineRunner {
                 Vec::new()
             }
         }
+    }
+
+    async fn about_unread(&self, run: &UnreadRun) -> Vec<Notice> {
+        notice::about_unread(&self.context, run)
     }
 
     fn tidy(&self) {

@@ -26,7 +26,7 @@ use pressrun_store::{
     Agreed, Asked, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun, Consents,
     DueSchedule, Enqueue, GroundsKey, Keys, Learnt, ListQuery, ListRow, Names, Notices, Page, People, PlannedSchedule, Planning,
     PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds,
-    SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, Upserted,
+    SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted,
 };
 
 use crate::book::Book;
@@ -219,6 +219,13 @@ staged! {
         async fn settle_notice(&self, id: DeliveryId, attempt: &Attempt, state: &DeliveryState, follow_ups: &[Notice]) -> Result<(), StoreError>;
         async fn notices_of(&self, run: RunId) -> Result<Vec<Notice>, StoreError>;
         async fn alarmed(&self, schedule: ScheduleId) -> Result<Vec<NoticeTo>, StoreError>;
+        async fn tell_unread(&self, run: RunId, said: &[Notice]) -> Result<(), StoreError>;
+    }
+    own {
+        async fn unread_runs(&self, _limit: u32) -> Result<Vec<UnreadRun>, StoreError> {
+            // Nothing damages rows here, and a look every five seconds would cost more than all else that an idle node does.
+            Ok(Vec::new())
+        }
     }
 }
 

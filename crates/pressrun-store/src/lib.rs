@@ -34,7 +34,7 @@ pub use catalogs::{CatalogReading, CatalogStanding, Catalogs};
 pub use consents::{Agreed, Asked, Consents};
 pub use error::StoreError;
 pub use keys::Keys;
-pub use notices::Notices;
+pub use notices::{Notices, UnreadRun};
 pub use page::Page;
 pub use people::{People, Upserted};
 pub use planning::{

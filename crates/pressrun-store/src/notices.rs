@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::delivery::{Attempt, DeliveryState};
-use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
+use pressrun_domain::id::{DeliveryId, MembershipId, RunId, ScheduleId};
 use pressrun_domain::notice::{Notice, NoticeTo};
 use pressrun_domain::schedule::SystemDisabled;
 
@@ -65,4 +65,25 @@ pub trait Notices: Send + Sync {
 
     /// Who was, or is about to be, told of a failed run of this schedule and of no recovery since.
     async fn alarmed(&self, schedule: ScheduleId) -> Result<Vec<NoticeTo>, StoreError>;
+
+    /// Runs that ended because they could not be read, of which nobody has been told yet (M10).
+    async fn unread_runs(&self, limit: u32) -> Result<Vec<UnreadRun>, StoreError>;
+
+    /// Keeps what there is to say about one of them, and with it that it is said.
+    async fn tell_unread(&self, run: RunId, said: &[Notice]) -> Result<(), StoreError>;
+}
+
+/// A run that could not be read when it was claimed, as far as its row can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadRun {
+    /// The run.
+    pub run: RunId,
+    /// Its schedule.
+    pub schedule: ScheduleId,
+    /// Whose it was.
+    pub owner: MembershipId,
+    /// What the schedule was called; empty when that cannot be read either.
+    pub name: String,
+    /// What cannot be read.
+    pub fault: String,
 }

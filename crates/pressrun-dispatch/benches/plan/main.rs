@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_dispatch::{DispatchConfig, Permit, Planner, Room, Runner};
 use pressrun_domain::id::{DocumentIdentifier, ScheduleId, WorkerId};
 use pressrun_domain::notice::Notice;
-use pressrun_store::{ClaimedRun, SqliteStore, Store, sample};
+use pressrun_store::{ClaimedRun, SqliteStore, Store, UnreadRun, sample};
 use pressrun_testkit::FakeClock;
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -42,6 +42,10 @@ impl Runner for Nobody {
     }
 
     async fn about_unplannable(&self, _: ScheduleId, _: &str) -> Vec<Notice> {
+        Vec::new()
+    }
+
+    async fn about_unread(&self, _: &UnreadRun) -> Vec<Notice> {
         Vec::new()
     }
 

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
-use pressrun_dispatch::{Keep, Sweeper, Tasks};
+use pressrun_dispatch::{Janitor, Keep, Sweeper, Tasks};
 use pressrun_domain::audit::Verb;
+use pressrun_domain::id::WorkerId;
 use pressrun_domain::run::RunState;
-use pressrun_store::sample;
+use pressrun_store::{SqliteStore, sample};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tokio_util::sync::CancellationToken;
 
 use site::{DAILY, Site};
@@ -103,5 +105,28 @@ async fn a_manual_run_is_claimed_as_soon_as_somebody_signals_it() {
     site.store.enqueue(&manual, &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     site.wake.notify_one();
     assert_eq!(site.begun.recv().await.unwrap().run.id, manual.run.id);
+    stop.cancel();
+}
+
+#[tokio::test]
+async fn m10_a_run_that_cannot_be_read_is_told_of_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("pressrun.db");
+    let mut site = Site::at(sample::after(0)).await;
+    site.store = Arc::new(SqliteStore::open(&database, sample::sealer()).await.unwrap());
+    let schedule = site.save(DAILY, sample::after(0)).await;
+    let raw = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&database)).await.unwrap();
+    sqlx::raw_sql("UPDATE schedules SET sealed = x'01020304'").execute(&raw).await.unwrap();
+    assert_eq!(site.planner().pass().await.unwrap(), 1);
+    assert!(site.store.claim(WorkerId::generate(), sample::after(0), sample::after(60), 9).await.unwrap().is_empty(), "it ends");
+    let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
+    let janitor =
+        Janitor::new(Arc::clone(&site.store), Arc::new(site.clock.clone()), Arc::clone(&site.runner) as _, Arc::clone(&site.ready));
+    tasks.spawn_pulsed("janitor", |pulse| janitor.run(stop.clone(), pulse));
+    // After its first look.
+    site.clock.wait_for_sleepers(1).await;
+    let said = site.store.claim_notices(sample::after(60), sample::after(120), 9).await.unwrap();
+    assert_eq!(said.iter().map(|notice| notice.schedule).collect::<Vec<_>>(), [schedule.id]);
+    assert_eq!(site.store.unread_runs(9).await.unwrap(), [], "it is said once");
     stop.cancel();
 }

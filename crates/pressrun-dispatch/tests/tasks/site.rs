@@ -12,7 +12,7 @@ use pressrun_domain::id::{DocumentIdentifier, ScheduleId};
 use pressrun_domain::notice::Notice;
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::Schedule;
-use pressrun_store::{ClaimedRun, SqliteStore, Store, sample};
+use pressrun_store::{ClaimedRun, SqliteStore, Store, UnreadRun, sample};
 use pressrun_testkit::FakeClock;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +55,10 @@ impl Runner for Stub {
     async fn about_unplannable(&self, schedule: ScheduleId, fault: &str) -> Vec<Notice> {
         self.unplannable.lock().unwrap().push((schedule, fault.to_owned()));
         vec![sample::notice(schedule, self.clock.now())]
+    }
+
+    async fn about_unread(&self, run: &UnreadRun) -> Vec<Notice> {
+        vec![sample::notice(run.schedule, self.clock.now())]
     }
 
     fn tidy(&self) {}

@@ -17,7 +17,7 @@ use pressrun_domain::notice::{FAILURES_IN_A_ROW, Notice, NoticeKind, NoticeTo, f
 use pressrun_domain::outline::{KnownTo, stopped_by_a_person};
 use pressrun_domain::run::{Run, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
-use pressrun_store::StoreError;
+use pressrun_store::{StoreError, UnreadRun};
 use uuid::Uuid;
 
 use crate::config::EngineConfig;
@@ -185,6 +185,29 @@ pub(crate) fn about_unplannable(context: &Context, schedule: &Schedule, fault: &
     let about = About::unplannable(context, &catalog, schedule, fault);
     let cause = uuid::Uuid::new_v5(&schedule.id.0, &schedule.version.to_be_bytes());
     to_both(context, &catalog, &about, cause, NoticeKind::ScheduleUnplannable, context.clock.now())
+}
+
+/// That a run ended because what is stored of it cannot be read (M10). Little is known of it, so that the words are the few that are certain.
+pub(crate) fn about_unread(context: &Context, unread: &UnreadRun) -> Vec<Notice> {
+    let (catalog, now) = (context.catalog.current(), context.clock.now());
+    let owner = catalog.member(unread.owner.0).filter(|owner| owner.active);
+    let mail = owner.map(|owner| NoticeTo::Owner(owner.email.clone()));
+    let told = mail.into_iter().chain(context.config.operator.is_some().then_some(NoticeTo::Operator));
+    let words = words::unread(&context.config, unread, owner, now);
+    told.map(|to| Notice {
+        id: notice_id(unread.run.0, NoticeKind::RunFailed, &to),
+        kind: NoticeKind::RunFailed,
+        schedule: unread.schedule,
+        run: Some(unread.run),
+        to,
+        subject: words.subject.clone(),
+        text: words.text.clone(),
+        body: words.body.clone(),
+        created_at: now,
+        state: DeliveryState::Pending { not_before: now },
+        attempts: Vec::new(),
+    })
+    .collect()
 }
 
 /// The cause that a switching off is, as an id.

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_domain::bounce::{BounceKind, Report};
-use pressrun_domain::catalog::Catalog;
+use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{MembershipId, ScheduleId};
 use pressrun_domain::notice::{FAILURES_IN_A_ROW, NoticeKind};
 use pressrun_domain::run::{Run, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Definition, Schedule, SystemDisabledReason};
 use pressrun_domain::text::one_line;
+use pressrun_store::UnreadRun;
 use serde_json::{Value, json};
 
 use super::Ending;
@@ -42,6 +43,29 @@ pub(super) struct Words {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) body: String,
+}
+
+/// What is said of a run that cannot be read.
+pub(super) fn unread(config: &EngineConfig, unread: &UnreadRun, owner: Option<&Member>, now: Timestamp) -> Words {
+    let name = one_line(&unread.name);
+    let name = if name.is_empty() { "a delivery" } else { name.as_str() };
+    let subject = format!("Delivery failed: {name}");
+    let (run, schedule) =
+        (format!("{}/runs/{}", config.public_url, unread.run), format!("{}/schedules/{}", config.public_url, unread.schedule));
+    let paragraphs = [
+        format!("A run of \u{201c}{name}\u{201d} was given up, because what is stored of it cannot be read: {}.", unread.fault),
+        "Nothing of it was sent. An operator has to see to the database, or to the keys that open its secrets.".to_owned(),
+        run.clone(),
+    ];
+    let body = json!({
+        "event": NoticeKind::RunFailed.as_str(),
+        "at": now.to_string(),
+        "summary": subject,
+        "schedule": { "id": unread.schedule.to_string(), "name": unread.name, "url": schedule },
+        "owner": { "id": unread.owner.to_string(), "name": owner.map(|owner| &owner.name) },
+        "run": { "id": unread.run.to_string(), "status": RunStatus::Error.as_str(), "reason": unread.fault, "url": run },
+    });
+    Words { subject, text: paragraphs.join("\n\n"), body: body.to_string() }
 }
 
 impl<'a> About<'a> {
@@ -304,5 +328,29 @@ impl<'a> About<'a> {
                 json!({ "email": email, "kind": report.kind.as_str(), "status": report.status, "words": report.words })
             }),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn m10_of_a_run_that_cannot_be_read_is_said_what_is_certain() {
+        let unread_run = UnreadRun {
+            run: pressrun_domain::id::RunId::generate(),
+            schedule: ScheduleId::generate(),
+            owner: MembershipId(uuid::Uuid::nil()),
+            name: "Weekly\nSales".to_owned(),
+            fault: "the stored secrets cannot be read".to_owned(),
+        };
+        let config = EngineConfig::new("https://reports.example");
+        let Words { subject, text, body } = unread(&config, &unread_run, None, Timestamp::UNIX_EPOCH);
+        assert_eq!(subject, "Delivery failed: Weekly Sales");
+        assert!(text.contains("cannot be read: the stored secrets cannot be read.") && text.contains("/runs/"), "{text}");
+        let body: Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!((body["event"].as_str(), body["run"]["status"].as_str()), (Some("run.failed"), Some("ERROR")));
+        let nameless = UnreadRun { name: String::new(), ..unread_run };
+        assert_eq!(unread(&config, &nameless, None, Timestamp::UNIX_EPOCH).subject, "Delivery failed: a delivery");
     }
 }

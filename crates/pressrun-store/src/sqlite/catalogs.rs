@@ -12,6 +12,9 @@ use crate::{CatalogReading, CatalogStanding, Catalogs, StoreError};
 /// Versions that are remembered.
 const VERSIONS: i64 = 10_000;
 
+/// The hash of the version in force.
+pub(super) const IN_FORCE: &str = "SELECT v.hash FROM catalog_in_force f JOIN catalog_versions v ON v.id = f.version";
+
 #[async_trait]
 impl Catalogs for SqliteStore {
     async fn read_catalog(&self, reading: &CatalogReading<'_>, now: Timestamp) -> Result<CatalogStanding, StoreError> {
@@ -75,7 +78,7 @@ impl Catalogs for SqliteStore {
     }
 
     async fn catalog_in_force(&self) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("SELECT v.hash FROM catalog_in_force f JOIN catalog_versions v ON v.id = f.version");
+        let row = sqlx::query(IN_FORCE);
         Ok(row.fetch_optional(&self.read).await?.map(|row| row.try_get(0)).transpose()?)
     }
 }

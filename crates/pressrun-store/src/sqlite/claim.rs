@@ -12,7 +12,7 @@ use super::history::{read_run, run_columns};
 use super::queue::Waiting;
 use super::row::{Reader, to_json};
 use super::schedule_row::open_secrets;
-use super::{SqliteStore, Tx, micros, queue};
+use super::{SqliteStore, Tx, micros, queue, unread};
 use crate::{ClaimRequest, ClaimedRun, StoreError};
 
 /// Who is claimed.
@@ -79,6 +79,10 @@ impl SqliteStore {
                     tracing::error!(run = %id, %error, "a run cannot be read and ends here");
                     let reason = error.to_string();
                     end_run(tx, &id, &Ending { status: RunStatus::Error, reason: Some(&reason) }, request.now).await?;
+                    // Who tests or sends again looks at it.
+                    if matches!(row.try_get("kind")?, "scheduled" | "manual") {
+                        unread::note(tx, &id).await?;
+                    }
                 }
                 Err(error) => return Err(error),
             }

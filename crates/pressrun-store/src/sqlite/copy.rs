@@ -6,6 +6,7 @@ use pressrun_domain::audit::{Change, Object, ObjectKind};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Row as _};
 
+use super::catalogs::IN_FORCE;
 use super::fault::in_words;
 use super::open::CANARY;
 use super::{SqliteStore, audit, micros, migrate};
@@ -73,6 +74,15 @@ impl SqliteCopy {
             sealer.open(CANARY, &row.try_get::<Vec<u8>, _>(0)?)?;
         }
         Ok(())
+    }
+
+    /// The version of the catalog that was in force; `None` when no process had said which it has.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: it cannot be read.
+    pub async fn catalog_in_force(&mut self) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query(IN_FORCE).fetch_optional(&mut self.0).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     /// Artifacts in the order of their hashes, some after `after`; none when there are no more.

@@ -47,6 +47,7 @@ mod story;
 mod suppressions;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod writer;
 
 use std::sync::Arc;

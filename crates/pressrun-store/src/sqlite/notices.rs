@@ -15,7 +15,7 @@ use super::plan::instant;
 use super::row::{Reader, int, to_json};
 use super::schedules::readable;
 use super::{SqliteStore, Tx, alarms, audit, due, micros};
-use crate::{Notices, StoreError};
+use crate::{Notices, StoreError, UnreadRun};
 
 /// Notices that may be claimed: due, and the oldest of those that are owed about the same schedule to the same place.
 pub(super) const CLAIMABLE: &str = "SELECT * FROM notices n WHERE state = 'pending' AND not_before <= $1
@@ -211,6 +211,14 @@ impl Notices for SqliteStore {
     async fn alarmed(&self, schedule: ScheduleId) -> Result<Vec<NoticeTo>, StoreError> {
         let rows = sqlx::query(alarms::OF_SCHEDULE).bind(schedule.to_string()).fetch_all(&self.read).await?;
         Ok(readable(&rows, |row| Reader::new("alarms", row).parsed("recipient")))
+    }
+
+    async fn unread_runs(&self, limit: u32) -> Result<Vec<UnreadRun>, StoreError> {
+        self.untold_unread(limit).await
+    }
+
+    async fn tell_unread(&self, run: RunId, said: &[Notice]) -> Result<(), StoreError> {
+        self.told_unread(run, said).await
     }
 }
 

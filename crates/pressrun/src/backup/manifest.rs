@@ -26,6 +26,8 @@ pub(super) struct Manifest {
     /// How many migrations the database has seen.
     pub(super) schema: u32,
     pub(super) database: FileRecord,
+    /// The version of the catalog that was in force.
+    pub(super) catalog: Option<String>,
     /// `None` when the keys stand elsewhere.
     pub(super) key: Option<FileRecord>,
     /// Files of the spool, by their hashes.
@@ -40,8 +42,9 @@ impl Manifest {
     /// A manifest of a backup that was begun at `taken_at`.
     pub(super) fn new(taken_at: Timestamp, schema: u32, database: FileRecord, key: Option<FileRecord>) -> Self {
         let pressrun = env!("CARGO_PKG_VERSION").to_owned();
+        let catalog = None;
         let (artifacts, artifacts_left_out, artifacts_missing) = (Vec::new(), 0, Vec::new());
-        Self { format: FORMAT, pressrun, taken_at, schema, database, key, artifacts, artifacts_left_out, artifacts_missing }
+        Self { format: FORMAT, pressrun, taken_at, schema, database, catalog, key, artifacts, artifacts_left_out, artifacts_missing }
     }
 
     /// Writes it into a backup's folder.

@@ -40,7 +40,7 @@ pub(crate) struct BackedUp {
 /// Copies what the installation of `settings` remembers into the new folder `to`.
 ///
 /// # Errors
-/// Something cannot be read or written, or the folder exists; the message says what to do. A folder that ends in `.incomplete` may be left.
+/// Something cannot be read or written, or the folder exists; the message says what to do. Nothing is left, unless the program is killed.
 pub(crate) async fn take(settings: &Settings, to: &Path, extent: Extent) -> anyhow::Result<BackedUp> {
     let database = settings.store.sqlite_path()?;
     if to.exists() {
@@ -55,7 +55,12 @@ pub(crate) async fn take(settings: &Settings, to: &Path, extent: Extent) -> anyh
         }
         return Err(error).with_context(|| format!("could not create {}", incomplete.display()));
     }
-    let taken = fill(settings, &database, &incomplete, extent).await?;
+    let filled = fill(settings, &database, &incomplete, extent).await;
+    if filled.is_err() {
+        // What stopped it is told; what it left is of no use, and would be in the way of the next.
+        let _ = std::fs::remove_dir_all(&incomplete);
+    }
+    let taken = filled?;
     std::fs::rename(&incomplete, to).with_context(|| format!("could not rename {} to {}", incomplete.display(), to.display()))?;
     sync_folder(folder_of(to))?;
     Ok(taken)
@@ -108,6 +113,7 @@ async fn fill(settings: &Settings, database: &Path, folder: &Path, extent: Exten
     let key = if has_key { Some(write_keys(&folder.join(KEY), &keys)?) } else { None };
     std::fs::File::open(&copied).and_then(|file| file.sync_all()).with_context(|| format!("could not write {}", copied.display()))?;
     let mut manifest = Manifest::new(taken_at, schema, FileRecord::of(&copied)?, key);
+    manifest.catalog = copied_database.catalog_in_force().await?;
     let spool = Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
     copy_artifacts(&mut copied_database, &spool, &folder.join(ARTIFACTS), extent.all_artifacts, &mut manifest).await?;
     copied_database.close().await?;

@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     progress.finish_and_clear();
     let BackedUp { taken_at, bytes, artifacts, missing, has_key } = taken?;
     let files = if artifacts == 1 { "artifact" } else { "artifacts" };
+    let taken_at = show::instant(taken_at);
     show::line(format!("backed up to {} as of {taken_at}: {bytes} bytes, {artifacts} {files}", folder.display()));
     if missing > 0 {
         show::warning(format!("{missing} artifacts that are still to be delivered are not in the spool; manifest.json names them"));

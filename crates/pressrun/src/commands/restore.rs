@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     progress.finish_and_clear();
     let Restored { taken_at, database, artifacts, missing } = restored?;
     let files = if artifacts == 1 { "artifact" } else { "artifacts" };
+    let taken_at = show::instant(taken_at);
     show::line(format!("restored {} as of {taken_at}, and {artifacts} {files}", database.display()));
     if missing > 0 {
         show::warning(format!(

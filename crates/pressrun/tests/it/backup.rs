@@ -64,6 +64,8 @@ async fn h6_what_a_backup_knew_is_neither_lost_nor_repeated_and_what_came_after_
     succeeded(&backup(&site, &folder));
     let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["artifacts"].as_array().unwrap().len(), 1, "only what is still owed: {manifest}");
+    assert_eq!(manifest["catalog"].as_str(), site.store.catalog_in_force().await.unwrap().as_deref());
+    assert!(manifest["catalog"].is_string());
     drop(server);
 
     // The first life goes on and delivers it; then everything is lost.

@@ -2,10 +2,11 @@
 
 use pressrun_domain::audit::Verb;
 use pressrun_domain::id::WorkerId;
+use pressrun_domain::notice::Notice;
 use pressrun_domain::run::{RunState, RunStatus};
 
 use super::in_file;
-use crate::{Runs as _, Schedules as _, SqliteStore, StoreError, sample};
+use crate::{Notices as _, Runs as _, Schedules as _, SqliteStore, StoreError, sample};
 
 async fn damage(store: &SqliteStore, sql: &'static str) {
     // The files of other programs do not honour our constraints.
@@ -84,7 +85,7 @@ async fn a_corrupt_run_ends_visibly_instead_of_blocking_the_queue() {
 }
 
 #[tokio::test]
-async fn a_run_whose_secrets_do_not_open_ends_with_the_reason() {
+async fn m10_a_run_whose_secrets_do_not_open_ends_with_the_reason_and_is_told_of() {
     let (store, _folder) = in_file().await;
     let mut schedule = sample::schedule("sealed");
     schedule.definition.destination = sample::sftp("1am@g00dBL0b");
@@ -100,4 +101,15 @@ async fn a_run_whose_secrets_do_not_open_ends_with_the_reason() {
         }
         other => panic!("{other:?}"),
     }
+    // Somebody is told, once.
+    let unread = store.unread_runs(9).await.unwrap();
+    let [told] = unread.as_slice() else { panic!("{unread:?}") };
+    assert_eq!((told.run, told.schedule, told.owner, told.name.as_str()), (run.id, schedule.id, schedule.definition.owner, "sealed"));
+    assert!(told.fault.contains("secrets cannot be read"), "{}", told.fault);
+    let notice = Notice { run: Some(run.id), ..sample::notice(schedule.id, sample::after(2)) };
+    for _ in 0..2 {
+        store.tell_unread(run.id, std::slice::from_ref(&notice)).await.unwrap();
+        assert_eq!(store.notices_of(run.id).await.unwrap(), std::slice::from_ref(&notice));
+    }
+    assert_eq!(store.unread_runs(9).await.unwrap(), []);
 }
