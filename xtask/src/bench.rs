@@ -13,10 +13,11 @@ pub(crate) fn run(name: &str) -> anyhow::Result<()> {
         "dispatch" => crate::cargo(&["bench", "--package", "pressrun", "--bench", "dispatch"]),
         "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
         "export" => export::run(),
+        "fanout" => crate::cargo(&["bench", "--package", "pressrun", "--bench", "fanout"]),
         "query" => query::run(),
         "ledger" => crate::cargo(&["bench", "--package", "pressrun-dispatch", "--bench", "ledger"]),
         "plan" => crate::cargo(&["bench", "--package", "pressrun-dispatch", "--bench", "plan"]),
         "render" => crate::render::bench(),
-        other => bail!("there is no benchmark {other:?}; there are: catalog, cron, dispatch, export, ledger, plan, query, render"),
+        other => bail!("there is no benchmark {other:?}; there are: catalog, cron, dispatch, export, fanout, ledger, plan, query, render"),
     }
 }

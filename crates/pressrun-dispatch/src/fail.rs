@@ -24,6 +24,8 @@ pub enum FailPoint {
     BeforePromise,
     /// Some pieces are promised, not all.
     AmidPromises,
+    /// The pieces of one audience may be sent, while others are prepared.
+    BetweenAudiences,
     /// Every piece is promised.
     AfterPromise,
     /// A piece is about to be tried.
@@ -42,7 +44,7 @@ pub enum FailPoint {
 
 impl FailPoint {
     /// Every place, in the order in which a run comes by them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AfterPlan,
         Self::AfterClaim,
         Self::AfterAudiences,
@@ -51,6 +53,7 @@ impl FailPoint {
         Self::AfterRender,
         Self::BeforePromise,
         Self::AmidPromises,
+        Self::BetweenAudiences,
         Self::AfterPromise,
         Self::BeforeAttempt,
         Self::AfterBegin,
@@ -72,6 +75,7 @@ impl FailPoint {
             Self::AfterRender => "after_render",
             Self::BeforePromise => "before_promise",
             Self::AmidPromises => "amid_promises",
+            Self::BetweenAudiences => "between_audiences",
             Self::AfterPromise => "after_promise",
             Self::BeforeAttempt => "before_attempt",
             Self::AfterBegin => "after_begin",

@@ -26,6 +26,7 @@ pub mod outline;
 pub mod output;
 pub mod plan;
 pub mod postgres;
+pub mod preparation;
 pub mod retry;
 pub mod run;
 pub mod schedule;

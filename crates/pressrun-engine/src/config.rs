@@ -21,7 +21,7 @@ pub struct EngineConfig {
     pub workers: u32,
     /// How long a claim holds without a heartbeat; a heartbeat comes every third of it.
     pub lease: SignedDuration,
-    /// A run that has been worked on for longer until its pieces are promised is `KILLED` (S5).
+    /// A run that has been worked on for longer until its pieces are promised, or those of another audience, is `KILLED` (S5).
     pub max_run: SignedDuration,
     /// One whose pieces have been worked on for longer since then is `KILLED` too.
     pub max_sending: SignedDuration,

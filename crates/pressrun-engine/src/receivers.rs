@@ -16,8 +16,8 @@ const MOST_AT_ONE: usize = 256;
 /// Runs at all receivers together, beyond which each has no more than it can serve at once.
 const MOST_IN_ALL: usize = 1024;
 
-/// What one delivery is thought to take before any has ended.
-const USUAL: SignedDuration = SignedDuration::from_secs(1);
+/// The time from one delivery to the next before any has ended.
+const USUAL: SignedDuration = SignedDuration::from_millis(100);
 
 /// A run is put back for no longer than this: the receiver may be quicker than it was.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
@@ -44,8 +44,10 @@ struct Queues {
 struct Queue {
     /// Runs that are there.
     runs: usize,
-    /// What a delivery takes, the latest counting most.
-    takes: Option<SignedDuration>,
+    /// When, by the steady clock, a delivery ended last.
+    ended_at: Option<SignedDuration>,
+    /// The time from the end of one to the end of the next while more wait than are served at once, the latest counting most.
+    pace: Option<SignedDuration>,
     /// When, by the steady clock, those that were put back will have had their turns.
     taken_until: SignedDuration,
 }
@@ -77,11 +79,10 @@ impl Visit {
         self.receivers.gates.pass(&self.receiver, self.at_once).await
     }
 
-    /// A delivery took so long.
-    pub(crate) fn took(&self, time: SignedDuration) {
+    /// A delivery has ended at `now`, by the steady clock.
+    pub(crate) fn ended(&self, now: SignedDuration) {
         if let Some(queue) = self.receivers.queues().by_receiver.get_mut(&self.receiver) {
-            let usual = queue.takes.unwrap_or(time);
-            queue.takes = Some(usual + (time.max(SignedDuration::ZERO) - usual) / 8);
+            queue.ended(now, self.at_once);
         }
     }
 }
@@ -89,6 +90,18 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         self.receivers.queues().leave(&self.receiver);
+    }
+}
+
+impl Queue {
+    fn ended(&mut self, now: SignedDuration, at_once: usize) {
+        if let Some(before) = self.ended_at.replace(now)
+            && self.runs > at_once
+        {
+            let gap = now.saturating_sub(before).max(SignedDuration::ZERO);
+            let usual = self.pace.unwrap_or(gap);
+            self.pace = Some(usual + (gap - usual) / 16);
+        }
     }
 }
 
@@ -101,10 +114,10 @@ impl Queues {
             self.runs += 1;
             return Ok(());
         }
-        let one_turn = queue.takes.unwrap_or(USUAL) / i32::try_from(at_once).unwrap_or(i32::MAX);
+        let pace = queue.pace.unwrap_or(USUAL);
         // Half of those that are there are through by then, so that the receiver is never without work.
-        let ahead = one_turn.saturating_mul(i32::try_from(queue.runs / 2).unwrap_or(i32::MAX));
-        queue.taken_until = queue.taken_until.max(now.saturating_add(ahead)).saturating_add(one_turn);
+        let ahead = pace.saturating_mul(i32::try_from(queue.runs / 2).unwrap_or(i32::MAX));
+        queue.taken_until = queue.taken_until.max(now.saturating_add(ahead)).saturating_add(pace);
         Err(queue.taken_until.saturating_sub(now).clamp(SHORTEST_WAIT, LONGEST_WAIT))
     }
 
@@ -151,18 +164,21 @@ mod tests {
 
     #[test]
     fn h4_a_run_that_is_put_back_comes_about_when_its_turn_would_be() {
-        for (takes, first, hundredth) in [
-            // 128 of 256 ahead, 8 at once.
-            (SignedDuration::from_secs(8), SignedDuration::from_secs(129), SignedDuration::from_secs(228)),
-            (SignedDuration::from_millis(80), SignedDuration::from_millis(1_290), SignedDuration::from_millis(2_280)),
-            (SignedDuration::from_secs(60), LONGEST_WAIT, LONGEST_WAIT),
-            (SignedDuration::ZERO, SHORTEST_WAIT, SHORTEST_WAIT),
+        let millis = SignedDuration::from_millis;
+        for (pace, first, hundredth) in [
+            // Half of 256 are ahead.
+            (millis(1_000), millis(129_000), millis(228_000)),
+            (millis(10), millis(1_290), millis(2_280)),
+            (millis(7_500), LONGEST_WAIT, LONGEST_WAIT),
+            (millis(0), SHORTEST_WAIT, SHORTEST_WAIT),
         ] {
             let receivers = Receivers::default();
             let (there, _) = visits(&receivers, "slow", MOST_AT_ONE);
-            there[0].took(takes);
+            for number in 0..3 {
+                there[0].ended(NOW + pace * number);
+            }
             let (_, put_back) = visits(&receivers, "slow", 100);
-            assert_eq!((put_back[0], put_back[99]), (first, hundredth), "{takes}");
+            assert_eq!((put_back[0], put_back[99]), (first, hundredth), "{pace}");
         }
     }
 
@@ -177,15 +193,26 @@ mod tests {
     }
 
     #[test]
-    fn h4_what_a_delivery_takes_is_learnt_and_relearnt() {
+    fn h4_how_quick_a_receiver_is_is_learnt_while_it_is_busy() {
         let receivers = Receivers::default();
-        let (there, _) = visits(&receivers, "recovers", 1);
-        let takes = || receivers.queues().by_receiver["recovers"].takes.expect("has been seen");
-        there[0].took(SignedDuration::from_secs(60));
-        assert_eq!(takes(), SignedDuration::from_secs(60));
-        for _ in 0..60 {
-            there[0].took(SignedDuration::from_millis(10));
+        let pace = |receivers: &Receivers| receivers.queues().by_receiver["recovers"].pace;
+        let (mut there, _) = visits(&receivers, "recovers", 9);
+        let mut now = NOW;
+        let mut end = |there: &[Visit], gap: SignedDuration| {
+            now += gap;
+            there[0].ended(now);
+        };
+        end(&there, SignedDuration::from_secs(60));
+        end(&there, SignedDuration::from_secs(60));
+        assert_eq!(pace(&receivers), Some(SignedDuration::from_secs(60)));
+        for _ in 0..150 {
+            end(&there, SignedDuration::from_millis(10));
         }
-        assert!(takes() < SignedDuration::from_millis(50), "{:?}", takes());
+        let quick = pace(&receivers);
+        assert!(quick < Some(SignedDuration::from_millis(50)), "{quick:?}");
+        // Nobody has to wait any more: that nothing ends for an hour says nothing.
+        there.truncate(8);
+        end(&there, SignedDuration::from_hours(1));
+        assert_eq!(pace(&receivers), quick);
     }
 }

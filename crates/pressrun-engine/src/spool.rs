@@ -1,7 +1,7 @@
 //! Artifacts by the hash of their bytes, and half-made files.
 //!
-//! `artifacts/ab/abcdef…` holds finished bytes under their SHA-256; equal bytes are one file. `work/<run>-<fence>/` holds what one claim
-//! of a run makes on the way; it goes when the claim ends, and what a crash left goes at a start a day later. Which artifacts are needed is
+//! `artifacts/ab/abcdef…` holds finished bytes under their SHA-256; equal bytes are one file. `work/<run>-<fence>-<number>/` holds what one
+//! claim makes of an audience on the way; it goes when that is promised, and what a crash left goes at a start a day later. Which artifacts are needed is
 //! for the rows of the store to say.
 
 use std::fs::File;
@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Folders that artifacts are spread over.
@@ -40,8 +41,13 @@ impl WorkDir {
 
 impl Drop for Folder {
     fn drop(&mut self) {
+        let folder = std::mem::take(&mut self.0);
         // What cannot be removed now is removed at a later start.
-        let _ = std::fs::remove_dir_all(&self.0);
+        let remove = move || drop(std::fs::remove_dir_all(folder));
+        match Handle::try_current() {
+            Ok(runtime) if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread => drop(runtime.spawn_blocking(remove)),
+            _ => remove(),
+        }
     }
 }
 
@@ -92,6 +98,40 @@ impl Spool {
             std::fs::File::open(folder)?.sync_all()?;
         }
         Ok(target)
+    }
+
+    /// [`Spool::work_dir`], off the threads that work on many things at once.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub async fn new_work_dir(&self, name: String) -> io::Result<WorkDir> {
+        let spool = self.clone();
+        off_thread(move || spool.work_dir(&name)).await
+    }
+
+    /// [`Spool::adopt`], off the threads that work on many things at once: it waits for the disk.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub async fn take_in(&self, file: &Path, sha256: &str) -> io::Result<()> {
+        let (spool, file, sha256) = (self.clone(), file.to_owned(), sha256.to_owned());
+        off_thread(move || spool.adopt(&file, &sha256).map(|_| ())).await
+    }
+
+    /// Takes these bytes in by way of a file in `dir`; returns their hash.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub async fn keep(&self, dir: &WorkDir, bytes: Vec<u8>) -> io::Result<String> {
+        let (spool, dir) = (self.clone(), dir.clone());
+        off_thread(move || {
+            let sha256 = hex::encode(Sha256::digest(&bytes));
+            let file = dir.file(&sha256);
+            std::fs::write(&file, bytes)?;
+            spool.adopt(&file, &sha256)?;
+            Ok(sha256)
+        })
+        .await
     }
 
     /// Where the artifact of this hash is, if it is there. Any other text than a hash names nothing.

@@ -4,7 +4,7 @@ use pressrun_dispatch::Permit;
 use pressrun_domain::run::Lease;
 use pressrun_store::{ClaimedRun, StoreError};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::fail::{FailPoint, reach};
 use crate::pipeline::{Context, Step, Work};
@@ -41,6 +41,10 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
                 let news = work.news();
                 info!(%until, reason = news.progress.waits_for.as_deref(), "the run waits");
                 report(context.store.release(&lease, until, &news).await);
+            }
+            Some(Ok(Step::Yield)) => {
+                debug!("the run lets others go first");
+                report(context.store.yield_run(&lease, now, &work.news()).await);
             }
             Some(Err(StoreError::LeaseLost)) => warn!("the lease was lost; another worker goes on"),
             // The lease lapses, and the run is claimed again.

@@ -23,8 +23,8 @@ use pressrun_domain::secret::Secret;
 use pressrun_domain::session::Session;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
-    Agreed, Asked, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun, Consents,
-    DueSchedule, Enqueue, GroundsKey, Keys, Learnt, ListQuery, ListRow, Names, Notices, Page, People, PlannedSchedule, Planning,
+    Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
+    Consents, DueSchedule, Enqueue, GroundsKey, Keys, Learnt, ListQuery, ListRow, Names, Notices, Page, People, PlannedSchedule, Planning,
     PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds,
     SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted,
 };
@@ -160,6 +160,7 @@ staged! {
         async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError>;
         async fn piece_page(&self, run: RunId, page: u64, page_size: u32) -> Result<Page<Delivery>, StoreError>;
         async fn pieces_to(&self, run: RunId, address: &EmailAddress) -> Result<Vec<Delivery>, StoreError>;
+        async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError>;
         async fn audiences(&self, run: RunId) -> Result<Vec<AudienceTargets>, StoreError>;
         async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError>;
         async fn delivery(&self, run: RunId, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
@@ -183,6 +184,7 @@ staged! {
         async fn yield_run(&self, lease: &Lease, now: Timestamp, news: &RunNews) -> Result<(), StoreError>;
         async fn add_news(&self, lease: &Lease, news: &RunNews) -> Result<(), StoreError>;
         async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError>;
+        async fn finish_audience(&self, lease: &Lease, pieces: &[Delivery], news: &RunNews, done: Option<&AudienceDone>) -> Result<(), StoreError>;
         async fn forget_promises(&self, lease: &Lease) -> Result<(), StoreError>;
         async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError>;
         async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState, learnt: &Learnt) -> Result<(), StoreError>;

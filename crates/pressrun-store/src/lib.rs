@@ -42,7 +42,7 @@ pub use planning::{
     TimingId,
 };
 pub use retention::{Pruned, Retention};
-pub use runs::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, RunEnd, RunNews, Runs, StoredBaseline};
+pub use runs::{AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, RunEnd, RunNews, Runs, StoredBaseline};
 pub use schedules::{
     ContentKind, GroundsKey, ListQuery, ListRow, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField, StatusFilter,
 };

@@ -8,6 +8,7 @@ use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Tally};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DeliveryId, DocumentIdentifier, MembershipId, RunId, ScheduleId, WorkerId};
 use pressrun_domain::notice::Notice;
+use pressrun_domain::preparation::AudienceOutcome;
 use pressrun_domain::run::{JudgedResult, Lease, Progress, Run, RunRecord, RunStatus, TimelineEntry, Worked};
 use pressrun_domain::schedule::SystemDisabledReason;
 
@@ -82,7 +83,21 @@ pub trait Runs: Send + Sync {
     /// Writes the pieces a run promises, before any is sent; pieces that exist (same run and target) are left as they are.
     async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError>;
 
-    /// Throws away what was promised and never tried: the promises of a claim that died before all were made.
+    /// Promises the rest of the pieces of one audience, adds what happened, and notes that it is `done`: in one transaction, from which on its
+    /// pieces are owed and no later claim throws them away. With news that say that all is promised these are the last of the run's, and all
+    /// are owed.
+    async fn finish_audience(
+        &self,
+        lease: &Lease,
+        pieces: &[Delivery],
+        news: &RunNews,
+        done: Option<&AudienceDone>,
+    ) -> Result<(), StoreError>;
+
+    /// The audiences of a run under way that are done, in no order.
+    async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError>;
+
+    /// Throws away what was promised and never tried of audiences that are not done: the promises of a claim that died before all were made.
     async fn forget_promises(&self, lease: &Lease) -> Result<(), StoreError>;
 
     /// Every piece of a run with its attempts, in the order promised.
@@ -97,7 +112,8 @@ pub trait Runs: Send + Sync {
     /// Who gets the same bytes in a run: of each audience its first target in the order promised, and how many there are.
     async fn audiences(&self, run: RunId) -> Result<Vec<AudienceTargets>, StoreError>;
 
-    /// Up to `limit` pieces that may be tried at `now`, with their attempts, in the order promised.
+    /// Up to `limit` pieces that may be tried at `now`, with their attempts, in the order promised; while audiences are prepared, of those that
+    /// are done.
     async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError>;
 
     /// One piece of a run with its attempts.
@@ -186,6 +202,17 @@ pub struct AudienceTargets {
     pub first: String,
     /// How many there are.
     pub count: u64,
+}
+
+/// An audience of a run that is not prepared again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudienceDone {
+    /// Tells it from the others of the run, and is the same in every claim.
+    pub digest: String,
+    /// The audience, as pieces name it.
+    pub key: String,
+    /// How it is done.
+    pub outcome: AudienceOutcome,
 }
 
 /// A manual run or a test to queue.

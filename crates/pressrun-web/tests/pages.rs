@@ -215,6 +215,20 @@ async fn t9_the_next_instants_tell_of_daylight_saving() {
 }
 
 #[tokio::test]
+async fn h2_a_schedule_says_from_when_on_an_occurrence_is_worth_nothing() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.admin).await;
+    let page = format!("/schedules/{}", browser.site.open);
+    assert!(!browser.get(&cookie, &page).await.body.contains("Worthless after"), "as the operator says");
+    let mut schedule = browser.site.store.schedule(browser.site.open).await.unwrap().unwrap();
+    schedule.definition.worthless_after = Some(jiff::civil::time(9, 30, 0, 0));
+    let names = pressrun_store::Names { dashboard: "D".into(), owner: "O".into(), condition_query: None };
+    browser.site.store.replace_schedule(&schedule, &names, &stored::change(Verb::ScheduleUpdated)).await.unwrap();
+    let body = browser.get(&cookie, &page).await.body;
+    assert!(body.contains("Worthless after") && body.contains("09:30 in America/New_York: what has not gone out by then"), "{body}");
+}
+
+#[tokio::test]
 async fn s12_a_run_shows_attempts_answers_tiles_and_files() {
     let browser = Browser::new().await;
     let cookie = browser.sign_in(browser.site.admin).await;

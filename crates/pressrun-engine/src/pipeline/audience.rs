@@ -15,6 +15,7 @@ use pressrun_domain::schedule::Definition;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_sql::{Dialect, EffectiveFilters};
 use pressrun_store::{Store, StoreError};
+use sha2::{Digest as _, Sha256};
 
 /// Targets that must see the same bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +68,14 @@ pub struct Audiences {
     pub skipped: Vec<Skipped>,
     /// Whoever may read the schedule could see the same: nothing on the dashboard depends on who looks, nor on a filter whose value is not shown.
     pub alike: bool,
+}
+
+impl Audience {
+    /// Tells it from the others of its run, and is the same in every claim as long as nothing changes what its people see.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        hex::encode(&Sha256::new().chain_update(self.identity.key()).chain_update([0]).chain_update(&self.zone).finalize()[..16])
+    }
 }
 
 impl Audiences {

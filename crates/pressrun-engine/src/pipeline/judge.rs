@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audience::{Audience, Target};
 use super::outline::CONDITION_QUERY_FAILED;
-use super::prepare::delivery_id;
+use super::piece::delivery_id;
 use super::{Halt, Stop, Work};
 use crate::content::{Content, QueryRows};
 use crate::spool::WorkDir;

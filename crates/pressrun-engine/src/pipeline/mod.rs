@@ -3,20 +3,28 @@
 //! Theory of operation. A claimed run has promised everything it owes, or it has not. If not, it is *prepared*: audiences are resolved, and
 //! for each the condition is judged, queries run, the artifact is rendered into the spool and its pieces are promised, a batch in a
 //! transaction, so that ten thousand of them are never in memory together. The last transaction adds what was found to the history and says
-//! that all is promised; what a claim that died before it left is thrown away, for nothing of it was sent. Then the run gives its permit back
-//! and is *sent*: each piece that is due is tried once, when it has its turn at whoever takes it. When only retries are left it is
-//! handed back until the earliest is due. When nothing is pending the verdict is known and the run ends. So a crash at any point
-//! repeats preparation (nothing was sent) or continues sending (what was accepted is in the ledger).
+//! that the audience is done; what a claim that died before it left of it is thrown away, for nothing of it was sent. When all are done the run
+//! gives its permit back. Meanwhile, and then alone, it is *sent*: each piece of an audience that is done is tried once, when it has its turn
+//! at whoever takes it. When only retries are left the run is handed back until the earliest is due. When nothing is pending the verdict is
+//! known and the run ends. So a crash at any point repeats the preparation of some audiences (nothing of them was sent) and goes on sending
+//! (what was accepted is in the ledger).
 //!
-//! Three bounds end a run, and none of them counts time in which nobody worked on it or all of it waited for its turn: preparing and sending each by the time that claims have
-//! worked, and the age at which the occurrence is worth nothing any more. Workers that die over a run are counted, and five in a row are enough.
+//! Preparing many audiences gives way to runs that wait for a worker, and goes on with those that are not done.
+//!
+//! Three bounds end a run, and none of them counts time in which nobody worked on it or all of it waited for its turn: preparing and sending
+//! each by the time that claims have worked, and the age at which the occurrence is worth nothing any more. Workers that die over a run are
+//! counted, and five in a row are enough.
 
+mod alongside;
 pub mod audience;
 mod carried;
+mod edition;
 mod judge;
 mod link;
+mod meanwhile;
 mod message;
 mod outline;
+mod piece;
 mod prepare;
 mod send;
 pub(crate) mod suppressed;
@@ -40,12 +48,11 @@ use pressrun_store::{RunEnd, RunNews, Store, StoreError};
 use crate::carrier::Carrier;
 use crate::config::EngineConfig;
 use crate::content::Producer;
-use crate::fail::{FailPoint, reach};
 use crate::faults::{Faults, Verdict};
 use crate::links::Links;
 use crate::notice::{self, Ending};
 use crate::publish;
-use crate::receivers::Receivers;
+use crate::receivers::{Receivers, Visit};
 use crate::spool::Spool;
 use crate::standing;
 use send::Sent;
@@ -83,6 +90,8 @@ pub enum Step {
     End(Box<RunEnd>),
     /// Something is owed, not before this instant.
     Wait(Timestamp),
+    /// Audiences have to be prepared, and somebody else waits: they go first.
+    Yield,
 }
 
 /// A run that cannot go on.
@@ -105,12 +114,13 @@ impl Stop {
     }
 }
 
-/// Why a step did not go through: the run stops, the store failed and the claim is given up, or the queries are asked again later.
+/// Why a step did not go through: the run stops, the store failed and the claim is given up, queries are asked again later, or others go first.
 #[derive(Debug)]
 pub(crate) enum Halt {
     Stop(Box<Stop>),
     Store(StoreError),
     AskAgain(Timestamp),
+    GiveWay,
 }
 
 impl From<Stop> for Halt {
@@ -151,6 +161,8 @@ pub struct Work<'a> {
     /// What of that it did nothing but wait for its turn.
     turns: Arc<Turns>,
     permit: &'a Permit,
+    /// When, by the steady clock, the claim began.
+    begun: SignedDuration,
 }
 
 impl<'a> Work<'a> {
@@ -170,6 +182,7 @@ impl<'a> Work<'a> {
             since: context.clock.steady(),
             turns: Arc::default(),
             permit,
+            begun: context.clock.steady(),
         }
     }
 
@@ -187,6 +200,10 @@ impl<'a> Work<'a> {
             Ok(step) => Ok(step),
             Err(Halt::Store(error)) => Err(error),
             Err(Halt::AskAgain(at)) => Ok(Step::Wait(at)),
+            Err(Halt::GiveWay) => {
+                self.note("gaveWay", Some("others waited for a worker".to_owned()));
+                Ok(Step::Yield)
+            }
             Err(Halt::Stop(stop)) => Ok(Step::End(Box::new(self.stopped(*stop).await?))),
         }
     }
@@ -264,9 +281,7 @@ impl Work<'_> {
         }
         // All that is left is to wait for others: a receiver that hangs holds no worker.
         self.permit.give_back();
-        let destination = &self.run.definition.destination;
-        let at_once = self.context.config.deliveries_of_one_host;
-        let visit = match self.context.receivers.visit(destination.receiver(), at_once, self.context.clock.steady()) {
+        let visit = match self.visit() {
             Ok(visit) => visit,
             Err(wait) => {
                 let until = self.context.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
@@ -303,6 +318,12 @@ impl Work<'_> {
         Ok(Step::End(Box::new(RunEnd { notices, ..self.end(status, reason) })))
     }
 
+    /// Lets the pieces of the run go to whoever takes them, or says how long to wait with that.
+    fn visit(&self) -> Result<Visit, SignedDuration> {
+        let Context { receivers, config, clock, .. } = self.context;
+        receivers.visit(self.run.definition.destination.receiver(), config.deliveries_of_one_host, clock.steady())
+    }
+
     /// From the claim to all promises; until when the run has to wait for its dashboard instead.
     async fn prepare(&mut self) -> Result<Option<Timestamp>, Halt> {
         let store = &self.context.store;
@@ -322,36 +343,15 @@ impl Work<'_> {
         if self.run.fence > 1 {
             store.forget_promises(&self.lease).await?;
         }
-        let prepared = tokio::select! {
-            biased;
-            stop = until_stopped(self.context, self.run) => return Err(stop.into()),
-            prepared = prepare::prepare(self, &catalog) => prepared,
-        };
-        if let Err(Halt::AskAgain(_)) = prepared {
-            // Nothing of it counts but that it was tried.
-            let RunRecord { timeline, outline, .. } = std::mem::take(&mut self.record);
-            self.record = RunRecord { timeline, outline, ..RunRecord::default() };
-            self.judged.clear();
-            store.forget_promises(&self.lease).await?;
-        }
-        let pieces = prepared?;
-        self.check_preparing().await?;
-        reach(FailPoint::AmidPromises);
-        self.note("promised", Some(format!("{pieces} {}", if pieces == 1 { "piece" } else { "pieces" })));
-        let mut news = self.news();
-        news.progress.promised_at = Some(self.context.clock.now());
-        store.add_news(&self.lease, &news).await?;
-        self.progress.promised_at = news.progress.promised_at;
-        self.written = news.record;
-        reach(FailPoint::AfterPromise);
+        self.prepare_and_send(&catalog).await?;
         Ok(None)
     }
 
     /// Everything that happened to the run. What earlier claims found is read only now: most runs are over with their first.
     async fn whole_record(&self) -> Result<RunRecord, StoreError> {
-        let mut record = match self.run.progress.promised_at {
-            Some(_) => self.context.store.run(self.run.id).await?.map(|run| run.record).unwrap_or_default(),
-            None => self.written.clone(),
+        let mut record = match (self.run.fence, self.run.progress.promised_at) {
+            (0..=1, None) => self.written.clone(),
+            _ => self.context.store.run(self.run.id).await?.map(|run| run.record).unwrap_or_default(),
         };
         record.add(self.record.clone());
         Ok(record)
@@ -359,12 +359,11 @@ impl Work<'_> {
 
     /// The end of a run that could not go on.
     async fn stopped(&mut self, stop: Stop) -> Result<RunEnd, StoreError> {
-        let promised = self.progress.promised_at.is_some();
         self.record.error = stop.error;
         let disable = stop.disable.filter(|_| self.run.kind.counts());
         let mut status = stop.status;
         // What somebody has is not undone by what went wrong afterwards (S2).
-        if status == RunStatus::Error && promised && self.context.store.tally(self.run.id).await?.accepted > 0 {
+        if status == RunStatus::Error && self.context.store.tally(self.run.id).await?.accepted > 0 {
             status = RunStatus::ErrorDelivered;
         }
         let mut record = self.whole_record().await?;
@@ -442,7 +441,7 @@ impl Work<'_> {
     /// When the queries are asked again if one fails in passing now (S9); `None` when they have been asked often or long enough.
     fn asks_again_at(&self) -> Option<Timestamp> {
         let now = self.context.clock.now();
-        let (mark, made) = (prepare::delivery_id(self.run.id, "queries"), self.progress.query_failures + 1);
+        let (mark, made) = (piece::delivery_id(self.run.id, "queries"), self.progress.query_failures + 1);
         match self.context.config.retry.next(mark, made, self.progress.queries_fail_since.unwrap_or(now), now, None) {
             Next::At(at) => Some(at),
             Next::Exhausted | Next::TooLate => None,

@@ -1,106 +1,81 @@
 //! From a claimed run to the pieces it promises. Nothing is sent here.
+//!
+//! Audiences are prepared a few at a time. Of several each is promised as soon as it is done, with what was found, in a transaction that says so:
+//! its pieces may be sent while the others are prepared, and whoever goes on after a crash, a stop or a wait prepares only the others. One that is
+//! alone is promised with the end of the preparation.
 
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::catalog::{Catalog, Dashboard, Document};
-use pressrun_domain::delivery::{Delivery, DeliveryState, Heading, MailRole, Message};
-use pressrun_domain::destination::DestinationKind;
-use pressrun_domain::id::{DeliveryId, RunId};
-use pressrun_domain::naming::{self, Variables};
+use pressrun_domain::condition::Judgement;
+use pressrun_domain::delivery::{Delivery, DeliveryState};
 use pressrun_domain::outline::Outline;
-use pressrun_domain::output::Format;
-use pressrun_domain::run::{ArtifactRecord, RunStatus, TileRecord};
-use pressrun_domain::schedule::FilterConfig;
-use pressrun_query::QueryError;
-use pressrun_render::email::{InlineImage, MailView};
-use pressrun_sql::{EffectiveFilters, QueryClock};
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use pressrun_domain::preparation::{AudienceOutcome, Preparation};
+use pressrun_domain::run::{RunRecord, RunStatus};
+use pressrun_store::AudienceDone;
 
-use super::audience::{self, Audience, Audiences, Scene, Skipped, Target};
-use super::judge::Met;
-use super::outline::QUERY_FAILED;
+use super::alongside::alongside;
+use super::audience::{self, Audience, Audiences, Scene, Skipped};
+use super::edition::{self, Edition, Shared, stop_for};
+use super::meanwhile::Feed;
+use super::piece::{Making, Pieces};
 use super::suppressed::{SUPPRESSED, suppressed};
-use super::{Halt, Stop, Work, judge, link, message};
-use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
-use crate::executor::{MailJob, MailKpi};
+use super::{Halt, Stop, Work, until_stopped};
 use crate::fail::{FailPoint, reach};
-use crate::links::scope;
-use crate::spool::WorkDir;
-
-/// What all audiences of a run share.
-struct Shared<'a> {
-    scene: Scene<'a>,
-    filters: EffectiveFilters,
-    link: Option<String>,
-    /// The filters that a link without a login spells out.
-    stated: FilterConfig,
-    stem: String,
-    subject: String,
-    text: String,
-    kind: DestinationKind,
-    heading: Heading,
-}
 
 /// Pieces promised in one transaction.
 const BATCH: usize = 500;
 
-/// Resolves, judges, queries and renders, and promises the pieces of each audience as soon as they are known; returns how many.
-pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog) -> Result<usize, Halt> {
+/// Audiences prepared at once. Executors and connections have bounds of their own; this one keeps a large run from filling their queues.
+const AT_ONCE: usize = 4;
+
+/// A run of many audiences that has been prepared for so long lets others that wait for a worker go first.
+const LONGEST_TURN: SignedDuration = SignedDuration::from_secs(10);
+
+/// Resolves, judges, queries and renders, and promises the pieces of each audience.
+pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog, feed: &Feed) -> Result<(), Halt> {
     let definition = &work.run.definition;
     let (document, dashboard) = find(work, catalog)?;
     let scene = Scene { catalog, document, dashboard, definition };
-    let found = found(work, scene).await?;
+    let mut found = found(work, scene).await?;
     for Skipped { name, reason } in &found.skipped {
         work.record.warn(format!("recipientSkipped: {name} ({reason})"));
     }
-    if found.audiences.is_empty() {
+    let done = if work.run.fence > 1 { work.context.store.audiences_done(work.run.id).await? } else { Vec::new() };
+    if found.audiences.is_empty() && done.is_empty() {
         let error = "there is nobody to deliver to: every recipient was removed or may not receive it";
         return Err(Stop::new(RunStatus::Error, "noRecipients").because(error).into());
     }
     reach(FailPoint::AfterAudiences);
-    work.record.outline = definition.condition.as_ref().map(|_| Outline::new(found.known_to()));
-    let shared = shared(work, scene, &found)?;
-    let dir = work.context.spool.work_dir(&format!("{}-{}", work.run.id, work.run.fence)).map_err(|error| stop_for(&error.into()))?;
-    let (mut promised, mut pending, mut all_failed) = (0, false, None);
-    for audience in &found.audiences {
-        match prepare_audience(work, &shared, audience, &dir).await {
-            Ok(editions) => {
-                for Edition { audience, prepared, targets } in editions {
-                    pending = true;
-                    let owed = DeliveryState::Pending { not_before: work.context.clock.now() };
-                    promised += promise(work, targets.iter().map(|target| piece(work, &audience, target, &prepared, owed.clone()))).await?;
-                }
-            }
-            // One audience's failure is not the others' (P4); what all share stops the run.
-            Err(Halt::Stop(stop)) if found.audiences.len() > 1 && work.stops_one(&stop) => {
-                let reason = stop.error.clone().unwrap_or_else(|| stop.reason.clone());
-                work.record.warn(format!("audienceFailed: {} ({reason})", audience.key));
-                work.tell_of_failure(&stop, audience);
-                let failed = DeliveryState::Failed { at: work.context.clock.now(), reason };
-                let nothing = Prepared::default();
-                let pieces = audience.targets.iter().map(|target| piece(work, &audience.key, target, &nothing, failed.clone()));
-                promised += promise(work, pieces).await?;
-                all_failed = Some(Box::new(Stop { status: RunStatus::Error, ..*stop }));
-            }
-            Err(halt) => return Err(halt),
-        }
+    if definition.condition.is_some() {
+        let known_to = found.known_to();
+        // What was judged for some of them by an earlier claim stays so.
+        let outline = work.record.outline.get_or_insert_with(|| Outline::new(known_to));
+        outline.known_to = outline.known_to.max(known_to);
     }
-    match (pending, all_failed) {
-        (false, Some(stop)) => Err(Halt::Stop(stop)),
-        (false, None) => Err(unmet(work).into()),
-        (true, _) => {
-            let skipped = found.skipped.iter().map(|skipped| {
-                let target = Target {
-                    name: skipped.name.clone(),
-                    recipient: None,
-                    baseline: String::new(),
-                    without_login: false,
-                    role: MailRole::To,
-                };
-                let state = DeliveryState::Skipped { reason: skipped.reason.to_owned() };
-                piece(work, &found.audiences[0].key, &target, &Prepared::default(), state)
-            });
-            Ok(promised + promise(work, skipped).await?)
+    let shared = edition::shared(work, scene, &found)?;
+    let several = found.audiences.len() > 1 || !done.is_empty();
+    let audiences = name_apart(std::mem::take(&mut found.audiences), &done);
+    let outcomes: Vec<AudienceOutcome> = done.iter().map(|done| done.outcome.clone()).collect();
+    let some_owed = outcomes.contains(&AudienceOutcome::Promised);
+    if some_owed {
+        feed.promised();
+    }
+    let mut preparation = Preparing { work, feed, several, promised: 0, outcomes, some_owed };
+    let alone = preparation.each(&shared, &audiences).await?;
+    preparation.work.check_preparing().await?;
+    match Preparation::of(&preparation.outcomes) {
+        Preparation::Owed => {
+            let named = audiences.first().map_or_else(|| done[0].key.clone(), |audience| audience.key.clone());
+            preparation.end(&alone, &found.skipped, &named).await
         }
+        Preparation::Failed { reason, error } => Err(Stop { error, ..Stop::new(RunStatus::Error, reason) }.into()),
+        Preparation::Unmet => Err(Stop::new(RunStatus::ConditionUnmet, "conditionUnmet").into()),
+        Preparation::Recorded => Err(Stop::new(RunStatus::ConditionUnmet, "baselineRecorded").into()),
     }
 }
 
@@ -122,389 +97,294 @@ async fn found(work: &mut Work<'_>, scene: Scene<'_>) -> Result<Audiences, Halt>
     Ok(found)
 }
 
-/// Promises `pieces`, some in a transaction; returns how many.
-async fn promise(work: &Work<'_>, mut pieces: impl Iterator<Item = Delivery>) -> Result<usize, Halt> {
-    reach(FailPoint::BeforePromise);
-    let mut promised = 0;
-    loop {
-        let batch: Vec<_> = pieces.by_ref().take(BATCH).collect();
-        if batch.is_empty() {
-            return Ok(promised);
-        }
-        work.context.store.promise(&work.lease, &batch).await?;
-        promised += batch.len();
-    }
-}
-
-/// Nobody's condition holds (A4, A18).
-fn unmet(work: &Work<'_>) -> Stop {
-    use pressrun_domain::condition::Judgement;
-    let recorded = work.record.conditions.iter().all(|condition| condition.judgement == Judgement::BaselineRecorded);
-    Stop::new(RunStatus::ConditionUnmet, if recorded { "baselineRecorded" } else { "conditionUnmet" })
-}
-
 fn find<'a>(work: &Work<'_>, catalog: &'a Catalog) -> Result<(&'a Document, &'a Dashboard), Halt> {
     let document = catalog.documents.get(&work.run.definition.identifier);
     let found = document.and_then(|document| Some((&**document, document.dashboard.as_ref()?)));
     found.ok_or_else(|| Stop::new(RunStatus::Error, "missingQuery").because("the dashboard no longer exists").into())
 }
 
-fn shared<'a>(work: &Work<'a>, scene: Scene<'a>, found: &Audiences) -> Result<Shared<'a>, Halt> {
-    let definition = scene.definition;
-    let filters = EffectiveFilters::new(&scene.dashboard.filters, &definition.filters)
-        .map_err(|error| Stop::new(RunStatus::Error, "orphanedFilterConfigKeys").because(error.to_string()))?;
-    let in_force: FilterConfig = filters.iter().filter_map(|(key, filter)| Some((key.clone(), filter.expression.clone()?))).collect();
-    let linked = definition.options.show_content_link || definition.format == Format::LinkOnly;
-    // Hidden filters are in force on the page too, and told to nobody: the address is in every mail and file, also of people outside (F11).
-    let stated = crate::shared::stated(&in_force, scene.dashboard);
-    let link = linked.then(|| work.context.links.dashboard(&definition.identifier, &stated));
-    let zone = pressrun_cron::zone(&definition.timezone)
-        .map_err(|error| Stop::new(RunStatus::Error, "invalidTimezone").because(error.to_string()))?;
-    let tile_title = definition.tile.as_ref().and_then(|key| scene.dashboard.tiles.get(key)).map(|tile| tile.title.as_str());
-    let entity = tile_title.unwrap_or(&scene.document.name);
-    let variables: Variables<'_> = message::variables(work.run, &zone, entity);
-    let (subject, text) = message::subject_and_text(&definition.destination, &variables);
-    Ok(Shared {
-        stated,
-        filters,
-        link,
-        stem: naming::file_stem(template(definition), &variables),
-        subject,
-        text,
-        kind: definition.destination.kind(),
-        heading: definition.destination.email().map(|email| found.heading(email)).unwrap_or_default(),
-        scene,
-    })
-}
-
-fn template(definition: &pressrun_domain::schedule::Definition) -> Option<&str> {
-    use pressrun_domain::destination::Destination;
-    match &definition.destination {
-        Destination::S3(s3) if s3.filename.is_some() => s3.filename.as_deref(),
-        _ => definition.options.filename.as_deref(),
+/// The audiences that are not done, under names that those that are have not: who belongs together may have changed since.
+fn name_apart(mut audiences: Vec<Audience>, done: &[AudienceDone]) -> Vec<Audience> {
+    if done.is_empty() {
+        return audiences;
     }
-}
-
-/// What an audience's targets are sent.
-#[derive(Debug, Clone, Default)]
-struct Prepared {
-    artifact: Option<ArtifactRecord>,
-    message: Message,
-    stated: FilterConfig,
-    scope: [u8; 8],
-}
-
-/// One message and file, and who of an audience gets it.
-struct Edition {
-    audience: String,
-    prepared: Prepared,
-    targets: Vec<Target>,
-}
-
-/// What an audience is sent, and who of it: nothing when its condition holds for nobody, and several copies when it holds in different ways,
-/// for each says how its readers' own result has changed (A21).
-async fn prepare_audience(work: &mut Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &WorkDir) -> Result<Vec<Edition>, Halt> {
-    work.check_preparing().await?;
-    let definition = shared.scene.definition;
-    let content = Content {
-        catalog: shared.scene.catalog,
-        document: shared.scene.document,
-        dashboard: shared.scene.dashboard,
-        tile: definition.tile.as_ref(),
-        filters: shared.filters.clone(),
-        identity: &audience.identity,
-        clock: QueryClock::new(work.run.scheduled_for, audience.zone.clone())
-            .fiscal(shared.scene.catalog.fiscal_start(shared.scene.dashboard)),
-        format: definition.format,
-        options: &definition.options,
-    };
-    let watched = definition.condition.as_ref().and_then(|condition| Some((condition, shared.scene.dashboard.query(&condition.tile)?)));
-    let judged = match watched {
-        Some((condition, query)) => Some(judge::judge_audience(work, &content, condition, query, audience, dir).await?),
-        None => None,
-    };
-    reach(FailPoint::AfterJudge);
-    if judged.as_ref().is_some_and(|judged| judged.met.is_empty()) {
-        return Ok(Vec::new());
-    }
-    if let Some(outline) = work.record.outline.as_mut().filter(|_| !audience.open_to_owner) {
-        outline.held_for_others = true;
-    }
-    let known = judged.as_ref().map(|judged| (&judged.compiled, &judged.rows));
-    let first_tile = work.record.tiles.len();
-    let results =
-        if definition.format == Format::LinkOnly { TileResults::new() } else { query_tiles(work, &content, audience, known, dir).await? };
-    reach(FailPoint::AfterQuery);
-    let tiles: Vec<TileRecord> = work.record.tiles[first_tile..].to_vec();
-    let missing: Vec<&str> = audience.missing.iter().map(|name| label(shared.scene.catalog, name)).collect();
-    let tiles: Vec<&TileRecord> = tiles.iter().collect();
-    let everybody = || Met { audience: audience.key.clone(), condition: None, targets: audience.targets.clone() };
-    let parts = judged.map_or_else(|| vec![everybody()], |judged| judged.met);
-    let mut editions = Vec::with_capacity(parts.len());
-    for Met { audience, condition, targets } in parts {
-        let alert = condition.as_ref().and_then(|record| {
-            let title = shared.scene.dashboard.tiles.get(&record.tile)?.title.as_str();
-            Some((record, record.kind?, title))
-        });
-        let notes = message::notes(alert, &missing, &tiles);
-        let prepared = make(work, shared, &content, &results, notes, &audience, dir).await.map_err(|error| stop_for(&error))?;
-        reach(FailPoint::AfterRender);
-        editions.push(Edition { audience, prepared, targets });
-    }
-    Ok(editions)
-}
-
-/// What people call an attribute.
-fn label<'a>(catalog: &'a Catalog, name: &'a str) -> &'a str {
-    catalog.attributes.get(name).map_or(name, |attribute| attribute.label.as_str())
-}
-
-/// Runs the content's queries and writes them into the record (S2–S4, R11, F7).
-async fn query_tiles(
-    work: &mut Work<'_>,
-    content: &Content<'_>,
-    audience: &Audience,
-    known: Option<(&pressrun_sql::CompiledQuery, &crate::content::QueryRows)>,
-    dir: &WorkDir,
-) -> Result<TileResults, Halt> {
-    let definition = &work.run.definition;
-    let left = work.time_left()?;
-    let again = work.asks_again_at();
-    let stops_at: fn(&QueryError) -> bool = match (definition.kill_jobs_on_failure, again) {
-        (true, _) => |_| true,
-        // All of them are asked again.
-        (false, Some(_)) => QueryError::is_transient,
-        (false, None) => |_| false,
-    };
-    let mut results = work.producer.tiles(content, dir, known, stops_at, left).await.map_err(|error| stop_for(&error))?;
-    work.time_left()?;
-    for (tile, _) in content.query_tiles() {
-        if let Some(Err(error)) = results.get_mut(&tile.key) {
-            work.ask_again(again, &tile.title, &audience.key, error)?;
+    let digests: HashSet<&str> = done.iter().map(|done| done.digest.as_str()).collect();
+    let mut taken: HashSet<String> = done.iter().map(|done| done.key.clone()).collect();
+    let mut number = audiences.len();
+    audiences.retain(|audience| !digests.contains(audience.digest().as_str()));
+    for audience in &mut audiences {
+        while !taken.insert(audience.key.clone()) {
+            number += 1;
+            audience.key = format!("a{number}");
         }
     }
-    let mut first_error = None;
-    for (tile, query) in content.query_tiles() {
-        let Some(result) = results.get(&tile.key) else { continue };
-        let (rows, ms, truncated, failed) = match (content.unapplied(query), result) {
-            (Ok(unapplied), result) => {
-                for key in unapplied {
-                    work.record.warn(format!("unfiltered: tile {} does not use filter {key}", tile.key));
-                }
-                for warning in result.iter().flat_map(|rows| &rows.outcome.warnings) {
-                    work.record.warn(format!("data: {warning}"));
-                }
-                match result {
-                    Ok(rows) => (rows.outcome.rows, rows.outcome.ms, rows.outcome.truncated, None),
-                    Err(error) => (0, 0, false, Some(error.clone())),
-                }
+    audiences
+}
+
+/// A preparation under way.
+struct Preparing<'w, 'a> {
+    work: &'w mut Work<'a>,
+    feed: &'w Feed,
+    /// There is more than one audience: what becomes of one is not the others' matter (P4).
+    several: bool,
+    /// Pieces that this claim has promised.
+    promised: usize,
+    outcomes: Vec<AudienceOutcome>,
+    /// Somebody gets something.
+    some_owed: bool,
+}
+
+/// An audience of which everything is made that can be made.
+struct Part<'p, 'a> {
+    audience: &'p Audience,
+    /// What happened on the way, on its own.
+    work: Work<'a>,
+    made: Result<Vec<Edition>, Halt>,
+}
+
+impl<'a> Preparing<'_, 'a> {
+    /// Prepares each audience; returns what the one that is alone is sent.
+    async fn each(&mut self, shared: &Shared<'_>, audiences: &[Audience]) -> Result<Vec<Edition>, Halt> {
+        let mut alone = Vec::new();
+        let mut left: HashSet<&str> = audiences.iter().map(|audience| audience.key.as_str()).collect();
+        let mut todo = audiences.iter().enumerate();
+        let mut parts = FuturesUnordered::new();
+        let mut ready: VecDeque<Part<'_, 'a>> = VecDeque::new();
+        let mut outage = Outage::default();
+        let mut gives_way = false;
+        let (context, run) = (self.work.context, self.work.run);
+        let mut stopped = std::pin::pin!(until_stopped(context, run));
+        loop {
+            while parts.len() + ready.len() < AT_ONCE
+                && !gives_way
+                && !outage.lasts()
+                && let Some((number, audience)) = todo.next()
+            {
+                parts.push(part(self.work.fork(), shared, audience, number));
             }
-            // What cannot be read has not run either.
-            (Err(error), _) => (0, 0, false, Some(error)),
-        };
-        if truncated {
-            work.record.warn(format!("truncated: tile {} at {rows} rows", tile.key));
-        }
-        if let Some(error) = &failed {
-            first_error.get_or_insert_with(|| format!("\u{201c}{}\u{201d}: {error}", tile.title));
-        }
-        let (key, title, audience) = (tile.key.clone(), tile.title.clone(), audience.key.clone());
-        let quotes_data = failed.as_ref().is_some_and(QueryError::may_quote_data);
-        let error = failed.map(|error| error.to_string());
-        work.record.tiles.push(TileRecord { key, title, audience, rows, ms, truncated, error, quotes_data });
-    }
-    let succeeded = results.values().filter(|result| result.is_ok()).count();
-    let detail = format!("{succeeded} of {} queries for {}", results.len(), audience.key);
-    work.note("queried", Some(detail));
-    if let Some(error) = first_error {
-        if definition.kill_jobs_on_failure {
-            return Err(Stop::new(RunStatus::Killed, QUERY_FAILED).because(error).into());
-        }
-        if succeeded == 0 {
-            return Err(Stop::new(RunStatus::Error, "everyQueryFailed").because(error).into());
-        }
-    }
-    Ok(results)
-}
-
-/// Renders the artifact, the preview and the words of a mail.
-async fn make(
-    work: &mut Work<'_>,
-    shared: &Shared<'_>,
-    content: &Content<'_>,
-    results: &TileResults,
-    notes: Vec<String>,
-    audience: &str,
-    dir: &WorkDir,
-) -> Result<Prepared, ContentError> {
-    let definition = shared.scene.definition;
-    let producer = work.producer.clone();
-    let report = content.report(results, shared.link.clone(), notes.clone());
-    let request = |format| RenderRequest {
-        format,
-        options: &definition.options,
-        single_tile: definition.tile.is_some(),
-        file_stem: &shared.stem,
-        imprint: Some(format!("{} · {}", shared.scene.catalog.organization.name, definition.name)),
-    };
-    let artifact = match (definition.format, shared.kind) {
-        // The address is in the words; a destination that takes only files gets it as one (R1).
-        (Format::LinkOnly, DestinationKind::Sftp | DestinationKind::S3) => Some(link_file(work, shared, audience, dir)?),
-        (Format::LinkOnly, DestinationKind::Email | DestinationKind::Webhook | DestinationKind::Slack) => None,
-        (format, _) => {
-            let made = producer.render(report.clone(), request(format), dir).await?;
-            for warning in &made.rendered.warnings {
-                work.record.warn(format!("render: {warning}"));
+            let ended = match ready.pop_front() {
+                Some(ended) => Some(ended),
+                None => tokio::select! {
+                    biased;
+                    ended = parts.next() => ended,
+                    stop = &mut stopped => return Err(self.stop(stop, audiences, &left).await?),
+                },
+            };
+            let Some(Part { audience, work, made }) = ended else { break };
+            match made {
+                Ok(editions) => {
+                    let outcome = outcome(&work, &editions);
+                    self.work.absorb(work);
+                    outage.is_over();
+                    if self.several {
+                        let pieces = Pieces::of(self.work).owed(&editions);
+                        alongside(&mut parts, &mut ready, self.finish(audience, pieces, outcome)).await?;
+                    } else {
+                        self.outcomes.push(outcome);
+                        alone = editions;
+                    }
+                }
+                // One audience's failure is not the others' (P4); what all share stops the run.
+                Err(Halt::Stop(stop)) if self.several && self.work.stops_one(&stop) => {
+                    self.work.absorb(work);
+                    outage.is_over();
+                    alongside(&mut parts, &mut ready, self.fail(audience, *stop)).await?;
+                }
+                Err(Halt::Stop(stop)) => {
+                    self.work.absorb(work);
+                    return Err(self.stop(*stop, audiences, &left).await?);
+                }
+                Err(Halt::AskAgain(at)) => {
+                    outage.goes_on(at);
+                    self.work.put_off(work);
+                    continue;
+                }
+                Err(halt) => return Err(halt),
             }
-            Some(keep(work, &made, &shared.stem, audience)?)
+            left.remove(audience.key.as_str());
+            gives_way = gives_way || alongside(&mut parts, &mut ready, self.should_give_way(todo.len())).await?;
         }
-    };
-    if let Some(artifact) = &artifact {
-        work.record.artifacts.push(artifact.clone());
-        work.note("rendered", Some(format!("{} ({} bytes) for {audience}", artifact.name, artifact.bytes)));
-    }
-    let mut message =
-        Message { subject: shared.subject.clone(), text: shared.text.clone(), link: shared.link.clone(), ..Message::default() };
-    message.heading = shared.heading.clone();
-    if shared.kind == DestinationKind::Email {
-        let picture = match (definition.format, work.context.config.mail_preview) {
-            (Format::Png, _) => artifact.as_ref().map(|artifact| artifact.sha256.clone()),
-            (Format::Pdf, true) => preview(work, &producer, &report, request(Format::Png), dir).await,
-            _ => None,
-        };
-        let view = mail_view(work, shared, content, picture.as_ref(), notes);
-        let kpis = kpi_tiles(&report).map(|tile| MailKpi { tile }).collect();
-        let tables = if picture.is_none() { table_tiles(&report).collect() } else { Vec::new() };
-        let job = MailJob { view, kpis, tables, zone: content.clock.zone.clone() };
-        let words = producer.executors().mail(job, work.context.config.render_deadline).await?;
-        let json = serde_json::to_vec(&words).map_err(std::io::Error::from)?;
-        message.words_artifact = Some(keep_bytes(work, &json, dir)?);
-        message.inline_png = picture;
-    }
-    let scope = scope(shared.scene.catalog.organization.fan_out, definition);
-    Ok(Prepared { artifact, message, stated: shared.stated.clone(), scope })
-}
-
-/// A picture of the first page for inside the mail; a mail without it is still a mail.
-async fn preview(
-    work: &mut Work<'_>,
-    producer: &crate::content::Producer,
-    report: &pressrun_render::Report,
-    request: RenderRequest<'_>,
-    dir: &WorkDir,
-) -> Option<String> {
-    let mut report = report.clone();
-    report.pages.truncate(1);
-    let kept = match producer.render(report, request, dir).await {
-        Ok(made) => work.context.spool.adopt(&made.path, &made.rendered.sha256).map(|_| made.rendered.sha256).map_err(ContentError::from),
-        Err(error) => Err(error),
-    };
-    match kept {
-        Ok(sha256) => Some(sha256),
-        Err(error) => {
-            work.record.warn(format!("noPreview: {error}"));
-            None
+        match outage.again_at {
+            Some(at) => {
+                if outage.some_done {
+                    self.work.begin_query_failures_anew();
+                }
+                Err(Halt::AskAgain(at))
+            }
+            None if !left.is_empty() => Err(Halt::GiveWay),
+            None => Ok(alone),
         }
     }
-}
 
-fn mail_view(work: &Work<'_>, shared: &Shared<'_>, content: &Content<'_>, picture: Option<&String>, notes: Vec<String>) -> MailView {
-    let definition = shared.scene.definition;
-    let zone = jiff::tz::TimeZone::get(&content.clock.zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    let when = work.run.scheduled_for.to_zoned_datetime(zone).strftime("%A, %-d %B %Y, %H:%M %Z").to_string();
-    let tile = definition.tile.as_ref().and_then(|key| shared.scene.dashboard.tiles.get(key));
-    let title = tile.map(|tile| tile.title.clone()).filter(|title| !title.is_empty());
-    let title = title.unwrap_or_else(|| shared.scene.document.name.clone());
-    MailView {
-        title: title.clone(),
-        message: shared.text.clone(),
-        filters: if definition.options.show_filters { content.filter_lines() } else { Vec::new() },
-        kpis: Vec::new(),
-        tables: Vec::new(),
-        inline_image: picture.map(|_| InlineImage { alt: format!("{title}, as of {when}"), width: 600 }),
-        notes,
-        organization: shared.scene.catalog.organization.name.clone(),
-        schedule_name: definition.name.clone(),
-        scheduled_for_text: when,
+    /// Whether the run has had its turn and others wait for a worker, when so many audiences have not begun.
+    async fn should_give_way(&self, waiting: usize) -> Result<bool, Halt> {
+        let Work { context, begun, .. } = &*self.work;
+        let had_its_turn = waiting > 0 && context.clock.steady().saturating_sub(*begun) >= LONGEST_TURN;
+        Ok(had_its_turn && context.store.others_wait(context.clock.now()).await?)
+    }
+
+    /// An audience gets nothing, for a reason of its own.
+    async fn fail(&mut self, audience: &Audience, stop: Stop) -> Result<(), Halt> {
+        let text = stop.error.clone().unwrap_or_else(|| stop.reason.clone());
+        self.work.record.warn(format!("audienceFailed: {} ({text})", audience.key));
+        self.work.tell_of_failure(&stop, audience);
+        let state = DeliveryState::Failed { at: self.work.context.clock.now(), reason: text };
+        let pieces = Pieces::of(self.work).empty(&audience.key, &audience.targets, state);
+        self.finish(audience, pieces, AudienceOutcome::Failed { reason: stop.reason, error: stop.error }).await
+    }
+
+    /// One of several audiences is done.
+    async fn finish(&mut self, audience: &Audience, pieces: Making<'_>, outcome: AudienceOutcome) -> Result<(), Halt> {
+        let done = AudienceDone { digest: audience.digest(), key: audience.key.clone(), outcome };
+        self.promise(pieces, Some(&done)).await?;
+        reach(FailPoint::BetweenAudiences);
+        if done.outcome == AudienceOutcome::Promised {
+            self.some_owed = true;
+            self.feed.promised();
+        }
+        self.outcomes.push(done.outcome);
+        Ok(())
+    }
+
+    /// All is promised: what the one audience gets that is alone, and that somebody is left out, which is told when somebody else is not.
+    async fn end(&mut self, alone: &[Edition], skipped: &[Skipped], audience: &str) -> Result<(), Halt> {
+        let makes = Pieces::of(self.work);
+        let left_out = skipped.iter().map(move |skipped| makes.left_out(audience, skipped));
+        let pieces: Making<'_> = Box::new(makes.owed(alone).chain(left_out));
+        let more = alone.iter().map(|edition| edition.targets.len()).sum::<usize>() + skipped.len();
+        let mut count = self.promised + more;
+        if self.several && self.work.run.fence > 1 {
+            let tally = self.work.context.store.tally(self.work.run.id).await?;
+            count = usize::try_from(tally.pending + tally.accepted + tally.failed + tally.skipped).unwrap_or(usize::MAX) + more;
+        }
+        self.work.note("promised", Some(format!("{count} {}", if count == 1 { "piece" } else { "pieces" })));
+        self.promise(pieces, None).await?;
+        reach(FailPoint::AfterPromise);
+        Ok(())
+    }
+
+    /// Promises `pieces`, some in a transaction; the last one says that they are owed, and writes what happened.
+    async fn promise(&mut self, pieces: Making<'_>, done: Option<&AudienceDone>) -> Result<(), Halt> {
+        reach(FailPoint::BeforePromise);
+        let store = &self.work.context.store;
+        let mut pieces = pieces.peekable();
+        loop {
+            let batch: Vec<Delivery> = pieces.by_ref().take(BATCH).collect();
+            self.promised += batch.len();
+            if pieces.peek().is_some() {
+                store.promise(&self.work.lease, &batch).await?;
+                continue;
+            }
+            reach(FailPoint::AmidPromises);
+            let mut news = self.work.news();
+            match done {
+                // The time for preparing is each audience's: what ends a run is that none gets done.
+                Some(_) => news.progress.worked.preparing = SignedDuration::ZERO,
+                None => news.progress.promised_at = Some(self.work.context.clock.now()),
+            }
+            self.work.progress = news.progress.clone();
+            store.finish_audience(&self.work.lease, &batch, &news, done).await?;
+            self.work.written.add(news.record);
+            return Ok(());
+        }
+    }
+
+    /// The run stops. When some pieces are promised, those who get none for it are named with the reason.
+    async fn stop(&mut self, stop: Stop, audiences: &[Audience], left: &HashSet<&str>) -> Result<Halt, Halt> {
+        if self.some_owed {
+            let makes = Pieces::of(self.work);
+            let state = DeliveryState::Skipped { reason: stop.reason.clone() };
+            let unsent = audiences.iter().filter(|audience| left.contains(audience.key.as_str()));
+            let pieces = unsent.flat_map(|audience| makes.empty(&audience.key, &audience.targets, state.clone()));
+            let pieces: Vec<Delivery> = pieces.collect();
+            for batch in pieces.chunks(BATCH) {
+                self.work.context.store.promise(&self.work.lease, batch).await?;
+            }
+        }
+        Ok(stop.into())
     }
 }
 
-/// KPI tiles of a report, whose numbers also stand in the mail as text.
-fn kpi_tiles(report: &pressrun_render::Report) -> impl Iterator<Item = pressrun_render::TileView> + '_ {
-    let tiles = report.pages.iter().flat_map(|page| &page.tiles);
-    tiles.filter(|tile| tile.data().is_some_and(|data| data.chart.mark == pressrun_domain::chart::Mark::Kpi)).take(6).cloned()
+/// Prepares one audience in a folder of its own.
+async fn part<'p, 'a>(mut work: Work<'a>, shared: &Shared<'_>, audience: &'p Audience, number: usize) -> Part<'p, 'a> {
+    let folder = format!("{}-{}-{number}", work.run.id, work.run.fence);
+    let made = match work.context.spool.new_work_dir(folder).await {
+        Ok(dir) => edition::editions(&mut work, shared, audience, &dir).await,
+        Err(error) => Err(stop_for(&error.into()).into()),
+    };
+    Part { audience, work, made }
 }
 
-/// Tiles whose first rows stand in a mail that has no picture of them.
-fn table_tiles(report: &pressrun_render::Report) -> impl Iterator<Item = pressrun_render::TileView> + '_ {
-    use pressrun_domain::chart::Mark;
-    let tiles = report.pages.iter().flat_map(|page| &page.tiles);
-    tiles.filter(|tile| tile.data().is_some_and(|data| data.chart.mark != Mark::Kpi)).take(3).cloned()
-}
-
-fn link_file(work: &Work<'_>, shared: &Shared<'_>, audience: &str, dir: &WorkDir) -> Result<ArtifactRecord, ContentError> {
-    let json = serde_json::json!({ "url": shared.link }).to_string();
-    let sha256 = keep_bytes(work, json.as_bytes(), dir)?;
-    Ok(ArtifactRecord {
-        audience: audience.to_owned(),
-        name: format!("{}.json", shared.stem),
-        media_type: "application/json".to_owned(),
-        bytes: json.len() as u64,
-        sha256,
-        pages: 0,
-        ms: 0,
-    })
-}
-
-fn keep(work: &Work<'_>, made: &Made, stem: &str, audience: &str) -> Result<ArtifactRecord, ContentError> {
-    work.context.spool.adopt(&made.path, &made.rendered.sha256)?;
-    Ok(ArtifactRecord {
-        audience: audience.to_owned(),
-        name: format!("{stem}.{}", made.rendered.extension),
-        media_type: made.rendered.media_type.clone(),
-        bytes: made.rendered.bytes,
-        sha256: made.rendered.sha256.clone(),
-        pages: made.rendered.pages,
-        ms: made.ms,
-    })
-}
-
-fn keep_bytes(work: &Work<'_>, bytes: &[u8], dir: &WorkDir) -> Result<String, ContentError> {
-    let sha256 = hex::encode(Sha256::digest(bytes));
-    let path = dir.file(&sha256);
-    std::fs::write(&path, bytes)?;
-    work.context.spool.adopt(&path, &sha256)?;
-    Ok(sha256)
-}
-
-fn piece(work: &Work<'_>, audience: &str, target: &Target, prepared: &Prepared, state: DeliveryState) -> Delivery {
-    let id = delivery_id(work.run.id, &target.name);
-    let mut message = prepared.message.clone();
-    message.link = message.link.map(|plain| link::own(work, target, &plain, prepared.scope, &prepared.stated));
-    message.heading.role = target.role;
-    if target.role == MailRole::To {
-        message.heading.copy_of = None;
-    }
-    message.unsubscribe = target.recipient.map(|recipient| work.context.links.unsubscribe(work.run.schedule_id, recipient));
-    Delivery {
-        id,
-        run: work.run.id,
-        target: target.name.clone(),
-        audience: audience.to_owned(),
-        artifact: prepared.artifact.clone(),
-        idempotency_key: format!("pressrun-{id}"),
-        message,
-        state,
-        attempts: Vec::new(),
+/// How an audience is done for which this was made.
+fn outcome(work: &Work<'_>, editions: &[Edition]) -> AudienceOutcome {
+    let recorded = || work.record.conditions.iter().all(|condition| condition.judgement == Judgement::BaselineRecorded);
+    match editions {
+        [] if recorded() => AudienceOutcome::Recorded,
+        [] => AudienceOutcome::Unmet,
+        _ => AudienceOutcome::Promised,
     }
 }
 
-/// The same for the same run and target, so that promising twice is promising once.
-pub(super) fn delivery_id(run: RunId, target: &str) -> DeliveryId {
-    DeliveryId(Uuid::new_v5(&run.0, target.to_lowercase().as_bytes()))
+/// Queries that fail in passing: one may be unlucky, but when one after the other fails their database is away, and the others need not try.
+#[derive(Default)]
+struct Outage {
+    again_at: Option<Timestamp>,
+    in_a_row: usize,
+    some_done: bool,
 }
 
-/// What cannot be rendered ends the run with a named reason (S5).
-fn stop_for(error: &ContentError) -> Stop {
-    Stop::new(RunStatus::Error, error.reason()).because(error.to_string())
+impl Outage {
+    fn goes_on(&mut self, again_at: Timestamp) {
+        self.again_at.get_or_insert(again_at);
+        self.in_a_row += 1;
+    }
+
+    fn is_over(&mut self) {
+        self.in_a_row = 0;
+        self.some_done = true;
+    }
+
+    fn lasts(&self) -> bool {
+        self.in_a_row >= AT_ONCE
+    }
+}
+
+impl<'a> Work<'a> {
+    /// The same run with nothing that happened: what becomes of a part of it is added when that is known.
+    pub(super) fn fork(&self) -> Self {
+        Work {
+            record: RunRecord { outline: self.record.outline.clone(), ..RunRecord::default() },
+            written: RunRecord::default(),
+            judged: Vec::new(),
+            producer: self.producer.clone(),
+            progress: self.progress.clone(),
+            turns: Arc::default(),
+            ..*self
+        }
+    }
+
+    /// Adds what happened in a part.
+    fn absorb(&mut self, mut part: Work<'a>) {
+        let held = part.record.outline.take().is_some_and(|outline| outline.held_for_others);
+        if let Some(outline) = self.record.outline.as_mut().filter(|_| held) {
+            outline.held_for_others = true;
+        }
+        self.record.add(part.record);
+        self.judged.append(&mut part.judged);
+    }
+
+    /// A part is done later: nothing of it counts but that it was tried.
+    fn put_off(&mut self, part: Work<'a>) {
+        self.record.timeline.extend(part.record.timeline);
+        let failures = part.progress;
+        self.progress.query_failures = failures.query_failures;
+        self.progress.queries_fail_since = failures.queries_fail_since;
+        self.progress.waits_for = failures.waits_for;
+    }
+
+    /// Some queries failed in passing, but others went well since: that is no long outage.
+    fn begin_query_failures_anew(&mut self) {
+        self.progress.query_failures = 1;
+        self.progress.queries_fail_since = Some(self.context.clock.now());
+    }
 }

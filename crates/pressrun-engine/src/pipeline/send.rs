@@ -17,7 +17,9 @@ use pressrun_domain::run::{Lease, Run, RunKind};
 use pressrun_store::{Learnt, StoreError};
 use tokio_util::sync::CancellationToken;
 
+use super::alongside::alongside;
 use super::carried::Carried;
+use super::meanwhile::{Stage, Stages};
 use super::suppressed::{SUPPRESSED, suppressed};
 use super::turns::Turns;
 use super::{Context, Halt, LOOK_FOR_STOP, Work};
@@ -44,6 +46,9 @@ struct Tried {
     held_until: Option<Timestamp>,
 }
 
+/// The end of what was to be a try; `None` when it was not begun.
+type Ended = (DeliveryId, Result<Option<Tried>, StoreError>);
+
 /// What the pieces of a page need, read once for all of them.
 struct Lot {
     carried: Carried,
@@ -57,7 +62,7 @@ pub(super) async fn send_pending(work: &mut Work<'_>, visit: &Visit) -> Result<S
     work.check_sending().await?;
     let before = store.tally(work.run.id).await?;
     let due_by = due_by(work.context.clock.now(), before.next_attempt, work.context.config.longest_wait());
-    if let Some(held) = send_due(work, visit, due_by).await? {
+    if let Some(held) = send_due(work, visit, Some(due_by), Stages::all_prepared()).await? {
         return Ok(held);
     }
     Ok(match store.tally(work.run.id).await?.next_attempt {
@@ -73,21 +78,56 @@ fn due_by(now: Timestamp, next_attempt: Option<Timestamp>, longest: SignedDurati
     if next_attempt.is_some_and(|at| at > implausible) { Timestamp::MAX } else { now }
 }
 
-/// Tries the pieces that are due by then. When one finds the way out shut or cannot be written down, or when the run has to stop, those under
-/// way are heard to their end, for they may be accepted by now, and no further one is begun: what holds for one holds for the thousand after it.
-async fn send_due(work: &mut Work<'_>, visit: &Visit, due_by: Timestamp) -> Result<Option<Sent>, Halt> {
+/// Sends what is promised while other audiences are prepared.
+pub(super) async fn send_meanwhile(work: &mut Work<'_>, mut stages: Stages) -> Result<(), Halt> {
+    loop {
+        let look_at = match stages.now() {
+            Stage::Over => return Ok(()),
+            Stage::Nothing => None,
+            Stage::Promised(_) | Stage::Until(_) => match work.visit() {
+                Ok(visit) => return send_due(work, &visit, None, stages).await.map(|_| ()),
+                Err(wait) => work.context.clock.now().checked_add(wait).ok(),
+            },
+        };
+        tokio::select! {
+            biased;
+            () = stages.changed() => {}
+            () = until(work.context, look_at) => {}
+        }
+    }
+}
+
+/// Tries the pieces that are due by then, or by now when no instant is given. When one finds the way out shut or cannot be written down, or
+/// when the run has to stop, those under way are heard to their end, for they may be accepted by now, and no further one is begun: what holds
+/// for one holds for the thousand after it.
+///
+/// Those that are promised meanwhile are sent too, and then a way out that is shut is looked at again.
+async fn send_due(work: &mut Work<'_>, visit: &Visit, due_by: Option<Timestamp>, mut stages: Stages) -> Result<Option<Sent>, Halt> {
     let context = work.context;
-    let (turns, quit) = (Arc::clone(&work.turns), CancellationToken::new());
-    let way = Way { context, lease: work.lease, run: work.run, visit, turns: &turns, quit: &quit };
+    let (turns, mut quit) = (Arc::clone(&work.turns), CancellationToken::new());
+    let way = Way { context, lease: work.lease, run: work.run, visit, turns: &turns };
     turns.wait(context.clock.steady());
     let (mut waiting, mut lot, mut more) = (VecDeque::new(), None, true);
     let (mut under_way, mut ids) = (FuturesUnordered::new(), HashSet::new());
-    let (mut held, mut halt, mut all_begun) = (None, None, true);
+    let mut ended: VecDeque<Ended> = VecDeque::new();
+    let (mut held, mut halt, mut all_begun, mut over) = (None, None, true, false);
     let mut look = context.clock.sleep(LOOK_FOR_STOP);
     loop {
-        while held.is_none() && halt.is_none() && under_way.len() < context.config.parallel_deliveries {
+        while let Some((id, tried)) = ended.pop_front() {
+            ids.remove(&id);
+            match tried {
+                Ok(Some(tried)) => held = work.hear(tried).or(held),
+                Ok(None) => all_begun = false,
+                Err(error) => halt = Some(error.into()),
+            }
+        }
+        let stage = stages.now();
+        over = over || stage == Stage::Over;
+        // What has ended is heard before another one begins.
+        while !over && held.is_none() && halt.is_none() && ended.is_empty() && under_way.len() < context.config.parallel_deliveries {
             if waiting.is_empty() && more {
-                match next_page(work, due_by, &ids).await {
+                let page = next_page(work, due_by.unwrap_or_else(|| context.clock.now()), &ids);
+                match alongside(&mut under_way, &mut ended, page).await {
                     Ok(page) => {
                         more = page.more;
                         waiting = page.pieces;
@@ -104,34 +144,33 @@ async fn send_due(work: &mut Work<'_>, visit: &Visit, due_by: Timestamp) -> Resu
             }
             let Some(piece) = waiting.pop_front() else { break };
             ids.insert(piece.id);
-            under_way.push(way.attempt(lot, work.progress.held_since, piece));
+            under_way.push(way.attempt(lot, work.progress.held_since, quit.clone(), piece));
         }
-        if under_way.is_empty() {
+        if over || held.is_some() || halt.is_some() {
+            quit.cancel();
+        }
+        let others_follow = matches!(stage, Stage::Nothing | Stage::Promised(_)) && !over && halt.is_none();
+        if !ended.is_empty() {
+            continue;
+        }
+        if under_way.is_empty() && !others_follow {
             break;
         }
-        let (id, tried) = tokio::select! {
+        let shut_until = held.as_ref().and_then(Sent::held_until);
+        tokio::select! {
             biased;
-            ended = under_way.next() => match ended {
-                Some(ended) => ended,
-                None => continue,
-            },
+            Some(one) = under_way.next() => ended.push_back(one),
+            () = stages.changed() => more = true,
+            () = until(context, shut_until), if others_follow => {
+                (held, more, quit) = (None, true, CancellationToken::new());
+            }
+            () = until(context, stage.ends_at()) => over = true,
             () = &mut look => {
                 look = context.clock.sleep(LOOK_FOR_STOP);
-                if halt.is_none() && let Err(stop) = work.check_sending().await {
-                    halt = Some(stop);
-                    quit.cancel();
+                if halt.is_none() {
+                    halt = alongside(&mut under_way, &mut ended, work.check_sending()).await.err();
                 }
-                continue;
             }
-        };
-        ids.remove(&id);
-        match tried {
-            Ok(Some(tried)) => held = work.hear(tried).or(held),
-            Ok(None) => all_begun = false,
-            Err(error) => halt = Some(error.into()),
-        }
-        if held.is_some() || halt.is_some() {
-            quit.cancel();
         }
     }
     turns.stop_waiting(context.clock.steady());
@@ -140,6 +179,21 @@ async fn send_due(work: &mut Work<'_>, visit: &Visit, due_by: Timestamp) -> Resu
         Some(Halt::Stop(_)) if all_begun && waiting.is_empty() && !more => Ok(held),
         Some(halt) => Err(halt),
         None => Ok(held),
+    }
+}
+
+/// Ends at the instant; never when there is none.
+async fn until(context: &Context, at: Option<Timestamp>) {
+    match at {
+        Some(at) => context.clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Sent {
+    /// When a way out that is shut is looked at again.
+    fn held_until(&self) -> Option<Timestamp> {
+        if let Self::Held { until, .. } = self { Some(*until) } else { None }
     }
 }
 
@@ -205,18 +259,11 @@ struct Way<'a> {
     run: &'a Run,
     visit: &'a Visit,
     turns: &'a Turns,
-    /// No further attempt is begun.
-    quit: &'a CancellationToken,
 }
 
 impl Way<'_> {
-    /// Waits for the turn of a piece and tries it; `None` when it was not begun.
-    async fn attempt(
-        &self,
-        lot: Arc<Lot>,
-        held_since: Option<Timestamp>,
-        piece: Delivery,
-    ) -> (DeliveryId, Result<Option<Tried>, StoreError>) {
+    /// Waits for the turn of a piece and tries it; `None` when it was to `quit` before.
+    async fn attempt(&self, lot: Arc<Lot>, held_since: Option<Timestamp>, quit: CancellationToken, piece: Delivery) -> Ended {
         let id = piece.id;
         let _turn = match self.run.definition.destination.email() {
             // Mail waits for its turn at the relay, and at the recipient's domain, where it is sent.
@@ -224,19 +271,18 @@ impl Way<'_> {
             None => {
                 let turn = tokio::select! {
                     biased;
-                    () = self.quit.cancelled() => return (id, Ok(None)),
+                    () = quit.cancelled() => return (id, Ok(None)),
                     turn = self.visit.turn() => turn,
                 };
                 Some(turn)
             }
         };
         let clock = &self.context.clock;
-        let begun = clock.steady();
-        self.turns.begin(begun);
+        self.turns.begin(clock.steady());
         let tried = attempt(self, &lot, held_since, piece).await;
         let ended = clock.steady();
         self.turns.end(ended);
-        self.visit.took(ended.saturating_sub(begun));
+        self.visit.ended(ended);
         (id, tried.map(Some))
     }
 }

@@ -5,6 +5,7 @@
 //! which is what stores keep.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
+pub mod audiences;
 pub mod audit;
 pub mod catalogs;
 pub mod claims;
@@ -128,6 +129,8 @@ macro_rules! conformance_suite {
                     t14_a_clock_that_was_set_back_holds_nothing_up
                     s5_a_queued_run_is_cancelled_at_once
                     s5_a_running_run_is_told;
+                audiences: h13_the_pieces_of_an_audience_are_owed_once_it_is_done
+                    i6_h13_whoever_goes_on_keeps_the_audiences_that_are_done;
                 ledger: pieces_are_promised_once_and_in_order
                     i7_an_accepted_piece_is_never_tried_again
                     i6_promises_of_a_claim_that_died_are_forgotten_but_not_what_was_tried

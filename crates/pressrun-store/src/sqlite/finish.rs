@@ -18,7 +18,7 @@ use super::audit::Written;
 use super::lease::hold;
 use super::row::{Reader, to_json};
 use super::schedule_row::{put_definition, read_definition};
-use super::{SqliteStore, Tx, artifacts, audit, baselines, due, micros, news, notices, queue};
+use super::{SqliteStore, Tx, artifacts, audiences, audit, baselines, due, micros, news, notices, queue};
 use crate::{RunEnd, StoreError};
 
 /// What ends a run.
@@ -58,7 +58,8 @@ pub(super) async fn end_runs(tx: &mut Tx, ended: &[Ended<'_>]) -> Result<HashMap
          RETURNING id, schedule_id, kind, outline, coalesce(started_at, created_at) AS began_at, host_key,
              EXISTS (SELECT 1 FROM run_artifacts a WHERE a.run_id = runs.id) AS holds,
              EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = runs.id AND d.state = 'pending') AS owes,
-             EXISTS (SELECT 1 FROM run_baselines b WHERE b.run_id = runs.id) AS baselines_wait",
+             EXISTS (SELECT 1 FROM run_baselines b WHERE b.run_id = runs.id) AS baselines_wait,
+             EXISTS (SELECT 1 FROM run_audiences a WHERE a.run_id = runs.id) AS audiences_done",
     )
     .bind(to_json(&rows)?)
     .fetch_all(&mut **tx)
@@ -78,6 +79,9 @@ pub(super) async fn end_runs(tx: &mut Tx, ended: &[Ended<'_>]) -> Result<HashMap
         if reader.get("baselines_wait")? {
             move_baselines(tx, run, ending.status).await?;
             baselines::wait_no_more(tx, run).await?;
+        }
+        if reader.get("audiences_done")? {
+            audiences::forget(tx, run).await?;
         }
         if counts(row)? {
             let (outline, began_at) = (reader.json_opt("outline").unwrap_or_default(), reader.instant("began_at")?);

@@ -46,6 +46,9 @@ impl Which {
             Self::All | Self::Page { .. } => {}
             Self::Due { now, .. } => {
                 statement.push(" AND d.state = 'pending' AND d.not_before <= ").push_bind(micros(*now));
+                // Of an audience of which some are not promised yet none is owed.
+                statement
+                    .push(" AND d.position <= coalesce((SELECT r.promised_to FROM runs r WHERE r.id = d.run_id), 9223372036854775807)");
             }
             Self::One(id) => {
                 statement.push(" AND d.id = ").push_bind(id.to_string());
@@ -80,8 +83,8 @@ impl SqliteStore {
     pub(super) async fn forget_pieces(&self, lease: &Lease) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
-        let untried =
-            "DELETE FROM deliveries WHERE run_id = $1 AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id)";
+        let untried = "DELETE FROM deliveries WHERE run_id = $1 AND position > coalesce((SELECT promised_to FROM runs WHERE id = $1), 0)
+             AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.delivery_id = deliveries.id)";
         let unnamed = "DELETE FROM contents WHERE run_id = $1
              AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.run_id = contents.run_id AND d.content_id = contents.id)";
         for statement in [untried, unnamed] {

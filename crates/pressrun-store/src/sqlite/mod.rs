@@ -9,6 +9,7 @@
 mod addresses;
 mod alarms;
 mod artifacts;
+mod audiences;
 mod audit;
 mod baselines;
 mod catalogs;

@@ -12,7 +12,9 @@ use pressrun_domain::run::{Lease, Run, RunStatus, TimelineEntry, Worked};
 use super::SqliteStore;
 use super::entries::Entry;
 use super::ledger::Which;
-use crate::{AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, Page, RunEnd, RunNews, Runs, StoreError, StoredBaseline};
+use crate::{
+    AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, Page, RunEnd, RunNews, Runs, StoreError, StoredBaseline,
+};
 
 #[async_trait]
 impl Runs for SqliteStore {
@@ -71,6 +73,20 @@ impl Runs for SqliteStore {
 
     async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError> {
         self.promise_pieces(lease, deliveries).await
+    }
+
+    async fn finish_audience(
+        &self,
+        lease: &Lease,
+        pieces: &[Delivery],
+        news: &RunNews,
+        done: Option<&AudienceDone>,
+    ) -> Result<(), StoreError> {
+        self.finish_audience_of(lease, pieces, news, done).await
+    }
+
+    async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError> {
+        self.done_audiences(run).await
     }
 
     async fn forget_promises(&self, lease: &Lease) -> Result<(), StoreError> {

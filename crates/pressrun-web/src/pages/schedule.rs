@@ -341,7 +341,8 @@ pub(super) fn lines(definition: &Definition, whole: bool, catalog: &Catalog) -> 
         lines.push(Line::new("Filter", format!("{label} {}", filters::words(expression))));
     }
     if let Some(time) = definition.worthless_after {
-        lines.push(Line::new("Worthless after", time.strftime("%H:%M").to_string()));
+        let text = format!("{} in {}: what has not gone out by then is given up", time.strftime("%H:%M"), definition.timezone);
+        lines.push(Line::new("Worthless after", text));
     }
     if definition.kill_jobs_on_failure {
         lines.push(Line::new("On failure", "stops when one query fails"));

@@ -10,8 +10,8 @@ pub(crate) struct Scheduler {
     pub workers: u32,
     /// How long a claim holds without a heartbeat.
     pub lease_seconds: u32,
-    /// A run that has been worked on for longer until everything is ready to be sent is stopped (S5). What it waits in the queue, for a retry or
-    /// for the server to come back does not count.
+    /// A run that has been worked on for longer until everything is ready to be sent is stopped (S5); of personal copies, until the next ones are. What
+    /// it waits in the queue, for a retry or for the server to come back does not count.
     pub max_run_minutes: u32,
     /// One that has been sent for longer is stopped too, waiting not counted either; what was accepted stays so.
     pub max_sending_minutes: u32,

@@ -8,6 +8,7 @@ use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::destination::Destination;
 use pressrun_domain::output::Format;
 use pressrun_domain::run::RunStatus;
+use pressrun_domain::schedule::Definition;
 
 use crate::audiences::personal;
 use crate::carrier::Recorder;
@@ -26,7 +27,7 @@ fn twelve_regions(world: &World) {
     world.write_data("sales.csv", &format!("day,region,amount\n{rows}"));
 }
 
-async fn in_twelve_regions(world: &World, count: usize) -> pressrun_domain::schedule::Definition {
+async fn in_twelve_regions(world: &World, count: usize) -> Definition {
     let people = people(count);
     let regions: Vec<[&str; 1]> = people.iter().map(|(_, region)| [region.as_str()]).collect();
     let people: Vec<_> = people.iter().zip(&regions).map(|((email, _), region)| (email.as_str(), Some(&region[..]))).collect();
@@ -60,7 +61,9 @@ async fn l1_ten_thousand_recipients_do_not_hold_up_another_schedule() {
     twelve_regions(&world);
     let carrier = Arc::new(Recorder::default());
     let engine = world.another_engine_with(Arc::clone(&carrier) as _, |config| config.workers = 1);
-    let big = world.save(in_twelve_regions(&world, 10_000).await).await;
+    // Nothing is sent before all is prepared, so that what goes before the other is what holds it up.
+    let big = Definition { kill_jobs_on_failure: true, ..in_twelve_regions(&world, 10_000).await };
+    let big = world.save(big).await;
     let mut other = world.webhook(Format::LinkOnly);
     other.owner = crate::world::HILL.parse().map(pressrun_domain::id::MembershipId).unwrap();
     let small = world.save(other).await;

@@ -132,7 +132,7 @@ async fn l2_a_full_disk_is_an_error_with_its_name_and_nothing_reaches_the_destin
         definition.tile = Some("total".into());
         let schedule = world.save(definition).await;
         let run = world.trigger(schedule).await;
-        let work = world.dir.path().join(format!("spool/work/{run}-1"));
+        let work = world.dir.path().join(format!("spool/work/{run}-1-0"));
         std::fs::create_dir_all(&work).unwrap();
         std::os::unix::fs::symlink("/dev/full", work.join(full)).unwrap();
         // An engine of its own, whose files are numbered from zero.

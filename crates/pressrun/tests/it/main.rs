@@ -43,5 +43,6 @@ mod sending;
 mod shared_links;
 mod sharing;
 mod stopping;
+mod streaming;
 mod two_catalogs;
 mod world;
