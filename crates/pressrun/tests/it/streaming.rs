@@ -10,9 +10,9 @@ use pressrun_deliver::{Delivered, Parcel};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::{Delivery, DeliveryState, Outcome};
 use pressrun_domain::destination::Destination;
-use pressrun_domain::id::{MembershipId, RunId};
+use pressrun_domain::id::{MembershipId, RunId, WorkerId};
 use pressrun_domain::output::Format;
-use pressrun_domain::run::{Run, RunStatus};
+use pressrun_domain::run::{Run, RunStatus, Worked};
 use pressrun_domain::schedule::Definition;
 use pressrun_engine::Carrier;
 use pressrun_store::Store;
@@ -238,22 +238,25 @@ async fn l1_h13_a_run_of_many_audiences_gives_way_while_it_is_prepared() {
 
 #[tokio::test]
 async fn h13_preparing_is_bounded_for_each_audience_and_not_for_all_together() {
-    // Each piece takes a while, which is as good as audiences that do.
-    struct Slow(Arc<FakeClock>);
+    /// Two minutes pass with a piece of an audience that is done when many are: whatever is prepared then was begun after some were done.
+    struct Slow(Arc<FakeClock>, AtomicUsize);
     #[async_trait]
     impl Carrier for Slow {
         async fn deliver(&self, _: &Destination, _: &Parcel, _: Timestamp) -> Delivered {
-            self.0.advance(SignedDuration::from_mins(4));
+            if self.1.fetch_add(1, Ordering::SeqCst) == MANY / 2 {
+                self.0.advance(SignedDuration::from_mins(2));
+            }
             Delivered { outcome: Outcome::Accepted { receipt: "ok".to_owned() }, learnt_host_key: None, warnings: Vec::new() }
         }
     }
     let world = World::new().await;
-    let carrier = Arc::new(Slow(Arc::clone(&world.clock)));
-    let engine = world.another_engine_with(carrier, |config| {
-        (config.parallel_deliveries, config.max_run, config.lease) = (1, SignedDuration::from_mins(30), SignedDuration::from_hours(1));
-    });
     let run = world.trigger(world.save(many(&world).await).await).await;
-    engine.drain().await.unwrap();
+    // Half an hour is allowed, and all but a minute of it has been worked.
+    let claim = world.store.claim(WorkerId::generate(), world.now(), world.now(), 1).await.unwrap().remove(0);
+    let worked = Worked { preparing: SignedDuration::from_mins(29), ..Worked::default() };
+    world.store.hand_back(&claim.lease, world.now(), &[], worked).await.unwrap();
+    let carrier = Arc::new(Slow(Arc::clone(&world.clock), AtomicUsize::new(0)));
+    world.another_engine_with(carrier, |config| config.parallel_deliveries = 1).drain().await.unwrap();
     let (run, pieces) = world.run(run).await;
     assert_eq!(ended(&run), (RunStatus::Complete, None), "{:?}", run.record.error);
     assert_eq!(accepted(&pieces), MANY);
