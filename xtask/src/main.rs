@@ -92,11 +92,17 @@ fn test(checks: bool) -> anyhow::Result<()> {
         check()?;
     }
     cargo(&["test", "--workspace", "--doc", "--quiet"])?;
+    let mut tests = cargo_command();
     if machine::has("cargo-nextest") {
-        return cargo(&["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail", "--final-status-level", "fail"]);
+        tests.args(["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail", "--final-status-level", "fail"]);
+    } else {
+        tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
-    cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"])
+    run(tests.env("PRESSRUN_SIMULATION_SEEDS", SIMULATED_SEEDS))
 }
+
+/// Seeds that the simulation goes through here; those who run its tests by themselves mean fewer.
+const SIMULATED_SEEDS: &str = "2000";
 
 fn check() -> anyhow::Result<()> {
     cargo(&["fmt", "--all", "--check"])?;

@@ -5,7 +5,7 @@
 //!   granted ([`stage`]), and only when there is none does time move on. So equal seeds give equal traces.
 //! - [`servers`] is a model of destinations and executors, [`office`] of the people who make and change schedules.
 //! - [`judge`] looks at what came of it: by the [`book`] that was kept meanwhile, by a [`calendar`] of its own, and by what the store says.
-//! - [`plants`] are faults that have to be found.
+//! - [`shrink`] makes a scenario that breaks a promise as small as it can be made; [`plants`] are faults that have to be found.
 #![allow(
     clippy::expect_used,
     clippy::missing_errors_doc,
@@ -22,6 +22,8 @@ pub mod office;
 pub mod plants;
 pub mod scenario;
 pub mod servers;
+mod setting;
+pub mod shrink;
 pub mod stage;
 pub mod store;
 pub mod world;

@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use clap::Parser;
 use pressrun_simulation::many::simulate_many;
-use pressrun_simulation::scenario::draw;
-use pressrun_simulation::world::simulate;
+use pressrun_simulation::plants::Plant;
+use pressrun_simulation::scenario::{Scenario, draw};
+use pressrun_simulation::shrink::shrink;
+use pressrun_simulation::world::{Ended, simulate};
 
 /// Simulates the dispatcher, the engine and the store under faults that a seed draws.
 #[derive(Debug, Parser)]
+#[command(name = "cargo xtask simulate")]
 struct Cli {
     /// How many seeds.
     #[arg(long, default_value_t = 2_000)]
@@ -21,40 +24,69 @@ struct Cli {
     /// Only this one, with its trace.
     #[arg(long)]
     seed: Option<u64>,
+    /// Go on after the first seed that breaks a promise.
+    #[arg(long)]
+    all: bool,
+    /// Make what a seed draws as small as it can be, if it breaks a promise.
+    #[arg(long)]
+    shrink: bool,
+    /// With this fault planted, such as `LastServedFirst`.
+    #[arg(long, value_parser = plant)]
+    plant: Option<Plant>,
+}
+
+fn plant(name: &str) -> Result<Plant, String> {
+    let known = || Plant::ALL.map(|plant| format!("{plant:?}")).join(", ");
+    Plant::ALL.into_iter().find(|plant| format!("{plant:?}") == name).ok_or_else(|| format!("there are: {}", known()))
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.seed {
-        Some(seed) => one(seed),
-        None => many(cli.from, cli.seeds),
+        Some(seed) => one(&draw(seed), &cli),
+        None => many(&cli),
     }
 }
 
-fn one(seed: u64) -> ExitCode {
-    let scenario = draw(seed);
+fn one(scenario: &Scenario, cli: &Cli) -> ExitCode {
     println!("{scenario:#?}");
-    let outcome = simulate(&scenario, None, true);
-    for line in &outcome.lines {
+    let mut ended = simulate(scenario, cli.plant, true);
+    if let Some(breach) = ended.breaches.first().filter(|_| cli.shrink) {
+        let (smallest, tries) = shrink(scenario, cli.plant, breach.promise);
+        println!("made smaller in {tries} simulations");
+        println!("{smallest:#?}");
+        ended = simulate(&smallest, cli.plant, true);
+    }
+    for line in &ended.lines {
         println!("{line}");
     }
-    println!("{} requests, {} parcels, digest {:016x}", outcome.granted, outcome.sent, outcome.digest);
-    for breach in &outcome.breaches {
-        println!("broken: {}: {}", breach.promise, breach.how);
-    }
-    if outcome.breaches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("{} requests, {} runs, {} parcels, digest {:016x}", ended.granted, ended.runs, ended.sent, ended.digest);
+    verdict(&ended)
 }
 
-fn many(from: u64, seeds: u64) -> ExitCode {
-    let begun = Instant::now();
-    let summary = simulate_many(from, seeds, None);
-    let seconds = begun.elapsed().as_secs_f64();
-    let rate = summary.seeds as f64 / seconds.max(0.001);
-    println!("{} seeds in {seconds:.1} s ({rate:.1} a second), {} requests, {} parcels", summary.seeds, summary.granted, summary.sent);
-    let Some((seed, breaches)) = summary.broken else { return ExitCode::SUCCESS };
-    for breach in &breaches {
+fn verdict(ended: &Ended) -> ExitCode {
+    for breach in &ended.breaches {
         println!("broken: {}: {}", breach.promise, breach.how);
     }
-    println!("seed {seed} broke a promise; replay it with: cargo xtask simulate --seed {seed}");
+    if ended.breaches.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn many(cli: &Cli) -> ExitCode {
+    let begun = Instant::now();
+    let summary = simulate_many(cli.from, cli.seeds, cli.plant, !cli.all);
+    let seconds = begun.elapsed().as_secs_f64();
+    println!(
+        "{} seeds in {seconds:.1} s ({:.1} a second), {} requests, {} runs, {} parcels",
+        summary.seeds,
+        summary.seeds as f64 / seconds.max(0.001),
+        summary.granted,
+        summary.runs,
+        summary.sent
+    );
+    for (promise, broken) in &summary.broken {
+        println!("broken by {} seeds: {promise}; seed {}: {}", broken.seeds, broken.seed, broken.how);
+    }
+    let Some((_, broken)) = summary.first() else { return ExitCode::SUCCESS };
+    println!("replay the first with: cargo xtask simulate --seed {} --shrink", broken.seed);
     ExitCode::FAILURE
 }

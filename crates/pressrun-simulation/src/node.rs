@@ -4,13 +4,15 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use pressrun_catalog::CatalogHandle;
 use pressrun_dispatch::{Pulses, Tasks};
 use pressrun_domain::clock::Clock;
+use pressrun_domain::retry::RetryPolicy;
 use pressrun_domain::secret::Secret;
 use pressrun_engine::content::Producer;
 use pressrun_engine::executor::{ExecutorConfig, ExecutorPool};
@@ -36,6 +38,8 @@ pub struct Idleness {
     /// Store calls that are being made: the runtime then waits for the database, which is no idleness.
     calls: AtomicUsize,
     waker: Mutex<Option<Waker>>,
+    /// The database, which may have a transaction to end.
+    store: OnceLock<Arc<SqliteStore>>,
 }
 
 /// A store call that is being made; over when dropped.
@@ -50,7 +54,8 @@ impl Idleness {
 
     /// Called by the runtime when nothing can go on.
     fn parked(&self) {
-        if self.calls.load(Ordering::SeqCst) == 0 {
+        let writes = self.store.get().is_some_and(|store| store.is_writing());
+        if self.calls.load(Ordering::SeqCst) == 0 && !writes {
             self.idle.store(true, Ordering::SeqCst);
             if let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 waker.wake();
@@ -118,9 +123,10 @@ impl Node {
         let hook = Arc::clone(&idleness);
         let runtime = Builder::new_current_thread().enable_time().on_thread_park(move || hook.parked()).build().map_err(unavailable)?;
         let opening = idleness.calling();
-        let store = runtime.block_on(SqliteStore::open(&site.database, sealer()))?;
+        let store = Arc::new(runtime.block_on(open(&site.database))?);
         drop(opening);
-        let store = Arc::new(StagedStore::new(store, stage.clone(), id, Arc::clone(&idleness)));
+        idleness.store.get_or_init(|| Arc::clone(&store));
+        let store = Arc::new(StagedStore::new(store, stage.clone(), id, Arc::clone(&idleness), site.plant));
         let jumps_along = site.plant == Some(Plant::ClockIsBelieved);
         let clock: Arc<dyn Clock> = Arc::new(StageClock { stage: stage.clone(), node: id, jumps_along });
         let config = Arc::new(site.config.clone());
@@ -203,6 +209,20 @@ impl Drop for Node {
     }
 }
 
+/// Opens a database, and waits until no transaction of that keeps others from writing.
+pub async fn open(database: &Path) -> Result<SqliteStore, StoreError> {
+    let store = SqliteStore::open(database, pressrun_store::sample::sealer()).await?;
+    until_written(&store).await;
+    Ok(store)
+}
+
+/// Waits until no transaction is open: whoever is refused, or has nothing to write, hears of it before.
+pub async fn until_written(store: &SqliteStore) {
+    while store.is_writing() {
+        tokio::time::sleep(Duration::from_micros(100)).await;
+    }
+}
+
 /// A spool in the folder.
 fn spool(folder: &Path) -> Result<Spool, StoreError> {
     Spool::open(folder).map_err(unavailable)
@@ -212,14 +232,11 @@ fn unavailable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// The key of every simulated database.
+/// Bounds and habits of simulated processes: as they are, but that retries are over sooner and idle looks are rarer.
 #[must_use]
-pub fn sealer() -> pressrun_store::Sealer {
-    pressrun_store::sample::sealer()
-}
-
-/// Bounds and habits of simulated processes.
-#[must_use]
-pub fn config() -> EngineConfig {
-    EngineConfig { mail_preview: false, poll: SignedDuration::from_secs(60), ..EngineConfig::new("http://reports.example") }
+pub fn config(workers: u32) -> EngineConfig {
+    let (first_wait, deadline) = (SignedDuration::from_secs(15), SignedDuration::from_mins(4));
+    let defaults = EngineConfig::new("http://reports.example");
+    let retry = RetryPolicy { first_wait, deadline, ..defaults.retry };
+    EngineConfig { workers, retry, mail_preview: false, poll: SignedDuration::from_mins(4), ..defaults }
 }

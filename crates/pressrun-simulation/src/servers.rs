@@ -12,6 +12,7 @@ use pressrun_domain::destination::Destination;
 use pressrun_domain::mail::MailWords;
 use pressrun_engine::Carrier;
 use pressrun_engine::executor::{ExecutorError, Job, JobResult, StandIn};
+use pressrun_query::fingerprint::Fingerprint;
 use pressrun_query::{QueryError, QueryErrorKind, QueryOutcome};
 use pressrun_render::Rendered;
 use pressrun_testkit::Dice;
@@ -33,6 +34,13 @@ pub enum Manner {
     Refusing,
     /// It never answers; what it was told it may have taken.
     Hanging,
+    /// Whoever hears its answer dies.
+    Deadly,
+}
+
+impl Manner {
+    /// Every other than the right one.
+    pub const ILL: [Self; 5] = [Self::Slow, Self::Failing, Self::Refusing, Self::Hanging, Self::Deadly];
 }
 
 /// How long a courier waits for an answer.
@@ -44,13 +52,17 @@ pub struct Servers {
     dice: Dice,
     destinations: BTreeMap<u8, Manner>,
     executors: Manner,
+    /// Counts how often the data have changed.
+    data: u64,
+    /// Nodes that have met something deadly.
+    pub struck: Vec<NodeId>,
 }
 
 impl Servers {
     /// Servers that behave, with the chance of `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed), destinations: BTreeMap::new(), executors: Manner::Fine }
+        Self { dice: Dice::new(seed), destinations: BTreeMap::new(), executors: Manner::Fine, data: 0, struck: Vec::new() }
     }
 
     /// From now on a destination behaves like this.
@@ -61,6 +73,11 @@ impl Servers {
     /// From now on the executors behave like this.
     pub fn set_executors(&mut self, manner: Manner) {
         self.executors = manner;
+    }
+
+    /// From now on queries have another result.
+    pub fn change_data(&mut self) {
+        self.data += 1;
     }
 
     /// From now on everything behaves.
@@ -78,7 +95,7 @@ impl Servers {
     fn take(&mut self, destination: u8, now: Timestamp) -> (bool, Outcome, SignedDuration) {
         let accepted = || Outcome::Accepted { receipt: "taken".to_owned() };
         match self.destinations.get(&destination).copied().unwrap_or(Manner::Fine) {
-            Manner::Fine => (true, accepted(), self.millis(2, 300)),
+            Manner::Fine | Manner::Deadly => (true, accepted(), self.millis(2, 300)),
             Manner::Slow => (true, accepted(), self.millis(1_000, 55_000)),
             Manner::Failing => {
                 let wish = self.dice.below(4) == 0;
@@ -98,6 +115,12 @@ impl Servers {
 #[must_use]
 pub fn hook(number: u8) -> String {
     format!("https://hook-{number}.example/in")
+}
+
+/// The address of somebody whose mail goes to a destination.
+#[must_use]
+pub fn address(person: u8, number: u8) -> String {
+    format!("p{person}@hook-{number}.example")
 }
 
 /// Which destination an address is of.
@@ -122,9 +145,11 @@ impl Carrier for Couriers {
             Destination::Webhook(webhook) => number(webhook.host()),
             _ => number(&parcel.target),
         };
-        let (outcome, after, send) = {
+        let (outcome, after, send, deadly) = {
             let mut state = self.stage.state();
             let wall = state.wall();
+            // Not for notices, which are mail.
+            let deadly = state.servers.destinations.get(&to) == Some(&Manner::Deadly) && destination.email().is_none();
             let (taken, outcome, after) = state.servers.take(to, wall);
             let sent = Sent {
                 node: self.node,
@@ -133,12 +158,17 @@ impl Carrier for Couriers {
                 target: parcel.target.clone(),
                 mark: parcel.idempotency_key.clone(),
                 started_at: now,
+                bytes: parcel.artifact.as_ref().map(|artifact| artifact.sha256.clone()),
                 taken,
                 answered: None,
+                accounted: false,
             };
-            (outcome, after, state.book.sent(sent))
+            (outcome, after, state.book.sent(sent), deadly)
         };
         self.stage.ask(self.node, Ask::Destination, after).await;
+        if deadly {
+            return struck(&self.stage, self.node).await;
+        }
         self.stage.state().book.answered(send, &outcome);
         outcome.into()
     }
@@ -157,16 +187,19 @@ pub struct Executors {
 impl StandIn for Executors {
     async fn act(&self, job: Job, deadline: Duration) -> Result<JobResult, ExecutorError> {
         let limit = SignedDuration::try_from(deadline).unwrap_or(SignedDuration::MAX);
-        let (manner, after) = {
+        let (manner, after, data) = {
             let servers = &mut self.stage.state().servers;
             let after = match servers.executors {
                 Manner::Slow => servers.millis(500, 20_000),
                 Manner::Hanging => limit,
-                Manner::Fine | Manner::Failing | Manner::Refusing => servers.millis(2, 400),
+                Manner::Fine | Manner::Failing | Manner::Refusing | Manner::Deadly => servers.millis(2, 400),
             };
-            (servers.executors, after.min(limit))
+            (servers.executors, after.min(limit), servers.data)
         };
         self.stage.ask(self.node, Ask::Executor, after).await;
+        if manner == Manner::Deadly {
+            return struck(&self.stage, self.node).await;
+        }
         if after == limit {
             return Err(ExecutorError::Deadline { after: deadline });
         }
@@ -177,10 +210,10 @@ impl StandIn for Executors {
             (Job::Query(_), Manner::Refusing) => {
                 Ok(JobResult::Queried(Err(QueryError::new(QueryErrorKind::UnknownTable, "no such table"))))
             }
-            (Job::Query(_), _) => Ok(JobResult::Queried(Ok(queried()))),
+            (Job::Query(_), _) => Ok(JobResult::Queried(Ok(queried(data)))),
             (_, Manner::Failing) => Err(ExecutorError::Died("signal 9".to_owned())),
             (Job::Render { job, out }, _) => {
-                let bytes = format!("{} as of {}", job.report.title, job.report.as_of);
+                let bytes = format!("{} as of {}, data {data}", job.report.title, job.report.as_of);
                 std::fs::write(&out, &bytes).map_err(|error| ExecutorError::Died(error.to_string()))?;
                 Ok(JobResult::Rendered(Ok(rendered(&bytes))))
             }
@@ -190,14 +223,22 @@ impl StandIn for Executors {
     }
 }
 
-fn queried() -> QueryOutcome {
+/// The node dies of it; never ends.
+async fn struck<T>(stage: &Stage, node: NodeId) -> T {
+    stage.state().servers.struck.push(node);
+    std::future::pending().await
+}
+
+/// A result that has two rows, none or one, as the data change.
+fn queried(data: u64) -> QueryOutcome {
+    let rows = (data + 2) % 3;
     QueryOutcome {
-        rows: 1,
+        rows,
         truncated: false,
         ms: 1,
         bytes: 1,
         columns: Vec::new(),
-        fingerprint: None,
+        fingerprint: Some(Fingerprint { columns: "c".to_owned(), multiset: format!("{data:064x}"), rows, row_hashes: None }),
         warnings: Vec::new(),
         steps: IndexMap::new(),
     }

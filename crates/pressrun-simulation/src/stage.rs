@@ -75,6 +75,8 @@ pub struct State {
     pub steady: SignedDuration,
     /// By how much the wall clock is off.
     pub offset: SignedDuration,
+    /// Which time zone database there is.
+    pub rules: u32,
     next: u64,
     requests: BTreeMap<u64, Request>,
     sleepers: BTreeMap<u64, Sleeper>,
@@ -174,7 +176,7 @@ impl Stage {
     pub fn new(start: Timestamp, servers: Servers) -> Self {
         let (requests, sleepers) = (BTreeMap::new(), BTreeMap::new());
         let (steady, offset) = (SignedDuration::ZERO, SignedDuration::ZERO);
-        Self(Arc::new(Mutex::new(State { start, steady, offset, next: 0, requests, sleepers, book: Book::default(), servers })))
+        Self(Arc::new(Mutex::new(State { start, steady, offset, rules: 0, next: 0, requests, sleepers, book: Book::default(), servers })))
     }
 
     /// The state; never held across a wait.

@@ -1,7 +1,8 @@
 //! The store as a node has it: every call waits to be granted by the world, and is then made on the real one.
 
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +18,7 @@ use pressrun_domain::id::{
 };
 use pressrun_domain::key::ApiKey;
 use pressrun_domain::notice::{Notice, NoticeTo};
-use pressrun_domain::run::{Lease, Run, RunStatus, TimelineEntry, Worked};
+use pressrun_domain::run::{Lease, Run, RunRecord, RunState, RunStatus, TimelineEntry, Worked};
 use pressrun_domain::schedule::{Schedule, SystemDisabled};
 use pressrun_domain::secret::Secret;
 use pressrun_domain::session::Session;
@@ -31,21 +32,37 @@ use pressrun_store::{
 
 use crate::book::Book;
 use crate::node::Idleness;
+use crate::office::DOCUMENTS;
+use crate::plants::Plant;
+use crate::scenario::zone;
 use crate::stage::{Ask, Grant, NodeId, Stage};
 
 /// The store of one node.
 pub struct StagedStore {
-    inner: SqliteStore,
+    inner: Arc<SqliteStore>,
     stage: Stage,
     node: NodeId,
     idleness: Arc<Idleness>,
+    plant: Option<Plant>,
+    memory: Mutex<Memory>,
+}
+
+/// What planted faults remember.
+#[derive(Default)]
+struct Memory {
+    /// Runs as they were claimed.
+    claimed: BTreeMap<RunId, ClaimedRun>,
+    /// The document of the run that was claimed last.
+    served: Option<DocumentIdentifier>,
+    /// Until when answers are dropped.
+    drops_until: SignedDuration,
 }
 
 impl StagedStore {
     /// `inner`, each call of which waits for the world.
     #[must_use]
-    pub fn new(inner: SqliteStore, stage: Stage, node: NodeId, idleness: Arc<Idleness>) -> Self {
-        Self { inner, stage, node, idleness }
+    pub fn new(inner: Arc<SqliteStore>, stage: Stage, node: NodeId, idleness: Arc<Idleness>, plant: Option<Plant>) -> Self {
+        Self { inner, stage, node, idleness, plant, memory: Mutex::default() }
     }
 
     /// Makes one call; `note` hears what was done, also when the caller will not.
@@ -72,6 +89,93 @@ impl StagedStore {
             }
         }
     }
+
+    /// The same for a write under a lease.
+    async fn write<T>(
+        &self,
+        lease: &Lease,
+        name: &'static str,
+        made: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let (node, held) = (self.node, *lease);
+        self.call(name, made, |answer, book| book.wrote(node, &held, name, answer)).await
+    }
+
+    fn has(&self, plant: Plant) -> bool {
+        self.plant == Some(plant)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lease of whoever has the run now.
+    async fn usurped(&self, run: RunId) -> Option<Lease> {
+        let _calling = self.idleness.calling();
+        match self.inner.run(run).await.ok()??.state {
+            RunState::Running { lease } => Some(lease),
+            RunState::Queued { .. } | RunState::Skipped { .. } | RunState::Ended { .. } => None,
+        }
+    }
+
+    /// Notes what was claimed, and spoils it as the plant says.
+    fn spoil_claims(&self, claimed: &mut [ClaimedRun], now: Timestamp) {
+        for ClaimedRun { run, lease } in claimed.iter_mut() {
+            let waited = run.started_at.map_or(SignedDuration::ZERO, |began| now.duration_since(began).max(SignedDuration::ZERO));
+            match self.plant {
+                Some(Plant::WaitingIsWork) if run.progress.promised_at.is_none() => run.progress.worked.preparing = waited,
+                Some(Plant::WaitingIsWork) => run.progress.worked.sending = waited,
+                Some(Plant::DeathsUncounted) => run.progress.fence = lease.fence.saturating_sub(1),
+                _ => {}
+            }
+        }
+        let mut memory = self.memory();
+        for claimed in claimed.iter() {
+            memory.served = Some(claimed.run.definition.identifier.clone());
+            memory.claimed.insert(claimed.run.id, claimed.clone());
+        }
+    }
+
+    /// Notes that every piece of a run is promised, when these news said so and somebody heard that they are kept.
+    fn note_promised(&self, lease: &Lease, news: &RunNews, kept: &Result<(), StoreError>) {
+        if kept.is_ok() && news.progress.promised_at.is_some() {
+            self.stage.state().book.promised(lease.run);
+        }
+    }
+
+    /// Leaves starts out of schedules that have a run under way, and what was missed.
+    async fn spoil_plan(&self, schedules: &[PlannedSchedule]) -> Result<Vec<PlannedSchedule>, StoreError> {
+        let _calling = self.idleness.calling();
+        let mut spoilt = schedules.to_vec();
+        for of in &mut spoilt {
+            if self.has(Plant::MissedUntold) {
+                of.missed = None;
+            }
+            if self.has(Plant::OverlapUntold)
+                && let Some(schedule) = self.inner.schedule_of(of.schedule.key).await?
+                && !self.inner.runs_under_way(&[schedule]).await?.is_empty()
+            {
+                of.starts.clear();
+            }
+        }
+        Ok(spoilt)
+    }
+
+    /// What is owed of a run, as the plant says.
+    async fn spoil_owed(&self, run: RunId, mut owed: Vec<Delivery>) -> Result<Vec<Delivery>, StoreError> {
+        if self.has(Plant::MarkOfItsOwn) {
+            for piece in &mut owed {
+                piece.idempotency_key = format!("{}-{}", piece.idempotency_key, piece.attempts.len());
+            }
+        }
+        let again = self.memory().claimed.get(&run).is_some_and(|claimed| claimed.lease.fence > 1);
+        if self.has(Plant::AcceptedIsOwed) && again {
+            let _calling = self.idleness.calling();
+            let pieces = self.inner.deliveries(run).await?;
+            owed.extend(pieces.into_iter().filter(|piece| matches!(piece.state, DeliveryState::Accepted { .. })));
+        }
+        Ok(owed)
+    }
 }
 
 fn unavailable() -> StoreError {
@@ -91,13 +195,14 @@ macro_rules! staged {
                 self.call(stringify!($name), self.inner.$name($($argument),*), |_, _| {}).await
             })*
             $($(async fn $fenced(&self, $lease: &Lease $(, $with: $of)*) -> $said {
-                let held = *$lease;
-                self.call(stringify!($fenced), self.inner.$fenced($lease $(, $with)*), |answer, book| {
-                    if answer.is_ok() {
-                        book.wrote(&held, stringify!($fenced));
-                    }
-                })
-                .await
+                let answer = self.write($lease, stringify!($fenced), self.inner.$fenced($lease $(, $with)*)).await;
+                if matches!(answer, Err(StoreError::LeaseLost))
+                    && self.has(Plant::FenceIgnored)
+                    && let Some(usurped) = self.usurped($lease.run).await
+                {
+                    return self.write($lease, stringify!($fenced), self.inner.$fenced(&usurped $(, $with)*)).await;
+                }
+                answer
             })*)?
             $($($own)*)?
         }
@@ -135,17 +240,56 @@ staged! {
     Planning {
         async fn due_schedules(&self, until: Timestamp, late: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError>;
         async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
-        async fn timings(&self, ids: &[TimingId]) -> Result<Vec<Timing>, StoreError>;
-        async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<(), StoreError>;
-        async fn release_planned(&self, now: Timestamp, oldest: Timestamp, limit: u32) -> Result<Released, StoreError>;
         async fn next_ready(&self) -> Result<Option<Timestamp>, StoreError>;
         async fn planned_beyond(&self, beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Result<Vec<(DueSchedule, Timestamp)>, StoreError>;
         async fn replan(&self, schedules: &[Replanned], now: Timestamp) -> Result<(), StoreError>;
         async fn forget_future(&self, now: Timestamp) -> Result<(), StoreError>;
         async fn schedule_of(&self, key: ScheduleKey) -> Result<Option<ScheduleId>, StoreError>;
         async fn set_aside(&self, schedule: &DueSchedule, notices: &[Notice]) -> Result<bool, StoreError>;
-        async fn planning_note(&self, name: PlanningNote) -> Result<Option<String>, StoreError>;
-        async fn keep_planning_note(&self, name: PlanningNote, text: &str) -> Result<(), StoreError>;
+    }
+    own {
+        async fn timings(&self, ids: &[TimingId]) -> Result<Vec<Timing>, StoreError> {
+            let mut timings = self.call("timings", self.inner.timings(ids), |_, _| {}).await?;
+            let rules = self.stage.state().rules;
+            for timing in &mut timings {
+                timing.zone = zone(&timing.zone, rules).to_owned();
+            }
+            Ok(timings)
+        }
+
+        async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<(), StoreError> {
+            let spoilt = self.spoil_plan(schedules).await?;
+            self.call("plan", self.inner.plan(&spoilt, now), |_, _| {}).await
+        }
+
+        async fn release_planned(&self, now: Timestamp, oldest: Timestamp, limit: u32) -> Result<Released, StoreError> {
+            self.call("release_planned", self.inner.release_planned(now, oldest, limit), |released, book| {
+                // A pass releases until nothing is left, after it has planned.
+                if matches!(released, Ok(Released { taken: 0, .. })) {
+                    book.planned(now);
+                }
+            })
+            .await
+        }
+
+        async fn planning_note(&self, name: PlanningNote) -> Result<Option<String>, StoreError> {
+            let note = self.call("planning_note", self.inner.planning_note(name), |_, _| {}).await?;
+            if name != PlanningNote::Rules {
+                return Ok(note);
+            }
+            let rules = self.stage.state().rules;
+            let known = |note: String| match note.split_once('#') {
+                Some((text, by)) if by == rules.to_string() || self.has(Plant::RulesUnnoticed) => text.to_owned(),
+                _ => "others".to_owned(),
+            };
+            Ok(note.map(known))
+        }
+
+        async fn keep_planning_note(&self, name: PlanningNote, text: &str) -> Result<(), StoreError> {
+            let rules = self.stage.state().rules;
+            let text = if name == PlanningNote::Rules { format!("{text}#{rules}") } else { text.to_owned() };
+            self.call("keep_planning_note", self.inner.keep_planning_note(name, &text), |_, _| {}).await
+        }
     }
 }
 
@@ -162,7 +306,6 @@ staged! {
         async fn pieces_to(&self, run: RunId, address: &EmailAddress) -> Result<Vec<Delivery>, StoreError>;
         async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError>;
         async fn audiences(&self, run: RunId) -> Result<Vec<AudienceTargets>, StoreError>;
-        async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError>;
         async fn delivery(&self, run: RunId, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
         async fn tally(&self, run: RunId) -> Result<Tally, StoreError>;
         async fn cancel(&self, run: RunId, change: &Change) -> Result<bool, StoreError>;
@@ -178,35 +321,131 @@ staged! {
         async fn reset_baselines(&self, schedule: ScheduleId) -> Result<(), StoreError>;
     }
     fenced {
-        async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError>;
         async fn release(&self, lease: &Lease, available_at: Timestamp, news: &RunNews) -> Result<(), StoreError>;
-        async fn hand_back(&self, lease: &Lease, now: Timestamp, lines: &[TimelineEntry], worked: Worked) -> Result<(), StoreError>;
         async fn yield_run(&self, lease: &Lease, now: Timestamp, news: &RunNews) -> Result<(), StoreError>;
-        async fn add_news(&self, lease: &Lease, news: &RunNews) -> Result<(), StoreError>;
         async fn promise(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError>;
-        async fn finish_audience(&self, lease: &Lease, pieces: &[Delivery], news: &RunNews, done: Option<&AudienceDone>) -> Result<(), StoreError>;
         async fn forget_promises(&self, lease: &Lease) -> Result<(), StoreError>;
-        async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError>;
-        async fn end_attempt(&self, lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState, learnt: &Learnt) -> Result<(), StoreError>;
         async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError>;
     }
     own {
         async fn claim_some(&self, request: &ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
             let node = self.node;
-            self.call("claim_some", self.inner.claim_some(request), |claimed, book| {
-                for claimed in claimed.iter().flatten() {
-                    book.claimed(node, claimed);
+            let mut request = request.clone();
+            if self.has(Plant::LastServedFirst)
+                && let Some(served) = self.memory().served.clone()
+            {
+                request.busy = DOCUMENTS.iter().filter(|document| **document != served.as_str()).map(|document| (*document).into()).collect();
+            }
+            let note = |claimed: &Result<Vec<ClaimedRun>, StoreError>, book: &mut Book| {
+                claimed.iter().flatten().for_each(|claimed| book.claimed(node, claimed));
+            };
+            let mut claimed = self.call("claim_some", self.inner.claim_some(&request), note).await?;
+            if claimed.is_empty() && self.has(Plant::LastServedFirst) {
+                request.busy.clear();
+                claimed = self.call("claim_some", self.inner.claim_some(&request), note).await?;
+            }
+            self.spoil_claims(&mut claimed, request.now);
+            Ok(claimed)
+        }
+
+        async fn add_news(&self, lease: &Lease, news: &RunNews) -> Result<(), StoreError> {
+            let added = self.write(lease, "add_news", self.inner.add_news(lease, news)).await;
+            self.note_promised(lease, news, &added);
+            added
+        }
+
+        async fn finish_audience(
+            &self,
+            lease: &Lease,
+            pieces: &[Delivery],
+            news: &RunNews,
+            done: Option<&AudienceDone>,
+        ) -> Result<(), StoreError> {
+            let finished = self.write(lease, "finish_audience", self.inner.finish_audience(lease, pieces, news, done)).await;
+            self.note_promised(lease, news, &finished);
+            finished
+        }
+
+        async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError> {
+            if self.has(Plant::LeaseUnrenewed) {
+                return Ok(Lease { until, ..*lease });
+            }
+            self.write(lease, "renew", self.inner.renew(lease, until)).await
+        }
+
+        async fn hand_back(&self, lease: &Lease, now: Timestamp, lines: &[TimelineEntry], worked: Worked) -> Result<(), StoreError> {
+            let before = self.memory().claimed.get(&lease.run).map(|claimed| claimed.run.progress.clone());
+            if let Some(progress) = before.filter(|_| self.has(Plant::HandBackForgets)) {
+                let record = RunRecord { timeline: lines.to_vec(), ..RunRecord::default() };
+                let news = RunNews { record, progress, judged: Vec::new() };
+                return self.write(lease, "hand_back", self.inner.release(lease, now, &news)).await;
+            }
+            self.write(lease, "hand_back", self.inner.hand_back(lease, now, lines, worked)).await
+        }
+
+        async fn owed(&self, run: RunId, now: Timestamp, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+            let owed = self.call("owed", self.inner.owed(run, now, limit), |_, _| {}).await?;
+            self.spoil_owed(run, owed).await
+        }
+
+        async fn begin_attempt(&self, lease: &Lease, delivery: DeliveryId, now: Timestamp) -> Result<u32, StoreError> {
+            let mut answer = self.write(lease, "begin_attempt", self.inner.begin_attempt(lease, delivery, now)).await;
+            if matches!(answer, Err(StoreError::LeaseLost))
+                && self.has(Plant::FenceIgnored)
+                && let Some(usurped) = self.usurped(lease.run).await
+            {
+                answer = self.write(lease, "begin_attempt", self.inner.begin_attempt(&usurped, delivery, now)).await;
+            }
+            match answer {
+                Err(StoreError::Conflict) if self.has(Plant::AcceptedIsOwed) => Ok(99),
+                answer => answer,
+            }
+        }
+
+        async fn end_attempt(
+            &self,
+            lease: &Lease,
+            delivery: DeliveryId,
+            attempt: &Attempt,
+            state: &DeliveryState,
+            learnt: &Learnt,
+        ) -> Result<(), StoreError> {
+            let node = self.node;
+            if self.has(Plant::AnswersDropped) && self.stage.state().steady < self.memory().drops_until {
+                return Err(unavailable());
+            }
+            let ended = self.inner.end_attempt(lease, delivery, attempt, state, learnt);
+            let held = *lease;
+            let answer = self.call("end_attempt", ended, |answer, book| book.wrote(node, &held, "end_attempt", answer)).await;
+            self.stage.state().book.recorded(node, delivery);
+            if matches!(answer, Err(StoreError::LeaseLost))
+                && self.has(Plant::FenceIgnored)
+                && let Some(usurped) = self.usurped(lease.run).await
+            {
+                let ended = self.inner.end_attempt(&usurped, delivery, attempt, state, learnt);
+                return self.write(lease, "end_attempt", ended).await;
+            }
+            match answer {
+                Err(StoreError::Conflict | StoreError::NotFound(_)) if self.has(Plant::AcceptedIsOwed) => Ok(()),
+                Err(StoreError::Unavailable(_)) => {
+                    self.memory().drops_until = self.stage.state().steady + SignedDuration::from_secs(60);
+                    Err(unavailable())
                 }
-            })
-            .await
+                answer => answer,
+            }
         }
 
         async fn release_dead(&self, now: Timestamp) -> Result<u32, StoreError> {
-            // Mostly nobody has died, and the look costs more than all else that an idle node does.
-            if !self.stage.state().book.is_anybody_dead() {
+            // Mostly nobody has died since the last look, and looking costs more than all else that an idle node does.
+            if !self.stage.state().book.has_unseen_death() {
                 return Ok(0);
             }
-            self.call("release_dead", self.inner.release_dead(now), |_, _| {}).await
+            self.call("release_dead", self.inner.release_dead(now), |released, book| {
+                if released.is_ok() {
+                    book.saw_the_dead();
+                }
+            })
+            .await
         }
     }
 }

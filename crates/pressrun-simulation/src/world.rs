@@ -1,27 +1,25 @@
 //! One simulation, from the first instant to the verdict.
 
-use std::path::PathBuf;
-use std::sync::OnceLock;
-
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::CatalogHandle;
-use pressrun_domain::catalog::Catalog;
-use pressrun_domain::id::seeded;
+use pressrun_domain::id::{ScheduleId, seeded};
+use pressrun_store::StoreError;
 use pressrun_testkit::Dice;
 use tempfile::TempDir;
 
 use crate::book::Breach;
-use crate::judge::{Life, judge};
+use crate::judge::{Case, Life, judge, judge_turns};
 use crate::node::{Node, Site, config};
-use crate::office::Office;
+use crate::office::{Act, Office};
 use crate::plants::Plant;
-use crate::scenario::{Scenario, What};
+use crate::scenario::{Plan, Scenario, What};
 use crate::servers::{Manner, Servers};
+use crate::setting::{catalog, folder, template};
 use crate::stage::{Ask, Grant, NodeId, Stage};
 
 /// What came of a simulation.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Ended {
     /// Promises that were broken.
     pub breaches: Vec<Breach>,
     /// Equal traces have equal digests.
@@ -32,50 +30,111 @@ pub struct Outcome {
     pub granted: u64,
     /// Parcels that left.
     pub sent: usize,
+    /// Rows of history.
+    pub runs: usize,
 }
 
 /// Time that runs have to end after everything is as it should be: the last retry, and the leases of the dead.
-const SETTLE: SignedDuration = SignedDuration::from_mins(25);
+const SETTLE: SignedDuration = SignedDuration::from_mins(9);
+
+/// The same for a run that put itself off by a clock that was ahead: no retry is waited for longer than a quarter of an hour.
+const LONGEST_SETTLE: SignedDuration = SignedDuration::from_mins(18);
 
 /// More requests than any scenario needs: time stands still.
-const MOST_REQUESTS: u64 = 200_000;
+const MOST_REQUESTS: u64 = 60_000;
+
+/// How long a process that has to give up what is under way takes for that at most.
+const GIVING_UP: SignedDuration = SignedDuration::from_secs(30);
+
+/// A clock that is ahead by more than this for longer than this is believed (H7).
+const BELIEVED: SignedDuration = SignedDuration::from_mins(1);
+
+/// Until a lease that somebody lives on is renewed and believed again after something went wrong.
+const LEASES_RECOVER: SignedDuration = SignedDuration::from_mins(10);
 
 /// Lets a scenario happen.
-///
-/// # Panics
-/// The simulation itself fails: no folder, no database.
 #[must_use]
-pub fn simulate(scenario: &Scenario, plant: Option<Plant>, traced: bool) -> Outcome {
+pub fn simulate(scenario: &Scenario, plant: Option<Plant>, traced: bool) -> Ended {
     seeded::begin(Some(scenario.seed));
     let mut world = World::new(scenario, plant, traced);
     world.happen(scenario);
-    let outcome = world.end(scenario);
+    let ended = world.end(scenario);
     seeded::begin(None);
-    outcome
+    ended
 }
 
-/// A process that is there, or one that will be.
+/// Where a process is, or will be.
 enum Place {
     Up(Box<Node>),
     Down { back_at: SignedDuration },
 }
 
+/// What comes by itself some time after an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Later {
+    /// A destination behaves again.
+    Destination(u8),
+    /// Executors behave again.
+    Executors,
+    /// The store behaves again.
+    Store,
+    /// The clock is set by so much.
+    Clock(SignedDuration),
+    /// A process goes on.
+    GoOn(usize),
+    /// The time of a process to stop is over, and it is to be back so much later.
+    HandBack(NodeId),
+    /// A process that was told to give up has had its time.
+    Kill(NodeId),
+}
+
+/// How the store behaves: so many of a thousand calls fail, are lost, are late.
+#[derive(Debug, Clone, Copy, Default)]
+struct StoreManner {
+    fail: usize,
+    lose: usize,
+    delay: usize,
+}
+
+/// A process that dies at one of its next requests.
+#[derive(Debug, Clone, Copy)]
+struct Doom {
+    place: usize,
+    requests: u32,
+    done: bool,
+    back_after: SignedDuration,
+}
+
 struct World {
-    /// Dropped last.
+    /// Removed last.
     folder: TempDir,
     places: Vec<Place>,
     /// Processes that have something to do.
     awake: Vec<bool>,
+    /// Processes that stand still.
+    still: Vec<bool>,
+    /// Processes that were asked to stop, and how long they are to be away.
+    stopping: Vec<Option<SignedDuration>>,
     starts: u32,
     stage: Stage,
     site: Site,
     office: Office,
     lives: Vec<Life>,
     dice: Dice,
-    /// Processes that die at one of their next requests.
-    doomed: Vec<(usize, u32, SignedDuration)>,
-    /// Destinations that behave again.
-    healed: Vec<(SignedDuration, u8)>,
+    doomed: Vec<Doom>,
+    later: Vec<(SignedDuration, Later)>,
+    store: StoreManner,
+    right_clock: bool,
+    /// Since when the clock has been far ahead.
+    ahead_since: Option<SignedDuration>,
+    /// When a clock that was far ahead was believed, by a right one.
+    misled: Vec<(Timestamp, Timestamp)>,
+    /// Nobody was there when the clock was put right.
+    misled_unseen: bool,
+    /// Time in which no process was there: it does not count as time of the scenario.
+    outage: SignedDuration,
+    /// Since when everything is as it should be.
+    quiet: Option<SignedDuration>,
     granted: u64,
 }
 
@@ -89,26 +148,45 @@ impl World {
             stage.state().book.keep_lines();
         }
         let catalog = catalog();
-        let office = Office::open(&database).expect("the database opens");
-        let site =
-            Site { database, spool: folder.path().join("spool"), catalog: CatalogHandle::fixed(catalog.clone()), config: config(), plant };
-        let lives = scenario
-            .schedules
-            .iter()
-            .map(|plan| Life::new(office.save(*plan, catalog, scenario.start).expect("saved"), *plan, scenario.start))
-            .collect();
-        let places = (0..scenario.nodes).map(|_| Place::Down { back_at: SignedDuration::ZERO }).collect();
-        let awake = (0..scenario.nodes).map(|_| false).collect();
-        let dice = Dice::new(scenario.seed.rotate_left(17) ^ 0xd1ce);
-        Self { folder, places, awake, starts: 0, stage, site, office, lives, dice, doomed: Vec::new(), healed: Vec::new(), granted: 0 }
+        let office = Office::open(&database, catalog).expect("the database opens");
+        let (spool, config) = (folder.path().join("spool"), config(scenario.workers));
+        let site = Site { database, spool, catalog: CatalogHandle::fixed(catalog.clone()), config, plant };
+        let mut world = Self {
+            folder,
+            places: (0..scenario.places).map(|_| Place::Down { back_at: SignedDuration::ZERO }).collect(),
+            awake: vec![false; scenario.places],
+            still: vec![false; scenario.places],
+            stopping: vec![None; scenario.places],
+            starts: 0,
+            stage,
+            site,
+            office,
+            lives: Vec::new(),
+            dice: Dice::new(scenario.seed.rotate_left(17) ^ 0xd1ce),
+            doomed: Vec::new(),
+            later: Vec::new(),
+            store: StoreManner::default(),
+            right_clock: true,
+            ahead_since: None,
+            misled: Vec::new(),
+            misled_unseen: false,
+            outage: SignedDuration::ZERO,
+            quiet: None,
+            granted: 0,
+        };
+        for plan in &scenario.schedules {
+            world.add(*plan);
+        }
+        world
     }
 
     fn happen(&mut self, scenario: &Scenario) {
-        let quiet = scenario.span;
-        let end = quiet + SETTLE;
         let mut events = scenario.events.iter().peekable();
         let mut settled = false;
+        let mut settle = SETTLE;
         loop {
+            let quiet = self.quiet.unwrap_or(scenario.span + self.outage);
+            let end = quiet + settle;
             self.start_places();
             self.run_nodes();
             if self.granted > MOST_REQUESTS {
@@ -120,19 +198,51 @@ impl World {
             }
             let now = self.stage.state().steady;
             if now >= end {
-                return;
+                if settle >= LONGEST_SETTLE || self.is_over() {
+                    return;
+                }
+                settle += SignedDuration::from_mins(3);
+                continue;
             }
-            let next = [self.next_due(), events.peek().map(|event| event.at), self.next_change(), (!settled).then_some(quiet), Some(end)];
+            let next = [
+                self.next_due(),
+                events.peek().filter(|_| !settled).map(|event| event.at),
+                self.next_change(),
+                (!settled).then_some(quiet),
+                Some(end),
+            ];
             let next = next.into_iter().flatten().min().unwrap_or(end).clamp(now, end);
             self.pass_until(next);
-            while let Some(event) = events.next_if(|event| event.at <= next) {
+            while let Some(event) = events.next_if(|event| event.at <= next && !settled) {
                 self.event(event.what);
             }
-            self.heal(next);
+            self.catch_up(next);
             if next >= quiet && !settled {
                 settled = true;
-                self.doomed.clear();
-                self.stage.state().servers.settle();
+                self.quiet = Some(quiet);
+                self.settle();
+            }
+        }
+    }
+
+    /// Whether no run is under way any more.
+    fn is_over(&self) -> bool {
+        self.lives.iter().all(|life| self.office.is_idle(life.id).expect("the history is readable"))
+    }
+
+    /// From now on everything is as it should be.
+    fn settle(&mut self) {
+        self.say("everything is as it should be");
+        self.doomed.clear();
+        self.store = StoreManner::default();
+        for later in std::mem::take(&mut self.later) {
+            self.come(later.1);
+        }
+        self.stage.state().servers.settle();
+        let now = self.stage.state().steady;
+        for place in &mut self.places {
+            if let Place::Down { back_at } = place {
+                *back_at = (*back_at).min(now);
             }
         }
     }
@@ -145,8 +255,18 @@ impl World {
         }
     }
 
+    /// Whether no process is there.
+    fn is_outage(&self) -> bool {
+        self.places.iter().all(|place| matches!(place, Place::Down { .. }))
+    }
+
     fn place_of(&self, id: NodeId) -> Option<usize> {
         (0..self.places.len()).find(|place| self.node(*place).is_some_and(|node| node.id == id))
+    }
+
+    /// Whether a process is there and does not stand still.
+    fn runs(&self, id: NodeId) -> bool {
+        self.place_of(id).is_some_and(|place| !self.still[place])
     }
 
     fn start_places(&mut self) {
@@ -158,9 +278,15 @@ impl World {
                 self.starts += 1;
                 let id = NodeId(self.starts);
                 self.say(&format!("node {} starts", id.0));
+                if std::mem::take(&mut self.misled_unseen)
+                    && let Some((_, to)) = self.misled.last_mut()
+                {
+                    // Nobody was there when the clock was put right; this process finds out.
+                    *to = self.stage.state().wall() + self.site.config.poll;
+                }
                 let node = Node::start(id, &self.stage, &self.site).expect("a node starts");
                 self.places[place] = Place::Up(Box::new(node));
-                self.awake[place] = true;
+                (self.awake[place], self.still[place], self.stopping[place]) = (true, false, None);
             }
         }
     }
@@ -168,46 +294,80 @@ impl World {
     /// Runs whatever can go on, until nothing can.
     fn run_nodes(&mut self) {
         for place in 0..self.places.len() {
-            if !std::mem::take(&mut self.awake[place]) {
+            if self.still[place] || !std::mem::take(&mut self.awake[place]) {
                 continue;
             }
             let Place::Up(node) = &mut self.places[place] else { continue };
             node.run();
-            if let (_, Some(fault)) = node.ended() {
-                let how = format!("in node {}: {fault}", node.id.0);
-                self.stage.state().book.breach("tasks live", how);
+            let (over, fault) = node.ended();
+            let id = node.id;
+            if let Some(fault) = fault {
+                self.stage.state().book.breach("tasks live", format!("in node {}: {fault}", id.0));
+            }
+            let struck = std::mem::take(&mut self.stage.state().servers.struck);
+            if struck.contains(&id) {
+                self.crash(place, SignedDuration::from_secs(3));
+            } else if over && let Some(away) = self.stopping[place] {
+                self.crash(place, away);
             }
         }
     }
 
     /// Grants one of the requests that are due; false when there is none.
     fn grant_one(&mut self) -> bool {
-        let grantable = self.stage.state().grantable(|id| self.place_of(id).is_some());
+        let grantable = self.stage.state().grantable(|id| self.runs(id));
         let Some((request, id, ask)) = self.dice.pick(&grantable).copied() else { return false };
         let Some(place) = self.place_of(id) else { return false };
-        if let Some(at) = self.doomed.iter().position(|(doomed, ..)| *doomed == place) {
-            let (_, left, back_after) = self.doomed[at];
-            if left == 0 {
-                self.doomed.remove(at);
-                self.crash(place, back_after);
-                return true;
-            }
-            self.doomed[at].1 -= 1;
+        let doom = self.doomed.iter().position(|doom| doom.place == place);
+        let doom = doom.and_then(|at| {
+            let doom = &mut self.doomed[at];
+            let left = doom.requests;
+            doom.requests = left.saturating_sub(1);
+            (left == 0).then(|| self.doomed.remove(at))
+        });
+        if let Some(doom) = doom.filter(|doom| !doom.done) {
+            self.crash(place, doom.back_after);
+            return true;
         }
         self.granted += 1;
+        let grant = self.grant(ask);
         let mut state = self.stage.state();
         if let Ask::Store(name) = ask {
-            state.book.say(&format!("node {} {name}", id.0));
+            state.book.say(&format!("node {} {name}{}", id.0, if grant == Grant::Go { String::new() } else { format!(": {grant:?}") }));
         }
-        state.grant(request, Grant::Go);
+        state.grant(request, grant);
         drop(state);
         self.awake[place] = true;
+        if let Some(doom) = doom {
+            // It is done, and whoever asked for it hears of it, and dies before it can ask for more.
+            if let Some(node) = self.node(place) {
+                node.run();
+            }
+            self.crash(place, doom.back_after);
+        }
         true
     }
 
+    fn grant(&mut self, ask: Ask) -> Grant {
+        let StoreManner { fail, lose, delay } = self.store;
+        if !matches!(ask, Ask::Store(_)) || fail + lose + delay == 0 {
+            return Grant::Go;
+        }
+        let chance = self.dice.below(1_000);
+        if chance < fail {
+            Grant::Refuse
+        } else if chance < fail + lose {
+            Grant::Lose
+        } else if chance < fail + lose + delay {
+            Grant::Late(SignedDuration::from_millis(i64::try_from(self.dice.below(20_000)).unwrap_or(0)))
+        } else {
+            Grant::Go
+        }
+    }
+
     fn crash(&mut self, place: usize, back_after: SignedDuration) {
-        let now = self.stage.state().steady;
-        let before = std::mem::replace(&mut self.places[place], Place::Down { back_at: now + back_after });
+        let back_at = self.stage.state().steady + back_after;
+        let before = std::mem::replace(&mut self.places[place], Place::Down { back_at });
         if let Place::Up(node) = before {
             let id = node.id;
             drop(node);
@@ -216,149 +376,320 @@ impl World {
     }
 
     fn next_due(&self) -> Option<SignedDuration> {
-        self.stage.state().next_due(|id| self.place_of(id).is_some())
+        self.stage.state().next_due(|id| self.runs(id))
     }
 
-    /// When a process comes back or a destination behaves again.
+    /// When a process comes back or something passes.
     fn next_change(&self) -> Option<SignedDuration> {
         let back = self.places.iter().filter_map(|place| match place {
             Place::Up(_) => None,
             Place::Down { back_at } => Some(*back_at),
         });
-        back.chain(self.healed.iter().map(|(at, _)| *at)).min()
+        back.chain(self.later.iter().map(|(at, _)| *at)).min()
     }
 
     fn pass_until(&mut self, next: SignedDuration) {
-        let runs: Vec<NodeId> = (0..self.places.len()).filter_map(|place| self.node(place)).map(|node| node.id).collect();
-        let mut state = self.stage.state();
-        state.steady = next;
-        let now = format!("+{}.{:03} {}", next.as_secs(), next.subsec_millis(), state.wall());
-        state.book.at(now);
-        let woken = state.wake_sleepers(|id| runs.contains(&id));
-        drop(state);
-        for id in woken {
-            if let Some(place) = self.place_of(id) {
-                self.awake[place] = true;
-            }
+        if self.is_outage() {
+            self.outage += next - self.stage.state().steady;
+        }
+        {
+            let mut state = self.stage.state();
+            state.steady = next;
+            let wall = state.wall();
+            state.book.at(next, wall);
+        }
+        self.wake_sleepers();
+    }
+
+    fn wake_sleepers(&mut self) {
+        let running: Vec<NodeId> = (0..self.places.len()).filter_map(|place| self.node(place)).map(|node| node.id).collect();
+        let running: Vec<NodeId> = running.into_iter().filter(|id| self.runs(*id)).collect();
+        let woken = self.stage.state().wake_sleepers(|id| running.contains(&id));
+        for place in woken.into_iter().filter_map(|id| self.place_of(id)).collect::<Vec<_>>() {
+            self.awake[place] = true;
         }
     }
 
     fn event(&mut self, what: What) {
         self.say(&format!("event: {what:?}"));
         let now = self.stage.state().steady;
+        let places = self.places.len().max(1);
         match what {
-            What::Crash { node, requests, back_after } => {
-                let place = node as usize % self.places.len().max(1);
-                self.doomed.push((place, requests, back_after));
+            What::Crash { place, requests, done, back_after } => {
+                self.doomed.push(Doom { place: place % places, requests, done, back_after });
+            }
+            What::Stop { place, grace, back_after } => {
+                let place = place % places;
+                if let (Some(node), None) = (self.node(place), self.stopping[place]) {
+                    node.stop();
+                    let id = node.id;
+                    self.stopping[place] = Some(back_after);
+                    self.awake[place] = true;
+                    self.later.push((now + grace, Later::HandBack(id)));
+                }
+            }
+            What::Stall { place, lasts } => {
+                let place = place % places;
+                self.still[place] = true;
+                self.later.push((now + lasts, Later::GoOn(place)));
+                self.leases_may_pass(lasts);
+            }
+            What::Jump { by, lasts } => {
+                self.set_clock(by);
+                self.later.push((now + lasts, Later::Clock(-by)));
+            }
+            What::Rules { down } => self.change_rules(down),
+            What::Store { fail, lose, delay, lasts } => {
+                self.store = StoreManner { fail, lose, delay };
+                self.later.push((now + lasts, Later::Store));
+                self.leases_may_pass(lasts + SignedDuration::from_secs(20));
             }
             What::Destination { number, manner, lasts } => {
                 self.stage.state().servers.set_destination(number, manner);
-                self.healed.push((now + lasts, number));
+                self.later.push((now + lasts, Later::Destination(number)));
+            }
+            What::Executors { manner, lasts } => {
+                self.stage.state().servers.set_executors(manner);
+                self.later.push((now + lasts, Later::Executors));
+            }
+            What::Data => self.stage.state().servers.change_data(),
+            What::Add(plan) => self.add(plan),
+            What::Edit(schedule, cadence) => self.act(schedule, Act::Edit(cadence)),
+            What::Redirect(schedule, number) => self.act(schedule, Act::Redirect(number)),
+            What::Pause(schedule) => self.act(schedule, Act::Pause),
+            What::Resume(schedule) => self.act(schedule, Act::Resume),
+            What::Transfer(schedule, owner) => self.act(schedule, Act::Transfer(owner)),
+            What::Delete(schedule) => self.delete(schedule),
+            What::Trigger(schedule) => self.ask_for(schedule, Office::trigger),
+            What::Cancel(schedule) => self.ask_for(schedule, Office::cancel),
+            What::Resend(schedule) => self.ask_for(schedule, Office::resend),
+        }
+    }
+
+    /// Lets come what has waited for so long.
+    fn catch_up(&mut self, now: SignedDuration) {
+        let (due, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        self.later = waiting;
+        for (_, later) in due {
+            self.come(later);
+        }
+    }
+
+    fn come(&mut self, later: Later) {
+        self.say(&format!("comes: {later:?}"));
+        match later {
+            Later::Destination(number) => self.stage.state().servers.set_destination(number, Manner::Fine),
+            Later::Executors => self.stage.state().servers.set_executors(Manner::Fine),
+            Later::Store => self.store = StoreManner::default(),
+            Later::Clock(by) => self.set_clock(by),
+            Later::GoOn(place) => {
+                self.still[place] = false;
+                self.awake[place] = true;
+                self.wake_sleepers();
+            }
+            Later::HandBack(id) => {
+                if let Some(place) = self.place_of(id) {
+                    self.stage.state().book.gives_up(id);
+                    if let Some(node) = self.node(place) {
+                        node.hand_back();
+                    }
+                    self.awake[place] = true;
+                    let now = self.stage.state().steady;
+                    self.later.push((now + GIVING_UP, Later::Kill(id)));
+                }
+            }
+            Later::Kill(id) => {
+                if let Some(place) = self.place_of(id) {
+                    let away = self.stopping[place].unwrap_or_default();
+                    self.crash(place, away);
+                }
             }
         }
     }
 
-    fn heal(&mut self, now: SignedDuration) {
+    fn leases_may_pass(&self, lasts: SignedDuration) {
         let mut state = self.stage.state();
-        self.healed.retain(|(at, number)| {
-            if *at <= now {
-                state.servers.set_destination(*number, Manner::Fine);
+        let until = state.steady + lasts + LEASES_RECOVER;
+        state.book.leases_may_pass(until);
+    }
+
+    fn set_clock(&mut self, by: SignedDuration) {
+        self.right_clock = false;
+        self.leases_may_pass(SignedDuration::ZERO);
+        {
+            let mut state = self.stage.state();
+            let was = state.wall();
+            state.offset += by;
+            let (steady, wall) = (state.steady, state.wall());
+            state.book.at(steady, wall);
+            if by.is_negative() {
+                state.book.planned_through = state.book.planned_through.map(|through| through.min(wall));
+                let right = wall - state.offset;
+                for life in &mut self.lives {
+                    life.set_back(was, wall, right);
+                }
             }
-            *at > now
-        });
+        }
+        self.note_misled();
+        self.wake_sleepers();
+    }
+
+    /// Notes when the clock was so far ahead, and for so long, that planning believed it.
+    fn note_misled(&mut self) {
+        let (start, steady, offset) = {
+            let state = self.stage.state();
+            (state.wall() - state.steady - state.offset, state.steady, state.offset)
+        };
+        if offset > BELIEVED {
+            self.ahead_since.get_or_insert(steady);
+        } else if let Some(since) = self.ahead_since.take()
+            && steady - since >= BELIEVED
+        {
+            self.misled_unseen = self.is_outage();
+            // Planning finds out at its next look.
+            self.misled.push((start + since, start + steady + self.site.config.poll));
+        }
+    }
+
+    /// Every process dies, and those that come after have another time zone database.
+    fn change_rules(&mut self, down: SignedDuration) {
+        for place in 0..self.places.len() {
+            self.crash(place, down);
+        }
+        let (wall, planned) = self.present();
+        let rules = {
+            let mut state = self.stage.state();
+            state.rules += 1;
+            state.rules
+        };
+        for life in self.lives.iter_mut().filter(|life| life.is_active()) {
+            let plan = life.plan;
+            // What nobody had looked at before is planned by the new rules.
+            let from = planned.map_or(wall, |planned| planned.min(wall));
+            life.end(from, planned);
+            life.change_rules(rules, wall);
+            // By a clock that is behind that is before it was made.
+            let from = from.max(life.fires_since());
+            life.begin(plan, rules, from);
+        }
+    }
+
+    /// What the wall clock shows, and up to where planning has looked at everything.
+    fn present(&self) -> (Timestamp, Option<Timestamp>) {
+        let state = self.stage.state();
+        (state.wall(), state.book.planned_through)
+    }
+
+    fn rules(&self) -> u32 {
+        self.stage.state().rules
+    }
+
+    fn add(&mut self, plan: Plan) {
+        let (now, _) = self.present();
+        let id = self.office.save(plan, self.rules(), now).expect("saved");
+        self.lives.push(Life::new(id, plan, self.rules(), now));
+        self.wake_planner();
+    }
+
+    fn act(&mut self, schedule: usize, act: Act) {
+        let (now, planned) = self.present();
+        let rules = self.rules();
+        let at = schedule % self.lives.len().max(1);
+        let Some(life) = self.lives.get_mut(at) else { return };
+        if !self.office.act(life.id, act, rules, now).expect("the office works") {
+            return;
+        }
+        let mut plan = life.plan;
+        match act {
+            Act::Edit(cadence) => plan.cadence = cadence,
+            Act::Redirect(number) => plan.destination = number,
+            Act::Transfer(owner) => plan.owner = owner,
+            Act::Pause | Act::Resume => {}
+        }
+        match act {
+            Act::Edit(_) if life.is_active() => {
+                life.end(now, planned);
+                life.begin(plan, rules, now);
+            }
+            Act::Pause => life.end(now, planned),
+            Act::Resume => life.begin(plan, rules, now),
+            Act::Edit(_) | Act::Redirect(_) | Act::Transfer(_) => life.plan = plan,
+        }
+        self.wake_planner();
+    }
+
+    fn delete(&mut self, schedule: usize) {
+        let (now, planned) = self.present();
+        let at = schedule % self.lives.len().max(1);
+        let Some(life) = self.lives.get_mut(at) else { return };
+        if self.office.delete(life.id, now).expect("the office works") {
+            life.end(now, planned);
+            life.gone = true;
+        }
+        self.wake_planner();
+    }
+
+    fn ask_for(&mut self, schedule: usize, what: fn(&Office, ScheduleId, Timestamp) -> Result<bool, StoreError>) {
+        let (now, _) = self.present();
+        let at = schedule % self.lives.len().max(1);
+        if let Some(life) = self.lives.get(at) {
+            what(&self.office, life.id, now).expect("the office works");
+        }
+        self.wake_planner();
+    }
+
+    /// The process whose API was called signals its planner; others find out by looking.
+    fn wake_planner(&mut self) {
+        let up: Vec<usize> = (0..self.places.len()).filter(|place| self.node(*place).is_some()).collect();
+        let Some(place) = self.dice.pick(&up).copied() else { return };
+        if let Some(node) = self.node(place) {
+            node.wake.notify_one();
+        }
+        self.awake[place] = true;
     }
 
     fn say(&self, line: &str) {
         self.stage.state().book.say(line);
     }
 
-    fn end(mut self, scenario: &Scenario) -> Outcome {
+    fn end(mut self, scenario: &Scenario) -> Ended {
         // Nothing more happens.
         self.places.clear();
-        let quiet_at = scenario.start + scenario.span;
-        let runs: Vec<_> = self.lives.iter().map(|life| self.office.runs(life.id).expect("the history is readable")).collect();
-        let mut state = self.stage.state();
-        let end = state.wall();
-        for (life, runs) in self.lives.iter().zip(&runs) {
-            judge(&mut state.book, life, runs, quiet_at, end);
+        let quiet_at = scenario.start + self.quiet.unwrap_or_default();
+        let due = self.office.due().expect("planning is readable");
+        let mut ran = 0;
+        for life in &self.lives {
+            let runs = self.office.runs(life.id).expect("the history is readable");
+            let schedule = self.office.schedule(life.id).expect("the schedule is readable");
+            ran += runs.len();
+            let mut state = self.stage.state();
+            let case = Case {
+                life,
+                runs: &runs,
+                schedule: schedule.as_ref(),
+                due: due.iter().find(|(id, _)| *id == life.id).map(|(_, due)| due),
+                quiet_at,
+                end: state.wall(),
+                right_clock: self.right_clock,
+                misled: &self.misled,
+            };
+            judge(&mut state.book, &case);
         }
-        let (digest, sent) = (state.book.digest(), state.book.sent.len());
-        let outcome = Outcome {
+        let mut state = self.stage.state();
+        if self.right_clock {
+            judge_turns(&mut state.book, scenario.workers as usize * scenario.places);
+        }
+        let ended = Ended {
+            digest: state.book.digest(),
+            sent: state.book.sent.len(),
             breaches: std::mem::take(&mut state.book.breaches),
-            digest,
             lines: state.book.take_lines(),
             granted: self.granted,
-            sent,
+            runs: ran,
         };
         drop(state);
         drop(self.office);
         drop(self.folder);
-        outcome
+        ended
     }
 }
-
-/// A folder in memory, where there is such a thing.
-fn folder() -> TempDir {
-    let memory = PathBuf::from("/dev/shm");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix("pressrun-simulation-");
-    let made = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
-    made.expect("a temporary folder")
-}
-
-/// A database that has everything but rows.
-fn template() -> &'static [u8] {
-    static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
-    TEMPLATE.get_or_init(|| {
-        let folder = folder();
-        let path = folder.path().join("template.db");
-        Office::open(&path).expect("a new database").close();
-        std::fs::read(&path).expect("it is a file")
-    })
-}
-
-/// Dashboards and people, the same in every simulation.
-fn catalog() -> &'static Catalog {
-    static CATALOG: OnceLock<Catalog> = OnceLock::new();
-    CATALOG.get_or_init(|| {
-        let folder = folder();
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-            std::fs::write(path, text).expect("a writable folder");
-        };
-        write("connections.yaml", CONNECTIONS);
-        write("people.yaml", PEOPLE);
-        write("dashboards/sales.yaml", SALES);
-        write("data/sales.csv", "day,region,amount\n2026-11-24,US,10\n");
-        pressrun_catalog::load(folder.path()).expect("a catalog without faults")
-    })
-}
-
-const CONNECTIONS: &str = "
-connections:
-  files:
-    kind: files
-    folder: data
-    timezone: UTC
-    timeout_seconds: 30
-";
-
-const PEOPLE: &str = "
-organization: { id: 5b10b5a1-0000-4000-8000-000000000001, name: Blobs R Us }
-members:
-  - { id: 0b10b001-5f6e-4f0c-9a35-0b7f3f1f2a11, user_id: 0b10b001-77aa-4c55-8d10-5a2e8c1d9e21, name: Blob Ross, email: blob.ross@myorg.co, admin: true }
-  - { id: 0b10b002-5f6e-4f0c-9a35-0b7f3f1f2a12, user_id: 0b10b002-77aa-4c55-8d10-5a2e8c1d9e22, name: Blobby Hill, email: blobby.hill@myorg.co }
-  - { id: 0b10b003-5f6e-4f0c-9a35-0b7f3f1f2a13, user_id: 0b10b003-77aa-4c55-8d10-5a2e8c1d9e23, name: Bloberta Poe, email: bloberta.poe@myorg.co }
-";
-
-const SALES: &str = "
-identifier: sales
-name: Sales
-connection: files
-tiles:
-  '1':
-    title: Sales by region
-    sql: select region, sum(amount) as amount from sales group by region
-    at: { x: 0, y: 0, w: 24, h: 8 }
-";

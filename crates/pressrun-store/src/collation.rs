@@ -1,6 +1,7 @@
 //! How names are compared: for the list's order and for its search.
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use icu_collator::options::{CollatorOptions, Strength};
 use icu_collator::{CollatorBorrowed, CollatorPreferences};
@@ -40,8 +41,14 @@ impl Collation {
 
     /// Names this collation: keys made under another name cannot be compared with new ones and have to be made again.
     ///
-    /// Taken from what the tables do to a sample rather than from a version number, which says nothing about the data.
-    pub(crate) fn fingerprint(&self) -> String {
+    /// Taken from what the tables do to a sample rather than from a version number, which says nothing about the data; once, for they are part of
+    /// the program.
+    pub(crate) fn fingerprint(&self) -> &'static str {
+        static FINGERPRINT: OnceLock<String> = OnceLock::new();
+        FINGERPRINT.get_or_init(|| self.sampled())
+    }
+
+    fn sampled(&self) -> String {
         let mut hasher = Sha256::new();
         for code in (0x20..0x2000_u32).chain(0x3040..0x3100).chain(0x4E00..0x4F00).chain(0x1F300..0x1F400) {
             if let Some(letter) = char::from_u32(code) {
@@ -91,6 +98,6 @@ mod tests {
     #[test]
     fn the_fingerprint_is_stable_in_one_build() {
         let collation = Collation::new().unwrap();
-        assert_eq!(collation.fingerprint(), Collation::new().unwrap().fingerprint());
+        assert_eq!(collation.sampled(), Collation::new().unwrap().fingerprint());
     }
 }

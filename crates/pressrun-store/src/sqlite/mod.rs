@@ -86,6 +86,13 @@ impl SqliteStore {
         Ok(Tx::Own(self.read.begin().await?))
     }
 
+    /// Whether a write transaction is open. A simulation, in which nobody is to be faster than another by chance, waits until none is.
+    #[cfg(any(test, feature = "conformance"))]
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        self.writer.is_open()
+    }
+
     /// Closes every connection, after what is under way.
     pub async fn close(&self) {
         self.read.close().await;

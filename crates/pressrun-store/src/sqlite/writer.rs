@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -34,7 +35,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Gives out turns at the writing connection. Clones give out the same.
 #[derive(Debug, Clone)]
-pub(super) struct Writer(mpsc::UnboundedSender<Request>);
+pub(super) struct Writer {
+    requests: mpsc::UnboundedSender<Request>,
+    open: Arc<AtomicBool>,
+}
+
+/// A transaction is open until this is dropped.
+struct Open(Arc<AtomicBool>);
+
+impl Open {
+    fn new(open: &Arc<AtomicBool>) -> Self {
+        open.store(true, Ordering::SeqCst);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
 
 /// What somebody waits for.
 #[derive(Debug)]
@@ -74,6 +94,8 @@ impl Writer {
     /// Starts giving out turns at the one connection of `pool`; ends with the last clone.
     pub(super) fn start(pool: SqlitePool) -> Self {
         let (sender, mut requests) = mpsc::unbounded_channel();
+        let open = Arc::new(AtomicBool::new(false));
+        let is_open = Arc::clone(&open);
         tokio::spawn(async move {
             let mut waiting = VecDeque::new();
             loop {
@@ -81,17 +103,24 @@ impl Writer {
                     let Some(first) = requests.recv().await else { return };
                     waiting.push_back(first);
                 }
+                let _open = Open::new(&is_open);
                 share(&pool, &mut waiting, &mut requests).await;
             }
         });
-        Self(sender)
+        Self { requests: sender, open }
+    }
+
+    /// Whether a transaction is open. Whoever is refused, or leaves nothing to be written, hears of it before the transaction has ended.
+    #[cfg(any(test, feature = "conformance"))]
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::SeqCst)
     }
 
     /// Leaves `entry` to be written, and returns when it is on the disk or refused.
     pub(super) async fn write(&self, entry: Entry) -> Answer {
         let gone = || StoreError::Unavailable("the database is closed".to_owned());
         let (sender, answer) = oneshot::channel();
-        self.0.send(Request::Entry(Box::new(entry), sender)).map_err(|_| gone())?;
+        self.requests.send(Request::Entry(Box::new(entry), sender)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -99,7 +128,7 @@ impl Writer {
     pub(super) async fn turn(&self) -> Result<Turn, StoreError> {
         let gone = || StoreError::Unavailable("the database is closed".to_owned());
         let (request, turn) = oneshot::channel();
-        self.0.send(Request::Turn(request)).map_err(|_| gone())?;
+        self.requests.send(Request::Turn(request)).map_err(|_| gone())?;
         match timeout(PATIENCE, turn).await {
             Ok(turn) => turn.map_err(|_| gone())?,
             Err(_) => Err(StoreError::from(sqlx::Error::PoolTimedOut)),
