@@ -107,7 +107,7 @@ impl Life {
     pub fn change_rules(&mut self, rules: u32, now: Timestamp) {
         let Some(last) = self.spans.last().copied() else { return };
         self.before.push(Span { to: Some(now + LOOK_AHEAD), ..last });
-        self.before.push(Span { rules, from: now - SignedDuration::from_hours(80), to: Some(now), ..last });
+        self.before.push(Span { rules, from: now - SignedDuration::from_hours(80), to: None, ..last });
     }
 
     /// Instants at which it has to have fired, up to `end`.

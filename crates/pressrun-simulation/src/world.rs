@@ -129,8 +129,8 @@ struct World {
     ahead_since: Option<SignedDuration>,
     /// When a clock that was far ahead was believed, by a right one.
     misled: Vec<(Timestamp, Timestamp)>,
-    /// Nobody was there when the clock was put right.
-    misled_unseen: bool,
+    /// When a clock that was believed was last put right, by time that has passed.
+    put_right_at: Option<SignedDuration>,
     /// Time in which no process was there: it does not count as time of the scenario.
     outage: SignedDuration,
     /// Since when everything is as it should be.
@@ -169,7 +169,7 @@ impl World {
             right_clock: true,
             ahead_since: None,
             misled: Vec::new(),
-            misled_unseen: false,
+            put_right_at: None,
             outage: SignedDuration::ZERO,
             quiet: None,
             granted: 0,
@@ -278,10 +278,9 @@ impl World {
                 self.starts += 1;
                 let id = NodeId(self.starts);
                 self.say(&format!("node {} starts", id.0));
-                if std::mem::take(&mut self.misled_unseen)
-                    && let Some((_, to)) = self.misled.last_mut()
-                {
-                    // Nobody was there when the clock was put right; this process finds out.
+                let unseen = self.put_right_at.is_some_and(|at| self.stage.state().book.planned_at <= at);
+                if let Some((_, to)) = self.misled.last_mut().filter(|_| unseen) {
+                    // Nobody has looked since the clock was put right; this process finds out.
                     *to = self.stage.state().wall() + self.site.config.poll;
                 }
                 let node = Node::start(id, &self.stage, &self.site).expect("a node starts");
@@ -545,7 +544,7 @@ impl World {
         } else if let Some(since) = self.ahead_since.take()
             && steady - since >= BELIEVED
         {
-            self.misled_unseen = self.is_outage();
+            self.put_right_at = Some(steady);
             // Planning finds out at its next look.
             self.misled.push((start + since, start + steady + self.site.config.poll));
         }

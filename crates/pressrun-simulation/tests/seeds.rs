@@ -6,7 +6,7 @@ use pressrun_simulation::scenario::draw;
 use pressrun_simulation::shrink::shrink;
 use pressrun_simulation::world::simulate;
 
-/// How many seeds: 2,000 in CI, fewer for whoever runs these tests by themselves.
+/// How many seeds: more in CI, fewer for whoever runs these tests by themselves.
 fn seeds() -> u64 {
     std::env::var("PRESSRUN_SIMULATION_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(100)
 }

@@ -99,6 +99,7 @@ macro_rules! conformance_suite {
                     t12_what_is_ready_when_a_schedule_changes_is_a_run_of_what_it_was
                     i1_an_edit_just_when_a_schedule_is_due_loses_no_instant
                     h7_what_was_planned_beyond_the_present_is_planned_anew
+                    h7_an_edit_after_the_clock_was_put_right_hides_nothing_that_is_to_be_planned_anew
                     h8_every_active_schedule_can_be_planned_anew_page_by_page
                     m10_a_schedule_that_cannot_be_planned_is_set_aside_once_and_told
                     m2_a_burst_of_one_owner_and_an_old_wait_let_others_go_first;

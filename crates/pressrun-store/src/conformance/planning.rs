@@ -319,6 +319,18 @@ pub async fn h7_what_was_planned_beyond_the_present_is_planned_anew<S: Store>(st
     assert_eq!(sample::occur(store, &[&ahead, &fine], sample::after(3600)).await, 2);
 }
 
+pub async fn h7_an_edit_after_the_clock_was_put_right_hides_nothing_that_is_to_be_planned_anew<S: Store>(store: &S) {
+    let ahead = saved(store, "ahead").await;
+    let (through, next_at) = (sample::after(3 * 3600), Some(sample::after(4 * 3600)));
+    let plan = PlannedSchedule { starts: Vec::new(), through, next_at, ..sample::planned(due(store, &ahead).await) };
+    store.plan(&[plan], through).await.unwrap();
+    let now = sample::after(10);
+    let edited = store.schedule(ahead.id).await.unwrap().unwrap();
+    store.replace_schedule(&edited, &sample::names(), &sample::change_at(Verb::ScheduleUpdated, now)).await.unwrap();
+    let beyond = store.planned_beyond(Some(now), ScheduleKey::default(), 10).await.unwrap();
+    assert_eq!(beyond.iter().map(|(due, through)| (due.next_at, *through)).collect::<Vec<_>>(), [(next_at, through)]);
+}
+
 pub async fn h8_every_active_schedule_can_be_planned_anew_page_by_page<S: Store>(store: &S) {
     let mut active = Vec::new();
     for name in ["one", "two", "three"] {

@@ -11,7 +11,8 @@ use crate::StoreError;
 
 /// Notes when a schedule that was saved at `now` is due; what was planned of it has been [taken back](take_back).
 ///
-/// A schedule that is due already and whose timing was not touched stays due: an edit just then must not lose an instant.
+/// A schedule that is due already and whose timing was not touched stays due: an edit just then must not lose an instant. And one that stays due
+/// when it was has been dealt with as far as it had: when that is beyond a clock that was put right a moment ago, it is planned anew (H7).
 pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Result<(), StoreError> {
     let definition = &schedule.definition;
     sqlx::query("INSERT INTO timings (cron, zone) VALUES ($1, $2) ON CONFLICT DO NOTHING")
@@ -31,7 +32,7 @@ pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Res
          FROM timings t WHERE t.cron = $2 AND t.zone = $3
          ON CONFLICT (schedule_id) DO UPDATE SET revision = revision + 1, timing = excluded.timing, owner = excluded.owner, document = excluded.document,
              next_at = CASE WHEN timing = excluded.timing AND next_at <= $6 AND excluded.next_at IS NOT NULL THEN next_at ELSE excluded.next_at END,
-             planned_through = CASE WHEN timing = excluded.timing AND next_at <= $6 AND excluded.next_at IS NOT NULL
+             planned_through = CASE WHEN timing = excluded.timing AND (next_at <= $6 OR next_at = excluded.next_at) AND excluded.next_at IS NOT NULL
                  THEN planned_through ELSE excluded.planned_through END",
     )
     .bind(schedule.id.to_string())
