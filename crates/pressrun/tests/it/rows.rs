@@ -202,6 +202,12 @@ async fn d28_a_trigger_beside_a_run_that_waits_says_why_to_an_admin_and_not_to_t
         told.push((answer.status.as_u16(), answer.json.to_string().contains("come back later"), answer.json.to_string().contains("until")));
     }
     assert_eq!(told, [(409, true, true), (409, false, false)]);
+    // That it is not over yet can be seen; until when and for what it waits cannot.
+    let run = scene.runs().await.remove(0).id;
+    for (who, knows) in [(Who::Root, true), (Who::Eve, false)] {
+        let read = scene.call(who, Method::GET, &format!("/runs/{run}"), None).await.json;
+        assert_eq!((read["waitsUntil"].is_string(), read["waitsFor"].is_string()), (knows, knows), "{}: {read}", who.name());
+    }
 }
 
 #[tokio::test]
@@ -226,6 +232,10 @@ async fn d28_a_colleagues_piece_that_an_admin_sends_again_is_not_in_the_owners_h
         }
     }
     assert_eq!(told, [(2, 1, json!(2)), (1, 0, json!(1)), (3, 2, json!(3)), (2, 1, json!(2))]);
+    for (who, again) in [(Who::Root, 2), (Who::Eve, 0)] {
+        let read = scene.call(who, Method::GET, &format!("/runs/{run}"), None).await.json;
+        assert_eq!(read["resends"].as_array().map(Vec::len), Some(again), "{}: {read}", who.name());
+    }
 }
 
 /// Shows everybody the same, of what its filter lets through, which readers do not see.
