@@ -16,26 +16,22 @@ pub(super) async fn put(tx: &mut Tx, schedule: &Schedule) -> Result<(), StoreErr
     let before: Option<i64> =
         sqlx::query("SELECT grounds FROM schedules WHERE id = $1").bind(schedule.id.to_string()).fetch_one(&mut **tx).await?.try_get(0)?;
     let grounds = Grounds::of(&schedule.definition);
-    let filters = to_json(&grounds.filters)?;
-    let (owner, tile, watched) = (grounds.owner.to_string(), text(grounds.tile.as_ref()), text(grounds.watched.as_ref()));
-    sqlx::query("INSERT INTO grounds (identifier, owner, tile, watched, filters) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
-        .bind(grounds.identifier.as_str())
-        .bind(&owner)
-        .bind(&tile)
-        .bind(&watched)
-        .bind(&filters)
+    let parts = [
+        grounds.identifier.as_str().to_owned(),
+        grounds.owner.to_string(),
+        text(grounds.tile.as_ref()),
+        text(grounds.watched.as_ref()),
+        to_json(&grounds.filters)?,
+    ];
+    let of_parts = |sql| parts.iter().fold(sqlx::query(sql), sqlx::query::Query::bind);
+    of_parts("INSERT INTO grounds (identifier, owner, tile, watched, filters) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING")
         .execute(&mut **tx)
         .await?;
-    sqlx::query(
+    of_parts(
         "UPDATE schedules SET grounds = (SELECT id FROM grounds
-             WHERE identifier = $2 AND owner = $3 AND tile = $4 AND watched = $5 AND filters = $6) WHERE id = $1",
+             WHERE identifier = $1 AND owner = $2 AND tile = $3 AND watched = $4 AND filters = $5) WHERE id = $6",
     )
     .bind(schedule.id.to_string())
-    .bind(grounds.identifier.as_str())
-    .bind(&owner)
-    .bind(&tile)
-    .bind(&watched)
-    .bind(&filters)
     .execute(&mut **tx)
     .await?;
     forget(tx, before).await

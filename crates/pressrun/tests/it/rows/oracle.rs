@@ -38,10 +38,10 @@ const KINDS: [&str; 4] = ["RESULTS_PRESENT", "RESULTS_MISSING", "RESULTS_CHANGED
 const WITHOUT: &str = "region,cell\nEU,ROW-EU-7\nUS,ROW-US-7\n";
 const WITH: &str = "region,cell\nEU,ROW-EU-7\nUS,ROW-US-7\nAPAC,ROW-APAC-7\n";
 
-/// A dashboard whose content fails as soon as there is a row, unlike the query that is watched.
-const FRAGILE: &str = "
-identifier: fragile
-name: Fragile
+/// A dashboard whose content fails as soon as there is a row that is no `NUMBER`, unlike the query that is watched.
+const COUNTING: &str = "
+identifier: IDENTIFIER
+name: Numbers
 connection: files
 tiles:
   '1':
@@ -50,23 +50,7 @@ tiles:
     at: { x: 0, y: 0, w: 24, h: 8 }
   '2':
     title: Numbers
-    sql: select cast(cell as integer) as number from marks where {{ user_attribute('region', 'region') }}
-    at: { x: 0, y: 8, w: 24, h: 8 }
-";
-
-/// A dashboard whose content fails for the colleague, as soon as there is a row, and never for the member.
-const UNEVEN: &str = "
-identifier: uneven
-name: Uneven
-connection: files
-tiles:
-  '1':
-    title: Cells
-    sql: select cell from marks where {{ user_attribute('region', 'region') }}
-    at: { x: 0, y: 0, w: 24, h: 8 }
-  '2':
-    title: Numbers
-    sql: select cast(replace(cell, 'ROW-EU-', '') as integer) as number from marks where {{ user_attribute('region', 'region') }}
+    sql: select cast(NUMBER as integer) as number from marks where {{ user_attribute('region', 'region') }}
     at: { x: 0, y: 8, w: 24, h: 8 }
 ";
 
@@ -140,7 +124,14 @@ pub(super) struct Played {
 /// What a member learns of her own alert while it runs over a colleague's rows, which hold what it looks for or not.
 pub(super) async fn play(alert: &Alert, there: bool) -> Played {
     let mut scene = Scene::new().await;
-    for (name, yaml) in [("fragile", FRAGILE), ("uneven", UNEVEN), ("alike", ALIKE)] {
+    let counting = |identifier: &str, number: &str| COUNTING.replace("IDENTIFIER", identifier).replace("NUMBER", number);
+    let dashboards = [
+        ("fragile", counting("fragile", "cell")),
+        // It fails for the colleague, and never for the member.
+        ("uneven", counting("uneven", "replace(cell, 'ROW-EU-', '')")),
+        ("alike", ALIKE.to_owned()),
+    ];
+    for (name, yaml) in dashboards {
         std::fs::write(scene.world.dir.path().join(format!("catalog/dashboards/{name}.yaml")), yaml).unwrap();
     }
     scene.world.write_data("marks.csv", WITHOUT);
