@@ -1,10 +1,13 @@
 //! What is older than it is kept is deleted, in small steps and apart from everything that has to be on time (H6, H10).
+//!
+//! What is deleted does not come back, so a clock that runs years ahead for an hour must not cost years (H7): age is judged by an instant that goes
+//! on by no more than a day a sweep. After an outage what is old goes within as many hours as it lasted days.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::clock::Clock;
-use pressrun_store::{Pruned, Store, StoreError};
+use pressrun_store::{PlanningNote, Pruned, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -12,6 +15,9 @@ use crate::runner::Runner;
 
 /// Time between two sweeps.
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// The instant by which age is judged is no later than this after that of the sweep before.
+const STRIDE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Rows that one transaction deletes.
 const STEP: u32 = 500;
@@ -74,11 +80,31 @@ impl Sweeper {
 
     /// One sweep.
     pub async fn pass(&self) {
-        let now = self.clock.now();
+        let now = match self.judged_by().await {
+            Ok(now) => now,
+            Err(error) => {
+                warn!(%error, "could not see by when the last sweep judged what is old; nothing is removed");
+                return;
+            }
+        };
         self.prune(now, self.keep.history, Old::Runs, "old runs removed").await;
         self.prune(now, self.keep.history, Old::Notices, "old notices removed").await;
         self.prune(now, self.keep.audit, Old::Entries, "old entries of the audit removed").await;
         self.runner.sweep(now).await;
+    }
+
+    /// The instant by which this sweep judges what is old: now, or as far as a sweep may go.
+    async fn judged_by(&self) -> Result<Timestamp, StoreError> {
+        let now = self.clock.now();
+        let mut before = self.store.planning_note(PlanningNote::LastSweep).await?;
+        if before.is_none() {
+            before = self.store.planning_note(PlanningNote::LastTick).await?;
+        }
+        let before = before.and_then(|text| text.parse::<Timestamp>().ok());
+        let furthest = before.map_or(now, |before| before.saturating_add(STRIDE).unwrap_or(Timestamp::MAX));
+        let judged_by = now.min(furthest);
+        self.store.keep_planning_note(PlanningNote::LastSweep, &judged_by.to_string()).await?;
+        Ok(judged_by)
     }
 
     /// Deletes what is older than `keep`, step by step. What a failure or a stop leaves goes with the next sweep.

@@ -162,13 +162,15 @@ pub struct Replanned {
     pub next_at: Option<Timestamp>,
 }
 
-/// What planning keeps for its next start.
+/// What the tasks that go by the clock keep for their next start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanningNote {
     /// Version of the rules that every schedule is planned by: the time zone database, and how expressions are read.
     Rules,
     /// When a pass was made last, give or take a minute.
     LastTick,
+    /// By which instant the last sweep judged what is old.
+    LastSweep,
 }
 
 impl PlanningNote {
@@ -178,6 +180,7 @@ impl PlanningNote {
         match self {
             Self::Rules => "planning_rules",
             Self::LastTick => "planning_last_tick",
+            Self::LastSweep => "last_sweep",
         }
     }
 }

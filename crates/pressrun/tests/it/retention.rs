@@ -7,11 +7,18 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use pressrun_domain::output::Format;
 use pressrun_domain::run::RunStatus;
+use pressrun_store::PlanningNote;
 
 use crate::world::{World, ended};
 
-/// One whole sweep; its rests between steps take no time.
+/// One whole sweep of a server that has swept every hour until now; its rests between steps take no time.
 async fn sweep(world: &World) {
+    world.store.keep_planning_note(PlanningNote::LastSweep, &world.now().to_string()).await.unwrap();
+    sweep_anew(world).await;
+}
+
+/// One whole sweep, whenever the last one was.
+async fn sweep_anew(world: &World) {
     let sweeping = world.engine.sweep();
     tokio::pin!(sweeping);
     loop {
@@ -84,4 +91,32 @@ async fn h6_history_goes_by_age_and_the_status_of_a_schedule_keeps_what_it_stand
     let last = world.store.schedule(schedule).await.unwrap().unwrap().last_run.unwrap();
     assert_eq!(last.status, RunStatus::Complete);
     assert_eq!(ended(&world.run(second).await.0).0, RunStatus::Complete, "it is the last");
+}
+
+#[tokio::test]
+async fn h6_h7_a_clock_that_is_years_ahead_for_a_while_deletes_nothing() {
+    let world = World::new().await;
+    let schedule = world.save(world.webhook(Format::Csv)).await;
+    let first = world.trigger(schedule).await;
+    world.engine.drain().await.unwrap();
+    let file = artifact(&world, &world.run(first).await.0.record.artifacts[0].sha256);
+    world.trigger(schedule).await;
+    world.engine.drain().await.unwrap();
+    grow_old(&file);
+    sweep(&world).await;
+    let (right, ahead) = (world.now(), SignedDuration::from_hours(24 * 3_650));
+    world.clock.set(right + ahead);
+    for _ in 0..2 {
+        sweep_anew(&world).await;
+    }
+    world.clock.set(right);
+    sweep_anew(&world).await;
+    assert!(world.store.run(first).await.unwrap().is_some() && file.exists());
+    // A clock that stays there is right in the end: a day a sweep.
+    world.clock.set(right + ahead);
+    for _ in 0..401 {
+        sweep_anew(&world).await;
+    }
+    assert_eq!(world.store.run(first).await.unwrap(), None);
+    assert!(!file.exists());
 }
