@@ -83,6 +83,7 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
             "extract(epoch from now())",
             "extract(epoch from timestamp '2026-11-01 10:00:00.5' - timestamp '2026-11-01 09:00')",
             "extract(second from timestamp '2026-11-01 10:00:07.5')",
+            "extract(millisecond from timestamp '2026-11-01 10:00:07.5')",
             "to_unixtime(now())",
         ],
     ),
@@ -137,13 +138,14 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
          Beside a whole number or a decimal, a number with a point is compared as it is written, digit by digit. Where a whole number becomes a \
          double (beside a column of doubles, in `coalesce(n, 0.5)`, `n * 0.5`, `floor(n)`, `avg(n)`), and where a decimal is compared with doubles or \
          passed on as one, a digit that a double has no room for is an error that says what to write; `cast(n as double)` says that 15 digits are \
-         enough. Quotients, decimals that calculate with doubles, and functions such as `sqrt` are rounded to 15 to 17 digits. A quotient or an \
+         enough (`try_cast(n as double)` in SQL that asks for user attributes). Quotients, decimals that calculate with doubles, and functions such as `sqrt` are rounded to 15 to 17 digits. A quotient or an \
          average of decimals has four places more than the decimals (a quotient no fewer than six) and is rounded to them, half away from zero; so is what becomes a whole number, but for \
          doubles, of which a half goes to the even one.\n\n\
          `percentile_cont(0.9) within group (order by x)`, also called `quantile_cont`, yields a double between two values, in proportion; `median` \
          of whole numbers and decimals is exact, with one place more than they have. Both keep every value in memory; `approx_percentile_cont` and `approx_median` do not.\n\n\
          `NaN` is above all other numbers and equal to itself, as in PostgreSQL, in comparisons and filters, in sorting, grouping, joins, `min` and `max`. \
-         Zero has no sign. A column shows dates of the years 1 to 9999; others are an error.",
+         Zero has no sign. JSON has no words for `NaN` and the infinities: there they are null. `<<` and `>>` work on 64 bits, and a shift by 64 is one by none. \
+         A column shows dates of the years 1 to 9999; others are an error.",
         &[
             "0.1 + 0.2",
             "cast('0.1' as decimal(10, 2)) + cast('0.2' as decimal(10, 2))",
@@ -159,6 +161,7 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
             "round(2.345, 1)",
             "9007199254740993 = 9007199254740993.0, 9007199254740993 > 9007199254740992.5",
             "cast(9007199254740993 as double)",
+            "1 << 40, 1 << 64",
             "cast('NaN' as double) > 1e308, cast('NaN' as double) = 0.0 / 0.0",
             "greatest(1.0, cast('NaN' as double)), least(1.0, cast('NaN' as double))",
             "9223372036854775807 + 1",
@@ -166,9 +169,11 @@ const EXAMPLES: [(&str, &str, &[&str]); 8] = [
         ],
     ),
     (
-        "Digests and encodings",
-        "Digests of text are of its UTF-8. `md5` yields text; the others yield bytes, which `encode` turns into text.",
+        "Texts, digests and encodings",
+        "Digests of text are of its UTF-8. `md5` yields text; the others yield bytes, which `encode` turns into text. `upper` and `lower` go by Unicode, \
+         in no language, so that a text may become longer.",
         &[
+            "upper('Maß'), lower('ÄRGER')",
             "md5('Pressrun')",
             "encode(sha256('Pressrun'), 'hex')",
             "encode(digest('Pressrun', 'sha512'), 'base64')",
