@@ -98,7 +98,22 @@ fn test(checks: bool) -> anyhow::Result<()> {
     } else {
         tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
-    run(tests.env("PRESSRUN_SIMULATION_SEEDS", SIMULATED_SEEDS))
+    run(tests.env("PRESSRUN_SIMULATION_SEEDS", SIMULATED_SEEDS))?;
+    test_on_postgres()
+}
+
+/// The contract of the API, and the engine's work from the plan to the receiver, once more with their rows in PostgreSQL.
+fn test_on_postgres() -> anyhow::Result<()> {
+    const OF_THE_ENGINE: &str = "binary(it) and test(/^(alerts|audiences|deliveries|fan_out|held|notices|resend|retention|retries|run_state|scheduling|sending|stopping|streaming)::/)";
+    let mut tests = cargo_command();
+    if machine::has("cargo-nextest") {
+        tests.args(["nextest", "run", "--no-fail-fast", "--status-level", "fail", "--final-status-level", "fail"]);
+        tests.args(["--filterset", "binary(contract)", "--filterset", OF_THE_ENGINE]);
+    } else {
+        tests.args(["test", "--no-fail-fast", "--test", "contract", "--test", "it"]);
+    }
+    tests.args(["--package", "pressrun-api", "--package", "pressrun"]);
+    run(tests.env("PRESSRUN_TEST_STORE", "postgres"))
 }
 
 /// Seeds that the simulation goes through here; those who run its tests by themselves mean fewer.

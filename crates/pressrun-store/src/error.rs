@@ -6,6 +6,10 @@ pub enum StoreError {
     /// The database cannot be reached, is full or refuses; the call may succeed later.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database undid the call because of what others did at the same time, or with a connection that was cut before the commit. The store makes it again
+    /// by itself; callers see this only where that did not help.
+    #[error("the database is busy: {0}")]
+    Undone(String),
     /// A stored row does not parse: names table, column and row.
     #[error("{table}.{column} of row {row} is not readable: {fault}")]
     Corrupt {

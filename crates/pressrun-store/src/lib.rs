@@ -3,7 +3,10 @@
 //! Every method is one transaction: it happens wholly or not at all. What was promised is a row before it happens, what happened is
 //! a row after. Uniqueness constraints, not timing, keep an occurrence and a delivery single (I1).
 //!
-//! To add a database, implement the traits and run `conformance_suite!` over it.
+//! What databases do alike stands in `common/`, and each takes it in by path: it is compiled against the row, the transaction and the words that the
+//! `dialect` of the database gives. To add one, write a dialect, and how it opens and writes; then run `conformance_suite!` over it.
+
+#![expect(clippy::duplicate_mod, reason = "what both databases do alike is compiled for each, with the words of its dialect")]
 
 mod audit;
 mod catalogs;
@@ -13,11 +16,13 @@ mod collation;
 pub mod conformance;
 mod consents;
 mod error;
+mod fault;
 mod keys;
 mod notices;
 mod page;
 mod people;
 mod planning;
+mod postgres;
 mod retention;
 mod runs;
 #[cfg(any(test, feature = "conformance"))]
@@ -41,6 +46,7 @@ pub use planning::{
     DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, Timing,
     TimingId,
 };
+pub use postgres::{CopiedTable, PostgresSettings, PostgresStore};
 pub use retention::{Pruned, Retention};
 pub use runs::{AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, RunEnd, RunNews, Runs, StoredBaseline};
 pub use schedules::{

@@ -30,7 +30,7 @@ pub use fuzz::{fuzz, outline};
 pub use hang::Hang;
 pub use http::{HttpAnswer, HttpBehaviour, HttpReceiver, ReceivedRequest};
 pub use object_store::{ObjectServer, StoredObject};
-pub use postgres::PostgresServer;
+pub use postgres::{PostgresServer, postgres_of_tests};
 pub use proxy::{Fault, Proxy, Way};
 pub use sample::{instant, spool_file, temp_dir};
 pub use sftp::{KeyFile, OpenSshServer, ProFtpd, SftpLogin, SftpPhase, SftpScript, SftpServer, SftpStatus, SshKey};

@@ -117,7 +117,7 @@ impl From<StoreError> for PageError {
             StoreError::Conflict | StoreError::RunInProgress | StoreError::LeaseLost => {
                 Self::Conflict("Somebody else changed it at the same time. Open the page again.".to_owned())
             }
-            StoreError::Unavailable(_) => {
+            StoreError::Unavailable(_) | StoreError::Undone(_) => {
                 tracing::warn!(%error, "the store could not answer a page");
                 Self::Unavailable("The database did not answer. Try again in a moment.".to_owned())
             }

@@ -26,7 +26,7 @@ use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::spool::Spool;
 use pressrun_engine::{Engine, EngineConfig, Receivers};
-use pressrun_store::{SqliteStore, Store};
+use pressrun_store::{PostgresStore, SqliteStore, Store};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -35,7 +35,7 @@ use tracing::{error, info, warn};
 
 use crate::answers::Answers;
 use crate::clock::WallClock;
-use crate::config::Settings;
+use crate::config::{Database, Settings};
 use crate::figures::Figures;
 use crate::lifecycle::Budget;
 use crate::show::Hinted;
@@ -120,9 +120,7 @@ impl App {
         // First of all: what follows makes files.
         let public_url = settings.server.public_url()?;
         let catalog = CatalogHandle::open_with(&settings.catalog.path, Arc::clone(&clock), settings.catalog.rules(&settings.spool)?)?;
-        let opened = open_store(settings).await?;
-        let of_the_engine = Arc::new(opened.with_own_readers().await?);
-        let store: Arc<dyn Store> = opened;
+        let (store, of_the_engine) = open(settings).await?.halves().await?;
         let named = || format!("could not open the spool {}", settings.spool.path.display());
         let spool = Spool::open(&settings.spool.path).with_context(named)?;
         private::tighten(&settings.spool.path).with_context(named)?;
@@ -357,29 +355,68 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> anyhow::Re
 /// # Errors
 /// There is none, or it cannot be opened.
 pub(crate) async fn open_existing_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
-    let path = settings.store.sqlite_path()?;
-    if !path.is_file() {
+    if let Database::Sqlite(path) = settings.store.database()?
+        && !path.is_file()
+    {
         let error = format!("there is no database {} (configuration: {})", path.display(), settings.source);
         return Err(Hinted::new(error, "name the server's configuration with --config, or its database with PRESSRUN_STORE__URL").into());
     }
-    Ok(open_store(settings).await?)
+    open_store(settings).await
 }
 
-/// Opens the database, its secrets sealed with the configured keys; both are made when they are not there.
-pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<SqliteStore>> {
-    let path = settings.store.sqlite_path()?;
+/// Opens the database, its secrets sealed with the configured keys; a file and its key are made when they are not there.
+pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    Ok(match open(settings).await? {
+        Opened::Sqlite(store) => Arc::new(store),
+        Opened::Postgres(store) => Arc::new(store),
+    })
+}
+
+/// An open database.
+enum Opened {
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
+impl Opened {
+    /// The store of API and pages, and that of the engine, which has connections of its own.
+    async fn halves(self) -> anyhow::Result<(Arc<dyn Store>, Arc<dyn Store>)> {
+        Ok(match self {
+            Self::Sqlite(store) => {
+                let engine = store.with_own_readers().await?;
+                (Arc::new(store), Arc::new(engine))
+            }
+            Self::Postgres(store) => {
+                let engine = store.with_own_readers().await?;
+                (Arc::new(store), Arc::new(engine))
+            }
+        })
+    }
+}
+
+async fn open(settings: &Settings) -> anyhow::Result<Opened> {
+    match settings.store.database()? {
+        Database::Sqlite(path) => Ok(Opened::Sqlite(open_file(settings, &path).await?)),
+        Database::Postgres(database) => {
+            let store =
+                PostgresStore::open(&database, sealing::sealer(settings)?).await.context("could not open the database of store.url")?;
+            Ok(Opened::Postgres(store))
+        }
+    }
+}
+
+async fn open_file(settings: &Settings, path: &Path) -> anyhow::Result<SqliteStore> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     }
     let sealer = sealing::sealer(settings)?;
     let named = || format!("could not open the database {}", path.display());
     for file in ["", "-wal", "-shm"] {
-        let mut beside = path.clone().into_os_string();
+        let mut beside = path.to_owned().into_os_string();
         beside.push(file);
         private::tighten(Path::new(&beside)).with_context(named)?;
     }
-    let store = SqliteStore::open(&path, sealer).await.with_context(named)?;
-    Ok(Arc::new(store))
+    SqliteStore::open(path, sealer).await.with_context(named)
 }
 
 /// A secret of this server for one purpose; the first one is made from the sealing key, as it was before it was kept.

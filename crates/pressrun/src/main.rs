@@ -52,6 +52,9 @@ enum Command {
     Backup(commands::backup::Arguments),
     /// Put a backup into a place where there is no database yet.
     Restore(commands::restore::Arguments),
+    /// Move the rows to another database.
+    #[command(subcommand)]
+    Store(commands::store::Command),
     /// Serve jobs of a parent process on standard input and output.
     #[command(hide = true)]
     Executor(commands::executor::Arguments),
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Suppressions(command) => commands::suppressions::run(command),
         Command::Backup(arguments) => commands::backup::run(arguments),
         Command::Restore(arguments) => commands::restore::run(&arguments),
+        Command::Store(command) => commands::store::run(command),
         Command::Executor(arguments) => commands::executor::run(&arguments),
     };
     match result {

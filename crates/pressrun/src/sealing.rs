@@ -9,7 +9,7 @@ use pressrun_domain::secret::Secret;
 use pressrun_store::{Sealer, StoreError};
 use tracing::info;
 
-use crate::config::Settings;
+use crate::config::{Database, Settings};
 use crate::private;
 
 /// Where the configured keys stand.
@@ -25,14 +25,20 @@ impl KeyPlace {
     /// The place that `settings` name, or the file beside the database.
     ///
     /// # Errors
-    /// The database is not a file.
+    /// The database is not a file, and no key is named.
     pub(crate) fn of(settings: &Settings) -> anyhow::Result<Self> {
         if !settings.secrets.keys.is_empty() {
             return Ok(Self::Settings);
         }
         Ok(Self::File(match &settings.secrets.keys_file {
             Some(file) => file.clone(),
-            None => settings.store.sqlite_path()?.with_extension("key"),
+            None => match settings.store.database()? {
+                Database::Sqlite(path) => path.with_extension("key"),
+                Database::Postgres(_) => bail!(
+                    "secrets.keys_file: a PostgreSQL database has no key beside it; make one with `openssl rand -hex 32 > FILE`, and name the same \
+                     file on every node"
+                ),
+            },
         }))
     }
 }

@@ -131,9 +131,11 @@ impl From<StoreError> for AppError {
             StoreError::Conflict => Self::Busy,
             StoreError::RunInProgress => Self::RunInProgress,
             StoreError::NotFound(what) => Self::Gone(what),
-            failed @ (StoreError::Unavailable(_) | StoreError::Corrupt { .. } | StoreError::LeaseLost | StoreError::Sealing(_)) => {
-                Self::Store(failed)
-            }
+            failed @ (StoreError::Unavailable(_)
+            | StoreError::Undone(_)
+            | StoreError::Corrupt { .. }
+            | StoreError::LeaseLost
+            | StoreError::Sealing(_)) => Self::Store(failed),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A server on a port of its own, over SQLite in memory and a catalog that tests may change.
+//! A server on a port of its own, over a store and a catalog that tests may change.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -12,7 +12,8 @@ use pressrun_api::{ApiConfig, ApiState, ArtifactSource, CatalogFaults, CatalogSo
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::schedule::Schedule;
-use pressrun_store::{SqliteStore, Store, sample as stored};
+use pressrun_store::{PostgresSettings, PostgresStore, SqliteStore, Store, sample as stored};
+use pressrun_testkit::postgres_of_tests;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -133,7 +134,15 @@ pub async fn server() -> Server {
 }
 
 pub async fn server_with(config: ApiConfig) -> Server {
-    server_on(Arc::new(SqliteStore::open_in_memory(stored::sealer()).await.unwrap()), config).await
+    server_on(store().await, config).await
+}
+
+/// SQLite in memory, or PostgreSQL when these tests are to run on that.
+async fn store() -> Arc<dyn Store> {
+    match postgres_of_tests().await {
+        None => Arc::new(SqliteStore::open_in_memory(stored::sealer()).await.unwrap()),
+        Some(url) => Arc::new(PostgresStore::open(&PostgresSettings::new(url), stored::sealer()).await.unwrap().by_callers_clock()),
+    }
 }
 
 pub async fn server_on(store: Arc<dyn Store>, config: ApiConfig) -> Server {

@@ -486,3 +486,26 @@ pub async fn a18_a_personal_baseline_moves_only_when_that_piece_was_accepted<S: 
     assert_eq!(store.baseline(schedule.id, "a@b.co").await.unwrap().as_deref(), Some("f1"));
     assert_eq!(store.baseline(schedule.id, "c@d.co").await.unwrap(), None);
 }
+
+pub async fn a_character_that_a_database_does_not_take_loses_nothing_else<S: Store>(store: &S) {
+    let (_, run) = started(store, sample::schedule("daily")).await;
+    let said = "550 \\u0000 said \0 the relay";
+    let mut record = RunRecord { error: Some(said.into()), warnings: vec![said.into()], ..RunRecord::default() };
+    record.note(sample::after(2), "retrying", Some(said.into()));
+    let piece = sample::piece(run.run.id, "blob@myorg.co");
+    store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
+    store.add_news(&run.lease, &RunNews { record, ..RunNews::default() }).await.unwrap();
+    let number = store.begin_attempt(&run.lease, piece.id, sample::after(3)).await.unwrap();
+    let attempt = Attempt { number, started_at: sample::after(3), ended_at: Some(sample::after(4)), outcome: None };
+    let state = DeliveryState::Failed { at: sample::after(4), reason: said.into() };
+    store.end_attempt(&run.lease, piece.id, &attempt, &state, &Learnt::default()).await.unwrap();
+    let end = RunEnd { reason: Some(said.into()), ..sample::end(RunStatus::Error) };
+    store.finish(&run.lease, &end, sample::after(5)).await.unwrap();
+    let kept = |text: &str| text.replace('\u{fffd}', "\0") == said;
+    let run = store.run(run.run.id).await.unwrap().unwrap();
+    assert!(run.record.error.as_deref().is_some_and(kept), "{:?}", run.record.error);
+    assert!(kept(&run.record.warnings[0]) && run.record.timeline[1].detail.as_deref().is_some_and(kept), "{:?}", run.record);
+    assert!(matches!(&run.state, RunState::Ended { reason: Some(reason), .. } if kept(reason)), "{:?}", run.state);
+    let pieces = store.deliveries(run.id).await.unwrap();
+    assert!(matches!(&pieces[0].state, DeliveryState::Failed { reason, .. } if kept(reason)), "{:?}", pieces[0].state);
+}

@@ -153,7 +153,8 @@ macro_rules! conformance_suite {
                     a13_a_deleted_schedule_takes_its_baselines_along
                     x1_a_run_can_disable_its_schedule
                     x4_a_run_does_not_disable_what_was_edited_meanwhile
-                    d7_a_learnt_host_key_is_pinned_once;
+                    d7_a_learnt_host_key_is_pinned_once
+                    a_character_that_a_database_does_not_take_loses_nothing_else;
                 catalogs: h12_a_process_with_files_of_before_brings_nothing_back
                     h12_a_process_that_is_gone_holds_nobody_up
                     h12_a_run_names_the_version_that_was_in_force;

@@ -12,7 +12,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use zeroize::Zeroizing;
 
-use super::open::meta;
+use super::meta::meta;
 use super::row::to_json;
 use super::schedule_row::sealed_at;
 use super::{SqliteStore, Tx};

@@ -7,10 +7,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, Row as _};
 
 use super::catalogs::IN_FORCE;
-use super::fault::in_words;
-use super::open::CANARY;
+use super::meta::CANARY;
 use super::{SqliteStore, audit, micros, migrate};
 use crate::StoreError;
+use crate::fault::in_words;
 use crate::seal::Sealer;
 
 /// Artifacts read at once.

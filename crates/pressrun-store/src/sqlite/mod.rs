@@ -7,49 +7,88 @@
 //! commits then, and a forgotten "accepted" is a mail sent twice.
 
 mod addresses;
-mod alarms;
-mod artifacts;
-mod audiences;
-mod audit;
-mod baselines;
-mod catalogs;
-mod claim;
-mod consents;
 mod copy;
-mod due;
-mod entries;
-mod fault;
-mod finish;
-mod grounds;
-mod history;
-mod keys;
-mod lease;
-mod ledger;
-mod list;
+mod dialect;
 mod migrate;
-mod news;
-mod notices;
 mod open;
-mod people;
-mod plan;
-mod planning;
 mod presence;
-mod queue;
-mod recipients;
-mod release;
-mod retention;
-mod row;
-mod runs;
-mod schedule_row;
-mod schedules;
-mod seals;
-mod sessions;
-mod story;
-mod suppressions;
 #[cfg(test)]
 mod tests;
-mod unread;
 mod writer;
+
+// What both databases do alike, compiled for each with the words of its `dialect`.
+#[path = "../common/alarms.rs"]
+mod alarms;
+#[path = "../common/artifacts.rs"]
+mod artifacts;
+#[path = "../common/audiences.rs"]
+mod audiences;
+#[path = "../common/audit.rs"]
+mod audit;
+#[path = "../common/baselines.rs"]
+mod baselines;
+#[path = "../common/catalogs.rs"]
+mod catalogs;
+#[path = "../common/claim.rs"]
+mod claim;
+#[path = "../common/consents.rs"]
+mod consents;
+#[path = "../common/due.rs"]
+mod due;
+#[path = "../common/entries.rs"]
+mod entries;
+#[path = "../common/finish.rs"]
+mod finish;
+#[path = "../common/grounds.rs"]
+mod grounds;
+#[path = "../common/history.rs"]
+mod history;
+#[path = "../common/keys.rs"]
+mod keys;
+#[path = "../common/lease.rs"]
+mod lease;
+#[path = "../common/ledger.rs"]
+mod ledger;
+#[path = "../common/list.rs"]
+mod list;
+#[path = "../common/meta.rs"]
+mod meta;
+#[path = "../common/news.rs"]
+mod news;
+#[path = "../common/notices.rs"]
+mod notices;
+#[path = "../common/people.rs"]
+mod people;
+#[path = "../common/plan.rs"]
+mod plan;
+#[path = "../common/planning.rs"]
+mod planning;
+#[path = "../common/queue.rs"]
+mod queue;
+#[path = "../common/recipients.rs"]
+mod recipients;
+#[path = "../common/release.rs"]
+mod release;
+#[path = "../common/retention.rs"]
+mod retention;
+#[path = "../common/row.rs"]
+mod row;
+#[path = "../common/runs.rs"]
+mod runs;
+#[path = "../common/schedule_row.rs"]
+mod schedule_row;
+#[path = "../common/schedules.rs"]
+mod schedules;
+#[path = "../common/seals.rs"]
+mod seals;
+#[path = "../common/sessions.rs"]
+mod sessions;
+#[path = "../common/story.rs"]
+mod story;
+#[path = "../common/suppressions.rs"]
+mod suppressions;
+#[path = "../common/unread.rs"]
+mod unread;
 
 use std::sync::Arc;
 
@@ -62,6 +101,8 @@ use crate::seal::Sealer;
 pub use copy::{CopiedArtifact, SqliteCopy};
 use presence::Presence;
 use writer::{Tx, Writer};
+
+use SqliteStore as Backend;
 
 /// A store in one SQLite file.
 #[derive(Debug)]

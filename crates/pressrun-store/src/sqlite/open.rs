@@ -4,16 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Row as _};
 
-use super::fault::in_words;
+use super::meta::{check_keys, renew_sort_keys};
 use super::presence::Presence;
-use super::writer::{Tx, Writer};
+use super::writer::Writer;
 use super::{SqliteStore, migrate};
 use crate::StoreError;
-use crate::collation::{Collation, folded};
-use crate::seal::{Place, Sealer};
+use crate::collation::Collation;
+use crate::fault::in_words;
+use crate::seal::Sealer;
 
 /// Reading connections of the API and the pages, and as many of the engine. Reads are short, so that a few serve many callers.
 const READERS: u32 = 4;
@@ -23,9 +24,6 @@ const LOG_PAGES: &str = "4000";
 
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
-
-/// A sealed word that shows at start whether the configured keys are those of this file, rather than at the first delivery.
-pub(super) const CANARY: Place<'static> = Place { table: "meta", row: "canary", column: "value" };
 
 impl SqliteStore {
     /// Opens the file, which is made when there is none, and brings its schema up to date.
@@ -102,61 +100,4 @@ fn pool_of(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
-}
-
-/// Fails when the keys are not those of this file.
-async fn check_keys(tx: &mut Tx, sealer: &Sealer) -> Result<(), StoreError> {
-    if let Some(sealed) = meta(tx, CANARY.row).await? {
-        sealer.open(CANARY, &sealed)?;
-        return Ok(());
-    }
-    put_meta(tx, CANARY.row, &sealer.seal(CANARY, b"canary")?).await
-}
-
-/// Makes the sort keys again when they come from other collation tables.
-async fn renew_sort_keys(tx: &mut Tx, collation: &Collation) -> Result<(), StoreError> {
-    let present = collation.fingerprint();
-    if meta(tx, "collation").await?.is_some_and(|stored| stored == present.as_bytes()) {
-        return Ok(());
-    }
-    let rows = sqlx::query(
-        "SELECT s.id, json_extract(d.json, '$.name') AS name, s.dashboard_name, s.owner_name
-         FROM schedules s JOIN definitions d ON d.id = s.definition_id WHERE json_valid(d.json)",
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    for row in rows {
-        let (id, name): (String, Option<String>) = (row.try_get("id")?, row.try_get("name")?);
-        let (dashboard, owner): (String, String) = (row.try_get("dashboard_name")?, row.try_get("owner_name")?);
-        let name = name.unwrap_or_default();
-        sqlx::query(
-            "UPDATE schedules SET name_key = $2, dashboard_key = $3, owner_key = $4, name_folded = $5, dashboard_folded = $6,
-                 owner_folded = $7
-             WHERE id = $1",
-        )
-        .bind(id)
-        .bind(collation.key(&name))
-        .bind(collation.key(&dashboard))
-        .bind(collation.key(&owner))
-        .bind(folded(&name))
-        .bind(folded(&dashboard))
-        .bind(folded(&owner))
-        .execute(&mut **tx)
-        .await?;
-    }
-    put_meta(tx, "collation", present.as_bytes()).await
-}
-
-pub(super) async fn meta(tx: &mut Tx, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = sqlx::query("SELECT value FROM meta WHERE key = $1").bind(key).fetch_optional(&mut **tx).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?)
-}
-
-pub(super) async fn put_meta(tx: &mut Tx, key: &str, value: &[u8]) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-        .bind(key)
-        .bind(value)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
 }

@@ -10,7 +10,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use pressrun_domain::id::WorkerId;
+use sqlx::Row as _;
+
+use super::{SqliteStore, micros};
+use crate::StoreError;
 
 /// The lock files beside a database; none for one in memory.
 #[derive(Debug, Default)]
@@ -49,6 +54,12 @@ impl Presence {
         self.folder.as_ref().is_some_and(|folder| is_free(&folder.join(worker)).is_some())
     }
 
+    /// Whether any worker lives.
+    pub(super) fn somebody_lives(&self) -> bool {
+        let files = self.folder.as_ref().and_then(|folder| std::fs::read_dir(folder).ok());
+        files.into_iter().flatten().flatten().any(|file| file.path().extension().is_none() && is_free(&file.path()).is_none())
+    }
+
     /// Removes the files of the dead.
     pub(super) fn forget_the_dead(&self) {
         let files = self.folder.as_ref().and_then(|folder| std::fs::read_dir(folder).ok());
@@ -80,5 +91,40 @@ fn is_free(path: &Path) -> Option<File> {
             tracing::warn!(file = %path.display(), %error, "could not see whether a worker lives");
             None
         }
+    }
+}
+
+impl SqliteStore {
+    /// Whether a server works on this file, of this process or another.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        self.presence.somebody_lives()
+    }
+
+    #[expect(clippy::unused_async, reason = "other databases wait")]
+    pub(super) async fn announce_worker(&self, worker: WorkerId) -> Result<(), StoreError> {
+        self.presence.announce(worker);
+        Ok(())
+    }
+
+    pub(super) async fn release_leases_of_the_dead(&self, now: Timestamp) -> Result<u32, StoreError> {
+        let rows = sqlx::query("SELECT DISTINCT worker FROM runs WHERE state = 'running'").fetch_all(&self.read).await?;
+        let mut released = 0;
+        for row in rows {
+            let worker: String = row.try_get(0)?;
+            if !self.presence.is_dead(&worker) {
+                continue;
+            }
+            let mut tx = self.begin().await?;
+            let lapsed = sqlx::query("UPDATE runs SET lease_until = min(lease_until, $2) WHERE state = 'running' AND worker = $1")
+                .bind(&worker)
+                .bind(micros(now))
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            released += u32::try_from(lapsed.rows_affected()).unwrap_or(u32::MAX);
+        }
+        self.presence.forget_the_dead();
+        Ok(released)
     }
 }

@@ -17,7 +17,7 @@ use pressrun_store::Store;
 
 use crate::app::{open_existing_store, open_store};
 use crate::clock::WallClock;
-use crate::config::{Settings, Source};
+use crate::config::{Database, Settings, Source};
 use crate::show;
 
 /// What to do with keys.
@@ -147,12 +147,14 @@ async fn create_key(create: Create) -> anyhow::Result<ExitCode> {
 /// The database, which the first key of a new server may make, as long as somebody wrote down where it is to be: a command without a
 /// configuration, in the wrong folder, makes nothing.
 async fn store_for_first_key(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
-    let path = settings.store.sqlite_path()?;
-    if path.is_file() || settings.source == Source::Defaults {
-        return open_existing_store(settings).await;
+    if let Database::Sqlite(path) = settings.store.database()?
+        && !path.is_file()
+        && settings.source != Source::Defaults
+    {
+        show::hint(format!("there was no database {}; it is made now", path.display()));
+        return open_store(settings).await;
     }
-    show::hint(format!("there was no database {}; it is made now", path.display()));
-    Ok(open_store(settings).await?)
+    open_existing_store(settings).await
 }
 
 async fn list(arguments: List) -> anyhow::Result<ExitCode> {

@@ -10,4 +10,5 @@ pub(crate) mod render;
 pub(crate) mod restore;
 pub(crate) mod secrets;
 pub(crate) mod serve;
+pub(crate) mod store;
 pub(crate) mod suppressions;

@@ -51,7 +51,7 @@ pub(crate) use server::{Server, demo_url};
 pub(crate) use sessions::Sessions;
 pub(crate) use slack::Slack;
 pub(crate) use source::Source;
-pub(crate) use store::{Spool, Store};
+pub(crate) use store::{Database, Spool, Store};
 
 /// The configuration as typed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -157,6 +157,7 @@ fn secrets_as_typed(figment: Figment, variable: impl Fn(&str) -> Option<String>)
         ("PRESSRUN_MAIL__PASSWORD", "mail.password"),
         ("PRESSRUN_MAIL__OAUTH__CLIENT_SECRET", "mail.oauth.client_secret"),
         ("PRESSRUN_SLACK__TOKEN", "slack.token"),
+        ("PRESSRUN_STORE__PASSWORD", "store.password"),
         ("PRESSRUN_S3__SECRET_ACCESS_KEY", "s3.secret_access_key"),
         ("PRESSRUN_S3__SESSION_TOKEN", "s3.session_token"),
         ("PRESSRUN_NOTIFY__WEBHOOK_URL", "notify.webhook_url"),

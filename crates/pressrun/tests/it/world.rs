@@ -23,8 +23,8 @@ use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::spool::Spool;
 use pressrun_engine::{Carrier, Engine, EngineConfig, publish};
-use pressrun_store::{Enqueue, Sealer, SealingKey, SqliteStore, Store};
-use pressrun_testkit::{FakeClock, HttpReceiver, SmtpScript, SmtpSink, instant};
+use pressrun_store::{Enqueue, PostgresSettings, PostgresStore, Sealer, SealingKey, SqliteStore, Store};
+use pressrun_testkit::{FakeClock, HttpReceiver, SmtpScript, SmtpSink, instant, postgres_of_tests};
 use tempfile::TempDir;
 
 /// When the tests begin: a Thursday.
@@ -120,7 +120,10 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         write_catalog(&dir.path().join("catalog"));
         let sealer = Sealer::new(vec![SealingKey::new(&[7; 32])]).unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("pressrun.db"), sealer).await.unwrap());
+        let store: Arc<dyn Store> = match postgres_of_tests().await {
+            None => Arc::new(SqliteStore::open(&dir.path().join("pressrun.db"), sealer).await.unwrap()),
+            Some(url) => Arc::new(PostgresStore::open(&PostgresSettings::new(url), sealer).await.unwrap().by_callers_clock()),
+        };
         let clock = Arc::new(FakeClock::at(instant(START)));
         let smtp = SmtpSink::start(SmtpScript::default()).await;
         let http = HttpReceiver::start().await;

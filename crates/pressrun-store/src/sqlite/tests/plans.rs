@@ -10,7 +10,7 @@ use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
 use sqlx::Row as _;
 
 use super::in_memory;
-use crate::sqlite::{SqliteStore, alarms, audit, history, list, notices, queue, retention};
+use crate::sqlite::{SqliteStore, alarms, audit, dialect, history, list, notices, queue, retention};
 use crate::{AuditQuery, ClaimRequest, Notices as _, Retention as _, Runs as _, Schedules as _, SortDirection, SortField, sample};
 
 async fn query_plan(sql: String) -> String {
@@ -71,7 +71,7 @@ async fn due_schedules_and_claims_are_found_by_index() {
 
 #[tokio::test]
 async fn m1_documents_that_are_not_busy_are_found_one_by_one() {
-    let plan = query_plan(queue::READY_BESIDE_BUSY.to_owned()).await;
+    let plan = query_plan(dialect::READY_BESIDE_BUSY.to_owned()).await;
     assert!(plan.contains("queue_of_document (document=?") && plan.contains("queue_of_document (document>?"), "{plan}");
     assert!(!plan.lines().any(|line| line.starts_with("SCAN q") || line.starts_with("SCAN w")), "{plan}");
 }

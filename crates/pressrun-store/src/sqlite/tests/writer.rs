@@ -9,7 +9,7 @@ use sqlx::Row as _;
 
 use super::in_file;
 use crate::sqlite::writer::Tx;
-use crate::sqlite::{SqliteStore, open};
+use crate::sqlite::{SqliteStore, meta};
 use crate::{Planning as _, PlanningNote, StoreError, sample};
 
 /// Counts the commits of the writing connection.
@@ -26,12 +26,12 @@ async fn commits(store: &SqliteStore) -> Arc<AtomicU32> {
 
 async fn put(store: &SqliteStore, key: &str) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
-    open::put_meta(&mut tx, key, b"1").await?;
+    meta::put_meta(&mut tx, key, b"1").await?;
     tx.commit().await
 }
 
 async fn has(store: &SqliteStore, key: &str) -> bool {
-    open::meta(&mut store.snapshot().await.unwrap(), key).await.unwrap().is_some()
+    meta::meta(&mut store.snapshot().await.unwrap(), key).await.unwrap().is_some()
 }
 
 fn waits<T>(future: &mut (impl Future<Output = T> + Unpin)) {
@@ -41,7 +41,7 @@ fn waits<T>(future: &mut (impl Future<Output = T> + Unpin)) {
 /// Who stands in front of the others until it is given back.
 async fn first(store: &SqliteStore) -> Tx {
     let mut tx = store.begin().await.unwrap();
-    open::put_meta(&mut tx, "first", b"1").await.unwrap();
+    meta::put_meta(&mut tx, "first", b"1").await.unwrap();
     tx
 }
 
@@ -72,12 +72,12 @@ async fn section5_what_one_leaves_unfinished_concerns_nobody_else() {
     let tx = first(&store).await;
     let refused = async {
         let mut tx = store.begin().await?;
-        open::put_meta(&mut tx, "refused", b"1").await?;
+        meta::put_meta(&mut tx, "refused", b"1").await?;
         Err::<(), _>(StoreError::LeaseLost)
     };
     let fails = async {
         let mut tx = store.begin().await?;
-        open::put_meta(&mut tx, "fails", b"1").await?;
+        meta::put_meta(&mut tx, "fails", b"1").await?;
         sqlx::query("INSERT INTO meta (key, value) VALUES ('first', x'02')").execute(&mut *tx).await?;
         tx.commit().await
     };
@@ -105,7 +105,7 @@ async fn section5_who_is_dropped_in_the_middle_has_written_nothing_and_holds_nob
         waits(&mut dropped);
     }
     // A statement that nobody may hear the answer of.
-    let mut statement = Box::pin(open::put_meta(&mut tx, "statement", b"1"));
+    let mut statement = Box::pin(meta::put_meta(&mut tx, "statement", b"1"));
     let _ = (&mut statement).now_or_never();
     drop(statement);
     drop(tx);
@@ -123,7 +123,7 @@ async fn section5_a_full_disk_is_told_to_each_and_the_next_one_writes() {
     let tx = first(&store).await;
     let large = async {
         let mut tx = store.begin().await?;
-        open::put_meta(&mut tx, "large", &vec![1; 200_000]).await?;
+        meta::put_meta(&mut tx, "large", &vec![1; 200_000]).await?;
         tx.commit().await
     };
     let (mut large, mut small) = (Box::pin(large), Box::pin(put(&store, "small")));

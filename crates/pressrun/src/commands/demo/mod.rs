@@ -77,7 +77,7 @@ async fn demo(arguments: Arguments) -> anyhow::Result<ExitCode> {
             public_url: Some(given.server.public_url.clone().unwrap_or_else(|| demo_url(address))),
             ..Server::default()
         },
-        store: Store { url: format!("sqlite://{}", data.join("pressrun.db").display()) },
+        store: Store { url: format!("sqlite://{}", data.join("pressrun.db").display()), ..Store::default() },
         catalog: crate::config::Catalog { path: catalog, ..given.catalog.clone() },
         spool: Spool { path: data.join("spool") },
         mail: Mail {

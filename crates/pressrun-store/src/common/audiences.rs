@@ -1,0 +1,87 @@
+//! Audiences of a run that are done while others are being prepared.
+
+use pressrun_domain::delivery::Delivery;
+use pressrun_domain::id::RunId;
+use pressrun_domain::preparation::AudienceOutcome;
+use pressrun_domain::run::Lease;
+
+use super::dialect::{DbRow, clean};
+use super::lease::hold;
+use super::ledger::put_pieces;
+use super::row::Reader;
+use super::{Backend, Tx, news};
+use crate::{AudienceDone, RunNews, StoreError};
+
+impl Backend {
+    pub(super) async fn finish_audience_of(
+        &self,
+        lease: &Lease,
+        pieces: &[Delivery],
+        news: &RunNews,
+        done: Option<&AudienceDone>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        hold(&mut tx, lease).await?;
+        put_pieces(&mut tx, lease.run, pieces).await?;
+        news::put(&mut tx, lease, news).await?;
+        if let Some(done) = done {
+            put_done(&mut tx, lease.run, done).await?;
+        }
+        let all = news.progress.promised_at.is_some();
+        sqlx::query(
+            "UPDATE runs SET promised_to = CASE WHEN $2 THEN NULL
+                 ELSE (SELECT coalesce(max(position), 0) FROM deliveries WHERE run_id = $1) END WHERE id = $1",
+        )
+        .bind(lease.run.to_string())
+        .bind(all)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+
+    pub(super) async fn done_audiences(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError> {
+        let rows =
+            sqlx::query("SELECT run_id AS id, digest, key, outcome, reason, error FROM run_audiences WHERE run_id = $1 ORDER BY digest");
+        let rows = rows.bind(run.to_string()).fetch_all(&self.read).await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+/// Forgets which audiences of a run that ends are done.
+pub(super) async fn forget(tx: &mut Tx, run: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM run_audiences WHERE run_id = $1").bind(run).execute(&mut **tx).await?;
+    Ok(())
+}
+
+async fn put_done(tx: &mut Tx, run: RunId, done: &AudienceDone) -> Result<(), StoreError> {
+    let (word, reason, error) = match &done.outcome {
+        AudienceOutcome::Promised => ("promised", None, None),
+        AudienceOutcome::Unmet => ("unmet", None, None),
+        AudienceOutcome::Recorded => ("recorded", None, None),
+        AudienceOutcome::Failed { reason, error } => ("failed", Some(reason), error.as_ref()),
+    };
+    sqlx::query(
+        "INSERT INTO run_audiences (run_id, digest, key, outcome, reason, error) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+    )
+    .bind(run.to_string())
+    .bind(&done.digest)
+    .bind(&done.key)
+    .bind(word)
+    .bind(reason.map(|reason| clean(reason)))
+    .bind(error.map(|error| clean(error)))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn read(row: &DbRow) -> Result<AudienceDone, StoreError> {
+    let reader = Reader::new("run_audiences", row);
+    let outcome = match reader.get("outcome")? {
+        "promised" => AudienceOutcome::Promised,
+        "unmet" => AudienceOutcome::Unmet,
+        "recorded" => AudienceOutcome::Recorded,
+        "failed" => AudienceOutcome::Failed { reason: reader.get("reason")?, error: reader.get("error")? },
+        unknown => return Err(reader.corrupt("outcome", format_args!("unknown word `{unknown}`"))),
+    };
+    Ok(AudienceDone { digest: reader.get("digest")?, key: reader.get("key")?, outcome })
+}
