@@ -25,10 +25,11 @@ enum Kept {
     Shared(#[expect(dead_code, reason = "held until the process ends")] File),
 }
 
-/// Stops a shared server when nobody has used it for a while, and removes its data.
+/// Stops a shared server when nobody has used it for a while, and removes its data, which may take a while: nobody waits for that.
 const GUARDIAN: &str = r#"while sleep 5; do
-    flock --nonblock --exclusive "$1/users" sh -c '"$2/pg_ctl" -D "$1/data" -m immediate stop; rm -rf "$1/data"' sh "$1" "$2" && exit
-done"#;
+    flock --nonblock --exclusive "$1/users" sh -c '"$2/pg_ctl" -D "$1/data" -m immediate stop; mv "$1/data" "$3"' sh "$1" "$2" "$1/gone.$$" && break
+done
+rm -rf "$1/gone.$$""#;
 
 impl PostgresServer {
     /// `None`, with the reason on stderr, where PostgreSQL is not installed.

@@ -6,7 +6,7 @@ use pressrun_domain::id::{RunId, ScheduleId};
 use pressrun_domain::key::KeyKind;
 use sqlx::{QueryBuilder, Row as _};
 
-use super::dialect::{Db, DbRow, UNINDEXED, among, definition_name};
+use super::dialect::{Db, DbRow, UNINDEXED, among, clean, definition_name};
 use super::row::{Reader, int, to_json};
 use super::schedules::readable;
 use super::{Backend, Tx, micros};
@@ -50,8 +50,8 @@ async fn write(tx: &mut Tx, change: &Change, object: Object, details: &Details, 
     .bind(email)
     .bind(change.verb.as_str())
     .bind(object.kind.as_str())
-    .bind(&object.id)
-    .bind(&object.name)
+    .bind(clean(&object.id))
+    .bind(clean(&object.name))
     .bind(&details)
     .bind(change.origin.source.map(|source| source.to_string()))
     .bind(change.origin.request.as_ref().map(|id| id.as_str().to_owned()))
@@ -157,7 +157,7 @@ pub(super) fn select(query: &AuditQuery) -> QueryBuilder<Db> {
     if let Some((kind, id)) = &query.object {
         sql.push(" AND object_kind = ").push_bind(kind.as_str());
         if let Some(id) = id {
-            sql.push(" AND object_id = ").push_bind(id.clone());
+            sql.push(" AND object_id = ").push_bind(clean(id).to_string());
         }
     }
     let unindexed = if by_date { "" } else { UNINDEXED };

@@ -7,7 +7,7 @@ use pressrun_domain::id::{ApiKeyId, MembershipId};
 use pressrun_domain::key::{ApiKey, KeyKind};
 use sqlx::Row as _;
 
-use super::dialect::DbRow;
+use super::dialect::{DbRow, clean};
 use super::row::Reader;
 use super::schedules::readable;
 use super::{Backend, audit, micros};
@@ -28,7 +28,7 @@ impl Keys for Backend {
         .bind(token_sha256.to_vec())
         .bind(key.kind.as_str())
         .bind(key.member.to_string())
-        .bind(&key.name)
+        .bind(clean(&key.name))
         .bind(&key.prefix)
         .bind(micros(key.created_at))
         .bind(key.revoked_at.map(micros))

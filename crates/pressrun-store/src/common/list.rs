@@ -5,7 +5,7 @@ use pressrun_domain::run::RunStatus;
 use sqlx::{QueryBuilder, Row as _};
 
 use super::Backend;
-use super::dialect::{AMONG, Db, DbRow, PLACE_IN};
+use super::dialect::{AMONG, Db, DbRow, PLACE_IN, clean};
 use super::row::{Reader, to_json};
 use super::schedule_row::{read, schedule_columns};
 use super::schedules::readable;
@@ -110,7 +110,7 @@ fn push_filters(sql: &mut QueryBuilder<Db>, query: &ListQuery) -> Result<(), Sto
         sql.push(" AND s.owner = ").push_bind(owner.to_string());
     }
     if let Some(identifier) = &query.identifier {
-        sql.push(" AND s.identifier = ").push_bind(identifier.as_str().to_owned());
+        sql.push(" AND s.identifier = ").push_bind(clean(identifier.as_str()).to_string());
     }
     if let Some((owner, documents)) = &query.visible {
         sql.push(" AND (s.owner = ").push_bind(owner.to_string());
@@ -144,5 +144,5 @@ fn push_match(sql: &mut QueryBuilder<Db>, search: &str) {
 }
 
 fn searched(query: &ListQuery) -> Option<String> {
-    query.search.as_deref().map(folded).filter(|search| !search.is_empty())
+    query.search.as_deref().map(|search| folded(&clean(search))).filter(|search| !search.is_empty())
 }

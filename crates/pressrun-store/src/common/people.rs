@@ -12,7 +12,7 @@ use serde::Serialize;
 use sqlx::{QueryBuilder, Row as _};
 
 use super::audit::Written;
-use super::dialect::{Db, DbRow, PLACE_IN, among, locked, table};
+use super::dialect::{Db, DbRow, PLACE_IN, among, clean, locked, table};
 use super::row::{Reader, to_json};
 use super::schedules::readable;
 use super::{Backend, Tx, audit, micros, recipients};
@@ -63,7 +63,7 @@ impl People for Backend {
         limit: u32,
         descending: bool,
     ) -> Result<Page<EmailOnlyUser>, StoreError> {
-        let part = email_part.map(folded).filter(|part| !part.is_empty());
+        let part = email_part.map(|part| folded(&clean(part))).filter(|part| !part.is_empty());
         let filter = |sql: &mut QueryBuilder<Db>| {
             if let Some(part) = &part {
                 sql.push(" AND ").push(PLACE_IN).push("(email_folded, ").push_bind(part.clone()).push(") > 0");
@@ -77,7 +77,7 @@ impl People for Backend {
         let mut page = QueryBuilder::new("SELECT * FROM users_email_only WHERE 1 = 1");
         filter(&mut page);
         if let Some(after) = after {
-            page.push(if descending { " AND email_folded < " } else { " AND email_folded > " }).push_bind(folded(after));
+            page.push(if descending { " AND email_folded < " } else { " AND email_folded > " }).push_bind(folded(&clean(after)));
         }
         page.push(if descending { " ORDER BY email_folded DESC LIMIT " } else { " ORDER BY email_folded LIMIT " });
         page.push_bind(i64::from(limit));

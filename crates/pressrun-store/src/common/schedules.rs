@@ -10,7 +10,7 @@ use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::Schedule;
 use sqlx::Row as _;
 
-use super::dialect::{Db, DbRow, locked};
+use super::dialect::{Db, DbRow, clean, locked};
 use super::finish::{Ending, end_run};
 use super::row::int;
 use super::schedule_row::{put_definition, read_with_secrets, recipient_count, schedule_columns, seal_secrets};
@@ -303,19 +303,21 @@ impl Backend {
             .bind(definition.owner.to_string())
             .bind(definition.identifier.as_str().to_owned())
             .bind(recipient_count(definition))
-            .bind(names.condition_query.clone())
-            .bind(names.dashboard.clone())
-            .bind(names.owner.clone())
+            .bind(names.condition_query.as_deref().map(|query| clean(query).to_string()))
+            .bind(clean(&names.dashboard).to_string())
+            .bind(clean(&names.owner).to_string())
             .bind(self.collation.key(&definition.name))
             .bind(self.collation.key(&names.dashboard))
             .bind(self.collation.key(&names.owner))
-            .bind(folded(&definition.name))
-            .bind(folded(&names.dashboard))
-            .bind(folded(&names.owner)))
+            .bind(folded(&clean(&definition.name)))
+            .bind(folded(&clean(&names.dashboard)))
+            .bind(folded(&clean(&names.owner))))
     }
 
     async fn rename(&self, tx: &mut Tx, update: Statement<'_>, of: String, name: &str) -> Result<(), StoreError> {
-        update.bind(of).bind(name.to_owned()).bind(self.collation.key(name)).bind(folded(name)).execute(&mut **tx).await?;
+        let name = clean(name).to_string();
+        let (key, folded) = (self.collation.key(&name), folded(&name));
+        update.bind(of).bind(name).bind(key).bind(folded).execute(&mut **tx).await?;
         Ok(())
     }
 }

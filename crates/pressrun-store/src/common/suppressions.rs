@@ -112,7 +112,7 @@ impl Suppressions for Backend {
     }
 
     async fn list_suppressions(&self, part: Option<&str>, after: Option<&str>, limit: u32) -> Result<Page<Suppression>, StoreError> {
-        let part = part.map(folded).filter(|part| !part.is_empty());
+        let part = part.map(|part| folded(&clean(part))).filter(|part| !part.is_empty());
         let narrow = |sql: &mut QueryBuilder<Db>| {
             if let Some(part) = &part {
                 sql.push(" AND ").push(PLACE_IN).push("(email_folded, ").push_bind(part.clone()).push(") > 0");
@@ -125,7 +125,7 @@ impl Suppressions for Backend {
         let mut page = QueryBuilder::new("SELECT *, email_folded AS id FROM suppressions WHERE 1 = 1");
         narrow(&mut page);
         if let Some(after) = after {
-            page.push(" AND email_folded > ").push_bind(folded(after));
+            page.push(" AND email_folded > ").push_bind(folded(&clean(after)));
         }
         page.push(" ORDER BY email_folded LIMIT ").push_bind(i64::from(limit));
         let rows = page.build().fetch_all(&mut *tx).await?;

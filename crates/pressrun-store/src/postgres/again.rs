@@ -43,8 +43,8 @@ const PAUSES: [Duration; 5] = [
     Duration::from_millis(1_500),
 ];
 
-/// How much longer than its statements may take a call waits for an answer.
-const GRACE: Duration = Duration::from_secs(30);
+/// How much longer than one of its statements may take a call waits for an answer: some make tens of thousands of small ones.
+const GRACE: Duration = Duration::from_secs(270);
 
 impl PostgresStore {
     async fn again<T, F>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T, StoreError>

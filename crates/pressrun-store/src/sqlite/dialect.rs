@@ -2,6 +2,8 @@
 //!
 //! A list or a table is one parameter, written as JSON.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use pressrun_domain::run::Lease;
 use sqlx::Sqlite;
@@ -148,8 +150,8 @@ pub(super) const PLACE_IN: &str = "instr";
 pub(super) const UNINDEXED: &str = "+";
 
 /// A text as it can be kept.
-pub(super) fn clean(text: &str) -> &str {
-    text
+pub(super) fn clean(text: &str) -> Cow<'_, str> {
+    Cow::Borrowed(text)
 }
 
 /// JSON whose texts can be kept.
