@@ -6,7 +6,7 @@ use pressrun_domain::id::{RunId, ScheduleId};
 use pressrun_domain::key::KeyKind;
 use sqlx::{QueryBuilder, Row as _};
 
-use super::dialect::{Db, DbRow, UNINDEXED, among, clean, definition_name};
+use super::dialect::{Db, DbRow, UNINDEXED, among, clean, definition_name, table};
 use super::row::{Reader, int, to_json};
 use super::schedules::readable;
 use super::{Backend, Tx, micros};
@@ -31,17 +31,42 @@ pub(super) async fn put_many(tx: &mut Tx, change: &Change, kind: ObjectKind, cou
 }
 
 async fn write(tx: &mut Tx, change: &Change, object: Object, details: &Details, count: u32) -> Result<Written, StoreError> {
+    let entry = Written { change: change.clone(), object, details: to_json(details)?, count };
+    insert(tx, change, std::slice::from_ref(&entry)).await?;
+    Ok(entry)
+}
+
+/// Writes an entry for each of these objects, in one statement.
+pub(super) async fn put_each(tx: &mut Tx, change: &Change, of: Vec<(Object, Details)>) -> Result<Vec<Written>, StoreError> {
+    let entries = of.into_iter().map(|(object, details)| {
+        let details = to_json(&details)?;
+        Ok::<_, StoreError>(Written { change: change.clone(), object, details, count: 1 })
+    });
+    let entries: Vec<Written> = entries.collect::<Result<_, _>>()?;
+    if !entries.is_empty() {
+        insert(tx, change, &entries).await?;
+    }
+    Ok(entries)
+}
+
+/// Adds entries of one change.
+async fn insert(tx: &mut Tx, change: &Change, entries: &[Written]) -> Result<(), StoreError> {
     let (member, key, session, email) = match &change.agent {
         Agent::Key { member, key, session, .. } => (Some(member.to_string()), *key, *session, None),
         Agent::Recipient(email) => (None, None, None, Some(email.to_string())),
         Agent::CommandLine | Agent::System | Agent::Unknown => (None, None, None, None),
     };
-    let details = to_json(details)?;
-    sqlx::query(
-        "INSERT INTO audit (at, agent, member, key_id, session_id, email, verb, object_kind, object_id, object_name, details, source,
-             request_id, count)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    )
+    let rows: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.object.kind.as_str(), &entry.object.id, &entry.object.name, &entry.details, entry.count))
+        .collect();
+    sqlx::query(concat!(
+        "INSERT INTO audit (at, agent, member, key_id, session_id, email, verb, source, request_id, object_kind, object_id, object_name, details, count)
+         SELECT $2, $3, $4, $5, $6, $7, $8, $9, $10, j.kind, j.id, j.name, j.details, j.count FROM ",
+        table!("$1" as j: 0 kind text, 1 id text, 2 name text, 3 details text, 4 count bigint),
+        " ORDER BY j.key"
+    ))
+    .bind(to_json(&rows)?)
     .bind(micros(change.at))
     .bind(change.agent.as_str())
     .bind(member)
@@ -49,16 +74,11 @@ async fn write(tx: &mut Tx, change: &Change, object: Object, details: &Details, 
     .bind(session.map(|id| id.to_string()))
     .bind(email)
     .bind(change.verb.as_str())
-    .bind(object.kind.as_str())
-    .bind(clean(&object.id))
-    .bind(clean(&object.name))
-    .bind(&details)
     .bind(change.origin.source.map(|source| source.to_string()))
     .bind(change.origin.request.as_ref().map(|id| id.as_str().to_owned()))
-    .bind(i64::from(count))
     .execute(&mut **tx)
     .await?;
-    Ok(Written { change: change.clone(), object, details, count })
+    Ok(())
 }
 
 /// What the audit calls a schedule that is known by its id.

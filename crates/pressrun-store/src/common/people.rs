@@ -1,6 +1,6 @@
 //! [`People`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use pressrun_domain::audit::{Change, Details, Object, ObjectKind, Verb, plain_difference};
@@ -22,25 +22,29 @@ use crate::{Page, People, StoreError, Upserted};
 /// Users whose making is told one by one; of more that one call makes, only how many. They have the instant of the entry as theirs.
 const TOLD: usize = 50;
 
+/// Users with the folded addresses of the list `$1`.
+macro_rules! by_address {
+    () => {
+        concat!("SELECT * FROM users_email_only WHERE ", among!("email_folded", "$1"))
+    };
+}
+
 #[async_trait]
 impl People for Backend {
     async fn upsert_users(&self, users: &[Upserted], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError> {
         let mut tx = self.begin().await?;
-        let (mut created, mut written) = (Vec::new(), Vec::new());
-        for user in users {
-            if user.1.is_empty() {
-                created.push(NewUser::of(user));
-            } else {
-                // In the order given: an address may come twice.
-                insert_new(&mut tx, &std::mem::take(&mut created), change, &mut written).await?;
-                upsert(&mut tx, user, change, &mut written).await?;
-            }
-        }
-        insert_new(&mut tx, &created, change, &mut written).await?;
+        let mut written = Vec::new();
+        insert_new(&mut tx, &users.iter().map(NewUser::of).collect::<Vec<_>>(), change, &mut written).await?;
         let folded: Vec<String> = users.iter().map(|(email, _)| email.folded()).collect();
-        let rows = sqlx::query(concat!("SELECT * FROM users_email_only WHERE ", among!("email_folded", "$1")));
+        let changes = users.iter().any(|(_, attributes)| !attributes.is_empty());
+        let rows = sqlx::query(if changes { concat!(by_address!(), " ORDER BY id", locked!()) } else { by_address!() });
         let rows = rows.bind(to_json(&folded)?).fetch_all(&mut *tx).await?;
-        let known = rows.iter().map(|row| read_user(row).map(|user| (user.email.folded(), user))).collect::<Result<HashMap<_, _>, _>>()?;
+        let mut known = HashMap::with_capacity(rows.len());
+        for row in &rows {
+            let user = read_user(row)?;
+            known.insert(user.email.folded(), user);
+        }
+        written.extend(merge(&mut tx, users, &mut known, change).await?);
         audit::commit(tx, written).await?;
         Ok(folded.iter().filter_map(|folded| known.get(folded).cloned()).collect())
     }
@@ -183,31 +187,42 @@ async fn insert_new(tx: &mut Tx, users: &[NewUser], change: &Change, written: &m
     Ok(())
 }
 
-/// Creates the user or merges its attributes.
-async fn upsert(tx: &mut Tx, user: &Upserted, change: &Change, written: &mut Vec<Written>) -> Result<(), StoreError> {
-    insert_new(tx, &[NewUser::of(user)], change, written).await?;
-    let (email, changes) = user;
-    let known = sqlx::query(concat!("SELECT * FROM users_email_only WHERE email_folded = $1", locked!())).bind(email.folded());
-    let mut user = read_user(&known.fetch_one(&mut **tx).await?)?;
-    let before = told(&user);
-    for (name, value) in changes {
-        match value {
-            Some(value) => user.attributes.insert(name.clone(), value.clone()),
-            None => user.attributes.remove(name),
-        };
+/// Merges attributes by key, in the order given: an address may come twice.
+async fn merge(
+    tx: &mut Tx,
+    users: &[Upserted],
+    known: &mut HashMap<String, EmailOnlyUser>,
+    change: &Change,
+) -> Result<Vec<Written>, StoreError> {
+    let (mut changed, mut told_of) = (BTreeMap::new(), Vec::new());
+    for (email, changes) in users {
+        let Some(user) = known.get_mut(&email.folded()).filter(|_| !changes.is_empty()) else { continue };
+        let before = told(user);
+        for (name, value) in changes {
+            match value {
+                Some(value) => user.attributes.insert(name.clone(), value.clone()),
+                None => user.attributes.remove(name),
+            };
+        }
+        let details = plain_difference(&before, &told(user));
+        if !details.is_empty() {
+            told_of.push((Object::new(ObjectKind::User, user.id, user.email.as_str()), details));
+            changed.insert(user.id.to_string(), to_json(&user.attributes)?);
+        }
     }
-    sqlx::query("UPDATE users_email_only SET attributes = $2 WHERE id = $1")
-        .bind(user.id.to_string())
-        .bind(to_json(&user.attributes)?)
-        .execute(&mut **tx)
-        .await?;
-    let details = plain_difference(&before, &told(&user));
-    if !details.is_empty() {
-        let change = Change { verb: Verb::UserUpdated, ..change.clone() };
-        let object = Object::new(ObjectKind::User, user.id, user.email.as_str());
-        written.push(audit::put(tx, &change, object, &details).await?);
+    if changed.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let rows: Vec<(String, String)> = changed.into_iter().collect();
+    sqlx::query(concat!(
+        "UPDATE users_email_only SET attributes = j.attributes FROM ",
+        table!("$1" as j: 0 id text, 1 attributes text),
+        " WHERE users_email_only.id = j.id"
+    ))
+    .bind(to_json(&rows)?)
+    .execute(&mut **tx)
+    .await?;
+    audit::put_each(tx, &Change { verb: Verb::UserUpdated, ..change.clone() }, told_of).await
 }
 
 /// Attributes as the audit tells them.
