@@ -59,8 +59,10 @@ pub(crate) fn crate_graph() -> anyhow::Result<()> {
             if used.starts_with("pressrun") && !allowed.contains(used) {
                 faults.push(format!("{name} may not use {used}"));
             }
-            // Places to die at and ids that repeat are for tests.
-            let for_tests = |feature: &&String| name != "pressrun-simulation" && ["fail-points", "seeded-ids"].contains(&feature.as_str());
+            // Places to die at, ids that repeat and other rules for zones are for tests.
+            let for_tests = |feature: &&String| {
+                name != "pressrun-simulation" && ["fail-points", "seeded-ids", "other-rules"].contains(&feature.as_str())
+            };
             if let Some(feature) = dependency.features.iter().find(for_tests) {
                 faults.push(format!("{name} turns on `{feature}` of {used} outside tests"));
             }

@@ -55,4 +55,6 @@ mod zone;
 pub use error::{CronError, DayFields, FieldError, FieldFault, FieldName};
 pub use expression::CronExpression;
 pub use occurrences::{DstNote, Occurrence, Occurrences};
+#[cfg(feature = "other-rules")]
+pub use zone::other_rules;
 pub use zone::{ZoneError, rules, zone};

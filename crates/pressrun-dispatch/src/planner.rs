@@ -8,13 +8,14 @@
 //! At the start, and when the clock is set back, schedules are *planned anew* from where each has been dealt with: by the rules of zones as they are
 //! now (T16), and up to the present only (H7).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::id::RunId;
-use pressrun_domain::plan::{CATCH_UP_LIMIT, MISSED_COUNTED, Missed, Plan, plan};
+use pressrun_domain::missed::{Missed, Why};
+use pressrun_domain::plan::{CATCH_UP_LIMIT, Plan, plan};
 use pressrun_store::{
     DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlanningNote, Replanned, ScheduleKey, Store, StoreError, TimingId,
 };
@@ -221,18 +222,45 @@ impl Planner {
         let mut timings = self.timings.lock().await;
         timings.learn(self.store.as_ref(), due.iter().map(|schedule| schedule.timing)).await?;
         let mut plans: HashMap<(TimingId, Timestamp), Result<Plan, String>> = HashMap::new();
-        let (mut planned, mut faulty) = (Vec::with_capacity(due.len()), Vec::new());
+        let (mut decided, mut faulty) = (Vec::with_capacity(due.len()), Vec::new());
         for schedule in due {
             let plan = plans.entry((schedule.timing, schedule.from)).or_insert_with(|| {
                 let pattern = timings.pattern(schedule.timing)?;
                 Ok(plan(&pattern.cron, &pattern.zone, schedule.from, now, horizon))
             });
             match plan {
-                Ok(plan) => planned.push(of_schedule(*schedule, plan, horizon)),
+                Ok(_) => decided.push(*schedule),
                 Err(fault) => faulty.push((*schedule, fault.clone())),
             }
         }
+        let known = |schedule: &DueSchedule| plans.get(&(schedule.timing, schedule.from)).and_then(|plan| plan.as_ref().ok());
+        let stretches = decided.iter().filter_map(|schedule| Some((schedule.key, known(schedule)?.missed?)));
+        let dealt_with = self.dealt_with(stretches).await?;
+        let mut planned = Vec::with_capacity(decided.len());
+        for schedule in decided {
+            let (Some(plan), Ok(pattern)) = (known(&schedule), timings.pattern(schedule.timing)) else { continue };
+            let missed = match (plan.missed, dealt_with.get(&schedule.key)) {
+                (Some(missed), Some(dealt_with)) => missed.without(pattern, dealt_with),
+                (missed, _) => missed.into_iter().collect(),
+            };
+            planned.push(of_schedule(schedule, plan, &missed, horizon));
+        }
         Ok((planned, faulty))
+    }
+
+    /// What of these stretches of missed instants was dealt with all the same: before the clock was set back, and put right (H7).
+    async fn dealt_with(
+        &self,
+        stretches: impl Iterator<Item = (ScheduleKey, Missed)>,
+    ) -> Result<HashMap<ScheduleKey, BTreeSet<Timestamp>>, StoreError> {
+        let stretches: Vec<_> = stretches.map(|(key, missed)| (key, missed.first, missed.last.at)).collect();
+        let mut dealt_with: HashMap<_, BTreeSet<_>> = HashMap::new();
+        if !stretches.is_empty() {
+            for (key, at) in self.store.dealt_with(&stretches).await? {
+                dealt_with.entry(key).or_default().insert(at);
+            }
+        }
+        Ok(dealt_with)
     }
 
     /// Without this it would be found due for ever; and somebody has to know that it does not fire (M10).
@@ -280,19 +308,15 @@ impl Planner {
     }
 }
 
-fn of_schedule(schedule: DueSchedule, plan: &Plan, through: Timestamp) -> PlannedSchedule {
+fn of_schedule(schedule: DueSchedule, plan: &Plan, missed: &[Missed], through: Timestamp) -> PlannedSchedule {
     let occurrence = |of: &pressrun_cron::Occurrence| PlannedOccurrence { at: of.at, dst: of.dst.map(pressrun_cron::DstNote::as_str) };
-    let missed =
-        plan.missed.map(|missed| MissedOccurrences { run: RunId::generate(), last: occurrence(&missed.last), detail: in_words(&missed) });
-    PlannedSchedule { schedule, starts: plan.starts.iter().map(occurrence).collect(), missed, through, next_at: plan.next_at }
-}
-
-/// How many were missed, from when to when, and why (H9).
-fn in_words(missed: &Missed) -> String {
-    let (count, first, last) = (missed.count, missed.first, missed.last.at);
-    match count {
-        1 => "the service was down at the instant".to_owned(),
-        MISSED_COUNTED => format!("the service was down: more than {count} instants from {first} to {last} were missed"),
-        _ => format!("the service was down: {count} instants from {first} to {last} were missed"),
+    let told =
+        |missed: &Missed| MissedOccurrences { run: RunId::generate(), last: occurrence(&missed.last), detail: missed.in_words(Why::Down) };
+    PlannedSchedule {
+        schedule,
+        starts: plan.starts.iter().map(occurrence).collect(),
+        missed: missed.iter().map(told).collect(),
+        through,
+        next_at: plan.next_at,
     }
 }

@@ -3,25 +3,11 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use pressrun_cron::CronExpression;
-use pressrun_store::{Store, StoreError, Timing, TimingId};
+use pressrun_domain::plan::Pattern;
+use pressrun_store::{Store, StoreError, TimingId};
 
 /// Kept at most; an installation has a few hundred.
 const MOST: usize = 50_000;
-
-/// When something fires.
-pub(crate) struct Pattern {
-    pub(crate) cron: CronExpression,
-    pub(crate) zone: TimeZone,
-}
-
-impl Pattern {
-    /// The first instant after `after`.
-    pub(crate) fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        self.cron.next_after(after, &self.zone).map(|occurrence| occurrence.at)
-    }
-}
 
 /// Parsed timings by their id. One that does not parse keeps its fault, in words.
 #[derive(Default)]
@@ -40,8 +26,7 @@ impl Timings {
             self.0.clear();
         }
         for timing in store.timings(&unknown).await? {
-            let pattern = parse(&timing);
-            self.0.insert(timing.id, pattern);
+            self.0.insert(timing.id, Pattern::parse(&timing.cron, &timing.zone));
         }
         Ok(())
     }
@@ -53,17 +38,10 @@ impl Timings {
     }
 }
 
-fn parse(timing: &Timing) -> Result<Pattern, String> {
-    let cron = timing.cron.parse().map_err(|fault: pressrun_cron::CronError| fault.to_string())?;
-    let zone = pressrun_cron::zone(&timing.zone).map_err(|fault| fault.to_string())?;
-    Ok(Pattern { cron, zone })
-}
-
 /// The first occurrence of an expression in a zone after `now`; `None` when there is none.
 ///
 /// # Errors
 /// One of them does not parse (a zone that a newer database dropped); the fault, in words.
 pub fn next_occurrence(cron: &str, zone: &str, now: Timestamp) -> Result<Option<Timestamp>, String> {
-    let timing = Timing { id: TimingId(0), cron: cron.to_owned(), zone: zone.to_owned() };
-    parse(&timing).map(|pattern| pattern.next_after(now))
+    Pattern::parse(cron, zone).map(|pattern| pattern.next_after(now))
 }

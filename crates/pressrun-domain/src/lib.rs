@@ -20,6 +20,7 @@ pub mod email;
 pub mod id;
 pub mod key;
 pub mod mail;
+pub mod missed;
 pub mod naming;
 pub mod notice;
 pub mod outline;

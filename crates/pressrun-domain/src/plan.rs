@@ -3,11 +3,37 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use pressrun_cron::{CronExpression, Occurrence};
 
+use crate::missed::{MISSED_COUNTED, Missed};
+
 /// No occurrence older than this is made up for (T14).
 pub const CATCH_UP_LIMIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// Missed instants are counted up to here, which is two years of a minutely schedule; what is beyond it is of a clock or a row that is wrong.
-pub const MISSED_COUNTED: u64 = 1 << 20;
+/// When something fires.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// The expression.
+    pub cron: CronExpression,
+    /// Where its times are.
+    pub zone: TimeZone,
+}
+
+impl Pattern {
+    /// Reads a stored expression and the name of a zone.
+    ///
+    /// # Errors
+    /// One of them does not parse (a zone that a newer database dropped); the fault, in words.
+    pub fn parse(cron: &str, zone: &str) -> Result<Self, String> {
+        let cron = cron.parse().map_err(|fault: pressrun_cron::CronError| fault.to_string())?;
+        let zone = pressrun_cron::zone(zone).map_err(|fault| fault.to_string())?;
+        Ok(Self { cron, zone })
+    }
+
+    /// The first instant after `after`.
+    #[must_use]
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        self.cron.next_after(after, &self.zone).map(|occurrence| occurrence.at)
+    }
+}
 
 /// What becomes of the occurrences of a schedule up to some instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,17 +44,6 @@ pub struct Plan {
     pub missed: Option<Missed>,
     /// When the schedule is due next; `None` when it never fires again (T6).
     pub next_at: Option<Timestamp>,
-}
-
-/// Instants that passed and never become runs, all told as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missed {
-    /// How many, as far as they are counted ([`MISSED_COUNTED`]).
-    pub count: u64,
-    /// The first.
-    pub first: Timestamp,
-    /// The last.
-    pub last: Occurrence,
 }
 
 /// Plans a schedule whose first unplanned instant is `next_at`, at `now`, up to `horizon`.
@@ -67,8 +82,7 @@ pub fn plan(cron: &CronExpression, zone: &TimeZone, next_at: Timestamp, now: Tim
 
 impl Plan {
     fn miss(&mut self, occurrence: Occurrence) {
-        let (count, first) = self.missed.map_or((0, occurrence.at), |missed| (missed.count, missed.first));
-        self.missed = Some(Missed { count: count + 1, first, last: occurrence });
+        self.missed = Some(self.missed.map_or(Missed::one(occurrence), |missed| missed.and(occurrence)));
     }
 
     /// Goes on as if everything up to `now` had been counted.
@@ -85,7 +99,7 @@ impl Plan {
 }
 
 /// The last instant before `at`, as storage counts them.
-fn just_before(at: Timestamp) -> Timestamp {
+pub(crate) fn just_before(at: Timestamp) -> Timestamp {
     at.checked_sub(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MIN)
 }
 

@@ -246,7 +246,7 @@ pub struct Lease {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SkipReason {
-    /// The service was down at the instant (T14).
+    /// The service was down at the instant (T14), or the schedule was changed before anybody came to it (T12, T15).
     Missed,
     /// The run before was still under way (I2).
     Overlap,

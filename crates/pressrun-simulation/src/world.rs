@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::CatalogHandle;
+use pressrun_cron::other_rules;
 use pressrun_domain::id::{ScheduleId, seeded};
 use pressrun_store::StoreError;
 use pressrun_testkit::Dice;
@@ -12,7 +13,7 @@ use crate::judge::{Case, Life, judge, judge_turns};
 use crate::node::{Node, Site, config};
 use crate::office::{Act, Office};
 use crate::plants::Plant;
-use crate::scenario::{Plan, Scenario, What};
+use crate::scenario::{Plan, Scenario, What, zone};
 use crate::servers::{Manner, Servers};
 use crate::setting::{catalog, folder, template};
 use crate::stage::{Ask, Grant, NodeId, Stage};
@@ -46,9 +47,6 @@ const MOST_REQUESTS: u64 = 60_000;
 /// How long a process that has to give up what is under way takes for that at most.
 const GIVING_UP: SignedDuration = SignedDuration::from_secs(30);
 
-/// A clock that is ahead by more than this for longer than this is believed (H7).
-const BELIEVED: SignedDuration = SignedDuration::from_mins(1);
-
 /// Until a lease that somebody lives on is renewed and believed again after something went wrong.
 const LEASES_RECOVER: SignedDuration = SignedDuration::from_mins(10);
 
@@ -56,10 +54,12 @@ const LEASES_RECOVER: SignedDuration = SignedDuration::from_mins(10);
 #[must_use]
 pub fn simulate(scenario: &Scenario, plant: Option<Plant>, traced: bool) -> Ended {
     seeded::begin(Some(scenario.seed));
+    other_rules::begin(Some((0, zone)));
     let mut world = World::new(scenario, plant, traced);
     world.happen(scenario);
     let ended = world.end(scenario);
     seeded::begin(None);
+    other_rules::begin(None);
     ended
 }
 
@@ -125,12 +125,6 @@ struct World {
     later: Vec<(SignedDuration, Later)>,
     store: StoreManner,
     right_clock: bool,
-    /// Since when the clock has been far ahead.
-    ahead_since: Option<SignedDuration>,
-    /// When a clock that was far ahead was believed, by a right one.
-    misled: Vec<(Timestamp, Timestamp)>,
-    /// When a clock that was believed was last put right, by time that has passed.
-    put_right_at: Option<SignedDuration>,
     /// Time in which no process was there: it does not count as time of the scenario.
     outage: SignedDuration,
     /// Since when everything is as it should be.
@@ -167,9 +161,6 @@ impl World {
             later: Vec::new(),
             store: StoreManner::default(),
             right_clock: true,
-            ahead_since: None,
-            misled: Vec::new(),
-            put_right_at: None,
             outage: SignedDuration::ZERO,
             quiet: None,
             granted: 0,
@@ -278,11 +269,6 @@ impl World {
                 self.starts += 1;
                 let id = NodeId(self.starts);
                 self.say(&format!("node {} starts", id.0));
-                let unseen = self.put_right_at.is_some_and(|at| self.stage.state().book.planned_at <= at);
-                if let Some((_, to)) = self.misled.last_mut().filter(|_| unseen) {
-                    // Nobody has looked since the clock was put right; this process finds out.
-                    *to = self.stage.state().wall() + self.site.config.poll;
-                }
                 let node = Node::start(id, &self.stage, &self.site).expect("a node starts");
                 self.places[place] = Place::Up(Box::new(node));
                 (self.awake[place], self.still[place], self.stopping[place]) = (true, false, None);
@@ -529,25 +515,7 @@ impl World {
                 }
             }
         }
-        self.note_misled();
         self.wake_sleepers();
-    }
-
-    /// Notes when the clock was so far ahead, and for so long, that planning believed it.
-    fn note_misled(&mut self) {
-        let (start, steady, offset) = {
-            let state = self.stage.state();
-            (state.wall() - state.steady - state.offset, state.steady, state.offset)
-        };
-        if offset > BELIEVED {
-            self.ahead_since.get_or_insert(steady);
-        } else if let Some(since) = self.ahead_since.take()
-            && steady - since >= BELIEVED
-        {
-            self.put_right_at = Some(steady);
-            // Planning finds out at its next look.
-            self.misled.push((start + since, start + steady + self.site.config.poll));
-        }
     }
 
     /// Every process dies, and those that come after have another time zone database.
@@ -555,17 +523,17 @@ impl World {
         for place in 0..self.places.len() {
             self.crash(place, down);
         }
-        let (wall, planned) = self.present();
-        let rules = {
+        let (wall, planned, rules) = {
             let mut state = self.stage.state();
             state.rules += 1;
-            state.rules
+            (state.wall(), state.book.planned_through, state.rules)
         };
+        other_rules::begin(Some((rules, zone)));
         for life in self.lives.iter_mut().filter(|life| life.is_active()) {
             let plan = life.plan;
             // What nobody had looked at before is planned by the new rules.
             let from = planned.map_or(wall, |planned| planned.min(wall));
-            life.end(from, planned);
+            life.end(from);
             life.change_rules(rules, wall);
             // By a clock that is behind that is before it was made.
             let from = from.max(life.fires_since());
@@ -573,10 +541,8 @@ impl World {
         }
     }
 
-    /// What the wall clock shows, and up to where planning has looked at everything.
-    fn present(&self) -> (Timestamp, Option<Timestamp>) {
-        let state = self.stage.state();
-        (state.wall(), state.book.planned_through)
+    fn wall(&self) -> Timestamp {
+        self.stage.state().wall()
     }
 
     fn rules(&self) -> u32 {
@@ -584,18 +550,18 @@ impl World {
     }
 
     fn add(&mut self, plan: Plan) {
-        let (now, _) = self.present();
-        let id = self.office.save(plan, self.rules(), now).expect("saved");
+        let now = self.wall();
+        let id = self.office.save(plan, now).expect("saved");
         self.lives.push(Life::new(id, plan, self.rules(), now));
         self.wake_planner();
     }
 
     fn act(&mut self, schedule: usize, act: Act) {
-        let (now, planned) = self.present();
+        let now = self.wall();
         let rules = self.rules();
         let at = schedule % self.lives.len().max(1);
         let Some(life) = self.lives.get_mut(at) else { return };
-        if !self.office.act(life.id, act, rules, now).expect("the office works") {
+        if !self.office.act(life.id, act, now).expect("the office works") {
             return;
         }
         let mut plan = life.plan;
@@ -607,10 +573,10 @@ impl World {
         }
         match act {
             Act::Edit(_) if life.is_active() => {
-                life.end(now, planned);
+                life.end(now);
                 life.begin(plan, rules, now);
             }
-            Act::Pause => life.end(now, planned),
+            Act::Pause => life.end(now),
             Act::Resume => life.begin(plan, rules, now),
             Act::Edit(_) | Act::Redirect(_) | Act::Transfer(_) => life.plan = plan,
         }
@@ -618,18 +584,18 @@ impl World {
     }
 
     fn delete(&mut self, schedule: usize) {
-        let (now, planned) = self.present();
+        let now = self.wall();
         let at = schedule % self.lives.len().max(1);
         let Some(life) = self.lives.get_mut(at) else { return };
         if self.office.delete(life.id, now).expect("the office works") {
-            life.end(now, planned);
+            life.end(now);
             life.gone = true;
         }
         self.wake_planner();
     }
 
     fn ask_for(&mut self, schedule: usize, what: fn(&Office, ScheduleId, Timestamp) -> Result<bool, StoreError>) {
-        let (now, _) = self.present();
+        let now = self.wall();
         let at = schedule % self.lives.len().max(1);
         if let Some(life) = self.lives.get(at) {
             what(&self.office, life.id, now).expect("the office works");
@@ -670,7 +636,6 @@ impl World {
                 quiet_at,
                 end: state.wall(),
                 right_clock: self.right_clock,
-                misled: &self.misled,
             };
             judge(&mut state.book, &case);
         }

@@ -12,7 +12,8 @@ use crate::StoreError;
 /// Due schedules and planned occurrences.
 ///
 /// Small rows with numbers for keys: no definition, no secret, no JSON is read here. Whatever changes a schedule (an edit, a pause, a transfer,
-/// its being switched off) takes back what was planned of it and is not ready, in its own transaction; what is ready by then becomes a run first.
+/// its being switched off) takes back what was planned of it and is not ready, in its own transaction; what is ready by then becomes a run first, and
+/// instants that have come and that nobody has planned are told as missed, unless the schedule stays due (T12, T15).
 #[async_trait]
 pub trait Planning: Send + Sync {
     /// Active schedules whose next instant is at or before `until`, earliest first, found by index.
@@ -50,7 +51,14 @@ pub trait Planning: Send + Sync {
     /// read.
     async fn replan(&self, schedules: &[Replanned], now: Timestamp) -> Result<(), StoreError>;
 
+    /// Of each of these stretches of a schedule, from one instant to another, the instants that have a row of history or are ready to be claimed; in no
+    /// order. Asked where instants were missed: after a clock was set back and put right they may have been dealt with before.
+    async fn dealt_with(&self, stretches: &[(ScheduleKey, Timestamp, Timestamp)]) -> Result<Vec<(ScheduleKey, Timestamp)>, StoreError>;
+
     /// Undoes what a clock that was ahead did to instants after `now`: that they were missed, and runs that nobody has begun.
+    ///
+    /// A row that tells of missed instants of which some have come by `now` is undone as a whole, and its schedule planned again from the first of
+    /// them: the latest may run yet (T14). When the schedule is no longer what it was then, the row tells of those that have come.
     async fn forget_future(&self, now: Timestamp) -> Result<(), StoreError>;
 
     /// The schedule of a key; `None` when it is deleted.
@@ -114,8 +122,8 @@ pub struct PlannedSchedule {
     pub schedule: DueSchedule,
     /// What becomes a run at its instant.
     pub starts: Vec<PlannedOccurrence>,
-    /// What was missed, as one row of history.
-    pub missed: Option<MissedOccurrences>,
+    /// What was missed: one row of history for all that follow each other.
+    pub missed: Vec<MissedOccurrences>,
     /// Every instant up to this one is dealt with.
     pub through: Timestamp,
     /// When it is due next.

@@ -203,7 +203,7 @@ pub fn planned(schedule: DueSchedule) -> PlannedSchedule {
     PlannedSchedule {
         schedule,
         starts: vec![PlannedOccurrence { at, dst: None }],
-        missed: None,
+        missed: Vec::new(),
         through: at,
         next_at: Some(at + jiff::SignedDuration::from_hours(24)),
     }

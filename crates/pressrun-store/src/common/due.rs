@@ -7,12 +7,12 @@ use sqlx::Row as _;
 use super::dialect::hold_schedule;
 use super::queue::put_on_record;
 use super::release::release_of;
-use super::{Tx, micros};
+use super::{Tx, micros, missed};
 use crate::StoreError;
 
 /// Notes when a schedule that was saved at `now` is due; what was planned of it has been [taken back](take_back).
 ///
-/// A schedule that is due already and whose timing was not touched stays due: an edit just then must not lose an instant. And one that stays due
+/// A schedule that is due already and whose timing was not touched [stays due](stays): an edit just then must not lose an instant. And one that stays due
 /// when it was has been dealt with as far as it had: when that is beyond a clock that was put right a moment ago, it is planned anew (H7).
 pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Result<(), StoreError> {
     let definition = &schedule.definition;
@@ -54,6 +54,7 @@ pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Res
 /// Notes that a schedule which was switched on or off at `now` is due at `next_at`, or never.
 pub(super) async fn switch(tx: &mut Tx, schedule: &str, next_at: Option<Timestamp>, now: Timestamp) -> Result<(), StoreError> {
     take_back(tx, schedule, now).await?;
+    missed::tell_left(tx, schedule, |_, _| false, now).await?;
     sqlx::query("UPDATE due SET revision = revision + 1, next_at = $2, planned_through = $3 WHERE schedule_id = $1")
         .bind(schedule)
         .bind(next_at.map(micros))
@@ -61,6 +62,11 @@ pub(super) async fn switch(tx: &mut Tx, schedule: &str, next_at: Option<Timestam
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Whether a schedule that is due and fired by this expression in this zone stays due when it is saved as `schedule`.
+pub(super) fn stays(schedule: &Schedule, cron: &str, zone: &str) -> bool {
+    schedule.is_active() && schedule.next_at.is_some() && schedule.definition.cron == cron && schedule.definition.timezone == zone
 }
 
 /// Takes what is planned of a schedule out of the plan: what is ready at `now` becomes a run, the rest never was.

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::notice::Notice;
-use pressrun_domain::run::SkipReason;
 use serde::Serialize;
 use sqlx::Row as _;
 
@@ -12,7 +11,7 @@ use super::dialect::{DbRow, hold_due, joined, numbers, table};
 use super::meta::{meta, put_meta};
 use super::plan::instant;
 use super::row::to_json;
-use super::{Backend, Tx, micros, notices};
+use super::{Backend, Tx, micros, missed, notices};
 use crate::{DueSchedule, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, StoreError, Timing, TimingId};
 
 /// Whether the row `q` of `due` is still the one that `j` names by key, revision and next instant.
@@ -21,11 +20,19 @@ macro_rules! unchanged {
         "q.k = j.k AND q.revision = j.revision AND q.next_at IS NOT DISTINCT FROM j.next_at"
     };
 }
+pub(super) use unchanged;
 
 /// Schedules that are [`Moved`].
 macro_rules! moved_table {
     () => {
         table!("$1" as j: 0 k bigint, 1 revision bigint, 2 next_at bigint, 3 through bigint, 4 later bigint)
+    };
+}
+
+/// Stretches of time of schedules.
+macro_rules! stretches_table {
+    () => {
+        table!("$1" as j: 0 k bigint, 1 since bigint, 2 until bigint)
     };
 }
 
@@ -63,7 +70,7 @@ impl Planning for Backend {
         hold_due(&mut tx, schedules.iter().map(|of| of.schedule.key.0)).await?;
         // While the rows are still as they were read.
         take_late_back(&mut tx, schedules).await?;
-        put_missed(&mut tx, schedules, now).await?;
+        missed::put(&mut tx, schedules, now).await?;
         put_starts(&mut tx, schedules).await?;
         let moved: Vec<_> = schedules.iter().map(|of| moved(&of.schedule, of.through, of.next_at)).collect();
         move_on(&mut tx, &moved).await?;
@@ -119,16 +126,33 @@ impl Planning for Backend {
         tx.commit().await
     }
 
+    async fn dealt_with(&self, stretches: &[(ScheduleKey, Timestamp, Timestamp)]) -> Result<Vec<(ScheduleKey, Timestamp)>, StoreError> {
+        let stretches: Vec<_> = stretches.iter().map(|(key, since, until)| (key.0, micros(*since), micros(*until))).collect();
+        let rows = sqlx::query(concat!(
+            "SELECT q.k, r.scheduled_for FROM ",
+            stretches_table!(),
+            " ",
+            joined!(),
+            " due q ON q.k = j.k ",
+            joined!(),
+            " runs r ON r.schedule_id = q.schedule_id AND r.kind = 'scheduled' AND r.scheduled_for BETWEEN j.since AND j.until
+             UNION ALL SELECT w.k, w.at FROM ",
+            stretches_table!(),
+            " ",
+            joined!(),
+            " queue w ON w.k = j.k AND w.at BETWEEN j.since AND j.until"
+        ));
+        let rows = rows.bind(to_json(&stretches)?).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok((ScheduleKey(row.try_get(0)?), instant(row.try_get(1)?)?))).collect()
+    }
+
     async fn forget_future(&self, now: Timestamp) -> Result<(), StoreError> {
+        while self.forget_missed(now).await? {}
         let mut tx = self.begin().await?;
-        sqlx::query(
-            "DELETE FROM runs WHERE scheduled_for > $1 AND kind = 'scheduled'
-                 AND ((state = 'skipped' AND skip_reason = $2) OR (state = 'queued' AND fence = 0))",
-        )
-        .bind(micros(now))
-        .bind(SkipReason::Missed.as_str())
-        .execute(&mut *tx)
-        .await?;
+        sqlx::query("DELETE FROM runs WHERE scheduled_for > $1 AND kind = 'scheduled' AND state = 'queued' AND fence = 0")
+            .bind(micros(now))
+            .execute(&mut *tx)
+            .await?;
         sqlx::query("DELETE FROM queue WHERE at > $1").bind(micros(now)).execute(&mut *tx).await?;
         tx.commit().await
     }
@@ -236,40 +260,6 @@ async fn put_starts(tx: &mut Tx, schedules: &[PlannedSchedule]) -> Result<(), St
         " WHERE true ON CONFLICT DO NOTHING"
     ))
     .bind(to_json(&starts)?)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// One row of history for each schedule that missed something.
-async fn put_missed(tx: &mut Tx, schedules: &[PlannedSchedule], now: Timestamp) -> Result<(), StoreError> {
-    #[derive(Serialize)]
-    struct Row<'a>(i64, i64, Option<i64>, i64, Option<&'static str>, String, &'a str);
-
-    let missed = schedules.iter().filter_map(|of| Some((of.schedule, of.missed.as_ref()?)));
-    let rows: Vec<_> = missed
-        .map(|(due, missed)| {
-            let (last, run) = (missed.last, missed.run.to_string());
-            Row(due.key.0, due.revision, due.next_at.map(micros), micros(last.at), last.dst, run, missed.detail.as_str())
-        })
-        .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(concat!(
-        "INSERT INTO runs (id, schedule_id, definition_id, kind, scheduled_for, dst, owner, identifier, state, created_at, plan_note, skip_reason)
-         SELECT j.run, s.id, s.definition_id, 'scheduled', j.at, j.dst, s.owner, s.identifier, 'skipped', $2, j.note, $3
-         FROM ",
-        table!("$1" as j: 0 k bigint, 1 revision bigint, 2 next_at bigint, 3 at bigint, 4 dst text, 5 run text, 6 note text),
-        " ",
-        joined!(),
-        " due q ON ",
-        unchanged!(),
-        " JOIN schedules s ON s.id = q.schedule_id WHERE true ON CONFLICT DO NOTHING"
-    ))
-    .bind(to_json(&rows)?)
-    .bind(micros(now))
-    .bind(SkipReason::Missed.as_str())
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -14,7 +14,7 @@ use super::dialect::{Db, DbRow, clean, locked};
 use super::finish::{Ending, end_run};
 use super::row::int;
 use super::schedule_row::{put_definition, read_with_secrets, recipient_count, schedule_columns, seal_secrets};
-use super::{Backend, Tx, audit, due, grounds, micros, queue, recipients};
+use super::{Backend, Tx, audit, due, grounds, micros, missed, queue, recipients};
 use crate::collation::folded;
 use crate::{GroundsKey, ListQuery, ListRow, Names, Page, Schedules, SharedGrounds, StoreError};
 
@@ -120,6 +120,7 @@ impl Schedules for Backend {
         let mut tx = self.begin().await?;
         let before = self.in_transaction(&mut tx, id).await?;
         due::take_back(&mut tx, &id.to_string(), change.at).await?;
+        missed::tell_left(&mut tx, &id.to_string(), |_, _| false, change.at).await?;
         let deleted =
             sqlx::query("DELETE FROM schedules WHERE id = $1 RETURNING grounds").bind(id.to_string()).fetch_optional(&mut *tx).await?;
         let Some(deleted) = deleted else { return Ok(false) };
@@ -247,6 +248,7 @@ impl Backend {
         let before = self.in_transaction(tx, schedule.id).await?;
         // What is ready by now becomes a run of the schedule as it was.
         due::take_back(tx, &schedule.id.to_string(), change.at).await?;
+        missed::tell_left(tx, &schedule.id.to_string(), |cron, zone| due::stays(schedule, cron, zone), change.at).await?;
         let definition_id = put_definition(tx, &schedule.definition).await?;
         // What the last run came to by the rows of one owner is not the next owner's to know.
         let update = sqlx::query(

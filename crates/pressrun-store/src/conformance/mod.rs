@@ -13,6 +13,7 @@ pub mod consents;
 pub mod keys;
 pub mod ledger;
 pub mod lists;
+pub mod missed;
 pub mod notices;
 pub mod occurrences;
 pub mod people;
@@ -81,6 +82,9 @@ macro_rules! conformance_suite {
                     the_search_finds_all_three_names_without_case
                     renamed_documents_and_owners_are_found_and_sorted_by_their_new_names
                     q6_the_list_counts_recipients_of_mail_only;
+                missed: t12_t15_what_has_come_and_nobody_has_planned_is_told_when_a_schedule_is_left
+                    h7_what_has_run_is_not_told_as_missed_by_a_clock_that_is_put_right
+                    h7_t14_what_a_clock_that_was_ahead_told_as_missed_is_planned_again_from_the_first;
                 planning: i1_two_planners_make_one_run
                     i1_an_occurrence_that_exists_is_not_made_again
                     i6_an_occurrence_that_is_planned_from_a_backup_is_the_same_run

@@ -184,7 +184,7 @@ pub async fn t14_h9_missed_occurrences_are_one_row_of_history_that_never_runs<S:
     let missed = MissedOccurrences { run: RunId::generate(), last: occurrence(1), detail: "2 were missed".into() };
     let plan = PlannedSchedule {
         starts: vec![occurrence(2)],
-        missed: Some(missed),
+        missed: vec![missed],
         next_at: None,
         ..sample::planned(due(store, &schedule).await)
     };
@@ -300,7 +300,7 @@ pub async fn h7_what_was_planned_beyond_the_present_is_planned_anew<S: Store>(st
     let missed = MissedOccurrences { run: RunId::generate(), last: occurrence(1), detail: "missed".into() };
     let plan = PlannedSchedule {
         starts: vec![occurrence(2)],
-        missed: Some(missed),
+        missed: vec![missed],
         through: sample::after(3 * 3600),
         next_at: Some(sample::after(4 * 3600)),
         ..sample::planned(due(store, &ahead).await)

@@ -111,6 +111,7 @@ again! { Planning:
     next_ready() -> Option<Timestamp>, by next_ready_by_clock;
     planned_beyond(beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Vec<(DueSchedule, Timestamp)>;
     replan(schedules: &[Replanned], now: Timestamp) -> ();
+    dealt_with(stretches: &[(ScheduleKey, Timestamp, Timestamp)]) -> Vec<(ScheduleKey, Timestamp)>;
     forget_future(now: Timestamp) -> ();
     schedule_of(key: ScheduleKey) -> Option<ScheduleId>;
     set_aside(schedule: &DueSchedule, notices: &[Notice]) -> bool;

@@ -55,6 +55,8 @@ mod ledger;
 mod list;
 #[path = "../common/meta.rs"]
 mod meta;
+#[path = "../common/missed.rs"]
+mod missed;
 #[path = "../common/news.rs"]
 mod news;
 #[path = "../common/notices.rs"]

@@ -95,9 +95,10 @@ impl SqliteStore {
 /// A pool that drops connections whose transaction went wrong.
 ///
 /// When the disk is full, SQLite ends the transaction by itself; sqlx counts it as open for ever, and the only writing connection would
-/// refuse every later call.
+/// refuse every later call. Nothing else can happen to an idle connection of a file, and one that was given back was tried then.
 fn pool_of(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
+        .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
 }

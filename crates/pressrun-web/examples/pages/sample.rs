@@ -221,7 +221,7 @@ async fn claimed(store: &SqliteStore, schedule: &Schedule) -> pressrun_store::Cl
         last: PlannedOccurrence { at: due.from - SignedDuration::from_hours(24), dst: Some("dst_gap") },
         detail: "the service was down at the instant".to_owned(),
     };
-    store.plan(&[PlannedSchedule { missed: Some(missed), ..sample::planned(due) }], sample::after(1)).await.unwrap();
+    store.plan(&[PlannedSchedule { missed: vec![missed], ..sample::planned(due) }], sample::after(1)).await.unwrap();
     store.release_planned(sample::after(1), Timestamp::MIN, 1).await.unwrap();
     // Another instant comes while that run is under way.
     let next = sample::due(store, schedule).await.unwrap();
