@@ -25,8 +25,11 @@ pub(crate) enum Clockwork {
     Runs,
     /// It jumped ahead; plan nothing yet.
     Ahead,
-    /// It was set back: plan anew what was planned beyond it.
-    SetBack,
+    /// It was set back: plan anew what was planned beyond it, and also what has come since this instant, at which somebody last looked.
+    SetBack {
+        /// What a right clock showed then.
+        since: Timestamp,
+    },
 }
 
 /// Compares the wall clock with the steady one.
@@ -34,7 +37,8 @@ pub(crate) struct ClockWatch {
     drift: Drift,
     /// By the steady clock.
     hold_until: Option<SignedDuration>,
-    set_back: bool,
+    /// It was set back after this, by the steady clock, and nothing has been planned anew yet.
+    set_back: Option<SignedDuration>,
 }
 
 impl ClockWatch {
@@ -42,11 +46,12 @@ impl ClockWatch {
     pub(crate) fn new(now: Reading, last_tick: Option<Timestamp>) -> Self {
         let gap = last_tick.map_or(SignedDuration::ZERO, |last| now.wall.duration_since(last));
         let hold_until = (gap > OUTAGE).then(|| now.steady.saturating_add(HOLD));
-        Self { drift: Drift::from(now), hold_until, set_back: gap < -TOLERANCE }
+        Self { drift: Drift::from(now), hold_until, set_back: (gap < -TOLERANCE).then_some(now.steady) }
     }
 
     /// Looks at the clocks.
     pub(crate) fn look(&mut self, now: Reading) -> Clockwork {
+        let looked = self.drift.looked();
         let off = self.drift.look(now);
         if off > TOLERANCE {
             tracing::warn!(by = %off, "the clock jumped ahead; nothing is planned until it has stayed there for a minute");
@@ -55,18 +60,24 @@ impl ClockWatch {
         if off < -TOLERANCE {
             tracing::warn!(by = %off, "the clock was set back; what was planned beyond it is planned anew");
             self.hold_until = None;
-            self.set_back = true;
+            self.set_back.get_or_insert(looked);
         }
         if self.hold_until.is_some_and(|until| now.steady < until) {
             return Clockwork::Ahead;
         }
         self.hold_until = None;
-        if self.set_back { Clockwork::SetBack } else { Clockwork::Runs }
+        match self.set_back {
+            Some(after) => {
+                let passed = now.steady.saturating_sub(after);
+                Clockwork::SetBack { since: now.wall.saturating_sub(passed).unwrap_or(Timestamp::MIN) }
+            }
+            None => Clockwork::Runs,
+        }
     }
 
     /// What was planned beyond the present has been planned anew.
     pub(crate) fn settled(&mut self) {
-        self.set_back = false;
+        self.set_back = None;
     }
 }
 
@@ -100,8 +111,10 @@ mod tests {
 
     #[test]
     fn h7_planning_holds_while_the_clock_is_ahead_for_a_moment() {
-        use Clockwork::{Ahead, Runs, SetBack};
-        assert_eq!(said(&[(15, 15), (15, 15 + DAYS), (20, 20 - DAYS), (15, 15)]), [Runs, Ahead, SetBack, Runs]);
+        use Clockwork::{Ahead, Runs};
+        let since = nine() + SignedDuration::from_secs(30);
+        let set_back = Clockwork::SetBack { since };
+        assert_eq!(said(&[(15, 15), (15, 15 + DAYS), (20, 20 - DAYS), (15, 15)]), [Runs, Ahead, set_back, Runs]);
     }
 
     #[test]
@@ -119,9 +132,10 @@ mod tests {
     #[test]
     fn h7_planning_anew_is_asked_for_until_it_is_done() {
         let mut watch = ClockWatch::new(reading(0, 0), Some(nine() + SignedDuration::from_hours(1)));
-        assert_eq!([watch.look(reading(0, 0)), watch.look(reading(0, 0))], [Clockwork::SetBack; 2]);
+        let set_back = Clockwork::SetBack { since: nine() };
+        assert_eq!([watch.look(reading(0, 0)), watch.look(reading(7, 7))], [set_back; 2]);
         watch.settled();
-        assert_eq!(watch.look(reading(0, 0)), Clockwork::Runs);
+        assert_eq!(watch.look(reading(7, 7)), Clockwork::Runs);
     }
 
     #[test]
@@ -130,7 +144,7 @@ mod tests {
             ("the first start ever", None, Clockwork::Runs),
             ("an outage of an hour", Some(-3600), Clockwork::Runs),
             ("an outage of days, or a clock that is wrong", Some(-DAYS), Clockwork::Ahead),
-            ("a clock that was ahead before", Some(DAYS), Clockwork::SetBack),
+            ("a clock that was ahead before", Some(DAYS), Clockwork::SetBack { since: nine() }),
         ] {
             let last = last.map(|seconds| nine() + SignedDuration::from_secs(seconds));
             assert_eq!(ClockWatch::new(reading(0, 0), last).look(reading(0, 0)), expected, "{case}");

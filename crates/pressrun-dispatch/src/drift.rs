@@ -28,6 +28,11 @@ impl Drift {
         Self(now)
     }
 
+    /// When somebody last looked, by the steady clock.
+    pub(crate) fn looked(&self) -> SignedDuration {
+        self.0.steady
+    }
+
     /// By how much the wall clock is ahead of what the steady clock says since the last look.
     pub(crate) fn look(&mut self, now: Reading) -> SignedDuration {
         let before = std::mem::replace(&mut self.0, now);

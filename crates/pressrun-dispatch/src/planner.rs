@@ -150,9 +150,9 @@ impl Planner {
     ) -> Result<Option<Timestamp>, StoreError> {
         match watch.look(Reading::of(self.clock.as_ref(), now)) {
             Clockwork::Ahead => return Ok(None),
-            Clockwork::SetBack => {
+            Clockwork::SetBack { since } => {
                 self.store.forget_future(now).await?;
-                let changed = self.plan_anew(Some(now + LOOK_AHEAD), now, pulse).await?;
+                let changed = self.plan_anew(Some(now + LOOK_AHEAD), since, pulse).await?;
                 watch.settled();
                 info!(changed, "schedules that were planned beyond the present are planned anew");
             }
@@ -271,9 +271,9 @@ impl Planner {
         self.store.set_aside(schedule, &notices).await.map(drop)
     }
 
-    /// Plans schedules again from where each has been dealt with, but for what is after `now`: all of them, or those that were planned beyond an
-    /// instant. Returns how many are due at another instant than before.
-    async fn plan_anew(&self, beyond: Option<Timestamp>, now: Timestamp, pulse: &Pulse) -> Result<u32, StoreError> {
+    /// Plans schedules again from where each has been dealt with, but for what is after `right`, up to where that can be trusted: all of them, or those
+    /// that were planned beyond an instant. Returns how many are due at another instant than before.
+    async fn plan_anew(&self, beyond: Option<Timestamp>, right: Timestamp, pulse: &Pulse) -> Result<u32, StoreError> {
         let (mut after, mut changed) = (ScheduleKey::default(), 0);
         loop {
             pulse.beat();
@@ -286,7 +286,7 @@ impl Planner {
             for (schedule, through) in page {
                 match timings.pattern(schedule.timing) {
                     Ok(pattern) => {
-                        let through = through.min(now);
+                        let through = through.min(right);
                         let next_at = pattern.next_after(through);
                         if next_at != schedule.next_at || beyond.is_some() {
                             replanned.push(Replanned { schedule, through, next_at });
@@ -302,7 +302,7 @@ impl Planner {
             }
             changed += u32::try_from(replanned.len()).unwrap_or(u32::MAX);
             if !replanned.is_empty() {
-                self.store.replan(&replanned, now).await?;
+                self.store.replan(&replanned, right).await?;
             }
         }
     }

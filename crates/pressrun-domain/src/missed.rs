@@ -129,8 +129,9 @@ mod tests {
     fn h9_a_row_says_of_which_instants_it_tells_and_why() {
         for (first, now, why) in [
             ("2025-07-24T09:00:00Z", "2025-07-24T09:30:00Z", Why::Down),
+            ("2025-07-24T09:00:00Z", "2025-07-24T09:30:00Z", Why::Changed),
             ("2025-07-24T09:00:00Z", "2025-07-24T11:30:00Z", Why::Changed),
-            ("1825-07-24T09:00:00Z", "2025-07-24T11:30:00Z", Why::Down),
+            ("1970-07-24T09:00:00Z", "2025-07-24T11:30:00Z", Why::Down),
         ] {
             let missed = up_to(first, now).expect("some");
             let note = missed.in_words(why);

@@ -93,6 +93,10 @@ pub struct Book {
     deaths: BTreeMap<RunId, u32>,
     /// Runs of which every piece is promised.
     promised: BTreeSet<RunId>,
+    /// Audiences that are done, by their run.
+    audiences: BTreeSet<(RunId, String)>,
+    /// What is older than this may have been swept away.
+    pub kept_since: Timestamp,
     dead: BTreeSet<NodeId>,
     /// Somebody has died since others last looked.
     unseen_death: bool,
@@ -223,6 +227,18 @@ impl Book {
     /// Every piece of a run is promised.
     pub fn promised(&mut self, run: RunId) {
         self.promised.insert(run);
+    }
+
+    /// One of several audiences of a run is done.
+    pub fn audience_done(&mut self, run: RunId, digest: &str) {
+        if !self.audiences.insert((run, digest.to_owned())) {
+            self.breach("an audience is done once", format!("{} has done {digest} again", short(run)));
+        }
+    }
+
+    /// What is older is swept away.
+    pub fn swept(&mut self, kept_since: Timestamp) {
+        self.kept_since = self.kept_since.max(kept_since);
     }
 
     /// What a sender heard of a piece is written down, or the store has refused.

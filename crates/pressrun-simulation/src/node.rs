@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pressrun_catalog::CatalogHandle;
-use pressrun_dispatch::{Pulses, Tasks};
+use pressrun_dispatch::{Keep, Pulses, Tasks};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::retry::RetryPolicy;
 use pressrun_domain::secret::Secret;
@@ -234,9 +234,10 @@ fn unavailable(error: impl std::fmt::Display) -> StoreError {
 
 /// Bounds and habits of simulated processes: as they are, but that retries are over sooner and idle looks are rarer.
 #[must_use]
-pub fn config(workers: u32) -> EngineConfig {
+pub fn config(workers: u32, keep: Option<SignedDuration>) -> EngineConfig {
     let (first_wait, deadline) = (SignedDuration::from_secs(15), SignedDuration::from_mins(4));
     let defaults = EngineConfig::new("http://reports.example");
     let retry = RetryPolicy { first_wait, deadline, ..defaults.retry };
-    EngineConfig { workers, retry, mail_preview: false, poll: SignedDuration::from_mins(4), ..defaults }
+    let keep = keep.map_or(defaults.keep, |keep| Keep { history: keep, audit: keep });
+    EngineConfig { workers, retry, keep, mail_preview: false, poll: SignedDuration::from_mins(4), ..defaults }
 }

@@ -1,7 +1,7 @@
 //! What people do: schedules are made and changed, through a connection of the office's own and as the API does it.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use pressrun_domain::audit::{Change, Verb};
@@ -12,18 +12,20 @@ use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient
 use pressrun_domain::id::{DeliveryId, MembershipId, RecipientId, ScheduleId, UserId};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::{Progress, ResendOf, Run, RunKind, RunRecord};
-use pressrun_domain::schedule::{Definition, FilterConfig, Schedule};
+use pressrun_domain::schedule::{Definition, FilterConfig, Schedule, SystemDisabled, SystemDisabledReason};
 use pressrun_engine::publish;
-use pressrun_store::{Agreed, Consents, DueSchedule, Enqueue, Planning, Runs, ScheduleKey, Schedules, SqliteStore, StoreError};
+use pressrun_store::{
+    Agreed, Consents, DueSchedule, Enqueue, Notices, People, Planning, Runs, ScheduleKey, Schedules, SqliteCopy, SqliteStore, StoreError,
+};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::calendar::Cadence;
 use crate::node::{open, until_written};
-use crate::scenario::{Goods, Plan, ZONES};
+use crate::scenario::{Goods, MEMBERS, Plan, ZONES};
 use crate::servers::{address, hook};
 
-/// A document for each owner.
-pub const DOCUMENTS: [&str; 3] = ["sales-0", "sales-1", "sales-2"];
+/// A document for each owner, and another one of which each person sees rows of their own.
+pub const DOCUMENTS: [&str; 6] = ["sales-0", "sales-1", "sales-2", "own-0", "own-1", "own-2"];
 
 /// The office.
 pub struct Office {
@@ -45,6 +47,10 @@ pub enum Act {
     Resume,
     /// It is somebody else's.
     Transfer(usize),
+    /// A process with another catalog switches it off.
+    SwitchOff,
+    /// It is switched on again.
+    SwitchOn,
 }
 
 impl Office {
@@ -54,6 +60,30 @@ impl Office {
         let runtime = Builder::new_current_thread().enable_time().build().map_err(unavailable)?;
         let store = runtime.block_on(open(database))?;
         Ok(Self { store: Some(store), runtime, catalog: catalog.clone() })
+    }
+
+    /// Makes a backup of the database, which others use, as `pressrun backup` does; where it is.
+    pub fn back_up(&self, database: &Path) -> Result<PathBuf, StoreError> {
+        let to = database.with_extension("copy");
+        self.runtime.block_on(async { SqliteCopy::make(database, &to).await?.close().await })?;
+        Ok(to)
+    }
+
+    /// Puts a backup in the place of the database, which nobody else uses, as `pressrun restore` does.
+    pub fn restore(&mut self, backup: &Path, database: &Path, now: Timestamp) -> Result<(), StoreError> {
+        if let Some(store) = self.store.take() {
+            self.runtime.block_on(store.close());
+        }
+        for log in ["-wal", "-shm"] {
+            let mut name = database.as_os_str().to_owned();
+            name.push(log);
+            // Mostly the last who closed the database has removed it.
+            let _ = std::fs::remove_file(name);
+        }
+        std::fs::rename(backup, database).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        self.store = Some(self.runtime.block_on(open(database))?);
+        let change = Change::by_system(Verb::BackupRestored, now);
+        self.wait(self.store()?.begin_anew("a simulated one", &change))
     }
 
     /// Closes the database: what is in it is in the one file.
@@ -98,14 +128,14 @@ impl Office {
         Ok(schedule.id)
     }
 
-    /// Changes a schedule; false when there is nothing to change.
-    pub fn act(&self, id: ScheduleId, act: Act, now: Timestamp) -> Result<bool, StoreError> {
+    /// Changes a schedule; whether it is active then, and `None` when there was nothing to change.
+    pub fn act(&self, id: ScheduleId, act: Act, now: Timestamp) -> Result<Option<bool>, StoreError> {
         let store = self.store()?;
-        let Some(mut schedule) = self.wait(store.schedule(id))? else { return Ok(false) };
+        let Some(mut schedule) = self.wait(store.schedule(id))? else { return Ok(None) };
         let verb = match act {
             Act::Edit(cadence) => {
                 if schedule.definition.cron == cadence.cron() {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 schedule.definition.cron = cadence.cron();
                 if schedule.is_active() {
@@ -125,11 +155,21 @@ impl Office {
                 (schedule.disabled_at, schedule.next_at) = (None, next_at(&schedule.definition, now));
                 Verb::ScheduleResumed
             }
-            Act::Pause | Act::Resume => return Ok(false),
+            Act::SwitchOff if schedule.system_disabled.is_none() => {
+                let off = SystemDisabled { at: now, reason: SystemDisabledReason::NoAccess };
+                self.wait(store.system_disable(id, schedule.version, off, &[]))?;
+                return Ok(Some(false));
+            }
+            Act::SwitchOn if schedule.system_disabled.is_some() => {
+                let next = next_at(&schedule.definition, now);
+                self.wait(store.system_enable(id, schedule.version, next, now, &[]))?;
+                return Ok(Some(schedule.disabled_at.is_none()));
+            }
+            Act::Pause | Act::Resume | Act::SwitchOff | Act::SwitchOn => return Ok(None),
             Act::Transfer(owner) => {
                 let owner = self.member(owner);
                 if schedule.definition.owner == owner {
-                    return Ok(false);
+                    return Ok(None);
                 }
                 schedule.definition.owner = owner;
                 Verb::ScheduleTransferred
@@ -144,7 +184,20 @@ impl Office {
         } else {
             self.wait(store.replace_schedule(&schedule, &names, &change))?;
         }
-        Ok(true)
+        Ok(Some(schedule.is_active()))
+    }
+
+    /// The last of the people who get a schedule's mail unsubscribes, or is taken off the list; false when there is nobody.
+    pub fn leave(&self, id: ScheduleId, unsubscribes: bool, now: Timestamp) -> Result<bool, StoreError> {
+        let store = self.store()?;
+        let Some(schedule) = self.wait(store.schedule(id))? else { return Ok(false) };
+        let Some(last) = schedule.definition.destination.email().and_then(|email| email.recipients.last()) else { return Ok(false) };
+        let change = Change::by_system(Verb::ScheduleUpdated, now);
+        if unsubscribes {
+            self.wait(store.opt_out(id, &last.email, &change))?;
+            return Ok(true);
+        }
+        self.wait(store.remove_recipient(id, last.id, &change))
     }
 
     /// Deletes a schedule; false when there is none.
@@ -245,10 +298,11 @@ impl Office {
 
     fn definition(&self, plan: Plan) -> Definition {
         let tile = "1".into();
+        let apart = matches!(plan.goods, Goods::Audiences(_));
         let options = OutputOptions { show_content_link: false, ..OutputOptions::default() };
         Definition {
             name: "Sales".to_owned(),
-            identifier: DOCUMENTS[plan.owner % DOCUMENTS.len()].into(),
+            identifier: DOCUMENTS[plan.owner % MEMBERS + if apart { MEMBERS } else { 0 }].into(),
             owner: self.member(plan.owner),
             cron: plan.cadence.cron(),
             timezone: ZONES[plan.zone % ZONES.len()].to_owned(),
@@ -268,9 +322,9 @@ impl Office {
     fn destination(&self, plan: Plan) -> Destination {
         let people = match plan.goods {
             Goods::Link | Goods::File => return Destination::Webhook(WebhookSettings::new(hook(plan.destination), Vec::new())),
-            Goods::Mail(people) | Goods::Personal(people) => people,
+            Goods::Mail(people) | Goods::Personal(people) | Goods::Audiences(people) => people,
         };
-        let personal = matches!(plan.goods, Goods::Personal(_));
+        let personal = matches!(plan.goods, Goods::Personal(_) | Goods::Audiences(_));
         // Personal copies are for members, whose addresses lead to different servers.
         let recipient = |number: u8| {
             let member = self.catalog.members.get(usize::from(number)).filter(|_| personal);

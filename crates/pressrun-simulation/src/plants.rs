@@ -30,11 +30,17 @@ pub enum Plant {
     MissedUntold,
     /// I1: leases are not renewed.
     LeaseUnrenewed,
+    /// H13: whoever goes on with a run does not know which audiences are done.
+    AudiencesForgotten,
+    /// H13: whoever goes on with a run notes an audience as done, and not its pieces.
+    AudienceLost,
+    /// H10: what is swept away because it is old is also what waits to be sent.
+    OwedIsSwept,
 }
 
 impl Plant {
     /// Every fault.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::HandBackForgets,
         Self::WaitingIsWork,
         Self::ClockIsBelieved,
@@ -48,5 +54,8 @@ impl Plant {
         Self::OverlapUntold,
         Self::MissedUntold,
         Self::LeaseUnrenewed,
+        Self::AudiencesForgotten,
+        Self::AudienceLost,
+        Self::OwedIsSwept,
     ];
 }

@@ -21,6 +21,8 @@ pub struct Scenario {
     pub places: usize,
     /// Runs that a process works on at once.
     pub workers: u32,
+    /// How long history is kept, when that is so short that it matters.
+    pub keep: Option<SignedDuration>,
     /// Schedules that there are from the beginning.
     pub schedules: Vec<Plan>,
     /// What happens, and when.
@@ -55,6 +57,8 @@ pub enum Goods {
     Mail(u8),
     /// The same with a copy of their own for each.
     Personal(u8),
+    /// The same, and each sees rows of their own: as many audiences as people.
+    Audiences(u8),
 }
 
 impl Goods {
@@ -63,7 +67,7 @@ impl Goods {
     pub fn pieces(self) -> usize {
         match self {
             Self::Link | Self::File => 1,
-            Self::Mail(people) | Self::Personal(people) => people.into(),
+            Self::Mail(people) | Self::Personal(people) | Self::Audiences(people) => people.into(),
         }
     }
 }
@@ -120,6 +124,17 @@ pub enum What {
     Delete(usize),
     /// It is handed over.
     Transfer(usize, usize),
+    /// A process with another catalog switches it off.
+    SwitchOff(usize),
+    /// It is switched on again.
+    SwitchOn(usize),
+    /// Somebody who gets it unsubscribes.
+    Unsubscribe(usize),
+    /// Somebody is taken off its list.
+    TakeOff(usize),
+    /// Every process dies, and the next ones find the database as a backup has it that was made at that moment.
+    #[expect(missing_docs, reason = "said above")]
+    Restore { down: SignedDuration },
     /// Somebody runs it now.
     Trigger(usize),
     /// Somebody stops its run.
@@ -143,6 +158,9 @@ pub fn zone(name: &str, rules: u32) -> &str {
 
 /// Who owns schedules.
 pub const MEMBERS: usize = 3;
+
+/// Who there is: those, and others who get personal copies.
+pub const PEOPLE: usize = 9;
 
 /// When simulations begin: on a plain day, and shortly before clocks change in some zone, forwards and back.
 const STARTS: [&str; 7] = [
@@ -177,10 +195,13 @@ pub fn draw(seed: u64) -> Scenario {
     let mut schedules: Vec<Plan> = (0..=draw.dice.below(5)).map(|_| draw.plan()).collect();
     let mut events: Vec<Event> = (0..draw.dice.below(8)).map(|_| draw.event()).collect();
     events.sort_by_key(|event| event.at);
-    let mut scenario = Scenario { seed, start, span, places, workers, schedules: Vec::new(), events };
+    let mut scenario = Scenario { seed, start, span, places, workers, keep: None, schedules: Vec::new(), events };
     if draw.below(10) == 0 {
         schedules.extend((0..3).map(|_| draw.plan()));
         flood(&mut scenario, &mut schedules);
+    } else {
+        draw.dice = Dice::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x6d6f_7265);
+        draw.more(&mut scenario, &mut schedules);
     }
     scenario.schedules = schedules;
     scenario
@@ -233,6 +254,33 @@ impl Draw {
             goods,
             condition: if alert { self.dice.pick(&ConditionKind::ALL).copied() } else { None },
         }
+    }
+
+    /// What not every scenario has.
+    fn more(&mut self, scenario: &mut Scenario, schedules: &mut [Plan]) {
+        for plan in schedules.iter_mut().filter(|plan| matches!(plan.goods, Goods::Personal(_))) {
+            if self.below(2) == 0 {
+                plan.goods = Goods::Audiences(2 + u8::try_from(self.below(PEOPLE - 1)).unwrap_or(0));
+            }
+        }
+        let jumps = scenario.events.iter().any(|event| matches!(event.what, What::Jump { .. }));
+        if self.below(8) == 0 && !jumps {
+            // By a clock that is wrong everything may be old.
+            scenario.keep = Some(self.seconds(120, 1_500));
+        }
+        for _ in 0..self.below(4) {
+            let (at, schedule) = (self.moment(), self.below(6));
+            let what = match self.below(8) {
+                0 | 1 => What::SwitchOff(schedule),
+                2 | 3 => What::SwitchOn(schedule),
+                4 => What::Unsubscribe(schedule),
+                5 => What::TakeOff(schedule),
+                6 => What::Restore { down: self.outage() },
+                _ => What::Executors { manner: Manner::Slow, lasts: self.seconds(20, 600) },
+            };
+            scenario.events.push(Event { at, what });
+        }
+        scenario.events.sort_by_key(|event| event.at);
     }
 
     fn cadence(&mut self, zone: usize) -> Cadence {

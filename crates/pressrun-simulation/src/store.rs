@@ -55,6 +55,8 @@ struct Memory {
     served: Option<DocumentIdentifier>,
     /// Until when answers are dropped.
     drops_until: SignedDuration,
+    /// What is old has been swept away.
+    swept: bool,
 }
 
 impl StagedStore {
@@ -284,7 +286,6 @@ staged! {
         async fn deliveries(&self, run: RunId) -> Result<Vec<Delivery>, StoreError>;
         async fn piece_page(&self, run: RunId, page: u64, page_size: u32) -> Result<Page<Delivery>, StoreError>;
         async fn pieces_to(&self, run: RunId, address: &EmailAddress) -> Result<Vec<Delivery>, StoreError>;
-        async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError>;
         async fn audiences(&self, run: RunId) -> Result<Vec<AudienceTargets>, StoreError>;
         async fn delivery(&self, run: RunId, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
         async fn tally(&self, run: RunId) -> Result<Tally, StoreError>;
@@ -324,6 +325,9 @@ staged! {
                 request.busy.clear();
                 claimed = self.call("claim_some", self.inner.claim_some(&request), note).await?;
             }
+            if self.has(Plant::OwedIsSwept) && self.memory().swept {
+                claimed.retain(|claimed| claimed.run.progress.promised_at.is_none());
+            }
             self.spoil_claims(&mut claimed, request.now);
             Ok(claimed)
         }
@@ -341,9 +345,24 @@ staged! {
             news: &RunNews,
             done: Option<&AudienceDone>,
         ) -> Result<(), StoreError> {
-            let finished = self.write(lease, "finish_audience", self.inner.finish_audience(lease, pieces, news, done)).await;
+            let lost = self.has(Plant::AudienceLost) && lease.fence > 1 && done.is_some();
+            let pieces = if lost { &[] } else { pieces };
+            let finishing = self.inner.finish_audience(lease, pieces, news, done);
+            let (node, held) = (self.node, *lease);
+            let note = |answer: &Result<(), StoreError>, book: &mut Book| {
+                book.wrote(node, &held, "finish_audience", answer);
+                if let (Ok(()), Some(done)) = (answer, done) {
+                    book.audience_done(held.run, &done.digest);
+                }
+            };
+            let finished = self.call("finish_audience", finishing, note).await;
             self.note_promised(lease, news, &finished);
             finished
+        }
+
+        async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError> {
+            let done = self.call("audiences_done", self.inner.audiences_done(run), |_, _| {}).await?;
+            Ok(if self.has(Plant::AudiencesForgotten) { Vec::new() } else { done })
         }
 
         async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError> {
@@ -521,12 +540,16 @@ staged! {
 
 staged! {
     Retention {
-        async fn prune_runs(&self, kept_since: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
         async fn prune_notices(&self, kept_since: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
         async fn prune_audit(&self, kept_since: Timestamp, limit: u32) -> Result<Pruned, StoreError>;
         async fn unknown_artifacts(&self, hashes: &[String]) -> Result<Vec<String>, StoreError>;
     }
     own {
+        async fn prune_runs(&self, kept_since: Timestamp, limit: u32) -> Result<Pruned, StoreError> {
+            self.memory().swept = true;
+            self.call("prune_runs", self.inner.prune_runs(kept_since, limit), |_, book| book.swept(kept_since)).await
+        }
+
         async fn prune_artifacts(&self, _needed_since: Timestamp, _limit: u32) -> Result<Vec<String>, StoreError> {
             // The sweep of the spool is on a thread of its own, and nothing here waits for it.
             std::future::pending().await

@@ -143,7 +143,7 @@ impl World {
         }
         let catalog = catalog();
         let office = Office::open(&database, catalog).expect("the database opens");
-        let (spool, config) = (folder.path().join("spool"), config(scenario.workers));
+        let (spool, config) = (folder.path().join("spool"), config(scenario.workers, scenario.keep));
         let site = Site { database, spool, catalog: CatalogHandle::fixed(catalog.clone()), config, plant };
         let mut world = Self {
             folder,
@@ -445,6 +445,11 @@ impl World {
             What::Resume(schedule) => self.act(schedule, Act::Resume),
             What::Transfer(schedule, owner) => self.act(schedule, Act::Transfer(owner)),
             What::Delete(schedule) => self.delete(schedule),
+            What::SwitchOff(schedule) => self.act(schedule, Act::SwitchOff),
+            What::SwitchOn(schedule) => self.act(schedule, Act::SwitchOn),
+            What::Unsubscribe(schedule) => self.ask_for(schedule, |office, id, now| office.leave(id, true, now)),
+            What::TakeOff(schedule) => self.ask_for(schedule, |office, id, now| office.leave(id, false, now)),
+            What::Restore { down } => self.restore(down),
             What::Trigger(schedule) => self.ask_for(schedule, Office::trigger),
             What::Cancel(schedule) => self.ask_for(schedule, Office::cancel),
             What::Resend(schedule) => self.ask_for(schedule, Office::resend),
@@ -541,6 +546,16 @@ impl World {
         }
     }
 
+    /// Every process dies, and those that come after find what a backup has that was made just before.
+    fn restore(&mut self, down: SignedDuration) {
+        let copied = self.office.back_up(&self.site.database).expect("the database is copied");
+        for place in 0..self.places.len() {
+            self.crash(place, down);
+        }
+        let now = self.wall();
+        self.office.restore(&copied, &self.site.database, now).expect("the copy is put in its place");
+    }
+
     fn wall(&self) -> Timestamp {
         self.stage.state().wall()
     }
@@ -561,25 +576,22 @@ impl World {
         let rules = self.rules();
         let at = schedule % self.lives.len().max(1);
         let Some(life) = self.lives.get_mut(at) else { return };
-        if !self.office.act(life.id, act, now).expect("the office works") {
-            return;
-        }
+        let Some(is_active) = self.office.act(life.id, act, now).expect("the office works") else { return };
         let mut plan = life.plan;
         match act {
             Act::Edit(cadence) => plan.cadence = cadence,
             Act::Redirect(number) => plan.destination = number,
             Act::Transfer(owner) => plan.owner = owner,
-            Act::Pause | Act::Resume => {}
+            Act::Pause | Act::Resume | Act::SwitchOff | Act::SwitchOn => {}
         }
-        match act {
-            Act::Edit(_) if life.is_active() => {
-                life.end(now);
-                life.begin(plan, rules, now);
-            }
-            Act::Pause => life.end(now),
-            Act::Resume => life.begin(plan, rules, now),
-            Act::Edit(_) | Act::Redirect(_) | Act::Transfer(_) => life.plan = plan,
+        let (was_active, retimed) = (life.is_active(), matches!(act, Act::Edit(_)));
+        if was_active && (retimed || !is_active) {
+            life.end(now);
         }
+        if is_active && (retimed || !was_active) {
+            life.begin(plan, rules, now);
+        }
+        life.plan = plan;
         self.wake_planner();
     }
 
@@ -636,6 +648,7 @@ impl World {
                 quiet_at,
                 end: state.wall(),
                 right_clock: self.right_clock,
+                swept: scenario.keep.is_some(),
             };
             judge(&mut state.book, &case);
         }

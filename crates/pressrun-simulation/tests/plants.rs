@@ -33,6 +33,7 @@ found! {
     i6_a_mark_for_each_attempt_is_found: MarkOfItsOwn within 20;
     i2_an_overlap_that_is_not_told_is_found: OverlapUntold within 20;
     t14_missed_instants_that_are_not_told_are_found: MissedUntold within 40;
+    h10_a_sweep_that_takes_what_is_owed_is_found: OwedIsSwept within 60;
 }
 
 /// What takes more of a coincidence than a few dozen seeds have: one schedule that is due two and a half minutes after the start, and these events.
@@ -46,6 +47,7 @@ fn coincidence(places: usize, goods: Goods, events: &[(i64, What)]) -> Scenario 
         span: SignedDuration::from_mins(12),
         places,
         workers: 4,
+        keep: None,
         schedules: vec![plan],
         events: events.iter().map(event).collect(),
     }
@@ -93,4 +95,21 @@ fn i1_a_fence_that_is_ignored_is_found() {
 fn i1_leases_that_are_not_renewed_are_found() {
     let slow = What::Executors { manner: Manner::Slow, lasts: SignedDuration::from_mins(10) };
     is_told_apart(Plant::LeaseUnrenewed, &coincidence(2, Goods::File, &[(0, ill(Manner::Hanging, 10)), (0, slow)]));
+}
+
+/// A run of eight audiences, of which some are done when its process is stopped.
+fn stopped_amid_audiences() -> Scenario {
+    let slow = What::Executors { manner: Manner::Slow, lasts: SignedDuration::from_mins(10) };
+    let stop = What::Stop { place: 0, grace: SignedDuration::ZERO, back_after: SignedDuration::from_secs(2) };
+    coincidence(1, Goods::Audiences(8), &[(0, slow), (215, stop)])
+}
+
+#[test]
+fn h13_audiences_that_are_done_twice_are_found() {
+    is_told_apart(Plant::AudiencesForgotten, &stopped_amid_audiences());
+}
+
+#[test]
+fn h13_an_audience_that_is_lost_where_somebody_goes_on_is_found() {
+    is_told_apart(Plant::AudienceLost, &stopped_amid_audiences());
 }

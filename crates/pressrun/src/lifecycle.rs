@@ -13,6 +13,9 @@ const REQUESTS: Duration = Duration::from_secs(5);
 /// Longest time kept for handing runs back: one statement a run.
 const HANDING_BACK: Duration = Duration::from_secs(5);
 
+/// Kept for it unless that is more than half of the budget: a disk that others write to may take so long for one statement.
+const LEAST_HANDING_BACK: Duration = Duration::from_secs(1);
+
 /// Time from being asked to stop until the end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget(Duration);
@@ -30,7 +33,8 @@ impl Budget {
 
     /// What of it runs have before they are handed back.
     fn runs(self) -> Duration {
-        self.0.saturating_sub((self.0 / 4).min(HANDING_BACK))
+        let least = LEAST_HANDING_BACK.min(self.0 / 2);
+        self.0.saturating_sub((self.0 / 4).clamp(least, HANDING_BACK))
     }
 
     /// Waits for `tasks`, which were asked to stop at `asked`; `hand_back` tells them to give up what has not ended in time.
@@ -78,6 +82,13 @@ mod tests {
             let (took, handed_back) = until_the_end(whole, needs).await;
             // The timer counts in milliseconds and never ends early.
             assert_eq!((took.as_secs(), handed_back), (expected, true), "of {whole} s");
+        }
+    }
+
+    #[test]
+    fn l3_handing_back_has_a_second_or_half_of_a_short_budget() {
+        for (whole, runs) in [(25_000, 20_000), (8_000, 6_000), (2_000, 1_000), (1_000, 500), (0, 0)] {
+            assert_eq!(Budget::new(Duration::from_millis(whole)).runs(), Duration::from_millis(runs), "of {whole} ms");
         }
     }
 

@@ -3,7 +3,7 @@
 use pressrun_domain::audit::Verb;
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::id::ScheduleId;
-use pressrun_domain::run::RunStatus;
+use pressrun_domain::run::{RunKind, RunStatus};
 use pressrun_domain::schedule::{Grounds, LastRun, Schedule, SystemDisabled, SystemDisabledReason};
 use serde_json::json;
 
@@ -123,7 +123,8 @@ pub async fn x9_a_waiting_run_of_a_deleted_schedule_ends<S: Store>(store: &S) {
     store.enqueue(&sample::manual(&schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
     store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(1))).await.unwrap();
     assert_eq!(store.next_available(sample::after(0)).await.unwrap(), None);
-    let run = store.list_runs(Some(schedule.id), 1, 10).await.unwrap().rows.remove(0);
+    let runs = store.list_runs(Some(schedule.id), 1, 10).await.unwrap().rows;
+    let run = runs.iter().find(|run| run.kind == RunKind::Manual).unwrap();
     assert_eq!(
         run.state,
         pressrun_domain::run::RunState::Ended { at: sample::after(1), status: RunStatus::Killed, reason: Some("deleted".into()) }

@@ -79,7 +79,7 @@ async fn l3_a_server_that_is_asked_to_stop_lets_its_runs_end() {
 
 #[tokio::test]
 async fn l3_when_the_grace_period_is_over_runs_are_handed_back_and_nothing_is_lost() {
-    let site = Site::new("grace_seconds = 1").await;
+    let site = Site::new("grace_seconds = 2").await;
     site.http.push([HttpAnswer::new(200, "ok").behaving(HttpBehaviour::Hang)]);
     let schedule = site.due_once(site.webhook()).await;
     let server = site.start(None);
@@ -100,7 +100,7 @@ async fn l3_when_the_grace_period_is_over_runs_are_handed_back_and_nothing_is_lo
 
 /// Stops the server when it has sent `accepted` mails of a run, lets the data change, and goes on with another.
 async fn stopped_amid_mails(definition: Definition, accepted: usize, recipients: usize) {
-    let site = Site::new("grace_seconds = 1\nparallel_deliveries = 1").await;
+    let site = Site::new("grace_seconds = 2\nparallel_deliveries = 1").await;
     site.smtp.follow(|script| script.hang_after = Some(accepted));
     let schedule = site.due_once(definition).await;
     let server = site.start(None);

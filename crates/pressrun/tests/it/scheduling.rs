@@ -147,11 +147,15 @@ async fn t15_an_instant_that_passed_while_paused_is_not_made_up() {
     let saved = world.store.schedule(schedule).await.unwrap().unwrap();
     let names = pressrun_engine::publish::names(&saved.definition, &world.catalog.current());
     let paused = pressrun_domain::schedule::Schedule { disabled_at: Some(world.now()), next_at: None, ..saved.clone() };
-    let version = world.store.replace_schedule(&paused, &names, &pressrun_store::sample::change(Verb::ScheduleUpdated)).await.unwrap();
+    let version = world
+        .store
+        .replace_schedule(&paused, &names, &pressrun_store::sample::change_at(Verb::ScheduleUpdated, world.now()))
+        .await
+        .unwrap();
     world.go_to("2025-07-24T10:00:00Z").await;
     let next = "2025-07-25T09:00:00Z".parse().unwrap();
     let resumed = pressrun_domain::schedule::Schedule { version, next_at: Some(next), ..saved };
-    world.store.replace_schedule(&resumed, &names, &pressrun_store::sample::change(Verb::ScheduleUpdated)).await.unwrap();
+    world.store.replace_schedule(&resumed, &names, &pressrun_store::sample::change_at(Verb::ScheduleUpdated, world.now())).await.unwrap();
     world.go_to("2025-07-24T12:00:00Z").await;
     assert!(world.runs(schedule).await.is_empty());
     world.go_to("2025-07-25T09:00:00Z").await;

@@ -202,7 +202,7 @@ async fn h6_a_definition_that_nothing_names_is_gone() {
     assert_eq!(definitions().await, 2);
     assert_eq!(store.prune_runs(sample::after(1), 1000).await.unwrap().count, 1);
     assert_eq!(definitions().await, 1);
-    store.delete_schedule(schedule.id, &sample::change(Verb::ScheduleDeleted)).await.unwrap();
+    store.delete_schedule(schedule.id, &sample::change_at(Verb::ScheduleDeleted, sample::after(-1))).await.unwrap();
     assert_eq!(definitions().await, 0);
 }
 
