@@ -68,7 +68,9 @@ impl Claimer {
             let ready = self.ready.notified();
             let now = self.clock.now();
             let rescue = jumps.leases_can_be_told(Reading::of(self.clock.as_ref(), now));
-            let next = match self.claim(&mut under_way, rescue, &hand_back).await {
+            let claimed = self.claim(&mut under_way, rescue, &hand_back).await;
+            pulse.passed(claimed.is_ok());
+            let next = match claimed {
                 Ok(_) => self.next_available(now, under_way.permits()).await,
                 Err(error) => {
                     warn!(%error, "could not claim; trying again");

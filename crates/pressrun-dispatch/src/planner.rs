@@ -91,7 +91,9 @@ impl Planner {
                 pulse.beat();
                 let woken = self.wake.notified();
                 let now = self.clock.now();
-                let next = match self.look(&mut watch, &mut noted, now, &pulse).await {
+                let looked = self.look(&mut watch, &mut noted, now, &pulse).await;
+                pulse.passed(looked.is_ok());
+                let next = match looked {
                     Ok(next) => next,
                     Err(error) => {
                         warn!(%error, "could not plan; trying again");
@@ -120,7 +122,10 @@ impl Planner {
             pulse.beat();
             match self.follow_rules(pulse).await {
                 Ok(last_tick) => return ClockWatch::new(Reading::of(self.clock.as_ref(), self.clock.now()), last_tick),
-                Err(error) => warn!(%error, "could not see by which rules schedules were planned; trying again"),
+                Err(error) => {
+                    pulse.passed(false);
+                    warn!(%error, "could not see by which rules schedules were planned; trying again");
+                }
             }
             self.clock.sleep(TRY_AGAIN).await;
         }

@@ -15,7 +15,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A task that has given no sign of life for so long makes the process unready. Each passes at least every quarter of a minute.
+/// A task that has given no sign of life, or whose passes have failed, for so long makes the process unready. Each passes at least every quarter of a
+/// minute.
 const LATE: Duration = Duration::from_secs(30);
 
 /// After so long it will not come back.
@@ -32,19 +33,24 @@ impl Pulses {
     /// A task of this name, which lives now.
     #[must_use]
     pub fn task(&self, name: &'static str) -> Pulse {
-        let pulse = Pulse(Arc::new(Beats { name, began: Instant::now(), last: AtomicU64::new(0) }));
+        let pulse = Pulse(Arc::new(Beats { name, began: Instant::now(), last: AtomicU64::new(0), failing: AtomicU64::new(NOT_FAILING) }));
         self.all().push(pulse.clone());
         pulse
     }
 
-    /// Tasks whose last sign of life is too long ago to call the process ready.
+    /// Tasks whose last sign of life, or last pass that went through, is too long ago to call the process ready.
     #[must_use]
     pub fn late(&self) -> Vec<&'static str> {
-        self.silent_for(LATE)
+        self.names_of(|pulse| pulse.silence() > LATE || pulse.failing_for() > LATE)
     }
 
-    fn silent_for(&self, limit: Duration) -> Vec<&'static str> {
-        self.all().iter().filter(|pulse| pulse.silence() > limit).map(|pulse| pulse.0.name).collect()
+    /// Tasks that will not come back. One whose passes fail lives: its database may be well again.
+    fn stalled(&self) -> Vec<&'static str> {
+        self.names_of(|pulse| pulse.silence() > STALLED)
+    }
+
+    fn names_of(&self, are: impl Fn(&Pulse) -> bool) -> Vec<&'static str> {
+        self.all().iter().filter(|pulse| are(pulse)).map(|pulse| pulse.0.name).collect()
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Pulse>> {
@@ -62,17 +68,43 @@ struct Beats {
     began: Instant,
     /// Milliseconds after `began`.
     last: AtomicU64,
+    /// When the first of the passes failed that have failed since one went through, as `last`; [`NOT_FAILING`] when the last one went through.
+    failing: AtomicU64,
 }
+
+/// No instant of [`Beats`].
+const NOT_FAILING: u64 = u64::MAX;
 
 impl Pulse {
     /// The task lives.
     pub fn beat(&self) {
-        let passed = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.last.store(passed, Ordering::Relaxed);
+        self.0.last.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// A pass ended, and what it was for was done, or not: a task that only ever tries again does nothing either.
+    pub fn passed(&self, done: bool) {
+        if done {
+            self.0.failing.store(NOT_FAILING, Ordering::Relaxed);
+        } else {
+            self.0.failing.fetch_min(self.now(), Ordering::Relaxed);
+        }
     }
 
     fn silence(&self) -> Duration {
-        self.0.began.elapsed().saturating_sub(Duration::from_millis(self.0.last.load(Ordering::Relaxed)))
+        self.since(self.0.last.load(Ordering::Relaxed))
+    }
+
+    fn failing_for(&self) -> Duration {
+        self.since(self.0.failing.load(Ordering::Relaxed))
+    }
+
+    /// Milliseconds after `began`.
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(NOT_FAILING - 1)
+    }
+
+    fn since(&self, milliseconds: u64) -> Duration {
+        self.0.began.elapsed().saturating_sub(Duration::from_millis(milliseconds))
     }
 }
 
@@ -141,7 +173,7 @@ impl Tasks {
                     }
                 }
                 () = tokio::time::sleep(LOOK) => {
-                    if let Some(task) = self.pulses.silent_for(STALLED).first().copied() {
+                    if let Some(task) = self.pulses.stalled().first().copied() {
                         return Some(TaskFailure::Stalled { task });
                     }
                 }
@@ -224,5 +256,26 @@ mod tests {
         assert_eq!(pulses.late(), ["planner", "claimer"]);
         planner.beat();
         assert_eq!(pulses.late(), ["claimer"]);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn h14_a_task_whose_passes_fail_for_half_a_minute_is_late_and_does_not_end_the_process() {
+        let mut tasks = Tasks::default();
+        tasks.spawn("planner", std::future::pending());
+        let planner = tasks.pulses.task("planner");
+        let fail_for = async |seconds: u64| {
+            for _ in 0..seconds {
+                tokio::time::advance(Duration::from_secs(1)).await;
+                planner.beat();
+                planner.passed(false);
+            }
+        };
+        fail_for(31).await;
+        assert_eq!(tasks.pulses.late(), Vec::<&str>::new(), "half a minute may be a moment's fault");
+        fail_for(1).await;
+        assert_eq!(tasks.pulses.late(), ["planner"]);
+        planner.passed(true);
+        assert_eq!(tasks.pulses.late(), Vec::<&str>::new(), "one that goes through is enough");
+        fail_for(600).await;
+        assert_eq!((tasks.pulses.late(), tasks.pulses.stalled()), (vec!["planner"], vec![]));
     }
 }

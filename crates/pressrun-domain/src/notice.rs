@@ -171,6 +171,31 @@ pub enum NoticeTo {
     Operator,
 }
 
+impl NoticeTo {
+    /// The way that the notice leaves by.
+    #[must_use]
+    pub fn lane(&self) -> NoticeLane {
+        match self {
+            Self::Owner(_) => NoticeLane::People,
+            Self::Operator => NoticeLane::Operator,
+        }
+    }
+}
+
+/// A way out of notices. One that hangs holds up nobody who is told by another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeLane {
+    /// By mail.
+    People,
+    /// By webhook.
+    Operator,
+}
+
+impl NoticeLane {
+    /// Each of them.
+    pub const ALL: [Self; 2] = [Self::People, Self::Operator];
+}
+
 /// The operator's word where others have an address.
 const OPERATOR: &str = "operator";
 

@@ -1,9 +1,8 @@
 //! The engine's tasks, and those of the dispatcher that it starts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use pressrun_dispatch::{Claimer, DispatchConfig, Janitor, Planner, Pulse, Runner, Sweeper, Tasks};
 use pressrun_store::StoreError;
 use tokio::sync::Notify;
@@ -75,11 +74,11 @@ impl Engine {
         let planner = self.planner();
         tasks.spawn_pulsed("planner", |pulse| planner.run(stop(), pulse));
         let claimer = self.claimer();
-        tasks.spawn_pulsed("claimer", |pulse| claimer.run(stop(), hand_back, pulse));
+        tasks.spawn_pulsed("claimer", |pulse| claimer.run(stop(), hand_back.clone(), pulse));
         let janitor = Janitor::new(store(), clock(), self.runner(), Arc::clone(&self.ready));
         tasks.spawn_pulsed("janitor", |pulse| janitor.run(stop(), pulse));
         tasks.spawn("sweeper", self.sweeper().run(stop()));
-        tasks.spawn_pulsed("outbox", |pulse| Arc::clone(self).tell(stop(), pulse));
+        tasks.spawn_pulsed("outbox", |pulse| Arc::clone(self).tell(stop(), hand_back, pulse));
         tasks.spawn("catalog follower", Arc::clone(self).follow_catalog(stop()));
     }
 
@@ -107,31 +106,9 @@ impl Engine {
         DispatchConfig { permits: config.workers, lease: config.lease, longest_wait: config.longest_wait(), poll: config.poll }
     }
 
-    /// Sends notices until `stop`. One that is under way then is sent again later, under the same mark.
-    async fn tell(self: Arc<Self>, stop: CancellationToken, pulse: Pulse) {
-        while !stop.is_cancelled() {
-            pulse.beat();
-            let said = self.said.notified();
-            let sent = tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                sent = outbox::send_due(&self.context) => sent,
-                () = alive(&pulse) => return,
-            };
-            if let Err(error) = sent {
-                warn!(error = %error, "could not send notices; trying again");
-            }
-            let now = self.context.clock.now();
-            let due = self.context.store.next_notice().await.ok().flatten();
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = said => {}
-                () = self.context.clock.sleep_until(self.look_again(now, due)) => {}
-                // The clock may be set back meanwhile.
-                () = self.context.clock.sleep(self.context.config.poll) => {}
-            }
-        }
+    /// Sends notices.
+    async fn tell(self: Arc<Self>, stop: CancellationToken, hand_back: CancellationToken, pulse: Pulse) {
+        outbox::run(&self.context, &self.said, &stop, &hand_back, &pulse).await;
     }
 
     /// Follows the catalog: after each publication, schedules that can no longer run are switched off once that is known to hold, and what is
@@ -172,21 +149,5 @@ impl Engine {
                 () = looked_again => {}
             }
         }
-    }
-
-    /// The instant `next`, or the end of the poll interval when that comes first.
-    fn look_again(&self, now: Timestamp, next: Option<Timestamp>) -> Timestamp {
-        let latest = now + self.context.config.poll;
-        // An instant that has passed and is still there was lost to another node or to a fault: no busy loop.
-        let soonest = now + SignedDuration::from_millis(200);
-        next.map_or(latest, |at| at.clamp(soonest, latest))
-    }
-}
-
-/// Shows life while something goes on that has limits of its own, such as one attempt after the other at a slow mail server; never ends.
-async fn alive(pulse: &Pulse) {
-    loop {
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        pulse.beat();
     }
 }

@@ -17,7 +17,7 @@ use pressrun_domain::id::{
     WorkerId,
 };
 use pressrun_domain::key::ApiKey;
-use pressrun_domain::notice::{Notice, NoticeTo};
+use pressrun_domain::notice::{Notice, NoticeLane, NoticeTo};
 use pressrun_domain::run::{Lease, Run, RunRecord, RunState, RunStatus, TimelineEntry, Worked};
 use pressrun_domain::schedule::{Schedule, SystemDisabled};
 use pressrun_domain::secret::Secret;
@@ -454,8 +454,8 @@ staged! {
         async fn add_notices(&self, notices: &[Notice]) -> Result<u32, StoreError>;
         async fn system_disable(&self, schedule: ScheduleId, version: u64, disabled: SystemDisabled, notices: &[Notice]) -> Result<(), StoreError>;
         async fn system_enable(&self, schedule: ScheduleId, version: u64, next_at: Option<Timestamp>, at: Timestamp, notices: &[Notice]) -> Result<(), StoreError>;
-        async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError>;
-        async fn next_notice(&self) -> Result<Option<Timestamp>, StoreError>;
+        async fn claim_notices(&self, lane: NoticeLane, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError>;
+        async fn next_notice(&self, lane: NoticeLane) -> Result<Option<Timestamp>, StoreError>;
         async fn settle_notice(&self, id: DeliveryId, attempt: &Attempt, state: &DeliveryState, follow_ups: &[Notice]) -> Result<(), StoreError>;
         async fn notices_of(&self, run: RunId) -> Result<Vec<Notice>, StoreError>;
         async fn alarmed(&self, schedule: ScheduleId) -> Result<Vec<NoticeTo>, StoreError>;

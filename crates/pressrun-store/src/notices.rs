@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::delivery::{Attempt, DeliveryState};
 use pressrun_domain::id::{DeliveryId, MembershipId, RunId, ScheduleId};
-use pressrun_domain::notice::{Notice, NoticeTo};
+use pressrun_domain::notice::{Notice, NoticeLane, NoticeTo};
 use pressrun_domain::schedule::SystemDisabled;
 
 use crate::StoreError;
@@ -41,12 +41,13 @@ pub trait Notices: Send + Sync {
         notices: &[Notice],
     ) -> Result<(), StoreError>;
 
-    /// Claims up to `limit` notices that are due, oldest first: an attempt begins for each, and nobody else gets it before `hidden_until`.
+    /// Claims up to `limit` notices of a lane that are due, oldest first: an attempt begins for each, and nobody else gets it before `hidden_until`.
     /// A notice waits for older ones about the same schedule to the same place, so that an all-clear never comes before its alarm.
-    async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError>;
+    async fn claim_notices(&self, lane: NoticeLane, now: Timestamp, hidden_until: Timestamp, limit: u32)
+    -> Result<Vec<Notice>, StoreError>;
 
-    /// When the earliest notice is due.
-    async fn next_notice(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// When the earliest notice of a lane is due that waits for no older one.
+    async fn next_notice(&self, lane: NoticeLane) -> Result<Option<Timestamp>, StoreError>;
 
     /// Records what the attempt under way came to, and keeps `follow_ups`, in one transaction.
     ///

@@ -27,9 +27,10 @@ pub trait Runs: Send + Sync {
     /// [`StoreError::NotFound`] when a manual run's schedule is deleted.
     async fn enqueue(&self, run: &Enqueue, change: &Change) -> Result<(), StoreError>;
 
-    /// Queues a resend with the one piece that it promises. It conflicts with no other run, and needs no schedule.
+    /// Queues a resend with the one piece that it promises. It conflicts with no other run but a resend of the same piece, and needs no schedule.
     ///
     /// # Errors
+    /// [`StoreError::RunInProgress`] when the piece is being sent again already: who asks a second time has seen nothing happen yet.
     /// [`StoreError::NotFound`] when a file that the piece carries is no longer kept.
     async fn enqueue_resend(&self, run: &Run, piece: &Delivery, change: &Change) -> Result<(), StoreError>;
 

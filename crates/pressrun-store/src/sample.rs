@@ -13,7 +13,7 @@ use pressrun_domain::destination::{
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{ApiKeyId, DeliveryId, MembershipId, RecipientId, RunId, ScheduleId, UserId};
 use pressrun_domain::key::{ApiKey, KeyKind, Scopes};
-use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo};
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::run::{ArtifactRecord, Run, RunKind, RunRecord, RunStatus};
 use pressrun_domain::schedule::{Definition, Schedule};
@@ -22,8 +22,8 @@ use pressrun_domain::sftp_quirks::SftpQuirks;
 use uuid::Uuid;
 
 use crate::{
-    DueSchedule, Enqueue, ListQuery, Names, PlannedOccurrence, PlannedSchedule, Planning, RunEnd, Sealer, SealingKey, SortDirection,
-    SortField,
+    DueSchedule, Enqueue, ListQuery, Names, Notices, PlannedOccurrence, PlannedSchedule, Planning, RunEnd, Sealer, SealingKey,
+    SortDirection, SortField,
 };
 
 /// 2025-07-24T09:00:00Z: when samples are due.
@@ -238,6 +238,18 @@ pub fn notice(schedule: ScheduleId, now: Timestamp) -> Notice {
         state: DeliveryState::Pending { not_before: now },
         attempts: Vec::new(),
     }
+}
+
+/// Claims every notice of both lanes that is due at `now`.
+///
+/// # Panics
+/// The store failed.
+pub async fn claim_notices(store: &(impl Notices + ?Sized), now: Timestamp, hidden_until: Timestamp) -> Vec<Notice> {
+    let mut claimed = Vec::new();
+    for lane in NoticeLane::ALL {
+        claimed.append(&mut store.claim_notices(lane, now, hidden_until, 9).await.expect("the store answers"));
+    }
+    claimed
 }
 
 /// A queued run of `schedule`, promised at `now`.

@@ -43,6 +43,7 @@ pub(crate) async fn resend(state: &ApiState, actor: &Actor, run_id: &str, delive
     match state.store.enqueue_resend(&again, &piece, &change).await {
         // Its time was over between the look for its files and now.
         Err(StoreError::NotFound("artifact")) => return Err(AppError::NoArtifact(delivery_id.to_owned())),
+        Err(StoreError::RunInProgress) => return Err(AppError::NotResendable("The delivery is being sent again already".into())),
         queued => queued?,
     }
     state.wake.notify_one();

@@ -35,7 +35,7 @@ pub(crate) struct Checks {
     store: Check,
     /// The catalog. A refused edit is told here, but the last good state serves on.
     catalog: Check,
-    /// The tasks that plan, claim and tell: `unavailable` when one has made no pass for half a minute.
+    /// The tasks that plan, claim and tell: `unavailable` when one has made no pass for half a minute, or none that went through.
     tasks: Check,
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn healthz() -> Json<Health> {
 /// Says whether the server can work: its database answers, its catalog is up to date, and its tasks make their passes.
 #[utoipa::path(get, path = "/readyz", operation_id = "getReadiness", tag = "Service", security(()), responses(
     (status = 200, description = "Ready.", body = Readiness, example = json!({"status": "ok", "checks": {"store": {"status": "ok", "error": null}, "catalog": {"status": "ok", "error": null}, "tasks": {"status": "ok", "error": null}}})),
-    (status = 503, description = "The database does not answer, or a task is stuck.", body = Readiness, example = json!({"status": "unavailable", "checks": {"store": {"status": "unavailable", "error": "the database does not answer"}, "catalog": {"status": "ok", "error": null}, "tasks": {"status": "ok", "error": null}}})),
+    (status = 503, description = "The database does not answer, or a task is stuck or fails.", body = Readiness, example = json!({"status": "unavailable", "checks": {"store": {"status": "unavailable", "error": "the database does not answer"}, "catalog": {"status": "ok", "error": null}, "tasks": {"status": "ok", "error": null}}})),
 ))]
 pub(crate) async fn readyz(State(state): State<Arc<ApiState>>) -> (StatusCode, Json<Readiness>) {
     let store = match state.store.next_due().await {
@@ -79,8 +79,8 @@ fn tasks(late: &[&'static str]) -> Check {
     if late.is_empty() {
         return Check { status: "ok", error: None };
     }
-    tracing::warn!(?late, "not ready: tasks have made no pass for half a minute");
-    Check { status: "unavailable", error: Some(format!("no pass for half a minute: {}", late.join(", "))) }
+    tracing::warn!(?late, "not ready: tasks have made no pass that went through for half a minute");
+    Check { status: "unavailable", error: Some(format!("no pass went through for half a minute: {}", late.join(", "))) }
 }
 
 /// What exactly is wrong may quote a file that holds secrets, and nobody has to sign in here: how much is told, and where more is.
@@ -107,6 +107,9 @@ mod tests {
     fn h14_a_task_that_makes_no_pass_is_named_and_makes_the_server_unready() {
         assert_eq!(tasks(&[]).error, None);
         let stuck = tasks(&["planner", "claimer"]);
-        assert_eq!((stuck.status, stuck.error.as_deref()), ("unavailable", Some("no pass for half a minute: planner, claimer")));
+        assert_eq!(
+            (stuck.status, stuck.error.as_deref()),
+            ("unavailable", Some("no pass went through for half a minute: planner, claimer"))
+        );
     }
 }

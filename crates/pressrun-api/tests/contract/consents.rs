@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use pressrun_domain::catalog::FanOutPolicy;
 use pressrun_domain::delivery::DeliveryState;
-use pressrun_domain::notice::Notice;
+use pressrun_domain::notice::{Notice, NoticeLane};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, NOWHERE, Server, mail, refusals, server, webhook};
@@ -55,7 +55,8 @@ async fn told(server: &Server) -> Vec<(String, String, String)> {
     let now = *server.clock.0.lock().unwrap();
     let mut all = Vec::new();
     loop {
-        let claimed: Vec<Notice> = server.store.claim_notices(now, now + SignedDuration::from_mins(5), 50).await.unwrap();
+        let claimed: Vec<Notice> =
+            server.store.claim_notices(NoticeLane::People, now, now + SignedDuration::from_mins(5), 50).await.unwrap();
         if claimed.is_empty() {
             all.sort();
             return all;

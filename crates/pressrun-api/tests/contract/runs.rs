@@ -202,6 +202,8 @@ async fn a_delivery_is_resent_as_a_run_of_its_own_under_a_new_mark() {
     assert_eq!(delivery["artifact"]["sha256"], piece.artifact.as_ref().unwrap().sha256);
     assert_ne!(delivery["idempotencyKey"], piece.idempotency_key);
     assert_eq!(server.get(&format!("/api/v1/runs/{run}")).await.ok()["resends"], json!([again]));
+    let twice = server.call("org", "POST", &format!("/api/v1/runs/{run}/deliveries/{}/resend", piece.id), None).await;
+    twice.refuses(409, "The delivery is being sent again already");
     let listed = server.get(&format!("/api/v1/schedules/{id}/runs")).await;
     assert_eq!(listed.ok()["pageInfo"]["totalRecords"], 2);
     let claimed = server.store.claim(WorkerId::generate(), stored::at(NOW), stored::at("2025-07-24T00:00:00Z"), 9).await.unwrap();

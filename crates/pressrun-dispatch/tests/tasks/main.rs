@@ -125,7 +125,7 @@ async fn m10_a_run_that_cannot_be_read_is_told_of_once() {
     tasks.spawn_pulsed("janitor", |pulse| janitor.run(stop.clone(), pulse));
     // After its first look.
     site.clock.wait_for_sleepers(1).await;
-    let said = site.store.claim_notices(sample::after(60), sample::after(120), 9).await.unwrap();
+    let said = sample::claim_notices(site.store.as_ref(), sample::after(60), sample::after(120)).await;
     assert_eq!(said.iter().map(|notice| notice.schedule).collect::<Vec<_>>(), [schedule.id]);
     assert_eq!(site.store.unread_runs(9).await.unwrap(), [], "it is said once");
     stop.cancel();

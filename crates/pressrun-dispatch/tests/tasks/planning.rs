@@ -147,7 +147,7 @@ async fn m10_a_schedule_that_cannot_be_planned_is_told_once_and_holds_up_no_othe
     let told = site.runner.unplannable.lock().unwrap().clone();
     assert_eq!(told.len(), 1);
     assert!(told[0].0 == gone.id && told[0].1.contains("`Mars/Olympus` is not an IANA time zone"), "{told:?}");
-    let said = site.store.claim_notices(sample::after(1), sample::after(60), 9).await.unwrap();
+    let said = sample::claim_notices(site.store.as_ref(), sample::after(1), sample::after(60)).await;
     assert_eq!(said.iter().map(|notice| notice.schedule).collect::<Vec<_>>(), [gone.id]);
 }
 

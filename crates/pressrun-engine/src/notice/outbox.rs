@@ -1,49 +1,185 @@
 //! Sends notices that are due. Any number of processes may share the outbox: an attempt claims its row for as long as it may last.
+//!
+//! Each lane has so many under way at once, so that a mail server that hangs does not keep the operator from hearing of it. Nothing is claimed
+//! before its attempt begins, and what is begun is heard to its end: what is claimed is hidden from everybody else for a long time.
 
-use futures::StreamExt;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use pressrun_deliver::{Delivered, Parcel, ParcelFile};
+use pressrun_dispatch::Pulse;
 use pressrun_domain::delivery::{Attempt, DeliveryState, Message, Outcome, counted};
 use pressrun_domain::destination::{Destination, EmailSettings};
 use pressrun_domain::id::RunId;
-use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, notice_id};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo, notice_id};
 use pressrun_domain::output::Format;
 use pressrun_domain::retry::Next;
 use pressrun_store::StoreError;
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::links::Links;
 use crate::pipeline::Context;
+use crate::pipeline::alongside::alongside;
 use crate::pipeline::suppressed::{SUPPRESSED, suppressed};
 use crate::spool::WorkDir;
 
 /// Longer than any attempt takes, its waiting for a connection included: until then nobody else takes a notice that is being sent.
 const HIDDEN: SignedDuration = SignedDuration::from_mins(20);
 
-/// Notices claimed at once, and how many of them are under way at once.
-const BATCH: u32 = 16;
-const AT_ONCE: usize = 4;
+/// Notices of a lane under way at once.
+const AT_ONCE: u32 = 4;
 
-/// Tries every notice that is due, until none is; returns how many attempts that were.
+/// How soon to try again what the store refused.
+const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(1);
+
+/// How soon to look again for what was due and could not be claimed, because another process has it.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(200);
+
+/// Tries every notice that is due, until none is; for tests and for one-off use.
 ///
 /// # Errors
 /// The store failed; what was claimed is tried again later.
-pub(crate) async fn send_due(context: &Context) -> Result<u32, StoreError> {
-    let mut attempts = 0;
+pub(crate) async fn send_due(context: &Context) -> Result<(), StoreError> {
+    let mut outbox = Outbox::new(context);
     loop {
-        let now = context.clock.now();
-        let claimed = context.store.claim_notices(now, now + HIDDEN, BATCH).await?;
-        if claimed.is_empty() {
-            return Ok(attempts);
+        outbox.look().await?;
+        if outbox.ended.is_empty() {
+            match outbox.under_way.next().await {
+                Some(ended) => outbox.ended.push_back(ended),
+                None => return Ok(()),
+            }
         }
-        attempts += u32::try_from(claimed.len()).unwrap_or(u32::MAX);
-        let mut under_way = futures::stream::iter(claimed).map(|notice| attempt(context, notice)).buffer_unordered(AT_ONCE);
-        while let Some(result) = under_way.next().await {
-            match result {
+    }
+}
+
+/// Sends notices until `stop`; those that are under way then have until `hand_back`. One that has not ended by then is sent again later, under the
+/// same mark. `said` is signalled by whoever may have written some.
+pub(crate) async fn run(context: &Context, said: &Notify, stop: &CancellationToken, hand_back: &CancellationToken, pulse: &Pulse) {
+    let mut outbox = Outbox::new(context);
+    while !stop.is_cancelled() {
+        pulse.beat();
+        let woken = said.notified();
+        let looked = outbox.look().await;
+        pulse.passed(looked.is_ok());
+        let look_at = match looked {
+            // Their places are free.
+            Ok(_) if !outbox.ended.is_empty() => continue,
+            Ok(look_at) => look_at,
+            Err(error) => {
+                warn!(%error, "could not send notices; trying again");
+                outbox.meanwhile(stop.run_until_cancelled(context.clock.sleep(TRY_AGAIN))).await;
+                continue;
+            }
+        };
+        tokio::select! {
+            // In this order each time, so that a simulation repeats itself.
+            biased;
+            () = stop.cancelled() => {}
+            Some(ended) = outbox.under_way.next() => outbox.ended.push_back(ended),
+            () = woken => {}
+            () = context.clock.sleep_until(look_at) => {}
+            // The clock may be set back meanwhile.
+            () = context.clock.sleep(context.config.poll) => {}
+        }
+    }
+    outbox.end(hand_back, pulse).await;
+}
+
+/// What came of an attempt, and the lane that it took a place of.
+type Ended = (NoticeLane, Result<(), StoreError>);
+
+/// The attempts under way.
+struct Outbox<'c> {
+    context: &'c Context,
+    under_way: FuturesUnordered<BoxFuture<'c, Ended>>,
+    /// Those that ended while something else was waited for.
+    ended: VecDeque<Ended>,
+    /// How many there are of people and of the operator.
+    people: u32,
+    operator: u32,
+}
+
+impl<'c> Outbox<'c> {
+    fn new(context: &'c Context) -> Self {
+        Self { context, under_way: FuturesUnordered::new(), ended: VecDeque::new(), people: 0, operator: 0 }
+    }
+
+    fn count(&mut self, lane: NoticeLane) -> &mut u32 {
+        match lane {
+            NoticeLane::People => &mut self.people,
+            NoticeLane::Operator => &mut self.operator,
+        }
+    }
+
+    /// Hears what has ended and begins what is due, in each lane as many as have a place; returns when to look again.
+    async fn look(&mut self) -> Result<Timestamp, StoreError> {
+        let now = self.context.clock.now();
+        let mut look_at = now + self.context.config.poll;
+        self.hear()?;
+        for lane in NoticeLane::ALL {
+            self.begin(lane, now).await?;
+            if *self.count(lane) < AT_ONCE {
+                let next = self.meanwhile(self.context.store.next_notice(lane)).await?;
+                // What is due and was not claimed was lost to another process: no busy loop.
+                look_at = next.map_or(look_at, |next| look_at.min(next.max(now + LOOK_AGAIN)));
+            }
+        }
+        Ok(look_at)
+    }
+
+    /// Takes note of the attempts that have ended; the first that could not be written down is an error.
+    fn hear(&mut self) -> Result<(), StoreError> {
+        while let Some((lane, settled)) = self.ended.pop_front() {
+            *self.count(lane) -= 1;
+            match settled {
                 Ok(()) => {}
                 Err(StoreError::LeaseLost) => warn!("a notice took too long; another process has it now"),
                 Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins what of a lane is due at `now` and has a place.
+    async fn begin(&mut self, lane: NoticeLane, now: Timestamp) -> Result<(), StoreError> {
+        let (context, places) = (self.context, AT_ONCE - *self.count(lane));
+        if places == 0 {
+            return Ok(());
+        }
+        for notice in self.meanwhile(context.store.claim_notices(lane, now, now + HIDDEN, places)).await? {
+            *self.count(lane) += 1;
+            self.under_way.push(async move { (lane, attempt(context, notice).await) }.boxed());
+        }
+        Ok(())
+    }
+
+    /// Waits for `one` while attempts go on.
+    async fn meanwhile<F: Future>(&mut self, one: F) -> F::Output {
+        alongside(&mut self.under_way, &mut self.ended, one).await
+    }
+
+    /// Hears those under way to their end, which each has a limit for, or until they are to be given up.
+    async fn end(mut self, hand_back: &CancellationToken, pulse: &Pulse) {
+        loop {
+            pulse.beat();
+            if let Err(error) = self.hear() {
+                warn!(%error, "what came of a notice cannot be written down; it is sent again later");
+            }
+            tokio::select! {
+                biased;
+                () = hand_back.cancelled() => return,
+                ended = self.under_way.next() => match ended {
+                    Some(ended) => self.ended.push_back(ended),
+                    None => return,
+                },
+                () = tokio::time::sleep(Duration::from_secs(5)) => {}
             }
         }
     }
@@ -84,7 +220,16 @@ async fn attempt(context: &Context, notice: Notice) -> Result<(), StoreError> {
         DeliveryState::Pending { .. } | DeliveryState::Skipped { .. } => None,
     };
     let made = Attempt { ended_at: Some(ended_at), outcome: Some(delivered.outcome), ..begun.clone() };
-    context.store.settle_notice(notice.id, &made, &state, follow_up.as_slice()).await
+    loop {
+        match context.store.settle_notice(notice.id, &made, &state, follow_up.as_slice()).await {
+            // What is known is not forgotten: the notice would be sent again, and be hidden until then.
+            Err(StoreError::Unavailable(error)) => {
+                warn!(error, notice = %notice.id, "could not write down what came of a notice; trying again");
+                context.clock.sleep(TRY_AGAIN).await;
+            }
+            settled => return settled,
+        }
+    }
 }
 
 /// The operator is told of an owner who could not be mailed (S13): in the words of the notice that did not arrive.

@@ -7,7 +7,7 @@ use std::future::Future;
 use futures::{Stream, StreamExt as _};
 
 /// Waits for `one` while `others` go on; those that are ready before it are added to `ready`.
-pub(super) async fn alongside<S, F>(others: &mut S, ready: &mut VecDeque<S::Item>, one: F) -> F::Output
+pub(crate) async fn alongside<S, F>(others: &mut S, ready: &mut VecDeque<S::Item>, one: F) -> F::Output
 where
     S: Stream + Unpin,
     F: Future,

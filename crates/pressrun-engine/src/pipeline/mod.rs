@@ -15,7 +15,7 @@
 //! each by the time that claims have worked, and the age at which the occurrence is worth nothing any more. Workers that die over a run are
 //! counted, and five in a row are enough.
 
-mod alongside;
+pub(crate) mod alongside;
 pub mod audience;
 mod carried;
 mod edition;
@@ -197,9 +197,9 @@ impl<'a> Work<'a> {
         let late = SignedDuration::new(late.as_secs(), late.subsec_millis() * 1_000_000);
         self.note(event, Some(format!("by worker {}, {late:#} after its instant", self.lease.worker)));
         match self.go().await {
+            Ok(Step::Wait(until)) | Err(Halt::AskAgain(until)) => Ok(Step::Wait(self.while_it_is_worth_it(until))),
             Ok(step) => Ok(step),
             Err(Halt::Store(error)) => Err(error),
-            Err(Halt::AskAgain(at)) => Ok(Step::Wait(at)),
             Err(Halt::GiveWay) => {
                 self.note("gaveWay", Some("others waited for a worker".to_owned()));
                 Ok(Step::Yield)
@@ -424,6 +424,13 @@ impl Work<'_> {
         }
         let error = format!("it was worth nothing any more after {}", worthless_at.strftime("%Y-%m-%d %H:%M UTC"));
         Err(Stop::new(RunStatus::Error, "tooLate").because(error).into())
+    }
+
+    /// When a run is looked at again that waits for `until`: at the instant at which it is worth nothing any more, when that comes before. It would
+    /// only hold up later occurrences.
+    fn while_it_is_worth_it(&self, until: Timestamp) -> Timestamp {
+        let worthless_at = self.run.worthless_at(self.context.config.worthless_after);
+        if worthless_at > self.context.clock.now() { until.min(worthless_at) } else { until }
     }
 
     /// What is left of the time for preparing; what earlier claims have worked counts, and what the run waited does not.

@@ -473,7 +473,7 @@ CREATE TABLE notices (
     ages_from   BIGINT,
     CHECK (state <> 'pending' OR not_before IS NOT NULL)
 );
-CREATE INDEX notices_due ON notices (not_before, id) WHERE state = 'pending';
+CREATE INDEX notices_due ON notices ((recipient = 'operator'), not_before, id) WHERE state = 'pending';
 CREATE INDEX notices_of_run ON notices (run_id, created_at) WHERE run_id IS NOT NULL;
 CREATE INDEX notices_owed ON notices (schedule_id, recipient, created_at) WHERE state = 'pending';
 CREATE INDEX notices_by_age ON notices (coalesce(ages_from, created_at)) WHERE state <> 'pending';

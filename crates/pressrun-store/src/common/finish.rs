@@ -86,7 +86,9 @@ pub(super) async fn end_runs(tx: &mut Tx, ended: &[Ended<'_>]) -> Result<HashMap
             audiences::forget(tx, run).await?;
         }
         if counts(row)? {
-            let (outline, began_at) = (reader.json_opt("outline").unwrap_or_default(), reader.instant("began_at")?);
+            // Whose rows one tells of that cannot be read is not known: only admins are told.
+            let unread = |_| Some(Outline::new(KnownTo::Admins));
+            let (outline, began_at) = (reader.json_opt("outline").unwrap_or_else(unread), reader.instant("began_at")?);
             let LastRun { status, completed_at, untold } = last_run(ending, outline.as_ref(), began_at, *now);
             last.push(Last(
                 reader.get("schedule_id")?,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use pressrun_domain::audit::{Change, Details, Verb};
 use pressrun_domain::delivery::{Attempt, DeliveryState};
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
-use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo};
 use pressrun_domain::schedule::SystemDisabled;
 use sqlx::Row as _;
 
@@ -19,12 +19,18 @@ use crate::{Notices, StoreError, UnreadRun};
 
 /// Notices that may be claimed: due, and the oldest of those that are owed about the same schedule to the same place.
 pub(super) const CLAIMABLE: &str = concat!(
-    "SELECT * FROM notices n WHERE state = 'pending' AND not_before <= $1
+    "SELECT * FROM notices n WHERE state = 'pending' AND (recipient = 'operator') = $3 AND not_before <= $1
          AND NOT EXISTS (SELECT 1 FROM notices o WHERE o.schedule_id = n.schedule_id AND o.recipient = n.recipient
              AND o.state = 'pending' AND o.created_at < n.created_at)
      ORDER BY not_before, id LIMIT $2",
     skipping!("n")
 );
+
+/// The instant of the first of a lane that waits for no older one. Those that do are not looked for at theirs.
+pub(super) const NEXT: &str = "SELECT not_before FROM notices n WHERE state = 'pending' AND (recipient = 'operator') = $1
+         AND NOT EXISTS (SELECT 1 FROM notices o WHERE o.schedule_id = n.schedule_id AND o.recipient = n.recipient
+             AND o.state = 'pending' AND o.created_at < n.created_at)
+     ORDER BY not_before LIMIT 1";
 
 /// Keeps notices; those that exist are left as they are. Returns how many are new.
 pub(super) async fn put(tx: &mut Tx, notices: &[Notice]) -> Result<u32, StoreError> {
@@ -139,9 +145,16 @@ impl Notices for Backend {
         switched(tx, schedule, u64::from(is_active.is_some()), notices, &change, &Details::new()).await
     }
 
-    async fn claim_notices(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError> {
+    async fn claim_notices(
+        &self,
+        lane: NoticeLane,
+        now: Timestamp,
+        hidden_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Notice>, StoreError> {
         let mut tx = self.begin().await?;
-        let rows = sqlx::query(CLAIMABLE).bind(micros(now)).bind(i64::from(limit)).fetch_all(&mut *tx).await?;
+        let claimable = sqlx::query(CLAIMABLE).bind(micros(now)).bind(i64::from(limit)).bind(lane == NoticeLane::Operator);
+        let rows = claimable.fetch_all(&mut *tx).await?;
         let mut claimed = Vec::with_capacity(rows.len());
         for row in &rows {
             // One that cannot be read must not hold up the others; it is left for whoever repairs the row.
@@ -170,9 +183,9 @@ impl Notices for Backend {
         Ok(claimed)
     }
 
-    async fn next_notice(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query("SELECT min(not_before) FROM notices WHERE state = 'pending'").fetch_one(&self.read).await?;
-        row.try_get::<Option<i64>, _>(0)?.map(instant).transpose()
+    async fn next_notice(&self, lane: NoticeLane) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query(NEXT).bind(lane == NoticeLane::Operator).fetch_optional(&self.read).await?;
+        row.map(|row| instant(row.try_get(0)?)).transpose()
     }
 
     async fn settle_notice(

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use pressrun_domain::audit::{Change, Details, Object, ObjectKind, definition_difference};
 use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::ScheduleId;
-use pressrun_domain::run::{Run, RunKind, RunRecord, RunState};
+use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord, RunState};
 
 use super::dialect::hold_schedule;
 use super::ledger::put_pieces;
@@ -34,7 +34,13 @@ impl Backend {
 
     pub(super) async fn insert_resend(&self, run: &Run, piece: &Delivery, change: &Change) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        hold_schedule(&mut tx, &run.schedule_id.to_string()).await?;
         artifacts::are_kept(&mut tx, piece).await?;
+        if let Some(of) = run.record.resend_of
+            && sent_again(&mut tx, of).await?
+        {
+            return Err(StoreError::RunInProgress);
+        }
         self.put_run(&mut tx, run).await?;
         put_pieces(&mut tx, run.id, std::slice::from_ref(piece)).await?;
         let mut details = audit::detail("schedule", run.schedule_id.to_string());
@@ -84,6 +90,12 @@ async fn under_way(tx: &mut Tx, schedule: ScheduleId) -> Result<bool, StoreError
     let run =
         sqlx::query("SELECT 1 FROM runs WHERE schedule_id = $1 AND state IN ('queued', 'running') AND kind IN ('scheduled', 'manual')");
     Ok(run.bind(schedule.to_string()).fetch_optional(&mut **tx).await?.is_some())
+}
+
+/// Whether a resend of the piece is queued or running.
+async fn sent_again(tx: &mut Tx, of: ResendOf) -> Result<bool, StoreError> {
+    let run = sqlx::query("SELECT 1 FROM runs WHERE resend_of = $1 AND resend_piece = $2 AND state IN ('queued', 'running')");
+    Ok(run.bind(of.run.to_string()).bind(of.delivery.to_string()).fetch_optional(&mut **tx).await?.is_some())
 }
 
 /// An instant of a result without a row of its own.

@@ -4,7 +4,7 @@ use pressrun_domain::audit::Verb;
 use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::id::{ScheduleId, SubscriptionRequestId};
-use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, notice_id};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo, notice_id};
 use pressrun_domain::schedule::Schedule;
 
 use super::{saved, stored};
@@ -44,7 +44,7 @@ fn notice(schedule: &Schedule, kind: NoticeKind) -> Notice {
 }
 
 async fn said(store: &impl Store) -> Vec<NoticeKind> {
-    let claimed = store.claim_notices(sample::after(500), sample::after(900), 50).await.unwrap();
+    let claimed = store.claim_notices(NoticeLane::People, sample::after(500), sample::after(900), 50).await.unwrap();
     claimed.into_iter().map(|notice| notice.kind).collect()
 }
 

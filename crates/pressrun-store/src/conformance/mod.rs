@@ -111,6 +111,7 @@ macro_rules! conformance_suite {
                     i4_a_manual_run_leaves_the_timeline_alone
                     s8_tests_never_conflict
                     a_resend_is_a_run_of_its_own_with_its_piece
+                    i3_a_piece_is_sent_again_once_at_a_time
                     history_is_newest_first_and_pages
                     d28_resends_are_listed_for_those_who_may_know_of_them
                     runs_of_many_schedules_are_told_at_once
@@ -181,6 +182,8 @@ macro_rules! conformance_suite {
                 notices: s10_a_notice_is_kept_once_and_claimed_by_one
                     s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_nothing
                     an_all_clear_never_comes_before_its_alarm
+                    h4_notices_of_one_lane_are_claimed_and_looked_for_without_those_of_the_other
+                    s10_a_notice_that_waits_for_an_older_one_is_not_looked_for_at_its_own_instant
                     s13_what_follows_from_a_lost_notice_is_kept_with_its_end
                     whoever_heard_of_a_failure_is_alarmed_until_the_all_clear
                     h3_an_alarm_of_which_no_notice_got_through_is_none

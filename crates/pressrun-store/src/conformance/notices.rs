@@ -3,7 +3,7 @@
 use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
-use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo};
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::{SystemDisabled, SystemDisabledReason};
 
@@ -32,7 +32,7 @@ fn notice(schedule: ScheduleId, kind: NoticeKind, to: NoticeTo, seconds: i64) ->
 }
 
 async fn claim_all<S: Store>(store: &S, seconds: i64) -> Vec<Notice> {
-    store.claim_notices(sample::after(seconds), sample::after(seconds + 300), 9).await.unwrap()
+    sample::claim_notices(store, sample::after(seconds), sample::after(seconds + 300)).await
 }
 
 /// The attempt under way, accepted.
@@ -48,15 +48,15 @@ pub async fn s10_a_notice_is_kept_once_and_claimed_by_one<S: Store>(store: &S) {
     assert_eq!(store.add_notices(std::slice::from_ref(&about)).await.unwrap(), 1);
     let again = Notice { text: "said anew".into(), ..about.clone() };
     assert_eq!(store.add_notices(&[again]).await.unwrap(), 0);
-    assert!(store.claim_notices(sample::after(-1), sample::after(300), 9).await.unwrap().is_empty(), "not before its time");
-    assert_eq!(store.next_notice().await.unwrap(), Some(sample::after(0)));
+    assert!(claim_all(store, -1).await.is_empty(), "not before its time");
+    assert_eq!(store.next_notice(NoticeLane::People).await.unwrap(), Some(sample::after(0)));
 
     let claimed = claim_all(store, 1).await;
     let begun = Attempt { number: 1, started_at: sample::after(1), ended_at: None, outcome: None };
     let hidden = DeliveryState::Pending { not_before: sample::after(301) };
     assert_eq!(claimed, [Notice { attempts: vec![begun], state: hidden, ..about }]);
     assert!(claim_all(store, 2).await.is_empty(), "somebody has it");
-    assert_eq!(store.next_notice().await.unwrap(), Some(sample::after(301)));
+    assert_eq!(store.next_notice(NoticeLane::People).await.unwrap(), Some(sample::after(301)));
 }
 
 pub async fn s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_nothing<S: Store>(store: &S) {
@@ -70,7 +70,7 @@ pub async fn s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_n
     store.settle_notice(second.id, &attempt, &state, &[]).await.unwrap();
     assert!(matches!(store.settle_notice(second.id, &attempt, &state, &[]).await, Err(StoreError::LeaseLost)), "it is settled");
     assert!(claim_all(store, 9999).await.is_empty(), "accepted is accepted");
-    assert_eq!(store.next_notice().await.unwrap(), None);
+    assert_eq!(store.next_notice(NoticeLane::People).await.unwrap(), None);
 }
 
 pub async fn an_all_clear_never_comes_before_its_alarm<S: Store>(store: &S) {
@@ -90,6 +90,30 @@ pub async fn an_all_clear_never_comes_before_its_alarm<S: Store>(store: &S) {
     let (attempt, state) = accepted(first, 21);
     store.settle_notice(alarm.id, &attempt, &state, &[]).await.unwrap();
     assert_eq!(claim_all(store, 22).await[0].id, clear.id);
+}
+
+pub async fn h4_notices_of_one_lane_are_claimed_and_looked_for_without_those_of_the_other<S: Store>(store: &S) {
+    let schedule = ScheduleId::generate();
+    let [to_owner, to_operator] = [owner(), NoticeTo::Operator].map(|to| notice(schedule, NoticeKind::RunFailed, to, 0));
+    store.add_notices(&[to_owner.clone(), to_operator.clone()]).await.unwrap();
+    for (lane, expected) in [(NoticeLane::Operator, &to_operator), (NoticeLane::People, &to_owner)] {
+        assert_eq!(store.next_notice(lane).await.unwrap(), Some(sample::after(0)));
+        let claimed = store.claim_notices(lane, sample::after(1), sample::after(300), 9).await.unwrap();
+        assert_eq!(claimed.iter().map(|notice| notice.id).collect::<Vec<_>>(), [expected.id]);
+        assert_eq!(store.next_notice(lane).await.unwrap(), Some(sample::after(300)));
+    }
+}
+
+pub async fn s10_a_notice_that_waits_for_an_older_one_is_not_looked_for_at_its_own_instant<S: Store>(store: &S) {
+    let schedule = ScheduleId::generate();
+    let [alarm, clear] = [(NoticeKind::RunFailed, 0), (NoticeKind::RunRecovered, 10)].map(|(kind, at)| notice(schedule, kind, owner(), at));
+    store.add_notices(std::slice::from_ref(&alarm)).await.unwrap();
+    let claimed = claim_all(store, 1).await.remove(0);
+    store.add_notices(&[clear]).await.unwrap();
+    assert_eq!(store.next_notice(NoticeLane::People).await.unwrap(), Some(sample::after(301)), "that of the alarm");
+    let (attempt, state) = accepted(&claimed, 20);
+    store.settle_notice(alarm.id, &attempt, &state, &[]).await.unwrap();
+    assert_eq!(store.next_notice(NoticeLane::People).await.unwrap(), Some(sample::after(10)));
 }
 
 pub async fn s13_what_follows_from_a_lost_notice_is_kept_with_its_end<S: Store>(store: &S) {

@@ -3,6 +3,7 @@
 use pressrun_domain::access::told::HistoryReader;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::condition::ConditionKind;
+use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::{RunId, ScheduleId, WorkerId};
 use pressrun_domain::outline::{KnownTo, Outline};
 use pressrun_domain::run::{ResendOf, RunKind, RunStatus};
@@ -183,6 +184,27 @@ pub async fn a_resend_is_a_run_of_its_own_with_its_piece<S: Store>(store: &S) {
     let late = sample::run(&schedule, RunKind::Resend, sample::after(6));
     store.enqueue_resend(&late, &sample::piece(late.id, "blob@myorg.co"), &sample::change(Verb::RunResent)).await.unwrap();
     assert!(!store.is_cancelled(late.id).await.unwrap());
+}
+
+pub async fn i3_a_piece_is_sent_again_once_at_a_time<S: Store>(store: &S) {
+    let (schedule, first) = started(store, sample::schedule("daily")).await;
+    let [one, other] = ["blob@myorg.co", "blobby@myorg.co"].map(|target| sample::piece(first.run.id, target));
+    store.promise(&first.lease, &[one.clone(), other.clone()]).await.unwrap();
+    let resend = async |piece: &Delivery, seconds: i64| {
+        let mut again = sample::run(&schedule, RunKind::Resend, sample::after(seconds));
+        again.record.resend_of = Some(ResendOf { run: first.run.id, delivery: piece.id });
+        let piece = sample::piece(again.id, &piece.target);
+        store.enqueue_resend(&again, &piece, &sample::change(Verb::RunResent)).await
+    };
+    resend(&one, 2).await.unwrap();
+    assert!(matches!(resend(&one, 3).await, Err(StoreError::RunInProgress)), "it is queued");
+    resend(&other, 3).await.unwrap();
+    let claimed = store.claim(WorkerId::generate(), sample::after(4), sample::after(304), 9).await.unwrap();
+    assert!(matches!(resend(&one, 5).await, Err(StoreError::RunInProgress)), "it is running");
+    for run in &claimed {
+        store.finish(&run.lease, &sample::end(RunStatus::Complete), sample::after(6)).await.unwrap();
+    }
+    resend(&one, 7).await.unwrap();
 }
 
 pub async fn d28_resends_are_listed_for_those_who_may_know_of_them<S: Store>(store: &S) {

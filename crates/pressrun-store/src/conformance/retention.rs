@@ -153,7 +153,7 @@ pub async fn h6_notices_go_by_age_but_not_what_is_owed_or_would_be_said_again<S:
     store.add_notices(&told[..2]).await.unwrap();
     let owed = about(&active, 4);
     for _ in 0..2 {
-        for mut notice in store.claim_notices(sample::after(3), sample::after(60), 9).await.unwrap() {
+        for mut notice in sample::claim_notices(store, sample::after(3), sample::after(60)).await {
             let attempt = Attempt { ended_at: Some(sample::after(3)), ..notice.attempts.pop().unwrap() };
             store.settle_notice(notice.id, &attempt, &DeliveryState::Accepted { at: sample::after(3) }, &[]).await.unwrap();
         }

@@ -18,7 +18,7 @@ use pressrun_domain::id::{
     WorkerId,
 };
 use pressrun_domain::key::ApiKey;
-use pressrun_domain::notice::{Notice, NoticeTo};
+use pressrun_domain::notice::{Notice, NoticeLane, NoticeTo};
 use pressrun_domain::run::{Lease, Run, RunStatus, TimelineEntry, Worked};
 use pressrun_domain::schedule::{Schedule, SystemDisabled};
 use pressrun_domain::secret::Secret;
@@ -164,8 +164,8 @@ again! { Notices:
     add_notices(notices: &[Notice]) -> u32;
     system_disable(schedule: ScheduleId, version: u64, disabled: SystemDisabled, notices: &[Notice]) -> ();
     system_enable(schedule: ScheduleId, version: u64, next_at: Option<Timestamp>, at: Timestamp, notices: &[Notice]) -> ();
-    claim_notices(now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<Notice>;
-    next_notice() -> Option<Timestamp>;
+    claim_notices(lane: NoticeLane, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<Notice>;
+    next_notice(lane: NoticeLane) -> Option<Timestamp>;
     settle_notice(id: DeliveryId, attempt: &Attempt, state: &DeliveryState, follow_ups: &[Notice]) -> ();
     notices_of(run: RunId) -> Vec<Notice>;
     alarmed(schedule: ScheduleId) -> Vec<NoticeTo>;

@@ -32,6 +32,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0019_departures.sql"),
     include_str!("../../migrations/sqlite/0015_queue.sql"),
     include_str!("../../migrations/sqlite/0014_run_audiences.sql"),
+    include_str!("../../migrations/sqlite/0023_notice_lanes.sql"),
 ];
 
 /// Brings the file to the newest schema, each step in a transaction of its own.

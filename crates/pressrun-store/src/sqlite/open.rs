@@ -7,9 +7,9 @@ use std::time::Duration;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
-use super::meta::{check_keys, renew_sort_keys};
+use super::meta::{CANARY, check_keys, renew_sort_keys};
 use super::presence::Presence;
-use super::writer::Writer;
+use super::writer::{Tx, Writer};
 use super::{SqliteStore, migrate};
 use crate::StoreError;
 use crate::collation::Collation;
@@ -85,6 +85,7 @@ impl SqliteStore {
     async fn prepared(self) -> Result<Self, StoreError> {
         let mut tx = self.begin().await?;
         check_keys(&mut tx, &self.sealer).await?;
+        is_writable(&mut tx).await?;
         renew_sort_keys(&mut tx, &self.collation).await?;
         tx.commit().await?;
         self.seal_addresses().await?;
@@ -101,4 +102,10 @@ fn pool_of(connections: u32) -> SqlitePoolOptions {
         .max_connections(connections)
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+}
+
+/// Fails when the file may not be written: SQLite would read it all the same, and say so at the first delivery.
+pub(super) async fn is_writable(tx: &mut Tx) -> Result<(), StoreError> {
+    sqlx::query("UPDATE meta SET value = value WHERE key = $1").bind(CANARY.row).execute(&mut **tx).await?;
+    Ok(())
 }

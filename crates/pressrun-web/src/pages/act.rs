@@ -10,8 +10,10 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::id::{RunId, ScheduleId};
+use pressrun_domain::run::RunState;
 use serde::Deserialize;
 
+use super::schedule::{PAGE_SIZE, latest_by_hand};
 use crate::base::here;
 use crate::page::PageError;
 use crate::secure::is_from_here;
@@ -24,7 +26,7 @@ use crate::viewer::{self, Viewer};
 pub(crate) struct Sent {
     #[serde(default)]
     form_token: String,
-    /// Of an offer: the terms that stood on the page.
+    /// What stood on the page: of an offer the terms, of a schedule its latest run by hand.
     #[serde(default)]
     seen: String,
 }
@@ -70,7 +72,10 @@ pub(crate) async fn schedule(
     let action = match verb.as_str() {
         "pause" => Action::Pause(id),
         "resume" => Action::Resume(id),
-        "run" => Action::Trigger(id),
+        "run" => {
+            is_pressed_once(&state, &viewer, id, &seen).await?;
+            Action::Trigger(id)
+        }
         "delete" => Action::Delete(id),
         "withdraw-links" => Action::WithdrawLinks(id),
         "accept-offer" => {
@@ -128,6 +133,22 @@ pub(super) fn is_own(state: &WebState, headers: &HeaderMap, form: Posted) -> Res
 pub(super) fn is_own_token(state: &WebState, headers: &HeaderMap, sent: &str) -> Result<(), PageError> {
     let own = viewer::cookie(headers, state).is_some_and(|cookie| session::is_form_token(&state.session_key, cookie, sent));
     if own && is_from_here(headers, &state.public_url) { Ok(()) } else { Err(PageError::Foreign) }
+}
+
+/// Refuses to run a schedule that was run by hand since the page was made that has the button: who presses twice means one run. One that is
+/// still under way is refused in its own words.
+async fn is_pressed_once(state: &WebState, viewer: &Viewer, id: ScheduleId, seen: &str) -> Result<(), PageError> {
+    if seen.is_empty() {
+        return Ok(());
+    }
+    let refused = |refused| PageError::refused(refused, "schedule");
+    let (runs, _) = pressrun_api::reading::runs(&state.api, &viewer.actor, id, 1, PAGE_SIZE).await.map_err(refused)?;
+    match latest_by_hand(&runs.rows) {
+        Some(run) if run.id.to_string() != seen && matches!(run.state, RunState::Ended { .. }) => Err(refused(Refused::NotNow(
+            "It was run by hand since this page was made. Look at that run; then the page can run it again".to_owned(),
+        ))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 async fn act(state: &WebState, viewer: &Viewer, action: Action, what: &'static str) -> Result<Option<RunId>, PageError> {

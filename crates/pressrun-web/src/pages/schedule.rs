@@ -20,7 +20,7 @@ use pressrun_domain::delivery::Tally;
 use pressrun_domain::destination::{Destination, Person, Recipient};
 use pressrun_domain::id::{GroupId, MembershipId, RunId, ScheduleId};
 use pressrun_domain::output::{Format, OutputOptions};
-use pressrun_domain::run::{Run, RunState};
+use pressrun_domain::run::{Run, RunKind, RunState};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde::Deserialize;
 
@@ -33,7 +33,7 @@ use crate::viewer::Viewer;
 use crate::words::{self, Chip, When};
 
 /// Runs a page.
-const PAGE_SIZE: u32 = 25;
+pub(super) const PAGE_SIZE: u32 = 25;
 /// Recipients named before the rest is counted.
 const SHOWN_PEOPLE: usize = 100;
 /// How many of the next instants are shown.
@@ -90,6 +90,8 @@ struct Buttons {
     off: bool,
     /// What a run sends, and to whom.
     consequence: String,
+    /// The latest run by hand, or a word for none.
+    seen: String,
     /// Whether it sends links that open without a login.
     links: bool,
 }
@@ -163,6 +165,7 @@ pub(crate) async fn page(
     } else {
         None
     };
+    let seen = if page == 1 { seen(&runs.rows) } else { seen(&reading::runs(api, actor, id, 1, PAGE_SIZE).await.map_err(refused)?.0.rows) };
     Ok(show(
         StatusCode::OK,
         &Page {
@@ -176,7 +179,7 @@ pub(crate) async fn page(
             active: schedule.is_active(),
             rhythm: cron.as_ref().map_or_else(|| definition.cron.clone(), CronExpression::describe),
             latest,
-            buttons: whole.then(|| buttons(&schedule, &viewer)),
+            buttons: whole.then(|| buttons(&schedule, &viewer, seen)),
             offer: offered.map(|(offer, _)| offer_line(&offer, &viewer, &zone, now)),
             requests: requests.iter().map(|request| asking(request, &viewer.catalog, &zone, now)).collect(),
             audience: audience(definition, left_out, &viewer.catalog),
@@ -212,7 +215,17 @@ async fn latest(
     }))
 }
 
-fn buttons(schedule: &Schedule, viewer: &Viewer) -> Buttons {
+/// The latest run by hand among the first page of runs.
+pub(super) fn latest_by_hand(runs: &[Run]) -> Option<&Run> {
+    runs.iter().find(|run| run.kind == RunKind::Manual)
+}
+
+/// What the button says that the page knew of.
+fn seen(runs: &[Run]) -> String {
+    latest_by_hand(runs).map_or_else(|| "none".to_owned(), |run| run.id.to_string())
+}
+
+fn buttons(schedule: &Schedule, viewer: &Viewer, seen: String) -> Buttons {
     let consequence = match &schedule.definition.destination {
         Destination::Email(mail) => {
             let people = words::count(mail.named().count() as u64, "recipient");
@@ -231,6 +244,7 @@ fn buttons(schedule: &Schedule, viewer: &Viewer) -> Buttons {
         paused: schedule.disabled_at.is_some(),
         off: schedule.system_disabled.is_some(),
         consequence,
+        seen,
         links: schedule.definition.destination.email().is_some(),
     }
 }

@@ -91,6 +91,35 @@ async fn buttons_do_what_they_say_for_those_who_manage_the_schedule() {
 }
 
 #[tokio::test]
+async fn i3_who_presses_twice_runs_a_schedule_once_however_quick_the_first_run_is() {
+    let browser = Browser::new().await;
+    let (site, cookie) = (&browser.site, browser.sign_in(browser.site.admin).await);
+    let path = format!("/schedules/{}", site.closed);
+    let press = async |page: &str| {
+        let form = page.split(&format!("{path}/run\"")).nth(1).and_then(|rest| rest.split("</form>").next()).expect("the form");
+        let seen = form.split("name=\"seen\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("what was seen");
+        let token = form.split("name=\"form_token\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("the token");
+        browser.post(&format!("{path}/run"), &[("cookie", &cookie)], &format!("form_token={token}&seen={seen}")).await
+    };
+    let now = site.state.clock.now();
+    let finish = async || {
+        let (then, until) = (now + jiff::SignedDuration::from_mins(9), now + jiff::SignedDuration::from_mins(10));
+        for claimed in site.store.claim(WorkerId::generate(), then, until, 9).await.unwrap() {
+            site.store.finish(&claimed.lease, &stored::end(RunStatus::Complete), then).await.unwrap();
+        }
+    };
+    let page = browser.get(&cookie, &path).await.body;
+    assert_eq!(press(&page).await.status, StatusCode::SEE_OTHER);
+    finish().await;
+    let twice = press(&page).await;
+    assert!(twice.status == StatusCode::CONFLICT && twice.body.contains("It was run by hand since this page was made"), "{}", twice.body);
+    let page = browser.get(&cookie, &path).await.body;
+    assert_eq!(press(&page).await.status, StatusCode::SEE_OTHER, "whoever has seen the run may want another");
+    let runs = site.store.list_runs(Some(site.closed), 1, 9).await.unwrap().rows;
+    assert_eq!(runs.iter().filter(|run| run.kind == RunKind::Manual).count(), 2);
+}
+
+#[tokio::test]
 async fn a_button_of_another_site_session_or_person_does_nothing() {
     let browser = Browser::new().await;
     let site = &browser.site;

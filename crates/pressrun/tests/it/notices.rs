@@ -2,17 +2,22 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use pressrun_deliver::{Delivered, Parcel};
+use pressrun_dispatch::Tasks;
 use pressrun_domain::delivery::DeliveryState;
-use pressrun_domain::destination::WebhookSettings;
+use pressrun_domain::destination::{Destination, WebhookSettings};
 use pressrun_domain::id::{ScheduleId, SubscriptionRequestId};
-use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo, notice_id};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo, notice_id};
 use pressrun_domain::output::Format;
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::secret::Secret;
-use pressrun_engine::{Engine, EngineConfig};
+use pressrun_engine::{Carrier, Engine, EngineConfig};
 use pressrun_testkit::HttpAnswer;
 use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::lifecycle::publish;
 use crate::world::{World, ended};
@@ -168,7 +173,7 @@ async fn s10_a_notice_whose_sender_died_is_sent_later_under_its_mark() {
     // What may be greylisting is waited for.
     world.clock.advance(SignedDuration::from_mins(6));
     let now = pressrun_domain::clock::Clock::now(world.clock.as_ref());
-    let claimed = world.store.claim_notices(now, now + SignedDuration::from_mins(5), 9).await.unwrap();
+    let claimed = world.store.claim_notices(NoticeLane::People, now, now + SignedDuration::from_mins(5), 9).await.unwrap();
     assert_eq!(claimed.len(), 1, "a process takes it and dies");
     world.engine.drain().await.unwrap();
     assert!(to_owner(&world).is_empty(), "nobody else takes it meanwhile");
@@ -242,4 +247,82 @@ async fn c2_the_link_that_answers_a_request_is_in_the_mail_and_in_no_row() {
     let holds = |bytes: &[u8], part: &str| bytes.windows(part.len()).any(|window| window == part.as_bytes());
     assert!(holds(&rows, &request.to_string()) || holds(&log, &request.to_string()), "the notice is there");
     assert!(!holds(&rows, word.expose()) && !holds(&log, word.expose()), "its word is not");
+}
+
+/// Something to be said to `to` about a schedule of its own.
+fn notice(world: &World, to: NoticeTo) -> Notice {
+    let schedule = ScheduleId::generate();
+    Notice {
+        id: notice_id(schedule.0, NoticeKind::RunFailed, &to),
+        kind: NoticeKind::RunFailed,
+        schedule,
+        run: None,
+        to,
+        subject: "Delivery failed".to_owned(),
+        text: "It failed.".to_owned(),
+        body: json!({"event": "run.failed"}).to_string(),
+        created_at: world.now(),
+        state: DeliveryState::Pending { not_before: world.now() },
+        attempts: Vec::new(),
+    }
+}
+
+/// Mail waits until it may go on; all else is passed on.
+struct MailWaits {
+    inner: Arc<dyn Carrier>,
+    waiting: Arc<Semaphore>,
+    may_go_on: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl Carrier for MailWaits {
+    async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered {
+        if destination.email().is_some() {
+            self.waiting.add_permits(1);
+            self.may_go_on.acquire().await.unwrap().forget();
+        }
+        self.inner.deliver(destination, parcel, now).await
+    }
+}
+
+/// An engine with an operator whose mail waits; one permit each for what waits, and for what may go on.
+fn whose_mail_waits(world: &World) -> (Engine, Arc<Semaphore>, Arc<Semaphore>) {
+    let mut context = with_operator(world).context().clone();
+    let (waiting, may_go_on) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    context.carrier = Arc::new(MailWaits { inner: world.carriers(), waiting: Arc::clone(&waiting), may_go_on: Arc::clone(&may_go_on) });
+    (Engine::new(context, Arc::default()), waiting, may_go_on)
+}
+
+#[tokio::test]
+async fn h4_mail_that_hangs_does_not_keep_the_operator_from_hearing() {
+    let world = World::new().await;
+    let (engine, waiting, _) = whose_mail_waits(&world);
+    let owner = || NoticeTo::Owner("blob.ross@myorg.co".parse().unwrap());
+    let mut all: Vec<Notice> = (0..20).map(|_| notice(&world, owner())).collect();
+    all.push(notice(&world, NoticeTo::Operator));
+    world.store.add_notices(&all).await.unwrap();
+    tokio::select! {
+        result = engine.drain() => panic!("mail hangs: {result:?}"),
+        requests = world.http.wait_for(1) => assert_eq!(requests[0].path, "/ops"),
+    }
+    let begun = waiting.available_permits();
+    let others = world.store.claim_notices(NoticeLane::People, world.now(), world.now() + SignedDuration::from_mins(5), 99).await.unwrap();
+    assert_eq!(others.len() + begun, 20, "what is not begun is hidden from nobody");
+}
+
+#[tokio::test]
+async fn s10_a_notice_that_is_under_way_at_a_stop_is_heard_to_its_end() {
+    let world = World::new().await;
+    let (engine, waiting, may_go_on) = whose_mail_waits(&world);
+    let engine = Arc::new(engine);
+    let owner = NoticeTo::Owner("blob.ross@myorg.co".parse().unwrap());
+    world.store.add_notices(&[notice(&world, owner)]).await.unwrap();
+    let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
+    engine.start(&mut tasks, &stop, CancellationToken::new());
+    waiting.acquire().await.unwrap().forget();
+    stop.cancel();
+    may_go_on.add_permits(1);
+    tasks.into_inner().join_all().await;
+    assert_eq!(to_owner(&world), ["Delivery failed"]);
+    assert_eq!(world.store.next_notice(NoticeLane::People).await.unwrap(), None, "that it was taken is written down");
 }

@@ -77,6 +77,32 @@ async fn h2_an_occurrence_is_worthless_when_its_schedule_says_and_a_trigger_is_n
 }
 
 #[tokio::test]
+async fn h2_a_run_whose_retry_would_come_too_late_ends_when_it_is_worth_nothing_any_more() {
+    let world = World::new().await;
+    let carrier = Arc::new(Recorder::default());
+    carrier.answers([put_off(), put_off()]);
+    let engine = world.another_engine(Arc::clone(&carrier) as _);
+    let mut definition = world.webhook(Format::Json);
+    definition.worthless_after = Some(jiff::civil::time(9, 1, 0, 0));
+    let schedule = world.save(definition).await;
+    let at_nine_and = async |seconds: i64| {
+        world.clock.set(pressrun_testkit::instant("2025-07-24T09:00:00Z") + SignedDuration::from_secs(seconds));
+        engine.tick().await.unwrap();
+        engine.drain().await.unwrap();
+        world.runs(schedule).await.remove(0)
+    };
+    at_nine_and(0).await;
+    let waiting = at_nine_and(40).await;
+    let RunState::Queued { available_at } = waiting.state else { panic!("{:?}", waiting.state) };
+    assert_eq!(
+        available_at.to_string(),
+        "2025-07-24T09:01:00Z",
+        "the next attempt would be two minutes later, and hold up what is due meanwhile"
+    );
+    assert_eq!(ended(&at_nine_and(60).await), (RunStatus::Error, Some("tooLate")));
+}
+
+#[tokio::test]
 async fn h2_an_outage_amid_the_deliveries_ends_only_what_nobody_wants_any_more() {
     for (hours, status, reason) in [(3, RunStatus::Complete, None), (24, RunStatus::ErrorDelivered, Some("tooLate"))] {
         let world = World::new().await;

@@ -6,6 +6,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use pressrun_domain::audit::Verb;
 use pressrun_domain::id::{RunId, WorkerId};
+use pressrun_domain::notice::NoticeLane;
 use pressrun_domain::run::{RunKind, RunState, RunStatus, SkipReason};
 
 use super::server::{Schema, save};
@@ -152,8 +153,14 @@ async fn s10_a_notice_is_claimed_by_one_of_many_nodes() {
     }
     let claimed = join_all(nodes.iter().map(|node| async {
         let mut mine = Vec::new();
-        while node.next_notice().await.unwrap().is_some_and(|next| next <= sample::after(1)) {
-            mine.extend(node.claim_notices(sample::after(1), sample::after(61), 3).await.unwrap().into_iter().map(|notice| notice.id));
+        while node.next_notice(NoticeLane::People).await.unwrap().is_some_and(|next| next <= sample::after(1)) {
+            mine.extend(
+                node.claim_notices(NoticeLane::People, sample::after(1), sample::after(61), 3)
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .map(|notice| notice.id),
+            );
         }
         mine
     }))

@@ -3,6 +3,7 @@
 use pressrun_domain::audit::Verb;
 use pressrun_domain::id::WorkerId;
 use pressrun_domain::notice::Notice;
+use pressrun_domain::outline::KnownTo;
 use pressrun_domain::run::{RunState, RunStatus};
 
 use super::in_file;
@@ -82,6 +83,18 @@ async fn a_corrupt_run_ends_visibly_instead_of_blocking_the_queue() {
         store.claim(worker, sample::after(99), sample::after(999), 10).await.unwrap().iter().all(|run| run.run.schedule_id == whole.id)
     );
     assert_eq!(store.list_runs(None, 1, 10).await.unwrap().rows.len(), 1, "the row is still damaged, the page is not");
+}
+
+#[tokio::test]
+async fn d28_of_a_run_whose_outline_cannot_be_read_only_admins_are_told() {
+    let (store, _folder) = in_file().await;
+    let schedule = sample::schedule("damaged");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    store.enqueue(&sample::manual(&schedule, sample::after(0)), &sample::change_at(Verb::RunTriggered, sample::after(0))).await.unwrap();
+    damage(&store, "UPDATE runs SET outline = '{garbage'").await;
+    assert!(store.claim(WorkerId::generate(), sample::after(1), sample::after(9), 10).await.unwrap().is_empty());
+    let last = store.schedule(schedule.id).await.unwrap().unwrap().last_run.unwrap();
+    assert_eq!((last.status, last.untold.map(|untold| untold.known_to)), (RunStatus::Error, Some(KnownTo::Admins)));
 }
 
 #[tokio::test]

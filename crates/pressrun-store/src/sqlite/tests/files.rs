@@ -10,7 +10,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::in_file;
-use crate::sqlite::{SqliteStore, migrate, seals};
+use crate::sqlite::{SqliteStore, Tx, migrate, open, seals};
 use crate::{Keys as _, Planning as _, RunNews, Runs as _, Schedules as _, Sealer, SealingKey, Seals as _, StoreError, sample};
 
 async fn raw(path: &Path) -> SqlitePool {
@@ -47,6 +47,17 @@ async fn d13_secrets_are_sealed_in_the_file() {
     for secret in ["1am@g00dBL0b", "whsec_blobblobblob"] {
         assert!(!contains(&bytes, secret), "{secret}");
     }
+}
+
+#[tokio::test]
+async fn low_a_file_that_may_not_be_written_is_refused_when_it_is_opened() {
+    let (store, folder) = in_file().await;
+    store.close().await;
+    // Whoever runs as root may write every file.
+    let options = SqliteConnectOptions::new().filename(folder.path().join("pressrun.db")).read_only(true);
+    let pool = SqlitePool::connect_with(options).await.unwrap();
+    let refused = open::is_writable(&mut Tx::Own(pool.begin().await.unwrap())).await.unwrap_err().to_string();
+    assert!(refused.contains("the database is read-only; let the user of this process write"), "{refused}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pressrun_domain::audit::{ObjectKind, Verb};
 use pressrun_domain::delivery::DeliveryState;
 use pressrun_domain::id::{DeliveryId, WorkerId};
-use pressrun_domain::notice::{Notice, NoticeKind, NoticeTo};
+use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo};
 use sqlx::Row as _;
 
 use super::in_memory;
@@ -115,8 +115,10 @@ async fn h3_notices_cost_the_same_whatever_was_said_before() {
     // The first round warms up.
     for round in 0..3 {
         store.add_notices(&[failure(1_000_000)]).await.unwrap();
-        let claim =
-            work_of(&store, async { store.claim_notices(sample::after(1_000_000), sample::after(2_000_000), 9).await.unwrap() }).await;
+        let claim = work_of(&store, async {
+            store.claim_notices(NoticeLane::Operator, sample::after(1_000_000), sample::after(2_000_000), 9).await.unwrap()
+        })
+        .await;
         sqlx::query("UPDATE notices SET state = 'accepted' WHERE state = 'pending'").execute(&store.write).await.unwrap();
         let alarmed = work_of(&store, async { assert_eq!(store.alarmed(schedule.id).await.unwrap(), [NoticeTo::Operator]) }).await;
         let endings = work_of(&store, async { store.last_endings(schedule.id, 5).await.unwrap() }).await;
@@ -263,8 +265,10 @@ async fn m1_a_claim_costs_the_same_whatever_waits_beside_it() {
 
 #[tokio::test]
 async fn h3_a_notice_waits_for_those_that_are_owed_and_looks_at_no_others() {
-    let plan = query_plan(notices::CLAIMABLE.to_owned()).await;
-    assert!(plan.contains("notices_due") && plan.contains("notices_owed") && !plan.contains("TEMP B-TREE"), "{plan}");
+    for sql in [notices::CLAIMABLE, notices::NEXT] {
+        let plan = query_plan(sql.to_owned()).await;
+        assert!(plan.contains("notices_due (<expr>=?") && plan.contains("notices_owed") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
 }
 
 #[tokio::test]
