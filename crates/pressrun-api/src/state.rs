@@ -113,18 +113,23 @@ impl UrlPolicy for AllowAll {
 }
 
 /// Where rendered files are kept.
+#[async_trait]
 pub trait ArtifactSource: Send + Sync {
-    /// The local file with these bytes, or `None` when it is gone. `sha256` is 64 lower-case hex digits.
-    fn path(&self, sha256: &str) -> Option<PathBuf>;
+    /// The local file with these bytes, or `None` when they are gone. `sha256` is 64 lower-case hex digits.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be told now.
+    async fn open(&self, sha256: &str) -> Result<Option<PathBuf>, StoreError>;
 }
 
 /// Keeps nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoArtifacts;
 
+#[async_trait]
 impl ArtifactSource for NoArtifacts {
-    fn path(&self, _sha256: &str) -> Option<PathBuf> {
-        None
+    async fn open(&self, _sha256: &str) -> Result<Option<PathBuf>, StoreError> {
+        Ok(None)
     }
 }
 

@@ -23,6 +23,7 @@ use pressrun_render::{
 use pressrun_sql::filter::summary;
 use pressrun_sql::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, compile};
 
+use crate::artifacts::ArtifactError;
 use crate::config::EngineConfig;
 use crate::executor::{Crew, ExecutorError, ExecutorPool};
 use crate::flight::{self, Flights};
@@ -68,6 +69,18 @@ pub enum ContentError {
     /// The spool cannot be written.
     #[error("could not write to the spool folder: {0}")]
     Spool(#[from] std::io::Error),
+    /// The artifact store does not take it now.
+    #[error("{0}")]
+    Away(ArtifactError),
+}
+
+impl From<ArtifactError> for ContentError {
+    fn from(error: ArtifactError) -> Self {
+        match error {
+            ArtifactError::Folder(error) => Self::Spool(error),
+            ArtifactError::Bucket(_) => Self::Away(error),
+        }
+    }
 }
 
 impl ContentError {
@@ -81,7 +94,7 @@ impl ContentError {
             Self::Executor(ExecutorError::Memory) => "killed: memory",
             Self::Executor(_) => "renderFailed",
             Self::Spool(error) if error.kind() == std::io::ErrorKind::StorageFull => "diskFull",
-            Self::Spool(_) => "writeFailed",
+            Self::Spool(_) | Self::Away(_) => "writeFailed",
         }
     }
 }

@@ -8,12 +8,13 @@
 //! - [`executor`] runs queries and typesetting in child processes, where a deadline and a memory limit can be kept.
 //! - Notices to owners and to the operator are rows of an outbox of their own (`notice`).
 //! - [`bounce`] takes in what comes back of mail, and ends mail to addresses that are gone.
-//! - [`spool`] keeps artifacts by the hash of their bytes until nobody needs them.
+//! - [`artifacts`] keeps rendered bytes by their hash until nobody needs them: in the folder of the [`spool`], or in a bucket.
 //!
 //! What is guaranteed: an occurrence becomes at most one run, a piece that was recorded as accepted is not sent again, and a
 //! promised piece is sent or its failure recorded. What is not: a piece whose acceptance could not be recorded (the process died in
 //! between) is sent a second time, under the same idempotency mark.
 
+pub mod artifacts;
 pub mod bounce;
 pub mod content;
 pub mod executor;

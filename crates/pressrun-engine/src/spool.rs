@@ -1,19 +1,16 @@
 //! Artifacts by the hash of their bytes, and half-made files.
 //!
-//! `artifacts/ab/abcdef…` holds finished bytes under their SHA-256; equal bytes are one file. `work/<run>-<fence>-<number>/` holds what one
-//! claim makes of an audience on the way; it goes when that is promised, and what a crash left goes at a start a day later. Which artifacts are needed is
-//! for the rows of the store to say.
+//! `artifacts/ab/abcdef…` holds finished bytes under their SHA-256; equal bytes are one file. `cache/` holds the same of what a bucket keeps.
+//! `work/<run>-<fence>-<number>/` holds what one claim makes of an audience on the way; it goes when that is promised, and what a crash left goes at
+//! a start a day later. Which artifacts are needed is for the rows of the store to say.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 use tokio::runtime::{Handle, RuntimeFlavor};
-
-/// Folders that artifacts are spread over.
-pub(crate) const FOLDERS: i64 = 256;
 
 /// A file younger than this is never removed: it may have been made for a run that has not promised it yet.
 const SWEEP_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
@@ -22,6 +19,8 @@ const SWEEP_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 60 
 #[derive(Debug, Clone)]
 pub struct Spool {
     root: PathBuf,
+    /// The folder in it that holds them.
+    kept: &'static str,
 }
 
 /// A folder for half-made files, removed when the last clone is dropped.
@@ -67,7 +66,13 @@ impl Spool {
                 std::fs::remove_dir_all(folder.path())?;
             }
         }
-        Ok(Self { root })
+        Ok(Self { root, kept: "artifacts" })
+    }
+
+    /// The same folder, with what is kept elsewhere in mind.
+    #[must_use]
+    pub fn cache(&self) -> Self {
+        Self { root: self.root.clone(), kept: "cache" }
     }
 
     /// A fresh folder for half-made files.
@@ -109,36 +114,54 @@ impl Spool {
         off_thread(move || spool.work_dir(&name)).await
     }
 
-    /// [`Spool::adopt`], off the threads that work on many things at once: it waits for the disk.
+    /// Takes a file in that is kept elsewhere as well: it need not survive a power cut.
     ///
     /// # Errors
     /// It cannot be moved.
-    pub async fn take_in(&self, file: &Path, sha256: &str) -> io::Result<()> {
-        let (spool, file, sha256) = (self.clone(), file.to_owned(), sha256.to_owned());
-        off_thread(move || spool.adopt(&file, &sha256).map(|_| ())).await
+    pub(crate) fn adopt_copy(&self, file: &Path, sha256: &str) -> io::Result<PathBuf> {
+        let target = self.path(sha256);
+        if let Some(folder) = target.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::rename(file, &target)?;
+        Ok(target)
     }
 
-    /// Takes these bytes in by way of a file in `dir`; returns their hash.
+    /// [`Spool::find`], and takes note that it is needed now.
     ///
     /// # Errors
-    /// They cannot be written.
-    pub async fn keep(&self, dir: &WorkDir, bytes: Vec<u8>) -> io::Result<String> {
-        let (spool, dir) = (self.clone(), dir.clone());
-        off_thread(move || {
-            let sha256 = hex::encode(Sha256::digest(&bytes));
-            let file = dir.file(&sha256);
-            std::fs::write(&file, bytes)?;
-            spool.adopt(&file, &sha256)?;
-            Ok(sha256)
-        })
-        .await
+    /// That cannot be noted.
+    pub(crate) fn find_and_mark(&self, sha256: &str) -> io::Result<Option<PathBuf>> {
+        let Some(path) = self.find(sha256) else { return Ok(None) };
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        match utimensat(CWD, &path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty()) {
+            Ok(()) => Ok(Some(path)),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes what was not needed for so long.
+    ///
+    /// # Errors
+    /// A folder cannot be read, or a file not removed.
+    pub(crate) fn forget_unused(&self, age: std::time::Duration) -> io::Result<()> {
+        for folder in 0..=u8::MAX {
+            self.remove_older(&self.hashes_in(folder)?, age)?;
+        }
+        Ok(())
     }
 
     /// Where the artifact of this hash is, if it is there. Any other text than a hash names nothing.
     #[must_use]
     pub fn find(&self, sha256: &str) -> Option<PathBuf> {
-        let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        is_hash.then(|| self.path(sha256)).filter(|path| path.is_file())
+        Self::is_hash(sha256).then(|| self.path(sha256)).filter(|path| path.is_file())
+    }
+
+    /// Whether the text is the hash of an artifact: 64 lower-case hex digits.
+    #[must_use]
+    pub(crate) fn is_hash(text: &str) -> bool {
+        text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     }
 
     /// Removes these artifacts, but for those that were made within the last day; returns how many.
@@ -165,12 +188,12 @@ impl Spool {
         Ok(removed)
     }
 
-    /// Hashes of the artifacts in one of the folders, numbered from 0 to [`FOLDERS`].
+    /// Hashes of the artifacts in one of the folders: those that begin with this byte.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub(crate) fn hashes_in(&self, folder: i64) -> io::Result<Vec<String>> {
-        let files = match std::fs::read_dir(self.root.join("artifacts").join(format!("{folder:02x}"))) {
+    pub(crate) fn hashes_in(&self, folder: u8) -> io::Result<Vec<String>> {
+        let files = match std::fs::read_dir(self.root.join(self.kept).join(format!("{folder:02x}"))) {
             Ok(files) => files,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -189,7 +212,7 @@ impl Spool {
     }
 
     fn path(&self, sha256: &str) -> PathBuf {
-        self.root.join("artifacts").join(sha256.get(..2).unwrap_or("__")).join(sha256)
+        self.root.join(self.kept).join(sha256.get(..2).unwrap_or("__")).join(sha256)
     }
 }
 

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_store::StoreError;
 use tracing::{info, warn};
 
+use crate::artifacts::{ArtifactError, FOLDERS};
 use crate::pipeline::Context;
-use crate::spool::{FOLDERS, Spool};
 
 /// Artifacts that are forgotten and deleted in one step.
 const STEP: u32 = 500;
@@ -32,7 +32,7 @@ pub(crate) async fn artifacts(context: &Context, now: Timestamp) {
                 break;
             }
         };
-        removed += on_files(&context.spool, move |spool| spool.remove(&hashes)).await.unwrap_or_default();
+        removed += told(context.artifacts.remove(&hashes).await).unwrap_or_default();
         context.clock.sleep(REST).await;
     }
     if removed > 0 {
@@ -47,6 +47,7 @@ pub(crate) async fn leftovers(context: &Context, now: Timestamp) {
         Ok(removed) => info!(removed, "artifacts that no row knows of removed"),
         Err(error) => warn!(%error, "could not tell which artifacts are known"),
     }
+    told(context.artifacts.trim().await);
     let executors = context.producer.executors().clone();
     match tokio::task::spawn_blocking(move || executors.clear_spills_of_the_dead()).await {
         Ok(Ok(())) => {}
@@ -59,12 +60,13 @@ pub(crate) async fn leftovers(context: &Context, now: Timestamp) {
 async fn unknown_files(context: &Context, now: Timestamp) -> Result<u64, StoreError> {
     let mut removed = 0;
     let hour = now.as_second().div_euclid(3600);
-    for folder in (0..FOLDERS_AN_HOUR).map(|place| (hour * FOLDERS_AN_HOUR + place).rem_euclid(FOLDERS)) {
-        let names = on_files(&context.spool, move |spool| spool.hashes_in(folder)).await.unwrap_or_default();
+    for place in 0..FOLDERS_AN_HOUR {
+        let folder = (hour * FOLDERS_AN_HOUR + place).rem_euclid(i64::from(FOLDERS));
+        let names = told(context.artifacts.hashes_in(u8::try_from(folder).unwrap_or_default()).await).unwrap_or_default();
         for some in names.chunks(STEP as usize) {
             let unknown = context.store.unknown_artifacts(some).await?;
             if !unknown.is_empty() {
-                removed += on_files(&context.spool, move |spool| spool.remove(&unknown)).await.unwrap_or_default();
+                removed += told(context.artifacts.remove(&unknown).await).unwrap_or_default();
             }
             context.clock.sleep(REST).await;
         }
@@ -72,18 +74,7 @@ async fn unknown_files(context: &Context, now: Timestamp) -> Result<u64, StoreEr
     Ok(removed)
 }
 
-/// Works on the spool where that may take its time; a failure is logged.
-async fn on_files<T: Send + 'static>(spool: &Spool, work: impl FnOnce(&Spool) -> std::io::Result<T> + Send + 'static) -> Option<T> {
-    let spool = spool.clone();
-    match tokio::task::spawn_blocking(move || work(&spool)).await {
-        Ok(Ok(done)) => Some(done),
-        Ok(Err(error)) => {
-            warn!(%error, "could not look after the artifacts in the spool");
-            None
-        }
-        Err(error) => {
-            warn!(%error, "looking after the artifacts in the spool ended early");
-            None
-        }
-    }
+/// What came of it; a failure is logged, for the next sweep tries again.
+fn told<T>(done: Result<T, ArtifactError>) -> Option<T> {
+    done.inspect_err(|error| warn!(%error, "could not look after the artifacts")).ok()
 }

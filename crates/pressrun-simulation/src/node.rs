@@ -132,13 +132,15 @@ impl Node {
         let config = Arc::new(site.config.clone());
         let executors = Arc::new(Executors { stage: stage.clone(), node: id });
         let pool = ExecutorPool::played_by(executors, ExecutorConfig::new(Vec::new(), site.spool.join("tmp")));
+        let spool = spool(&site.spool)?;
         let context = Context {
             store,
             catalog: Arc::clone(&site.catalog),
             clock,
             carrier: Arc::new(Couriers { stage: stage.clone(), node: id }),
             producer: Producer::new(pool, Arc::clone(&config)),
-            spool: spool(&site.spool)?,
+            artifacts: Arc::new(spool.clone()),
+            spool,
             links: Links::new(&config.public_url, Secret::new("k")),
             config,
             faults: Arc::default(),

@@ -252,6 +252,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, state: &State) {
     let scripted = state.failure().or_else(|| lock(&state.answers).pop_front());
     let answered = scripted.or_else(|| state.answering.as_ref().map(|answering| answering(&request)));
     let answer = answered.unwrap_or_else(|| lock(&state.default).clone());
+    let head_only = request.method == "HEAD";
     state.requests.send_modify(|requests| requests.push(request));
     match answer.behaviour {
         HttpBehaviour::Hang => return state.hang.forever().await,
@@ -267,6 +268,11 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, state: &State) {
     }
     head.push_str("\r\n");
     let _ = stream.write_all(head.as_bytes()).await;
+    if head_only {
+        let _ = stream.flush().await;
+        let _ = stream.shutdown().await;
+        return;
+    }
     let half = answer.body.len() / 2;
     match answer.behaviour {
         HttpBehaviour::HangInBody => {

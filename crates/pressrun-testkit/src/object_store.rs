@@ -22,6 +22,8 @@ pub struct StoredObject {
     pub bytes: Vec<u8>,
     /// Its media type.
     pub media_type: String,
+    /// When it was put.
+    pub put_at: Timestamp,
 }
 
 #[derive(Default)]
@@ -103,6 +105,20 @@ impl ObjectServer {
     #[must_use]
     pub fn objects(&self) -> BTreeMap<String, StoredObject> {
         lock(&self.state).objects.clone()
+    }
+
+    /// Makes an object look as if it was put so much earlier.
+    pub fn age(&self, place: &str, by: SignedDuration) {
+        if let Some(object) = lock(&self.state).objects.get_mut(place) {
+            object.put_at -= by;
+        }
+    }
+
+    /// Puts other bytes in the place of an object.
+    pub fn damage(&self, place: &str, bytes: &[u8]) {
+        if let Some(object) = lock(&self.state).objects.get_mut(place) {
+            object.bytes = bytes.to_vec();
+        }
     }
 
     /// Uploads in parts that were begun and neither completed nor aborted: what their owner pays for.
@@ -249,7 +265,8 @@ impl State {
         let media_type = request.header("content-type").unwrap_or("binary/octet-stream").to_owned();
         match (request.method.as_str(), asked.get("uploadId"), asked.contains_key("uploads"), asked.get("partNumber")) {
             ("PUT", None, false, None) => {
-                self.objects.insert(place, StoredObject { bytes: request.body.clone(), media_type });
+                let put_at = self.now();
+                self.objects.insert(place, StoredObject { bytes: request.body.clone(), media_type, put_at });
                 Ok(HttpAnswer::new(200, "").header("ETag", &format!("\"{}\"", &declared[..32])))
             }
             ("POST", None, true, None) => {
@@ -273,8 +290,33 @@ impl State {
                 self.uploads.remove(id);
                 Ok(HttpAnswer::new(204, ""))
             }
+            ("GET", None, false, None) if asked.get("list-type").map(String::as_str) == Some("2") => {
+                Ok(self.list(&place, asked.get("prefix").map_or("", String::as_str)))
+            }
+            ("GET" | "HEAD", None, false, None) => {
+                let object = self.objects.get(&place).ok_or((404, "NoSuchKey", "The specified key does not exist."))?;
+                let modified = object.put_at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                let etag = format!("\"{}\"", &hex(&sha256(&object.bytes))[..32]);
+                Ok(HttpAnswer::new(200, object.bytes.clone()).header("Last-Modified", &modified).header("ETag", &etag))
+            }
+            ("DELETE", None, false, None) => {
+                self.objects.remove(&place);
+                Ok(HttpAnswer::new(204, ""))
+            }
             _ => Err((405, "MethodNotAllowed", "The specified method is not allowed against this resource.")),
         }
+    }
+
+    /// `ListObjectsV2`, all of it on one page.
+    fn list(&self, bucket: &str, prefix: &str) -> HttpAnswer {
+        let inside = format!("{}/", bucket.trim_end_matches('/'));
+        let found = self.objects.iter().filter_map(|(place, object)| Some((place.strip_prefix(&inside)?, object)));
+        let contents = found.filter(|(key, _)| key.starts_with(prefix)).fold(String::new(), |mut text, (key, object)| {
+            let (size, at) = (object.bytes.len(), object.put_at);
+            let _ = write!(text, "<Contents><Key>{key}</Key><LastModified>{at}</LastModified><Size>{size}</Size></Contents>");
+            text
+        });
+        HttpAnswer::new(200, format!("<ListBucketResult><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"))
     }
 
     fn complete(&mut self, id: &str, place: &str, list: &str) -> Result<HttpAnswer, Refusal> {
@@ -301,7 +343,8 @@ impl State {
         if upload.parts.values().take(last).any(|bytes| bytes.len() < PART_MIN) {
             return Err((400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size"));
         }
-        let object = StoredObject { bytes: upload.parts.values().flatten().copied().collect(), media_type: upload.media_type.clone() };
+        let (bytes, media_type) = (upload.parts.values().flatten().copied().collect(), upload.media_type.clone());
+        let object = StoredObject { bytes, media_type, put_at: self.now() };
         self.objects.insert(place.to_owned(), object);
         self.uploads.remove(id);
         Ok(HttpAnswer::new(200, "<CompleteMultipartUploadResult><Key>x</Key><ETag>\"whole\"</ETag></CompleteMultipartUploadResult>"))

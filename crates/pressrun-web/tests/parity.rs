@@ -293,9 +293,10 @@ impl Server {
 
 struct EveryFile(std::path::PathBuf);
 
+#[async_trait::async_trait]
 impl pressrun_api::ArtifactSource for EveryFile {
-    fn path(&self, _sha256: &str) -> Option<std::path::PathBuf> {
-        Some(self.0.clone())
+    async fn open(&self, _sha256: &str) -> Result<Option<std::path::PathBuf>, pressrun_store::StoreError> {
+        Ok(Some(self.0.clone()))
     }
 }
 

@@ -18,6 +18,7 @@ use pressrun_domain::clock::Clock;
 use pressrun_domain::destination::Host;
 use pressrun_domain::retry::RetryPolicy;
 use pressrun_domain::secret::Secret;
+use pressrun_engine::artifacts::{ArtifactStore, Bucket};
 use pressrun_engine::bounce::{Intake, Mailbox};
 use pressrun_engine::content::Producer;
 use pressrun_engine::executor::{ExecutorConfig, ExecutorPool};
@@ -26,7 +27,7 @@ use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
 use pressrun_engine::spool::Spool;
 use pressrun_engine::{Engine, EngineConfig, Receivers};
-use pressrun_store::{PostgresStore, SqliteStore, Store};
+use pressrun_store::{PostgresStore, SqliteStore, Store, StoreError};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -124,6 +125,7 @@ impl App {
         let named = || format!("could not open the spool {}", settings.spool.path.display());
         let spool = Spool::open(&settings.spool.path).with_context(named)?;
         private::tighten(&settings.spool.path).with_context(named)?;
+        let artifacts = artifacts(settings, &spool)?;
         let config = Arc::new(EngineConfig {
             operator: settings.operator()?,
             connections: settings.egress.of_connections()?,
@@ -151,6 +153,7 @@ impl App {
             carrier: Arc::new(Carriers::new(carrier_config)?),
             producer,
             spool,
+            artifacts,
             links,
             config,
             faults: Arc::new(Faults::new(SignedDuration::from_secs(settings.catalog.settle_seconds.into()))),
@@ -350,6 +353,17 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> anyhow::Re
     })
 }
 
+/// Where artifacts are kept: in the bucket that is configured, or in the spool.
+///
+/// # Errors
+/// The configuration names no bucket; the message says what to write.
+pub(crate) fn artifacts(settings: &Settings, spool: &Spool) -> anyhow::Result<Arc<dyn ArtifactStore>> {
+    Ok(match settings.artifacts.bucket()? {
+        Some(bucket) => Arc::new(Bucket::new(&bucket, spool).context("artifacts")?),
+        None => Arc::new(spool.clone()),
+    })
+}
+
 /// Opens the database that is there; neither it nor a key is made.
 ///
 /// # Errors
@@ -452,7 +466,7 @@ fn api_state(
         catalog: Arc::new(LiveCatalog(Arc::clone(&context.catalog))),
         clock: Arc::clone(&context.clock),
         urls: Arc::new(Egress(egress)),
-        artifacts: Arc::new(Artifacts(context.spool.clone())),
+        artifacts: Arc::new(Artifacts(Arc::clone(&context.artifacts))),
         engine: Arc::new(answers),
         wake: Arc::clone(wake),
         config: ApiConfig {
@@ -505,11 +519,12 @@ impl CatalogSource for LiveCatalog {
     }
 }
 
-struct Artifacts(Spool);
+struct Artifacts(Arc<dyn ArtifactStore>);
 
+#[async_trait]
 impl ArtifactSource for Artifacts {
-    fn path(&self, sha256: &str) -> Option<PathBuf> {
-        self.0.find(sha256)
+    async fn open(&self, sha256: &str) -> Result<Option<PathBuf>, StoreError> {
+        self.0.open(sha256).await.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 }
 

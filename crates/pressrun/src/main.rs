@@ -36,6 +36,8 @@ enum Command {
     Check(commands::check::Arguments),
     /// Render one dashboard to a file, without a server.
     Render(commands::render::Arguments),
+    /// Ask the server of this machine whether it is ready, as a container's health check does.
+    Health(commands::health::Arguments),
     /// Look into cron expressions.
     #[command(subcommand)]
     Cron(commands::cron::Command),
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Render(arguments) => commands::render::run(arguments),
+        Command::Health(arguments) => commands::health::run(arguments),
         Command::Cron(command) => commands::cron::run(command),
         Command::Key(command) => commands::key::run(command),
         Command::Secrets(command) => commands::secrets::run(command),

@@ -24,7 +24,7 @@ pub(crate) async fn resend(state: &ApiState, actor: &Actor, run_id: &str, delive
     let id: DeliveryId = delivery_id.parse().map_err(|_| missing())?;
     let piece = runs::known_piece(state, actor, &catalog, &run, id).await?.ok_or_else(missing)?;
     was_tried(&piece)?;
-    is_kept(state, &piece)?;
+    is_kept(state, &piece).await?;
     let schedule = state.store.schedule(run.schedule_id).await?;
     let definition = addressed(&run, schedule.as_ref())?;
     if run.definition.destination.email().is_some() {
@@ -62,13 +62,15 @@ fn was_tried(piece: &Delivery) -> Result<(), AppError> {
 }
 
 /// Every file that the piece needs is still there.
-fn is_kept(state: &ApiState, piece: &Delivery) -> Result<(), AppError> {
+async fn is_kept(state: &ApiState, piece: &Delivery) -> Result<(), AppError> {
     let artifact = piece.artifact.as_ref().map(|artifact| &artifact.sha256);
     let needed = [artifact, piece.message.words_artifact.as_ref(), piece.message.inline_png.as_ref()];
-    match needed.into_iter().flatten().find(|sha256| state.artifacts.path(sha256).is_none()) {
-        Some(sha256) => Err(AppError::NoArtifact(sha256.clone())),
-        None => Ok(()),
+    for sha256 in needed.into_iter().flatten() {
+        if state.artifacts.open(sha256).await?.is_none() {
+            return Err(AppError::NoArtifact(sha256.clone()));
+        }
     }
+    Ok(())
 }
 
 /// The run's definition with the secrets of its destination. They ended with the run (D13); the schedule has them as long as it leads to

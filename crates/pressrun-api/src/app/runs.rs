@@ -224,6 +224,6 @@ pub(crate) async fn artifact(state: &ApiState, actor: &Actor, id: &str, sha256: 
     let own = own_pieces(state, actor, &catalog, &run, true).await?;
     let files = actor.files(&catalog, &run, owner_now, &own);
     let record = files.into_iter().find(|file| file.sha256 == hash).cloned().ok_or_else(missing)?;
-    let path = state.artifacts.path(&hash).ok_or_else(missing)?;
+    let path = state.artifacts.open(&hash).await?.ok_or_else(missing)?;
     Ok((record, path))
 }

@@ -69,9 +69,10 @@ impl UrlPolicy for NoLoopback {
 #[derive(Default)]
 pub struct Spool(pub Mutex<BTreeMap<String, PathBuf>>);
 
+#[async_trait::async_trait]
 impl ArtifactSource for Spool {
-    fn path(&self, sha256: &str) -> Option<PathBuf> {
-        self.0.lock().unwrap().get(sha256).cloned()
+    async fn open(&self, sha256: &str) -> Result<Option<PathBuf>, pressrun_store::StoreError> {
+        Ok(self.0.lock().unwrap().get(sha256).cloned())
     }
 }
 

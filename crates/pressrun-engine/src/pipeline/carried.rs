@@ -4,45 +4,70 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use pressrun_deliver::{Parcel, ParcelFile};
-use pressrun_domain::delivery::Delivery;
+use pressrun_domain::delivery::{Delivery, Outcome};
 use pressrun_domain::mail::MailWords;
 use pressrun_domain::run::Run;
-use pressrun_store::StoreError;
 
-use crate::spool::{Spool, off_thread};
+use crate::artifacts::ArtifactStore;
+use crate::spool::off_thread;
 
 /// Files and words by hash.
 pub(super) struct Carried {
-    files: HashMap<String, PathBuf>,
-    words: HashMap<String, Result<MailWords, String>>,
+    files: HashMap<String, Result<PathBuf, Unsendable>>,
+    words: HashMap<String, Result<MailWords, Unsendable>>,
+}
+
+/// Why a piece cannot be put together.
+#[derive(Debug, Clone)]
+pub(super) enum Unsendable {
+    /// What it carries cannot be had now, and may be later: such as when it was put back from a backup, or the artifact store answers again.
+    Now(String),
+    /// It never can.
+    ForGood(String),
+}
+
+impl From<Unsendable> for Outcome {
+    fn from(why: Unsendable) -> Self {
+        match why {
+            Unsendable::Now(reason) => Self::Retry { reason, not_before: None },
+            Unsendable::ForGood(reason) => Self::Rejected { reason },
+        }
+    }
 }
 
 impl Carried {
-    /// Finds what `pieces` carry, off the threads that send.
-    pub(super) async fn by(pieces: &[Delivery], spool: &Spool) -> Result<Self, StoreError> {
+    /// Finds what `pieces` carry.
+    pub(super) async fn by(pieces: &[Delivery], artifacts: &dyn ArtifactStore) -> Self {
         let hashes = |of: fn(&Delivery) -> Option<&String>| pieces.iter().filter_map(of).cloned().collect::<BTreeSet<String>>();
-        let words = hashes(|piece| piece.message.words_artifact.as_ref());
-        let files = &hashes(|piece| piece.message.inline_png.as_ref()) | &hashes(|piece| piece.artifact.as_ref().map(|file| &file.sha256));
-        let spool = spool.clone();
-        let find = move || {
-            let files = files.into_iter().filter_map(|sha256| spool.find(&sha256).map(|path| (sha256, path))).collect();
-            let words = words.into_iter().filter_map(|sha256| spool.find(&sha256).map(|path| (sha256, read_words(&path)))).collect();
-            Ok(Self { files, words })
-        };
-        off_thread(find).await.map_err(|error| StoreError::Unavailable(format!("the spool could not be read: {error}")))
+        let mut carried = Self { files: HashMap::new(), words: HashMap::new() };
+        for sha256 in hashes(|piece| piece.message.words_artifact.as_ref()) {
+            let words = match found(artifacts, &sha256, "mail's text").await {
+                Ok(path) => read_words(path).await,
+                Err(why) => Err(why),
+            };
+            carried.words.insert(sha256, words);
+        }
+        for sha256 in hashes(|piece| piece.message.inline_png.as_ref()) {
+            let path = found(artifacts, &sha256, "picture").await;
+            carried.files.insert(sha256, path);
+        }
+        for sha256 in hashes(|piece| piece.artifact.as_ref().map(|file| &file.sha256)) {
+            let path = found(artifacts, &sha256, "artifact").await;
+            carried.files.insert(sha256, path);
+        }
+        carried
     }
 
     /// Puts a piece together.
-    pub(super) fn parcel(&self, run: &Run, delivery: &Delivery) -> Result<Parcel, String> {
-        let lost = |what: &str| format!("the {what} is no longer in the spool; trigger the schedule to make it anew");
-        let find = |sha256: &String, what| self.files.get(sha256).cloned().ok_or_else(|| lost(what));
+    pub(super) fn parcel(&self, run: &Run, delivery: &Delivery) -> Result<Parcel, Unsendable> {
+        let find = |sha256: &String, what| self.files.get(sha256).cloned().unwrap_or_else(|| Err(lost(what)));
         let mut message = delivery.message.clone();
         if let Some(sha256) = &message.words_artifact {
-            message.words = Some(self.words.get(sha256).cloned().ok_or_else(|| lost("mail's text"))??);
+            message.words = Some(self.words.get(sha256).cloned().unwrap_or_else(|| Err(lost("mail's text")))?);
         }
         let inline_png = message.inline_png.as_ref().map(|sha256| find(sha256, "picture")).transpose()?;
         let artifact = delivery.artifact.as_ref().map(|artifact| {
-            Ok::<_, String>(ParcelFile {
+            Ok::<_, Unsendable>(ParcelFile {
                 path: find(&artifact.sha256, "artifact")?,
                 name: artifact.name.clone(),
                 media_type: artifact.media_type.clone(),
@@ -66,9 +91,23 @@ impl Carried {
     }
 }
 
-/// The words of a mail as the renderer made them.
-fn read_words(path: &std::path::Path) -> Result<MailWords, String> {
-    let json = std::fs::read(path).map_err(|error| format!("could not read the mail's text: {error}"))?;
-    serde_json::from_slice(&json)
-        .map_err(|_| "the mail's text was made by another version of Pressrun; trigger the schedule to make it anew".to_owned())
+/// Where the bytes are on this machine.
+async fn found(artifacts: &dyn ArtifactStore, sha256: &str, what: &str) -> Result<PathBuf, Unsendable> {
+    match artifacts.open(sha256).await {
+        Ok(Some(path)) => Ok(path),
+        Ok(None) => Err(lost(what)),
+        Err(error) => Err(Unsendable::Now(format!("the {what} cannot be had now: {error}"))),
+    }
+}
+
+fn lost(what: &str) -> Unsendable {
+    Unsendable::Now(format!("the {what} is not where artifacts are kept; trigger the schedule to make it anew"))
+}
+
+/// The words of a mail as the renderer made them, off the threads that send.
+async fn read_words(path: PathBuf) -> Result<MailWords, Unsendable> {
+    let json = off_thread(move || std::fs::read(path)).await;
+    let json = json.map_err(|error| Unsendable::Now(format!("the mail's text cannot be read now: {error}")))?;
+    let other = "the mail's text was made by another version of Pressrun; trigger the schedule to make it anew";
+    serde_json::from_slice(&json).map_err(|_| Unsendable::ForGood(other.to_owned()))
 }

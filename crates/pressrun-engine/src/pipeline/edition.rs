@@ -15,6 +15,7 @@ use super::audience::{Audience, Audiences, Scene, Target};
 use super::judge::Met;
 use super::outline::QUERY_FAILED;
 use super::{Halt, Stop, Work, judge, message};
+use crate::artifacts;
 use crate::content::{Content, ContentError, Made, RenderRequest, TileResults};
 use crate::executor::{MailJob, MailKpi};
 use crate::fail::{FailPoint, reach};
@@ -135,7 +136,8 @@ pub(super) async fn editions(work: &mut Work<'_>, shared: &Shared<'_>, audience:
             Some((record, record.kind?, title))
         });
         let notes = message::notes(alert, &missing, &tiles);
-        let prepared = make(work, shared, &content, &results, notes, &audience, dir).await.map_err(|error| stop_for(&error))?;
+        let prepared = make(work, shared, &content, &results, notes, &audience, dir).await;
+        let prepared = prepared.map_err(|error| work.halted_by(&error))?;
         reach(FailPoint::AfterRender);
         editions.push(Edition { audience, prepared, targets });
     }
@@ -266,7 +268,7 @@ async fn make(
         let job = MailJob { view, kpis, tables, zone: content.clock.zone.clone() };
         let words = producer.executors().mail(job, work.context.config.render_deadline).await?;
         let json = serde_json::to_vec(&words).map_err(std::io::Error::from)?;
-        message.words_artifact = Some(work.context.spool.keep(dir, json).await?);
+        message.words_artifact = Some(artifacts::keep(work.context.artifacts.as_ref(), dir, json).await?);
         message.inline_png = picture;
     }
     let scope = scope(shared.scene.catalog.organization.fan_out, definition);
@@ -285,7 +287,7 @@ async fn preview(
     report.pages.truncate(1);
     let kept = match producer.render(report, request, dir).await {
         Ok(made) => {
-            let kept = work.context.spool.take_in(&made.path, &made.rendered.sha256).await;
+            let kept = work.context.artifacts.put(&made.path, &made.rendered.sha256).await;
             kept.map(|()| made.rendered.sha256).map_err(ContentError::from)
         }
         Err(error) => Err(error),
@@ -336,7 +338,7 @@ fn table_tiles(report: &pressrun_render::Report) -> impl Iterator<Item = pressru
 async fn link_file(work: &Work<'_>, shared: &Shared<'_>, audience: &str, dir: &WorkDir) -> Result<ArtifactRecord, ContentError> {
     let json = serde_json::json!({ "url": shared.link }).to_string();
     let bytes = json.len() as u64;
-    let sha256 = work.context.spool.keep(dir, json.into_bytes()).await?;
+    let sha256 = artifacts::keep(work.context.artifacts.as_ref(), dir, json.into_bytes()).await?;
     Ok(ArtifactRecord {
         audience: audience.to_owned(),
         name: format!("{}.json", shared.stem),
@@ -349,7 +351,7 @@ async fn link_file(work: &Work<'_>, shared: &Shared<'_>, audience: &str, dir: &W
 }
 
 async fn keep(work: &Work<'_>, made: &Made, stem: &str, audience: &str) -> Result<ArtifactRecord, ContentError> {
-    work.context.spool.take_in(&made.path, &made.rendered.sha256).await?;
+    work.context.artifacts.put(&made.path, &made.rendered.sha256).await?;
     Ok(ArtifactRecord {
         audience: audience.to_owned(),
         name: format!("{stem}.{}", made.rendered.extension),

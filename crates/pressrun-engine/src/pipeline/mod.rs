@@ -45,9 +45,10 @@ use pressrun_domain::schedule::{SystemDisabledReason, fault};
 use pressrun_query::QueryError;
 use pressrun_store::{RunEnd, RunNews, Store, StoreError};
 
+use crate::artifacts::ArtifactStore;
 use crate::carrier::Carrier;
 use crate::config::EngineConfig;
-use crate::content::Producer;
+use crate::content::{ContentError, Producer};
 use crate::faults::{Faults, Verdict};
 use crate::links::Links;
 use crate::notice::{self, Ending};
@@ -71,8 +72,10 @@ pub struct Context {
     pub carrier: Arc<dyn Carrier>,
     /// Queries and artifacts.
     pub producer: Producer,
-    /// Finished artifacts.
+    /// Half-made files.
     pub spool: Spool,
+    /// Finished files.
+    pub artifacts: Arc<dyn ArtifactStore>,
     /// Addresses.
     pub links: Links,
     /// Bounds.
@@ -475,6 +478,18 @@ impl Work<'_> {
         self.progress.waits_for = Some(format!("the query of \u{201c}{title}\u{201d} failed{why}"));
         self.note("queryRetry", Some(format!("\u{201c}{title}\u{201d}{why}; attempt {made} failed, the next one is at {at}")));
         Err(Halt::AskAgain(at))
+    }
+
+    /// The run stops for this, or is put back when what is in the way may pass: an artifact store that does not answer.
+    fn halted_by(&mut self, error: &ContentError) -> Halt {
+        let (ContentError::Away(_), Some(at)) = (error, self.asks_again_at()) else { return edition::stop_for(error).into() };
+        // The queries are asked again as well.
+        let made = self.progress.query_failures + 1;
+        self.progress.query_failures = made;
+        self.progress.queries_fail_since.get_or_insert(self.context.clock.now());
+        self.progress.waits_for = Some(error.to_string());
+        self.note("artifactRetry", Some(format!("{error}; attempt {made} failed, the next one is at {at}")));
+        Halt::AskAgain(at)
     }
 
     /// The catalog to run by. A run whose schedule can no longer run is stopped, and the schedule switched off (X1, Q2, F12), once it is known

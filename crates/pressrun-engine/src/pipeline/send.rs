@@ -18,7 +18,7 @@ use pressrun_store::{Learnt, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::alongside::alongside;
-use super::carried::Carried;
+use super::carried::{Carried, Unsendable};
 use super::meanwhile::{Stage, Stages};
 use super::suppressed::{SUPPRESSED, suppressed};
 use super::turns::Turns;
@@ -216,7 +216,7 @@ async fn next_page(work: &Work<'_>, due_by: Timestamp, under_way: &HashSet<Deliv
     let pieces: Vec<Delivery> = owed.into_iter().filter(|piece| !under_way.contains(&piece.id)).collect();
     let mailed = pieces.iter().filter(|_| run.definition.destination.email().is_some()).map(|piece| piece.target.as_str());
     let suppressed = suppressed(store, mailed).await?;
-    let carried = Carried::by(&pieces, &work.context.spool).await?;
+    let carried = Carried::by(&pieces, work.context.artifacts.as_ref()).await;
     Ok(Page { pieces: pieces.into(), lot: Lot { carried, suppressed }, more })
 }
 
@@ -295,10 +295,10 @@ async fn attempt(way: &Way<'_>, lot: &Lot, held_since: Option<Timestamp>, mut de
     let number = context.store.begin_attempt(lease, delivery.id, started_at).await?;
     reach(FailPoint::AfterBegin);
     let is_suppressed = lot.suppressed.contains(&delivery.target.to_lowercase());
-    let parcel = if is_suppressed { Err(SUPPRESSED.to_owned()) } else { lot.carried.parcel(run, &delivery) };
+    let parcel = if is_suppressed { Err(Unsendable::ForGood(SUPPRESSED.to_owned())) } else { lot.carried.parcel(run, &delivery) };
     let delivered = match parcel {
         Ok(parcel) => context.carrier.deliver(&run.definition.destination, &parcel, started_at).await,
-        Err(reason) => Delivered { outcome: Outcome::Rejected { reason }, learnt_host_key: None, warnings: Vec::new() },
+        Err(why) => Delivered { outcome: why.into(), learnt_host_key: None, warnings: Vec::new() },
     };
     reach(FailPoint::AfterAnswer);
     let ended_at = context.clock.now();

@@ -21,7 +21,8 @@ use pressrun_domain::run::{ConditionRecord, RunRecord, RunStatus, TileRecord};
 use pressrun_domain::schedule::{FilterConfig, Schedule};
 use pressrun_domain::secret::Secret;
 use pressrun_store::{
-    Keys, MissedOccurrences, Names, PlannedOccurrence, PlannedSchedule, Planning as _, RunEnd, Runs, Schedules, SqliteStore, sample,
+    Keys, MissedOccurrences, Names, PlannedOccurrence, PlannedSchedule, Planning as _, RunEnd, Runs, Schedules, SqliteStore, StoreError,
+    sample,
 };
 use pressrun_web::{DashboardError, DashboardPage, DashboardSource, DashboardView, FilterLine, LinkError, SharedView, WebState};
 use sha2::{Digest, Sha256};
@@ -115,9 +116,10 @@ impl DashboardSource for Boards {
 /// Keeps one file.
 pub struct OneFile(pub PathBuf);
 
+#[async_trait]
 impl ArtifactSource for OneFile {
-    fn path(&self, sha256: &str) -> Option<PathBuf> {
-        (sha256 == ARTIFACT).then(|| self.0.clone())
+    async fn open(&self, sha256: &str) -> Result<Option<PathBuf>, StoreError> {
+        Ok((sha256 == ARTIFACT).then(|| self.0.clone()))
     }
 }
 

@@ -12,6 +12,7 @@ use pressrun_store::{Sealer, SqliteCopy, SqliteStore};
 
 use super::files::{copy, folder_of, sync_folder};
 use super::{ARTIFACTS, DATABASE, KEY, Manifest};
+use crate::app;
 use crate::clock::WallClock;
 use crate::config::Settings;
 use crate::sealing::{self, KeyPlace};
@@ -62,7 +63,7 @@ pub(crate) async fn restore(settings: &Settings, folder: &Path) -> anyhow::Resul
     let opened = copied.check_keys(&sealer).await;
     copied.close().await?;
     opened.context("the secrets in the backup open with none of the configured keys")?;
-    put_artifacts(&manifest, settings, folder)?;
+    put_artifacts(&manifest, settings, folder).await?;
     put_database(&manifest, folder, &database, sealer).await?;
     Ok(Restored { taken_at: manifest.taken_at, database, artifacts: manifest.artifacts.len(), missing: manifest.artifacts_missing.len() })
 }
@@ -92,15 +93,16 @@ fn key_to_write(manifest: &Manifest, settings: &Settings, folder: &Path) -> anyh
     Ok(Some((file, sealing::read(&folder.join(KEY))?)))
 }
 
-fn put_artifacts(manifest: &Manifest, settings: &Settings, folder: &Path) -> anyhow::Result<()> {
+async fn put_artifacts(manifest: &Manifest, settings: &Settings, folder: &Path) -> anyhow::Result<()> {
     let named = || format!("could not write to the spool {}", settings.spool.path.display());
     let spool = Spool::open(&settings.spool.path).with_context(named)?;
     let work = spool.work_dir("restore").with_context(named)?;
+    let artifacts = app::artifacts(settings, &spool)?;
     for artifact in &manifest.artifacts {
-        if spool.find(&artifact.sha256).is_none() {
+        if artifacts.open(&artifact.sha256).await?.is_none() {
             let made = work.file(&artifact.sha256);
             copy(&folder.join(ARTIFACTS).join(&artifact.sha256), &made)?;
-            spool.adopt(&made, &artifact.sha256).with_context(named)?;
+            artifacts.put(&made, &artifact.sha256).await?;
         }
     }
     Ok(())

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use pressrun_domain::audit::{Change, Object, ObjectKind, Verb};
 use pressrun_domain::clock::Clock as _;
 use pressrun_domain::secret::Secret;
+use pressrun_engine::artifacts::ArtifactStore;
 use pressrun_engine::spool::Spool;
 use pressrun_store::{Sealer, SqliteCopy, SqliteStore};
 
 use super::files::{FileRecord, copy, folder_of, sync_folder, write_new};
 use super::{ARTIFACTS, DATABASE, KEY, Manifest};
-use crate::app::open_existing_store;
+use crate::app::{self, open_existing_store};
 use crate::clock::WallClock;
 use crate::config::Settings;
 use crate::sealing::{self, KeyPlace};
@@ -115,7 +116,8 @@ async fn fill(settings: &Settings, database: &Path, folder: &Path, extent: Exten
     let mut manifest = Manifest::new(taken_at, schema, FileRecord::of(&copied)?, key);
     manifest.catalog = copied_database.catalog_in_force().await?;
     let spool = Spool::open(&settings.spool.path).with_context(|| format!("could not open the spool {}", settings.spool.path.display()))?;
-    copy_artifacts(&mut copied_database, &spool, &folder.join(ARTIFACTS), extent.all_artifacts, &mut manifest).await?;
+    let artifacts = app::artifacts(settings, &spool)?;
+    copy_artifacts(&mut copied_database, artifacts.as_ref(), &folder.join(ARTIFACTS), extent.all_artifacts, &mut manifest).await?;
     copied_database.close().await?;
     manifest.write(folder)?;
     sync_folder(folder)?;
@@ -129,7 +131,13 @@ fn write_keys(file: &Path, keys: &[Secret]) -> anyhow::Result<FileRecord> {
     FileRecord::of(file)
 }
 
-async fn copy_artifacts(database: &mut SqliteCopy, spool: &Spool, folder: &Path, all: bool, manifest: &mut Manifest) -> anyhow::Result<()> {
+async fn copy_artifacts(
+    database: &mut SqliteCopy,
+    artifacts: &dyn ArtifactStore,
+    folder: &Path,
+    all: bool,
+    manifest: &mut Manifest,
+) -> anyhow::Result<()> {
     std::fs::create_dir(folder).with_context(|| format!("could not create {}", folder.display()))?;
     let mut after = String::new();
     loop {
@@ -141,7 +149,7 @@ async fn copy_artifacts(database: &mut SqliteCopy, spool: &Spool, folder: &Path,
                 manifest.artifacts_left_out += 1;
                 continue;
             }
-            let Some(file) = spool.find(&artifact.sha256) else {
+            let Some(file) = artifacts.open(&artifact.sha256).await? else {
                 if artifact.is_owed {
                     manifest.artifacts_missing.push(artifact.sha256);
                 }

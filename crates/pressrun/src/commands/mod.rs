@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod cron;
 pub(crate) mod demo;
 pub(crate) mod executor;
+pub(crate) mod health;
 pub(crate) mod key;
 pub(crate) mod render;
 pub(crate) mod restore;

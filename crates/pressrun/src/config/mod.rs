@@ -4,6 +4,7 @@
 //! Read in two steps: as typed ([`Settings`]), then checked and resolved where it is used; an error names the key.
 //! One file a section: its keys as typed, their defaults, and what they resolve to.
 
+mod artifacts;
 mod catalog;
 mod egress;
 mod history;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hidden::Hidden;
 
+pub(crate) use artifacts::Artifacts;
 pub(crate) use catalog::Catalog;
 pub(crate) use egress::Egress;
 pub(crate) use history::History;
@@ -65,6 +67,8 @@ pub(crate) struct Settings {
     pub catalog: Catalog,
     /// `[spool]`
     pub spool: Spool,
+    /// `[artifacts]`
+    pub artifacts: Artifacts,
     /// `[mail]`
     pub mail: Mail,
     /// `[slack]`

@@ -352,13 +352,15 @@ fn engine(
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let catalog = CatalogHandle::open(dir.path().join("catalog"), Arc::clone(&clock)).unwrap_or_else(|error| panic!("{error}"));
     let config = Arc::new(config);
+    let spool = Spool::open(dir.path().join("spool")).unwrap();
     let context = Context {
         store: Arc::clone(store),
         catalog: Arc::clone(&catalog),
         clock,
         carrier,
         producer: Producer::new(executors(dir.path().join("tmp")), Arc::clone(&config)),
-        spool: Spool::open(dir.path().join("spool")).unwrap(),
+        artifacts: Arc::new(spool.clone()),
+        spool,
         links: Links::new(&config.public_url, Secret::new("k")),
         config,
         faults: Arc::default(),

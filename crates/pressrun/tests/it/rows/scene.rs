@@ -50,9 +50,10 @@ tiles:
 
 struct Kept(Spool);
 
+#[async_trait::async_trait]
 impl ArtifactSource for Kept {
-    fn path(&self, sha256: &str) -> Option<PathBuf> {
-        self.0.find(sha256)
+    async fn open(&self, sha256: &str) -> Result<Option<PathBuf>, pressrun_store::StoreError> {
+        Ok(self.0.find(sha256))
     }
 }
 
