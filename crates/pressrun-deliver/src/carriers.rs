@@ -13,7 +13,7 @@ use crate::egress::EgressPolicy;
 use crate::email::Mailer;
 use crate::http::Http;
 use crate::outcome::{rejected, retry};
-use crate::parcel::{Delivered, Deliverer, Parcel};
+use crate::parcel::{Delivered, Deliverer, Parcel, TurnWatch};
 use crate::s3::{ObjectStore, ObjectStoreDeliverer};
 use crate::sftp::SftpDeliverer;
 use crate::slack::{Slack, SlackDeliverer};
@@ -79,10 +79,18 @@ impl Carriers {
 
     /// Makes one attempt. Picks by destination; never panics; every phase has a deadline.
     pub async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered {
+        self.deliver_in_turn(destination, parcel, now, &()).await
+    }
+
+    /// The same; `watch` hears when it has its turn. Only mail waits for one here.
+    pub async fn deliver_in_turn(&self, destination: &Destination, parcel: &Parcel, now: Timestamp, watch: &dyn TurnWatch) -> Delivered {
+        if destination.email().is_none() {
+            watch.has_turn();
+        }
         let attempt = async {
             match destination {
                 Destination::Email(_) => match &self.mailer {
-                    Some(mailer) => mailer.deliver(parcel, now).await,
+                    Some(mailer) => mailer.deliver_in_turn(parcel, now, watch).await,
                     None => rejected(NO_MAIL).into(),
                 },
                 Destination::Webhook(settings) => {

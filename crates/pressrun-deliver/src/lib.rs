@@ -38,6 +38,6 @@ pub use config::{
 };
 pub use egress::{EgressPolicy, EgressRefused, EgressRule, NoAddress, Ports, Resolve, ResolveError, SystemResolver};
 pub use email::INLINE_PNG_BYTES_MAX;
-pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile};
+pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile, TurnWatch};
 pub use sftp::{InvalidPrivateKey, check_private_key};
 pub use webhook::signature as webhook_signature;

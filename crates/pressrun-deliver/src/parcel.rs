@@ -88,3 +88,19 @@ pub trait Deliverer: Send + Sync {
     /// Delivers `parcel`; `now` is the instant of the attempt and dates the message.
     async fn deliver(&self, parcel: &Parcel, now: Timestamp) -> Delivered;
 }
+
+/// Hears when an attempt has its turn, where a way out has bounds of its own, such as mails a minute: until then it waits, and nobody works on it.
+pub trait TurnWatch: Send + Sync {
+    /// It has its turn.
+    fn has_turn(&self);
+
+    /// It has lost it, and waits for another one.
+    fn waits_again(&self);
+}
+
+/// Nobody wants to know.
+impl TurnWatch for () {
+    fn has_turn(&self) {}
+
+    fn waits_again(&self) {}
+}

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use pressrun_deliver::{Carriers, Delivered, Parcel};
+use pressrun_deliver::{Carriers, Delivered, Parcel, TurnWatch};
 use pressrun_domain::destination::Destination;
 
 /// Carries one parcel.
@@ -15,6 +15,12 @@ pub trait Carrier: Send + Sync {
 
     /// Tries once. Every phase has a deadline; what came of it is in the answer, never a panic.
     async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered;
+
+    /// The same; `watch` hears when the attempt has its turn, if there are turns: what it waits until then is no time of sending.
+    async fn deliver_in_turn(&self, destination: &Destination, parcel: &Parcel, now: Timestamp, watch: &dyn TurnWatch) -> Delivered {
+        watch.has_turn();
+        self.deliver(destination, parcel, now).await
+    }
 }
 
 #[async_trait]
@@ -25,5 +31,9 @@ impl Carrier for Carriers {
 
     async fn deliver(&self, destination: &Destination, parcel: &Parcel, now: Timestamp) -> Delivered {
         Carriers::deliver(self, destination, parcel, now).await
+    }
+
+    async fn deliver_in_turn(&self, destination: &Destination, parcel: &Parcel, now: Timestamp, watch: &dyn TurnWatch) -> Delivered {
+        Carriers::deliver_in_turn(self, destination, parcel, now, watch).await
     }
 }

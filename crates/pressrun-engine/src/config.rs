@@ -75,7 +75,7 @@ impl EngineConfig {
             max_sending: SignedDuration::from_mins(120),
             worthless_after: SignedDuration::from_hours(24),
             retry: RetryPolicy::default(),
-            parallel_deliveries: 8,
+            parallel_deliveries: 32,
             deliveries_of_one_host: 8,
             max_rows: 50_000,
             render_deadline: Duration::from_secs(120),

@@ -36,6 +36,22 @@ impl Gates {
     /// Waits, first come first served, until fewer than `most` are inside the gate of this name. The last word counts: another `most` than
     /// before holds at once for all that come, and those inside stay.
     pub(crate) async fn pass(&self, name: &str, most: usize) -> Pass {
+        let gate = self.gate(name, most);
+        // Nobody closes a gate, so that there always is a permit in the end.
+        if let Ok(permit) = gate.free.acquire().await {
+            permit.forget();
+        }
+        Pass(gate)
+    }
+
+    /// The same for somebody who does not wait, nor go before those who do.
+    pub(crate) fn pass_at_once(&self, name: &str, most: usize) -> Option<Pass> {
+        let gate = self.gate(name, most);
+        gate.free.try_acquire().ok()?.forget();
+        Some(Pass(gate))
+    }
+
+    fn gate(&self, name: &str, most: usize) -> Arc<Gate> {
         let gate = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= MOST_KNOWN && !known.contains_key(name) {
@@ -45,11 +61,7 @@ impl Gates {
             Arc::clone(known.entry(name.to_owned()).or_insert_with(|| Arc::new(Gate::new())))
         };
         gate.set(most.max(1));
-        // Nobody closes a gate, so that there always is a permit in the end.
-        if let Ok(permit) = gate.free.acquire().await {
-            permit.forget();
-        }
-        Pass(gate)
+        gate
     }
 }
 

@@ -25,6 +25,9 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
 /// A run is put back for no shorter time than this: it costs two writes.
 const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(1);
 
+/// A run that has its turn sooner than this may keep its permit until then.
+const SOON: SignedDuration = SignedDuration::from_millis(500);
+
 /// All receivers. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub struct Receivers {
@@ -77,6 +80,19 @@ impl Visit {
     /// Waits until one more piece may go to the receiver, first come first served whatever run it is of.
     pub(crate) async fn turn(&self) -> Pass {
         self.receivers.gates.pass(&self.receiver, self.at_once).await
+    }
+
+    /// A turn, if one more piece may go to the receiver now and nobody has waited for that.
+    pub(crate) fn turn_at_once(&self) -> Option<Pass> {
+        self.receivers.gates.pass_at_once(&self.receiver, self.at_once)
+    }
+
+    /// Whether whoever comes now has its turn soon, as quick as the receiver has been lately. Where that is so, no more runs need be claimed meanwhile:
+    /// they would only stand in line, and be put back when it is long.
+    pub(crate) fn is_soon(&self) -> bool {
+        let queues = self.receivers.queues();
+        let queue = queues.by_receiver.get(&self.receiver);
+        queue.is_some_and(|queue| queue.pace.is_some_and(|pace| pace.saturating_mul(i32::try_from(queue.runs).unwrap_or(i32::MAX)) < SOON))
     }
 
     /// A delivery has ended at `now`, by the steady clock.
@@ -190,6 +206,19 @@ mod tests {
         assert!(all <= MOST_IN_ALL + 100 * 8, "{all}");
         assert!(hang.iter().all(|there| there.len() >= 8));
         assert_eq!(visits(&receivers, "healthy", 100).0.len(), 8);
+    }
+
+    #[test]
+    fn h4_only_at_a_receiver_that_is_known_to_be_quick_is_it_ones_turn_soon() {
+        for (pace, runs, expected) in [(1, 100, true), (1, 256, true), (10, 100, false), (1_000, 9, false)] {
+            let receivers = Receivers::default();
+            let (there, _) = visits(&receivers, "busy", runs);
+            assert!(!there[0].is_soon(), "nobody knows");
+            for number in 0..100 {
+                there[0].ended(NOW + SignedDuration::from_millis(pace) * number);
+            }
+            assert_eq!(there[0].is_soon(), expected, "{pace} ms, {runs} runs");
+        }
     }
 
     #[test]

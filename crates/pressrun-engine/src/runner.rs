@@ -28,8 +28,9 @@ pub(crate) struct EngineRunner {
 #[async_trait]
 impl Runner for EngineRunner {
     async fn work(&self, claimed: ClaimedRun, hand_back: &CancellationToken, permit: &Permit) {
-        work_claim(&self.context, claimed, hand_back, permit).await;
-        self.said.notify_one();
+        if work_claim(&self.context, claimed, hand_back, permit).await {
+            self.said.notify_one();
+        }
     }
 
     fn room(&self, under_way: &[&DocumentIdentifier]) -> Room {

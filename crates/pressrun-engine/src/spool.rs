@@ -28,19 +28,26 @@ pub struct Spool {
 pub struct WorkDir(Arc<Folder>);
 
 #[derive(Debug)]
-struct Folder(PathBuf);
+struct Folder {
+    path: PathBuf,
+    /// It is there, and has to go.
+    is_made: bool,
+}
 
 impl WorkDir {
     /// A file in it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.0.join(name)
+        self.0.path.join(name)
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let folder = std::mem::take(&mut self.0);
+        if !self.is_made {
+            return;
+        }
+        let folder = std::mem::take(&mut self.path);
         // What cannot be removed now is removed at a later start.
         let remove = move || drop(std::fs::remove_dir_all(folder));
         match Handle::try_current() {
@@ -82,7 +89,12 @@ impl Spool {
     pub fn work_dir(&self, name: &str) -> io::Result<WorkDir> {
         let path = self.root.join("work").join(name);
         std::fs::create_dir_all(&path)?;
-        Ok(WorkDir(Arc::new(Folder(path))))
+        Ok(WorkDir(Arc::new(Folder { path, is_made: true })))
+    }
+
+    /// The name of a folder that is not there, for whoever makes no files.
+    pub(crate) fn no_work_dir(&self, name: &str) -> WorkDir {
+        WorkDir(Arc::new(Folder { path: self.root.join("work").join(name), is_made: false }))
     }
 
     /// Takes a finished file in under its hash; afterwards it survives a power cut.

@@ -1,7 +1,8 @@
 //! One claim: heartbeat beside the work, and what becomes of the run when the work ends.
 
+use jiff::SignedDuration;
 use pressrun_dispatch::Permit;
-use pressrun_domain::run::Lease;
+use pressrun_domain::run::{Lease, RunStatus};
 use pressrun_store::{ClaimedRun, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span, warn};
@@ -9,10 +10,11 @@ use tracing::{Instrument, debug, info, info_span, warn};
 use crate::fail::{FailPoint, reach};
 use crate::pipeline::{Context, Step, Work};
 
-/// Works on a claimed run until it is over, has to wait, its lease is lost, or `stop` asks to hand it back.
+/// Works on a claimed run until it is over, has to wait, its lease is lost, or `stop` asks to hand it back. Whether there may be something to say
+/// about it in the outbox.
 ///
 /// Dropping the work at a stop is safe: promises and attempts are rows, so whoever claims the run next goes on where it was.
-pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &CancellationToken, permit: &Permit) {
+pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &CancellationToken, permit: &Permit) -> bool {
     let ClaimedRun { run, lease } = claimed;
     let span = info_span!("run", run = %run.id, schedule = %run.schedule_id, fence = lease.fence);
     async {
@@ -30,9 +32,13 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
                 let (lines, worked) = work.leave();
                 report(context.store.hand_back(&lease, now, &lines, worked).await);
             }
+            Some(Ok(Step::Ended(status))) => {
+                tell_of_end(status, None);
+                reach(FailPoint::AfterFinish);
+                return false;
+            }
             Some(Ok(Step::End(end))) => {
-                info!(status = end.status.as_str(), reason = end.reason.as_deref(), "the run ended");
-                metrics::counter!("pressrun_runs_total", "status" => end.status.as_str()).increment(1);
+                tell_of_end(end.status, end.reason.as_deref());
                 reach(FailPoint::BeforeFinish);
                 report(context.store.finish(&lease, &end, now).await);
                 reach(FailPoint::AfterFinish);
@@ -50,15 +56,24 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
             // The lease lapses, and the run is claimed again.
             Some(Err(error)) => warn!(error = %error, "the run could not go on; it will be claimed again"),
         }
+        true
     }
     .instrument(span)
-    .await;
+    .await
 }
 
-/// Renews the lease every third of its length, whatever the wall clock does meanwhile; ends only when it is lost.
+fn tell_of_end(status: RunStatus, reason: Option<&str>) {
+    info!(status = status.as_str(), reason, "the run ended");
+    metrics::counter!("pressrun_runs_total", "status" => status.as_str()).increment(1);
+}
+
+/// Renews the lease every third of its length, whatever the wall clock does meanwhile; ends only when it is lost. All runs of a process do so at the
+/// same beats of the steady clock, and so in one write.
 async fn keep_lease(context: &Context, mut lease: Lease) -> StoreError {
+    let beat = (context.config.lease / 3).max(SignedDuration::from_millis(1));
     loop {
-        context.clock.sleep(context.config.lease / 3).await;
+        let past = context.clock.steady().as_nanos().rem_euclid(beat.as_nanos());
+        context.clock.sleep(beat - SignedDuration::from_nanos_i128(past)).await;
         let until = context.clock.now() + context.config.lease;
         match context.store.renew(&lease, until).await {
             Ok(renewed) => lease = renewed,

@@ -219,7 +219,7 @@ impl Book {
             holder.gone = true;
             let holder = *holder;
             self.work_ends(lease.run, holder);
-        } else if ["add_news", "finish_audience", "end_attempt"].contains(&what) {
+        } else if ["add_news", "finish_audience", "promise_and_begin", "end_attempt"].contains(&what) {
             holder.progressed = true;
         }
     }

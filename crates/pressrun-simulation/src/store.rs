@@ -25,9 +25,9 @@ use pressrun_domain::session::Session;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
-    Consents, DueSchedule, Enqueue, GroundsKey, Keys, Learnt, ListQuery, ListRow, Names, Notices, Page, People, PlannedSchedule, Planning,
-    PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds,
-    SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted,
+    Consents, DueSchedule, Enqueue, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, Names, Notices, Page, People,
+    PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals,
+    Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted,
 };
 
 use crate::book::Book;
@@ -363,6 +363,53 @@ staged! {
         async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError> {
             let done = self.call("audiences_done", self.inner.audiences_done(run), |_, _| {}).await?;
             Ok(if self.has(Plant::AudiencesForgotten) { Vec::new() } else { done })
+        }
+
+        async fn promise_and_begin(
+            &self,
+            lease: &Lease,
+            pieces: &[Delivery],
+            news: &RunNews,
+            begun: &[DeliveryId],
+            now: Timestamp,
+        ) -> Result<bool, StoreError> {
+            let mut answer =
+                self.write(lease, "promise_and_begin", self.inner.promise_and_begin(lease, pieces, news, begun, now)).await;
+            if matches!(answer, Err(StoreError::LeaseLost))
+                && self.has(Plant::FenceIgnored)
+                && let Some(usurped) = self.usurped(lease.run).await
+            {
+                let promised = self.inner.promise_and_begin(&usurped, pieces, news, begun, now);
+                answer = self.write(lease, "promise_and_begin", promised).await;
+            }
+            let kept = answer.as_ref().map(|_| ()).map_err(Clone::clone);
+            self.note_promised(lease, news, &kept);
+            answer
+        }
+
+        async fn settle(&self, lease: &Lease, last: &LastAnswer) -> Result<bool, StoreError> {
+            let (node, held) = (self.node, *lease);
+            if self.has(Plant::AnswersDropped) && self.stage.state().steady < self.memory().drops_until {
+                return Err(unavailable());
+            }
+            let name = |answer: &Result<bool, StoreError>| if matches!(answer, Ok(true)) { "finish" } else { "end_attempt" };
+            let settled = self.inner.settle(lease, last);
+            let answer = self.call("settle", settled, |answer, book| book.wrote(node, &held, name(answer), answer)).await;
+            self.stage.state().book.recorded(node, last.delivery);
+            match answer {
+                Err(StoreError::LeaseLost) if self.has(Plant::FenceIgnored) => match self.usurped(lease.run).await {
+                    Some(usurped) => {
+                        let settled = self.inner.settle(&usurped, last);
+                        self.call("settle", settled, |answer, book| book.wrote(node, &held, name(answer), answer)).await
+                    }
+                    None => Err(StoreError::LeaseLost),
+                },
+                Err(StoreError::Unavailable(_)) => {
+                    self.memory().drops_until = self.stage.state().steady + SignedDuration::from_secs(60);
+                    Err(unavailable())
+                }
+                answer => answer,
+            }
         }
 
         async fn renew(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError> {

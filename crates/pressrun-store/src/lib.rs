@@ -48,7 +48,9 @@ pub use planning::{
 };
 pub use postgres::{CopiedTable, PostgresSettings, PostgresStore};
 pub use retention::{Pruned, Retention};
-pub use runs::{AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, RunEnd, RunNews, Runs, StoredBaseline};
+pub use runs::{
+    AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, LastAnswer, Learnt, RunEnd, RunNews, Runs, StoredBaseline,
+};
 pub use schedules::{
     ContentKind, GroundsKey, ListQuery, ListRow, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField, StatusFilter,
 };

@@ -95,6 +95,29 @@ pub trait Runs: Send + Sync {
         done: Option<&AudienceDone>,
     ) -> Result<(), StoreError>;
 
+    /// Promises all pieces of a run at once, as [`Self::finish_audience`] does with news that say so, and begins the first attempts at some of them
+    /// at `now`: for a run that has promised nothing before.
+    ///
+    /// False when they have not begun, because somebody asked for the run to be stopped or deleted its schedule (X9); everything is promised
+    /// then all the same.
+    async fn promise_and_begin(
+        &self,
+        lease: &Lease,
+        pieces: &[Delivery],
+        news: &RunNews,
+        begun: &[DeliveryId],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.finish_audience(lease, pieces, news, None).await?;
+        if self.is_cancelled(lease.run).await? {
+            return Ok(false);
+        }
+        for piece in begun {
+            self.begin_attempt(lease, *piece, now).await?;
+        }
+        Ok(true)
+    }
+
     /// The audiences of a run under way that are done, in no order.
     async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError>;
 
@@ -141,6 +164,18 @@ pub trait Runs: Send + Sync {
         state: &DeliveryState,
         learnt: &Learnt,
     ) -> Result<(), StoreError>;
+
+    /// Records an answer that took a piece, as [`Self::end_attempt`] does, and ends the run `COMPLETE` with it when that leaves nothing to be done or
+    /// said: every piece was taken or was never to be tried, nothing came with less than was promised, and nobody waits to hear that the schedule works
+    /// again. Whether it ended the run; a store may leave that to [`Self::finish`].
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when no such attempt began.
+    async fn settle(&self, lease: &Lease, last: &LastAnswer) -> Result<bool, StoreError> {
+        let state = DeliveryState::Accepted { at: last.at };
+        self.end_attempt(lease, last.delivery, &last.attempt, &state, &last.learnt).await?;
+        Ok(false)
+    }
 
     /// Ends a run. In the same transaction: its notices, the schedule's `last_run` (not for tests, S8; not when the schedule is gone), the baselines
     /// that waited for it, system disabling, and a pinned SFTP host key when one was learnt; each only as far as the schedule still is what ran
@@ -284,6 +319,21 @@ pub struct Learnt {
     pub degraded: bool,
     /// The host key (OpenSSH form) seen at the first successful SFTP use (D7).
     pub host_key: Option<String>,
+}
+
+/// An answer with which a run may be over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastAnswer {
+    /// The piece that was taken.
+    pub delivery: DeliveryId,
+    /// The attempt, with what was answered.
+    pub attempt: Attempt,
+    /// When that was.
+    pub at: Timestamp,
+    /// What the run learnt by it.
+    pub learnt: Learnt,
+    /// What happened since the run was last written, its end included; written only with the end.
+    pub record: RunRecord,
 }
 
 /// How a run ends.

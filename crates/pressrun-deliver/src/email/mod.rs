@@ -10,7 +10,6 @@ mod people;
 mod smtp;
 mod words;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::Mailbox;
@@ -24,7 +23,7 @@ use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimCo
 use crate::dial::Dialer;
 use crate::http::Http;
 use crate::outcome::{accepted, chain, rejected, replaced_without_case, retry};
-use crate::parcel::{Delivered, Deliverer, Parcel};
+use crate::parcel::{Delivered, Parcel, TurnWatch};
 use compose::{Composed, Room};
 use dkim::Signer;
 use file::Folder;
@@ -99,21 +98,21 @@ impl Mailer {
         outcome.with_words(|words| replaced_without_case(words, local, "[return path]"))
     }
 
-    async fn attempt(&self, parcel: &Parcel, to: &Address, now: Timestamp) -> Result<Delivered, Outcome> {
+    async fn attempt(&self, parcel: &Parcel, to: &Address, now: Timestamp, watch: &dyn TurnWatch) -> Result<Delivered, Outcome> {
         let composed = self.compose(parcel, to, Room::UpTo(self.max_attachment_bytes), now).await?;
         let relay = match &self.transport {
             Transport::Relay(relay) => relay,
             Transport::Folder(folder) => return Ok(delivered(folder.write(&parcel.idempotency_key, &composed.letter).await, composed)),
         };
         let from = self.envelope_sender(parcel);
-        match relay.send(&from, to, &composed.letter, now).await {
+        match relay.send((&from, to), &composed.letter, now, watch).await {
             Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
             Err(NotSent::Failed(outcome)) => Err(outcome),
             Err(NotSent::TooLarge(reason)) if !composed.carries_files => Err(rejected(reason)),
             // The server's limit is a limit like ours: the words go without the files (D12), under the same Message-ID.
             Err(NotSent::TooLarge(_)) => {
                 let composed = self.compose(parcel, to, Room::Nothing, now).await?;
-                match relay.send(&from, to, &composed.letter, now).await {
+                match relay.send((&from, to), &composed.letter, now, watch).await {
                     Ok(receipt) => Ok(delivered(accepted(receipt), composed)),
                     Err(NotSent::Failed(outcome)) => Err(outcome),
                     Err(NotSent::TooLarge(reason)) => Err(rejected(reason)),
@@ -131,13 +130,13 @@ fn delivered(outcome: Outcome, composed: Composed) -> Delivered {
     Delivered { outcome, learnt_host_key: None, warnings: composed.warnings }
 }
 
-#[async_trait]
-impl Deliverer for Mailer {
-    async fn deliver(&self, parcel: &Parcel, now: Timestamp) -> Delivered {
+impl Mailer {
+    /// One attempt; `watch` hears when it has its turn at the relay.
+    pub(crate) async fn deliver_in_turn(&self, parcel: &Parcel, now: Timestamp, watch: &dyn TurnWatch) -> Delivered {
         let Some(to) = recipient(&parcel.target) else {
             return rejected(format!("mail: {:?} is not a mail address", parcel.target)).into();
         };
-        let delivered = self.attempt(parcel, &to, now).await.unwrap_or_else(Delivered::from);
+        let delivered = self.attempt(parcel, &to, now, watch).await.unwrap_or_else(Delivered::from);
         Delivered { outcome: self.without_return_path(parcel, delivered.outcome), ..delivered }
     }
 }

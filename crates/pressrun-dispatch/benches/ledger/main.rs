@@ -8,10 +8,10 @@ mod shared;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
+use pressrun_domain::delivery::{Attempt, Outcome};
 use pressrun_domain::id::WorkerId;
-use pressrun_domain::run::{Progress, RunStatus};
-use pressrun_store::{ClaimedRun, Learnt, RunNews, SqliteStore, Store, sample};
+use pressrun_domain::run::{Progress, RunRecord};
+use pressrun_store::{ClaimedRun, LastAnswer, Learnt, RunNews, SqliteStore, Store, sample};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 use tokio::task::JoinSet;
@@ -71,20 +71,15 @@ async fn work(store: &Arc<dyn Store>, now: Timestamp, due: u64, permits: u64) {
 /// What the engine writes of a run that delivers one piece at the first try.
 async fn one(store: Arc<dyn Store>, run: ClaimedRun, now: Timestamp) {
     let piece = sample::piece(run.run.id, "blob@myorg.co");
-    store.promise(&run.lease, std::slice::from_ref(&piece)).await.unwrap();
     let mut news = RunNews { progress: Progress { promised_at: Some(now), ..Progress::default() }, ..RunNews::default() };
-    for event in ["claimed", "audiences", "promised"] {
+    for event in ["claimed", "promised"] {
         news.record.note(now, event, Some("1 piece".to_owned()));
     }
-    store.add_news(&run.lease, &news).await.unwrap();
-    let owed = store.owed(run.run.id, now, 200).await.unwrap();
-    let number = store.begin_attempt(&run.lease, owed[0].id, now).await.unwrap();
+    assert!(store.promise_and_begin(&run.lease, std::slice::from_ref(&piece), &news, &[piece.id], now).await.unwrap());
     let outcome = Some(Outcome::Accepted { receipt: "ok".to_owned() });
-    let attempt = Attempt { number, started_at: now, ended_at: Some(now), outcome };
-    let accepted = DeliveryState::Accepted { at: now };
-    store.end_attempt(&run.lease, piece.id, &attempt, &accepted, &Learnt::default()).await.unwrap();
-    assert_eq!(store.tally(run.run.id).await.unwrap().accepted, 1);
-    let mut end = sample::end(RunStatus::Complete);
-    end.record.note(now, "ended", Some("COMPLETE".to_owned()));
-    store.finish(&run.lease, &end, now).await.unwrap();
+    let attempt = Attempt { number: 1, started_at: now, ended_at: Some(now), outcome };
+    let mut record = RunRecord::default();
+    record.note(now, "ended", Some("COMPLETE".to_owned()));
+    let last = LastAnswer { delivery: piece.id, attempt, at: now, learnt: Learnt::default(), record };
+    assert!(store.settle(&run.lease, &last).await.unwrap());
 }

@@ -90,10 +90,20 @@ pub(super) struct Edition {
     pub(super) targets: Vec<Target>,
 }
 
+/// A folder for what is made of an audience on the way. An address in the words of a webhook or of Slack is made of nothing.
+pub(super) async fn folder(work: &Work<'_>, name: String) -> std::io::Result<WorkDir> {
+    let definition = &work.run.definition;
+    let only_words = matches!(definition.destination.kind(), DestinationKind::Webhook | DestinationKind::Slack);
+    if only_words && definition.format == Format::LinkOnly && definition.condition.is_none() {
+        return Ok(work.context.spool.no_work_dir(&name));
+    }
+    work.context.spool.new_work_dir(name).await
+}
+
 /// What an audience is sent, and who of it: nothing when its condition holds for nobody, and several copies when it holds in different ways,
 /// for each says how its readers' own result has changed (A21).
 pub(super) async fn editions(work: &mut Work<'_>, shared: &Shared<'_>, audience: &Audience, dir: &WorkDir) -> Result<Vec<Edition>, Halt> {
-    work.check_preparing().await?;
+    work.check_preparing()?;
     let definition = shared.scene.definition;
     let content = Content {
         catalog: shared.scene.catalog,

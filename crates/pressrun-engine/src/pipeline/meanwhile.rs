@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use pressrun_domain::catalog::Catalog;
 use tokio::sync::watch;
 
+use super::first::First;
 use super::{Halt, Work, prepare, send};
 
 /// How far the preparation has come, as whoever sends meanwhile sees it.
@@ -83,8 +84,8 @@ impl Feed {
 impl Work<'_> {
     /// Prepares the run, and sends meanwhile what is promised already.
     ///
-    /// Where a failure is to stop the whole run nothing is sent before all queries have run (S3).
-    pub(super) async fn prepare_and_send(&mut self, catalog: &Catalog) -> Result<(), Halt> {
+    /// Where a failure is to stop the whole run nothing is sent before all queries have run (S3). Returns what is sent first when all is promised.
+    pub(super) async fn prepare_and_send(&mut self, catalog: &Catalog) -> Result<Option<First>, Halt> {
         let (stage, stages) = watch::channel(Stage::Nothing);
         let feed = Feed { stage, waits_for_all: self.run.definition.kill_jobs_on_failure };
         let (mut sender, permit) = (self.fork(), self.permit);
@@ -93,7 +94,9 @@ impl Work<'_> {
             let preparing = async {
                 let prepared = prepare::prepare(self, catalog, &feed).await;
                 // What is left is to wait for others.
-                permit.give_back();
+                if !matches!(&prepared, Ok(Some(first)) if first.is_soon) {
+                    permit.give_back();
+                }
                 feed.end(match prepared {
                     Err(Halt::AskAgain(at)) if !feed.waits_for_all => Stage::Until(at),
                     _ => Stage::Over,
@@ -115,8 +118,9 @@ impl Work<'_> {
             }
         }
         self.take_over(sender);
-        prepared.unwrap_or(Ok(()))?;
-        sent.unwrap_or(Ok(()))
+        let first = prepared.unwrap_or(Ok(None))?;
+        sent.unwrap_or(Ok(()))?;
+        Ok(first)
     }
 
     /// Goes on from where whoever sent meanwhile has come.

@@ -19,6 +19,7 @@ pub(crate) mod alongside;
 pub mod audience;
 mod carried;
 mod edition;
+mod first;
 mod judge;
 mod link;
 mod meanwhile;
@@ -56,6 +57,7 @@ use crate::publish;
 use crate::receivers::{Receivers, Visit};
 use crate::spool::Spool;
 use crate::standing;
+use first::First;
 use send::Sent;
 use turns::Turns;
 
@@ -91,6 +93,8 @@ pub struct Context {
 pub enum Step {
     /// The run is over.
     End(Box<RunEnd>),
+    /// It is over, and that is written.
+    Ended(RunStatus),
     /// Something is owed, not before this instant.
     Wait(Timestamp),
     /// Audiences have to be prepared, and somebody else waits: they go first.
@@ -144,6 +148,14 @@ enum Footing {
     Firm(Arc<Catalog>),
     /// Its schedule cannot run by the files as they are, which may be for moments.
     Waits { until: Timestamp, why: &'static str },
+}
+
+/// What preparing came to.
+enum Prepared {
+    /// It waits for its dashboard until then.
+    Waits { until: Timestamp },
+    /// All is promised; this is sent at once.
+    Promised(Option<Box<First>>),
 }
 
 /// One claimed run being worked on.
@@ -277,24 +289,35 @@ impl Work<'_> {
             let error = format!("{CLAIMS_WITHOUT_PROGRESS} workers in a row died over it; the log of the server says more");
             return Err(Stop::new(RunStatus::Error, "workerDied").because(error).into());
         }
-        if self.progress.promised_at.is_none()
-            && let Some(until) = self.prepare().await?
-        {
-            return Ok(Step::Wait(until));
-        }
-        // All that is left is to wait for others: a receiver that hangs holds no worker.
-        self.permit.give_back();
-        let visit = match self.visit() {
-            Ok(visit) => visit,
-            Err(wait) => {
-                let until = self.context.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
-                self.progress.waits_for = Some("many deliveries wait for the same receiver".to_owned());
-                self.note("queued", Some(format!("many deliveries wait for the same receiver; looked at again at {}", clock_words(until))));
-                return Ok(Step::Wait(until));
-            }
+        let first = match self.progress.promised_at {
+            None => match self.prepare().await? {
+                Prepared::Waits { until } => return Ok(Step::Wait(until)),
+                Prepared::Promised(first) => first.map(|first| *first),
+            },
+            Some(_) => None,
         };
-        match send::send_pending(self, &visit).await? {
+        // All that is left is to wait for others: a receiver that hangs holds no worker.
+        if !first.as_ref().is_some_and(|first| first.is_soon) {
+            self.permit.give_back();
+        }
+        let sent = match first {
+            Some(first) => send::send_first(self, first).await?,
+            None => match self.visit() {
+                Ok(visit) => send::send_pending(self, &visit).await?,
+                Err(wait) => {
+                    let until = self.context.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+                    self.progress.waits_for = Some("many deliveries wait for the same receiver".to_owned());
+                    self.note(
+                        "queued",
+                        Some(format!("many deliveries wait for the same receiver; looked at again at {}", clock_words(until))),
+                    );
+                    return Ok(Step::Wait(until));
+                }
+            },
+        };
+        match sent {
             Sent::All => {}
+            Sent::Ended => return Ok(Step::Ended(RunStatus::Complete)),
             Sent::Some { retry_at } => {
                 self.note("waiting", Some(format!("next attempt at {}", clock_words(retry_at))));
                 return Ok(Step::Wait(retry_at));
@@ -327,27 +350,29 @@ impl Work<'_> {
         receivers.visit(self.run.definition.destination.receiver(), config.deliveries_of_one_host, clock.steady())
     }
 
-    /// From the claim to all promises; until when the run has to wait for its dashboard instead.
-    async fn prepare(&mut self) -> Result<Option<Timestamp>, Halt> {
+    /// From the claim to all promises.
+    async fn prepare(&mut self) -> Result<Prepared, Halt> {
         let store = &self.context.store;
-        self.check_cancelled().await?;
+        // One that is claimed for the first time was wanted when it was.
+        if self.run.fence > 1 {
+            self.check_cancelled().await?;
+        }
         let catalog = match self.catalog().await? {
             Footing::Firm(catalog) => catalog,
             Footing::Waits { until, why } => {
                 self.note("waiting", Some(why.to_owned()));
                 self.progress.waits_for = Some(why.to_owned());
-                return Ok(Some(until));
+                return Ok(Prepared::Waits { until });
             }
         };
-        self.check_preparing().await?;
+        self.check_preparing()?;
         if let Some(why) = self.context.carrier.unready(&self.run.definition.destination) {
             return Err(Stop::new(RunStatus::Error, "notConfigured").because(why).into());
         }
         if self.run.fence > 1 {
             store.forget_promises(&self.lease).await?;
         }
-        self.prepare_and_send(&catalog).await?;
-        Ok(None)
+        Ok(Prepared::Promised(self.prepare_and_send(&catalog).await?.map(Box::new)))
     }
 
     /// Everything that happened to the run. What earlier claims found is read only now: most runs are over with their first.
@@ -387,9 +412,8 @@ impl Work<'_> {
         RunEnd { status, reason, record, judged, disable: None, notices: Vec::new() }
     }
 
-    /// Stops a run that somebody cancelled or whose time is up (S5, X9); asked while nothing has been sent yet.
-    async fn check_preparing(&self) -> Result<(), Halt> {
-        self.check_cancelled().await?;
+    /// Stops a run whose time is up (S5). That somebody cancelled it is looked at every two seconds meanwhile, and when it promises.
+    fn check_preparing(&self) -> Result<(), Halt> {
         self.check_worth()?;
         self.time_left().map(|_| ())
     }

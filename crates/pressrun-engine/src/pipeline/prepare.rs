@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::catalog::{Catalog, Dashboard, Document};
 use pressrun_domain::condition::Judgement;
 use pressrun_domain::delivery::{Delivery, DeliveryState};
+use pressrun_domain::id::DeliveryId;
 use pressrun_domain::outline::Outline;
 use pressrun_domain::preparation::{AudienceOutcome, Preparation};
 use pressrun_domain::run::{RunRecord, RunStatus};
@@ -21,6 +22,7 @@ use pressrun_store::AudienceDone;
 use super::alongside::alongside;
 use super::audience::{self, Audience, Audiences, Scene, Skipped};
 use super::edition::{self, Edition, Shared, stop_for};
+use super::first::{self, First};
 use super::meanwhile::Feed;
 use super::piece::{Making, Pieces};
 use super::suppressed::{SUPPRESSED, suppressed};
@@ -36,8 +38,8 @@ const AT_ONCE: usize = 4;
 /// A run of many audiences that has been prepared for so long lets others that wait for a worker go first.
 const LONGEST_TURN: SignedDuration = SignedDuration::from_secs(10);
 
-/// Resolves, judges, queries and renders, and promises the pieces of each audience.
-pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog, feed: &Feed) -> Result<(), Halt> {
+/// Resolves, judges, queries and renders, and promises the pieces of each audience. Returns those that are sent at once.
+pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog, feed: &Feed) -> Result<Option<First>, Halt> {
     let definition = &work.run.definition;
     let (document, dashboard) = find(work, catalog)?;
     let scene = Scene { catalog, document, dashboard, definition };
@@ -67,7 +69,7 @@ pub(super) async fn prepare(work: &mut Work<'_>, catalog: &Catalog, feed: &Feed)
     }
     let mut preparation = Preparing { work, feed, several, promised: 0, outcomes, some_owed };
     let alone = preparation.each(&shared, &audiences).await?;
-    preparation.work.check_preparing().await?;
+    preparation.work.check_preparing()?;
     match Preparation::of(&preparation.outcomes) {
         Preparation::Owed => {
             let named = audiences.first().map_or_else(|| done[0].key.clone(), |audience| audience.key.clone());
@@ -247,7 +249,7 @@ impl<'a> Preparing<'_, 'a> {
     }
 
     /// All is promised: what the one audience gets that is alone, and that somebody is left out, which is told when somebody else is not.
-    async fn end(&mut self, alone: &[Edition], skipped: &[Skipped], audience: &str) -> Result<(), Halt> {
+    async fn end(&mut self, alone: &[Edition], skipped: &[Skipped], audience: &str) -> Result<Option<First>, Halt> {
         let makes = Pieces::of(self.work);
         let left_out = skipped.iter().map(move |skipped| makes.left_out(audience, skipped));
         let pieces: Making<'_> = Box::new(makes.owed(alone).chain(left_out));
@@ -258,9 +260,33 @@ impl<'a> Preparing<'_, 'a> {
             count = usize::try_from(tally.pending + tally.accepted + tally.failed + tally.skipped).unwrap_or(usize::MAX) + more;
         }
         self.work.note("promised", Some(format!("{count} {}", if count == 1 { "piece" } else { "pieces" })));
-        self.promise(pieces, None).await?;
+        let first = if !self.several && self.work.run.fence <= 1 && more <= first::MOST {
+            self.promise_and_begin(pieces.collect()).await?
+        } else {
+            self.work.check_cancelled().await?;
+            self.promise(pieces, None).await?;
+            None
+        };
         reach(FailPoint::AfterPromise);
-        Ok(())
+        Ok(first)
+    }
+
+    /// Promises all pieces of the run, and begins with those that have their turn.
+    async fn promise_and_begin(&mut self, pieces: Vec<Delivery>) -> Result<Option<First>, Halt> {
+        reach(FailPoint::BeforePromise);
+        let first = First::of(self.work, &pieces).await?;
+        let now = self.work.context.clock.now();
+        let begun: Vec<DeliveryId> = first.iter().flat_map(First::begun).collect();
+        for _ in &begun {
+            reach(FailPoint::BeforeAttempt);
+        }
+        reach(FailPoint::AmidPromises);
+        let mut news = self.work.news();
+        news.progress.promised_at = Some(now);
+        self.work.progress = news.progress.clone();
+        let is_wanted = self.work.context.store.promise_and_begin(&self.work.lease, &pieces, &news, &begun, now).await?;
+        self.work.written.add(news.record);
+        Ok(first.filter(|_| is_wanted).map(|first| first.begun_at(now)))
     }
 
     /// Promises `pieces`, some in a transaction; the last one says that they are owed, and writes what happened.
@@ -308,7 +334,7 @@ impl<'a> Preparing<'_, 'a> {
 /// Prepares one audience in a folder of its own.
 async fn part<'p, 'a>(mut work: Work<'a>, shared: &Shared<'_>, audience: &'p Audience, number: usize) -> Part<'p, 'a> {
     let folder = format!("{}-{}-{number}", work.run.id, work.run.fence);
-    let made = match work.context.spool.new_work_dir(folder).await {
+    let made = match edition::folder(&work, folder).await {
         Ok(dir) => edition::editions(&mut work, shared, audience, &dir).await,
         Err(error) => Err(stop_for(&error.into()).into()),
     };

@@ -5,25 +5,30 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
+use futures::future::Either;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
-use pressrun_deliver::Delivered;
+use pressrun_deliver::{Delivered, TurnWatch};
+use pressrun_dispatch::Permit;
 use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome, counted};
 use pressrun_domain::id::DeliveryId;
 use pressrun_domain::retry::Next;
 use pressrun_domain::run::{Lease, Run, RunKind};
-use pressrun_store::{Learnt, StoreError};
+use pressrun_store::{LastAnswer, Learnt, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::alongside::alongside;
 use super::carried::{Carried, Unsendable};
+use super::first::{First, PlainEnd};
 use super::meanwhile::{Stage, Stages};
 use super::suppressed::{SUPPRESSED, suppressed};
 use super::turns::Turns;
 use super::{Context, Halt, LOOK_FOR_STOP, Work};
 use crate::fail::{FailPoint, reach};
+use crate::gate::Pass;
 use crate::receivers::Visit;
 
 /// Pieces read from the ledger at once.
@@ -37,6 +42,8 @@ pub(super) enum Sent {
     Some { retry_at: Timestamp },
     /// The way out is shut, whatever is tried.
     Held { until: Timestamp, reason: String, since: Timestamp, by_hand: bool },
+    /// Everything was taken, and with the last answer the run has ended.
+    Ended,
 }
 
 /// What came of one try, as far as the run is concerned.
@@ -44,13 +51,15 @@ struct Tried {
     delivered: Delivered,
     /// The way out is shut until then, and the piece may wait that long.
     held_until: Option<Timestamp>,
+    /// The run has ended with it.
+    ended: bool,
 }
 
 /// The end of what was to be a try; `None` when it was not begun.
 type Ended = (DeliveryId, Result<Option<Tried>, StoreError>);
 
 /// What the pieces of a page need, read once for all of them.
-struct Lot {
+pub(super) struct Lot {
     carried: Carried,
     /// Mail to these came back since it was promised, and ends here.
     suppressed: HashSet<String>,
@@ -62,13 +71,35 @@ pub(super) async fn send_pending(work: &mut Work<'_>, visit: &Visit) -> Result<S
     work.check_sending().await?;
     let before = store.tally(work.run.id).await?;
     let due_by = due_by(work.context.clock.now(), before.next_attempt, work.context.config.longest_wait());
-    if let Some(held) = send_due(work, visit, Some(due_by), Stages::all_prepared()).await? {
-        return Ok(held);
+    match send_due(work, visit, Some(due_by), Stages::all_prepared(), Start::Read).await? {
+        Some(held) => Ok(held),
+        None => what_is_left(work).await,
     }
-    Ok(match store.tally(work.run.id).await?.next_attempt {
+}
+
+/// Sends what was promised a moment ago, all that the run owes.
+pub(super) async fn send_first(work: &mut Work<'_>, first: First) -> Result<Sent, Halt> {
+    let First { visit, lot, turns, waiting, at, end, .. } = first;
+    let start = Start::Known { lot, turns, waiting, at, end };
+    match send_due(work, &visit, Some(at), Stages::all_prepared(), start).await? {
+        Some(held_or_ended) => Ok(held_or_ended),
+        None => what_is_left(work).await,
+    }
+}
+
+async fn what_is_left(work: &Work<'_>) -> Result<Sent, Halt> {
+    Ok(match work.context.store.tally(work.run.id).await?.next_attempt {
         Some(retry_at) => Sent::Some { retry_at },
         None => Sent::All,
     })
+}
+
+/// What there is to be sent at first.
+enum Start {
+    /// What the ledger has.
+    Read,
+    /// These; attempts at those that have their turn began at an instant. It is all that the run owes.
+    Known { lot: Arc<Lot>, turns: Vec<(Delivery, Option<Pass>)>, waiting: VecDeque<Delivery>, at: Timestamp, end: Option<PlainEnd> },
 }
 
 /// Until when pieces count as due. No retry waits for longer than `longest`; one that seems to was put off before the clock was set back,
@@ -85,7 +116,7 @@ pub(super) async fn send_meanwhile(work: &mut Work<'_>, mut stages: Stages) -> R
             Stage::Over => return Ok(()),
             Stage::Nothing => None,
             Stage::Promised(_) | Stage::Until(_) => match work.visit() {
-                Ok(visit) => return send_due(work, &visit, None, stages).await.map(|_| ()),
+                Ok(visit) => return send_due(work, &visit, None, stages, Start::Read).await.map(|_| ()),
                 Err(wait) => work.context.clock.now().checked_add(wait).ok(),
             },
         };
@@ -102,13 +133,31 @@ pub(super) async fn send_meanwhile(work: &mut Work<'_>, mut stages: Stages) -> R
 /// for one holds for the thousand after it.
 ///
 /// Those that are promised meanwhile are sent too, and then a way out that is shut is looked at again.
-async fn send_due(work: &mut Work<'_>, visit: &Visit, due_by: Option<Timestamp>, mut stages: Stages) -> Result<Option<Sent>, Halt> {
+async fn send_due(
+    work: &mut Work<'_>,
+    visit: &Visit,
+    due_by: Option<Timestamp>,
+    mut stages: Stages,
+    start: Start,
+) -> Result<Option<Sent>, Halt> {
     let context = work.context;
     let (turns, mut quit) = (Arc::clone(&work.turns), CancellationToken::new());
-    let way = Way { context, lease: work.lease, run: work.run, visit, turns: &turns };
     turns.wait(context.clock.steady());
-    let (mut waiting, mut lot, mut more) = (VecDeque::new(), None, true);
+    // While others are prepared the permit is theirs.
+    let permit = matches!(start, Start::Known { .. }).then_some(work.permit);
+    let (mut waiting, mut lot, mut more, begun, end) = match start {
+        Start::Read => (VecDeque::new(), None, true, None, None),
+        Start::Known { lot, turns, waiting, at, end } => (waiting, Some(lot), false, Some((turns, at)), end),
+    };
+    let way = Way { context, lease: work.lease, run: work.run, permit, visit, turns: &turns, end: end.as_ref() };
     let (mut under_way, mut ids) = (FuturesUnordered::new(), HashSet::new());
+    if let (Some((begun, at)), Some(lot)) = (begun, &lot) {
+        for (piece, pass) in begun {
+            ids.insert(piece.id);
+            let begun = Begun { number: 1, at };
+            under_way.push(Either::Left(way.go_on(Arc::clone(lot), work.progress.held_since, piece, begun, pass)));
+        }
+    }
     let mut ended: VecDeque<Ended> = VecDeque::new();
     let (mut held, mut halt, mut all_begun, mut over) = (None, None, true, false);
     let mut look = context.clock.sleep(LOOK_FOR_STOP);
@@ -144,7 +193,7 @@ async fn send_due(work: &mut Work<'_>, visit: &Visit, due_by: Option<Timestamp>,
             }
             let Some(piece) = waiting.pop_front() else { break };
             ids.insert(piece.id);
-            under_way.push(way.attempt(lot, work.progress.held_since, quit.clone(), piece));
+            under_way.push(Either::Right(way.attempt(lot, work.progress.held_since, quit.clone(), piece)));
         }
         if over || held.is_some() || halt.is_some() {
             quit.cancel();
@@ -167,6 +216,8 @@ async fn send_due(work: &mut Work<'_>, visit: &Visit, due_by: Option<Timestamp>,
             () = until(context, stage.ends_at()) => over = true,
             () = &mut look => {
                 look = context.clock.sleep(LOOK_FOR_STOP);
+                // It was not so soon.
+                permit.inspect(|permit| permit.give_back());
                 if halt.is_none() {
                     halt = alongside(&mut under_way, &mut ended, work.check_sending()).await.err();
                 }
@@ -205,6 +256,17 @@ struct Page {
     more: bool,
 }
 
+/// What these pieces need.
+pub(super) async fn read_lot(work: &Work<'_>, pieces: &[Delivery]) -> Result<Lot, StoreError> {
+    let is_mail = work.run.definition.destination.email().is_some();
+    let suppressed = if is_mail {
+        suppressed(work.context.store.as_ref(), pieces.iter().map(|piece| piece.target.as_str())).await?
+    } else {
+        HashSet::new()
+    };
+    Ok(Lot { carried: Carried::by(pieces, work.context.artifacts.as_ref()).await, suppressed })
+}
+
 /// The next pieces that are due, but for those under way.
 async fn next_page(work: &Work<'_>, due_by: Timestamp, under_way: &HashSet<DeliveryId>) -> Result<Page, Halt> {
     let (store, run) = (work.context.store.as_ref(), work.run);
@@ -214,16 +276,14 @@ async fn next_page(work: &Work<'_>, due_by: Timestamp, under_way: &HashSet<Deliv
     let owed = store.owed(run.id, due_by, most).await?;
     let more = owed.len() == most as usize;
     let pieces: Vec<Delivery> = owed.into_iter().filter(|piece| !under_way.contains(&piece.id)).collect();
-    let mailed = pieces.iter().filter(|_| run.definition.destination.email().is_some()).map(|piece| piece.target.as_str());
-    let suppressed = suppressed(store, mailed).await?;
-    let carried = Carried::by(&pieces, work.context.artifacts.as_ref()).await;
-    Ok(Page { pieces: pieces.into(), lot: Lot { carried, suppressed }, more })
+    let lot = read_lot(work, &pieces).await?;
+    Ok(Page { pieces: pieces.into(), lot, more })
 }
 
 impl Work<'_> {
     /// Takes note of a try; `Some` when it found the way out shut.
-    fn hear(&mut self, Tried { delivered, held_until }: Tried) -> Option<Sent> {
-        let mut held = None;
+    fn hear(&mut self, Tried { delivered, held_until, ended }: Tried) -> Option<Sent> {
+        let mut held = ended.then_some(Sent::Ended);
         match &delivered.outcome {
             Outcome::Held { reason, since, by_hand, .. } => {
                 self.progress.held_since.get_or_insert(self.context.clock.now());
@@ -257,8 +317,18 @@ struct Way<'a> {
     context: &'a Context,
     lease: Lease,
     run: &'a Run,
+    /// Given back when a piece has its turn.
+    permit: Option<&'a Permit>,
     visit: &'a Visit,
     turns: &'a Turns,
+    end: Option<&'a PlainEnd>,
+}
+
+/// An attempt that is written down.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    number: u32,
+    at: Timestamp,
 }
 
 impl Way<'_> {
@@ -277,62 +347,127 @@ impl Way<'_> {
                 Some(turn)
             }
         };
-        let clock = &self.context.clock;
-        self.turns.begin(clock.steady());
-        let tried = attempt(self, &lot, held_since, piece).await;
-        let ended = clock.steady();
-        self.turns.end(ended);
-        self.visit.ended(ended);
+        let timing = Timing::of(self);
+        reach(FailPoint::BeforeAttempt);
+        let at = self.context.clock.now();
+        let tried = match self.context.store.begin_attempt(&self.lease, id, at).await {
+            Ok(number) => attempt(self, &lot, held_since, piece, Begun { number, at }, &timing).await,
+            Err(error) => Err(error),
+        };
+        timing.end();
+        (id, tried.map(Some))
+    }
+
+    /// Tries a piece whose attempt is written down already.
+    async fn go_on(&self, lot: Arc<Lot>, held_since: Option<Timestamp>, piece: Delivery, begun: Begun, _turn: Option<Pass>) -> Ended {
+        let (id, timing) = (piece.id, Timing::of(self));
+        let tried = attempt(self, &lot, held_since, piece, begun, &timing).await;
+        timing.end();
         (id, tried.map(Some))
     }
 }
 
-/// One try at one piece, written down before it begins and after it ended.
-async fn attempt(way: &Way<'_>, lot: &Lot, held_since: Option<Timestamp>, mut delivery: Delivery) -> Result<Tried, StoreError> {
+/// Counts the time in which an attempt is under way.
+struct Timing<'a> {
+    way: &'a Way<'a>,
+    is_under_way: AtomicBool,
+}
+
+impl<'a> Timing<'a> {
+    fn of(way: &'a Way<'a>) -> Self {
+        Self { way, is_under_way: AtomicBool::new(false) }
+    }
+
+    fn end(&self) {
+        self.waits_again();
+        self.way.visit.ended(self.way.context.clock.steady());
+    }
+}
+
+impl TurnWatch for Timing<'_> {
+    fn has_turn(&self) {
+        self.way.permit.inspect(|permit| permit.give_back());
+        if !self.is_under_way.swap(true, Ordering::Relaxed) {
+            self.way.turns.begin(self.way.context.clock.steady());
+        }
+    }
+
+    fn waits_again(&self) {
+        if self.is_under_way.swap(false, Ordering::Relaxed) {
+            self.way.turns.end(self.way.context.clock.steady());
+        }
+    }
+}
+
+/// One try at one piece, which is written down; what came of it is written after it ended.
+async fn attempt(
+    way: &Way<'_>,
+    lot: &Lot,
+    held_since: Option<Timestamp>,
+    mut delivery: Delivery,
+    begun: Begun,
+    timing: &Timing<'_>,
+) -> Result<Tried, StoreError> {
     let Way { context, lease, run, .. } = way;
-    let started_at = context.clock.now();
-    reach(FailPoint::BeforeAttempt);
-    let number = context.store.begin_attempt(lease, delivery.id, started_at).await?;
+    let Begun { number, at: started_at } = begun;
     reach(FailPoint::AfterBegin);
     let is_suppressed = lot.suppressed.contains(&delivery.target.to_lowercase());
     let parcel = if is_suppressed { Err(Unsendable::ForGood(SUPPRESSED.to_owned())) } else { lot.carried.parcel(run, &delivery) };
     let delivered = match parcel {
-        Ok(parcel) => context.carrier.deliver(&run.definition.destination, &parcel, started_at).await,
+        Ok(parcel) => context.carrier.deliver_in_turn(&run.definition.destination, &parcel, started_at, timing).await,
         Err(why) => Delivered { outcome: why.into(), learnt_host_key: None, warnings: Vec::new() },
     };
     reach(FailPoint::AfterAnswer);
     let ended_at = context.clock.now();
-    let (first, made) = retries_since(&delivery.attempts, ended_at);
-    let mut held_until = None;
-    delivery.state = match &delivered.outcome {
-        Outcome::Accepted { .. } => DeliveryState::Accepted { at: ended_at },
-        Outcome::Rejected { reason } => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
-        Outcome::Retry { reason, not_before } => match context.config.retry.next(delivery.id, made, first, ended_at, *not_before) {
-            Next::At(at) => DeliveryState::Pending { not_before: at },
-            Next::Exhausted if made > 1 => {
-                DeliveryState::Failed { at: ended_at, reason: format!("{reason}; given up after {made} attempts") }
-            }
-            Next::Exhausted => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
-            Next::TooLate => DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for retries is over") },
-        },
-        // Who tests wants to know now.
-        Outcome::Held { reason, .. } if run.kind == RunKind::Test => DeliveryState::Failed { at: ended_at, reason: reason.clone() },
-        Outcome::Held { reason, not_before, .. } => {
-            match context.config.retry.held(held_since.unwrap_or(ended_at), ended_at, *not_before) {
-                Next::At(at) => {
-                    held_until = Some(at);
-                    DeliveryState::Pending { not_before: at }
-                }
-                Next::Exhausted | Next::TooLate => {
-                    DeliveryState::Failed { at: ended_at, reason: format!("{reason}; the time for waiting is over") }
-                }
-            }
-        }
-    };
     let attempt = Attempt { number, started_at, ended_at: Some(ended_at), outcome: Some(delivered.outcome.clone()) };
-    context.store.end_attempt(lease, delivery.id, &attempt, &delivery.state, &learnt(&delivered)).await?;
+    let learnt = learnt(&delivered);
+    let is_taken = matches!(delivered.outcome, Outcome::Accepted { .. });
+    let mut ended = false;
+    let mut held_until = None;
+    if let Some(end) = way.end.filter(|end| is_taken && end.is_last() && !learnt.degraded) {
+        let (delivery, record) = (delivery.id, PlainEnd::record(ended_at));
+        ended = context.store.settle(lease, &LastAnswer { delivery, attempt, at: ended_at, learnt, record }).await?;
+        end.count();
+    } else {
+        (delivery.state, held_until) = way.next_state(&delivery, &delivered.outcome, held_since, ended_at);
+        context.store.end_attempt(lease, delivery.id, &attempt, &delivery.state, &learnt).await?;
+        if let Some(end) = way.end.filter(|_| is_taken) {
+            end.count();
+        }
+    }
     reach(FailPoint::AfterAttempt);
-    Ok(Tried { delivered, held_until })
+    Ok(Tried { delivered, held_until, ended })
+}
+
+impl Way<'_> {
+    /// Where a piece stands after an attempt that ended at `ended_at`; and until when the way out is shut, when that is why it waits.
+    fn next_state(
+        &self,
+        delivery: &Delivery,
+        outcome: &Outcome,
+        held_since: Option<Timestamp>,
+        ended_at: Timestamp,
+    ) -> (DeliveryState, Option<Timestamp>) {
+        let (first, made) = retries_since(&delivery.attempts, ended_at);
+        let retry = &self.context.config.retry;
+        let failed = |reason: String| (DeliveryState::Failed { at: ended_at, reason }, None);
+        match outcome {
+            Outcome::Accepted { .. } => (DeliveryState::Accepted { at: ended_at }, None),
+            Outcome::Rejected { reason } => failed(reason.clone()),
+            Outcome::Retry { reason, not_before } => match retry.next(delivery.id, made, first, ended_at, *not_before) {
+                Next::At(at) => (DeliveryState::Pending { not_before: at }, None),
+                Next::Exhausted if made > 1 => failed(format!("{reason}; given up after {made} attempts")),
+                Next::Exhausted => failed(reason.clone()),
+                Next::TooLate => failed(format!("{reason}; the time for retries is over")),
+            },
+            // Who tests wants to know now.
+            Outcome::Held { reason, .. } if self.run.kind == RunKind::Test => failed(reason.clone()),
+            Outcome::Held { reason, not_before, .. } => match retry.held(held_since.unwrap_or(ended_at), ended_at, *not_before) {
+                Next::At(at) => (DeliveryState::Pending { not_before: at }, Some(at)),
+                Next::Exhausted | Next::TooLate => failed(format!("{reason}; the time for waiting is over")),
+            },
+        }
+    }
 }
 
 /// Since when the time for retries runs, and how many attempts count, this one included that ended at `ended_at`.

@@ -7,7 +7,7 @@ use pressrun_domain::delivery::Delivery;
 use pressrun_domain::id::RunId;
 use sqlx::Row as _;
 
-use super::dialect::{among, hold_artifacts};
+use super::dialect::{among, asked, hold_artifacts, table};
 use super::row::to_json;
 use super::{Tx, micros};
 use crate::StoreError;
@@ -20,9 +20,9 @@ fn carried(deliveries: &[Delivery]) -> BTreeSet<&str> {
     files.chain(pictures).chain(texts).collect()
 }
 
-/// Notes what deliveries carry.
-pub(super) async fn put_deliveries(tx: &mut Tx, run: RunId, deliveries: &[Delivery]) -> Result<(), StoreError> {
-    hold(tx, run, carried(deliveries)).await
+/// Notes what deliveries of runs carry.
+pub(super) async fn put_deliveries(tx: &mut Tx, of: &[(RunId, &[Delivery])]) -> Result<(), StoreError> {
+    hold(tx, of.iter().map(|(run, deliveries)| (*run, carried(deliveries)))).await
 }
 
 /// Fails when a file that a delivery carries is known no more: it has been deleted, or is about to be.
@@ -34,28 +34,47 @@ pub(super) async fn are_kept(tx: &mut Tx, delivery: &Delivery) -> Result<(), Sto
     if known.unsigned_abs() < hashes.len() as u64 { Err(StoreError::NotFound("artifact")) } else { Ok(()) }
 }
 
-/// Notes that a run needs these files until it is over.
-pub(super) async fn hold(tx: &mut Tx, run: RunId, hashes: BTreeSet<&str>) -> Result<(), StoreError> {
-    for sha256 in hashes {
-        let held = sqlx::query("INSERT INTO run_artifacts (run_id, sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-        if held.bind(run.to_string()).bind(sha256).execute(&mut **tx).await?.rows_affected() == 0 {
-            continue;
-        }
-        sqlx::query("INSERT INTO artifacts (sha256) VALUES ($1) ON CONFLICT (sha256) DO UPDATE SET needed_at = NULL")
-            .bind(sha256)
-            .execute(&mut **tx)
-            .await?;
+/// Notes that runs need these files until they are over.
+pub(super) async fn hold<'a>(tx: &mut Tx, of: impl Iterator<Item = (RunId, BTreeSet<&'a str>)>) -> Result<(), StoreError> {
+    let mut needed: Vec<(String, &str)> = Vec::new();
+    for (run, hashes) in of {
+        let run = run.to_string();
+        needed.extend(hashes.into_iter().map(|sha256| (run.clone(), sha256)));
     }
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let held = sqlx::query(concat!(
+        "INSERT INTO run_artifacts (run_id, sha256) SELECT j.run, j.hash FROM ",
+        table!("$1" as j: 0 run text, 1 hash text),
+        " WHERE true ON CONFLICT DO NOTHING RETURNING sha256"
+    ));
+    let rows = held.bind(to_json(&needed)?).fetch_all(&mut **tx).await?;
+    // In order, and each once: others may put the same.
+    let new: BTreeSet<&str> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    if new.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(concat!(
+        "INSERT INTO artifacts (sha256) SELECT asked.value FROM ",
+        asked!("$1"),
+        " WHERE true ON CONFLICT (sha256) DO UPDATE SET needed_at = NULL"
+    ))
+    .bind(to_json(&new)?)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
-/// The run is over: from now on the files that no other run holds grow old.
-pub(super) async fn let_go(tx: &mut Tx, run: &str, now: Timestamp) -> Result<(), StoreError> {
-    let rows = sqlx::query("DELETE FROM run_artifacts WHERE run_id = $1 RETURNING sha256").bind(run).fetch_all(&mut **tx).await?;
-    if rows.is_empty() {
+/// These runs are over at `now`: from then on the files that no other run holds grow old.
+pub(super) async fn let_go(tx: &mut Tx, runs: &[&str], now: Timestamp) -> Result<(), StoreError> {
+    let rows = sqlx::query(concat!("DELETE FROM run_artifacts WHERE ", among!("run_id", "$1"), " RETURNING sha256"));
+    let rows = rows.bind(to_json(&runs)?).fetch_all(&mut **tx).await?;
+    let hashes: BTreeSet<&str> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    if hashes.is_empty() {
         return Ok(());
     }
-    let hashes: Vec<&str> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let hashes: Vec<&str> = hashes.into_iter().collect();
     // Whether another run holds one is asked when nobody else is at it.
     hold_artifacts(tx, &hashes).await?;
     sqlx::query(concat!(

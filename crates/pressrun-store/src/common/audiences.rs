@@ -1,15 +1,16 @@
 //! Audiences of a run that are done while others are being prepared.
 
+use jiff::Timestamp;
 use pressrun_domain::delivery::Delivery;
-use pressrun_domain::id::RunId;
+use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::preparation::AudienceOutcome;
 use pressrun_domain::run::Lease;
 
 use super::dialect::{DbRow, clean};
-use super::lease::hold;
-use super::ledger::put_pieces;
+use super::entries::Entry;
+use super::promises::Promise;
 use super::row::Reader;
-use super::{Backend, Tx, news};
+use super::{Backend, Tx};
 use crate::{AudienceDone, RunNews, StoreError};
 
 impl Backend {
@@ -20,23 +21,21 @@ impl Backend {
         news: &RunNews,
         done: Option<&AudienceDone>,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        hold(&mut tx, lease).await?;
-        put_pieces(&mut tx, lease.run, pieces).await?;
-        news::put(&mut tx, lease, news).await?;
-        if let Some(done) = done {
-            put_done(&mut tx, lease.run, done).await?;
-        }
-        let all = news.progress.promised_at.is_some();
-        sqlx::query(
-            "UPDATE runs SET promised_to = CASE WHEN $2 THEN NULL
-                 ELSE (SELECT coalesce(max(position), 0) FROM deliveries WHERE run_id = $1) END WHERE id = $1",
-        )
-        .bind(lease.run.to_string())
-        .bind(all)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await
+        let promise = Promise { lease: *lease, pieces: pieces.to_vec(), news: news.clone(), done: done.cloned(), begun: None };
+        self.writer.write(Entry::Promise(Box::new(promise))).await.map(drop)
+    }
+
+    pub(super) async fn promise_and_begin_of(
+        &self,
+        lease: &Lease,
+        pieces: &[Delivery],
+        news: &RunNews,
+        begun: &[DeliveryId],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let begun = Some((begun.to_vec(), now));
+        let promise = Promise { lease: *lease, pieces: pieces.to_vec(), news: news.clone(), done: None, begun };
+        Ok(self.writer.write(Entry::Promise(Box::new(promise))).await? != 0)
     }
 
     pub(super) async fn done_audiences(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError> {
@@ -53,7 +52,7 @@ pub(super) async fn forget(tx: &mut Tx, run: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn put_done(tx: &mut Tx, run: RunId, done: &AudienceDone) -> Result<(), StoreError> {
+pub(super) async fn put_done(tx: &mut Tx, run: RunId, done: &AudienceDone) -> Result<(), StoreError> {
     let (word, reason, error) = match &done.outcome {
         AudienceOutcome::Promised => ("promised", None, None),
         AudienceOutcome::Unmet => ("unmet", None, None),

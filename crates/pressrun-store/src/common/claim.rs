@@ -33,16 +33,22 @@ impl Backend {
         queue::rouse(&mut tx, request.now, request.longest_wait).await?;
         // Whatever cannot be read ends, and makes room for another.
         loop {
-            let left = i64::from(request.limit) - claimed.len() as i64;
-            let ids = match claimable(&mut tx, request, left).await? {
+            let left = (request.limit as usize).saturating_sub(claimed.len());
+            if left == 0 {
+                break;
+            }
+            let (ids, others_may_follow) = match claimable(&mut tx, request, left as i64).await? {
                 Claimable::Lapsed(runs) => {
                     take_over(&mut tx, request, &runs).await?;
-                    runs
+                    (runs, true)
                 }
                 Claimable::Waiting(waiting) if waiting.is_empty() => break,
-                Claimable::Waiting(waiting) => serve(&mut tx, request, &waiting).await?,
+                Claimable::Waiting(waiting) => (serve(&mut tx, request, &waiting).await?, waiting.len() == left),
             };
             claimed.extend(self.take(&mut tx, request, &ids).await?);
+            if !others_may_follow {
+                break;
+            }
         }
         tx.commit().await?;
         Ok(claimed)

@@ -1,6 +1,6 @@
 //! How runs end: by their worker, by a person, or because they cannot be read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use pressrun_domain::audit::{Change, Object, ObjectKind, Verb};
@@ -68,12 +68,13 @@ pub(super) async fn end_runs(tx: &mut Tx, ended: &[Ended<'_>]) -> Result<HashMap
     .await?;
     let by_run: HashMap<&str, &Ended<'_>> = ended.iter().map(|of| (of.run.as_str(), of)).collect();
     let (mut last, mut learnt) = (Vec::new(), HashMap::new());
+    let mut holding: BTreeMap<Timestamp, Vec<&str>> = BTreeMap::new();
     for row in &rows {
         let reader = Reader::new("runs", row);
         let run = reader.id();
-        let Some(Ended { ending, now, .. }) = by_run.get(run) else { continue };
+        let Some(Ended { run: held, ending, now }) = by_run.get(run) else { continue };
         if reader.get("holds")? {
-            artifacts::let_go(tx, run, *now).await?;
+            holding.entry(*now).or_default().push(held);
         }
         if reader.get("owes")? {
             close_pieces(tx, run, ending, *now).await?;
@@ -103,21 +104,37 @@ pub(super) async fn end_runs(tx: &mut Tx, ended: &[Ended<'_>]) -> Result<HashMap
             learnt.insert(run.to_owned(), key);
         }
     }
+    for (now, runs) in holding {
+        artifacts::let_go(tx, &runs, now).await?;
+    }
     if !last.is_empty() {
-        sqlx::query(concat!(
-            "UPDATE schedules SET last_status = j.status, last_completed_at = j.ended, last_known_to = j.known_to, told_status = j.told,
-                 told_at = j.told_of
-             FROM ",
-            table!("$1" as j: 0 schedule text, 1 status text, 2 ended bigint, 3 known_to text, 4 told text, 5 told_of bigint),
-            "
-             WHERE schedules.id = j.schedule"
-        ))
-        .bind(to_json(&last)?)
-        .execute(&mut **tx)
-        .await?;
+        let last = to_json(&last)?;
+        for statement in LAST_RUN {
+            sqlx::query(statement).bind(&last).execute(&mut **tx).await?;
+        }
     }
     Ok(learnt)
 }
+
+/// What schedules keep of their last runs. Most end as the one before did, and a column that is not named costs none of the indexes that it is in.
+const LAST_RUN: [&str; 2] = [
+    concat!(
+        "UPDATE schedules SET last_status = j.status, last_completed_at = j.ended, last_known_to = j.known_to, told_status = j.told,
+             told_at = j.told_of
+         FROM ",
+        table!("$1" as j: 0 schedule text, 1 status text, 2 ended bigint, 3 known_to text, 4 told text, 5 told_of bigint),
+        "
+         WHERE schedules.id = j.schedule AND (schedules.last_status IS DISTINCT FROM j.status OR schedules.last_known_to IS DISTINCT FROM j.known_to
+             OR schedules.told_status IS DISTINCT FROM j.told)"
+    ),
+    concat!(
+        "UPDATE schedules SET last_completed_at = j.ended, told_at = j.told_of FROM ",
+        table!("$1" as j: 0 schedule text, 2 ended bigint, 5 told_of bigint),
+        "
+         WHERE schedules.id = j.schedule
+             AND (schedules.last_completed_at IS DISTINCT FROM j.ended OR schedules.told_at IS DISTINCT FROM j.told_of)"
+    ),
+];
 
 /// Hands on to their schedules the host keys that runs learnt.
 pub(super) async fn teach_host_keys(tx: &mut Tx, ended: &[Ended<'_>], learnt: &HashMap<String, String>) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use pressrun_domain::run::{Lease, TimelineEntry, Worked};
 
 use super::dialect::locked;
+use super::entries::Entry;
 use super::row::int;
 use super::{Backend, Tx, micros, news, queue};
 use crate::{RunNews, StoreError};
@@ -36,14 +37,7 @@ async fn queue_again(tx: &mut Tx, lease: &Lease, available_at: Timestamp) -> Res
 
 impl Backend {
     pub(super) async fn renew_lease(&self, lease: &Lease, until: Timestamp) -> Result<Lease, StoreError> {
-        let mut tx = self.begin().await?;
-        hold(&mut tx, lease).await?;
-        sqlx::query("UPDATE runs SET lease_until = $2 WHERE id = $1")
-            .bind(lease.run.to_string())
-            .bind(micros(until))
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
+        self.writer.write(Entry::Renew { lease: *lease, until }).await?;
         Ok(Lease { until, ..*lease })
     }
 

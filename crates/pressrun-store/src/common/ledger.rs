@@ -76,7 +76,7 @@ impl Backend {
     pub(super) async fn promise_pieces(&self, lease: &Lease, deliveries: &[Delivery]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
-        put_pieces(&mut tx, lease.run, deliveries).await?;
+        put_pieces(&mut tx, &[(lease.run, deliveries)]).await?;
         tx.commit().await
     }
 
@@ -189,44 +189,65 @@ impl Backend {
     }
 }
 
-/// Id, target, audience, content, unsubscribe link, idempotency key, state and what that holds.
+/// Run and number among its pieces here; id, target, audience, content, unsubscribe link, idempotency key, state and what that holds.
 #[derive(Serialize)]
-struct Piece<'a>(String, &'a str, &'a str, String, Option<&'a str>, &'a str, &'static str, Option<i64>, Option<i64>, Option<&'a str>);
+struct Piece<'a>(
+    String,
+    usize,
+    String,
+    &'a str,
+    &'a str,
+    String,
+    Option<&'a str>,
+    &'a str,
+    &'static str,
+    Option<i64>,
+    Option<i64>,
+    Option<&'a str>,
+);
 
-/// Writes the pieces that a run promises; those that exist are left as they are.
-pub(super) async fn put_pieces(tx: &mut Tx, run_id: RunId, deliveries: &[Delivery]) -> Result<(), StoreError> {
-    let run = run_id.to_string();
-    let mut content = Content::default();
-    let mut pieces = Vec::with_capacity(deliveries.len());
-    for delivery in deliveries {
-        let columns = StateColumns::of(&delivery.state);
-        pieces.push(Piece(
-            delivery.id.to_string(),
-            &delivery.target,
-            &delivery.audience,
-            content.put(tx, &run, delivery).await?,
-            delivery.message.unsubscribe.as_deref(),
-            &delivery.idempotency_key,
-            delivery.state.as_str(),
-            columns.not_before,
-            columns.settled_at,
-            columns.reason,
-        ));
+/// Writes the pieces that runs promise; those that exist are left as they are.
+pub(super) async fn put_pieces(tx: &mut Tx, of: &[(RunId, &[Delivery])]) -> Result<(), StoreError> {
+    let mut contents = Contents::default();
+    let mut pieces = Vec::with_capacity(of.iter().map(|(_, deliveries)| deliveries.len()).sum());
+    for (run, deliveries) in of {
+        for (number, delivery) in deliveries.iter().enumerate() {
+            let columns = StateColumns::of(&delivery.state);
+            pieces.push(Piece(
+                run.to_string(),
+                number,
+                delivery.id.to_string(),
+                &delivery.target,
+                &delivery.audience,
+                contents.of(*run, delivery)?,
+                delivery.message.unsubscribe.as_deref(),
+                &delivery.idempotency_key,
+                delivery.state.as_str(),
+                columns.not_before,
+                columns.settled_at,
+                columns.reason,
+            ));
+        }
     }
-    sqlx::query(
-        concat!("INSERT INTO deliveries (run_id, position, id, target, audience, content_id, unsubscribe, idempotency_key, state, not_before,
+    if pieces.is_empty() {
+        return Ok(());
+    }
+    contents.put(tx).await?;
+    sqlx::query(concat!(
+        "INSERT INTO deliveries (run_id, position, id, target, audience, content_id, unsubscribe, idempotency_key, state, not_before,
              settled_at, reason)
-         SELECT $1, last.position + 1 + j.key, j.id, j.target, j.audience, j.content, j.unsubscribe, j.mark, j.state, j.not_before, j.settled, j.reason
-         FROM ", table!("$2" as j: 0 id text, 1 target text, 2 audience text, 3 content text, 4 unsubscribe text, 5 mark text, 6 state text,
-             7 not_before bigint, 8 settled bigint, 9 reason text), ",
-             (SELECT coalesce(max(position), 0) AS position FROM deliveries WHERE run_id = $1) last
-         WHERE true ON CONFLICT DO NOTHING"),
-    )
-    .bind(&run)
+         SELECT j.run, coalesce((SELECT max(d.position) FROM deliveries d WHERE d.run_id = j.run), 0) + 1 + j.number, j.piece, j.target, j.audience,
+             j.content, j.unsubscribe, j.mark, j.state, j.not_before, j.settled, j.reason
+         FROM ",
+        table!("$1" as j: 0 run text, 1 number bigint, 2 piece text, 3 target text, 4 audience text, 5 content text, 6 unsubscribe text,
+            7 mark text, 8 state text, 9 not_before bigint, 10 settled bigint, 11 reason text),
+        "
+         WHERE true ON CONFLICT DO NOTHING"
+    ))
     .bind(to_json(&pieces)?)
     .execute(&mut **tx)
     .await?;
-    artifacts::put_deliveries(tx, run_id, deliveries).await
+    artifacts::put_deliveries(tx, of).await
 }
 
 /// What a state holds besides its word.
@@ -259,35 +280,41 @@ pub(super) fn read_state(reader: &Reader<'_>) -> Result<DeliveryState, StoreErro
     })
 }
 
-/// What the pieces of a transaction carry; equal contents are one row.
+/// What pieces carry; equal contents of a run are one row.
 #[derive(Default)]
-struct Content {
-    last: Option<(Option<String>, String, String)>,
+struct Contents {
+    /// Run, id, file and message of each, as JSON.
+    rows: Vec<(String, String, Option<String>, String)>,
 }
 
-impl Content {
-    /// Saves what `delivery` carries unless it is there, and returns its id.
-    async fn put(&mut self, tx: &mut Tx, run: &str, delivery: &Delivery) -> Result<String, StoreError> {
+impl Contents {
+    /// The id of what `delivery` carries, which is among the rows then. Pieces of one audience stand together.
+    fn of(&mut self, run: RunId, delivery: &Delivery) -> Result<String, StoreError> {
         let artifact = delivery.artifact.as_ref().map(to_json).transpose()?;
         let message = to_json(&Message { unsubscribe: None, ..delivery.message.clone() })?;
-        if let Some((last_artifact, last_message, id)) = &self.last
-            && *last_artifact == artifact
-            && *last_message == message
+        let run = run.to_string();
+        if let Some((last_run, id, last_artifact, last_message)) = self.rows.last()
+            && (last_run, last_artifact, last_message) == (&run, &artifact, &message)
         {
             return Ok(id.clone());
         }
         let id = hex::encode(
             Sha256::new().chain_update(artifact.as_deref().unwrap_or_default()).chain_update([0]).chain_update(&message).finalize(),
         );
-        sqlx::query("INSERT INTO contents (run_id, id, artifact, message) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-            .bind(run)
-            .bind(&id)
-            .bind(&artifact)
-            .bind(&message)
-            .execute(&mut **tx)
-            .await?;
-        self.last = Some((artifact, message, id.clone()));
+        self.rows.push((run, id.clone(), artifact, message));
         Ok(id)
+    }
+
+    async fn put(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        sqlx::query(concat!(
+            "INSERT INTO contents (run_id, id, artifact, message) SELECT j.run, j.content, j.artifact, j.message FROM ",
+            table!("$1" as j: 0 run text, 1 content text, 2 artifact text, 3 message text),
+            " WHERE true ON CONFLICT DO NOTHING"
+        ))
+        .bind(to_json(&self.rows)?)
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
     }
 }
 

@@ -42,9 +42,9 @@ pub(super) async fn put_records(tx: &mut Tx, records: &[(RunId, &RunRecord)]) ->
                 .execute(&mut **tx)
                 .await?;
         }
-        artifacts::hold(tx, *run, record.artifacts.iter().map(|artifact| artifact.sha256.as_str()).collect()).await?;
     }
-    Ok(())
+    let made = records.iter().map(|(run, record)| (*run, record.artifacts.iter().map(|file| file.sha256.as_str()).collect()));
+    artifacts::hold(tx, made).await
 }
 
 /// Adds lines to the timelines of runs.

@@ -42,7 +42,7 @@ impl Backend {
             return Err(StoreError::RunInProgress);
         }
         self.put_run(&mut tx, run).await?;
-        put_pieces(&mut tx, run.id, std::slice::from_ref(piece)).await?;
+        put_pieces(&mut tx, &[(run.id, std::slice::from_ref(piece))]).await?;
         let mut details = audit::detail("schedule", run.schedule_id.to_string());
         details.insert("to".to_owned(), piece.target.clone().into());
         details.insert("resendOf".to_owned(), run.record.resend_of.map(|of| of.run.to_string()).into());

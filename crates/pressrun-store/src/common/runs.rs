@@ -13,7 +13,8 @@ use super::Backend;
 use super::entries::Entry;
 use super::ledger::Which;
 use crate::{
-    AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, Learnt, Page, RunEnd, RunNews, Runs, StoreError, StoredBaseline,
+    AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, LastAnswer, Learnt, Page, RunEnd, RunNews, Runs, StoreError,
+    StoredBaseline,
 };
 
 #[async_trait]
@@ -84,6 +85,17 @@ impl Runs for Backend {
         self.finish_audience_of(lease, pieces, news, done).await
     }
 
+    async fn promise_and_begin(
+        &self,
+        lease: &Lease,
+        pieces: &[Delivery],
+        news: &RunNews,
+        begun: &[DeliveryId],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.promise_and_begin_of(lease, pieces, news, begun, now).await
+    }
+
     async fn audiences_done(&self, run: RunId) -> Result<Vec<AudienceDone>, StoreError> {
         self.done_audiences(run).await
     }
@@ -136,6 +148,11 @@ impl Runs for Backend {
     ) -> Result<(), StoreError> {
         let (attempt, state, learnt) = (attempt.clone(), state.clone(), learnt.clone());
         self.writer.write(Entry::End { lease: *lease, delivery, attempt, state, learnt }).await.map(drop)
+    }
+
+    async fn settle(&self, lease: &Lease, last: &LastAnswer) -> Result<bool, StoreError> {
+        let ended = self.writer.write(Entry::Settle { lease: *lease, last: last.clone() }).await?;
+        Ok(ended != 0)
     }
 
     async fn finish(&self, lease: &Lease, end: &RunEnd, now: Timestamp) -> Result<(), StoreError> {

@@ -22,6 +22,7 @@ pub mod retention;
 pub mod saved;
 pub mod sessions;
 pub mod suppressions;
+pub mod writes;
 
 use pressrun_domain::audit::Verb;
 use pressrun_domain::id::WorkerId;
@@ -160,6 +161,10 @@ macro_rules! conformance_suite {
                     x4_a_run_does_not_disable_what_was_edited_meanwhile
                     d7_a_learnt_host_key_is_pinned_once
                     a_character_that_a_database_does_not_take_loses_nothing_else;
+                writes: what_is_sent_at_once_begins_with_its_promise
+                    x9_nothing_begins_of_a_run_that_is_to_be_stopped
+                    s1_the_answer_that_leaves_nothing_ends_the_run
+                    s2_an_answer_does_not_end_a_run_of_which_more_is_to_be_told;
                 catalogs: h12_a_process_with_files_of_before_brings_nothing_back
                     h12_a_process_that_is_gone_holds_nobody_up
                     h12_a_run_names_the_version_that_was_in_force;

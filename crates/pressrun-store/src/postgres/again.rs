@@ -29,9 +29,9 @@ use tokio::time::{sleep, timeout};
 use super::PostgresStore;
 use crate::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
-    Consents, DueSchedule, Enqueue, GroundsKey, Keys, Learnt, ListQuery, ListRow, Names, Notices, Page, People, PlannedSchedule, Planning,
-    PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds,
-    StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted,
+    Consents, DueSchedule, Enqueue, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, Names, Notices, Page, People,
+    PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals,
+    Sessions, SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted,
 };
 
 /// Pauses before a call is made again. Deadlocks are over at once, a fail-over takes seconds: callers wait longer by themselves.
@@ -135,6 +135,7 @@ again! { Runs:
     add_news(lease: &Lease, news: &RunNews) -> ();
     promise(lease: &Lease, deliveries: &[Delivery]) -> ();
     finish_audience(lease: &Lease, pieces: &[Delivery], news: &RunNews, done: Option<&AudienceDone>) -> ();
+    promise_and_begin(lease: &Lease, pieces: &[Delivery], news: &RunNews, begun: &[DeliveryId], now: Timestamp) -> bool;
     audiences_done(run: RunId) -> Vec<AudienceDone>;
     forget_promises(lease: &Lease) -> ();
     deliveries(run: RunId) -> Vec<Delivery>;
@@ -146,6 +147,7 @@ again! { Runs:
     tally(run: RunId) -> Tally;
     begin_attempt(lease: &Lease, delivery: DeliveryId, now: Timestamp) -> u32;
     end_attempt(lease: &Lease, delivery: DeliveryId, attempt: &Attempt, state: &DeliveryState, learnt: &Learnt) -> ();
+    settle(lease: &Lease, last: &LastAnswer) -> bool;
     finish(lease: &Lease, end: &RunEnd, now: Timestamp) -> ();
     cancel(run: RunId, change: &Change) -> bool;
     is_cancelled(run: RunId) -> bool;

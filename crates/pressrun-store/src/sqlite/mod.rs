@@ -65,6 +65,8 @@ mod people;
 mod plan;
 #[path = "../common/planning.rs"]
 mod planning;
+#[path = "../common/promises.rs"]
+mod promises;
 #[path = "../common/queue.rs"]
 mod queue;
 #[path = "../common/recipients.rs"]

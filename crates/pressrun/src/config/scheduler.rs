@@ -26,7 +26,8 @@ pub(crate) struct Scheduler {
     pub grace_seconds: u32,
     /// Schedules due at one instant share the execution of equal queries.
     pub share_queries: bool,
-    /// Pieces of one run sent at once.
+    /// Pieces of one run under way at once, those included that wait for a connection to the mail server: while some are sent, others are written
+    /// down before and after.
     pub parallel_deliveries: usize,
     /// Pieces of all runs sent at once to one host, to Slack or into one bucket, so that one that hangs holds up no other. Mail goes by
     /// `mail.connections` and the rates beside it.
@@ -47,7 +48,7 @@ impl Default for Scheduler {
             keep_artifacts_days: 30,
             grace_seconds: 25,
             share_queries: true,
-            parallel_deliveries: 8,
+            parallel_deliveries: 32,
             deliveries_of_one_host: 8,
             cadence_floor_minutes: 0,
         }

@@ -19,9 +19,9 @@ use crate::world::ended;
 /// One piece after the other, so that one is under way at most.
 const ONE_AT_A_TIME: &str = "lease_seconds = 60\nparallel_deliveries = 1";
 
-/// Every place that a run comes by which has one audience.
+/// Every place that a run comes by which has one audience and ends with its last answer.
 fn points() -> impl Iterator<Item = FailPoint> {
-    FailPoint::ALL.into_iter().filter(|point| *point != FailPoint::BetweenAudiences)
+    FailPoint::ALL.into_iter().filter(|point| !matches!(point, FailPoint::BetweenAudiences | FailPoint::BeforeFinish))
 }
 
 /// Dies at `point`, starts again, and waits for the end of the run. Its lease is a minute long: nobody waits for it to lapse.

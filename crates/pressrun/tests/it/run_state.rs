@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use pressrun_deliver::{Delivered, Parcel};
+use pressrun_deliver::{Delivered, Parcel, TurnWatch};
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::delivery::{Attempt, DeliveryState, Outcome};
 use pressrun_domain::destination::Destination;
@@ -148,9 +148,10 @@ async fn s5_h2_preparing_is_bounded_by_the_time_that_all_claims_have_worked() {
     }
 }
 
-/// Takes everything, and so much time passes with each piece.
+/// Takes everything, and so much time passes with each piece, before or while it has its turn.
 struct Slow {
     clock: Arc<FakeClock>,
+    waits: fn(&FakeClock),
     takes: fn(&FakeClock),
 }
 
@@ -160,22 +161,30 @@ impl Carrier for Slow {
         (self.takes)(&self.clock);
         answer(accepted())
     }
+
+    async fn deliver_in_turn(&self, to: &Destination, parcel: &Parcel, now: Timestamp, watch: &dyn TurnWatch) -> Delivered {
+        (self.waits)(&self.clock);
+        watch.has_turn();
+        self.deliver(to, parcel, now).await
+    }
 }
 
-/// A name, what happens with each piece, how the run ends and how many arrive.
-type Case = (&'static str, fn(&FakeClock), (RunStatus, Option<&'static str>), usize);
+/// A name, what happens before each piece and with it, how the run ends and how many arrive.
+type Case = (&'static str, fn(&FakeClock), fn(&FakeClock), (RunStatus, Option<&'static str>), usize);
 
 #[tokio::test]
-async fn s5_h2_sending_has_a_bound_of_its_own_also_when_something_has_arrived() {
+async fn s5_h2_m9_sending_has_a_bound_of_its_own_also_when_something_has_arrived() {
     let hour = |clock: &FakeClock| clock.advance(SignedDuration::from_hours(1));
     let jump = |clock: &FakeClock| clock.jump(SignedDuration::from_hours(1));
-    let cases: [Case; 2] = [
-        ("it takes hours", hour, (RunStatus::Killed, Some("killed: deadline")), 2),
-        ("the clock is set", jump, (RunStatus::Complete, None), 3),
+    let at_once = |_: &FakeClock| {};
+    let cases: [Case; 3] = [
+        ("it takes hours", at_once, hour, (RunStatus::Killed, Some("killed: deadline")), 2),
+        ("the clock is set", at_once, jump, (RunStatus::Complete, None), 3),
+        ("M9: it waits for hours for its turn at the relay", hour, at_once, (RunStatus::Complete, None), 3),
     ];
-    for (case, takes, expected, arrived) in cases {
+    for (case, waits, takes, expected, arrived) in cases {
         let world = World::new().await;
-        let carrier = Arc::new(Slow { clock: Arc::clone(&world.clock), takes });
+        let carrier = Arc::new(Slow { clock: Arc::clone(&world.clock), waits, takes });
         let engine = world.another_engine_with(carrier, |config| config.parallel_deliveries = 1);
         let run = world.trigger(world.save(world.email(Format::Csv, &PEOPLE)).await).await;
         engine.drain().await.unwrap();

@@ -5,10 +5,9 @@ mod database;
 mod site;
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use serde_json::{Value, json};
 
 use self::database::Database;
@@ -39,15 +38,7 @@ struct Figure {
 
 /// Measures the binary of `BENCH_BINARY`, or the release build of this tree, prints a table and writes `target/bench/query.json`.
 pub(super) fn run() -> anyhow::Result<()> {
-    let target = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
-    let binary = match std::env::var_os("BENCH_BINARY") {
-        Some(binary) => PathBuf::from(binary),
-        None => {
-            crate::cargo(&["build", "--release", "--quiet", "--package", "pressrun"])?;
-            target.join("release/pressrun")
-        }
-    };
-    let binary = binary.canonicalize().with_context(|| format!("there is no program {}", binary.display()))?;
+    let (binary, target) = (super::release_build()?, super::target());
     let mut figures = Vec::new();
     let site = Site::new(&binary)?;
     // A binary that cannot do one step may do the others.

@@ -35,6 +35,7 @@ use crate::config::{ConfigError, Deadlines, SmtpConfig, SmtpTls};
 use crate::dial::{Dialer, Trust};
 use crate::http::Http;
 use crate::outcome::{presentable, rejected, retry};
+use crate::parcel::TurnWatch;
 use crate::tls::{self, TlsError, TlsFault};
 use dialogue::{Dialogue, SmtpError};
 use gate::{Cause, Gate};
@@ -123,9 +124,16 @@ impl Relay {
     }
 
     /// Sends one message to one recipient when it is its turn, and answers with what the server said. `now` is the instant of the attempt.
-    pub(super) async fn send(&self, from: &Address, to: &Address, letter: &Letter, now: Timestamp) -> Result<String, NotSent> {
+    pub(super) async fn send(
+        &self,
+        (from, to): (&Address, &Address),
+        letter: &Letter,
+        now: Timestamp,
+        watch: &dyn TurnWatch,
+    ) -> Result<String, NotSent> {
         loop {
             let turn = self.pace.turn(to.domain()).await;
+            watch.has_turn();
             if let Some(held) = self.held(now).await {
                 return Err(held.into());
             }
@@ -145,6 +153,7 @@ impl Relay {
                     // Whoever is connected goes on; this mail waits for one of those connections.
                     let open = self.pool.open();
                     self.pace.lower_to(open, turn);
+                    watch.waits_again();
                     tracing::info!(reason, connections = open, "the mail server has enough of us; fewer connections for a while");
                     if open == 0 {
                         return Err(self.shut(Cause::Crowd, reason, now).await.into());

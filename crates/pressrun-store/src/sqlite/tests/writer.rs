@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures::FutureExt as _;
 use futures::future::join_all;
+use pressrun_domain::audit::Verb;
+use pressrun_domain::delivery::{Attempt, Outcome};
+use pressrun_domain::id::WorkerId;
+use pressrun_domain::run::{Progress, RunRecord};
 use sqlx::Row as _;
 
 use super::in_file;
 use crate::sqlite::writer::Tx;
 use crate::sqlite::{SqliteStore, meta};
-use crate::{Planning as _, PlanningNote, StoreError, sample};
+use crate::{LastAnswer, Learnt, Planning as _, PlanningNote, RunNews, Runs as _, Schedules as _, StoreError, sample};
 
 /// Counts the commits of the writing connection.
 async fn commits(store: &SqliteStore) -> Arc<AtomicU32> {
@@ -154,4 +158,24 @@ async fn m5_the_engine_has_readers_of_its_own() {
     assert_eq!(store.planning_note(PlanningNote::Rules).await.unwrap().as_deref(), Some("r2"));
     drop((store, engine));
     SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
+}
+
+#[tokio::test]
+async fn section5_a_run_of_one_piece_is_written_three_times() {
+    let (store, _folder) = in_file().await;
+    let schedule = sample::schedule("daily");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    sample::occur(&store, &[&schedule], sample::after(0)).await;
+    let count = commits(&store).await;
+    let run = store.claim(WorkerId::generate(), sample::after(1), sample::after(301), 1).await.unwrap().remove(0);
+    let piece = sample::piece(run.run.id, "blob@myorg.co");
+    let progress = Progress { promised_at: Some(sample::after(2)), ..Progress::default() };
+    let news = RunNews { progress, ..RunNews::default() };
+    assert!(store.promise_and_begin(&run.lease, std::slice::from_ref(&piece), &news, &[piece.id], sample::after(2)).await.unwrap());
+    let outcome = Some(Outcome::Accepted { receipt: "ok".to_owned() });
+    let attempt = Attempt { number: 1, started_at: sample::after(2), ended_at: Some(sample::after(3)), outcome };
+    let (learnt, record) = (Learnt::default(), RunRecord::default());
+    let last = LastAnswer { delivery: piece.id, attempt, at: sample::after(3), learnt, record };
+    assert!(store.settle(&run.lease, &last).await.unwrap(), "the run has ended");
+    assert_eq!(count.load(Ordering::SeqCst), 3);
 }
