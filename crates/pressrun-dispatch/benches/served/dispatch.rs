@@ -68,6 +68,8 @@ async fn round(site: &mut Site, server: &Server, receiver: &Receiver, due: usize
     let (cpu, own, taken) = (server.cpu_seconds(), server.own_cpu_seconds(), receiver.taken());
     all_ended(site, at, due).await;
     let (cpu, own_after) = (server.cpu_seconds() - cpu, server.own_cpu_seconds());
+    let next = at + SignedDuration::from_mins(i64::try_from(every).unwrap());
+    assert!(Timestamp::now() < next, "a round reaches into the next one: PRESSRUN_BENCH_EVERY is to be larger on this machine");
     assert_eq!(receiver.taken() - taken, due, "each comes once");
     let rows = sqlx::query("SELECT started_at - scheduled_for, ended_at - scheduled_for, status FROM runs WHERE scheduled_for = $1");
     let rows = rows.bind(at.as_microsecond()).fetch_all(&mut site.rows).await.unwrap();
