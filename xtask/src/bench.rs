@@ -15,12 +15,13 @@ pub(crate) fn run(name: &str) -> anyhow::Result<()> {
         "dispatch" | "fanout" | "start" | "soak" => served(name),
         "cron" => crate::cargo(&["bench", "--package", "pressrun-cron"]),
         "export" => export::run(),
+        "list" => crate::cargo(&["bench", "--package", "pressrun-api", "--bench", "list"]),
         "query" => query::run(),
         "ledger" => crate::cargo(&["bench", "--package", "pressrun-dispatch", "--bench", "ledger"]),
         "plan" => crate::cargo(&["bench", "--package", "pressrun-dispatch", "--bench", "plan"]),
         "render" => crate::render::bench(),
         other => bail!(
-            "there is no benchmark {other:?}; there are: catalog, cron, dispatch, export, fanout, ledger, plan, query, render, soak, start"
+            "there is no benchmark {other:?}; there are: catalog, cron, dispatch, export, fanout, ledger, list, plan, query, render, soak, start"
         ),
     }
 }

@@ -18,6 +18,7 @@ mod consents;
 mod error;
 mod fault;
 mod keys;
+mod list_index;
 mod notices;
 mod page;
 mod people;
@@ -53,6 +54,7 @@ pub use runs::{
 };
 pub use schedules::{
     ContentKind, GroundsKey, ListQuery, ListRow, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField, StatusFilter,
+    UnreadableSchedule,
 };
 pub use seal::{Place, Sealer, SealingKey};
 pub use seals::Seals;

@@ -1,10 +1,13 @@
 //! Schedules and their list.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use jiff::Timestamp;
 use pressrun_domain::audit::Change;
-use pressrun_domain::destination::{DestinationKind, SlackRecipientType};
+use pressrun_domain::destination::{Destination, DestinationKind, SlackRecipientType};
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
-use pressrun_domain::schedule::{Grounds, Schedule};
+use pressrun_domain::schedule::{Definition, Grounds, LastRun, Schedule, SystemDisabled};
 
 use crate::{Page, StoreError};
 
@@ -31,7 +34,8 @@ pub trait Schedules: Send + Sync {
     /// A queued run of it that has sent nothing ends `KILLED` with the reason `deleted`; a running one is told by `is_cancelled`.
     async fn delete_schedule(&self, id: ScheduleId, change: &Change) -> Result<bool, StoreError>;
 
-    /// One page of the list (contract §5.2), in a constant number of statements.
+    /// One page of the list (contract §5.2), in a constant number of statements. A row that does not parse is on it with the reason; its total is
+    /// exact.
     async fn list_schedules(&self, query: &ListQuery) -> Result<Page<ListRow>, StoreError>;
 
     /// Up to `limit` of the grounds that schedules stand on, in the order of their keys after `after`: each once, however many schedules
@@ -168,12 +172,80 @@ pub enum SortDirection {
 /// One row of the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ListRow {
-    /// The schedule; secrets are not read for the list.
-    pub schedule: Schedule,
+    /// The schedule.
+    pub id: ScheduleId,
+    /// Whose it is.
+    pub owner: MembershipId,
+    /// Its document.
+    pub identifier: DocumentIdentifier,
+    /// The wire value of where it delivers to; one that this version does not know when a newer one wrote it.
+    pub destination: String,
+    /// Whether it has a condition.
+    pub alert: bool,
+    /// Whether it delivers one tile only.
+    pub single_tile: bool,
+    /// Set by pause, cleared by resume.
+    pub disabled_at: Option<Timestamp>,
+    /// Set when Pressrun itself switched it off.
+    pub system_disabled: Option<SystemDisabled>,
+    /// The next occurrence; `None` when it never fires again, is paused or system disabled.
+    pub next_at: Option<Timestamp>,
+    /// The last run that ended.
+    pub last_run: Option<LastRun>,
     /// Names from the catalog.
     pub names: Names,
     /// Single recipients of mail, copies included; -1 for other destinations (contract Q6).
     pub recipient_count: i64,
+    /// What it does, without recipients and secrets, which are not read for the list; or what can be told of a row that does not parse.
+    pub definition: Result<Arc<Definition>, UnreadableSchedule>,
+}
+
+/// A schedule whose row does not parse: damaged, or of a newer version.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnreadableSchedule {
+    /// Its name; in lower case when nothing else is left of it.
+    pub name: String,
+    /// Its expression; may be empty.
+    pub cron: String,
+    /// Its zone; may be empty.
+    pub timezone: String,
+    /// What is wrong, by table, column and row.
+    pub reason: String,
+}
+
+impl ListRow {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.definition.as_ref().map_or_else(|unreadable| &unreadable.name, |definition| &definition.name)
+    }
+
+    /// The cron expression as typed.
+    #[must_use]
+    pub fn cron(&self) -> &str {
+        self.definition.as_ref().map_or_else(|unreadable| &unreadable.cron, |definition| &definition.cron)
+    }
+
+    /// The zone in which it fires.
+    #[must_use]
+    pub fn timezone(&self) -> &str {
+        self.definition.as_ref().map_or_else(|unreadable| &unreadable.timezone, |definition| &definition.timezone)
+    }
+
+    /// Leaves out what is wrong with a row that does not parse, for those who may not read all that it says: a parser quotes what it stumbles
+    /// over.
+    pub fn withhold_fault(&mut self) {
+        if let Err(unreadable) = &mut self.definition {
+            "what is stored cannot be read; its owner and admins are told why".clone_into(&mut unreadable.reason);
+        }
+    }
+
     /// Channel or users, for Slack.
-    pub slack_recipient_type: Option<SlackRecipientType>,
+    #[must_use]
+    pub fn slack_recipient_type(&self) -> Option<SlackRecipientType> {
+        match self.definition.as_ref().map(|definition| &definition.destination) {
+            Ok(Destination::Slack(slack)) => Some(slack.recipient_type),
+            Ok(Destination::Email(_) | Destination::Sftp(_) | Destination::Webhook(_) | Destination::S3(_)) | Err(_) => None,
+        }
+    }
 }

@@ -20,7 +20,8 @@ impl Line {
 
 /// The destination in a few words, for the list.
 pub(crate) fn summary(row: &ListRow) -> String {
-    match &row.schedule.definition.destination {
+    let Ok(definition) = &row.definition else { return row.destination.clone() };
+    match &definition.destination {
         Destination::Email(mail) => {
             let people = u64::try_from(row.recipient_count).unwrap_or(0);
             let people = crate::words::count(people, "recipient");

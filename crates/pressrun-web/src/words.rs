@@ -10,6 +10,7 @@ use pressrun_domain::delivery::{DeliveryState, Outcome, Tally};
 use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
 use pressrun_domain::schedule::{LastRun, Schedule, SystemDisabledReason};
 use pressrun_domain::text::grouped;
+use pressrun_store::ListRow;
 
 /// A short word on a coloured ground.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,13 +106,29 @@ pub(crate) fn count(count: u64, noun: &str) -> String {
 
 /// Whether a schedule's occurrences become runs.
 pub(crate) fn activity(schedule: &Schedule) -> Chip {
-    if schedule.system_disabled.is_some() {
+    activity_of(schedule.system_disabled.is_some(), schedule.disabled_at.is_some(), schedule.next_at.is_some(), || {
+        unplannable(&schedule.definition.cron, &schedule.definition.timezone).is_some()
+    })
+}
+
+/// The same of a row of the list.
+pub(crate) fn activity_of_row(row: &ListRow) -> Chip {
+    if row.definition.is_err() {
+        return chip("Cannot be read", "bad");
+    }
+    activity_of(row.system_disabled.is_some(), row.disabled_at.is_some(), row.next_at.is_some(), || {
+        unplannable(row.cron(), row.timezone()).is_some()
+    })
+}
+
+fn activity_of(switched_off: bool, paused: bool, comes: bool, unplannable: impl Fn() -> bool) -> Chip {
+    if switched_off {
         chip("Switched off", "bad")
-    } else if schedule.disabled_at.is_some() {
+    } else if paused {
         chip("Paused", "warn")
-    } else if schedule.next_at.is_some() {
+    } else if comes {
         chip("Active", "calm")
-    } else if unplannable(schedule).is_some() {
+    } else if unplannable() {
         chip("Cannot be planned", "bad")
     } else {
         chip("Over", "warn")
@@ -119,10 +136,9 @@ pub(crate) fn activity(schedule: &Schedule) -> Chip {
 }
 
 /// Why nobody can tell when a schedule is due; `None` when it can be told (M10).
-pub(crate) fn unplannable(schedule: &Schedule) -> Option<String> {
-    let definition = &schedule.definition;
-    let cron = definition.cron.parse::<CronExpression>().err().map(|fault| fault.to_string());
-    cron.or_else(|| pressrun_cron::zone(&definition.timezone).err().map(|fault| fault.to_string()))
+pub(crate) fn unplannable(cron: &str, timezone: &str) -> Option<String> {
+    let fault = cron.parse::<CronExpression>().err().map(|fault| fault.to_string());
+    fault.or_else(|| pressrun_cron::zone(timezone).err().map(|fault| fault.to_string()))
 }
 
 /// Why Pressrun switched a schedule off.

@@ -146,8 +146,11 @@ pub(crate) async fn list(state: &ApiState, actor: &Actor, parameters: &Parameter
         page_size,
     };
     let mut page = state.store.list_schedules(&query).await?;
-    for ListRow { schedule, .. } in &mut page.rows {
-        schedule.last_run = schedule.last_run.map(|last| actor.told_last_run(&catalog, schedule.definition.owner, last));
+    for row in &mut page.rows {
+        row.last_run = row.last_run.map(|last| actor.told_last_run(&catalog, row.owner, last));
+        if !actor.is_admin(&catalog) && row.owner != actor.member {
+            row.withhold_fault();
+        }
     }
     Listed::new(page, asked, page_size)
 }

@@ -137,3 +137,31 @@ async fn a_request_that_panics_is_a_500_and_the_server_goes_on() {
     broken.server.files.0.clear_poison();
     broken.server.get("/api/v1/schedules").await.ok();
 }
+
+#[tokio::test]
+async fn list_shows_a_schedule_that_cannot_be_read_and_tells_why_to_those_who_may_know() {
+    let broken = breakable().await;
+    let damaged = broken.server.create(&mail(json!({"name": "Damaged One"}))).await.id();
+    broken.server.create(&mail(json!({"name": "whole"}))).await.id();
+    broken.damage("UPDATE definitions SET json = json_set(json, '$.format', 'papyrus') WHERE json LIKE '%Damaged One%'").await;
+    let row = async |token: &str| {
+        let answer = broken.server.call(token, "GET", "/api/v1/schedules?sortDirection=asc", None).await;
+        assert_eq!(answer.ok()["pageInfo"]["totalRecords"], 2);
+        assert_eq!(answer.ok()["records"][1].get("unreadable"), None, "the other one is whole");
+        answer.ok()["records"][0].clone()
+    };
+    let told = row("org").await;
+    assert_eq!((&told["id"], &told["name"], &told["format"]), (&json!(damaged), &json!("Damaged One"), &Value::Null));
+    assert_eq!((&told["schedule"], &told["destinationType"]), (&json!(mail(json!({}))["schedule"]), &json!("email")));
+    let reason = told["unreadable"].as_str().unwrap();
+    assert!(reason.contains("papyrus") && reason.contains(&damaged), "{reason}");
+    // Somebody who may see the dashboard, and not what is in the schedule.
+    let withheld = row("hill").await;
+    assert_eq!((&withheld["id"], &withheld["name"]), (&json!(damaged), &json!("Damaged One")));
+    let reason = withheld["unreadable"].as_str().unwrap();
+    assert!(!reason.contains("papyrus"), "{reason}");
+    let path = format!("/api/v1/schedules/{damaged}");
+    assert_eq!(broken.server.call("hill", "DELETE", &path, None).await.status, 500);
+    broken.server.call("org", "DELETE", &path, None).await.ok();
+    assert_eq!(broken.server.get("/api/v1/schedules").await.ok()["pageInfo"]["totalRecords"], 1);
+}

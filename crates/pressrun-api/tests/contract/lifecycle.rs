@@ -109,7 +109,7 @@ async fn s7_the_list_filters_by_what_a_status_means() {
         (StatusFilter::None, "none", vec!["never"]),
     ] {
         let page = server.store.list_schedules(&ListQuery { status: Some(filter), ..stored::list() }).await.unwrap();
-        let names: Vec<_> = page.rows.iter().map(|row| row.schedule.definition.name.clone()).collect();
+        let names: Vec<_> = page.rows.iter().map(|row| row.name().to_owned()).collect();
         assert_eq!(names, expected, "{word}");
         let answer = server.get(&format!("/api/v1/schedules?status={word}")).await;
         assert_eq!(answer.ok()["pageInfo"]["totalRecords"], expected.len(), "{word}");

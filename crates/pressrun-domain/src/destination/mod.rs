@@ -274,6 +274,16 @@ impl Destination {
         if let Self::Email(settings) = self { Some(settings) } else { None }
     }
 
+    /// Leaves out who is named on lists of mail, for those who only look at the rest.
+    pub fn forget_recipients(&mut self) {
+        if let Self::Email(email) = self {
+            for list in [&mut email.recipients, &mut email.cc, &mut email.bcc] {
+                *list = Vec::new();
+            }
+            email.forget_who_left();
+        }
+    }
+
     /// Every secret by a stable name, for storing them apart and encrypted (D13).
     #[must_use]
     pub fn secrets(&self) -> BTreeMap<String, Secret> {

@@ -37,31 +37,31 @@ pub(super) fn sealed_at(schedule: &str) -> Place<'_> {
 /// A schedule without its secrets.
 pub(super) fn read(row: &DbRow) -> Result<Schedule, StoreError> {
     let reader = Reader::new("schedules", row);
-    let system_disabled = match reader.instant_opt("system_disabled_at")? {
-        None => None,
-        Some(at) => {
-            let reason = reader.word("system_disabled_reason", &SystemDisabledReason::ALL, SystemDisabledReason::as_str)?;
-            Some(SystemDisabled { at, reason })
-        }
-    };
-    let last_run = match reader.instant_opt("last_completed_at")? {
-        None => None,
-        Some(completed_at) => {
-            let status = reader.word("last_status", &RunStatus::ALL, RunStatus::as_str)?;
-            Some(LastRun { status, completed_at, untold: untold(&reader)? })
-        }
-    };
     Ok(Schedule {
         id: reader.parsed("id")?,
         definition: read_present_definition(&reader)?,
         disabled_at: reader.instant_opt("disabled_at")?,
-        system_disabled,
+        system_disabled: read_system_disabled(&reader)?,
         created_at: reader.instant("created_at")?,
         updated_at: reader.instant("updated_at")?,
         version: reader.count("version")?,
         next_at: reader.instant_opt("next_at")?,
-        last_run,
+        last_run: read_last_run(&reader)?,
     })
+}
+
+/// Since when Pressrun has it switched off, and why.
+pub(super) fn read_system_disabled(reader: &Reader<'_>) -> Result<Option<SystemDisabled>, StoreError> {
+    let Some(at) = reader.instant_opt("system_disabled_at")? else { return Ok(None) };
+    let reason = reader.word("system_disabled_reason", &SystemDisabledReason::ALL, SystemDisabledReason::as_str)?;
+    Ok(Some(SystemDisabled { at, reason }))
+}
+
+/// How the last run ended.
+pub(super) fn read_last_run(reader: &Reader<'_>) -> Result<Option<LastRun>, StoreError> {
+    let Some(completed_at) = reader.instant_opt("last_completed_at")? else { return Ok(None) };
+    let status = reader.word("last_status", &RunStatus::ALL, RunStatus::as_str)?;
+    Ok(Some(LastRun { status, completed_at, untold: untold(reader)? }))
 }
 
 /// What those are told of the last run who may not know how it ended.

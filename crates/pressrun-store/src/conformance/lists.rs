@@ -12,7 +12,7 @@ use crate::{ContentKind, ListQuery, Names, ScheduleKind, SortDirection, SortFiel
 
 async fn listed<S: Store>(store: &S, query: &ListQuery) -> Vec<String> {
     let page = store.list_schedules(query).await.expect("listed");
-    page.rows.into_iter().map(|row| row.schedule.definition.name).collect()
+    page.rows.iter().map(|row| row.name().to_owned()).collect()
 }
 
 fn ran(name: &str, status: RunStatus, minute: i64) -> Schedule {
@@ -43,7 +43,7 @@ pub async fn the_list_pages_without_loss_or_repetition<S: Store>(store: &S) {
             let query = ListQuery { page, page_size: 2, direction, ..sample::list() };
             let page = store.list_schedules(&query).await.unwrap();
             assert_eq!(page.total, 7);
-            seen.extend(page.rows.into_iter().map(|row| row.schedule.id));
+            seen.extend(page.rows.into_iter().map(|row| row.id));
         }
         assert_eq!(seen.len(), 7);
         assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
@@ -207,8 +207,8 @@ pub async fn q6_the_list_counts_recipients_of_mail_only<S: Store>(store: &S) {
     insert(store, mail.clone()).await;
     insert(store, slack).await;
     let rows = store.list_schedules(&sample::list()).await.unwrap().rows;
-    assert_eq!((rows[0].recipient_count, rows[0].slack_recipient_type), (2, None));
-    assert_eq!((rows[1].recipient_count, rows[1].slack_recipient_type), (-1, Some(SlackRecipientType::Channel)));
+    assert_eq!((rows[0].recipient_count, rows[0].slack_recipient_type()), (2, None));
+    assert_eq!((rows[1].recipient_count, rows[1].slack_recipient_type()), (-1, Some(SlackRecipientType::Channel)));
     mail.definition.destination = sample::to_members(&["a@b.co"]);
     store.replace_schedule(&mail, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     assert_eq!(store.list_schedules(&sample::list()).await.unwrap().rows[0].recipient_count, 1);

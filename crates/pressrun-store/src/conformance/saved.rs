@@ -50,7 +50,7 @@ pub async fn d13_secrets_come_back_to_the_schedule_and_its_run_only<S: Store>(st
         let history = store.run(claimed.run.id).await.unwrap().unwrap();
         assert!(history.definition.destination.secrets().is_empty());
         let listed = store.list_schedules(&sample::list()).await.unwrap();
-        assert!(listed.rows.iter().all(|row| row.schedule.definition.destination.secrets().is_empty()));
+        assert!(listed.rows.iter().all(|row| row.definition.as_ref().unwrap().destination.secrets().is_empty()));
         store.finish(&claimed.lease, &sample::end(RunStatus::Complete), sample::after(9)).await.unwrap();
     }
     let mut definition = sample::definition("test");

@@ -9,6 +9,7 @@
 mod again;
 mod clock;
 mod dialect;
+mod list;
 mod migrate;
 mod moving;
 mod nodes;
@@ -51,8 +52,8 @@ mod keys;
 mod lease;
 #[path = "../common/ledger.rs"]
 mod ledger;
-#[path = "../common/list.rs"]
-mod list;
+#[path = "../common/listed.rs"]
+mod listed;
 #[path = "../common/meta.rs"]
 mod meta;
 #[path = "../common/missed.rs"]
@@ -106,6 +107,7 @@ use crate::StoreError;
 use crate::collation::Collation;
 use crate::seal::Sealer;
 use clock::Offset;
+use listed::Shown;
 pub use moving::CopiedTable;
 pub use open::PostgresSettings;
 use tx::{Limits, Tx};
@@ -130,6 +132,7 @@ struct Once {
     sealer: Arc<Sealer>,
     collation: Arc<Collation>,
     offset: Arc<Offset>,
+    shown: Arc<Shown>,
     /// What this process is called among nodes.
     node: Arc<str>,
     /// Those of this process.

@@ -96,6 +96,7 @@ impl PostgresStore {
             sealer: Arc::new(sealer),
             collation: Arc::new(Collation::new()?),
             offset: Arc::new(Offset::default()),
+            shown: Arc::default(),
             node: WorkerId::generate().to_string().into(),
             workers: Arc::new(Mutex::new(BTreeSet::new())),
             by_callers_clock: false,

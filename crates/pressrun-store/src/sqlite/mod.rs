@@ -9,6 +9,8 @@
 mod addresses;
 mod copy;
 mod dialect;
+mod list;
+mod listing;
 mod migrate;
 mod open;
 mod presence;
@@ -49,8 +51,8 @@ mod keys;
 mod lease;
 #[path = "../common/ledger.rs"]
 mod ledger;
-#[path = "../common/list.rs"]
-mod list;
+#[path = "../common/listed.rs"]
+mod listed;
 #[path = "../common/meta.rs"]
 mod meta;
 #[path = "../common/missed.rs"]
@@ -103,6 +105,8 @@ use crate::StoreError;
 use crate::collation::Collation;
 use crate::seal::Sealer;
 pub use copy::{CopiedArtifact, SqliteCopy};
+use listed::Shown;
+use listing::Listing;
 use presence::Presence;
 use writer::{Tx, Writer};
 
@@ -118,6 +122,8 @@ pub struct SqliteStore {
     sealer: Arc<Sealer>,
     collation: Arc<Collation>,
     presence: Arc<Presence>,
+    listing: Arc<Listing>,
+    shown: Arc<Shown>,
 }
 
 impl SqliteStore {

@@ -63,7 +63,8 @@ impl SqliteStore {
         let read = if size == 1 { self.read.clone() } else { pool_of(size).connect_with(options.as_ref().clone()).await? };
         let (write, writer) = (self.write.clone(), self.writer.clone());
         let (sealer, collation, presence) = (Arc::clone(&self.sealer), Arc::clone(&self.collation), Arc::clone(&self.presence));
-        Ok(Self { write, writer, read, sealer, collation, presence })
+        let (listing, shown) = (Arc::clone(&self.listing), Arc::clone(&self.shown));
+        Ok(Self { write, writer, read, sealer, collation, presence, listing, shown })
     }
 
     /// A store in memory, gone when it is dropped.
@@ -79,7 +80,7 @@ impl SqliteStore {
     fn new(write: SqlitePool, read: SqlitePool, sealer: Sealer, presence: Presence) -> Result<Self, StoreError> {
         let writer = Writer::start(write.clone());
         let (sealer, collation, presence) = (Arc::new(sealer), Arc::new(Collation::new()?), Arc::new(presence));
-        Ok(Self { write, writer, read, sealer, collation, presence })
+        Ok(Self { write, writer, read, sealer, collation, presence, listing: Arc::default(), shown: Arc::default() })
     }
 
     async fn prepared(self) -> Result<Self, StoreError> {

@@ -5,6 +5,7 @@ mod audit;
 mod corrupt;
 mod departures;
 mod files;
+mod lists;
 mod plans;
 mod writer;
 

@@ -305,7 +305,7 @@ fn switched_off(schedule: &Schedule, pauser: Option<&str>, zone: &TimeZone, now:
         let at = words::when(off.at, zone, now).text;
         return Some(format!("Pressrun switched this schedule off on {at}: {}.", words::disabled_reason(off.reason)));
     }
-    if let Some(fault) = words::unplannable(schedule) {
+    if let Some(fault) = words::unplannable(&schedule.definition.cron, &schedule.definition.timezone) {
         return Some(format!(
             "Nobody can tell when it is due: {fault}. It does not run until it is saved with another schedule or time zone."
         ));

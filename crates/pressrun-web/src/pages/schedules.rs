@@ -116,6 +116,8 @@ struct Row {
     format: &'static str,
     alert: bool,
     activity: Chip,
+    /// Why it cannot be read.
+    fault: Option<String>,
     next: Option<When>,
     last: Option<Last>,
     /// The run that is queued or running: what it does, why, and which it is.
@@ -166,8 +168,11 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
     let page = page_number(&asked.page);
     let query = query(&asked, &viewer, page);
     let mut list = state.store.list_schedules(&query).await?;
-    for ListRow { schedule, .. } in &mut list.rows {
-        schedule.last_run = schedule.last_run.map(|last| viewer.actor.told_last_run(&viewer.catalog, schedule.definition.owner, last));
+    for row in &mut list.rows {
+        row.last_run = row.last_run.map(|last| viewer.actor.told_last_run(&viewer.catalog, row.owner, last));
+        if !viewer.actor.is_admin(&viewer.catalog) && row.owner != viewer.actor.member {
+            row.withhold_fault();
+        }
     }
     let failed = if asked.narrows() || list.total == 0 {
         0
@@ -232,15 +237,15 @@ struct Told {
 impl Told {
     /// Each run as the viewer may see it.
     async fn of(state: &WebState, viewer: &Viewer, rows: &[ListRow]) -> Result<Self, StoreError> {
-        let owners: HashMap<ScheduleId, MembershipId> = rows.iter().map(|row| (row.schedule.id, row.schedule.definition.owner)).collect();
+        let owners: HashMap<ScheduleId, MembershipId> = rows.iter().map(|row| (row.id, row.owner)).collect();
         let shown = |run: Run| {
             let access = viewer.actor.run_access(&viewer.catalog, &run, owners.get(&run.schedule_id).copied());
             let access = access.unwrap_or(RunAccess::Summary);
             viewer.actor.shown_run(&viewer.catalog, run, Vec::new(), Vec::new(), access).run
         };
-        let has_failed = |row: &&ListRow| row.schedule.last_run.is_some_and(|last| last.status.is_failure());
-        let failing: Vec<ScheduleId> = rows.iter().filter(has_failed).map(|row| row.schedule.id).collect();
-        let all: Vec<ScheduleId> = rows.iter().map(|row| row.schedule.id).collect();
+        let has_failed = |row: &&ListRow| row.last_run.is_some_and(|last| last.status.is_failure());
+        let failing: Vec<ScheduleId> = rows.iter().filter(has_failed).map(|row| row.id).collect();
+        let all: Vec<ScheduleId> = rows.iter().map(|row| row.id).collect();
         let by_schedule = |runs: Vec<Run>| runs.into_iter().map(|run| (run.schedule_id, shown(run))).collect();
         Ok(Self {
             failures: by_schedule(state.store.latest_failures(&failing).await?),
@@ -250,25 +255,25 @@ impl Told {
 }
 
 fn present(told: &Told, row: ListRow, now: Timestamp) -> Row {
-    let destination = place::summary(&row);
-    let schedule = row.schedule;
-    let zone = words::zone(&schedule.definition.timezone);
+    let zone = words::zone(row.timezone());
     let why = |run: &Run| (words::why(run, &zone, now), run.id.to_string());
+    let is_active = row.disabled_at.is_none() && row.system_disabled.is_none();
     Row {
-        id: schedule.id.to_string(),
-        activity: words::activity(&schedule),
-        next: schedule.next_at.filter(|_| schedule.is_active()).map(|at| words::when(at, &zone, now)),
-        last: schedule.last_run.map(|run| Last {
+        id: row.id.to_string(),
+        activity: words::activity_of_row(&row),
+        fault: row.definition.as_ref().err().map(|unreadable| unreadable.reason.clone()),
+        next: row.next_at.filter(|_| is_active).map(|at| words::when(at, &zone, now)),
+        last: row.last_run.map(|run| Last {
             status: words::last_status(&run),
             when: words::when(run.completed_at, &zone, now),
-            trouble: told.failures.get(&schedule.id).map(why),
+            trouble: told.failures.get(&row.id).map(why),
         }),
-        under_way: told.under_way.get(&schedule.id).map(|run| (words::state(run), why(run))),
-        format: schedule.definition.format.as_str(),
-        alert: schedule.definition.condition.is_some(),
-        name: schedule.definition.name,
+        under_way: told.under_way.get(&row.id).map(|run| (words::state(run), why(run))),
+        format: row.definition.as_ref().map_or("–", |definition| definition.format.as_str()),
+        alert: row.alert,
+        name: row.name().to_owned(),
+        destination: place::summary(&row),
         dashboard: row.names.dashboard,
         owner: row.names.owner,
-        destination,
     }
 }

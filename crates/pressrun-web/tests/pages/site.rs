@@ -16,7 +16,7 @@ pub(crate) async fn member(site: &Site, token: &str) -> MembershipId {
 pub(crate) async fn named(site: &Site, name: &str) -> pressrun_domain::schedule::Schedule {
     let query = pressrun_store::ListQuery { search: Some(name.to_owned()), ..pressrun_store::sample::list() };
     let listed = site.store.list_schedules(&query).await.unwrap().rows;
-    let id = listed.iter().find(|row| row.schedule.definition.name == name).unwrap().schedule.id;
+    let id = listed.iter().find(|row| row.name() == name).unwrap().id;
     site.store.schedule(id).await.unwrap().unwrap()
 }
 

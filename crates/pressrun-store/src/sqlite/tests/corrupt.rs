@@ -6,8 +6,10 @@ use pressrun_domain::notice::Notice;
 use pressrun_domain::outline::KnownTo;
 use pressrun_domain::run::{RunState, RunStatus};
 
+use sqlx::Row as _;
+
 use super::in_file;
-use crate::{Notices as _, Runs as _, Schedules as _, SqliteStore, StoreError, sample};
+use crate::{Notices as _, Runs as _, Schedules as _, SqliteStore, StoreError, UnreadableSchedule, sample};
 
 async fn damage(store: &SqliteStore, sql: &'static str) {
     // The files of other programs do not honour our constraints.
@@ -39,20 +41,64 @@ async fn a_corrupt_row_is_named_by_table_column_and_row() {
     }
 }
 
+/// What the list says of the one schedule of this store that cannot be read.
+async fn listed_fault(store: &SqliteStore) -> (String, UnreadableSchedule) {
+    let page = store.list_schedules(&sample::list()).await.unwrap();
+    let mut faults = page.rows.iter().filter_map(|row| Some((row.id.to_string(), row.definition.clone().err()?)));
+    let fault = faults.next().expect("one cannot be read");
+    assert_eq!((faults.next(), page.total, page.rows.len()), (None, 2, 2));
+    fault
+}
+
 #[tokio::test]
-async fn a_corrupt_schedule_hides_no_other_one() {
+async fn a_schedule_that_cannot_be_read_is_listed_with_the_reason() {
+    for (sql, name, reason) in [
+        ("UPDATE definitions SET json = '{garbage' WHERE json LIKE '%Damaged%'", "damaged one", "definitions"),
+        // Of a newer version: what it says is sound, but not known here.
+        (
+            "UPDATE definitions SET json = json_set(json, '$.destination.type', 'pigeon') WHERE json LIKE '%Damaged%'",
+            "Damaged One",
+            "unknown variant `pigeon`",
+        ),
+        ("UPDATE schedules SET last_completed_at = 0, last_status = 'FINE' WHERE name_folded = 'damaged one'", "Damaged One", "`FINE`"),
+        (
+            "UPDATE schedules SET system_disabled_at = 0, system_disabled_reason = 'bored' WHERE name_folded = 'damaged one'",
+            "Damaged One",
+            "`bored`",
+        ),
+    ] {
+        let (store, _folder) = in_file().await;
+        let damaged = sample::schedule("Damaged One");
+        for schedule in [&damaged, &sample::schedule("whole")] {
+            store.insert_schedule(schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+        }
+        damage(&store, sql).await;
+        let (id, fault) = listed_fault(&store).await;
+        assert_eq!((id, fault.name.as_str()), (damaged.id.to_string(), name), "{sql}");
+        assert!(fault.reason.contains(reason) && fault.reason.contains(&damaged.id.to_string()), "{sql}: {}", fault.reason);
+        assert_eq!((fault.cron.as_str(), fault.timezone.as_str()), ("0 9 ? * * *", "UTC"), "{sql}: planning still knows");
+    }
+}
+
+#[tokio::test]
+async fn a_corrupt_schedule_holds_up_no_other_one_and_its_run_says_why() {
     let (store, _folder) = in_file().await;
     let (damaged, whole) = (sample::schedule("damaged"), sample::schedule("whole"));
     for schedule in [&damaged, &whole] {
         store.insert_schedule(schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
     }
     damage(&store, "UPDATE definitions SET json = 'garbage' WHERE json LIKE '%damaged%'").await;
-    let listed = store.list_schedules(&sample::list()).await.unwrap();
-    assert_eq!((listed.rows.len(), listed.rows[0].schedule.id), (1, whole.id));
     // Planning does not read what it does; its run says what is wrong.
     assert_eq!(sample::occur(&store, &[&damaged, &whole], sample::after(0)).await, 2);
     let claimed = store.claim(WorkerId::generate(), sample::after(1), sample::after(9), 10).await.unwrap();
     assert_eq!(claimed.iter().map(|run| run.run.schedule_id).collect::<Vec<_>>(), [whole.id]);
+    let told = store.unread_runs(9).await.unwrap();
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(told.schedule, damaged.id);
+    assert!(told.fault.contains("definitions"), "{}", told.fault);
+    let query = "SELECT state || ' ' || status || ' ' || reason FROM runs WHERE schedule_id = $1";
+    let ended: String = sqlx::query(query).bind(damaged.id.to_string()).fetch_one(&store.read).await.unwrap().get(0);
+    assert!(ended.starts_with("ended ERROR ") && ended.contains("definitions"), "{ended}");
     // Saving another definition mends it.
     let mut mended = damaged.clone();
     mended.definition.name = "mended".into();

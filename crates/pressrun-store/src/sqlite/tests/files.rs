@@ -344,7 +344,7 @@ async fn keys_of_another_collation_are_made_again_at_start() {
     store.close().await;
     let store = SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
     let rows = store.list_schedules(&sample::list()).await.unwrap().rows;
-    let names: Vec<&str> = rows.iter().map(|row| row.schedule.definition.name.as_str()).collect();
+    let names: Vec<&str> = rows.iter().map(crate::ListRow::name).collect();
     assert_eq!(names, ["Orders", "⚡️🍣 Query"]);
 }
 

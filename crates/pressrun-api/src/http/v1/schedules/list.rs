@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use pressrun_domain::schedule::Schedule;
+use pressrun_domain::destination::SlackRecipientType;
 use pressrun_store::ListRow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -34,7 +34,7 @@ pub(crate) struct ScheduleRow {
     /// How the last run ended: COMPLETE, ERROR, ERROR_DELIVERED, KILLED or CONDITION_UNMET; null when it never ran. Of an alert that judged
     /// rows which are not the caller's to see, COMPLETE stands for CONDITION_UNMET as well.
     last_status: Option<&'static str>,
-    destination_type: &'static str,
+    destination_type: String,
     /// Single recipients of mail; -1 for other destinations.
     recipient_count: i64,
     /// `dashboard` or `single tile`.
@@ -48,7 +48,11 @@ pub(crate) struct ScheduleRow {
     alert: Option<AlertView>,
     /// Membership of the owner.
     owner_id: uuid::Uuid,
-    format: &'static str,
+    /// Null only beside `unreadable`.
+    format: Option<&'static str>,
+    /// Why the stored schedule cannot be read, and so neither run nor shown: it is damaged, or of a newer version. Left out of all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
 }
 
 /// The condition of an alert.
@@ -64,31 +68,33 @@ pub(crate) struct AlertView {
 
 impl From<ListRow> for ScheduleRow {
     fn from(row: ListRow) -> Self {
-        let ListRow { schedule, names, recipient_count, slack_recipient_type } = row;
-        let Schedule { id, definition, disabled_at, system_disabled, last_run, .. } = schedule;
-        let alert = definition
-            .condition
-            .map(|condition| AlertView { condition_query_name: names.condition_query, condition_type: condition.kind.as_str() });
+        let definition = row.definition.as_ref().ok();
+        let condition = definition.and_then(|definition| definition.condition.as_ref());
+        let alert = condition.map(|condition| AlertView {
+            condition_query_name: row.names.condition_query.clone(),
+            condition_type: condition.kind.as_str(),
+        });
         Self {
-            id: id.0,
-            schedule: definition.cron,
-            disabled_at: disabled_at.map(stamp),
-            name: definition.name,
-            timezone: definition.timezone,
-            identifier: definition.identifier.0,
-            dashboard_name: names.dashboard,
-            owner_name: names.owner,
-            last_completed_at: last_run.map(|run| stamp(run.completed_at)),
-            last_status: last_run.map(|run| run.status.as_str()),
-            destination_type: definition.destination.kind().as_str(),
-            recipient_count,
-            content: if definition.tile.is_some() { "single tile" } else { "dashboard" },
-            slack_recipient_type: slack_recipient_type.map(pressrun_domain::destination::SlackRecipientType::as_str),
-            system_disabled_at: system_disabled.map(|disabled| stamp(disabled.at)),
-            system_disabled_reason: system_disabled.map(|disabled| disabled.reason.as_str()),
+            id: row.id.0,
+            schedule: row.cron().to_owned(),
+            disabled_at: row.disabled_at.map(stamp),
+            name: row.name().to_owned(),
+            timezone: row.timezone().to_owned(),
+            slack_recipient_type: row.slack_recipient_type().map(SlackRecipientType::as_str),
+            last_completed_at: row.last_run.map(|run| stamp(run.completed_at)),
+            last_status: row.last_run.map(|run| run.status.as_str()),
+            recipient_count: row.recipient_count,
+            content: if row.single_tile { "single tile" } else { "dashboard" },
+            system_disabled_at: row.system_disabled.map(|disabled| stamp(disabled.at)),
+            system_disabled_reason: row.system_disabled.map(|disabled| disabled.reason.as_str()),
             alert,
-            owner_id: definition.owner.0,
-            format: definition.format.as_str(),
+            owner_id: row.owner.0,
+            format: definition.map(|definition| definition.format.as_str()),
+            unreadable: row.definition.as_ref().err().map(|unreadable| unreadable.reason.clone()),
+            identifier: row.identifier.0,
+            dashboard_name: row.names.dashboard,
+            owner_name: row.names.owner,
+            destination_type: row.destination,
         }
     }
 }

@@ -1,16 +1,14 @@
 //! The list of schedules: two statements a page, whatever the filters, sorted by index.
 
-use pressrun_domain::destination::Destination;
 use pressrun_domain::run::RunStatus;
 use sqlx::{QueryBuilder, Row as _};
 
 use super::Backend;
-use super::dialect::{AMONG, Db, DbRow, PLACE_IN, clean};
-use super::row::{Reader, to_json};
-use super::schedule_row::{read, schedule_columns};
-use super::schedules::readable;
+use super::dialect::{AMONG, Db, PLACE_IN, clean};
+use super::listed::list_columns;
+use super::row::to_json;
 use crate::collation::folded;
-use crate::{ContentKind, ListQuery, ListRow, Names, Page, ScheduleKind, SortDirection, SortField, StatusFilter, StoreError};
+use crate::{ContentKind, ListQuery, ListRow, Page, ScheduleKind, SortDirection, SortField, StatusFilter, StoreError};
 
 impl Backend {
     pub(super) async fn list_page(&self, query: &ListQuery) -> Result<Page<ListRow>, StoreError> {
@@ -22,7 +20,7 @@ impl Backend {
 
         // The inner query skips to the page inside an index; only the rows of the page are read in full.
         let order = order_by(query.sort, query.direction, query.visible.is_some());
-        let mut page = QueryBuilder::new(concat!("SELECT ", schedule_columns!(), " FROM (SELECT s.id FROM schedules s WHERE 1 = 1"));
+        let mut page = QueryBuilder::new(concat!("SELECT ", list_columns!(), " FROM (SELECT s.id FROM schedules s WHERE 1 = 1"));
         push_search_by_id(&mut page, query);
         push_filters(&mut page, query)?;
         page.push(" ORDER BY ").push(order).push(" LIMIT ").push_bind(i64::from(query.page_size));
@@ -30,23 +28,9 @@ impl Backend {
         page.push(" OFFSET ").push_bind(i64::try_from(skipped).unwrap_or(i64::MAX));
         page.push(") page JOIN schedules s ON s.id = page.id JOIN definitions d ON d.id = s.definition_id ORDER BY ").push(order);
         let rows = page.build().fetch_all(&mut *tx).await?;
-        Ok(Page { rows: readable(&rows, list_row), total: total.unsigned_abs() })
+        tx.commit().await?;
+        Ok(Page { rows: self.list_rows(&rows).await?, total: total.unsigned_abs() })
     }
-}
-
-fn list_row(row: &DbRow) -> Result<ListRow, StoreError> {
-    let reader = Reader::new("schedules", row);
-    let schedule = read(row)?;
-    let slack_recipient_type = match &schedule.definition.destination {
-        Destination::Slack(slack) => Some(slack.recipient_type),
-        Destination::Email(_) | Destination::Sftp(_) | Destination::Webhook(_) | Destination::S3(_) => None,
-    };
-    let names = Names {
-        dashboard: reader.get("dashboard_name")?,
-        owner: reader.get("owner_name")?,
-        condition_query: reader.get("condition_query")?,
-    };
-    Ok(ListRow { schedule, names, recipient_count: reader.get("recipient_count")?, slack_recipient_type })
 }
 
 /// Text of the order; each has an index of the same columns. Who does not see everything (`told`) has runs sorted by what is told of them.
