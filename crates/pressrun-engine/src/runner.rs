@@ -28,7 +28,7 @@ pub(crate) struct EngineRunner {
 #[async_trait]
 impl Runner for EngineRunner {
     async fn work(&self, claimed: ClaimedRun, hand_back: &CancellationToken, permit: &Permit) {
-        if work_claim(&self.context, claimed, hand_back, permit).await {
+        if Box::pin(work_claim(&self.context, claimed, hand_back, permit)).await {
             self.said.notify_one();
         }
     }
