@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::config::Settings;
+use crate::show;
 
 /// Most of an answer that is read.
 const ANSWER_MAX: u64 = 64 << 10;
@@ -46,7 +47,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if status != "200" {
         bail!("{address} is not ready ({status}): {}", body.trim());
     }
-    println!("ready");
+    show::line("ready");
     Ok(ExitCode::SUCCESS)
 }
 
