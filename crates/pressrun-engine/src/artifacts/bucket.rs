@@ -352,7 +352,7 @@ mod tests {
         let (old, young) = (kept(&bucket, b"old").await, kept(&bucket, b"young").await);
         place.server.age(&Place::object(&old), SignedDuration::from_hours(25));
         let folder = u8::from_str_radix(&old[..2], 16).unwrap();
-        assert_eq!(other.hashes_in(folder).await.unwrap(), [old.clone()]);
+        assert_eq!(other.hashes_in(folder).await.unwrap(), std::slice::from_ref(&old));
         assert_eq!(other.remove(&[old.clone(), young.clone(), "ef".repeat(32)]).await.unwrap(), 1);
         assert_eq!(place.server.objects().len(), 1);
         assert_eq!((other.open(&old).await.unwrap(), other.open(&young).await.unwrap().is_some()), (None, true));
