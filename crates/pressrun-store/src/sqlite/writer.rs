@@ -37,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     requests: mpsc::UnboundedSender<Request>,
+    #[cfg_attr(not(any(test, feature = "conformance")), expect(dead_code, reason = "simulations and tests ask for it"))]
     open: Arc<AtomicBool>,
 }
 
