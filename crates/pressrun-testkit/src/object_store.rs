@@ -303,8 +303,20 @@ impl State {
                 self.objects.remove(&place);
                 Ok(HttpAnswer::new(204, ""))
             }
+            ("POST", None, false, None) if query.trim_end_matches('=') == "delete" => Ok(self.delete_many(&place, &request.text())),
             _ => Err((405, "MethodNotAllowed", "The specified method is not allowed against this resource.")),
         }
+    }
+
+    /// `DeleteObjects`: what is not there is as good as deleted.
+    fn delete_many(&mut self, bucket: &str, list: &str) -> HttpAnswer {
+        let keys = list.split("<Key>").skip(1).filter_map(|rest| rest.split('<').next());
+        let deleted = keys.fold(String::new(), |mut text, key| {
+            self.objects.remove(&format!("{}/{key}", bucket.trim_end_matches('/')));
+            let _ = write!(text, "<Deleted><Key>{key}</Key></Deleted>");
+            text
+        });
+        HttpAnswer::new(200, format!("<DeleteResult>{deleted}</DeleteResult>"))
     }
 
     /// `ListObjectsV2`, all of it on one page.
@@ -392,7 +404,8 @@ impl State {
             return Err(denied);
         }
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
-        let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
+        let named = |pair: &str| if pair.contains('=') { pair.to_owned() } else { format!("{pair}=") };
+        let mut pairs: Vec<String> = query.split('&').filter(|pair| !pair.is_empty()).map(named).collect();
         pairs.sort_unstable();
         let headers = names.iter().fold(String::new(), |mut text, name| {
             let _ = writeln!(text, "{name}:{}", request.header(name).unwrap_or_default());
