@@ -118,7 +118,7 @@ fn test_on_postgres() -> anyhow::Result<()> {
 }
 
 /// Seeds that the simulation goes through here; those who run its tests by themselves mean fewer.
-const SIMULATED_SEEDS: &str = "500";
+const SIMULATED_SEEDS: &str = "300";
 
 fn check() -> anyhow::Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
