@@ -79,6 +79,8 @@ async fn p6_a_bucket_that_does_not_answer_is_waited_for() {
     let program = Program::serve(&place.config).await;
     let body = to(json!({"destinationType": "webhook", "url": hook.url("/in")}));
     let id = program.ok(&place.token, "POST", "/api/v1/schedules", Some(&body)).await["id"].as_str().unwrap().to_owned();
+    // A server that starts looks through four folders for files without a row.
+    server.receiver().wait_for(4).await;
     server.receiver().push([HttpAnswer::new(403, "<Error><Code>AccessDenied</Code></Error>")]);
     let run = program.run(&place.token, &id).await;
     assert_eq!(run["status"], "COMPLETE", "{run}");
