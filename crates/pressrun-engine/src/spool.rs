@@ -126,7 +126,7 @@ impl Spool {
         off_thread(move || spool.work_dir(&name)).await
     }
 
-    /// Takes a file in that is kept elsewhere as well: it need not survive a power cut.
+    /// Takes a file in that is kept elsewhere as well. After a power cut it may be gone; if it is there, it is whole.
     ///
     /// # Errors
     /// It cannot be moved.
@@ -135,6 +135,7 @@ impl Spool {
         if let Some(folder) = target.parent() {
             std::fs::create_dir_all(folder)?;
         }
+        File::open(file)?.sync_all()?;
         std::fs::rename(file, &target)?;
         Ok(target)
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
+use futures::{FutureExt as _, StreamExt as _, stream};
 use pressrun_deliver::{Parcel, ParcelFile};
 use pressrun_domain::delivery::{Delivery, Outcome};
 use pressrun_domain::mail::MailWords;
@@ -10,6 +11,9 @@ use pressrun_domain::run::Run;
 
 use crate::artifacts::ArtifactStore;
 use crate::spool::off_thread;
+
+/// Artifacts that are looked for at once: each may have to be fetched from far away.
+const AT_ONCE: usize = 16;
 
 /// Files and words by hash.
 pub(super) struct Carried {
@@ -39,23 +43,14 @@ impl Carried {
     /// Finds what `pieces` carry.
     pub(super) async fn by(pieces: &[Delivery], artifacts: &dyn ArtifactStore) -> Self {
         let hashes = |of: fn(&Delivery) -> Option<&String>| pieces.iter().filter_map(of).cloned().collect::<BTreeSet<String>>();
-        let mut carried = Self { files: HashMap::new(), words: HashMap::new() };
-        for sha256 in hashes(|piece| piece.message.words_artifact.as_ref()) {
-            let words = match found(artifacts, &sha256, "mail's text").await {
-                Ok(path) => read_words(path).await,
-                Err(why) => Err(why),
-            };
-            carried.words.insert(sha256, words);
-        }
-        for sha256 in hashes(|piece| piece.message.inline_png.as_ref()) {
-            let path = found(artifacts, &sha256, "picture").await;
-            carried.files.insert(sha256, path);
-        }
-        for sha256 in hashes(|piece| piece.artifact.as_ref().map(|file| &file.sha256)) {
-            let path = found(artifacts, &sha256, "artifact").await;
-            carried.files.insert(sha256, path);
-        }
-        carried
+        let pictures = hashes(|piece| piece.message.inline_png.as_ref()).into_iter().map(|sha256| (sha256, "picture"));
+        let made = hashes(|piece| piece.artifact.as_ref().map(|file| &file.sha256)).into_iter().map(|sha256| (sha256, "artifact"));
+        let files: Vec<_> = pictures.chain(made).map(|(sha256, what)| file(artifacts, sha256, what).boxed()).collect();
+        let words = hashes(|piece| piece.message.words_artifact.as_ref());
+        let words: Vec<_> = words.into_iter().map(|sha256| mail_words(artifacts, sha256).boxed()).collect();
+        let files = stream::iter(files).buffered(AT_ONCE).collect().await;
+        let words = stream::iter(words).buffered(AT_ONCE).collect().await;
+        Self { files, words }
     }
 
     /// Puts a piece together.
@@ -102,6 +97,19 @@ async fn found(artifacts: &dyn ArtifactStore, sha256: &str, what: &str) -> Resul
 
 fn lost(what: &str) -> Unsendable {
     Unsendable::Now(format!("the {what} is not where artifacts are kept; trigger the schedule to make it anew"))
+}
+
+async fn file(artifacts: &dyn ArtifactStore, sha256: String, what: &'static str) -> (String, Result<PathBuf, Unsendable>) {
+    let path = found(artifacts, &sha256, what).await;
+    (sha256, path)
+}
+
+async fn mail_words(artifacts: &dyn ArtifactStore, sha256: String) -> (String, Result<MailWords, Unsendable>) {
+    let words = match found(artifacts, &sha256, "mail's text").await {
+        Ok(path) => read_words(path).await,
+        Err(why) => Err(why),
+    };
+    (sha256, words)
 }
 
 /// The words of a mail as the renderer made them, off the threads that send.

@@ -16,7 +16,8 @@ use crate::hidden::Hidden;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Artifacts {
     /// `s3://BUCKET/PREFIX` (also of an S3-compatible store), `gs://BUCKET/PREFIX` or `az://CONTAINER/PREFIX`. The spool folder then holds copies of
-    /// what this machine has needed within two days; what it kept before stays in use. Every server and worker of one store needs the same bucket.
+    /// what this machine has needed within two days; what it kept before stays in use. Every server and worker of one store needs the same prefix, and every
+    /// store one of its own: what it finds there without a row is deleted.
     pub url: Option<String>,
     /// Settings of the object store by the names that the cloud's own tools give them, such as `aws_region`, `aws_endpoint`, `aws_access_key_id`,
     /// `allow_http`, `google_service_account` or `azure_storage_account_name`. What is not said here is taken from the environment (`AWS_…`,
