@@ -40,12 +40,8 @@ fn release_build() -> anyhow::Result<PathBuf> {
         Some(binary) => PathBuf::from(binary),
         None => {
             crate::cargo(&["build", "--release", "--quiet", "--package", "pressrun"])?;
-            target().join("release/pressrun")
+            crate::target()?.join("release/pressrun")
         }
     };
     binary.canonicalize().with_context(|| format!("there is no program {}", binary.display()))
-}
-
-fn target() -> PathBuf {
-    PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::python;
+
 /// Python packages, at the versions that were tried.
 const PACKAGES: [&str; 2] = ["schemathesis==4.32.5", "openapi-spec-validator==0.9.0"];
 
@@ -45,11 +47,11 @@ pub(crate) struct Bounds {
 
 /// Installs the tools, starts a server, validates its document, fuzzes it, and stops it.
 pub(crate) fn run(bounds: Bounds) -> anyhow::Result<()> {
-    let folder = target()?.join("fuzz-api");
+    let folder = crate::target()?.join("fuzz-api");
     fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
-    let tools = tools(&folder.join("venv"))?;
+    let tools = python::environment(&folder.join("venv"), &PACKAGES)?;
     crate::cargo(&["build", "--quiet", "--package", "pressrun"])?;
-    let program = target()?.join("debug/pressrun");
+    let program = crate::target()?.join("debug/pressrun");
     let data = sample(&program, &folder.join("data"))?;
     let mut server = Server::start(&program, &data)?;
     let document = folder.join("openapi.json");
@@ -65,24 +67,6 @@ pub(crate) fn run(bounds: Bounds) -> anyhow::Result<()> {
         bail!("requests made the server panic:\n{}", panics.join("\n"));
     }
     Ok(())
-}
-
-fn target() -> anyhow::Result<PathBuf> {
-    Ok(cargo_metadata::MetadataCommand::new().no_deps().exec()?.target_directory.into())
-}
-
-/// The folder of the Python tools, which are installed when they are not there.
-fn tools(environment: &Path) -> anyhow::Result<PathBuf> {
-    let tools = environment.join("bin");
-    let installed = environment.join("installed");
-    let wanted = PACKAGES.join("\n");
-    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
-        return Ok(tools);
-    }
-    crate::run(Command::new("python3").args(["-m", "venv"]).arg(environment))?;
-    crate::run(Command::new(tools.join("python")).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
-    fs::write(&installed, wanted).with_context(|| format!("could not write {}", installed.display()))?;
-    Ok(tools)
 }
 
 /// A folder with the sample catalog, the demo's schedules, users and runs, and the fuzzer's token.

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use anyhow::bail;
 
+use crate::python;
+
 /// Programs that tests use as real counterparts, and the Debian package of each.
 const PROGRAMS: [(&str, &str, &str); 9] = [
     ("git", "/usr/bin/git", "git"),
@@ -26,8 +28,11 @@ pub(crate) fn has(program: &str) -> bool {
 
 /// Installs what is missing, on Debian and its like; elsewhere says what to install.
 pub(crate) fn setup() -> anyhow::Result<()> {
-    let missing: Vec<_> =
+    let mut missing: Vec<_> =
         PROGRAMS.iter().filter(|(name, path, _)| !has(name) && !Path::new(path).exists()).map(|(_, _, package)| *package).collect();
+    if std::env::var_os("CI").is_some() && !python::can_make_environments() {
+        missing.push("python3-venv");
+    }
     if missing.is_empty() {
         return Ok(());
     }

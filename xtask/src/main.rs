@@ -3,9 +3,11 @@
 #![expect(clippy::print_stderr, reason = "a command line")]
 
 mod bench;
+mod deploy;
 mod fuzz;
 mod fuzz_api;
 mod machine;
+mod python;
 mod relays;
 mod render;
 mod tidy;
@@ -36,6 +38,8 @@ enum Task {
     Setup,
     /// Hold the crate graph to the drawing in ARCHITECTURE.md.
     Tidy,
+    /// Hold the files of `deploy/` to the tools that will read them: Helm, Kubernetes' schemas, systemd. Needs Python 3 and its package index.
+    Deploy,
     /// Fuzz a server by its own OpenAPI document: no 5xx, nothing that is not documented. Needs Python 3 and its package index.
     FuzzApi(fuzz_api::Bounds),
     /// Bend texts until a claim about them breaks: `catalog`, `filters`, `templates`.
@@ -77,6 +81,7 @@ fn main() -> anyhow::Result<()> {
         Task::Check => check(),
         Task::Setup => machine::setup(),
         Task::Tidy => tidy::crate_graph(),
+        Task::Deploy => deploy::check(),
         Task::FuzzApi(bounds) => fuzz_api::run(bounds),
         Task::Fuzz { name, seconds, seed } => fuzz::run(&name, seconds, seed),
         Task::Simulate { words } => simulate(&words),
@@ -129,6 +134,10 @@ fn check() -> anyhow::Result<()> {
     if machine::has("cargo-deny") {
         cargo(&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"])?;
     }
+    // A developer's machine need not reach Python's index.
+    if std::env::var_os("CI").is_some() {
+        deploy::check()?;
+    }
     Ok(())
 }
 
@@ -136,6 +145,11 @@ fn simulate(words: &[String]) -> anyhow::Result<()> {
     let mut command = cargo_command();
     command.args(["run", "--quiet", "--package", "pressrun-simulation", "--"]).args(words);
     run(&mut command)
+}
+
+/// Where cargo puts what it makes.
+pub(crate) fn target() -> anyhow::Result<std::path::PathBuf> {
+    Ok(cargo_metadata::MetadataCommand::new().no_deps().exec()?.target_directory.into())
 }
 
 /// Runs cargo and fails when it does.

@@ -38,7 +38,7 @@ struct Figure {
 
 /// Measures the binary of `BENCH_BINARY`, or the release build of this tree, prints a table and writes `target/bench/query.json`.
 pub(super) fn run() -> anyhow::Result<()> {
-    let (binary, target) = (super::release_build()?, super::target());
+    let (binary, target) = (super::release_build()?, crate::target()?);
     let mut figures = Vec::new();
     let site = Site::new(&binary)?;
     // A binary that cannot do one step may do the others.
