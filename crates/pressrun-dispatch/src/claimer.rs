@@ -69,6 +69,7 @@ impl Claimer {
             let now = self.clock.now();
             let rescue = jumps.leases_can_be_told(Reading::of(self.clock.as_ref(), now));
             let claimed = self.claim(&mut under_way, rescue, &hand_back).await;
+            under_way.show(self.config.permits);
             pulse.passed(claimed.is_ok());
             let next = match claimed {
                 Ok(_) => self.next_available(now, under_way.permits()).await,
@@ -205,6 +206,14 @@ impl UnderWay {
     /// The documents of those that hold one, each as often as it is under way.
     fn documents(&self) -> Vec<&DocumentIdentifier> {
         self.holders().map(|started| &started.document).collect()
+    }
+
+    /// Tells operators how many permits of all are held.
+    fn show(&self, of: u32) {
+        let used = self.permits();
+        metrics::gauge!("pressrun_permits", "kind" => "runs", "state" => "used").set(used);
+        metrics::gauge!("pressrun_permits", "kind" => "runs", "state" => "free").set(of.saturating_sub(used));
+        metrics::gauge!("pressrun_runs_in_progress").set(self.len());
     }
 
     fn start(&mut self, runner: Arc<dyn Runner>, claimed: ClaimedRun, hand_back: CancellationToken) {

@@ -26,6 +26,7 @@ impl JumpWatch {
     pub(crate) fn leases_can_be_told(&mut self, now: Reading) -> bool {
         let off = self.drift.look(now);
         if off.abs() > self.heartbeat {
+            metrics::counter!("pressrun_clock_jumps_total").increment(1);
             tracing::warn!(by = %off, "the clock jumped; leases are left alone until their holders had time to renew");
             self.wait_until = Some(now.steady.saturating_add(self.heartbeat.saturating_mul(2)));
         }

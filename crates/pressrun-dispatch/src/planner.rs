@@ -16,6 +16,7 @@ use pressrun_domain::clock::Clock;
 use pressrun_domain::id::RunId;
 use pressrun_domain::missed::{Missed, Why};
 use pressrun_domain::plan::{CATCH_UP_LIMIT, Plan, plan};
+use pressrun_domain::run::SkipReason;
 use pressrun_store::{
     DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlanningNote, Replanned, ScheduleKey, Store, StoreError, TimingId,
 };
@@ -203,13 +204,18 @@ impl Planner {
 
     /// Plans up to [`PLAN_BATCH`] schedules and says whether there may be more; `None` when none was due.
     async fn plan_batch(&self, now: Timestamp) -> Result<Option<bool>, StoreError> {
-        let horizon = now + LOOK_AHEAD;
+        let (horizon, began) = (now + LOOK_AHEAD, self.clock.steady());
         let due = self.store.due_schedules(horizon, now - LATE, PLAN_BATCH).await?;
         if due.is_empty() {
             return Ok(None);
         }
         let (planned, faulty) = self.decide(&due, now, horizon).await?;
         self.store.plan(&planned, now).await?;
+        let (starts, missed) = planned.iter().fold((0, 0), |(starts, missed), of| (starts + of.starts.len(), missed + of.missed.len()));
+        metrics::counter!("pressrun_occurrences_planned_total").increment(starts as u64);
+        metrics::counter!("pressrun_occurrences_skipped_total", "reason" => SkipReason::Missed.as_str()).increment(missed as u64);
+        metrics::histogram!("pressrun_step_duration_seconds", "step" => "plan")
+            .record(self.clock.steady().saturating_sub(began).as_secs_f64());
         for (schedule, fault) in faulty {
             self.set_aside(&schedule, &fault).await?;
         }

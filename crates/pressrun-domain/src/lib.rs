@@ -28,6 +28,7 @@ pub mod output;
 pub mod plan;
 pub mod postgres;
 pub mod preparation;
+pub mod reason;
 pub mod retry;
 pub mod run;
 pub mod schedule;

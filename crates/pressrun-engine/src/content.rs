@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use indexmap::IndexMap;
+use jiff::SignedDuration;
 use pressrun_deliver::SystemResolver;
 use pressrun_domain::audience::Identity;
 use pressrun_domain::catalog::{Catalog, Connection, Dashboard, Document, QueryTile, Tile, TileBody};
@@ -26,6 +27,7 @@ use pressrun_sql::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, compile
 use crate::artifacts::ArtifactError;
 use crate::config::EngineConfig;
 use crate::executor::{Crew, ExecutorError, ExecutorPool};
+use crate::figures;
 use crate::flight::{self, Flights};
 use crate::gate::Gates;
 use crate::reach;
@@ -338,6 +340,7 @@ impl Producer {
     ) -> Result<QueryRows, QueryError> {
         let most = connection.max_concurrency.min(self.executors.most_of_one_connection(Crew::of(&spec)));
         let _pass = self.gates.pass(connection.name.as_str(), most).await;
+        let source = if spec.is_embedded() { "files" } else { "postgres" };
         let spec = reach::pinned(&self.config.connections, &SystemResolver, spec).await?;
         let allowed = Duration::from_secs(connection.timeout_seconds);
         let limits = QueryLimits { timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX), ..self.config.query };
@@ -345,9 +348,12 @@ impl Producer {
         let out = work.file(&format!("{}.arrow", self.files.fetch_add(1, Ordering::Relaxed)));
         let job = QueryJob { connection: spec, compiled, limits, out: out.clone(), fingerprint };
         // The source stops itself first, with a better message; the process is killed when it does not.
-        let outcome = self.executors.query(job, allowed + Duration::from_secs(2)).await?;
+        let asked = std::time::Instant::now();
+        let outcome = self.executors.query(job, allowed + Duration::from_secs(2)).await;
+        figures::query(source, outcome.is_ok());
+        figures::step(figures::Step::Query, asked.elapsed().try_into().unwrap_or(SignedDuration::MAX));
+        let outcome = outcome?;
         tracing::debug!(connection = %connection.name, rows = outcome.rows, ms = outcome.ms, steps = ?outcome.steps, "a query has ended");
-        metrics::counter!("pressrun_queries_total", "connection" => connection.name.to_string()).increment(1);
         Ok(QueryRows { path: out, outcome, folder: Some(work) })
     }
 
@@ -450,8 +456,10 @@ impl Producer {
             imprint: request.imprint,
         };
         let started = std::time::Instant::now();
-        let rendered = self.executors.render(job, path.clone(), self.config.render_deadline).await??;
-        Ok(Made { path, rendered, ms: started.elapsed().as_millis() as u64 })
+        let rendered = self.executors.render(job, path.clone(), self.config.render_deadline).await;
+        let took = started.elapsed();
+        figures::step(figures::Step::Render, took.try_into().unwrap_or(SignedDuration::MAX));
+        Ok(Made { path, rendered: rendered??, ms: took.as_millis() as u64 })
     }
 
     /// Draws the tiles of `report` for a browser.

@@ -31,6 +31,7 @@ pub mod worker;
 mod carrier;
 mod config;
 mod engine;
+mod figures;
 pub mod flight;
 mod gate;
 mod notice;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::fail::{FailPoint, reach};
+use crate::figures;
 use crate::pipeline::{Context, Step, Work};
 
 /// Works on a claimed run until it is over, has to wait, its lease is lost, or `stop` asks to hand it back. Whether there may be something to say
@@ -17,6 +18,10 @@ use crate::pipeline::{Context, Step, Work};
 pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &CancellationToken, permit: &Permit) -> bool {
     let ClaimedRun { run, lease } = claimed;
     let span = info_span!("run", run = %run.id, schedule = %run.schedule_id, fence = lease.fence);
+    let claimed_at = context.clock.steady();
+    if lease.fence <= 1 {
+        figures::step(figures::Step::Wait, context.clock.now().duration_since(run.scheduled_for));
+    }
     async {
         let mut work = Work::new(context, &run, lease, permit);
         let outcome = tokio::select! {
@@ -26,6 +31,7 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
             () = stop.cancelled() => None,
         };
         let now = context.clock.now();
+        figures::step(figures::Step::Claim, context.clock.steady().saturating_sub(claimed_at));
         match outcome {
             None => {
                 info!("handing the run back");
@@ -52,7 +58,10 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
                 debug!("the run lets others go first");
                 report(context.store.yield_run(&lease, now, &work.news()).await);
             }
-            Some(Err(StoreError::LeaseLost)) => warn!("the lease was lost; another worker goes on"),
+            Some(Err(StoreError::LeaseLost)) => {
+                warn!("the lease was lost; another worker goes on");
+                figures::lease_lost();
+            }
             // The lease lapses, and the run is claimed again.
             Some(Err(error)) => warn!(error = %error, "the run could not go on; it will be claimed again"),
         }
@@ -64,7 +73,7 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
 
 fn tell_of_end(status: RunStatus, reason: Option<&str>) {
     info!(status = status.as_str(), reason, "the run ended");
-    metrics::counter!("pressrun_runs_total", "status" => status.as_str()).increment(1);
+    figures::run_ended(status, reason);
 }
 
 /// Renews the lease every third of its length, whatever the wall clock does meanwhile; ends only when it is lost. All runs of a process do so at the
@@ -87,7 +96,10 @@ async fn keep_lease(context: &Context, mut lease: Lease) -> StoreError {
 fn report(result: Result<(), StoreError>) {
     match result {
         Ok(()) => {}
-        Err(StoreError::LeaseLost) => warn!("the lease was lost before the outcome could be written; another worker goes on"),
+        Err(StoreError::LeaseLost) => {
+            warn!("the lease was lost before the outcome could be written; another worker goes on");
+            figures::lease_lost();
+        }
         Err(error) => warn!(error = %error, "the outcome could not be written; the run will be claimed again"),
     }
 }

@@ -25,9 +25,10 @@ use pressrun_domain::session::Session;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
-    Consents, DueSchedule, Enqueue, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, Names, Notices, Page, People,
-    PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals,
-    Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted,
+    Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, Names, Notices, Owed, Page, People,
+    PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey,
+    Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun,
+    Upserted, Waiting,
 };
 
 use crate::book::Book;
@@ -582,6 +583,15 @@ staged! {
         async fn read_catalog(&self, reading: &CatalogReading<'_>, now: Timestamp) -> Result<CatalogStanding, StoreError>;
         async fn leave_catalog(&self, process: WorkerId) -> Result<(), StoreError>;
         async fn catalog_in_force(&self) -> Result<Option<String>, StoreError>;
+    }
+}
+
+staged! {
+    Figures {
+        async fn waiting(&self, now: Timestamp) -> Result<Waiting, StoreError>;
+        async fn still_owed(&self, late: Timestamp) -> Result<Owed, StoreError>;
+        async fn schedule_counts(&self) -> Result<ScheduleCounts, StoreError>;
+        async fn workers_alive(&self) -> Result<Option<u64>, StoreError>;
     }
 }
 

@@ -17,6 +17,7 @@ pub mod conformance;
 mod consents;
 mod error;
 mod fault;
+mod figures;
 mod keys;
 mod list_index;
 mod notices;
@@ -34,11 +35,13 @@ mod seals;
 pub mod sessions;
 mod sqlite;
 mod suppressions;
+mod timed;
 
 pub use audit::{Audit, AuditQuery};
 pub use catalogs::{CatalogReading, CatalogStanding, Catalogs};
 pub use consents::{Agreed, Asked, Consents};
 pub use error::StoreError;
+pub use figures::{Figures, Owed, QueuedKind, ScheduleCounts, Waiting};
 pub use keys::Keys;
 pub use notices::{Notices, UnreadRun};
 pub use page::Page;
@@ -77,6 +80,7 @@ pub trait Store:
     + Audit
     + Retention
     + Catalogs
+    + Figures
     + Send
     + Sync
 {
@@ -96,6 +100,7 @@ impl<
         + Audit
         + Retention
         + Catalogs
+        + Figures
         + Send
         + Sync,
 > Store for T

@@ -37,7 +37,7 @@ use tracing::{error, info, warn};
 use crate::answers::Answers;
 use crate::clock::WallClock;
 use crate::config::{Database, Settings};
-use crate::figures::Figures;
+use crate::figures::{Figures, Reader, Sources};
 use crate::lifecycle::Budget;
 use crate::show::Hinted;
 use crate::{private, sealing, web};
@@ -118,6 +118,7 @@ impl App {
     /// Something cannot be opened or is not valid; the message says what to change.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
+        let figures = Figures::install()?;
         // First of all: what follows makes files.
         let public_url = settings.server.public_url()?;
         let catalog = CatalogHandle::open_with(&settings.catalog.path, Arc::clone(&clock), settings.catalog.rules(&settings.spool)?)?;
@@ -175,14 +176,14 @@ impl App {
         let pulses = Pulses::default();
         let answers = Answers { context: context.clone(), intake, pulses: pulses.clone() };
         let state = api_state(settings, &public_url, &context, egress, answers, &wake);
-        let figures = Figures::install();
-        let admin_router = pressrun_api::health_router(state.clone()).merge(figures.router());
+        let metrics = figures.router(Arc::new(figures_of_now(settings, &context, &pulses)?));
+        let admin_router = pressrun_api::health_router(state.clone()).merge(metrics.clone());
         let door = Door::new(&state);
         let pages = web::router(&context, state.clone(), Arc::clone(&door), settings, &public_url, session_key);
         let mut router = pressrun_api::router_behind(state.clone(), Arc::clone(&door)).merge(pages);
         if settings.server.admin_listen.is_none() {
             // How runs end tells a member on a quiet day whether a colleague's rows met a condition.
-            router = router.merge(pressrun_api::for_operators(figures.router(), state, Arc::clone(&door)));
+            router = router.merge(pressrun_api::for_operators(metrics, state, Arc::clone(&door)));
         }
         let router = pressrun_api::traced(pressrun_web::front(router, &public_url), settings.server.proxies()?);
         // Whoever searches among a million schedules holds up no delivery.
@@ -297,6 +298,23 @@ pub(crate) fn stop_signal() -> anyhow::Result<CancellationToken> {
         token.cancel();
     });
     Ok(stop)
+}
+
+/// What `/metrics` reads when somebody asks.
+fn figures_of_now(settings: &Settings, context: &Context, pulses: &Pulses) -> anyhow::Result<Reader> {
+    Ok(Reader::new(Sources {
+        store: Arc::clone(&context.store),
+        catalog: Arc::clone(&context.catalog),
+        clock: Arc::clone(&context.clock),
+        executors: context.producer.executors().clone(),
+        pulses: pulses.clone(),
+        database: match settings.store.database()? {
+            Database::Sqlite(_) => "sqlite",
+            Database::Postgres(_) => "postgres",
+        },
+        late_after: SignedDuration::from_hours(1),
+        started_at: context.clock.now(),
+    }))
 }
 
 /// The pool of executor processes: this program itself.

@@ -22,6 +22,7 @@ use tokio::io::AsyncReadExt as _;
 use url::Url;
 
 use super::{ArtifactError, ArtifactStore};
+use crate::figures;
 use crate::spool::{Spool, off_thread};
 
 /// An object younger than this is never removed: it may have been made for a run that has not promised it yet.
@@ -207,14 +208,21 @@ impl ArtifactStore for Bucket {
     async fn open(&self, sha256: &str) -> Result<Option<PathBuf>, ArtifactError> {
         let (cache, hash) = (self.cache.clone(), sha256.to_owned());
         if let Some(path) = off_thread(move || cache.find_and_mark(&hash)).await? {
+            figures::artifact("cache");
             return Ok(Some(path));
         }
         if !Spool::is_hash(sha256) {
             return Ok(None);
         }
         match self.fetch(sha256).await? {
-            Some(path) => Ok(Some(path)),
-            None => self.before.open(sha256).await,
+            Some(path) => {
+                figures::artifact("store");
+                Ok(Some(path))
+            }
+            None => {
+                figures::artifact("nowhere");
+                self.before.open(sha256).await
+            }
         }
     }
 

@@ -20,5 +20,5 @@ mod worker;
 
 pub use child::{ChildConfig, serve};
 pub use job::{Job, JobResult, MailJob, MailKpi, Reply};
-pub use pool::{Crew, ExecutorConfig, ExecutorPool, StandIn};
+pub use pool::{Crew, ExecutorConfig, ExecutorPool, Occupancy, StandIn};
 pub use worker::ExecutorError;

@@ -12,6 +12,8 @@ use pressrun_render::{RenderError, RenderJob, Rendered, Report};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use crate::figures;
+
 use super::job::{Job, JobResult, MailJob, Message, Reply};
 use super::scratch::{self, Scratch};
 use super::worker::{ExecutorError, Worker};
@@ -75,6 +77,30 @@ impl Crew {
     pub fn of(connection: &ConnectionSpec) -> Self {
         if connection.is_embedded() { Self::Compute } else { Self::Remote }
     }
+}
+
+impl Crew {
+    /// The word in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compute => "compute",
+            Self::Remote => "remote",
+        }
+    }
+}
+
+/// How full a crew is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Which.
+    pub crew: Crew,
+    /// Most children that work at once.
+    pub most: usize,
+    /// So many more may begin now.
+    pub free: usize,
+    /// Children that wait for work.
+    pub idle_children: usize,
 }
 
 /// Does jobs in the place of child processes: a model of them, in a simulation.
@@ -244,6 +270,15 @@ impl ExecutorPool {
         idle.iter().filter(|worker| worker.is_warm(&digest)).count()
     }
 
+    /// How full each crew is.
+    #[must_use]
+    pub fn occupancy(&self) -> [Occupancy; 2] {
+        [Crew::Compute, Crew::Remote].map(|crew| {
+            let children = self.shared.children(crew);
+            Occupancy { crew, most: children.most, free: children.permits.available_permits(), idle_children: children.idle().len() }
+        })
+    }
+
     /// Memory that the children that wait held after their last job; 0 where the system does not say.
     #[must_use]
     pub fn idle_bytes(&self) -> u64 {
@@ -269,7 +304,10 @@ impl ExecutorPool {
             UnderWay { shared: Arc::clone(&self.shared), crew, is_query: connection.is_some(), held: Some((worker, permit)) };
         let answer = tokio::time::timeout(deadline, under_way.exchange(&frame)).await;
         // What is under way is stopped when it is dropped.
-        let Ok(answer) = answer else { return Err(ExecutorError::Deadline { after: deadline }) };
+        let Ok(answer) = answer else {
+            figures::child_ended("deadline");
+            return Err(ExecutorError::Deadline { after: deadline });
+        };
         let Some((mut worker, _permit)) = under_way.held.take() else { return Err(ExecutorError::unavailable("it is gone")) };
         match answer {
             Ok(reply) => {
@@ -278,7 +316,11 @@ impl ExecutorPool {
                 }
                 Ok(self.shared.take_back(crew, worker, reply))
             }
-            Err(fault) => Err(worker.cause_of_death(fault).await),
+            Err(fault) => {
+                let cause = worker.cause_of_death(fault).await;
+                figures::child_ended(if matches!(cause, ExecutorError::Memory) { "memory" } else { "other" });
+                Err(cause)
+            }
         }
     }
 }

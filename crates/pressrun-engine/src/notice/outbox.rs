@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::figures;
 use crate::links::Links;
 use crate::pipeline::Context;
 use crate::pipeline::alongside::alongside;
@@ -219,6 +220,7 @@ async fn attempt(context: &Context, notice: Notice) -> Result<(), StoreError> {
         }
         DeliveryState::Pending { .. } | DeliveryState::Skipped { .. } => None,
     };
+    figures::notice(notice.to.lane(), &state);
     let made = Attempt { ended_at: Some(ended_at), outcome: Some(delivered.outcome), ..begun.clone() };
     loop {
         match context.store.settle_notice(notice.id, &made, &state, follow_up.as_slice()).await {

@@ -28,6 +28,7 @@ use super::piece::{Making, Pieces};
 use super::suppressed::{SUPPRESSED, suppressed};
 use super::{Halt, Stop, Work, until_stopped};
 use crate::fail::{FailPoint, reach};
+use crate::figures;
 
 /// Pieces promised in one transaction.
 const BATCH: usize = 500;
@@ -285,6 +286,7 @@ impl<'a> Preparing<'_, 'a> {
         news.progress.promised_at = Some(now);
         self.work.progress = news.progress.clone();
         let is_wanted = self.work.context.store.promise_and_begin(&self.work.lease, &pieces, &news, &begun, now).await?;
+        figures::promised(self.work.run.definition.destination.kind(), &pieces);
         self.work.written.add(news.record);
         Ok(first.filter(|_| is_wanted).map(|first| first.begun_at(now)))
     }
@@ -293,12 +295,14 @@ impl<'a> Preparing<'_, 'a> {
     async fn promise(&mut self, pieces: Making<'_>, done: Option<&AudienceDone>) -> Result<(), Halt> {
         reach(FailPoint::BeforePromise);
         let store = &self.work.context.store;
+        let kind = self.work.run.definition.destination.kind();
         let mut pieces = pieces.peekable();
         loop {
             let batch: Vec<Delivery> = pieces.by_ref().take(BATCH).collect();
             self.promised += batch.len();
             if pieces.peek().is_some() {
                 store.promise(&self.work.lease, &batch).await?;
+                figures::promised(kind, &batch);
                 continue;
             }
             reach(FailPoint::AmidPromises);
@@ -310,6 +314,7 @@ impl<'a> Preparing<'_, 'a> {
             }
             self.work.progress = news.progress.clone();
             store.finish_audience(&self.work.lease, &batch, &news, done).await?;
+            figures::promised(kind, &batch);
             self.work.written.add(news.record);
             return Ok(());
         }
@@ -325,6 +330,7 @@ impl<'a> Preparing<'_, 'a> {
             let pieces: Vec<Delivery> = pieces.collect();
             for batch in pieces.chunks(BATCH) {
                 self.work.context.store.promise(&self.work.lease, batch).await?;
+                figures::promised(self.work.run.definition.destination.kind(), batch);
             }
         }
         Ok(stop.into())

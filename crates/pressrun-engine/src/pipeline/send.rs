@@ -5,7 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use futures::StreamExt;
 use futures::future::Either;
@@ -28,6 +28,7 @@ use super::suppressed::{SUPPRESSED, suppressed};
 use super::turns::Turns;
 use super::{Context, Halt, LOOK_FOR_STOP, Work};
 use crate::fail::{FailPoint, reach};
+use crate::figures;
 use crate::gate::Pass;
 use crate::receivers::Visit;
 
@@ -371,11 +372,18 @@ impl Way<'_> {
 struct Timing<'a> {
     way: &'a Way<'a>,
     is_under_way: AtomicBool,
+    /// When, by the steady clock in microseconds, it had its turn last.
+    turn_at: AtomicI64,
 }
 
 impl<'a> Timing<'a> {
     fn of(way: &'a Way<'a>) -> Self {
-        Self { way, is_under_way: AtomicBool::new(false) }
+        Self { way, is_under_way: AtomicBool::new(false), turn_at: AtomicI64::new(micros(way.context.clock.steady())) }
+    }
+
+    /// How long ago it had its turn.
+    fn since_turn(&self) -> SignedDuration {
+        SignedDuration::from_micros(micros(self.way.context.clock.steady()) - self.turn_at.load(Ordering::Relaxed))
     }
 
     fn end(&self) {
@@ -384,8 +392,13 @@ impl<'a> Timing<'a> {
     }
 }
 
+fn micros(steady: SignedDuration) -> i64 {
+    i64::try_from(steady.as_micros()).unwrap_or(i64::MAX)
+}
+
 impl TurnWatch for Timing<'_> {
     fn has_turn(&self) {
+        self.turn_at.store(micros(self.way.context.clock.steady()), Ordering::Relaxed);
         self.way.permit.inspect(|permit| permit.give_back());
         if !self.is_under_way.swap(true, Ordering::Relaxed) {
             self.way.turns.begin(self.way.context.clock.steady());
@@ -413,8 +426,14 @@ async fn attempt(
     reach(FailPoint::AfterBegin);
     let is_suppressed = lot.suppressed.contains(&delivery.target.to_lowercase());
     let parcel = if is_suppressed { Err(Unsendable::ForGood(SUPPRESSED.to_owned())) } else { lot.carried.parcel(run, &delivery) };
+    let kind = run.definition.destination.kind();
     let delivered = match parcel {
-        Ok(parcel) => context.carrier.deliver_in_turn(&run.definition.destination, &parcel, started_at, timing).await,
+        Ok(parcel) => {
+            let _under_way = figures::UnderWay::new(kind);
+            let delivered = context.carrier.deliver_in_turn(&run.definition.destination, &parcel, started_at, timing).await;
+            figures::attempt(kind, &delivered.outcome, timing.since_turn());
+            delivered
+        }
         Err(why) => Delivered { outcome: why.into(), learnt_host_key: None, warnings: Vec::new() },
     };
     reach(FailPoint::AfterAnswer);
@@ -427,10 +446,12 @@ async fn attempt(
     if let Some(end) = way.end.filter(|end| is_taken && end.is_last() && !learnt.degraded) {
         let (delivery, record) = (delivery.id, PlainEnd::record(ended_at));
         ended = context.store.settle(lease, &LastAnswer { delivery, attempt, at: ended_at, learnt, record }).await?;
+        figures::piece_ended(kind, &DeliveryState::Accepted { at: ended_at });
         end.count();
     } else {
         (delivery.state, held_until) = way.next_state(&delivery, &delivered.outcome, held_since, ended_at);
         context.store.end_attempt(lease, delivery.id, &attempt, &delivery.state, &learnt).await?;
+        figures::piece_ended(kind, &delivery.state);
         if let Some(end) = way.end.filter(|_| is_taken) {
             end.count();
         }

@@ -86,6 +86,7 @@ impl Backend {
                     let id: String = row.try_get("id")?;
                     tracing::error!(run = %id, %error, "a run cannot be read and ends here");
                     let reason = error.to_string();
+                    metrics::counter!("pressrun_runs_total", "status" => RunStatus::Error.as_str(), "reason" => "other").increment(1);
                     end_run(tx, &id, &Ending { status: RunStatus::Error, reason: Some(&reason) }, request.now).await?;
                     // Who tests or sends again looks at it.
                     if matches!(row.try_get("kind")?, "scheduled" | "manual") {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use pressrun_domain::run::SkipReason;
 use pressrun_domain::turn::Turn;
 use serde::Serialize;
 use sqlx::Row as _;
@@ -92,7 +93,11 @@ async fn release_rows(tx: &mut Tx, rows: &[DbRow], now: Timestamp) -> Result<Rel
                 ready.push(Ready(key, at, dst, owner, reader.get("document")?, turns.join(owner)));
             }
             Some("exists") => {}
-            Some(reason) => skipped.push(Skipped(key, at, dst, run_of(reader.get("schedule_id")?, at), reason)),
+            Some(reason) => {
+                let word = if reason == SkipReason::Missed.as_str() { SkipReason::Missed } else { SkipReason::Overlap };
+                metrics::counter!("pressrun_occurrences_skipped_total", "reason" => word.as_str()).increment(1);
+                skipped.push(Skipped(key, at, dst, run_of(reader.get("schedule_id")?, at), reason));
+            }
         }
     }
     sqlx::query(concat!(

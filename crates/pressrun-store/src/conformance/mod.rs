@@ -10,6 +10,7 @@ pub mod audit;
 pub mod catalogs;
 pub mod claims;
 pub mod consents;
+pub mod figures;
 pub mod keys;
 pub mod ledger;
 pub mod lists;
@@ -206,6 +207,9 @@ macro_rules! conformance_suite {
                     only_what_was_mailed_can_come_back
                     suppressions_are_listed_by_address_and_lifted_once
                     h3_an_address_leaves_an_entry_when_its_mail_ends_and_when_somebody_lifts_that;
+                figures: o1_what_waits_is_counted_by_what_it_is_and_the_oldest_is_told
+                    o1_what_is_owed_is_counted_and_what_is_late_of_it
+                    o1_schedules_are_counted_by_whether_they_come_due;
                 keys: keys_are_found_by_their_hash_and_revoked_once;
                 audit: h3_each_change_leaves_who_what_where_and_before_and_after
                     h3_a_change_that_fails_leaves_no_entry

@@ -29,9 +29,9 @@ use tokio::time::{sleep, timeout};
 use super::PostgresStore;
 use crate::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
-    Consents, DueSchedule, Enqueue, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, Names, Notices, Page, People,
-    PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleKey, Schedules, Seals,
-    Sessions, SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted,
+    Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, Names, Notices, Owed, Page, People,
+    PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey,
+    Schedules, Seals, Sessions, SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
 };
 
 /// Pauses before a call is made again. Deadlocks are over at once, a fail-over takes seconds: callers wait longer by themselves.
@@ -230,6 +230,13 @@ again! { Retention:
     prune_audit(kept_since: Timestamp, limit: u32) -> Pruned;
     prune_artifacts(needed_since: Timestamp, limit: u32) -> Vec<String>;
     unknown_artifacts(hashes: &[String]) -> Vec<String>;
+}
+
+again! { Figures:
+    waiting(now: Timestamp) -> Waiting;
+    still_owed(late: Timestamp) -> Owed;
+    schedule_counts() -> ScheduleCounts;
+    workers_alive() -> Option<u64>;
 }
 
 again! { Catalogs:

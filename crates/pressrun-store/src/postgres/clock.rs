@@ -29,6 +29,7 @@ impl Offset {
         let was_off = self.is_off();
         self.0.store(behind, Ordering::Relaxed);
         let seconds = SignedDuration::from_micros(behind).as_secs_f64();
+        metrics::gauge!("pressrun_clock_offset_seconds").set(seconds);
         if self.is_off() && !was_off {
             tracing::error!(seconds, "this node's clock differs from the database's: it claims and plans nothing until it is put right");
         } else if was_off && !self.is_off() {

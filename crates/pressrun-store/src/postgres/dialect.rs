@@ -165,6 +165,9 @@ pub(super) const AMONG: (&str, &str) = (" = ANY (ARRAY(SELECT json_array_element
 /// Where a text begins in another, from 1; 0 when it is not there.
 pub(super) const PLACE_IN: &str = "strpos";
 
+/// How many workers live.
+pub(super) const WORKERS_ALIVE: Option<&str> = Some("SELECT count(*) FROM nodes");
+
 /// Stands before a column that is compared on the way and not looked up in an index.
 pub(super) const UNINDEXED: &str = "+";
 

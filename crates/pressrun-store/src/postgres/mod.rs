@@ -40,6 +40,8 @@ mod consents;
 mod due;
 #[path = "../common/entries.rs"]
 mod entries;
+#[path = "../common/figures.rs"]
+mod figures;
 #[path = "../common/finish.rs"]
 mod finish;
 #[path = "../common/grounds.rs"]

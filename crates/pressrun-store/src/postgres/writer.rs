@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::entries::{self, Answer, Entry};
 use super::tx::{Limits, Tx};
 use crate::StoreError;
+use crate::timed::Timed;
 
 /// Most that share a transaction.
 const MOST: usize = 256;
@@ -38,6 +39,7 @@ impl Writer {
     pub(super) async fn write(&self, entry: Entry) -> Answer {
         let gone = || StoreError::Unavailable("the database is closed".to_owned());
         let (sender, answer) = oneshot::channel();
+        let _written = Timed::new("write");
         self.0.send((Box::new(entry), sender)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -82,6 +84,7 @@ impl From<Failed> for StoreError {
 }
 
 async fn write_set(pool: &PgPool, limits: &Limits, entries: &[&Entry]) -> Result<Vec<Answer>, Failed> {
+    let _transaction = Timed::new("transaction");
     let mut tx = Tx::begin(pool, limits).await.map_err(Failed::Before)?;
     let answers = entries::write(&mut tx, entries.iter().copied()).await.map_err(Failed::Before)?;
     tx.commit().await.map_err(Failed::At)?;

@@ -146,6 +146,9 @@ pub(super) const AMONG: (&str, &str) = (" IN (SELECT value FROM json_each(", "))
 /// Where a text begins in another, from 1; 0 when it is not there.
 pub(super) const PLACE_IN: &str = "instr";
 
+/// How many workers live: here there is one process.
+pub(super) const WORKERS_ALIVE: Option<&str> = None;
+
 /// Stands before a column that is compared on the way and not looked up in an index.
 pub(super) const UNINDEXED: &str = "+";
 

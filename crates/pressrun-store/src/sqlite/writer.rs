@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout};
 
 use super::entries::{self, Answer, Entry};
 use crate::StoreError;
+use crate::timed::Timed;
 
 /// Most that share a commit.
 const MOST: usize = 256;
@@ -121,6 +122,7 @@ impl Writer {
     pub(super) async fn write(&self, entry: Entry) -> Answer {
         let gone = || StoreError::Unavailable("the database is closed".to_owned());
         let (sender, answer) = oneshot::channel();
+        let _written = Timed::new("write");
         self.requests.send(Request::Entry(Box::new(entry), sender)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -153,6 +155,7 @@ async fn share(pool: &SqlitePool, waiting: &mut VecDeque<Request>, requests: &mu
     let come = |waiting: &mut VecDeque<Request>, requests: &mut mpsc::UnboundedReceiver<Request>| {
         waiting.extend(std::iter::from_fn(|| requests.try_recv().ok()).take(MOST.saturating_sub(waiting.len())));
     };
+    let _transaction = Timed::new("transaction");
     let mut shared = match Shared::begin(pool).await {
         Ok(shared) => shared,
         Err(error) => {

@@ -26,6 +26,7 @@ mod mailout;
 mod moved;
 mod notices;
 mod object_storage;
+mod observability;
 mod people;
 mod process;
 mod processes;
