@@ -46,6 +46,12 @@ impl EmailAddress {
         RecipientId(uuid::Uuid::new_v5(&schedule.0, self.folded().as_bytes()))
     }
 
+    /// The same, when that place is of somebody who had this address before.
+    #[must_use]
+    pub fn other_place_on(&self, schedule: ScheduleId) -> RecipientId {
+        RecipientId(uuid::Uuid::new_v5(&schedule.0, format!("{} again", self.folded()).as_bytes()))
+    }
+
     /// Whether both name the same mailbox, compared without case.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {

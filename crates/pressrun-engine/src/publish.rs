@@ -1,4 +1,4 @@
-//! What a changed catalog means for stored schedules: current names, and schedules that can no longer run (X1, Q2, F12).
+//! What a changed catalog means for stored schedules: current names and addresses, and schedules that can no longer run (X1, Q2, F12).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_dispatch::next_occurrence;
 use pressrun_domain::catalog::Catalog;
-use pressrun_domain::id::ScheduleId;
+use pressrun_domain::email::EmailAddress;
+use pressrun_domain::id::{MembershipId, ScheduleId};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
-use pressrun_store::{GroundsKey, Names, StoreError};
+use pressrun_store::{GroundsKey, ListedMember, Names, StoreError};
 use tracing::{error, info, warn};
 
 use crate::faults::Verdict;
@@ -43,7 +44,7 @@ pub struct Published {
     pub look_again: Option<SignedDuration>,
 }
 
-/// Re-validates every schedule against the catalog as it is, and brings the list's names up to date.
+/// Re-validates every schedule against the catalog as it is, and brings the list's names and the addresses of members on lists up to date.
 ///
 /// A schedule that can no longer run is switched off and its owner told (X1, Q2, F12), once its fault is known to hold ([`Faults`]). One whose
 /// document or query is back is switched on again; one that is off for another cause which is gone stays off, and its owner is told that it can
@@ -63,6 +64,7 @@ pub async fn published(context: &Context) -> Result<Published, StoreError> {
     store.refresh_names(&dashboards, &owners).await?;
     let mut publication =
         Publication { context, catalog: &catalog, read_at, meant, may_judge: None, done: Published::default(), faulty: HashSet::new() };
+    publication.move_members().await?;
     publication.look_at_all().await?;
     let Publication { mut done, faulty, may_judge, .. } = publication;
     context.faults.keep(&faulty);
@@ -77,7 +79,7 @@ pub async fn published(context: &Context) -> Result<Published, StoreError> {
 /// How long it is until another look when processes have different catalogs.
 const OTHERS_FOLLOW: SignedDuration = SignedDuration::from_secs(30);
 
-/// Grounds and schedules read at once.
+/// Grounds, schedules and members read at once.
 const PAGE: u32 = 500;
 
 /// One look at what schedules stand on: as many steps as there are different grounds, and those schedules that are switched on or off by it.
@@ -95,6 +97,27 @@ struct Publication<'a> {
 }
 
 impl Publication<'_> {
+    /// Members who have another address now get their mail there: the author chose the person. When processes have different catalogs, the one in
+    /// force decides.
+    async fn move_members(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.context.store.listed_members(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.member);
+            let moved: Vec<_> = page.iter().filter_map(|listed| moved_to(self.catalog, listed)).collect();
+            if moved.is_empty() {
+                continue;
+            }
+            if !self.may_judge().await? {
+                info!("members have other addresses here than on lists, but not in every process");
+                return Ok(());
+            }
+            let schedules = self.context.store.move_members(&moved).await?;
+            info!(members = moved.len(), schedules, "lists have members at their present addresses now");
+        }
+    }
+
     async fn look_at_all(&mut self) -> Result<(), StoreError> {
         let mut after = GroundsKey::default();
         loop {
@@ -158,6 +181,13 @@ impl Publication<'_> {
         }
         Ok(())
     }
+}
+
+/// Where a member is now whom some list has at another address; `None` too when the catalog does not know them.
+fn moved_to(catalog: &Catalog, listed: &ListedMember) -> Option<(MembershipId, EmailAddress)> {
+    let member = catalog.members.by_id(listed.member)?;
+    let present = member.email.as_str();
+    (listed.first != present || listed.last != present).then(|| (member.id, member.email.clone()))
 }
 
 /// Reads the files again when some fault has been there for long enough to be judged by that.

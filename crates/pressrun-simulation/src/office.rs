@@ -279,8 +279,16 @@ impl Office {
             loop {
                 let listed = store.list_runs(Some(schedule), page, 100).await?;
                 let last = listed.rows.len() < 100;
-                for run in listed.rows {
-                    let pieces = if run.fence == 0 { Vec::new() } else { store.deliveries(run.id).await? };
+                for mut run in listed.rows {
+                    if run.fence == 0 {
+                        runs.push((run, Vec::new()));
+                        continue;
+                    }
+                    // A page says nothing of who is on a list.
+                    if let Some(whole) = store.run(run.id).await? {
+                        run.definition = whole.definition;
+                    }
+                    let pieces = store.deliveries(run.id).await?;
                     runs.push((run, pieces));
                 }
                 if last {

@@ -25,10 +25,10 @@ use pressrun_domain::session::Session;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
-    Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, Names, Notices, Owed, Page, People,
-    PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey,
-    Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun,
-    Upserted, Waiting,
+    Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, ListedMember, Names, Notices, Owed,
+    Page, People, PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts,
+    ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId,
+    UnreadRun, Upserted, Waiting,
 };
 
 use crate::book::Book;
@@ -221,6 +221,8 @@ staged! {
         async fn grounds(&self, after: GroundsKey, limit: u32) -> Result<Vec<SharedGrounds>, StoreError>;
         async fn standing_on(&self, grounds: GroundsKey, switched_off: bool, after: Option<ScheduleId>, limit: u32) -> Result<Vec<Schedule>, StoreError>;
         async fn refresh_names(&self, dashboards: &[(DocumentIdentifier, String)], owners: &[(MembershipId, String)]) -> Result<(), StoreError>;
+        async fn listed_members(&self, after: Option<MembershipId>, limit: u32) -> Result<Vec<ListedMember>, StoreError>;
+        async fn move_members(&self, moved: &[(MembershipId, EmailAddress)]) -> Result<u64, StoreError>;
     }
 }
 

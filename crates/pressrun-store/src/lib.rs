@@ -56,8 +56,8 @@ pub use runs::{
     AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, LastAnswer, Learnt, RunEnd, RunNews, Runs, StoredBaseline,
 };
 pub use schedules::{
-    ContentKind, GroundsKey, ListQuery, ListRow, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField, StatusFilter,
-    UnreadableSchedule,
+    ContentKind, GroundsKey, ListQuery, ListRow, ListedMember, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField,
+    StatusFilter, UnreadableSchedule,
 };
 pub use seal::{Place, Sealer, SealingKey};
 pub use seals::Seals;

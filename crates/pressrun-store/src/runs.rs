@@ -34,7 +34,7 @@ pub trait Runs: Send + Sync {
     /// [`StoreError::NotFound`] when a file that the piece carries is no longer kept.
     async fn enqueue_resend(&self, run: &Run, piece: &Delivery, change: &Change) -> Result<(), StoreError>;
 
-    /// Resends of a run's pieces, oldest first, without secrets.
+    /// Resends of a run's pieces, oldest first, without secrets and recipients.
     async fn resends(&self, of: RunId) -> Result<Vec<Run>, StoreError>;
 
     /// Claims occurrences that are ready, queued runs that are available, and running ones whose lease has lapsed, oldest first; each claim counts
@@ -196,8 +196,8 @@ pub trait Runs: Send + Sync {
     /// One run with all that happened, without the secrets of its definition.
     async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
-    /// Runs of a schedule (all schedules when `None`), newest occurrence first, without secrets; `page` counts from 1. Of what happened they have
-    /// what a line of a list says: the note of the plan, warnings, errors and whose queries ran.
+    /// Runs of a schedule (all schedules when `None`), newest occurrence first, without secrets and recipients; `page` counts from 1. Of what happened
+    /// they have what a line of a list says: the note of the plan, warnings, errors and whose queries ran.
     async fn list_runs(&self, schedule: Option<ScheduleId>, page: u64, page_size: u32) -> Result<Page<Run>, StoreError>;
 
     /// The same of one schedule for somebody who may not know how every run went: only the resends that are listed for them, and only those
@@ -205,13 +205,14 @@ pub trait Runs: Send + Sync {
     async fn list_runs_for(&self, reader: &HistoryReader, schedule: ScheduleId, page: u64, page_size: u32)
     -> Result<Page<Run>, StoreError>;
 
-    /// Of each of these schedules the run that is queued or running (at most one, I3), without secrets; in no order.
+    /// Of each of these schedules the run that is queued or running (at most one, I3), without secrets and recipients; in no order.
     async fn runs_under_way(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
 
     /// How the last `limit` runs of a schedule that count ended, newest occurrence first; what was skipped, tested or sent again is not among them.
     async fn last_endings(&self, schedule: ScheduleId, limit: u32) -> Result<Vec<RunStatus>, StoreError>;
 
-    /// Of each of these schedules the newest run that counts and ended as a failure, without secrets; in no order.
+    /// Of each of these schedules the newest run that counts and ended as a failure, without secrets and recipients; in no
+    /// order.
     async fn latest_failures(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
 
     /// How many test deliveries (S8) were made for this owner since an instant.

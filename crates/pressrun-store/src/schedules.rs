@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::audit::Change;
 use pressrun_domain::destination::{Destination, DestinationKind, SlackRecipientType};
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
 use pressrun_domain::schedule::{Definition, Grounds, LastRun, Schedule, SystemDisabled};
 
@@ -42,8 +43,8 @@ pub trait Schedules: Send + Sync {
     /// share it, to be looked at when the catalog is published (X1, F12).
     async fn grounds(&self, after: GroundsKey, limit: u32) -> Result<Vec<SharedGrounds>, StoreError>;
 
-    /// Up to `limit` schedules that stand on these grounds, after `after` in the order of their ids, without secrets: those that Pressrun
-    /// switched off, or the others. Rows that do not parse are logged and left out.
+    /// Up to `limit` schedules that stand on these grounds, after `after` in the order of their ids, without secrets and recipients: those that
+    /// Pressrun switched off, or the others. Rows that do not parse are logged and left out.
     async fn standing_on(
         &self,
         grounds: GroundsKey,
@@ -55,6 +56,24 @@ pub trait Schedules: Send + Sync {
     /// Current names of documents and owners, after the catalog changed: what the list shows, searches and sorts by.
     async fn refresh_names(&self, dashboards: &[(DocumentIdentifier, String)], owners: &[(MembershipId, String)])
     -> Result<(), StoreError>;
+
+    /// Up to `limit` members whom lists of mail name, in the order of their ids after `after`: each once, however many lists they are on.
+    async fn listed_members(&self, after: Option<MembershipId>, limit: u32) -> Result<Vec<ListedMember>, StoreError>;
+
+    /// Moves members to the address that they have now on every list of a schedule that names them, places and all; how many schedules that were.
+    /// Each counts its version up. Runs that were there before keep their list.
+    async fn move_members(&self, moved: &[(MembershipId, EmailAddress)]) -> Result<u64, StoreError>;
+}
+
+/// A member whom lists of mail name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedMember {
+    /// Who it is.
+    pub member: MembershipId,
+    /// Of the addresses at which lists have them the first in the order of bytes.
+    pub first: String,
+    /// The last: the same when all lists agree.
+    pub last: String,
 }
 
 /// Grounds in storage.

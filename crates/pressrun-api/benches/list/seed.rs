@@ -12,7 +12,10 @@ const DEFINITIONS: u64 = 100_000;
 const WORDS: &str = r#"["Orders","Revenue","Weekly","Daily","Monthly","report","Sales","traffic","External","users","Summary","churn","Pipeline","Forecast","Inventory","Returns","Margin","Regional","APAC","EMEA","Umsätze","Übersicht","Finance","Board","KPI","Conversion","funnel","Retention","cohort","Billing","Invoices","100%","a_b","Tickets","Latency","Budget","Headcount","Größe","Payroll"]"#;
 
 pub(crate) async fn schedules(raw: &mut SqliteConnection, count: u64) {
-    let template = serde_json::to_string(&sample::definition("Schedule")).unwrap();
+    let mut template = sample::definition("Schedule");
+    // Who is on its list is rows, which no page of schedules reads.
+    template.destination.forget_recipients();
+    let template = serde_json::to_string(&template).unwrap();
     let begin = "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; BEGIN; CREATE TEMP TABLE words (n INTEGER PRIMARY KEY, word TEXT);
         CREATE TEMP TABLE n (i INTEGER PRIMARY KEY, name TEXT, folded TEXT)";
     sqlx::raw_sql(begin).execute(&mut *raw).await.unwrap();

@@ -7,7 +7,7 @@ use pressrun_domain::access::Actor;
 use pressrun_domain::access::acquainted::Acquainted;
 use pressrun_domain::audit::{Change, Verb};
 use pressrun_domain::catalog::{Catalog, Member};
-use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
+use pressrun_domain::destination::{Destination, EmailSettings, Person, Places, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{GroupId, MembershipId, ScheduleId, UserId};
 use pressrun_domain::schedule::{Definition, Schedule};
@@ -37,6 +37,7 @@ pub(crate) async fn resolve(
     kept: &[Recipient],
     change: &Change,
 ) -> Result<Vec<Recipient>, AppError> {
+    let free = Places::beside(schedule, kept);
     let mut places: HashMap<String, &Recipient> = kept.iter().map(|place| (place.email.folded(), place)).collect();
     let mut resolved: Vec<Result<Recipient, &EmailAddress>> = Vec::with_capacity(emails.len());
     let (mut seen, mut strangers) = (HashSet::new(), Vec::new());
@@ -49,7 +50,7 @@ pub(crate) async fn resolve(
             }
             let place = match (places.remove(&folded), catalog.members.by_address(&folded)) {
                 (Some(place), _) => Ok(place.clone()),
-                (None, Some(member)) => Ok(place_of(schedule, email, Person::Member(member.id))),
+                (None, Some(member)) => Ok(place_of(&free, email, Person::Member(member.id))),
                 (None, None) => {
                     strangers.push((email.clone(), Vec::new()));
                     Err(email)
@@ -68,14 +69,14 @@ pub(crate) async fn resolve(
     let mut users = users.into_iter();
     let place = |place| match place {
         Ok(place) => Some(place),
-        Err(email) => users.next().map(|user| place_of(schedule, email, Person::EmailOnly(user.id))),
+        Err(email) => users.next().map(|user| place_of(&free, email, Person::EmailOnly(user.id))),
     };
     Ok(resolved.into_iter().filter_map(place).collect())
 }
 
-/// Somebody's place on a list.
-pub(crate) fn place_of(schedule: ScheduleId, email: &EmailAddress, person: Person) -> Recipient {
-    Recipient { id: email.place_on(schedule), email: email.clone(), person }
+/// Somebody's new place on a list.
+pub(crate) fn place_of(places: &Places, email: &EmailAddress, person: Person) -> Recipient {
+    Recipient { id: places.of(email), email: email.clone(), person }
 }
 
 /// Makes the lists of a mail those of `lists`, each address on the first of them that names it (P7), and answers with what was named twice.
@@ -236,6 +237,7 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot add recipients to destination type {}", kind.as_str())));
         };
+        email.name_each_once();
         let may_name = MayName::adding(actor, &catalog);
         let people = people(state, &catalog, &named, &may_name).await?;
         let groups = groups(&catalog, &named, &may_name)?;
@@ -245,7 +247,8 @@ pub(crate) async fn add(state: &ApiState, actor: &Actor, id: &str, named: Named)
         let confirmed = confirm(email, &catalog, &addresses.iter().map(EmailAddress::folded).collect());
         let news: Vec<EmailAddress> = addresses.into_iter().filter(|address| !listed.contains(&address.folded())).collect();
         let change = actor.change(Verb::RecipientsAdded, state.clock.now());
-        let news = resolve(state, &catalog, &bound, schedule.id, &news, &[], &change).await?;
+        let kept: Vec<Recipient> = email.named().cloned().collect();
+        let news = resolve(state, &catalog, &bound, schedule.id, &news, &kept, &change).await?;
         let listed: BTreeSet<GroupId> = email.groups.iter().copied().collect();
         let new_groups: BTreeSet<GroupId> = groups.into_iter().filter(|group| !listed.contains(group)).collect();
         // Who waited on the list for this is as good as added.
@@ -276,6 +279,7 @@ pub(crate) async fn remove(state: &ApiState, actor: &Actor, id: &str, named: Nam
         let Destination::Email(email) = &mut schedule.definition.destination else {
             return Err(AppError::invalid(format!("Cannot change recipients on a scheduled task destination of type {}", kind.as_str())));
         };
+        email.name_each_once();
         let may_name = MayName::removing(actor, &catalog, email);
         let people = people(state, &catalog, &named, &may_name).await?;
         let gone: HashSet<String> = people.iter().chain(&named.emails).map(EmailAddress::folded).collect();

@@ -5,7 +5,7 @@ use pressrun_domain::access::{self, Actor, Subscription};
 use pressrun_domain::audit::{Agent, Change, Origin, Verb};
 use pressrun_domain::catalog::{Catalog, Member};
 use pressrun_domain::consent::{ANSWER_WITHIN, SubscriptionRequest};
-use pressrun_domain::destination::{Destination, Person, Recipient};
+use pressrun_domain::destination::{Destination, Person, Places, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::SubscriptionRequestId;
 use pressrun_domain::key::KeyKind;
@@ -101,8 +101,10 @@ async fn admit(
     // Members put themselves on each other's lists: the longer bound is the one that protects the server.
     Bound::adding(&state.config.limits, true, "email", &schedule.definition.destination).admit(Count { all: 1, outside: 0 })?;
     let Destination::Email(email) = &mut schedule.definition.destination else { return Err(AppError::NoRequest) };
+    email.name_each_once();
     if !email.named().any(|place| place.email.same_as(&member.email)) {
-        email.recipients.push(place_of(id, &member.email, Person::Member(member.id)));
+        let places = Places::beside(id, email.named());
+        email.recipients.push(place_of(&places, &member.email, Person::Member(member.id)));
     }
     // The owner agreed to more than that when there is a request.
     if own_rows_only {

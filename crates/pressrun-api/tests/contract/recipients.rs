@@ -1,5 +1,6 @@
 //! §5.4 and §5.5.
 
+use pressrun_domain::id::MembershipId;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, NOWHERE, Server, mail, refusals, server, webhook};
@@ -165,6 +166,42 @@ async fn p12_who_is_put_on_the_list_again_has_the_place_that_older_mails_name() 
     assert_eq!(place().await, json!(null));
     server.put(&add, &body).await.ok();
     assert_eq!(place().await, first);
+}
+
+/// The member Hill of the list has this address now.
+async fn hill_moves(server: &Server, address: &str) {
+    let moved = [(MembershipId(sample::HILL), address.parse().unwrap())];
+    assert_eq!(server.store.move_members(&moved).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn p7_a_member_who_moved_to_an_address_on_the_list_is_on_it_once_when_it_is_next_changed() {
+    let server = server().await;
+    let (add, remove) = mailing(&server).await;
+    server.put(&add, &json!({"emails": ["blobby@blobsrus.com"]})).await.ok();
+    hill_moves(&server, "iamagoodblob@myorg.co").await;
+    let listed = async || {
+        let read = server.get(&add.replace("add-recipients", "recipients")).await;
+        read.ok()["recipients"].as_array().unwrap().iter().map(|person| person["email"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, ["iamagoodblob@myorg.co", "iamagoodblob@myorg.co"]);
+    assert_eq!(server.put(&add, &json!({"emails": ["new@b.co"]})).await.ok()["addedRecipientsCount"], 1);
+    assert_eq!(listed().await, ["iamagoodblob@myorg.co", "new@b.co"]);
+    assert_eq!(server.put(&remove, &json!({"emails": ["iamagoodblob@myorg.co"]})).await.ok()["removedRecipientsCount"], 1);
+    assert_eq!(listed().await, ["new@b.co"]);
+}
+
+#[tokio::test]
+async fn p12_who_comes_with_the_old_address_of_a_member_has_another_place() {
+    let server = server().await;
+    let (add, _) = mailing(&server).await;
+    server.put(&add, &json!({"emails": ["blobby@blobsrus.com"]})).await.ok();
+    hill_moves(&server, "hill@new.example").await;
+    server.put(&add, &json!({"emails": ["blobby@blobsrus.com"]})).await.ok();
+    let read = server.get(&add.replace("/add-recipients", "")).await;
+    let ids: Vec<_> = read.ok()["destinations"][0]["recipients"].as_array().unwrap().iter().map(|place| place["id"].clone()).collect();
+    assert_eq!(ids.len(), 3);
+    assert!(ids[1] != ids[2] && ids[0] != ids[2], "{ids:?}");
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ pub enum AttributeKindWord {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["name", "email"]))]
 pub struct MemberFile {
-    /// Membership UUID. Default: made from organization and mail address, so it changes with the address.
+    /// Membership UUID. Default: made from organization and mail address, so it changes with the address; whose id is given here stays on lists, at their new address.
     pub id: Field<String>,
     /// UUID of the person. Default: made from organization and mail address.
     pub user_id: Field<String>,

@@ -6,6 +6,7 @@
 mod bucket;
 mod host;
 mod host_key;
+mod places;
 mod receiver;
 mod remote_path;
 mod slack_id;
@@ -15,12 +16,13 @@ mod webhook_url;
 pub use bucket::{Bucket, InvalidBucket, InvalidKeyPrefix, InvalidRegion, InvalidRoleArn, ObjectKeyPrefix, Region, RoleArn};
 pub use host::{Host, InvalidHost, InvalidPort, Port};
 pub use host_key::{HostKey, InvalidHostKey};
+pub use places::Places;
 pub use remote_path::{InvalidLoginName, InvalidRemotePath, LoginName, RemotePath};
 pub use slack_id::{InvalidSlackId, SlackId};
 pub use webhook::WebhookSettings;
 pub use webhook_url::{InvalidWebhookUrl, WebhookUrl};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +125,15 @@ impl EmailSettings {
     pub fn retain(&mut self, keep: impl Fn(&Recipient) -> bool) {
         for list in [&mut self.recipients, &mut self.cc, &mut self.bcc] {
             list.retain(&keep);
+        }
+        self.forget_who_left();
+    }
+
+    /// Keeps the first place of each address (P7): a member who moved to an address that was on a list as well has two.
+    pub fn name_each_once(&mut self) {
+        let mut seen = HashSet::new();
+        for list in [&mut self.recipients, &mut self.cc, &mut self.bcc] {
+            list.retain(|place| seen.insert(place.email.folded()));
         }
         self.forget_who_left();
     }

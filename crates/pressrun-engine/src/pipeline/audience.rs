@@ -1,5 +1,6 @@
 //! Who gets what: targets grouped so that one query and one render serve all who must see the same bytes (P1–P13).
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
@@ -7,7 +8,7 @@ use pressrun_domain::access;
 use pressrun_domain::audience::{Identity, OWNERS, TIMEZONE_ATTRIBUTE};
 use pressrun_domain::catalog::{AttributeValues, Catalog, Dashboard, Document, Member, Scalar, Tile, TileBody};
 use pressrun_domain::delivery::{Heading, MailRole};
-use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, Person, Recipient};
+use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, Person, Places, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId, UserId};
 use pressrun_domain::outline::KnownTo;
@@ -399,8 +400,9 @@ fn people<'a>(
         heard.map(move |recipient| (someone(catalog, recipient, role), recipient.email.clone()))
     };
     let grouped = email.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
+    let places = LazyCell::new(|| Places::beside(schedule, email.named()));
     let grouped = grouped.filter_map(|id| catalog.member(id.0)).map(|member| {
-        let recipient = Some(member.email.place_on(schedule));
+        let recipient = Some(places.of(&member.email));
         (Some(Someone { email: member.email.clone(), who: Who::Member(member), recipient, role: MailRole::To }), member.email.clone())
     });
     let single = named(&email.recipients, MailRole::To).map(|(found, address)| (found, address, false));

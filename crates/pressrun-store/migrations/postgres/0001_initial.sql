@@ -7,14 +7,49 @@ CREATE TABLE meta (
     value BYTEA NOT NULL
 );
 
--- What a schedule does, by the SHA-256 of its JSON. A run names the definition it was promised with, so that history shows what was
+-- Who is on a list of mail: rows beside the definition, so that a change of one person writes a row.
+CREATE TABLE lists (
+    id       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- The schedule; or the run that has a list of its own, which goes with it. No reference for that.
+    holder   TEXT COLLATE "C" NOT NULL UNIQUE,
+    -- Counts how often it changed.
+    revision BIGINT NOT NULL
+);
+
+CREATE TABLE list_places (
+    list         BIGINT NOT NULL REFERENCES lists (id) ON DELETE CASCADE,
+    -- 0 for recipients, 1 for open copies, 2 for hidden ones.
+    part         BIGINT NOT NULL,
+    -- Orders a part.
+    place        BIGINT NOT NULL,
+    -- The first revision that has this place, and the first that has it no more.
+    since        BIGINT NOT NULL,
+    until        BIGINT,
+    recipient_id TEXT COLLATE "C" NOT NULL,
+    email        TEXT COLLATE "C" NOT NULL,
+    -- A member or somebody without a login.
+    member       TEXT COLLATE "C",
+    user_id      TEXT COLLATE "C",
+    -- On the list for their own rows only: subscribed, or named under the organization's policy.
+    own_rows     BIGINT NOT NULL,
+    PRIMARY KEY (list, part, place, since),
+    CHECK ((member IS NULL) <> (user_id IS NULL))
+);
+CREATE INDEX list_places_past ON list_places (list, until) WHERE until IS NOT NULL;
+CREATE INDEX list_places_of_member ON list_places (member, email) WHERE member IS NOT NULL AND until IS NULL;
+
+-- What a schedule does, by the SHA-256 of its JSON and of which revision of which list of mail it has. A run names the definition it was promised with, so that history shows what was
 -- delivered then without a copy in every run. Rows are never changed, and go with the last row that names them.
 CREATE TABLE definitions (
     id       TEXT COLLATE "C" PRIMARY KEY,
     json     TEXT NOT NULL,
     name     TEXT GENERATED ALWAYS AS (json::jsonb ->> 'name') STORED,
-    is_alert BOOLEAN GENERATED ALWAYS AS ((json::jsonb -> 'condition') IS NOT NULL AND json::jsonb -> 'condition' <> 'null'::jsonb) STORED
+    is_alert BOOLEAN GENERATED ALWAYS AS ((json::jsonb -> 'condition') IS NOT NULL AND json::jsonb -> 'condition' <> 'null'::jsonb) STORED,
+    -- NULL when it is no mail, or was written by a version that left all of the list in the JSON.
+    list     BIGINT REFERENCES lists (id),
+    revision BIGINT
 );
+CREATE INDEX definitions_of_list ON definitions (list, revision) WHERE list IS NOT NULL;
 
 -- What decides whether a schedule can run by the catalog, once however many schedules share it.
 CREATE TABLE grounds (
@@ -619,6 +654,17 @@ CREATE TRIGGER definition_changed AFTER UPDATE OF definition_id ON schedules FOR
     WHEN (old.definition_id <> new.definition_id) EXECUTE FUNCTION definition_let_go();
 CREATE TRIGGER schedule_gone AFTER DELETE ON schedules FOR EACH ROW EXECUTE FUNCTION definition_let_go();
 CREATE TRIGGER run_gone AFTER DELETE ON runs FOR EACH ROW EXECUTE FUNCTION definition_let_go();
+
+-- Places go with the last definition that has them. Whoever makes another definition of the list holds it, so that what is decided here stays true.
+CREATE FUNCTION list_let_go() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 FROM lists WHERE id = old.list FOR UPDATE;
+    DELETE FROM list_places WHERE list = old.list AND until IS NOT NULL
+        AND until <= (SELECT min(revision) FROM definitions WHERE list = old.list);
+    DELETE FROM lists WHERE id = old.list AND NOT EXISTS (SELECT 1 FROM definitions WHERE list = old.list);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER definition_gone AFTER DELETE ON definitions FOR EACH ROW WHEN (old.list IS NOT NULL) EXECUTE FUNCTION list_let_go();
 
 CREATE FUNCTION fingerprint_let_go() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -313,7 +313,7 @@ async fn teach_schedule(
     if let Some(key) = host_key
         && pin(&ran, &mut definition, key)
     {
-        let definition_id = put_definition(tx, &definition).await?;
+        let definition_id = put_definition(tx, &schedule, &definition).await?;
         sqlx::query("UPDATE schedules SET definition_id = $2, version = version + 1 WHERE id = $1")
             .bind(&schedule)
             .bind(definition_id)

@@ -89,7 +89,7 @@ impl Backend {
     ) -> Result<Vec<Schedule>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT ",
-            schedule_columns!(),
+            schedule_columns!(without a list),
             " FROM schedules s JOIN definitions d ON d.id = s.definition_id
              WHERE s.grounds = $1 AND (s.system_disabled_at IS NULL) = $2 AND s.id > $3 ORDER BY s.id LIMIT $4"
         ))

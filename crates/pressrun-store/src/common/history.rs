@@ -14,14 +14,20 @@ use super::schedules::readable;
 use super::{Backend, micros};
 use crate::{Page, StoreError};
 
-/// Columns of a run, read by [`read_run`].
+/// Columns of a run, read by [`read_run`]; without its list of recipients for whoever looks at many runs.
 macro_rules! run_columns {
     () => {
+        super::history::run_columns!(@with super::places::places!())
+    };
+    (without a list) => {
+        super::history::run_columns!(@with super::places::no_places!())
+    };
+    (@with $places:expr) => {
         concat!("r.id, r.schedule_id, r.definition_id, r.sealed, r.kind, r.scheduled_for, r.dst, r.state, r.available_at, r.worker, r.lease_until,
          r.fence, r.skip_reason, r.status, r.reason, r.created_at, r.started_at, r.ended_at, r.plan_note, r.error, r.outline, r.resend_of, r.resend_piece,
          r.promised_at, r.progress_fence, r.preparing, r.sending, r.query_failures, r.queries_fail_since, r.held_since, r.degraded, r.waits_for,
          (SELECT v.hash FROM catalog_versions v WHERE v.id = r.catalog_version) AS catalog_version,
-         d.json AS definition,
+         d.json AS definition, ", $places, ",
          (SELECT ", super::dialect::json_list!("l.recipient_id"), " FROM departures l WHERE l.schedule_id = r.schedule_id AND l.definition_id = r.definition_id) AS departed")
     };
 }
@@ -30,7 +36,7 @@ pub(super) use run_columns;
 /// The newest failure of each schedule in the list `$1`. The words are those of the index, which is used only when they stand here too.
 pub(super) const LATEST_FAILURES: &str = concat!(
     "SELECT ",
-    run_columns!(),
+    run_columns!(without a list),
     " FROM ",
     asked!("$1"),
     " JOIN runs r ON r.id = (
@@ -67,7 +73,7 @@ pub(super) const COUNT_FOR_READER: &str = concat!("SELECT count(*)", of_reader!(
 /// One page of them.
 pub(super) const LIST_FOR_READER: &str = concat!(
     "SELECT ",
-    run_columns!(),
+    run_columns!(without a list),
     " FROM (SELECT r.id",
     of_reader!(),
     " ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $5 OFFSET $6) listed
@@ -76,7 +82,7 @@ pub(super) const LIST_FOR_READER: &str = concat!(
     " runs r ON r.id = listed.id JOIN definitions d ON d.id = r.definition_id ORDER BY r.scheduled_for DESC, r.id DESC"
 );
 
-/// A run without the secrets of its definition.
+/// A run without the secrets of its definition, and without a list of recipients that was not asked for.
 pub(super) fn read_run(row: &DbRow) -> Result<Run, StoreError> {
     let reader = Reader::new("runs", row);
     let (id, fence) = (reader.parsed("id")?, reader.count("fence")?);
@@ -158,7 +164,7 @@ impl Backend {
     pub(super) async fn runs_that_resend(&self, of: RunId) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(concat!(
             "SELECT ",
-            run_columns!(),
+            run_columns!(without a list),
             " FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.resend_of = $1 ORDER BY r.created_at, r.id"
         ))
         .bind(of.to_string())
@@ -171,7 +177,7 @@ impl Backend {
         self.show_ready(schedules).await?;
         let rows = sqlx::query(concat!(
             "SELECT ",
-            run_columns!(),
+            run_columns!(without a list),
             " FROM ",
             asked!("$1"),
             " JOIN runs r ON r.schedule_id = asked.value JOIN definitions d ON d.id = r.definition_id
@@ -206,7 +212,7 @@ impl Backend {
                 "SELECT count(*) FROM runs WHERE schedule_id = $1",
                 concat!(
                     "SELECT ",
-                    run_columns!(),
+                    run_columns!(without a list),
                     " FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE r.schedule_id = $1
                      ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $2 OFFSET $3"
                 ),
@@ -215,7 +221,7 @@ impl Backend {
                 "SELECT count(*) FROM runs WHERE CAST($1 AS TEXT) IS NULL",
                 concat!(
                     "SELECT ",
-                    run_columns!(),
+                    run_columns!(without a list),
                     " FROM runs r JOIN definitions d ON d.id = r.definition_id WHERE CAST($1 AS TEXT) IS NULL
                      ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $2 OFFSET $3"
                 ),

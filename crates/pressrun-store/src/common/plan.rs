@@ -8,7 +8,7 @@ use pressrun_domain::run::{ResendOf, Run, RunKind, RunRecord, RunState};
 
 use super::dialect::hold_schedule;
 use super::ledger::put_pieces;
-use super::schedule_row::{put_definition, seal_secrets};
+use super::schedule_row::{put_definition_of_run, seal_secrets};
 use super::{Backend, Tx, artifacts, audit, micros, news, queue};
 use crate::{Enqueue, StoreError};
 
@@ -56,7 +56,7 @@ impl Backend {
             RunState::Queued { available_at } => *available_at,
             RunState::Running { .. } | RunState::Skipped { .. } | RunState::Ended { .. } => run.created_at,
         };
-        let definition_id = put_definition(tx, &run.definition).await?;
+        let definition_id = put_definition_of_run(tx, run).await?;
         sqlx::query(
             "INSERT INTO runs (id, schedule_id, definition_id, sealed, kind, scheduled_for, dst, owner, state, available_at,
                  created_at, plan_note, identifier, resend_of, resend_piece, promised_at, catalog_version)

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pressrun_domain::audit::Change;
-use pressrun_domain::destination::{Destination, EmailSettings, Person, Recipient};
+use pressrun_domain::destination::{Destination, EmailSettings, Recipient};
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::schedule::Definition;
@@ -13,37 +13,40 @@ use super::Tx;
 use super::dialect::{among, asked, locked, table};
 use super::row::{Reader, to_json};
 use super::schedule_row::{put_definition, read_present_definition, recipient_count, schedule_columns};
-use super::{Backend, audit, micros};
+use super::{Backend, audit, micros, places};
 use crate::StoreError;
 
 /// One row of `schedule_recipients`: folded address, recipient, email-only user.
 #[derive(Serialize)]
 struct Place(String, String, Option<String>);
 
-/// Makes the rows those of the definition.
+/// Makes the rows those of the definition, by writing what differs.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when an address is on the list twice, compared without case (P7).
 pub(super) async fn put(tx: &mut Tx, schedule: ScheduleId, definition: &Definition) -> Result<(), StoreError> {
     let id = schedule.to_string();
-    sqlx::query("DELETE FROM schedule_recipients WHERE schedule_id = $1").bind(&id).execute(&mut **tx).await?;
-    let Some(email) = definition.destination.email() else { return Ok(()) };
-    let places = email.named().map(|recipient| {
-        let user = match recipient.person {
-            Person::Member(_) => None,
-            Person::EmailOnly(user) => Some(user.to_string()),
-        };
+    let named = definition.destination.email().into_iter().flat_map(EmailSettings::named);
+    let places = named.map(|recipient| {
+        let user = recipient.outsider().map(|user| user.to_string());
         Place(recipient.email.folded(), recipient.id.to_string(), user)
     });
     let places = to_json(&places.collect::<Vec<_>>())?;
-    sqlx::query(
-        concat!("INSERT INTO schedule_recipients (schedule_id, email_folded, recipient_id, user_id) SELECT $1, j.email, j.recipient, j.member FROM ",
-            table!("$2" as j: 0 email text, 1 recipient text, 2 member text)),
-    )
-    .bind(id)
-    .bind(places)
-    .execute(&mut **tx)
-    .await?;
+    for statement in [
+        concat!(
+            "DELETE FROM schedule_recipients WHERE schedule_id = $1 AND (email_folded, recipient_id, coalesce(user_id, '')) NOT IN (
+                 SELECT j.email, j.recipient, coalesce(j.outsider, '') FROM ",
+            table!("$2" as j: 0 email text, 1 recipient text, 2 outsider text),
+            ")"
+        ),
+        concat!(
+            "INSERT INTO schedule_recipients (schedule_id, email_folded, recipient_id, user_id) SELECT $1, j.email, j.recipient, j.outsider FROM ",
+            table!("$2" as j: 0 email text, 1 recipient text, 2 outsider text),
+            " WHERE (j.email, j.recipient) NOT IN (SELECT email_folded, recipient_id FROM schedule_recipients WHERE schedule_id = $1)"
+        ),
+    ] {
+        sqlx::query(statement).bind(&id).bind(&places).execute(&mut **tx).await?;
+    }
     Ok(())
 }
 
@@ -55,13 +58,10 @@ pub(super) fn are_equal(one: &Definition, other: &Definition) -> bool {
     places(one).eq(places(other))
 }
 
-/// So many may leave a list before its definition is written anew without them.
-pub(super) const MOST_DEPARTURES: usize = 500;
-
 /// Keeps only the recipients that `keep` wants; false when it wanted all. Counts the schedule's version up.
 ///
-/// Who leaves is a row beside the definition, which is not written anew for each: a list of 10,000 is a text of 1.5 MB (H6). Runs that are queued
-/// and name the same definition are without them too.
+/// Whoever leaves is deleted from every revision of the list, so that what waits is without them too, and the definition stays as it is (H6). One of
+/// old, which has its list in its text, is written anew.
 pub(super) async fn retain(
     tx: &mut Tx,
     schedule: &str,
@@ -76,9 +76,7 @@ pub(super) async fn retain(
     ));
     let Some(row) = row.bind(schedule).fetch_optional(&mut **tx).await? else { return Ok(false) };
     let reader = Reader::new("schedules", &row);
-    let id: ScheduleId = reader.parsed("id")?;
     let mut definition_id: String = reader.get("definition_id")?;
-    let departed: Vec<RecipientId> = reader.json("departed")?;
     let mut definition = read_present_definition(&reader)?;
     let Destination::Email(email) = &mut definition.destination else { return Ok(false) };
     let leaving: Vec<Recipient> = email.named().filter(|recipient| !keep(recipient)).cloned().collect();
@@ -86,12 +84,18 @@ pub(super) async fn retain(
         return Ok(false);
     }
     email.retain(keep);
-    if departed.len() + leaving.len() <= MOST_DEPARTURES {
-        depart(tx, schedule, &definition_id, &leaving).await?;
-    } else {
-        definition_id = put_definition(tx, &definition).await?;
-        put(tx, id, &definition).await?;
+    let ids: Vec<RecipientId> = leaving.iter().map(|recipient| recipient.id).collect();
+    depart(tx, schedule, &ids).await?;
+    places::take_off(tx, schedule, &ids).await?;
+    if reader.get::<Option<i64>>("list")?.is_none() {
+        definition_id = put_definition(tx, schedule, &definition).await?;
     }
+    let addresses: Vec<String> = leaving.iter().map(|recipient| recipient.email.folded()).collect();
+    sqlx::query(concat!("DELETE FROM schedule_recipients WHERE schedule_id = $1 AND ", among!("email_folded", "$2")))
+        .bind(schedule)
+        .bind(to_json(&addresses)?)
+        .execute(&mut **tx)
+        .await?;
     sqlx::query(
         "UPDATE schedules SET definition_id = $2, recipient_count = $3, version = version + 1, updated_at = coalesce($4, updated_at)
          WHERE id = $1",
@@ -105,25 +109,20 @@ pub(super) async fn retain(
     Ok(true)
 }
 
-/// Notes who has left the list of a definition.
-async fn depart(tx: &mut Tx, schedule: &str, definition: &str, leaving: &[Recipient]) -> Result<(), StoreError> {
-    let ids: Vec<RecipientId> = leaving.iter().map(|recipient| recipient.id).collect();
+/// Notes who has left for runs under way whose definition is of old, with the list in its text.
+async fn depart(tx: &mut Tx, schedule: &str, leaving: &[RecipientId]) -> Result<(), StoreError> {
     sqlx::query(concat!(
-        "INSERT INTO departures (schedule_id, definition_id, recipient_id) SELECT $1, $2, asked.value FROM ",
-        asked!("$3"),
+        "INSERT INTO departures (schedule_id, definition_id, recipient_id)
+         SELECT $1, past.id, asked.value FROM (
+             SELECT DISTINCT d.id FROM runs r JOIN definitions d ON d.id = r.definition_id
+             WHERE r.schedule_id = $1 AND r.state IN ('queued', 'running') AND d.list IS NULL) past CROSS JOIN ",
+        asked!("$2"),
         " WHERE true ON CONFLICT DO NOTHING"
     ))
     .bind(schedule)
-    .bind(definition)
-    .bind(to_json(&ids)?)
+    .bind(to_json(&leaving)?)
     .execute(&mut **tx)
     .await?;
-    let addresses: Vec<String> = leaving.iter().map(|recipient| recipient.email.folded()).collect();
-    sqlx::query(concat!("DELETE FROM schedule_recipients WHERE schedule_id = $1 AND ", among!("email_folded", "$2")))
-        .bind(schedule)
-        .bind(to_json(&addresses)?)
-        .execute(&mut **tx)
-        .await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use pressrun_domain::audit::{Change, Object, ObjectKind, definition_difference};
+use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{DocumentIdentifier, MembershipId, ScheduleId};
 use pressrun_domain::outline::KnownTo;
 use pressrun_domain::run::RunStatus;
@@ -16,7 +17,7 @@ use super::row::int;
 use super::schedule_row::{put_definition, read_with_secrets, recipient_count, schedule_columns, seal_secrets};
 use super::{Backend, Tx, audit, due, grounds, micros, missed, queue, recipients};
 use crate::collation::folded;
-use crate::{GroundsKey, ListQuery, ListRow, Names, Page, Schedules, SharedGrounds, StoreError};
+use crate::{GroundsKey, ListQuery, ListRow, ListedMember, Names, Page, Schedules, SharedGrounds, StoreError};
 
 /// Each different pair of two columns of schedules, found by walking an index of both from one pair to the next.
 macro_rules! names_of {
@@ -71,7 +72,7 @@ impl Schedules for Backend {
         let details = definition_difference(None, Some(&schedule.definition));
         let untold = schedule.last_run.and_then(|run| run.untold);
         let mut tx = self.begin().await?;
-        let definition_id = put_definition(&mut tx, &schedule.definition).await?;
+        let definition_id = put_definition(&mut tx, &schedule.id.to_string(), &schedule.definition).await?;
         let insert = sqlx::query(
             "INSERT INTO schedules (id, definition_id, sealed, updated_at, disabled_at, system_disabled_at, system_disabled_reason,
                  destination, alert, single_tile, owner, identifier, recipient_count, condition_query, dashboard_name, owner_name,
@@ -197,6 +198,14 @@ impl Schedules for Backend {
         }
         tx.commit().await
     }
+
+    async fn listed_members(&self, after: Option<MembershipId>, limit: u32) -> Result<Vec<ListedMember>, StoreError> {
+        self.members_on_lists(after, limit).await
+    }
+
+    async fn move_members(&self, moved: &[(MembershipId, EmailAddress)]) -> Result<u64, StoreError> {
+        self.move_listed(moved).await
+    }
 }
 
 type Statement<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
@@ -249,7 +258,7 @@ impl Backend {
         // What is ready by now becomes a run of the schedule as it was.
         due::take_back(tx, &schedule.id.to_string(), change.at).await?;
         missed::tell_left(tx, &schedule.id.to_string(), |cron, zone| due::stays(schedule, cron, zone), change.at).await?;
-        let definition_id = put_definition(tx, &schedule.definition).await?;
+        let definition_id = put_definition(tx, &schedule.id.to_string(), &schedule.definition).await?;
         // What the last run came to by the rows of one owner is not the next owner's to know.
         let update = sqlx::query(
             "UPDATE schedules SET definition_id = $2, sealed = $3, updated_at = $4, disabled_at = $5, system_disabled_at = $6,
@@ -267,15 +276,9 @@ impl Backend {
         }
         due::put(tx, schedule, change.at).await?;
         grounds::put(tx, schedule).await?;
-        // A list of tens of thousands is not written anew for a pause or another name.
+        // A list of tens of thousands is not looked through again for a pause or another name.
         if before.as_ref().is_none_or(|before| !recipients::are_equal(&before.definition, &schedule.definition)) {
             recipients::put(tx, schedule.id, &schedule.definition).await?;
-            // Whoever left the list when it said the same before is on it again.
-            sqlx::query("DELETE FROM departures WHERE schedule_id = $1 AND definition_id = $2")
-                .bind(schedule.id.to_string())
-                .bind(&definition_id)
-                .execute(&mut **tx)
-                .await?;
         }
         let details = definition_difference(before.as_ref().map(|before| &before.definition), Some(&schedule.definition));
         let written = audit::put(tx, change, object(schedule), &details).await?;

@@ -19,6 +19,7 @@ pub mod notices;
 pub mod occurrences;
 pub mod people;
 pub mod planning;
+pub mod recipients;
 pub mod retention;
 pub mod saved;
 pub mod sessions;
@@ -76,6 +77,17 @@ macro_rules! conformance_suite {
                     x9_a_waiting_run_of_a_deleted_schedule_ends
                     x9_a_deleted_schedule_stops_a_run_that_has_sent_nothing
                     x1_h11_schedules_are_found_by_what_they_stand_on;
+                recipients: h6_lists_come_back_in_their_order_and_with_their_terms
+                    h6_a_run_that_waits_keeps_its_list_but_for_who_left
+                    h6_a_run_takes_nobody_along_who_left_since_its_list_was_read
+                    h6_a_run_of_what_the_schedule_was_has_a_list_of_its_own
+                    h6_a_resend_has_the_list_of_its_run
+                    h6_pages_of_schedules_and_runs_read_no_recipients
+                    p10_a_member_who_moved_is_on_every_list_at_the_present_address
+                    p10_members_who_change_addresses_with_each_other_keep_their_places
+                    p10_a_run_that_waits_keeps_the_address_that_it_had
+                    p7_p12_two_places_of_one_person_are_left_at_once
+                    p10_members_on_lists_are_read_page_by_page;
                 lists: the_list_has_the_contracts_order
                     the_list_pages_without_loss_or_repetition
                     nulls_stand_last_and_ties_go_by_id_in_both_directions

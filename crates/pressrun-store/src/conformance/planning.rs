@@ -46,7 +46,7 @@ pub async fn i1_two_planners_make_one_run<S: Store>(store: &S) {
     let runs = history(store, &schedule).await;
     assert_eq!(runs.len(), 1);
     assert_eq!((runs[0].kind, runs[0].scheduled_for, runs[0].dst.as_deref()), (RunKind::Scheduled, sample::after(0), Some("dst_gap")));
-    assert_eq!(runs[0].definition, schedule.definition);
+    assert_eq!(store.run(runs[0].id).await.unwrap().unwrap().definition, schedule.definition);
     assert_eq!((runs[0].created_at, runs[0].started_at, runs[0].fence), (sample::after(1), None, 0));
     assert_eq!(runs[0].state, RunState::Queued { available_at: sample::after(1) });
     assert_eq!(stored(store, &schedule).await.next_at, plan.next_at);

@@ -29,9 +29,10 @@ use tokio::time::{sleep, timeout};
 use super::PostgresStore;
 use crate::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
-    Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, Names, Notices, Owed, Page, People,
-    PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey,
-    Schedules, Seals, Sessions, SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
+    Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, ListedMember, Names, Notices, Owed,
+    Page, People, PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts,
+    ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun,
+    Upserted, Waiting,
 };
 
 /// Pauses before a call is made again. Deadlocks are over at once, a fail-over takes seconds: callers wait longer by themselves.
@@ -88,6 +89,8 @@ again! { Schedules:
     grounds(after: GroundsKey, limit: u32) -> Vec<SharedGrounds>;
     standing_on(grounds: GroundsKey, switched_off: bool, after: Option<ScheduleId>, limit: u32) -> Vec<Schedule>;
     refresh_names(dashboards: &[(DocumentIdentifier, String)], owners: &[(MembershipId, String)]) -> ();
+    listed_members(after: Option<MembershipId>, limit: u32) -> Vec<ListedMember>;
+    move_members(moved: &[(MembershipId, EmailAddress)]) -> u64;
 }
 
 again! { Consents:

@@ -97,6 +97,14 @@ macro_rules! json_list {
 }
 pub(super) use json_list;
 
+/// Rows of these columns as a JSON list of lists, in an order.
+macro_rules! json_rows {
+    ($columns:literal, $order:literal) => {
+        concat!("coalesce(json_agg(json_build_array(", $columns, ") ORDER BY ", $order, ")::text, '[]')")
+    };
+}
+pub(super) use json_rows;
+
 /// Joins, in whatever order is best.
 macro_rules! joined {
     () => {

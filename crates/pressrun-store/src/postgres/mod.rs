@@ -60,12 +60,18 @@ mod listed;
 mod meta;
 #[path = "../common/missed.rs"]
 mod missed;
+#[path = "../common/moved.rs"]
+mod moved;
 #[path = "../common/news.rs"]
 mod news;
 #[path = "../common/notices.rs"]
 mod notices;
+#[path = "../common/old_lists.rs"]
+mod old_lists;
 #[path = "../common/people.rs"]
 mod people;
+#[path = "../common/places.rs"]
+mod places;
 #[path = "../common/plan.rs"]
 mod plan;
 #[path = "../common/planning.rs"]

@@ -16,8 +16,10 @@ use super::{PostgresStore, dialect};
 use crate::StoreError;
 
 /// Every table, those that others name before them.
-pub(super) const TABLES: [&str; 37] = [
+pub(super) const TABLES: [&str; 39] = [
     "meta",
+    "lists",
+    "list_places",
     "definitions",
     "grounds",
     "schedules",

@@ -105,7 +105,11 @@ impl PostgresStore {
         alone(&mut tx, "keys").await?;
         check_keys(&mut tx, &once.sealer).await?;
         renew_sort_keys(&mut tx, &once.collation).await?;
+        let has_old_lists = Once::has_old_lists(&mut tx).await?;
         tx.commit().await?;
+        if has_old_lists {
+            once.clone().move_lists_meanwhile();
+        }
         Ok(Self { once, settings: settings.clone() })
     }
 

@@ -81,6 +81,14 @@ macro_rules! json_list {
 }
 pub(super) use json_list;
 
+/// Rows of these columns as a JSON list of lists, in an order.
+macro_rules! json_rows {
+    ($columns:literal, $order:literal) => {
+        concat!("json_group_array(json_array(", $columns, ") ORDER BY ", $order, ")")
+    };
+}
+pub(super) use json_rows;
+
 /// Joins in this order, from left to right.
 macro_rules! joined {
     () => {

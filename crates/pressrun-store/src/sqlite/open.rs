@@ -50,7 +50,11 @@ impl SqliteStore {
         migrate::migrate(&write).await?;
         let read_options = options.create_if_missing(false).pragma("query_only", "ON");
         let read = pool_of(READERS).connect_with(read_options).await.map_err(named)?;
-        Self::new(write, read, sealer, Presence::beside(path))?.prepared().await
+        let store = Self::new(write, read, sealer, Presence::beside(path))?.prepared().await?;
+        if Self::has_old_lists(&mut store.snapshot().await?).await? {
+            store.again(store.read.clone()).move_lists_meanwhile();
+        }
+        Ok(store)
     }
 
     /// The same store with reading connections of its own, so that whoever uses them never waits for readers of this one, nor they for them (M5).
@@ -61,10 +65,15 @@ impl SqliteStore {
         let (options, size) = (self.read.connect_options(), self.read.options().get_max_connections());
         // What is in memory has but the one connection.
         let read = if size == 1 { self.read.clone() } else { pool_of(size).connect_with(options.as_ref().clone()).await? };
+        Ok(self.again(read))
+    }
+
+    /// The same store, read through `read`.
+    fn again(&self, read: SqlitePool) -> Self {
         let (write, writer) = (self.write.clone(), self.writer.clone());
         let (sealer, collation, presence) = (Arc::clone(&self.sealer), Arc::clone(&self.collation), Arc::clone(&self.presence));
         let (listing, shown) = (Arc::clone(&self.listing), Arc::clone(&self.shown));
-        Ok(Self { write, writer, read, sealer, collation, presence, listing, shown })
+        Self { write, writer, read, sealer, collation, presence, listing, shown }
     }
 
     /// A store in memory, gone when it is dropped.

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use pressrun_domain::audit::{Agent, Change, Verb};
+use pressrun_domain::destination::Places;
 use pressrun_domain::email::EmailAddress;
 use pressrun_domain::id::{RecipientId, ScheduleId};
 use pressrun_domain::schedule::Schedule;
@@ -54,7 +55,7 @@ pub(crate) async fn remove(State(state): State<Arc<WebState>>, Came(origin): Cam
     }
 }
 
-/// Whose place it is: somebody on the list, or a member of one of its groups, who has a place made from the address.
+/// Whose place it is: somebody on the list, or a member of one of its groups, who has a place beside it.
 async fn find(state: &WebState, schedule: ScheduleId, place: RecipientId) -> Result<Option<(Schedule, EmailAddress)>, StoreError> {
     let Some(schedule) = state.store.schedule(schedule).await? else { return Ok(None) };
     let Some(settings) = schedule.definition.destination.email() else { return Ok(None) };
@@ -62,7 +63,8 @@ async fn find(state: &WebState, schedule: ScheduleId, place: RecipientId) -> Res
     let catalog = (state.catalog)();
     let members = settings.groups.iter().filter_map(|id| catalog.group(*id)).flat_map(|group| &group.members);
     let mut emails = members.filter_map(|id| catalog.member(id.0)).map(|member| &member.email);
-    let email = on_list.or_else(|| emails.find(|email| email.place_on(schedule.id) == place).cloned());
+    let places = Places::beside(schedule.id, settings.named());
+    let email = on_list.or_else(|| emails.find(|email| places.of(email) == place).cloned());
     Ok(email.map(|email| (schedule, email)))
 }
 

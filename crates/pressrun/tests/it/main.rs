@@ -9,6 +9,7 @@ mod bad_input;
 mod carrier;
 mod cases;
 mod catalog;
+mod changed_addresses;
 mod command_line;
 mod configuration;
 mod crash;

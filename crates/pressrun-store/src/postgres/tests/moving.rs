@@ -64,6 +64,47 @@ async fn an_installation_moves_with_every_row_and_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn h6_lists_move_with_an_installation_also_those_of_old() {
+    let (schema, folder) = (Schema::make().await, tempfile::tempdir().unwrap());
+    let file = folder.path().join("pressrun.db");
+    let store = SqliteStore::open(&file, sample::sealer()).await.unwrap();
+    let mut schedules = Vec::new();
+    for name in ["of now", "of old"] {
+        let mut schedule = sample::schedule(name);
+        schedule.definition.destination = sample::to_members(&["a@b.co", "c@d.co", "e@f.co"]);
+        store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+        schedules.push(schedule);
+    }
+    store.close().await;
+    let mut raw = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    let old =
+        "UPDATE definitions SET json = $1, list = NULL, revision = NULL WHERE id = (SELECT definition_id FROM schedules WHERE id = $2)";
+    let text = serde_json::to_string(&schedules[1].definition).unwrap();
+    sqlx::query(old).bind(text).bind(schedules[1].id.to_string()).execute(&mut raw).await.unwrap();
+    let mark = "DELETE FROM list_places WHERE list = 2; DELETE FROM lists WHERE id = 2; INSERT INTO meta (key, value) VALUES ('lists_in_definitions', x'')";
+    sqlx::raw_sql(mark).execute(&mut raw).await.unwrap();
+    let store = schema.open().await;
+    store.take_in(&file).await.unwrap();
+    let read = async || {
+        let mut read = Vec::new();
+        for schedule in &schedules {
+            read.push(store.schedule(schedule.id).await.unwrap().unwrap().definition);
+        }
+        read
+    };
+    let expected: Vec<_> = schedules.iter().map(|schedule| schedule.definition.clone()).collect();
+    assert_eq!(read().await, expected);
+    assert_eq!(schema.ask("SELECT count(*) FROM list_places").await, ["3"]);
+    store.once.move_lists().await.unwrap();
+    assert_eq!(read().await, expected);
+    assert_eq!(schema.ask("SELECT count(*) FROM list_places").await, ["6"]);
+    // A list that is new has a number of its own.
+    let schedule = sample::schedule("new");
+    store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    assert_eq!(store.schedule(schedule.id).await.unwrap().unwrap().definition, schedule.definition);
+}
+
+#[tokio::test]
 async fn nothing_is_copied_into_a_database_that_is_in_use() {
     let (schema, folder) = (Schema::make().await, tempfile::tempdir().unwrap());
     let (file, _) = installation(folder.path()).await;
