@@ -16,8 +16,13 @@ const PACKAGES: [&str; 4] =
 const KUBERNETES: [&str; 2] = ["1.25", "1.34"];
 
 /// What the chart refuses, by the values file that it is added to, and what it says.
-const REFUSED: [(&str, &str, &str); 6] = [
-    ("single.yaml", "catalog.git.repository=https://git.example.com/a", "either catalog.volume or catalog.git.repository"),
+const REFUSED: [(&str, &str, &str); 7] = [
+    ("published.yaml", "mode=single", "is for mode nodes"),
+    (
+        "single.yaml",
+        "catalog.git.repository=https://git.example.com/a",
+        "one of catalog.published, catalog.volume and catalog.git.repository",
+    ),
     ("single.yaml", "storeUrl=postgres://db/pressrun", "storeUrl is for mode nodes"),
     ("single.yaml", "publicUrl=reports.example.com", "publicUrl"),
     ("claim.yaml", "storeUrl=", "mode nodes keeps its rows in PostgreSQL"),

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::assemble::{Assembled, Before, FaultyFile, Taken, assemble};
 use crate::load::{LoadOptions, sorted};
+use crate::packed::Packed;
 use crate::problem::Problem;
 use crate::rules::CatalogRules;
 use crate::{folder, last_good};
@@ -69,7 +70,7 @@ pub struct CatalogHandle {
 }
 
 struct Folder {
-    dir: PathBuf,
+    dir: ArcSwap<PathBuf>,
     clock: Arc<dyn Clock>,
     rules: CatalogRules,
 }
@@ -109,9 +110,9 @@ impl CatalogHandle {
     /// # Errors
     /// [`CatalogError`] with every problem: there is no folder, or connections or people are not known.
     pub fn open_with(dir: impl Into<PathBuf>, clock: Arc<dyn Clock>, rules: CatalogRules) -> Result<Arc<Self>, CatalogError> {
-        let folder = Folder { dir: dir.into(), clock, rules };
+        let folder = Folder { dir: ArcSwap::from_pointee(dir.into()), clock, rules };
         let taken = Taken::of(folder.rules.last_good.as_deref().map(last_good::read).unwrap_or_default());
-        let (catalog, state) = folder.read(Before { catalog: None, taken: &taken, trusts_traces: false }, None)?;
+        let (catalog, state) = folder.read(&folder.dir.load(), Before { catalog: None, taken: &taken, trusts_traces: false }, None)?;
         Ok(Arc::new(Self::new(catalog, state, Some(folder))))
     }
 
@@ -142,10 +143,19 @@ impl CatalogHandle {
         }
     }
 
-    /// The folder it was read from; `None` when fixed.
+    /// The folder it is read from; `None` when fixed.
     #[must_use]
-    pub fn dir(&self) -> Option<&Path> {
-        self.folder.as_ref().map(|folder| folder.dir.as_path())
+    pub fn dir(&self) -> Option<Arc<PathBuf>> {
+        self.folder.as_ref().map(|folder| folder.dir.load_full())
+    }
+
+    /// The catalog as its files say it now, to be published. Blocks on the file system, and uses a folder below `scratch` meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`pack`](crate::pack). A fixed catalog has no files, and no problem to name.
+    pub fn pack(&self, scratch: &Path) -> Result<Packed, Vec<Problem>> {
+        let folder = self.folder.as_ref().ok_or_else(Vec::new)?;
+        crate::pack(&folder.dir.load(), &folder.rules, false, scratch)
     }
 
     /// What the operator lets it be.
@@ -215,15 +225,28 @@ impl CatalogHandle {
         self.read_again(true)
     }
 
+    /// Reads from another folder from now on, whose files are as they are meant to be. Blocks on the file system.
+    ///
+    /// # Errors
+    /// Those of [`CatalogHandle::reload`]; the folder stays the one before.
+    pub fn move_to(&self, dir: PathBuf) -> Result<Reload, CatalogError> {
+        self.read_from(Some(dir), true)
+    }
+
     fn read_again(&self, meant: bool) -> Result<Reload, CatalogError> {
+        self.read_from(None, meant)
+    }
+
+    fn read_from(&self, dir: Option<PathBuf>, meant: bool) -> Result<Reload, CatalogError> {
         let Some(folder) = &self.folder else {
             return Ok(Reload::Unchanged);
         };
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let dir = dir.map_or_else(|| folder.dir.load_full(), Arc::new);
         let before = self.current.load_full();
         let taken = Arc::clone(&self.state().taken);
         // Whoever says how the files are meant to be has them read.
-        let read = folder.read(Before { catalog: Some(&before), taken: &taken, trusts_traces: !meant }, Some(&taken));
+        let read = folder.read(&dir, Before { catalog: Some(&before), taken: &taken, trusts_traces: !meant }, Some(&taken));
         let mut state = self.state();
         let (catalog, found) = match read {
             Ok(read) => read,
@@ -234,6 +257,7 @@ impl CatalogHandle {
         };
         let changed = catalog.version != before.version;
         let catalog = Arc::new(catalog);
+        folder.dir.store(dir);
         // Secrets from the environment or from files do not count for the version, but are taken over.
         self.current.store(Arc::clone(&catalog));
         *state = State {
@@ -255,13 +279,13 @@ impl CatalogHandle {
 
 impl Folder {
     /// The files as they are, with what was `before` where they are wrong.
-    fn read(&self, before: Before<'_>, kept: Option<&Taken>) -> Result<(Catalog, State), CatalogError> {
+    fn read(&self, dir: &Path, before: Before<'_>, kept: Option<&Taken>) -> Result<(Catalog, State), CatalogError> {
         // From before reading, so that what is read is never taken for newer than it is.
         let (now, read_at) = (self.clock.now(), self.clock.steady());
-        let refused = |problems| CatalogError { dir: self.dir.clone(), problems: sorted(problems) };
+        let refused = |problems| CatalogError { dir: dir.to_owned(), problems: sorted(problems) };
         let options = LoadOptions { rules: &self.rules, ..LoadOptions::default() };
         let mut problems = Vec::new();
-        let Some(files) = folder::list(&self.dir, &self.rules, &mut problems) else { return Err(refused(problems)) };
+        let Some(files) = folder::list(dir, &self.rules, &mut problems) else { return Err(refused(problems)) };
         let Assembled { catalog, problems: found, faulty, taken, read, reads, .. } = assemble(&files, options, now, Some(before));
         problems.extend(found);
         problems.retain(Problem::is_error);

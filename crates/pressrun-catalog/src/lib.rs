@@ -19,6 +19,7 @@ mod handle;
 mod last_good;
 mod load;
 mod open;
+mod packed;
 mod parallel;
 mod problem;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use assemble::FaultyFile;
 pub use check::{Checked, Column, ColumnKind, ConnectionPlace, TilePlace, check, check_with};
 pub use handle::{CatalogError, CatalogHandle, Reload, Status};
 pub use load::{Environment, LoadOptions, load, load_with};
+pub use packed::{Packed, pack, unpack};
 pub use problem::{Place, Problem, Severity};
 pub use rules::CatalogRules;
 pub use schema::schema;

@@ -31,7 +31,7 @@ const LOCK_PATIENCE: Duration = Duration::from_mins(10);
 impl CatalogHandle {
     /// Reloads whenever the files change, until `cancel` ends. What is wrong stays as it was and is logged.
     pub async fn watch(self: Arc<Self>, cancel: impl Future<Output = ()> + Send) {
-        let Some(dir) = self.dir().map(Path::to_owned) else {
+        let Some(dir) = self.dir() else {
             return cancel.await;
         };
         let (wake, mut woken) = mpsc::channel::<()>(1);
@@ -53,6 +53,7 @@ impl CatalogHandle {
                 () = &mut cancel => return,
                 () = until_quiet(&mut woken) => {}
             }
+            let dir = self.dir().unwrap_or_default();
             tokio::select! {
                 () = &mut cancel => return,
                 () = until_unlocked(&dir) => {}
@@ -71,7 +72,7 @@ impl CatalogHandle {
     /// How the files look; `None` when nobody could look.
     async fn look(self: &Arc<Self>) -> Option<u64> {
         let handle = Arc::clone(self);
-        aside("look at the catalog's files", move || Some(fingerprint(handle.dir()?, handle.rules()?, &handle.reads()))).await?
+        aside("look at the catalog's files", move || Some(fingerprint(&handle.dir()?, handle.rules()?, &handle.reads()))).await?
     }
 
     async fn reload_and_log(self: &Arc<Self>) {

@@ -7,12 +7,15 @@ use pressrun_dispatch::{Claimer, DispatchConfig, Janitor, Planner, Pulse, Runner
 use pressrun_store::StoreError;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::notice::outbox;
 use crate::pipeline::Context;
 use crate::publish;
 use crate::runner::EngineRunner;
+
+/// Time until another try to hear other processes.
+const LISTEN_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Plans occurrences and works on runs. Any number of engines may share a store.
 pub struct Engine {
@@ -79,7 +82,35 @@ impl Engine {
         tasks.spawn_pulsed("janitor", |pulse| janitor.run(stop(), pulse));
         tasks.spawn("sweeper", self.sweeper().run(stop()));
         tasks.spawn_pulsed("outbox", |pulse| Arc::clone(self).tell(stop(), hand_back, pulse));
-        tasks.spawn("catalog follower", Arc::clone(self).follow_catalog(stop()));
+        tasks.spawn("re-validation", Arc::clone(self).follow_catalog(stop()));
+    }
+
+    /// Looks at once for what other processes on the same rows queue, until `stop`. Where that cannot be heard, planner and claimer go by their timers.
+    pub async fn follow_hints(self: Arc<Self>, stop: CancellationToken) {
+        let listening = async {
+            loop {
+                match self.context.store.listen().await {
+                    Ok(mut listening) => {
+                        let error = loop {
+                            match listening.heard().await {
+                                Ok(()) => self.look_now(),
+                                Err(error) => break error,
+                            }
+                        };
+                        debug!(%error, "other processes are no longer heard; listening anew");
+                    }
+                    Err(error) => debug!(%error, "other processes are not heard; trying again"),
+                }
+                self.context.clock.sleep(LISTEN_AGAIN).await;
+                self.look_now();
+            }
+        };
+        stop.run_until_cancelled(listening).await;
+    }
+
+    fn look_now(&self) {
+        self.wake.notify_one();
+        self.ready.notify_one();
     }
 
     fn planner(&self) -> Planner {

@@ -22,6 +22,7 @@ pub mod faults;
 pub mod links;
 pub mod pipeline;
 pub mod publish;
+pub mod published;
 pub mod shared;
 pub mod spool;
 pub mod standing;

@@ -24,11 +24,11 @@ use pressrun_domain::secret::Secret;
 use pressrun_domain::session::Session;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
-    Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
-    Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, ListedMember, Names, Notices, Owed,
-    Page, People, PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts,
-    ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId,
-    UnreadRun, Upserted, Waiting,
+    Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
+    ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Hints, Keys, LastAnswer, Learnt, ListQuery, ListRow,
+    ListedMember, Listening, Names, Notices, Owed, Page, People, PlannedSchedule, Planning, PlanningNote, Pruned, PublishedCatalog,
+    Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds,
+    SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
 };
 
 use crate::book::Book;
@@ -585,6 +585,19 @@ staged! {
         async fn read_catalog(&self, reading: &CatalogReading<'_>, now: Timestamp) -> Result<CatalogStanding, StoreError>;
         async fn leave_catalog(&self, process: WorkerId) -> Result<(), StoreError>;
         async fn catalog_in_force(&self) -> Result<Option<String>, StoreError>;
+        async fn publish_catalog(&self, published: &CatalogPublication<'_>, now: Timestamp) -> Result<PublishedCatalog, StoreError>;
+        async fn withdraw_catalog(&self, by: &str, now: Timestamp) -> Result<(), StoreError>;
+        async fn published_catalog(&self) -> Result<Option<PublishedCatalog>, StoreError>;
+        async fn was_published(&self, hash: &str) -> Result<bool, StoreError>;
+        async fn published_files(&self, publication: i64) -> Result<BTreeMap<String, String>, StoreError>;
+    }
+}
+
+/// Time is not what passes here: nodes go by their timers.
+#[async_trait]
+impl Hints for StagedStore {
+    async fn listen(&self) -> Result<Box<dyn Listening>, StoreError> {
+        Err(unavailable())
     }
 }
 

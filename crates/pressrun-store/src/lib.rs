@@ -18,6 +18,7 @@ mod consents;
 mod error;
 mod fault;
 mod figures;
+mod hints;
 mod keys;
 mod list_index;
 mod notices;
@@ -38,10 +39,11 @@ mod suppressions;
 mod timed;
 
 pub use audit::{Audit, AuditQuery};
-pub use catalogs::{CatalogReading, CatalogStanding, Catalogs};
+pub use catalogs::{CatalogPublication, CatalogReading, CatalogStanding, Catalogs, KEPT_PUBLICATIONS, PublishedCatalog};
 pub use consents::{Agreed, Asked, Consents};
 pub use error::StoreError;
 pub use figures::{Figures, Owed, QueuedKind, ScheduleCounts, Waiting};
+pub use hints::{Hints, Listening};
 pub use keys::Keys;
 pub use notices::{Notices, UnreadRun};
 pub use page::Page;
@@ -81,6 +83,7 @@ pub trait Store:
     + Retention
     + Catalogs
     + Figures
+    + Hints
     + Send
     + Sync
 {
@@ -101,6 +104,7 @@ impl<
         + Retention
         + Catalogs
         + Figures
+        + Hints
         + Send
         + Sync,
 > Store for T

@@ -25,6 +25,7 @@ use pressrun_engine::executor::{ExecutorConfig, ExecutorPool};
 use pressrun_engine::faults::Faults;
 use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
+use pressrun_engine::published::{self, Fetched, Follower, Publisher};
 use pressrun_engine::spool::Spool;
 use pressrun_engine::{Engine, EngineConfig, Receivers};
 use pressrun_store::{PostgresStore, SqliteStore, Store, StoreError};
@@ -36,7 +37,7 @@ use tracing::{error, info, warn};
 
 use crate::answers::Answers;
 use crate::clock::WallClock;
-use crate::config::{Database, Settings};
+use crate::config::{CatalogFrom, Database, Settings, published_folder};
 use crate::figures::{Figures, Reader, Sources};
 use crate::lifecycle::Budget;
 use crate::show::Hinted;
@@ -48,6 +49,7 @@ pub(crate) struct App {
     pub store: Arc<dyn Store>,
     /// Dashboards and people.
     pub catalog: Arc<CatalogHandle>,
+    publishing: Option<Publishing>,
     engine: Arc<Engine>,
     /// Signs of life of the tasks that [`serve`](Self::serve) starts.
     pulses: Pulses,
@@ -59,6 +61,12 @@ pub(crate) struct App {
     figures: Figures,
     limits: ServerLimits,
     budget: Budget,
+}
+
+/// What a node has to do with the catalog that all nodes share.
+enum Publishing {
+    Follows(Follower),
+    Publishes(Publisher),
 }
 
 /// Where a server listens. A worker has no public listener, and nobody has to have one for operators.
@@ -121,8 +129,21 @@ impl App {
         let figures = Figures::install()?;
         // First of all: what follows makes files.
         let public_url = settings.server.public_url()?;
-        let catalog = CatalogHandle::open_with(&settings.catalog.path, Arc::clone(&clock), settings.catalog.rules(&settings.spool)?)?;
-        let (store, of_the_engine) = open(settings).await?.halves().await?;
+        let rules = settings.catalog.rules(&settings.spool)?;
+        let (catalog, taken, (store, of_the_engine)) = match settings.catalog.source {
+            // In this order: a wrong folder leaves no database behind.
+            CatalogFrom::Folder => {
+                let catalog = CatalogHandle::open_with(&settings.catalog.path, Arc::clone(&clock), rules)?;
+                (catalog, None, open(settings).await?.halves().await?)
+            }
+            CatalogFrom::Published => {
+                let halves = open(settings).await?.halves().await?;
+                let Fetched { published, dir } = fetch_published(settings, halves.0.as_ref()).await?;
+                let catalog = CatalogHandle::open_with(dir, Arc::clone(&clock), rules)?;
+                published::warn_of_another_reading(&catalog, &published);
+                (catalog, Some(published.publication), halves)
+            }
+        };
         let named = || format!("could not open the spool {}", settings.spool.path.display());
         let spool = Spool::open(&settings.spool.path).with_context(named)?;
         private::tighten(&settings.spool.path).with_context(named)?;
@@ -188,6 +209,23 @@ impl App {
         let router = pressrun_api::traced(pressrun_web::front(router, &public_url), settings.server.proxies()?);
         // Whoever searches among a million schedules holds up no delivery.
         let engine = Arc::new(Engine::new(Context { store: of_the_engine, ..context }, wake));
+        let publishing = match taken {
+            Some(taken) => Some(Publishing::Follows(Follower {
+                store: Arc::clone(&store),
+                catalog: Arc::clone(&catalog),
+                folder: published_folder(&settings.spool),
+                clock: Arc::clone(&clock),
+                taken,
+            })),
+            None if settings.catalog.publish => Some(Publishing::Publishes(Publisher {
+                store: Arc::clone(&store),
+                catalog: Arc::clone(&catalog),
+                scratch: settings.spool.path.join("tmp"),
+                clock: Arc::clone(&clock),
+                by: format!("the node with the folder {}", settings.catalog.path.display()),
+            })),
+            None => None,
+        };
         let budget = Budget::new(Duration::from_secs(settings.scheduler.grace_seconds.into()));
         let limits = ServerLimits {
             max_connections: settings.limits.connections,
@@ -197,7 +235,7 @@ impl App {
             write_timeout: Duration::from_secs(settings.limits.write_seconds.max(1).into()),
             ..ServerLimits::default()
         };
-        Ok(Self { store, catalog, engine, pulses, mailbox, router, admin_router, door, figures, limits, budget })
+        Ok(Self { store, catalog, publishing, engine, pulses, mailbox, router, admin_router, door, figures, limits, budget })
     }
 
     /// Serves on `listeners` until `stop`; then ends within the budget.
@@ -213,9 +251,15 @@ impl App {
         tasks.spawn("publisher", async move { publishing.await.unwrap_or_default() });
         let figures = stop.clone().run_until_cancelled_owned(self.figures.keep_up());
         tasks.spawn("figures", async move { figures.await.unwrap_or_default() });
+        match self.publishing {
+            Some(Publishing::Follows(follower)) => tasks.spawn("catalog follower", follower.run(stop.clone())),
+            Some(Publishing::Publishes(publisher)) => tasks.spawn("catalog publisher", publisher.run(stop.clone())),
+            None => {}
+        }
         tasks.spawn("catalog standing", pressrun_engine::standing::show(self.engine.shared_context(), stop.clone()));
         if role != Role::Api {
             self.engine.start(&mut tasks, &stop, hand_back.clone());
+            tasks.spawn("hints", Arc::clone(&self.engine).follow_hints(stop.clone()));
             if let Some((mailbox, intake)) = self.mailbox {
                 let stopping = stop.clone();
                 tasks.spawn("mailbox", async move { mailbox.follow(&intake, stopping).await });
@@ -379,6 +423,18 @@ pub(crate) fn artifacts(settings: &Settings, spool: &Spool) -> anyhow::Result<Ar
     Ok(match settings.artifacts.bucket()? {
         Some(bucket) => Arc::new(Bucket::new(&bucket, spool).context("artifacts")?),
         None => Arc::new(spool.clone()),
+    })
+}
+
+/// What was published last, with its files in the spool.
+///
+/// # Errors
+/// Nothing is published, or it cannot be had.
+pub(crate) async fn fetch_published(settings: &Settings, store: &dyn Store) -> anyhow::Result<Fetched> {
+    let fetched = published::fetch(store, &published_folder(&settings.spool)).await?;
+    fetched.ok_or_else(|| {
+        let error = "catalog.source is \"published\", and no catalog was published in this database".to_owned();
+        Hinted::new(error, "run `pressrun publish FOLDER --config …`, or start a node with catalog.publish = true").into()
     })
 }
 

@@ -34,6 +34,8 @@ enum Command {
     Serve(commands::serve::Arguments),
     /// Validate a catalog, as a pull request would.
     Check(commands::check::Arguments),
+    /// Put a catalog into force for all nodes that take theirs from the database.
+    Publish(commands::publish::Arguments),
     /// Render one dashboard to a file, without a server.
     Render(commands::render::Arguments),
     /// Ask the server of this machine whether it is ready, as a container's health check does.
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => commands::demo::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Publish(arguments) => commands::publish::run(arguments),
         Command::Render(arguments) => commands::render::run(arguments),
         Command::Health(arguments) => commands::health::run(arguments),
         Command::Cron(command) => commands::cron::run(command),

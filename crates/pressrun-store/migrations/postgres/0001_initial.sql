@@ -241,6 +241,29 @@ CREATE TABLE catalog_readers (
     seen_at BIGINT NOT NULL
 );
 
+-- What the files of published versions say, so that every node can serve them (P7). Files that did not change are kept once.
+CREATE TABLE catalog_texts (
+    hash TEXT COLLATE "C" PRIMARY KEY,
+    text TEXT NOT NULL
+);
+
+CREATE TABLE catalog_files (
+    version BIGINT NOT NULL REFERENCES catalog_versions (id) ON DELETE CASCADE,
+    path    TEXT COLLATE "C" NOT NULL,
+    text    TEXT COLLATE "C" NOT NULL REFERENCES catalog_texts (hash),
+    PRIMARY KEY (version, path)
+);
+
+CREATE INDEX catalog_files_text ON catalog_files (text);
+
+-- Each time that somebody published a version; the last one counts. NULL: nothing is published any more, and nodes go by their own folders.
+CREATE TABLE catalog_publications (
+    id      BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version BIGINT REFERENCES catalog_versions (id),
+    at      BIGINT NOT NULL,
+    published_by TEXT NOT NULL
+);
+
 -- No foreign key to schedules: history outlives them (X9). Ids sort by time, so that history can be parted by ranges of them.
 CREATE TABLE runs (
     id                 TEXT COLLATE "C" PRIMARY KEY,

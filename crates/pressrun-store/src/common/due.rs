@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::schedule::Schedule;
 use sqlx::Row as _;
 
-use super::dialect::hold_schedule;
+use super::dialect::{hint, hold_schedule};
 use super::queue::put_on_record;
 use super::release::release_of;
 use super::{Tx, micros, missed};
@@ -48,7 +48,7 @@ pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Res
     .bind(definition.identifier.as_str())
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    hint(tx).await
 }
 
 /// Notes that a schedule which was switched on or off at `now` is due at `next_at`, or never.
@@ -61,7 +61,7 @@ pub(super) async fn switch(tx: &mut Tx, schedule: &str, next_at: Option<Timestam
         .bind(micros(dealt_with(next_at, now)))
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    hint(tx).await
 }
 
 /// Whether a schedule that is due and fired by this expression in this zone stays due when it is saved as `schedule`.

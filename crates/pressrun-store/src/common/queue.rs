@@ -13,7 +13,7 @@ use pressrun_domain::id::{DocumentIdentifier, RunId, ScheduleId};
 use pressrun_domain::turn::{Turn, Turns};
 use sqlx::Row as _;
 
-use super::dialect::{DbRow, READY_BESIDE_BUSY, asked, joined, locked, numbers, skipping, table};
+use super::dialect::{DbRow, READY_BESIDE_BUSY, asked, hint, joined, locked, numbers, skipping, table};
 use super::plan::instant;
 use super::row::to_json;
 use super::{Backend, Tx, micros};
@@ -165,7 +165,7 @@ async fn put_with(tx: &mut Tx, run: RunId, turn: Option<Turn>) -> Result<(), Sto
     .bind(turn)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    hint(tx).await
 }
 
 /// Lets nobody claim a run that waits until the transaction ends.

@@ -8,7 +8,7 @@ use pressrun_domain::turn::Turn;
 use serde::Serialize;
 use sqlx::Row as _;
 
-use super::dialect::{DbRow, held, hold_planned, joined, table};
+use super::dialect::{DbRow, held, hint, hold_planned, joined, table};
 use super::queue::{run_of, turns_of};
 use super::row::{Reader, to_json};
 use super::{Backend, Tx, micros};
@@ -110,6 +110,9 @@ async fn release_rows(tx: &mut Tx, rows: &[DbRow], now: Timestamp) -> Result<Rel
     .bind(micros(now))
     .execute(&mut **tx)
     .await?;
+    if !ready.is_empty() {
+        hint(tx).await?;
+    }
     put_skipped(tx, &skipped, now).await?;
     sqlx::query(concat!("DELETE FROM planned WHERE (k, at) IN (SELECT j.k, j.at FROM ", table!("$1" as j: 0 k bigint, 1 at bigint), ")"))
         .bind(to_json(&taken)?)

@@ -180,7 +180,10 @@ macro_rules! conformance_suite {
                     s2_an_answer_does_not_end_a_run_of_which_more_is_to_be_told;
                 catalogs: h12_a_process_with_files_of_before_brings_nothing_back
                     h12_a_process_that_is_gone_holds_nobody_up
-                    h12_a_run_names_the_version_that_was_in_force;
+                    h12_a_run_names_the_version_that_was_in_force
+                    p7_a_published_version_is_in_force_whatever_is_in_folders
+                    p7_what_the_files_of_a_publication_say_is_kept
+                    p7_what_was_published_long_ago_is_forgotten;
                 retention: h6_runs_go_by_age_with_all_that_was_known_of_them
                     h6_a_run_that_is_not_over_and_the_last_of_a_schedule_stay
                     h6_a_run_of_many_pieces_goes_in_steps

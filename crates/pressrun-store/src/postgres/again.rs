@@ -3,6 +3,7 @@
 //! Each call is one transaction: when it was a deadlock's victim, or its connection was cut before the commit (a fail-over, a restart, a pooler), nothing of
 //! it was written. What was cut in the commit itself is not made again, for nobody knows whether it was. No call waits for ever for a server that does not answer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,11 +29,11 @@ use tokio::time::{sleep, timeout};
 
 use super::PostgresStore;
 use crate::{
-    Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogReading, CatalogStanding, Catalogs, ClaimRequest, ClaimedRun,
-    Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow, ListedMember, Names, Notices, Owed,
-    Page, People, PlannedSchedule, Planning, PlanningNote, Pruned, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts,
-    ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun,
-    Upserted, Waiting,
+    Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
+    ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow,
+    ListedMember, Names, Notices, Owed, Page, People, PlannedSchedule, Planning, PlanningNote, Pruned, PublishedCatalog, Released,
+    Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, StoreError,
+    StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
 };
 
 /// Pauses before a call is made again. Deadlocks are over at once, a fail-over takes seconds: callers wait longer by themselves.
@@ -246,4 +247,9 @@ again! { Catalogs:
     read_catalog(reading: &CatalogReading<'_>, now: Timestamp) -> CatalogStanding;
     leave_catalog(process: WorkerId) -> ();
     catalog_in_force() -> Option<String>;
+    publish_catalog(published: &CatalogPublication<'_>, now: Timestamp) -> PublishedCatalog;
+    withdraw_catalog(by: &str, now: Timestamp) -> ();
+    published_catalog() -> Option<PublishedCatalog>;
+    was_published(hash: &str) -> bool;
+    published_files(publication: i64) -> BTreeMap<String, String>;
 }

@@ -262,3 +262,5 @@ pub(super) async fn alone(tx: &mut Tx, name: &str) -> Result<(), StoreError> {
         .await?;
     Ok(())
 }
+
+pub(super) use super::hints::hint;

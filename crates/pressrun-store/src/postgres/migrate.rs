@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use pressrun_domain::id::WorkerId;
 use sqlx::Row as _;
 use sqlx::postgres::PgPool;
 
@@ -20,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 /// Brings the schema to the newest version; one node does it, and the others wait.
 pub(super) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    let mut tx = Tx::begin(pool, &Limits::new(LONGEST)).await?;
+    let mut tx = Tx::begin(pool, &Limits::new(LONGEST, WorkerId::generate())).await?;
     alone(&mut tx, "schema").await?;
     let ours: bool = sqlx::query("SELECT to_regclass('pressrun_schema') IS NOT NULL").fetch_one(&mut *tx).await?.try_get(0)?;
     if !ours {

@@ -9,6 +9,7 @@
 mod again;
 mod clock;
 mod dialect;
+mod hints;
 mod list;
 mod migrate;
 mod moving;

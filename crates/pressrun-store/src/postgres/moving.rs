@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use futures::TryStreamExt as _;
+use pressrun_domain::id::WorkerId;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
@@ -16,7 +17,7 @@ use super::{PostgresStore, dialect};
 use crate::StoreError;
 
 /// Every table, those that others name before them.
-pub(super) const TABLES: [&str; 39] = [
+pub(super) const TABLES: [&str; 42] = [
     "meta",
     "lists",
     "list_places",
@@ -35,6 +36,9 @@ pub(super) const TABLES: [&str; 39] = [
     "catalog_versions",
     "catalog_in_force",
     "catalog_readers",
+    "catalog_texts",
+    "catalog_files",
+    "catalog_publications",
     "runs",
     "queue_clock",
     "queue",
@@ -85,7 +89,7 @@ impl PostgresStore {
     pub async fn take_in(&self, file: &Path) -> Result<Vec<CopiedTable>, StoreError> {
         let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).read_only(true);
         let mut source = options.connect().await?;
-        let mut tx = Tx::begin(&self.once.write, &Limits::new(LONGEST)).await?;
+        let mut tx = Tx::begin(&self.once.write, &Limits::new(LONGEST, WorkerId::generate())).await?;
         dialect::alone(&mut tx, "schema").await?;
         let in_use = "SELECT EXISTS (SELECT 1 FROM schedules) OR EXISTS (SELECT 1 FROM runs) OR EXISTS (SELECT 1 FROM api_keys)
              OR EXISTS (SELECT 1 FROM users_email_only) OR EXISTS (SELECT 1 FROM audit)";

@@ -54,7 +54,7 @@ impl PostgresSettings {
         Self { url: url.into(), password: None, connections: 10, statement_timeout: Duration::from_secs(30) }
     }
 
-    fn options(&self) -> Result<PgConnectOptions, StoreError> {
+    pub(super) fn options(&self) -> Result<PgConnectOptions, StoreError> {
         // The parser's own words could hold the password.
         let options = PgConnectOptions::from_str(&self.url).map_err(|_| {
             StoreError::Unavailable("store.url is no address of the form postgres://user:password@host:port/database".to_owned())
@@ -87,7 +87,8 @@ impl PostgresStore {
         settings.options()?.connect().await?.close().await?;
         let pool = pool_of(settings).await?;
         migrate::migrate(&pool).await?;
-        let limits = Limits::new(settings.statement_timeout);
+        let node = WorkerId::generate();
+        let limits = Limits::new(settings.statement_timeout, node);
         let once = Once {
             write: pool.clone(),
             writer: Writer::start(pool.clone(), limits.clone()),
@@ -97,7 +98,7 @@ impl PostgresStore {
             collation: Arc::new(Collation::new()?),
             offset: Arc::new(Offset::default()),
             shown: Arc::default(),
-            node: WorkerId::generate().to_string().into(),
+            node: node.to_string().into(),
             workers: Arc::new(Mutex::new(BTreeSet::new())),
             by_callers_clock: false,
         };

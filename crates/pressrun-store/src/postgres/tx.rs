@@ -4,21 +4,25 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pressrun_domain::id::WorkerId;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 
 use crate::StoreError;
 use crate::fault::{in_words, lost_to_others};
 
-/// How long the statements of a transaction may take, said with its beginning: a pooler gives each transaction another connection.
+/// How long the statements of a transaction may take, and whose it is, said with its beginning: a pooler gives each transaction another connection.
 #[derive(Debug, Clone)]
 pub(super) struct Limits(Arc<str>);
 
 impl Limits {
-    /// Statements, and the time between them, take this long at most.
-    pub(super) fn new(longest: Duration) -> Self {
+    /// Statements of this node, and the time between them, take this long at most.
+    pub(super) fn new(longest: Duration, node: WorkerId) -> Self {
         let millis = longest.as_millis();
-        Self(format!("SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}").into())
+        let limits = format!(
+            "SET LOCAL statement_timeout = {millis}; SET LOCAL idle_in_transaction_session_timeout = {millis}; SET LOCAL pressrun.node = '{node}'"
+        );
+        Self(limits.into())
     }
 }
 

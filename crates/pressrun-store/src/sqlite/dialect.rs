@@ -205,3 +205,8 @@ pub(super) async fn hold_planned(_tx: &mut Tx, _now: Timestamp, _limit: u32) -> 
 pub(super) async fn alone(_tx: &mut Tx, _name: &str) -> Result<(), StoreError> {
     Ok(())
 }
+
+/// Tells other processes that there may be something to plan or to claim: they see that the file was written.
+pub(super) async fn hint(_tx: &mut Tx) -> Result<(), StoreError> {
+    Ok(())
+}

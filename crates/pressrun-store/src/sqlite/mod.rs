@@ -9,6 +9,7 @@
 mod addresses;
 mod copy;
 mod dialect;
+mod hints;
 mod list;
 mod listing;
 mod migrate;

@@ -15,9 +15,9 @@ use pressrun_domain::email::EmailAddress;
 use pressrun_domain::key::{ApiKey, KeyKind, Scope, Scopes};
 use pressrun_store::Store;
 
-use crate::app::{open_existing_store, open_store};
+use crate::app::{fetch_published, open_existing_store, open_store};
 use crate::clock::WallClock;
-use crate::config::{Database, Settings, Source};
+use crate::config::{CatalogFrom, Database, Settings, Source};
 use crate::show;
 
 /// What to do with keys.
@@ -104,15 +104,19 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 /// The catalog of the server that `settings` are of.
-fn catalog(settings: &Settings) -> anyhow::Result<Arc<Catalog>> {
+async fn catalog(settings: &Settings) -> anyhow::Result<Arc<Catalog>> {
     // A command leaves nothing behind.
     let rules = CatalogRules { last_good: None, ..settings.catalog.rules(&settings.spool)? };
-    Ok(CatalogHandle::open_with(&settings.catalog.path, Arc::new(WallClock), rules)?.current())
+    let dir = match settings.catalog.source {
+        CatalogFrom::Folder => settings.catalog.path.clone(),
+        CatalogFrom::Published => fetch_published(settings, open_existing_store(settings).await?.as_ref()).await?.dir,
+    };
+    Ok(CatalogHandle::open_with(dir, Arc::new(WallClock), rules)?.current())
 }
 
 async fn create_key(create: Create) -> anyhow::Result<ExitCode> {
     let settings = Settings::for_command(create.place.config.as_deref())?;
-    let catalog = catalog(&settings)?;
+    let catalog = catalog(&settings).await?;
     let Some(member) = catalog.member_by_email(&create.member) else {
         bail!("people.yaml has no member with the address {}", create.member);
     };
@@ -162,7 +166,7 @@ async fn list(arguments: List) -> anyhow::Result<ExitCode> {
     let store = open_existing_store(&settings).await?;
     let keys = store.list_keys(None).await?;
     // Without a catalog keys are still told, their members by id.
-    let catalog = catalog(&settings).ok();
+    let catalog = catalog(&settings).await.ok();
     let now = WallClock.now();
     if arguments.json {
         let keys: Vec<_> = keys.iter().map(|key| as_json(key, catalog.as_deref(), now)).collect();

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod executor;
 pub(crate) mod health;
 pub(crate) mod key;
+pub(crate) mod publish;
 pub(crate) mod render;
 pub(crate) mod restore;
 pub(crate) mod secrets;

@@ -8,12 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use super::Spool;
 
+/// Where dashboards come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CatalogFrom {
+    /// The folder of this node.
+    Folder,
+    /// The database that all nodes share.
+    Published,
+}
+
 /// Where dashboards are, how many, and what of the machine they may read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Catalog {
-    /// The folder.
+    /// The folder. Not used with `source = "published"`.
     pub path: PathBuf,
+    /// Where dashboards come from: `folder`, or `published`: what a node that publishes or `pressrun publish` put into the database last, so that all
+    /// nodes serve and run the same version. Data and secrets stay on each node, under absolute paths.
+    pub source: CatalogFrom,
+    /// Whether each new version of the folder is published for the nodes that take theirs from the database.
+    pub publish: bool,
     /// Environment variables that `${NAME}` in the catalog may stand for, a `*` at the end for any rest: `["WAREHOUSE_*", "PGURL"]`. Whoever
     /// edits the catalog can send what they hold to a host of their choice. Only `WAREHOUSE_*` and `CATALOG_*` unless given; variables of the
     /// server itself (`PRESSRUN_…`) never.
@@ -38,6 +53,8 @@ impl Default for Catalog {
         let rules = CatalogRules::open();
         Self {
             path: PathBuf::from("catalog"),
+            source: CatalogFrom::Folder,
+            publish: false,
             environment: vec!["WAREHOUSE_*".to_owned(), "CATALOG_*".to_owned()],
             secret_folders: Vec::new(),
             settle_seconds: 60,
@@ -55,6 +72,9 @@ impl Catalog {
     /// # Errors
     /// A name of a variable that can be none, or a bound that lets nothing in; the message names the key.
     pub(crate) fn rules(&self, spool: &Spool) -> anyhow::Result<CatalogRules> {
+        if self.publish && self.source == CatalogFrom::Published {
+            bail!("catalog.publish is for a node with a folder: set catalog.source to \"folder\", or leave catalog.publish out");
+        }
         for pattern in &self.environment {
             let name = pattern.strip_suffix('*').unwrap_or(pattern);
             if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || pattern.is_empty() {
@@ -90,6 +110,11 @@ impl Catalog {
     }
 }
 
+/// Where the spool keeps what was published.
+pub(crate) fn published_folder(spool: &Spool) -> PathBuf {
+    spool.path.join("published")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +130,9 @@ mod tests {
             let error = rules(with(name)).expect_err(name).to_string();
             assert!(error.starts_with("catalog.environment: "), "{error}");
         }
+        let both = Catalog { publish: true, source: CatalogFrom::Published, ..Catalog::default() };
+        let error = rules(both).expect_err("neither").to_string();
+        assert!(error.starts_with("catalog.publish is for a node with a folder"), "{error}");
         let error = rules(Catalog { max_members: 0, ..Catalog::default() }).expect_err("no bound").to_string();
         assert!(error.starts_with("catalog.max_members: "), "{error}");
     }

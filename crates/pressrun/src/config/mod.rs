@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 use crate::hidden::Hidden;
 
 pub(crate) use artifacts::Artifacts;
-pub(crate) use catalog::Catalog;
+pub(crate) use catalog::{Catalog, CatalogFrom, published_folder};
 pub(crate) use egress::Egress;
 pub(crate) use history::History;
 pub(crate) use limits::Limits;

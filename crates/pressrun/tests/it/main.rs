@@ -32,6 +32,7 @@ mod people;
 mod process;
 mod processes;
 mod program;
+mod published;
 mod query_retries;
 mod resend;
 mod retention;

@@ -19,7 +19,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{- define "pressrun.check" -}}
-{{- if eq (empty .Values.catalog.volume) (empty .Values.catalog.git.repository) }}{{ fail "say where the catalog comes from: either catalog.volume or catalog.git.repository" }}{{ end -}}
+{{- $ways := 0 -}}
+{{- range list .Values.catalog.published .Values.catalog.volume .Values.catalog.git.repository }}{{ if . }}{{ $ways = add1 $ways }}{{ end }}{{ end -}}
+{{- if ne (int $ways) 1 }}{{ fail "say where the catalog comes from: one of catalog.published, catalog.volume and catalog.git.repository" }}{{ end -}}
+{{- if and .Values.catalog.published (ne .Values.mode "nodes") }}{{ fail "catalog.published is for mode nodes: a single pod has a folder" }}{{ end -}}
 {{- if eq .Values.mode "nodes" -}}
 {{- if not .Values.storeUrl }}{{ fail "mode nodes keeps its rows in PostgreSQL: set storeUrl to postgres://user@host:port/database" }}{{ end -}}
 {{- if not (or .Values.state.existingClaim (regexMatch "(?m)^\\s*\\[artifacts\\]" .Values.config)) }}{{ fail "mode nodes keeps rendered files where all nodes reach them: write [artifacts] url in config, or set state.existingClaim to a claim that is ReadWriteMany" }}{{ end -}}
@@ -74,8 +77,12 @@ spec:
         - {name: PRESSRUN_SERVER__PUBLIC_URL, value: {{ $root.Values.publicUrl | quote }}}
         - {name: PRESSRUN_SPOOL__PATH, value: /var/lib/pressrun/spool}
         - {name: PRESSRUN_SECRETS__KEYS_FILE, value: /run/secrets/pressrun/sealing-key}
+        {{- if $root.Values.catalog.published }}
+        - {name: PRESSRUN_CATALOG__SOURCE, value: published}
+        {{- else }}
         - name: PRESSRUN_CATALOG__PATH
           value: {{ if $root.Values.catalog.git.repository }}{{ printf "/srv/catalog/current/%s" $root.Values.catalog.git.folder | trimSuffix "/" }}{{ else }}/srv/catalog{{ end }}
+        {{- end }}
         {{- if eq $root.Values.mode "nodes" }}
         - {name: PRESSRUN_STORE__URL, value: {{ $root.Values.storeUrl | quote }}}
         {{- if $root.Values.storePassword }}
@@ -110,7 +117,9 @@ spec:
       volumeMounts:
         - {name: config, mountPath: /etc/pressrun, readOnly: true}
         - {name: secrets, mountPath: /run/secrets/pressrun, readOnly: true}
+        {{- if not $root.Values.catalog.published }}
         - {name: catalog, mountPath: /srv/catalog, readOnly: true}
+        {{- end }}
         - {name: state, mountPath: /var/lib/pressrun}
         - {name: temporary, mountPath: /tmp}
     {{- if $root.Values.catalog.git.repository }}
@@ -128,12 +137,14 @@ spec:
       secret: {secretName: {{ $root.Values.secretName }}, defaultMode: 0440}
     - name: temporary
       emptyDir: {}
+    {{- if not $root.Values.catalog.published }}
     - name: catalog
       {{- if $root.Values.catalog.volume }}
       {{- toYaml $root.Values.catalog.volume | nindent 6 }}
       {{- else }}
       emptyDir: {}
       {{- end }}
+    {{- end }}
     {{- if $root.Values.state.existingClaim }}
     - name: state
       persistentVolumeClaim: {claimName: {{ $root.Values.state.existingClaim }}}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::FutureExt as _;
 use futures::future::join_all;
 use jiff::Timestamp;
 use pressrun_domain::audit::Verb;
@@ -10,7 +11,7 @@ use pressrun_domain::notice::NoticeLane;
 use pressrun_domain::run::{RunKind, RunState, RunStatus, SkipReason};
 
 use super::server::{Schema, save};
-use crate::{Notices as _, PlannedOccurrence, Planning as _, PostgresStore, Runs as _, Schedules as _, StoreError, sample};
+use crate::{Hints as _, Notices as _, PlannedOccurrence, Planning as _, PostgresStore, Runs as _, Schedules as _, StoreError, sample};
 
 /// Plans what is due, and releases what is ready, until nothing is.
 async fn plan_all(store: &PostgresStore) {
@@ -167,4 +168,22 @@ async fn s10_a_notice_is_claimed_by_one_of_many_nodes() {
     .await
     .concat();
     assert_eq!((claimed.len(), claimed.iter().collect::<BTreeSet<_>>().len()), (60, 60));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_node_hears_of_what_others_queue_and_not_of_its_own() {
+    let schema = Schema::make().await;
+    let (own, other) = (schema.open().await, schema.open().await);
+    let mut listening = own.listen().await.unwrap();
+    save(&own, 1).await;
+    save(&other, 1).await;
+    listening.heard().await.unwrap();
+    // That was the other's: of its own, which came before, nothing was told.
+    save(&own, 1).await;
+    assert!(listening.heard().now_or_never().is_none());
+    let schedule = &save(&other, 1).await[0];
+    listening.heard().await.unwrap();
+    let run = sample::test_delivery(schedule.definition.clone(), sample::after(0));
+    other.enqueue(&run, &sample::change_at(Verb::RunTested, sample::after(0))).await.unwrap();
+    listening.heard().await.unwrap();
 }

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::in_file;
 use crate::sqlite::{SqliteStore, Tx, migrate, open, seals};
-use crate::{Keys as _, Planning as _, RunNews, Runs as _, Schedules as _, Sealer, SealingKey, Seals as _, StoreError, sample};
+use crate::{Hints as _, Keys as _, Planning as _, RunNews, Runs as _, Schedules as _, Sealer, SealingKey, Seals as _, StoreError, sample};
 
 async fn raw(path: &Path) -> SqlitePool {
     SqlitePool::connect_with(SqliteConnectOptions::new().filename(path).create_if_missing(true)).await.unwrap()
@@ -432,4 +432,14 @@ async fn h8_schedules_of_an_older_file_are_due_as_they_were() {
     timings.sort_by(|a, b| a.cron.cmp(&b.cron));
     let read: Vec<_> = timings.iter().map(|timing| (timing.cron.as_str(), timing.zone.as_str())).collect();
     assert_eq!(read, [("", ""), ("0 9 ? * * *", "UTC")], "what does not parse is found when it is due");
+}
+
+#[tokio::test]
+async fn p7_a_process_hears_that_another_has_written_to_the_file() {
+    let (own, folder) = in_file().await;
+    let other = SqliteStore::open(&folder.path().join("pressrun.db"), sample::sealer()).await.unwrap();
+    let mut listening = own.listen().await.unwrap();
+    let schedule = sample::schedule("daily");
+    other.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+    listening.heard().await.unwrap();
 }
