@@ -450,4 +450,66 @@ pub struct FieldSpec {
     pub format: Option<String>,
     /// Left out of pages, and of files when `hideHiddenFields` is set (R8).
     pub hidden: bool,
+    /// What several values come to; `None` leaves it to the format: shares are never put together, other numbers are added up.
+    #[serde(default)]
+    pub aggregate: Option<Aggregate>,
+    /// Colours of values of this column, by their names as shown; others get one of the palette.
+    #[serde(default)]
+    pub colors: IndexMap<String, Rgb>,
+}
+
+/// What several values of a column come to: in a row of totals, in what is left over beside the largest series, and where rows
+/// of one place are drawn as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Aggregate {
+    /// Added up.
+    Sum,
+    /// Their mean; each row weighs the same.
+    Avg,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// How many there are.
+    Count,
+    /// That of the last row.
+    Last,
+    /// Nothing: no one number stands for several.
+    None,
+}
+
+/// An opaque sRGB colour, written `#rrggbb`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Rgb(pub u8, pub u8, pub u8);
+
+/// A text that is no colour.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no colour; write six hexadecimal digits, as in `#1a73e8`")]
+pub struct NoColor(pub String);
+
+impl std::str::FromStr for Rgb {
+    type Err = NoColor;
+
+    fn from_str(text: &str) -> Result<Self, NoColor> {
+        let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or_else(|| NoColor(text.to_owned()))?;
+        let [_, red, green, blue] = number.to_be_bytes();
+        Ok(Self(red, green, blue))
+    }
+}
+
+impl TryFrom<String> for Rgb {
+    type Error = NoColor;
+
+    fn try_from(text: String) -> Result<Self, NoColor> {
+        text.parse()
+    }
+}
+
+impl From<Rgb> for String {
+    fn from(Rgb(red, green, blue): Rgb) -> Self {
+        format!("#{red:02x}{green:02x}{blue:02x}")
+    }
 }

@@ -39,7 +39,7 @@ pub struct Chart {
     pub totals: bool,
     /// Pie: the hole's share of the radius in per cent (0 is a pie, 60 a donut).
     pub inner_radius: u8,
-    /// Most series drawn with a colour of their own; the rest become "Other". Default 8.
+    /// Most series drawn with a colour of their own; the rest become "All other". Default 8.
     pub max_series: u8,
     /// Points are marked on lines.
     pub point: bool,

@@ -37,6 +37,7 @@ pub mod svg;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod totals;
 mod xlsx;
 
 pub use artifact::Rendered;

@@ -42,7 +42,7 @@ pub(crate) fn at(mut tile: TileView, x: u16, y: u16, w: u16, h: u16) -> TileView
 
 /// Presentation of one column.
 pub(crate) fn field(label: Option<&str>, format: Option<&str>) -> FieldSpec {
-    FieldSpec { label: label.map(str::to_owned), format: format.map(str::to_owned), hidden: false }
+    FieldSpec { label: label.map(str::to_owned), format: format.map(str::to_owned), ..FieldSpec::default() }
 }
 
 /// A job over one page of tiles, 2 March 2026, 09:00 in New York.

@@ -13,14 +13,14 @@ struct Channels {
 
 fn channels(mark: MarkWord) -> Channels {
     let (needs, takes): (&[_], &[_]) = match mark {
-        MarkWord::Kpi => (&["value"], &["compare", "sparkline", "lower_is_better"]),
+        MarkWord::Kpi => (&["value"], &["x", "compare", "sparkline", "lower_is_better"]),
         MarkWord::Table => (&[], &["bars", "heat", "totals"]),
         MarkWord::Bar | MarkWord::Column => (&["x", "y"], &["color", "stack", "orient", "scale", "max_series"]),
         MarkWord::Line => (&["x", "y"], &["color", "scale", "max_series", "point"]),
-        MarkWord::Area => (&["x", "y"], &["color", "stack", "scale", "max_series", "point"]),
+        MarkWord::Area => (&["x", "y"], &["color", "stack", "scale", "max_series"]),
         MarkWord::Point => (&["x", "y"], &["color", "size", "scale", "max_series"]),
         MarkWord::Pie | MarkWord::Donut => (&["y"], &["x", "color", "inner_radius", "max_series"]),
-        MarkWord::Heatmap => (&["x", "y", "color"], &["scale"]),
+        MarkWord::Heatmap => (&["x", "y", "color"], &[]),
     };
     Channels { needs, takes }
 }
@@ -61,10 +61,12 @@ pub(super) fn chart(field: &Field<ChartFile>, report: &Report<'_>) -> Option<Cha
     chart.y = columns(&file.y, "y", report);
     chart.color = column(&file.color, "color", report);
     chart.size = column(&file.size, "size", report);
-    chart.stack = match file.stack.or(StackWord::None) {
-        StackWord::True | StackWord::Zero => Stack::Zero,
-        StackWord::Normalize => Stack::Normalize,
-        StackWord::False | StackWord::None => Stack::None,
+    chart.stack = match file.stack.get() {
+        Some(StackWord::True | StackWord::Zero) => Stack::Zero,
+        Some(StackWord::Normalize) => Stack::Normalize,
+        // Areas over one another hide one another; a logarithmic scale has no stacks, and measures beside one another are no parts.
+        None if mark == MarkWord::Area && chart.y.len() == 1 && file.scale.get() != Some(&ScaleWord::Log) => Stack::Zero,
+        Some(StackWord::False | StackWord::None) | None => Stack::None,
     };
     chart.orient = match file.orient.get() {
         Some(OrientWord::Horizontal) => Some(Orient::Horizontal),

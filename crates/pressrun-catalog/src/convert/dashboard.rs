@@ -3,15 +3,17 @@
 use indexmap::IndexMap;
 use pressrun_domain::audience::SYSTEM_ATTRIBUTES;
 use pressrun_domain::catalog::{
-    DEFAULT_ROW_LIMIT, Dashboard, FieldSpec, FilterDefinition, FilterKind, FilterMapping, GridPosition, QueryTile, Tile, TileBody,
+    Aggregate, DEFAULT_ROW_LIMIT, Dashboard, FieldSpec, FilterDefinition, FilterKind, FilterMapping, GridPosition, QueryTile, Rgb, Tile,
+    TileBody,
 };
 use pressrun_domain::id::{ConnectionName, FilterKey, TileKey};
 use pressrun_sql::Dialect;
 use serde_json::Value;
 
+use super::number_format::number_format;
 use super::text::{self, Unique};
 use super::{Known, chart, control, grid, judge, template};
-use crate::files::{DashboardFile, Entries, Entry, Field, FieldFile, FilterFile, FilterKindWord, TileFile};
+use crate::files::{AggregateWord, DashboardFile, Entries, Entry, Field, FieldFile, FilterFile, FilterKindWord, TileFile};
 use crate::problem::{Place, Report, printable, suggest};
 
 const TILES_MAX: usize = 200;
@@ -290,10 +292,58 @@ fn fields(entries: &Entries<FieldFile>, report: &Report<'_>) -> IndexMap<String,
         .map(|(entry, file)| {
             let spec = FieldSpec {
                 label: text::optional(&file.label, "label", report),
-                format: text::optional(&file.format, "format", report),
+                format: format(&file.format, report),
                 hidden: file.hidden.or(false),
+                aggregate: file.aggregate.get().map(|word| aggregate(*word)),
+                colors: file.colors.get().map(|entries| colors(entries, report)).unwrap_or_default(),
             };
             (entry.key.clone(), spec)
         })
         .collect()
+}
+
+fn format(field: &Field<String>, report: &Report<'_>) -> Option<String> {
+    let text = text::optional(field, "format", report)?;
+    match number_format(&text) {
+        Ok(format) => Some(format),
+        Err(refusal) => {
+            report.add(field.place().unwrap_or_default(), format!("the format `{}` {}", printable(&text), refusal.fault), refusal.hint);
+            None
+        }
+    }
+}
+
+fn aggregate(word: AggregateWord) -> Aggregate {
+    match word {
+        AggregateWord::Sum => Aggregate::Sum,
+        AggregateWord::Avg => Aggregate::Avg,
+        AggregateWord::Min => Aggregate::Min,
+        AggregateWord::Max => Aggregate::Max,
+        AggregateWord::Count => Aggregate::Count,
+        AggregateWord::Last => Aggregate::Last,
+        AggregateWord::None => Aggregate::None,
+    }
+}
+
+fn colors(entries: &Entries<String>, report: &Report<'_>) -> IndexMap<String, Rgb> {
+    let mut colors = IndexMap::new();
+    for entry in entries {
+        if entry.value.is_absent() {
+            report.add(
+                entry.place,
+                format!("`{}` has no colour", printable(&entry.key)),
+                "put it in quotes: YAML takes what follows `#` for a comment",
+            );
+        }
+        let Some((text, place)) = entry.value.placed() else { continue };
+        match text.parse::<Rgb>() {
+            Ok(color) => {
+                colors.insert(entry.key.clone(), color);
+            }
+            Err(error) => {
+                report.add(place, format!("`{}` is no colour", printable(&error.0)), "write six hexadecimal digits, as in `\"#1a73e8\"`");
+            }
+        }
+    }
+    colors
 }

@@ -8,6 +8,7 @@ mod dashboard;
 mod document;
 mod grid;
 mod judge;
+mod number_format;
 mod people;
 mod postgres;
 mod secret;

@@ -14,15 +14,16 @@ use super::{Field, OneOrMany};
 pub struct ChartFile {
     /// What is drawn.
     pub mark: Field<MarkWord>,
-    /// Column on the horizontal axis (category or time); slices of a pie; columns of a heatmap.
+    /// Column on the horizontal axis (category or time); slices of a pie; columns of a heatmap; when the rows of a KPI were.
     pub x: Field<String>,
-    /// Column on the vertical axis, or a list: one series each. Size of a pie's slices; rows of a heatmap.
+    /// Column on the vertical axis, or a list: one series each, on a second axis where the unit of its format is another one. Size of a
+    /// pie's slices; rows of a heatmap.
     pub y: Field<OneOrMany>,
     /// Column whose values make the series; the heat of a heatmap.
     pub color: Field<String>,
     /// Column that sizes points.
     pub size: Field<String>,
-    /// `true` or `zero` (one on another), `normalize` (to 100 %), `none` (default).
+    /// `true` or `zero` (one on another), `normalize` (to 100 %), `none`. Default `zero` for areas of one measure, else `none`.
     pub stack: Field<StackWord>,
     /// Which way bars grow. Default: by the columns' types.
     pub orient: Field<OrientWord>,
@@ -45,7 +46,7 @@ pub struct ChartFile {
     /// Pie: the hole's share of the radius in per cent, 0 to 90. Default 0; 60 for a donut.
     #[schemars(range(max = 90))]
     pub inner_radius: Field<u8>,
-    /// Most series with a colour of their own, 1 to 20; the rest become "Other". Default 8.
+    /// Most series with a colour of their own, 1 to 20; the rest become "All other". Default 8.
     #[schemars(range(min = 1, max = 20))]
     pub max_series: Field<u8>,
     /// Lines: points are marked. Default false.

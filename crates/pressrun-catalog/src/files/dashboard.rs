@@ -140,10 +140,35 @@ pub struct TileFile {
 pub struct FieldFile {
     /// Header text. Default: the column name in words.
     pub label: Field<String>,
-    /// Number format (`$#,##0.00`, `0.0%`) or date pattern (`MMM yyyy`).
+    /// Number format, a spreadsheet's (`$#,##0.00`, `0.0%`) or d3's (`$,.2f`, `.1%`), or date pattern (`MMM yyyy`).
     pub format: Field<String>,
     /// Left out of pages, and of files that hide hidden fields. Default false.
     pub hidden: Field<bool>,
+    /// What several values come to, in totals, in "All other" and where rows of one place are drawn as one: `sum`, `avg`, `min`,
+    /// `max`, `count`, `last` or `none`. Default `none` for shares (`0%`), years and identifiers, `sum` for other numbers.
+    pub aggregate: Field<AggregateWord>,
+    /// Colours of values of this column, as `US: "#1a73e8"`. Others have colours of the palette that follow from their names.
+    pub colors: Field<Entries<String>>,
+}
+
+/// What several values come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AggregateWord {
+    /// Added up.
+    Sum,
+    /// Their mean.
+    Avg,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// How many there are.
+    Count,
+    /// That of the last row.
+    Last,
+    /// Nothing: no one number stands for several.
+    None,
 }
 
 /// Cells of a grid of 24 columns.

@@ -13,7 +13,9 @@ mod table;
 
 pub use chart::{ChartFile, MarkWord, OrientWord, ScaleWord, StackWord};
 pub use connections::{ConnectionFile, ConnectionsFile, SourceKind};
-pub use dashboard::{AccessFile, ControlFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, OptionFile, TileFile};
+pub use dashboard::{
+    AccessFile, AggregateWord, ControlFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, OptionFile, TileFile,
+};
 pub use expression::Expression;
 pub use one_or_many::OneOrMany;
 pub use people::{

@@ -108,6 +108,28 @@ fn one_fault_gives_one_problem_with_its_place() {
         ("kpi without value", chart("mark: kpi"), "10:12: mark `kpi` needs `value`"),
         ("bar without y", chart("mark: bar, x: region"), "10:12: mark `bar` needs `y`"),
         ("channel of another mark", chart("mark: line, x: a, y: b, value: c"), "10:45: mark `line` does not use `value`"),
+        ("b5: points on areas", chart("mark: area, x: a, y: b, point: true"), "10:45: mark `area` does not use `point`"),
+        ("b5: logarithmic heat", chart("mark: heatmap, x: a, y: b, color: c, scale: log"), "10:58: mark `heatmap` does not use `scale`"),
+        (
+            "a9: no colour",
+            DASHBOARD.replace("    sql:", "    fields: { region: { colors: { US: blue } } }\n    sql:"),
+            "7:39: `blue` is no colour",
+        ),
+        (
+            "a9: a colour that YAML takes for a comment",
+            DASHBOARD.replace("    sql:", "    fields:\n      region:\n        colors:\n          US: #1a73e8\n    sql:"),
+            "10:11: `US` has no colour",
+        ),
+        (
+            "a6: no aggregate",
+            DASHBOARD.replace("    sql:", "    fields: { n: { aggregate: median } }\n    sql:"),
+            "7:31: `median` is not known here",
+        ),
+        (
+            "4: a format of another country",
+            DASHBOARD.replace("    sql:", "    fields: { n: { format: '#.##0,00 €' } }\n    sql:"),
+            "7:28: the format `#.##0,00 €` has a separator behind the decimal point",
+        ),
         (
             "two ways to make series",
             chart("mark: line, x: a, y: [b, c], color: d"),

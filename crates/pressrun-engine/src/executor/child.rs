@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pressrun_query::source::goodbye;
 use pressrun_query::{QueryError, QueryErrorKind, QueryJob, QueryOutcome, Sources};
-use pressrun_render::chart::{ChartInput, kpi_text};
+use pressrun_render::chart::{ChartInput, Colors, kpi_text};
 use pressrun_render::rows::Batches;
 use pressrun_render::{TileContent, email, html};
 use tokio::runtime::{Builder, Runtime};
@@ -218,9 +218,13 @@ fn mail(mut job: MailJob) -> pressrun_domain::mail::MailWords {
         let TileContent::Data(data) = &kpi.tile.content else { continue };
         let taken = Batches::open(&kpi.tile, &data.rows).and_then(|batches| batches.take_rows(KPI_ROWS));
         let Ok(taken) = taken else { continue };
-        let input = ChartInput { chart: &data.chart, batches: &taken.batches, fields: &data.fields, zone: &job.zone };
+        let input =
+            ChartInput { chart: &data.chart, batches: &taken.batches, fields: &data.fields, zone: &job.zone, colors: &Colors::default() };
         if let Ok(text) = kpi_text(&input) {
-            job.view.kpis.push((kpi.tile.title.clone(), text));
+            // Without its subtitle a number of last month stands under the period of the whole report.
+            let label = [Some(kpi.tile.title.as_str()), kpi.tile.subtitle.as_deref()];
+            let label = label.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(" · ");
+            job.view.kpis.push((label, text));
         }
     }
     for tile in &job.tables {

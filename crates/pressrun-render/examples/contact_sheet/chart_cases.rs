@@ -42,7 +42,7 @@ impl Case {
 
     fn format(mut self, name: &str, label: &str, format: &str) -> Self {
         let format = (!format.is_empty()).then(|| format.to_owned());
-        self.fields.insert(name.to_owned(), FieldSpec { label: Some(label.to_owned()), format, hidden: false });
+        self.fields.insert(name.to_owned(), FieldSpec { label: Some(label.to_owned()), format, ..FieldSpec::default() });
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pressrun_render::chart::{ChartInput, Theme, draw};
+use pressrun_render::chart::{ChartInput, Colors, Theme, draw};
 
 use crate::chart_cases::{Case, cases};
 use crate::escape;
@@ -22,7 +22,13 @@ pub(crate) fn section() -> anyhow::Result<String> {
 }
 
 fn figure(html: &mut String, case: &Case, theme: &Theme) -> anyhow::Result<()> {
-    let input = ChartInput { chart: &case.chart, batches: &case.batches, fields: &case.fields, zone: "America/New_York" };
+    let input = ChartInput {
+        chart: &case.chart,
+        batches: &case.batches,
+        fields: &case.fields,
+        zone: "America/New_York",
+        colors: &Colors::default(),
+    };
     let drawn = draw(&input, case.size, theme)?;
     let notes = drawn.notes.join("; ");
     let kilobytes = drawn.svg.len() / 1024;

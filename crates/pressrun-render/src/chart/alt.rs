@@ -16,7 +16,7 @@ pub(crate) fn table(kind: &str, table: &Table) -> String {
     }
     let several = table.series.len() > 1;
     if several {
-        let named: Vec<&str> = table.series.iter().filter(|s| s.color.is_some()).take(3).map(|s| s.name.as_str()).collect();
+        let named: Vec<&str> = table.series.iter().filter(|s| s.ink.is_some()).take(3).map(|s| s.name.as_str()).collect();
         let more = if table.series.len() > named.len() { " and others" } else { "" };
         let _ = write!(sentence, " in {}: {}{more}", count(table.series.len(), "series"), named.join(", "));
     }
@@ -28,7 +28,7 @@ pub(crate) fn table(kind: &str, table: &Table) -> String {
     };
     let name = |(series, place, value): (&super::data::Series, usize, f64)| {
         let label = table.places.labels.get(place).map_or("", String::as_str);
-        let shown = table.format.display_f64(value);
+        let shown = table.format_of(series).display_f64(value);
         if several { format!("{shown} ({}, {label})", series.name) } else { format!("{shown} ({label})") }
     };
     let highest = cells().fold(None, |best: Option<(_, _, f64)>, cell| if best.is_some_and(|b| b.2 >= cell.2) { best } else { Some(cell) });

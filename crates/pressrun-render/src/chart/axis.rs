@@ -4,7 +4,7 @@ use super::measure::{self, Weight};
 use super::scale::ValueScale;
 use super::svg::{Anchor, Svg, TextStyle};
 use super::theme::Theme;
-use crate::format::FieldFormat;
+use crate::format::{FieldFormat, typographic};
 
 /// Least room between neighbouring labels.
 const AIR: f64 = 5.0;
@@ -32,6 +32,22 @@ impl ValueAxis {
         Self { scale, labels }
     }
 
+    /// An axis over `low..=high` whose ticks stand level with those of `other`, zero beside zero where that has one.
+    pub(crate) fn beside(other: &Self, low: f64, high: f64, format: &FieldFormat) -> Self {
+        let steps = other.scale.ticks.len().saturating_sub(1).max(1);
+        let first =
+            if other.scale.low <= 0.0 && other.scale.high >= 0.0 { Some((other.scale.low / other.scale.step).round()) } else { None };
+        let scale = match first {
+            _ if other.scale.is_log() => ValueScale::log(low, high, steps),
+            Some(first) if first.is_finite() => ValueScale::in_steps_from(low.min(0.0), high.max(0.0), first, steps),
+            _ => ValueScale::in_steps(low, high, steps),
+        };
+        let largest = scale.low.abs().max(scale.high.abs());
+        let text = |tick: &f64| if scale.is_log() { format.short(*tick) } else { format.short_step(*tick, scale.step, largest) };
+        let labels = scale.ticks.iter().map(text).map(typographic).collect();
+        Self { scale, labels }
+    }
+
     /// The widest label, with its gap.
     pub(crate) fn width(&self, theme: &Theme) -> f64 {
         self.labels.iter().map(|label| measure::width(label, theme.small, Weight::Regular)).fold(0.0, f64::max) + 7.0
@@ -43,11 +59,12 @@ impl ValueAxis {
     }
 }
 
-/// A minus as wide as a plus, which text formats do without.
-pub(crate) fn typographic(text: String) -> String {
-    match text.strip_prefix('-') {
-        Some(rest) => format!("\u{2212}{rest}"),
-        None => text,
+/// A period as written after another: the year is not said twice.
+fn shortened<'a>(before: Option<&str>, period: &'a str) -> &'a str {
+    let year = |text: &str| text.rsplit_once(' ').map(|(_, year)| year.to_owned()).filter(|year| year.len() >= 4);
+    match (before.and_then(year), period.rsplit_once(' ')) {
+        (Some(before), Some((short, year))) if before == year => short,
+        _ => period,
     }
 }
 
@@ -81,8 +98,7 @@ struct Line {
 }
 
 impl Labels {
-    /// Labels of ticks on a continuous axis or of ordered bands: thinned by `every` n-th until they fit, in one line and
-    /// a second for the larger period.
+    /// Labels of numbers on an axis or of ordered bands: thinned by `every` n-th until they fit.
     ///
     /// `steps` are the thinnings that make sense, beginning with 1; `aligned(i, n)` says whether tick `i` stays at `n`.
     pub(crate) fn thinned(
@@ -111,26 +127,47 @@ impl Labels {
             kept.extend(ticks.first());
         }
         let mut labels = Self { lines: Vec::new(), turned: false, size: theme.small, height: theme.small + PAD + 1.0, overhang: 0.0 };
-        let mut context: Option<&str> = None;
-        let mut free = f64::NEG_INFINITY;
         for tick in kept {
             let text = measure::ellipsize(&tick.text, theme.small, Weight::Regular, limits.1 - limits.0);
             let half = width(&text) / 2.0;
             let x = tick.x.clamp(limits.0 + half, (limits.1 - half).max(limits.0 + half));
             labels.lines.push(Line { x, row: 0, text, anchor: Anchor::Middle });
+        }
+        labels
+    }
+
+    /// All these labels in one line, with their larger periods where they begin in a second; `None` when two would touch, or when a
+    /// period would stand under the labels of another.
+    pub(crate) fn whole(ticks: &[Tick], limits: (f64, f64), theme: &Theme) -> Option<Self> {
+        let width = |text: &str| measure::width(text, theme.small, Weight::Regular);
+        let mut labels = Self { lines: Vec::new(), turned: false, size: theme.small, height: theme.small + PAD + 1.0, overhang: 0.0 };
+        let (mut free, mut free_below) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+        let mut context: Option<&str> = None;
+        let mut before = f64::NEG_INFINITY;
+        for tick in ticks {
+            let half = width(&tick.text) / 2.0;
+            let x = tick.x.clamp(limits.0 + half, (limits.1 - half).max(limits.0 + half));
+            if x - half < free || x + half > limits.1 + 0.01 {
+                return None;
+            }
+            free = x + half + AIR;
+            labels.lines.push(Line { x, row: 0, text: tick.text.clone(), anchor: Anchor::Middle });
             if let Some(period) = tick.context.as_deref()
                 && context != Some(period)
             {
-                context = Some(period);
-                let start = (x - half).min(limits.1 - width(period)).max(limits.0);
-                if start >= free {
-                    labels.lines.push(Line { x: start, row: 1, text: period.to_owned(), anchor: Anchor::Start });
-                    free = start + width(period) + AIR;
-                    labels.height = theme.small * 2.0 + PAD + 4.0;
+                let shown = shortened(context, period);
+                let start = (x - half).min(limits.1 - width(shown)).max(limits.0);
+                if start < free_below || start <= before {
+                    return None;
                 }
+                free_below = start + width(shown) + AIR;
+                labels.lines.push(Line { x: start, row: 1, text: shown.to_owned(), anchor: Anchor::Start });
+                labels.height = theme.small * 2.0 + PAD + 4.0;
+                context = Some(period);
             }
+            before = x;
         }
-        labels
+        Some(labels)
     }
 
     /// Labels of categories `step` apart: whole, else in two lines, else turned and cut; thinned only when turned ones touch.
@@ -142,6 +179,19 @@ impl Labels {
         }
         // Few categories with long names read better cut than turned.
         let (size, room) = (theme.small, step - AIR);
+        if room >= size * 5.0 && most >= size * 2.0 + PAD + 4.0 {
+            let lines = ticks.iter().flat_map(|tick| {
+                let (first, second) = measure::two_lines_cut(&tick.text, size, Weight::Regular, room);
+                [
+                    Line { x: tick.x, row: 0, text: first, anchor: Anchor::Middle },
+                    Line { x: tick.x, row: 1, text: second, anchor: Anchor::Middle },
+                ]
+            });
+            let lines: Vec<Line> = lines.collect();
+            let both = lines.iter().any(|line| line.row == 1 && !line.text.is_empty());
+            let height = if both { size * 2.0 + PAD + 4.0 } else { size + PAD + 1.0 };
+            return Self { lines, turned: false, size, height, overhang: 0.0 };
+        }
         if room >= size * 6.5 {
             let lines = ticks.iter().map(|tick| Line {
                 x: tick.x,
@@ -199,6 +249,12 @@ impl Labels {
         labels
     }
 
+    /// Where each text stands (its middle, or its start below the first row), its row, and what it says.
+    #[cfg(test)]
+    pub(crate) fn told(&self) -> Vec<(f64, usize, String)> {
+        self.lines.iter().map(|line| (line.x, line.row, line.text.clone())).collect()
+    }
+
     /// Draws below the axis at `y`.
     pub(crate) fn draw(&self, svg: &mut Svg, y: f64, theme: &Theme) {
         for line in &self.lines {
@@ -241,7 +297,7 @@ mod tests {
         for (case, texts, step, turned, rows) in [
             ("short", vec!["US", "DE"], 60.0, false, 1),
             ("two words", vec!["North America", "Western Europe"], 45.0, false, 2),
-            ("long but wide", vec!["Supercalifragilistic", "Pneumonoultramicroscopic"], 70.0, false, 1),
+            ("long but wide", vec!["Supercalifragilistic", "Pneumonoultramicroscopic"], 70.0, false, 2),
             ("long and narrow", vec!["Supercalifragilistic", "Pneumonoultramicroscopic"], 20.0, true, 1),
         ] {
             let labels = Labels::categories(&ticks(&texts, step), step, (-20.0, 200.0), 80.0, &theme);
@@ -252,10 +308,31 @@ mod tests {
     }
 
     #[test]
+    fn a11_no_label_reads_as_one_of_another_month() {
+        let theme = Theme::light();
+        let tick = |x: f64, text: &str, context: &str| Tick { x, text: text.to_owned(), context: Some(context.to_owned()) };
+        // March has no room between February and April, so these ticks are not for this axis.
+        let close = [tick(10.0, "5", "Feb 2024"), tick(40.0, "11", "Mar 2024"), tick(48.0, "25", "Apr 2024")];
+        assert!(Labels::whole(&close, (0.0, 200.0), &theme).is_none());
+        let wide = [tick(10.0, "5", "Feb 2024"), tick(80.0, "11", "Mar 2024"), tick(150.0, "2", "Jan 2025")];
+        let labels = Labels::whole(&wide, (0.0, 250.0), &theme).unwrap();
+        let periods: Vec<&str> = labels.lines.iter().filter(|line| line.row == 1).map(|line| line.text.as_str()).collect();
+        assert_eq!(periods, ["Feb 2024", "Mar", "Jan 2025"]);
+    }
+
+    #[test]
+    fn b13_long_names_get_two_lines_before_they_are_cut() {
+        let theme = Theme::light();
+        let labels =
+            Labels::categories(&ticks(&["Pneumonoultramicroscopic silicovolcanoconiosis"; 3], 60.0), 60.0, (-20.0, 200.0), 80.0, &theme);
+        let second = labels.lines.iter().find(|line| line.row == 1).unwrap();
+        assert!(second.text.ends_with('…') || !second.text.is_empty());
+    }
+
+    #[test]
     fn thinned_labels_never_touch_and_stay_inside() {
         let theme = Theme::light();
-        let many: Vec<Tick> =
-            (0..200).map(|i| Tick { x: f64::from(i) * 1.5, text: format!("label {i}"), context: Some(format!("{}", i / 50)) }).collect();
+        let many: Vec<Tick> = (0..200).map(|i| Tick { x: f64::from(i) * 1.5, text: format!("label {i}"), context: None }).collect();
         let labels = Labels::thinned(&many, (0.0, 300.0), &[1, 2, 5], usize::is_multiple_of, &theme);
         let mut end = -10.0;
         for line in labels.lines.iter().filter(|line| line.row == 0) {

@@ -7,8 +7,12 @@ use indexmap::IndexMap;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
+use pressrun_domain::catalog::Aggregate;
+
 use super::ChartInput;
+use super::colors::Ink;
 use super::error::ChartError;
+use super::fold::Fold;
 use super::scale::time;
 use crate::format::{FieldFormat, Kind, Value};
 
@@ -71,6 +75,16 @@ impl<'a> Column<'a> {
             return Err(ChartError::NotANumber { column: self.name.clone(), channel });
         }
         Ok(self.values().map(|value| value.as_f64().map(|n| n.clamp(-LARGEST, LARGEST))).collect())
+    }
+
+    /// A note on the numbers that are none: NaN and infinities cannot be drawn.
+    pub(crate) fn not_finite(&self) -> Option<String> {
+        let wrong = |value: &Value<'_>| matches!(value, Value::Float(number) if !number.is_finite());
+        if self.format.kind != Kind::Number {
+            return None;
+        }
+        let missing = self.values().filter(wrong).count();
+        (missing > 0).then(|| format!("{} of {} not drawn: not a finite number", count(missing, "value"), self.format.label))
     }
 
     /// Cells as names.
@@ -194,114 +208,164 @@ impl Places {
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
     pub(crate) name: String,
-    /// Index into the palette; `None` is drawn in the colour of "Other".
-    pub(crate) color: Option<usize>,
+    /// Its colour; `None` is drawn grey.
+    pub(crate) ink: Option<Ink>,
     /// One value a place.
     pub(crate) values: Vec<Option<f64>>,
+    /// Measured on the axis on the right.
+    pub(crate) right: bool,
+}
+
+impl Series {
+    /// What it is as large as.
+    pub(crate) fn size(&self) -> f64 {
+        self.values.iter().flatten().map(|value| value.abs()).sum()
+    }
 }
 
 /// What becomes of series beyond the most that get a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rest {
-    /// Added up into one series.
-    Sum,
+    /// One series of them all, if their values may be put together at all; else as `Drop`.
+    Merge,
     /// Kept apart and drawn grey, as many as this.
     Grey(usize),
+    /// Left out: one bar of them all beside bars of single ones would be no like among likes.
+    Drop,
 }
 
 /// Series over common places.
 pub(crate) struct Table {
     pub(crate) places: Places,
     pub(crate) series: Vec<Series>,
+    /// Of the axis on the left.
     pub(crate) format: FieldFormat,
+    /// Of the axis on the right, where measures have two units.
+    pub(crate) right: Option<FieldFormat>,
+    /// Series are the values of a column, so that the name of the measure is not among theirs.
+    pub(crate) parted: bool,
     pub(crate) notes: Vec<String>,
 }
 
+/// Values by series and place, before the largest are chosen.
+type Cells = IndexMap<(usize, String), HashMap<usize, Fold>>;
+
 impl Table {
-    /// Pivots the rows: `place` spreads out, `values` and `color` make the series; rows of one place and series add up.
+    /// Pivots the rows: `place` spreads out, `values` and `color` make the series; rows of one place and series become one.
     pub(crate) fn read(input: &ChartInput<'_>, place: &str, values: &[&str], numbers: bool, rest: Rest) -> Result<Self, ChartError> {
         let places = Places::read(&Column::find(input, place)?, numbers);
         let colors = match &input.chart.color {
             Some(name) => Some(Column::find(input, name)?.names()),
             None => None,
         };
-        let mut cells: IndexMap<(usize, String), HashMap<usize, f64>> = IndexMap::new();
-        let mut formats = Vec::new();
-        let (mut placeless, mut added) = (0usize, false);
-        for (nth, name) in values.iter().enumerate() {
-            let column = Column::find(input, name)?;
+        let measures = values.iter().map(|name| Column::find(input, name)).collect::<Result<Vec<_>, _>>()?;
+        let right = sides(&measures)?;
+        let mut cells = Cells::new();
+        let (mut placeless, mut merged) = (0usize, vec![false; measures.len()]);
+        let mut notes = Vec::new();
+        for (nth, column) in measures.iter().enumerate() {
+            notes.extend(column.not_finite());
             for (row, number) in column.numbers("y")?.into_iter().enumerate() {
                 let Some(place) = places.of_row.get(row).copied().flatten() else {
                     placeless += usize::from(nth == 0);
                     continue;
                 };
                 let name = match &colors {
-                    Some(names) if values.len() > 1 => format!("{} · {}", names[row], column.format.label),
+                    Some(names) if measures.len() > 1 => format!("{} · {}", names[row], column.format.label),
                     Some(names) => names[row].clone(),
                     None => column.format.label.clone(),
                 };
-                let series = cells.entry((if colors.is_some() && values.len() == 1 { 0 } else { nth }, name)).or_default();
+                let series = cells.entry((if colors.is_some() && measures.len() == 1 { 0 } else { nth }, name)).or_default();
                 if let Some(number) = number {
-                    added |= series.contains_key(&place);
-                    let sum = series.entry(place).or_insert(0.0);
-                    *sum = (*sum + number).clamp(-LARGEST, LARGEST);
+                    series.entry(place).and_modify(|_| merged[nth] = true).or_default().add(number);
                 }
             }
-            formats.push(column.format);
         }
+        let format = measures.first().map(|column| column.format.clone());
+        let second = measures.iter().zip(&right).find(|(_, right)| **right).map(|(column, _)| column.format.clone());
         let mut table = Self {
             series: Vec::new(),
-            format: formats.into_iter().next().ok_or(ChartError::MissingChannel { mark: "value", channel: "y" })?,
-            notes: Vec::new(),
+            format: format.ok_or(ChartError::MissingChannel { mark: "value", channel: "y" })?,
+            right: second,
+            parted: colors.is_some(),
+            notes,
             places,
         };
         if placeless > 0 {
             table.notes.push(format!("{} without {} not drawn", count(placeless, "row"), table.places.format.label));
         }
-        if added {
-            table.notes.push(format!("Rows with the same {} were added up", table.places.format.label));
+        let aggregates: Vec<Aggregate> = measures.iter().map(|column| column.format.aggregate()).collect();
+        for ((column, aggregate), _) in measures.iter().zip(&aggregates).zip(&merged).filter(|(_, merged)| **merged) {
+            table.notes.push(merged_note(&column.format.label, &table.places.format.label, *aggregate));
         }
-        table.keep(cells, usize::from(input.chart.max_series.max(1)), rest);
+        table.keep(input, cells, (&aggregates, &merged), rest);
+        for series in &mut table.series {
+            // Only measures of their own have an axis of their own.
+            let nth = measures.iter().position(|column| column.format.label == series.name);
+            series.right = nth.is_some_and(|nth| right.get(nth).copied().unwrap_or(false));
+        }
+        table.note_magnitudes();
         Ok(table)
     }
 
     /// Keeps the largest series in colour, in order of appearance, and does with the rest as told.
-    fn keep(&mut self, cells: IndexMap<(usize, String), HashMap<usize, f64>>, most: usize, rest: Rest) {
+    fn keep(&mut self, input: &ChartInput<'_>, cells: Cells, (aggregates, merged): (&[Aggregate], &[bool]), rest: Rest) {
         let places = self.places.len();
-        let dense = |values: &HashMap<usize, f64>| -> Vec<Option<f64>> { (0..places).map(|place| values.get(&place).copied()).collect() };
+        let most = usize::from(input.chart.max_series.max(1));
+        // A count is one of rows only where there are several in a place: else the column is counted already.
+        let aggregate = |nth: usize| match aggregates.get(nth).copied().unwrap_or(Aggregate::Sum) {
+            Aggregate::Count if !merged.get(nth).copied().unwrap_or(false) => Aggregate::Sum,
+            aggregate => aggregate,
+        };
+        let dense = |nth: usize, values: &HashMap<usize, Fold>| -> Vec<Option<f64>> {
+            (0..places).map(|place| values.get(&place).and_then(|fold| fold.value(aggregate(nth)))).collect()
+        };
+        let mut all: Vec<Series> = cells
+            .iter()
+            .map(|((nth, name), values)| Series { name: name.clone(), ink: None, values: dense(*nth, values), right: false })
+            .collect();
         // Sums in order of place: floats added in another order end in other digits.
-        let size = |values: &HashMap<usize, f64>| -> f64 { (0..places).filter_map(|place| values.get(&place)).map(|v| v.abs()).sum() };
-        let mut ranking: Vec<(usize, f64)> = cells.values().map(size).enumerate().collect();
-        ranking.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let mut ranking: Vec<(usize, f64)> = all.iter().map(Series::size).enumerate().collect();
+        ranking.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| all[a.0].name.cmp(&all[b.0].name)).then(a.0.cmp(&b.0)));
         let mut kept: Vec<usize> = ranking.iter().take(most).map(|(index, _)| *index).collect();
         kept.sort_unstable();
-        for (color, index) in kept.iter().enumerate() {
-            if let Some(((_, name), values)) = cells.get_index(*index) {
-                self.series.push(Series { name: name.clone(), color: Some(color), values: dense(values) });
-            }
-        }
+        let column = if aggregates.len() == 1 { input.chart.color.as_deref() } else { None };
+        let inks = input.colors.inks(column, kept.iter().map(|index| all[*index].name.as_str()));
         let others: Vec<usize> = ranking.iter().skip(most).map(|(index, _)| *index).collect();
+        for (index, ink) in kept.iter().zip(inks) {
+            let mut series =
+                std::mem::replace(&mut all[*index], Series { name: String::new(), ink: None, values: Vec::new(), right: false });
+            series.ink = Some(ink);
+            self.series.push(series);
+        }
         if others.is_empty() {
             return;
         }
         match rest {
-            Rest::Sum => {
-                let mut sums: Vec<Option<f64>> = vec![None; places];
+            Rest::Merge if aggregates.len() == 1 && aggregate(0) != Aggregate::None => {
+                let mut folds: Vec<Fold> = vec![Fold::default(); places];
                 for (_, values) in others.iter().filter_map(|index| cells.get_index(*index)) {
-                    for (place, sum) in sums.iter_mut().enumerate() {
+                    for (place, fold) in folds.iter_mut().enumerate() {
                         if let Some(value) = values.get(&place) {
-                            *sum = Some((sum.unwrap_or(0.0) + value).clamp(-LARGEST, LARGEST));
+                            fold.join(value);
                         }
                     }
                 }
-                self.series.push(Series { name: "Other".to_owned(), color: None, values: sums });
-                self.notes.push(format!("{} shown as Other", count(others.len(), "series")));
+                let name = format!("All other ({})", others.len());
+                let values = folds.iter().map(|fold| fold.value(aggregate(0))).collect();
+                self.notes.push(format!("{} shown as {name}{}", count(others.len(), "series"), by(aggregate(0))));
+                self.series.push(Series { name, ink: None, values, right: false });
+            }
+            Rest::Merge | Rest::Drop => {
+                let names: Vec<&str> = others.iter().map(|index| all[*index].name.as_str()).collect();
+                self.notes.push(format!("The smallest {} not drawn: {}", count(others.len(), "series"), listed(&names)));
             }
             Rest::Grey(most) => {
-                for (_, values) in others.iter().take(most).filter_map(|index| cells.get_index(*index)) {
-                    self.series.push(Series { name: "Other".to_owned(), color: None, values: dense(values) });
+                for index in others.iter().take(most) {
+                    let values = std::mem::take(&mut all[*index].values);
+                    self.series.push(Series { name: format!("All other ({})", others.len()), ink: None, values, right: false });
                 }
-                self.notes.push(format!("{} shown in grey as Other", count(others.len().min(most), "series")));
+                self.notes.push(format!("{} shown in grey as All other", count(others.len().min(most), "series")));
                 if others.len() > most {
                     self.notes.push(format!("{} not drawn", count(others.len() - most, "series")));
                 }
@@ -309,14 +373,57 @@ impl Table {
         }
     }
 
+    /// Says when a measure lies flat on its axis because another one is so much larger (A3).
+    fn note_magnitudes(&mut self) {
+        if self.parted || self.series.len() < 2 {
+            return;
+        }
+        let mut notes = Vec::new();
+        for right in [false, true] {
+            let reach = |series: &Series| series.values.iter().flatten().fold(0.0f64, |most, value| most.max(value.abs()));
+            let sizes: Vec<(&str, f64)> =
+                self.series.iter().filter(|s| s.right == right).map(|series| (series.name.as_str(), reach(series))).collect();
+            let Some((largest, most)) = sizes.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
+            for (name, size) in sizes {
+                if size > 0.0 && most > size * 100.0 {
+                    notes.push(format!("{name} lies close to zero: {largest} is more than 100 times as large"));
+                }
+            }
+        }
+        self.notes.extend(notes);
+    }
+
+    /// The format of the axis that a series is measured on.
+    pub(crate) fn format_of(&self, series: &Series) -> &FieldFormat {
+        match &self.right {
+            Some(right) if series.right => right,
+            _ => &self.format,
+        }
+    }
+
+    /// Takes their colour from all but the `most` largest series; the names of those that lost theirs.
+    pub(crate) fn grey_all_but(&mut self, most: usize) -> Vec<String> {
+        let coloured = self.series.iter().enumerate().filter(|(_, series)| series.ink.is_some());
+        let mut ranking: Vec<(usize, f64)> = coloured.map(|(at, series)| (at, series.size())).collect();
+        ranking.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let lost: Vec<usize> = ranking.into_iter().skip(most).map(|(at, _)| at).collect();
+        let mut names = Vec::new();
+        for (_, series) in self.series.iter_mut().enumerate().filter(|(at, _)| lost.contains(at)) {
+            series.ink = None;
+            names.push(series.name.clone());
+        }
+        names
+    }
+
     /// Whether there is nothing to draw.
     pub(crate) fn is_empty(&self) -> bool {
         self.series.iter().all(|series| series.values.iter().all(Option::is_none))
     }
 
-    /// Least and greatest of all values.
-    pub(crate) fn range(&self) -> (f64, f64) {
-        range(self.series.iter().flat_map(|series| series.values.iter().flatten().copied()))
+    /// Least and greatest of all values of one axis.
+    pub(crate) fn range(&self, right: bool) -> (f64, f64) {
+        let series = self.series.iter().filter(|series| series.right == right);
+        range(series.flat_map(|series| series.values.iter().flatten().copied()))
     }
 
     /// Removes what a log axis cannot show and says how much that was.
@@ -332,6 +439,53 @@ impl Table {
             self.notes.push(format!("{} ≤ 0 not drawn on a log axis", count(dropped, "value")));
         }
     }
+}
+
+/// Which of the measures belong on the axis on the right: those whose unit is not that of the first.
+fn sides(measures: &[Column<'_>]) -> Result<Vec<bool>, ChartError> {
+    let units: Vec<String> = measures.iter().map(|column| column.format.unit()).collect();
+    let mut distinct: Vec<&String> = Vec::new();
+    for unit in &units {
+        if !distinct.contains(&unit) {
+            distinct.push(unit);
+        }
+    }
+    if distinct.len() > 2 {
+        return Err(ChartError::Units { measures: measures.iter().map(|column| column.format.label.clone()).collect() });
+    }
+    Ok(units.iter().map(|unit| Some(unit) != units.first()).collect())
+}
+
+/// How several values became one, in words.
+pub(crate) fn merged_note(measure: &str, place: &str, aggregate: Aggregate) -> String {
+    match aggregate {
+        Aggregate::Sum => format!("Rows with the same {place} were added up"),
+        Aggregate::Avg => format!("Rows with the same {place}: the average {measure} is drawn"),
+        Aggregate::Min => format!("Rows with the same {place}: the least {measure} is drawn"),
+        Aggregate::Max => format!("Rows with the same {place}: the greatest {measure} is drawn"),
+        Aggregate::Count => format!("Rows with the same {place} were counted"),
+        Aggregate::Last => format!("Rows with the same {place}: the last {measure} is drawn"),
+        Aggregate::None => format!("Several rows have the same {place}; their {measure} is not drawn, as no one number stands for several"),
+    }
+}
+
+/// What is added to a note on series drawn as one.
+pub(crate) fn by(aggregate: Aggregate) -> &'static str {
+    match aggregate {
+        Aggregate::Sum | Aggregate::None => "",
+        Aggregate::Avg => ", their average",
+        Aggregate::Min => ", the least of them",
+        Aggregate::Max => ", the greatest of them",
+        Aggregate::Count => ", counted",
+        Aggregate::Last => ", the last of them",
+    }
+}
+
+/// Names one after the other, as many as a reader takes in, and how many more there are.
+pub(crate) fn listed(names: &[&str]) -> String {
+    const MOST: usize = 8;
+    let shown = names.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{shown} and {} more", names.len() - MOST) } else { shown }
 }
 
 /// Least and greatest; 0 and 0 of nothing.

@@ -27,6 +27,20 @@ pub enum ChartError {
         /// The channel.
         channel: &'static str,
     },
+    /// More units than a chart has axes.
+    #[error("{} are measured in more than two units, and a chart has two axes; draw them in tiles of their own", .measures.join(", "))]
+    Units {
+        /// What is measured.
+        measures: Vec<String>,
+    },
+    /// Two units where the drawing has one axis.
+    #[error("{} are measured in different units, which {drawing} cannot show; draw them in tiles of their own", .measures.join(", "))]
+    OneAxis {
+        /// What is measured.
+        measures: Vec<String>,
+        /// What has only one axis.
+        drawing: &'static str,
+    },
     /// Tables are laid out as tables, not drawn.
     #[error("a table is not drawn as a chart")]
     Table,

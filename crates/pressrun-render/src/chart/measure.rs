@@ -115,6 +115,28 @@ pub(crate) fn two_lines(text: &str, size: f64, weight: Weight, room: f64) -> Opt
         })
 }
 
+/// Two lines, the first as full as its words allow, the second cut where it does not fit; the second is empty where one line does.
+///
+/// A word that is longer than a line is cut within, so that its rest has the second.
+pub(crate) fn two_lines_cut(text: &str, size: f64, weight: Weight, room: f64) -> (String, String) {
+    if width(text, size, weight) <= room {
+        return (text.to_owned(), String::new());
+    }
+    let ends =
+        text.char_indices().filter(|(_, c)| matches!(c, ' ' | '-' | '/' | '_')).map(|(at, c)| at + if c == ' ' { 0 } else { c.len_utf8() });
+    let fits = |at: &usize| text.get(..*at).is_some_and(|head| !head.trim().is_empty() && width(head.trim(), size, weight) <= room);
+    let end = ends.rev().find(fits).unwrap_or_else(|| {
+        let mut used = 0.0;
+        let fitting = text.grapheme_indices(true).take_while(|(_, grapheme)| {
+            used += width(grapheme, size, weight);
+            used <= room
+        });
+        fitting.last().map_or(0, |(at, grapheme)| at + grapheme.len())
+    });
+    let (head, tail) = text.split_at_checked(end).unwrap_or((text, ""));
+    (head.trim().to_owned(), ellipsize(tail.trim(), size, weight, room))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

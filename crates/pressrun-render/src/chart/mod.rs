@@ -5,8 +5,10 @@
 mod alt;
 mod axis;
 mod color;
+mod colors;
 mod data;
 mod error;
+mod fold;
 mod legend;
 mod mark;
 mod measure;
@@ -23,9 +25,10 @@ use pressrun_domain::catalog::FieldSpec;
 use pressrun_domain::chart::{Chart, Mark};
 
 pub use self::color::Color;
+pub use self::colors::{Colors, Ink};
 pub use self::error::ChartError;
 pub use self::mark::kpi::{KpiText, kpi_text};
-pub use self::shade::{Shades, table_shades};
+pub use self::shade::{Ranges, Shades, table_shades};
 pub use self::theme::Theme;
 
 use self::plot::Canvas;
@@ -41,6 +44,8 @@ pub struct ChartInput<'a> {
     pub fields: &'a IndexMap<String, FieldSpec>,
     /// Query zone (IANA), in which instants are shown; an unknown one is UTC.
     pub zone: &'a str,
+    /// The colours of names in the whole report; [`Colors::default`] gives them in order of appearance.
+    pub colors: &'a Colors,
 }
 
 /// Size of a drawing in points.
@@ -73,8 +78,8 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    fn nothing() -> Self {
-        Self { alt: "No results".to_owned(), notes: Vec::new(), empty: true }
+    fn nothing(notes: Vec<String>) -> Self {
+        Self { alt: "No results".to_owned(), notes, empty: true }
     }
 }
 
@@ -87,7 +92,7 @@ pub fn draw(input: &ChartInput<'_>, size: Size, theme: &Theme) -> Result<Drawn, 
     let rows: usize = input.batches.iter().map(RecordBatch::num_rows).sum();
     let told = match input.chart.mark {
         Mark::Table => return Err(ChartError::Table),
-        _ if rows == 0 => Told::nothing(),
+        _ if rows == 0 => Told::nothing(Vec::new()),
         Mark::Kpi => mark::kpi::draw(input, &mut canvas)?,
         Mark::Bar => mark::bar::draw(input, &mut canvas)?,
         Mark::Line => mark::line::draw(input, &mut canvas)?,
@@ -102,5 +107,7 @@ pub fn draw(input: &ChartInput<'_>, size: Size, theme: &Theme) -> Result<Drawn, 
     Ok(Drawn { svg: canvas.svg.finish(&told.alt), alt: told.alt, notes: told.notes })
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

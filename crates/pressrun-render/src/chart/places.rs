@@ -2,11 +2,12 @@
 
 use jiff::civil::DateTime;
 
-use super::axis::{Labels, Tick, typographic};
+use super::axis::{Labels, Tick};
 use super::data::{PlaceKind, Places, Table, count};
 use super::measure::{self, Weight};
-use super::scale::{Band, ValueScale, time};
+use super::scale::{Band, ValueScale, period, time};
 use super::theme::Theme;
+use crate::format::typographic;
 
 /// A settled horizontal axis.
 pub(crate) struct XAxis {
@@ -26,7 +27,7 @@ pub(crate) fn bands(places: &Places, left: f64, right: f64, most: f64, theme: &T
         PlaceKind::Category | PlaceKind::Number => {
             let ticks: Vec<Tick> =
                 x.iter().zip(&places.labels).map(|(x, text)| Tick { x: *x, text: text.clone(), context: None }).collect();
-            let ordinal = places.labels.iter().all(|label| label.parse::<f64>().is_ok());
+            let ordinal = places.kind == PlaceKind::Number || places.labels.iter().all(|label| label.parse::<f64>().is_ok());
             if ordinal && !ticks.is_empty() {
                 Labels::thinned(&ticks, limits, &[1, 2, 5, 10, 20, 50, 100], usize::is_multiple_of, theme)
             } else {
@@ -38,47 +39,64 @@ pub(crate) fn bands(places: &Places, left: f64, right: f64, most: f64, theme: &T
     XAxis { x, band, labels }
 }
 
-/// Labels of bands that are periods: thinned on calendar boundaries.
+/// Labels of bands that are periods: each, or the first of each week, month, quarter … that has room for its name.
 fn band_moments(places: &Places, x: &[f64], limits: (f64, f64), theme: &Theme) -> Labels {
     let walls: Vec<DateTime> = places.at.iter().map(|at| time::wall(*at, &places.zone)).collect();
-    let unit = time::granularity(&walls);
-    let ticks: Vec<Tick> = walls
-        .iter()
-        .zip(x)
-        .map(|(wall, x)| {
-            let (text, context) = own_or_split(places, *wall, unit);
-            Tick { x: *x, text, context }
-        })
-        .collect();
-    match unit {
-        time::Unit::Month => {
-            let month = |i: usize| i64::from(walls[i].month()) - 1 + 12 * i64::from(walls[i].year());
-            // Where the first of a calendar step is not among the bands (fiscal quarters), count from the first band.
-            let start = if walls.iter().any(|w| w.month() == 1) { 0 } else { month(0) };
-            Labels::thinned(&ticks, limits, &[1, 2, 3, 6, 12, 24, 60, 120], |i, n| (month(i) - start).rem_euclid(n as i64) == 0, theme)
+    let finest = time::granularity(&walls);
+    let candidates = time::steps(finest).map(|step| {
+        let cells: Vec<i64> = walls.iter().map(|wall| time::cell(*wall, step)).collect();
+        let begins = |nth: &usize| *nth == 0 || cells.get(nth - 1) != cells.get(*nth);
+        let firsts: Vec<usize> = (0..walls.len()).filter(begins).collect();
+        let ticks = firsts.iter().filter_map(|nth| {
+            let (text, context) = own_or_split(places, *walls.get(*nth)?, step.unit);
+            Some(Tick { x: *x.get(*nth)?, text, context })
+        });
+        distinct(ticks)
+    });
+    settled(candidates, places, x, limits, theme)
+}
+
+/// The first of these choices that fits, from the finest to the coarsest; the first one's ticks may be too close to the second's,
+/// as the first week or month is often cut short.
+fn settled(candidates: impl Iterator<Item = Vec<Tick>>, places: &Places, x: &[f64], limits: (f64, f64), theme: &Theme) -> Labels {
+    // Labels narrower than this are none, so more of them than this need not be measured.
+    let most = ((limits.1 - limits.0) / 8.0) as usize + 2;
+    for ticks in candidates {
+        if ticks.is_empty() || ticks.len() > most {
+            continue;
         }
-        time::Unit::Year => {
-            let first = walls.first().map_or(0, |w| i64::from(w.year()));
-            let even = walls.len() > 12;
-            Labels::thinned(
-                &ticks,
-                limits,
-                &[1, 2, 5, 10, 20, 50, 100],
-                |i, n| (i64::from(walls[i].year()) - if even { 0 } else { first }).rem_euclid(n as i64) == 0,
-                theme,
-            )
+        if ticks.len() == 1 && places.len() > 1 {
+            break;
         }
-        time::Unit::Hour => Labels::thinned(
-            &ticks,
-            limits,
-            &[1, 2, 3, 6, 12, 24, 48, 96],
-            |i, n| {
-                if n <= 24 { usize::from(walls[i].hour().unsigned_abs()).is_multiple_of(n) } else { i.is_multiple_of(n) }
-            },
-            theme,
-        ),
-        _ => Labels::thinned(&ticks, limits, &[1, 2, 7, 14, 28, 56], usize::is_multiple_of, theme),
+        if let Some(labels) = Labels::whole(&ticks, limits, theme) {
+            return labels;
+        }
+        if let Some(labels) = ticks.get(1..).filter(|rest| rest.len() > 1).and_then(|rest| Labels::whole(rest, limits, theme)) {
+            return labels;
+        }
     }
+    ends(places, x, limits, theme)
+}
+
+/// Labels of the first and the last place alone, or of the first where both have no room.
+fn ends(places: &Places, x: &[f64], limits: (f64, f64), theme: &Theme) -> Labels {
+    let end = |at: Option<(&f64, &String)>| at.map(|(x, text)| Tick { x: *x, text: text.clone(), context: None });
+    let pairs = || x.iter().zip(&places.labels);
+    let both: Vec<Tick> = [end(pairs().next()), end(pairs().next_back())].into_iter().flatten().collect();
+    let both = distinct(both.into_iter());
+    Labels::whole(&both, limits, theme)
+        .unwrap_or_else(|| Labels::thinned(both.get(..1).unwrap_or_default(), limits, &[1], |_, _| true, theme))
+}
+
+/// Without labels that say what the one before them says: a pattern too coarse for its ticks ("yyyy" over months) says a thing once.
+fn distinct(ticks: impl Iterator<Item = Tick>) -> Vec<Tick> {
+    let mut kept: Vec<Tick> = Vec::new();
+    for tick in ticks {
+        if kept.last().is_none_or(|last| (&last.text, &last.context) != (&tick.text, &tick.context)) {
+            kept.push(tick);
+        }
+    }
+    kept
 }
 
 /// The author's label; or, without one or where it says the same ("Jan 2024"), a short one and its larger period.
@@ -99,17 +117,16 @@ pub(crate) fn continuous(places: &Places, left: f64, right: f64, most: f64, them
     let place = |at: f64| if range > 0.0 { left + (at - low) / range * (right - left) } else { f64::midpoint(left, right) };
     let x: Vec<f64> = places.at.iter().map(|at| place(*at)).collect();
     let limits = (0.0, right + 4.0);
-    let ticks: Vec<Tick> = if places.kind == PlaceKind::Time {
-        time_ticks(places, low, high, right - left, theme)
-            .into_iter()
-            .map(|(at, text, context)| Tick { x: place(at), text, context })
-            .collect()
-    } else if range > 0.0 {
-        number_ticks(low, high, right - left, places).into_iter().map(|(at, text)| Tick { x: place(at), text, context: None }).collect()
+    let labels = if places.kind == PlaceKind::Time {
+        line_moments(places, &x, (low, high), place, limits, theme)
     } else {
-        places.labels.first().map(|text| Tick { x: place(low), text: text.clone(), context: None }).into_iter().collect()
+        let ticks: Vec<Tick> = if range > 0.0 {
+            number_ticks(low, high, right - left, places).into_iter().map(|(at, text)| Tick { x: place(at), text, context: None }).collect()
+        } else {
+            places.labels.first().map(|text| Tick { x: place(low), text: text.clone(), context: None }).into_iter().collect()
+        };
+        Labels::thinned(&ticks, limits, &[1, 2, 3, 4, 6], usize::is_multiple_of, theme)
     };
-    let labels = Labels::thinned(&ticks, limits, &[1, 2, 3, 4, 6], usize::is_multiple_of, theme);
     XAxis { x, band: Band { from: left, to: right, count: places.len() }, labels }
 }
 
@@ -122,61 +139,63 @@ pub(crate) fn number_ticks(low: f64, high: f64, pixels: f64, places: &Places) ->
     inside.map(|tick| (*tick, typographic(places.format.short_step(*tick, scale.step, largest)))).collect()
 }
 
-/// Calendar ticks within the range, as fine as the data and the room allow.
-fn time_ticks(places: &Places, low: f64, high: f64, pixels: f64, theme: &Theme) -> Vec<(f64, String, Option<String>)> {
+/// Labels of a line of time: calendar boundaries, as fine as the data and the room allow.
+fn line_moments(
+    places: &Places,
+    x: &[f64],
+    (low, high): (f64, f64),
+    place: impl Fn(f64) -> f64,
+    limits: (f64, f64),
+    theme: &Theme,
+) -> Labels {
     let walls: Vec<DateTime> = places.at.iter().map(|at| time::wall(*at, &places.zone)).collect();
+    // Ticks between the data's own periods would name moments that no row can have.
     let finest = time::granularity(&walls);
-    if let [only] = walls[..] {
-        let text = places.format.date_label(only).or_else(|| places.labels.first().cloned()).unwrap_or_default();
-        return vec![(low, text, None)];
-    }
     let sample = walls.first().and_then(|wall| places.format.date_label(*wall)).unwrap_or_else(|| "00:00".to_owned());
     let every = (measure::width(&sample, theme.small, Weight::Regular) + 8.0).max(28.0);
-    let mut most = ((pixels / every) as usize).clamp(2, 14);
-    loop {
-        let (unit, ticks) = time::ticks(low, high, most, &places.zone);
-        // Ticks between the data's own periods would name moments that no row can have.
-        if unit >= finest || most <= 1 {
-            let mut labelled: Vec<(f64, String, Option<String>)> = Vec::new();
-            for tick in ticks {
-                let (text, context) = own_or_split(places, tick.wall, unit);
-                // A pattern too coarse for these ticks ("yyyy" over months) says a thing once.
-                if context.is_some() || labelled.last().is_none_or(|last| last.1 != text) {
-                    labelled.push((tick.at, text, context));
-                }
-            }
-            if labelled.is_empty() {
-                let ends = [(low, walls.first()), (high, walls.last())];
-                labelled.extend(ends.into_iter().filter_map(|(at, wall)| {
-                    let wall = *wall?;
-                    Some((at, places.format.date_label(wall).unwrap_or_else(|| time::full_label(wall, finest)), None))
-                }));
-            }
-            return labelled;
-        }
-        most -= 1;
-    }
+    let most = (((limits.1 - limits.0) / every) as usize).clamp(2, 14);
+    let wide = |step: &time::Step| (high - low) / step.length <= most as f64 + 0.5;
+    let candidates = time::steps(finest).filter(wide).map(|step| {
+        let ticks = time::ticks(low, high, step, most * 2, &places.zone).into_iter().map(|tick| {
+            let (text, context) = own_or_split(places, tick.wall, step.unit);
+            Tick { x: place(tick.at), text, context }
+        });
+        distinct(ticks)
+    });
+    settled(candidates, places, x, limits, theme)
 }
 
-/// Gives periods without a row their place, so that a bar chart over time shows its gaps.
-pub(crate) fn fill_periods(table: &mut Table, most: usize) {
-    if table.places.kind != PlaceKind::Time {
+/// Gives periods and steps without a row their place, so that a chart of bars shows its gaps; says when the places of numbers
+/// follow no step, since bars stand equally far apart.
+pub(crate) fn fill_gaps(table: &mut Table) {
+    let slots = match table.places.kind {
+        PlaceKind::Category => return,
+        PlaceKind::Number => period::of_numbers(&table.places.at),
+        PlaceKind::Time => period::of_moments(&table.places.at, &table.places.zone),
+    };
+    let Some(slots) = slots else {
+        if table.places.kind == PlaceKind::Number {
+            table.notes.push(format!("The values of {} are not equally far apart", table.places.format.label));
+        }
         return;
-    }
-    let Some(slots) = time::periods(&table.places.at, &table.places.zone, most) else { return };
+    };
     if slots.len() == table.places.len() {
         return;
     }
     let mut from = table.places.at.iter().enumerate().peekable();
+    let slack = 1e-6f64.max(slots.first().map_or(0.0, |first| first.abs() * 1e-12));
     let source: Vec<Option<usize>> =
-        slots.iter().map(|slot| from.next_if(|(_, at)| (**at - slot).abs() < 1e-6).map(|(index, _)| index)).collect();
+        slots.iter().map(|slot| from.next_if(|(_, at)| (**at - slot).abs() <= slack).map(|(index, _)| index)).collect();
     for series in &mut table.series {
-        series.values = source.iter().map(|index| index.and_then(|index| series.values[index])).collect();
+        series.values = source.iter().map(|index| index.and_then(|index| series.values.get(index).copied().flatten())).collect();
     }
-    let walls: Vec<DateTime> = slots.iter().map(|at| time::wall(*at, &table.places.zone)).collect();
-    let unit = time::granularity(&walls);
-    let labels = walls.iter().map(|wall| table.places.format.date_label(*wall).unwrap_or_else(|| time::full_label(*wall, unit)));
-    table.places.labels = labels.collect();
+    table.places.labels = if table.places.kind == PlaceKind::Time {
+        let walls: Vec<DateTime> = slots.iter().map(|at| time::wall(*at, &table.places.zone)).collect();
+        let unit = time::granularity(&walls);
+        walls.iter().map(|wall| table.places.format.date_label(*wall).unwrap_or_else(|| time::full_label(*wall, unit))).collect()
+    } else {
+        slots.iter().map(|at| table.places.format.display_f64(*at)).collect()
+    };
     table.places.at = slots;
     table.places.of_row.clear();
 }

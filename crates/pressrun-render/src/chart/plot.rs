@@ -3,11 +3,11 @@
 use super::Size;
 use super::axis::ValueAxis;
 use super::color::Color;
-use super::data::Table;
-use super::legend::{Legend, Swatch};
+use super::data::{Table, listed};
+use super::legend::{Key, Legend, Swatch};
 use super::measure::{self, Weight};
 use super::places::XAxis;
-use super::svg::{Anchor, Svg, TextStyle};
+use super::svg::{Anchor, Dash, Svg, TextStyle};
 use super::theme::Theme;
 
 /// A drawing under way.
@@ -47,74 +47,116 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// What stands above a plot.
-pub(crate) enum Heading {
-    Legend(Legend),
+/// What stands above a plot, and beside it.
+#[derive(Default)]
+pub(crate) struct Heading {
+    legend: Option<Legend>,
     /// The name of the value axis.
-    Caption(String),
-    /// A legend with the name of the value axis below.
-    Both(Legend, String),
-    Nothing,
+    caption: Option<String>,
 }
 
 impl Heading {
-    /// A legend of the series' names where there are several; else the axis' name where there is room.
-    pub(crate) fn of(table: &Table, swatch: Swatch, canvas: &Canvas<'_>) -> Self {
-        let mut names: Vec<(String, Color)> = Vec::new();
-        for series in &table.series {
-            if series.color.is_some() || names.last().is_none_or(|(_, color)| *color != canvas.theme.other) {
-                names.push((series.name.clone(), canvas.theme.series_color(series.color)));
+    /// A legend of the series' names where there are several, and the axis' name where it says more than they do.
+    ///
+    /// Series whose names find no room lose their colour, and a note says which they are: nothing is coloured that has no name.
+    pub(crate) fn of(table: &mut Table, swatch: Swatch, canvas: &Canvas<'_>) -> Self {
+        let named = table.series.iter().filter(|series| series.ink.is_some()).count();
+        if table.series.len() < 2 {
+            return Self::caption(&table.format.label, canvas);
+        }
+        let size = (canvas.width, canvas.height);
+        let dashed = swatch == Swatch::Line && named > 3;
+        let mut keys = keys(table, dashed, canvas);
+        let (mut legend, mut fitting) = Legend::fit(&keys, swatch, size, canvas.theme);
+        if fitting < keys.len() {
+            // One place is for what all that is grey is called.
+            let mut lost = Vec::new();
+            while fitting < keys.len() && table.series.iter().any(|series| series.ink.is_some()) {
+                let coloured = table.series.iter().filter(|series| series.ink.is_some()).count();
+                lost.extend(table.grey_all_but(coloured.min(fitting).saturating_sub(1).min(coloured - 1)));
+                keys = self::keys(table, dashed, canvas);
+                (legend, fitting) = Legend::fit(&keys, swatch, size, canvas.theme);
+            }
+            let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
+            if !lost.is_empty() {
+                table.notes.push(format!("Grey, as their names have no room: {}", listed(&lost)));
             }
         }
-        if names.len() > 1 {
-            return Self::legend(&names, swatch, canvas);
-        }
-        Self::caption(&names.first().map_or(String::new(), |(name, _)| name.clone()), canvas)
+        let caption = if table.parted && table.right.is_none() { Self::caption(&table.format.label, canvas).caption } else { None };
+        Self { legend: (fitting > 0).then_some(legend), caption }
     }
 
-    pub(crate) fn legend(names: &[(String, Color)], swatch: Swatch, canvas: &Canvas<'_>) -> Self {
-        if canvas.height < 70.0 {
-            return Self::Nothing;
-        }
-        Self::Legend(Legend::new(names, swatch, canvas.width, canvas.height * 0.25, canvas.theme))
+    /// A legend of names that are no series of a table; how many of them found room.
+    pub(crate) fn legend(names: &[(String, Color)], swatch: Swatch, canvas: &Canvas<'_>) -> (Self, usize) {
+        let keys: Vec<Key> = names.iter().map(|(name, color)| Key { name: name.clone(), color: *color, dash: Dash::Solid }).collect();
+        let (legend, named) = Legend::fit(&keys, swatch, (canvas.width, canvas.height), canvas.theme);
+        (Self { legend: (named > 0).then_some(legend), ..Self::default() }, named)
     }
 
     pub(crate) fn caption(text: &str, canvas: &Canvas<'_>) -> Self {
         if canvas.height < 110.0 || text.is_empty() {
-            return Self::Nothing;
+            return Self::default();
         }
-        Self::Caption(measure::ellipsize(text, canvas.theme.small, Weight::Regular, canvas.width))
+        Self { caption: Some(measure::ellipsize(text, canvas.theme.small, Weight::Regular, canvas.width)), ..Self::default() }
     }
 
-    /// A legend, and below it the name of the axis: for charts whose two axes both need one.
-    pub(crate) fn both(names: &[(String, Color)], swatch: Swatch, text: &str, canvas: &Canvas<'_>) -> Self {
-        match (Self::legend(names, swatch, canvas), Self::caption(text, canvas)) {
-            (Self::Legend(legend), Self::Caption(text)) => Self::Both(legend, text),
-            (legend, _) => legend,
-        }
+    /// As [`Heading::caption`], leaving `room` on its right.
+    pub(crate) fn caption_beside(text: &str, room: f64, canvas: &Canvas<'_>) -> Self {
+        let Self { caption, legend } = Self::caption(text, canvas);
+        let cut = |text: String| measure::ellipsize(&text, canvas.theme.small, Weight::Regular, canvas.width - room);
+        Self { legend, caption: caption.map(cut) }
+    }
+
+    /// The same with the name of the value axis below.
+    pub(crate) fn with_caption(self, text: &str, canvas: &Canvas<'_>) -> Self {
+        Self { caption: Self::caption(text, canvas).caption, ..self }
     }
 
     pub(crate) fn height(&self, theme: &Theme) -> f64 {
-        match self {
-            Self::Legend(legend) => legend.height,
-            Self::Both(legend, _) => legend.height + theme.small + 5.0,
-            Self::Caption(_) => theme.small + 7.0,
-            Self::Nothing => 0.0,
+        let legend = self.legend.as_ref().map_or(0.0, |legend| legend.height);
+        match (&self.caption, legend > 0.0) {
+            (None, _) => legend,
+            (Some(_), true) => legend + theme.small + 5.0,
+            (Some(_), false) => theme.small + 7.0,
         }
+    }
+
+    /// Points that a legend takes on the right.
+    pub(crate) fn width(&self) -> f64 {
+        self.legend.as_ref().map_or(0.0, |legend| legend.width)
     }
 
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>) {
         let style = canvas.small(Anchor::Start);
-        match self {
-            Self::Legend(legend) => legend.draw(&mut canvas.svg, 0.5, 1.0, canvas.theme),
-            Self::Caption(text) => canvas.svg.text(0.5, canvas.theme.small, text, style),
-            Self::Both(legend, text) => {
-                legend.draw(&mut canvas.svg, 0.5, 1.0, canvas.theme);
-                canvas.svg.text(0.5, legend.height + canvas.theme.small - 1.0, text, style);
-            }
-            Self::Nothing => {}
+        let mut below = 0.0;
+        if let Some(legend) = &self.legend {
+            let left = if legend.width > 0.0 { canvas.width - legend.width + 10.0 } else { 0.5 };
+            legend.draw(&mut canvas.svg, left, 1.0, canvas.theme);
+            below = legend.height;
+        }
+        if let Some(text) = &self.caption {
+            let y = if below > 0.0 { below + canvas.theme.small - 1.0 } else { canvas.theme.small };
+            let room = canvas.width - self.width();
+            canvas.svg.text(0.5, y, &measure::ellipsize(text, canvas.theme.small, Weight::Regular, room), style);
         }
     }
+}
+
+/// The names of the coloured series, and one name for all that is grey.
+fn keys(table: &Table, dashed: bool, canvas: &Canvas<'_>) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::new();
+    for series in table.series.iter().filter(|series| series.ink.is_some()) {
+        let side = if table.right.is_some() && series.right { " (right axis)" } else { "" };
+        let dash = series.ink.filter(|_| dashed).map_or(Dash::Solid, |ink| Dash::of_slot(ink.slot()));
+        keys.push(Key { name: format!("{}{side}", series.name), color: canvas.theme.ink(series.ink), dash });
+    }
+    let mut grey = table.series.iter().filter(|series| series.ink.is_none());
+    if let Some(first) = grey.next() {
+        let one_name = grey.all(|series| series.name == first.name);
+        let name = if one_name { first.name.clone() } else { "All other".to_owned() };
+        keys.push(Key { name, color: canvas.theme.other, dash: Dash::Solid });
+    }
+    keys
 }
 
 /// A settled plot.
@@ -124,34 +166,45 @@ pub(crate) struct Plot {
     pub(crate) top: f64,
     pub(crate) bottom: f64,
     pub(crate) axis: ValueAxis,
+    /// Of series that are measured on the right.
+    pub(crate) second: Option<ValueAxis>,
     pub(crate) x: XAxis,
+}
+
+/// The two value axes of a plot, made once its height is known.
+pub(crate) struct Axes<'a> {
+    pub(crate) left: &'a dyn Fn(f64) -> ValueAxis,
+    /// Made beside the one on the left.
+    pub(crate) right: Option<&'a dyn Fn(&ValueAxis) -> ValueAxis>,
 }
 
 impl Plot {
     /// Settles margins and draws all that stands behind the data.
     ///
-    /// `axis` makes the value axis for a height, `places` the horizontal one between two ends with a greatest label
-    /// height; `margin` is kept free on the right, `above` below the heading.
+    /// `axes` are made for a height, `places` is the horizontal one between two ends with a greatest label height; `margin` is
+    /// kept free on the right, `above` below the heading.
     pub(crate) fn new(
         canvas: &mut Canvas<'_>,
         heading: &Heading,
         (margin, above): (f64, f64),
-        axis: impl Fn(f64) -> ValueAxis,
+        axes: &Axes<'_>,
         places: impl Fn(f64, f64, f64) -> XAxis,
     ) -> Self {
         let theme = canvas.theme;
         heading.draw(canvas);
         let top = heading.height(theme) + above.max(theme.small * 0.5);
-        let axis = axis((canvas.height - top - theme.small * 2.0 - 8.0).max(10.0));
+        let axis = (axes.left)((canvas.height - top - theme.small * 2.0 - 8.0).max(10.0));
+        let second = axes.right.map(|make| make(&axis));
         let mut left = axis.width(theme).min(canvas.width * 0.4);
-        let right = (canvas.width - margin - 2.0).max(left + 4.0);
+        let beside = second.as_ref().map_or(0.0, |second| second.width(theme).min(canvas.width * 0.3));
+        let right = (canvas.width - heading.width() - margin - beside - 2.0).max(left + 4.0);
         let mut x = places(left, right, canvas.height * 0.34);
         if x.labels.overhang > 1.0 && right - left > 80.0 {
             left += x.labels.overhang.min((right - left) * 0.12);
             x = places(left, right, canvas.height * 0.34);
         }
         let bottom = (canvas.height - x.labels.height).max(top + 4.0);
-        let plot = Self { left, right, top, bottom, axis, x };
+        let plot = Self { left, right, top, bottom, axis, second, x };
         plot.draw_grid(canvas);
         plot
     }
@@ -159,6 +212,14 @@ impl Plot {
     /// The y of a value, kept within the plot.
     pub(crate) fn y(&self, value: f64) -> f64 {
         self.bottom - self.axis.scale.share(value) * (self.bottom - self.top)
+    }
+
+    /// The y of a value on the axis that a series is measured on.
+    pub(crate) fn y_on(&self, right: bool, value: f64) -> f64 {
+        match &self.second {
+            Some(second) if right => self.bottom - second.scale.share(value) * (self.bottom - self.top),
+            _ => self.y(value),
+        }
     }
 
     /// The y of the baseline.
@@ -182,6 +243,17 @@ impl Plot {
             }
             let label = measure::ellipsize(label, canvas.theme.small, Weight::Regular, self.left - 6.0);
             canvas.svg.text(self.left - 6.0, y + canvas.theme.small * 0.35, &label, style);
+        }
+        if let Some(second) = &self.second {
+            let style = canvas.small(Anchor::Start);
+            let mut last = f64::INFINITY;
+            for (_, share, label) in second.ticks() {
+                let y = self.bottom - share * height;
+                if last - y >= canvas.theme.small * 1.15 {
+                    last = y;
+                    canvas.svg.text(self.right + 5.0, y + canvas.theme.small * 0.35, label, style);
+                }
+            }
         }
         self.x.labels.draw(&mut canvas.svg, self.bottom, canvas.theme);
     }

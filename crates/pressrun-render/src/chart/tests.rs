@@ -36,7 +36,7 @@ fn rows(names: Vec<&str>, groups: Vec<&str>, amounts: Vec<Option<f64>>) -> Vec<R
 
 fn drawn(chart: &Chart, batches: &[RecordBatch]) -> Result<Drawn, ChartError> {
     let fields = IndexMap::new();
-    draw(&ChartInput { chart, batches, fields: &fields, zone: "Europe/Berlin" }, SIZE, &Theme::light())
+    draw(&ChartInput { chart, batches, fields: &fields, zone: "Europe/Berlin", colors: &Colors::default() }, SIZE, &Theme::light())
 }
 
 fn parses(svg: &str) -> bool {
@@ -44,7 +44,7 @@ fn parses(svg: &str) -> bool {
 }
 
 /// The drawing as a renderer sees it, with the fonts that it will be drawn in.
-fn seen(svg: &str) -> resvg::usvg::Tree {
+pub(super) fn seen(svg: &str) -> resvg::usvg::Tree {
     use resvg::usvg::{Options, Tree, fontdb};
     static FONTS: std::sync::LazyLock<Arc<fontdb::Database>> = std::sync::LazyLock::new(|| {
         let mut fonts = fontdb::Database::new();
@@ -147,11 +147,16 @@ fn what_is_left_out_or_put_together_is_said() {
     let groups: Vec<&str> = names.iter().map(String::as_str).collect();
     let many = rows(vec!["a"; 20], groups, (0..20).map(|i| Some(f64::from(i))).collect());
     for (mark, note) in [
-        (Mark::Bar, "12 series shown as Other"),
-        (Mark::Line, "12 series shown in grey as Other"),
-        (Mark::Area, "12 series shown as Other"),
+        (Mark::Bar, "The smallest 12 series not drawn: s11, s10, s9, s8, s7, s6, s5, s4 and 4 more"),
+        (Mark::Line, "12 series shown in grey as All other"),
+        (Mark::Area, "12 series shown as All other (12)"),
     ] {
-        assert!(drawn(&chart(mark), &many).unwrap().notes.iter().any(|n| n == note), "{mark:?}");
+        let mut chart = chart(mark);
+        if mark == Mark::Area {
+            chart.stack = Stack::Zero;
+        }
+        let notes = drawn(&chart, &many).unwrap().notes;
+        assert!(notes.iter().any(|n| n == note), "{mark:?}: {notes:?}");
     }
     let mut log = chart(Mark::Bar);
     log.scale = Scale::Log;
@@ -173,6 +178,216 @@ fn alternative_text_has_the_key_numbers() {
     );
 }
 
+/// A chart of `mark` over columns of its own.
+fn drawn_of(chart: &Chart, columns: Vec<(&str, ArrayRef)>, fields: &[(&str, &str)], size: Size) -> Result<Drawn, ChartError> {
+    let batches = [RecordBatch::try_from_iter(columns).unwrap()];
+    let spec = |format: &str| FieldSpec { format: Some(format.to_owned()), ..FieldSpec::default() };
+    let fields = fields.iter().map(|(name, format)| ((*name).to_owned(), spec(format))).collect();
+    let input = ChartInput { chart, batches: &batches, fields: &fields, zone: "Europe/Berlin", colors: &Colors::default() };
+    draw(&input, size, &Theme::light())
+}
+
+fn texts(names: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from(names.to_vec()))
+}
+
+fn floats(values: &[f64]) -> ArrayRef {
+    Arc::new(Float64Array::from(values.to_vec()))
+}
+
+fn days(days: &[&str]) -> ArrayRef {
+    let epoch = jiff::civil::date(1970, 1, 1);
+    let since = |day: &&str| day.parse::<jiff::civil::Date>().unwrap().since(epoch).unwrap().get_days();
+    Arc::new(Date32Array::from(days.iter().map(since).collect::<Vec<i32>>()))
+}
+
+fn channels(mark: Mark, x: &str, y: &[&str], color: Option<&str>) -> Chart {
+    let mut chart = Chart::new(mark);
+    (chart.x, chart.color) = (Some(x.to_owned()), color.map(str::to_owned));
+    chart.y = y.iter().map(|name| (*name).to_owned()).collect();
+    chart
+}
+
+#[test]
+fn a1_short_names_stand_beside_a_donut() {
+    let mut donut = channels(Mark::Pie, "name", &["amount"], None);
+    donut.inner_radius = 60;
+    for names in [["US", "UK", "DE", "FR"], ["Q1", "Q2", "Q3", "Q4"], ["Yes", "No", "2024", "Pro"]] {
+        for (width, height) in [(272.0, 186.0), (420.0, 130.0), (150.0, 100.0), (90.0, 60.0), (40.0, 40.0)] {
+            let columns = vec![("name", texts(&names)), ("amount", floats(&[40.0, 30.0, 20.0, 10.0]))];
+            let out = drawn_of(&donut, columns, &[], Size { width, height }).unwrap();
+            for name in names {
+                let told = out.svg.contains(&format!(">{name}<")) || out.notes.iter().any(|note| note.contains(name));
+                assert!(told, "{name} at {width} x {height}: {:?}", out.notes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a3_a_second_unit_has_an_axis_of_its_own() {
+    let columns = || {
+        vec![
+            ("m", days(&["2024-01-01", "2024-02-01", "2024-03-01"])),
+            ("rate", floats(&[0.05, 0.06, 0.04])),
+            ("revenue", floats(&[100_000.0, 120_000.0, 90_000.0])),
+            ("days", floats(&[3.0, 4.0, 5.0])),
+        ]
+    };
+    let formats = [("rate", "0.0%"), ("revenue", "$#,##0"), ("days", "0 \"days\"")];
+    for mark in [Mark::Line, Mark::Area, Mark::Bar] {
+        let out = drawn_of(&channels(mark, "m", &["rate", "revenue"], None), columns(), &formats, SIZE).unwrap();
+        for said in ["%<", ">$100K<", ">Revenue (right axis)<", ">Rate<"] {
+            assert!(out.svg.contains(said), "{mark:?} lacks {said}: {}", out.svg);
+        }
+        assert!(!out.svg.contains("M%"), "{mark:?}: no dollars on the axis of shares");
+        let three = drawn_of(&channels(mark, "m", &["rate", "revenue", "days"], None), columns(), &formats, SIZE);
+        assert!(three.unwrap_err().to_string().contains("more than two units"), "{mark:?}");
+    }
+    let mut stacked = channels(Mark::Bar, "m", &["rate", "revenue"], None);
+    stacked.stack = Stack::Zero;
+    assert!(drawn_of(&stacked, columns(), &formats, SIZE).unwrap_err().to_string().contains("a stack cannot show"));
+}
+
+#[test]
+fn a3_a_measure_that_lies_flat_is_told() {
+    let columns = vec![("m", texts(&["a", "b"])), ("orders", floats(&[10.0, 12.0])), ("visits", floats(&[90_000.0, 80_000.0]))];
+    let out = drawn_of(&channels(Mark::Line, "m", &["orders", "visits"], None), columns, &[], SIZE).unwrap();
+    assert_eq!(out.notes, ["Orders lies close to zero: Visits is more than 100 times as large"]);
+}
+
+#[test]
+fn a4_a_stack_runs_on_over_days_without_rows() {
+    let mut chart = channels(Mark::Area, "day", &["amount"], Some("group"));
+    chart.stack = Stack::Zero;
+    // Friday and Monday, twice.
+    let columns = vec![
+        ("day", days(&["2024-03-01", "2024-03-04", "2024-03-08", "2024-03-01", "2024-03-04", "2024-03-08"])),
+        ("group", texts(&["a", "a", "a", "b", "b", "b"])),
+        ("amount", floats(&[5.0, 6.0, 7.0, 5.0, 6.0, 7.0])),
+    ];
+    let out = drawn_of(&chart, columns, &[], SIZE).unwrap();
+    let first = out.svg.split("<path d=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    assert_eq!(first.matches('L').count(), 5, "three places above and three below: {first}");
+}
+
+#[test]
+fn a5_month_ends_are_columns_of_their_own() {
+    let ends = ["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31", "2024-06-30", "2024-07-31"];
+    let columns = vec![("m", days(&ends)), ("amount", floats(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]))];
+    let out = drawn_of(&channels(Mark::Bar, "m", &["amount"], None), columns, &[], Size { width: 500.0, height: 186.0 }).unwrap();
+    assert_eq!(out.notes, [""; 0]);
+    assert!(out.alt.contains("7 values"), "{}", out.alt);
+    let bars = out.svg.matches(&format!("fill=\"{}\"", Theme::light().series[0])).count();
+    assert_eq!(bars, 7, "{}", out.svg);
+}
+
+#[test]
+fn a8_eight_lines_in_a_third_of_a_page_all_have_their_names() {
+    let names = ["North", "South", "East", "West", "Online", "Partner", "Retail", "Export"];
+    let (mut at, mut who, mut much) = (Vec::new(), Vec::new(), Vec::new());
+    for (nth, name) in names.iter().enumerate() {
+        for day in ["2024-01-01", "2024-02-01", "2024-03-01"] {
+            at.push(day);
+            who.push(*name);
+            much.push(10.0 + nth as f64);
+        }
+    }
+    for mark in [Mark::Line, Mark::Area, Mark::Bar] {
+        let columns = vec![("m", days(&at)), ("who", texts(&who)), ("much", floats(&much))];
+        let out = drawn_of(&channels(mark, "m", &["much"], Some("who")), columns, &[], Size { width: 158.0, height: 168.0 }).unwrap();
+        for name in names {
+            assert!(out.svg.contains(&format!(">{name}<")), "{mark:?}: {name} is not in {}", out.svg);
+        }
+    }
+}
+
+#[test]
+fn a12_a_heatmap_of_hours_and_days_shows_every_hour() {
+    let hours: Vec<String> = (0..24 * 90).map(|cell| format!("{:02}:00", cell % 24)).collect();
+    let at: Vec<i32> = (0..24 * 90).map(|cell| 19_000 + cell / 24).collect();
+    let heat: Vec<f64> = (0..24 * 90).map(|cell| f64::from(cell * 7 % 100)).collect();
+    let mut chart = channels(Mark::Heatmap, "day", &["hour"], Some("heat"));
+    chart.stack = Stack::None;
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("day", Arc::new(Date32Array::from(at))),
+        ("hour", Arc::new(StringArray::from(hours))),
+        ("heat", Arc::new(Float64Array::from(heat))),
+    ];
+    let out = drawn_of(&chart, columns, &[], Size { width: 500.0, height: 200.0 }).unwrap();
+    assert_eq!(out.notes, [""; 0]);
+    assert!(out.svg.len() < 150_000, "{} bytes", out.svg.len());
+}
+
+#[test]
+fn b4_what_is_not_drawn_is_told_even_when_nothing_is() {
+    let mut log = channels(Mark::Line, "m", &["amount"], None);
+    log.scale = Scale::Log;
+    for mark in [Mark::Line, Mark::Bar, Mark::Area, Mark::Point] {
+        log.mark = mark;
+        let out = drawn_of(&log, vec![("m", texts(&["a", "b"])), ("amount", floats(&[0.0, 0.0]))], &[], SIZE).unwrap();
+        assert!(out.svg.contains("No results") && out.notes.iter().any(|note| note.contains("2 values ≤ 0")), "{mark:?}: {:?}", out.notes);
+        log.scale = Scale::Log;
+    }
+    for mark in [Mark::Line, Mark::Bar, Mark::Area] {
+        let columns = vec![("m", texts(&["a", "b", "c"])), ("amount", floats(&[1.0, f64::NAN, f64::INFINITY]))];
+        let out = drawn_of(&channels(mark, "m", &["amount"], None), columns, &[], SIZE).unwrap();
+        assert_eq!(out.notes, ["2 values of Amount not drawn: not a finite number"], "{mark:?}");
+    }
+}
+
+#[test]
+fn b6_a_comparison_says_when_it_was() {
+    let mut kpi = Chart::new(Mark::Kpi);
+    (kpi.value, kpi.compare) = (Some("amount".to_owned()), Some(Compare::Previous));
+    let batches =
+        [RecordBatch::try_from_iter(vec![("m", days(&["2024-02-01", "2024-03-01"])), ("amount", floats(&[100.0, 112.0]))]).unwrap()];
+    let fields = IndexMap::from([("m".to_owned(), FieldSpec { format: Some("MMM yyyy".to_owned()), ..FieldSpec::default() })]);
+    let input = ChartInput { chart: &kpi, batches: &batches, fields: &fields, zone: "UTC", colors: &Colors::default() };
+    assert_eq!(kpi_text(&input).unwrap().compared_with.as_deref(), Some("vs 100 in Feb 2024"));
+}
+
+#[test]
+fn b8_a_series_of_both_signs_does_not_cover_others() {
+    let mut chart = channels(Mark::Area, "m", &["amount"], Some("group"));
+    chart.stack = Stack::Zero;
+    let columns = vec![
+        ("m", days(&["2024-01-01", "2024-02-01", "2024-01-01", "2024-02-01"])),
+        ("group", texts(&["a", "a", "b", "b"])),
+        ("amount", floats(&[5.0, 5.0, 3.0, -3.0])),
+    ];
+    let out = drawn_of(&chart, columns, &[], SIZE).unwrap();
+    let second = Theme::light().series[1];
+    let parts = out.svg.matches(&format!("fill=\"{second}\" fill-opacity")).count();
+    assert_eq!(parts, 2, "one part above zero and one below: {}", out.svg);
+}
+
+#[test]
+fn b10_bins_stand_where_they_are() {
+    let columns = vec![("bin", floats(&[0.0, 10.0, 30.0])), ("n", floats(&[4.0, 5.0, 6.0]))];
+    let out = drawn_of(&channels(Mark::Bar, "bin", &["n"], None), columns, &[], SIZE).unwrap();
+    assert!(out.alt.contains("4 values") && out.svg.contains(">20<"), "{}", out.svg);
+    let columns = vec![("bin", floats(&[0.0, 10.0, 500.0])), ("n", floats(&[4.0, 5.0, 6.0]))];
+    let out = drawn_of(&channels(Mark::Bar, "bin", &["n"], None), columns, &[], SIZE).unwrap();
+    assert_eq!(out.notes, ["The values of Bin are not equally far apart"]);
+}
+
+#[test]
+fn b12_what_is_left_over_has_a_name_that_no_category_has() {
+    let names: Vec<String> = (0..12).map(|i| if i == 0 { "Other".to_owned() } else { format!("s{i}") }).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let columns = vec![("name", texts(&names)), ("amount", floats(&(0..12).map(|i| 20.0 - f64::from(i)).collect::<Vec<_>>()))];
+    let out = drawn_of(&channels(Mark::Pie, "name", &["amount"], None), columns, &[], Size { width: 400.0, height: 250.0 }).unwrap();
+    assert!(out.svg.contains(">All other (4)<") && out.svg.contains(">Other<"), "{}", out.svg);
+}
+
+#[test]
+fn b16_slices_of_one_name_are_put_together_and_told() {
+    let columns = vec![("name", texts(&["a", "a", "b"])), ("amount", floats(&[1.0, 2.0, 3.0]))];
+    let out = drawn_of(&channels(Mark::Pie, "name", &["amount"], None), columns, &[], SIZE).unwrap();
+    assert_eq!(out.notes, ["Rows with the same Name were added up"]);
+}
+
 #[test]
 fn kpis_say_value_change_and_comparison() {
     for (case, values, format, lower, expected) in [
@@ -191,9 +406,10 @@ fn kpis_say_value_change_and_comparison() {
         kpi.lower_is_better = lower;
         let count = values.len();
         let batches = rows(vec!["a"; count], vec!["x"; count], values);
-        let spec = FieldSpec { label: None, format: (!format.is_empty()).then(|| format.to_owned()), hidden: false };
+        let spec = FieldSpec { label: None, format: (!format.is_empty()).then(|| format.to_owned()), ..FieldSpec::default() };
         let fields = IndexMap::from([("amount".to_owned(), spec)]);
-        let text = kpi_text(&ChartInput { chart: &kpi, batches: &batches, fields: &fields, zone: "UTC" }).unwrap();
+        let text =
+            kpi_text(&ChartInput { chart: &kpi, batches: &batches, fields: &fields, zone: "UTC", colors: &Colors::default() }).unwrap();
         let found = (text.value.as_str(), text.change.as_deref(), text.good, text.compared_with.as_deref());
         assert_eq!(found, expected, "{case}");
     }
@@ -205,7 +421,7 @@ fn a_comparison_gets_smaller_before_it_is_cut() {
     kpi.value = Some("amount".to_owned());
     kpi.compare = Some(Compare::Previous);
     let batches = rows(vec!["a"; 2], vec!["x"; 2], vec![Some(100.0), Some(112.0)]);
-    let input = ChartInput { chart: &kpi, batches: &batches, fields: &IndexMap::new(), zone: "UTC" };
+    let input = ChartInput { chart: &kpi, batches: &batches, fields: &IndexMap::new(), zone: "UTC", colors: &Colors::default() };
     let theme = Theme::light();
     let says = |width: f64, words: &str| {
         let svg = draw(&input, Size { width, height: 50.0 }, &theme).unwrap().svg;
@@ -215,7 +431,7 @@ fn a_comparison_gets_smaller_before_it_is_cut() {
     let least = measure::width("12.0%", theme.small, Weight::Bold) + measure::width("vs 100 before", theme.small, Weight::Regular);
     let least = least + theme.small * 1.7;
     assert!(says(least + 1.0, "vs 100 before"));
-    assert!(says(least - 1.0, "vs 100 befo…") && says(least - 1.0, "12.0%"));
+    assert!(says(least - 1.0, "vs 100") && says(least - 1.0, "12.0%"));
 }
 
 #[test]
@@ -242,7 +458,10 @@ fn table_shades_share_one_zero() {
     let batches = rows(vec!["a"; 3], vec!["x"; 3], vec![Some(-1.0), Some(3.0), None]);
     let fields = IndexMap::new();
     table.heat.clear();
-    let shades = table_shades(&ChartInput { chart: &table, batches: &batches, fields: &fields, zone: "UTC" }, &Theme::light()).unwrap();
+    let input = ChartInput { chart: &table, batches: &batches, fields: &fields, zone: "UTC", colors: &Colors::default() };
+    let mut ranges = Ranges::of(&table);
+    ranges.add(&batches[0]);
+    let shades = table_shades(&input, &ranges, &Theme::light()).unwrap();
     let Some(Shades::Bars(bars)) = shades.get("amount") else { panic!("bars") };
     let ends: Vec<Option<(f64, f64)>> = bars.iter().map(|bar| bar.map(|(from, to, _)| (from, to))).collect();
     assert_eq!(ends, [Some((0.0, 0.25)), Some((0.25, 1.0)), None]);
@@ -297,9 +516,9 @@ proptest! {
         if !colored && mark != Mark::Heatmap {
             chart.color = None;
         }
-        let spec = || FieldSpec { label: None, format: Some(format.to_owned()), hidden: false };
+        let spec = || FieldSpec { label: None, format: Some(format.to_owned()), ..FieldSpec::default() };
         let fields = IndexMap::from([("amount".to_owned(), spec()), ("name".to_owned(), spec())]);
-        let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "America/New_York" };
+        let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "America/New_York", colors: &Colors::default() };
         if let Ok(out) = draw(&input, Size { width, height }, &Theme::dark()) {
             prop_assert!(!has_broken_numbers(&out.svg), "{}", out.svg);
             let tree = seen(&out.svg);

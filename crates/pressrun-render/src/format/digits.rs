@@ -128,6 +128,16 @@ impl Digits {
         self.fraction.iter().take_while(|d| **d == b'0').count()
     }
 
+    /// Digits behind the point, without trailing zeros.
+    pub(crate) fn decimals(&self) -> usize {
+        self.fraction.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1)
+    }
+
+    /// The nearest float.
+    pub(crate) fn to_f64(&self) -> f64 {
+        self.to_string().parse().unwrap_or(f64::NAN)
+    }
+
     /// The digits without sign, padded and grouped: at least `whole` digits before the point and `least` behind it.
     pub(crate) fn write(&self, whole: usize, least: usize, grouped: bool, separators: Separators) -> String {
         let padding = whole.saturating_sub(self.whole.len());
@@ -139,8 +149,7 @@ impl Digits {
             }
             out.push(char::from(*digit));
         }
-        let significant = self.fraction.iter().rposition(|d| *d != b'0').map_or(0, |last| last + 1);
-        let places = significant.max(least);
+        let places = self.decimals().max(least);
         if places > 0 {
             out.push(separators.decimal);
             for i in 0..places {

@@ -12,7 +12,7 @@ use arrow_schema::DataType;
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
-use pressrun_domain::catalog::FieldSpec;
+use pressrun_domain::catalog::{Aggregate, FieldSpec};
 
 use self::date::{DatePattern, ZoneText};
 use self::digits::Digits;
@@ -92,6 +92,8 @@ pub struct FieldFormat {
     grouped: bool,
     /// Cells are integers.
     whole: bool,
+    /// What several values come to; `None` where the author did not say.
+    aggregate: Option<Aggregate>,
     separators: Separators,
 }
 
@@ -114,6 +116,7 @@ impl FieldFormat {
             date: if takes_date { DatePattern::parse(text) } else { None },
             grouped: !is_label_number(name),
             whole: data_type.is_integer(),
+            aggregate: spec.aggregate,
             separators: Separators::EN,
         }
     }
@@ -205,7 +208,7 @@ impl FieldFormat {
     /// As [`FieldFormat::short`], precise to `step`: labels of one axis agree in decimals, and in the letter that `largest` gets.
     #[must_use]
     pub fn short_step(&self, number: f64, step: f64, largest: f64) -> String {
-        if !self.grouped && self.number.is_none() && number.abs() < 1e6 {
+        if self.is_name() && number.abs() < 1e6 {
             return self.display_f64(number);
         }
         compact::compact(self.number.as_ref(), number, Some((step, largest)), self.separators)
@@ -215,6 +218,58 @@ impl FieldFormat {
     #[must_use]
     pub fn is_percent(&self) -> bool {
         self.number.as_ref().is_some_and(|number| number.positive().suffix.contains('%'))
+    }
+
+    /// What several values of the column come to: what its author said; else shares and names (years, identifiers) to nothing, as
+    /// their sum means nothing, and other numbers to their sum.
+    pub(crate) fn aggregate(&self) -> Aggregate {
+        let nameless = self.is_percent() || !self.grouped;
+        self.aggregate.unwrap_or(if nameless { Aggregate::None } else { Aggregate::Sum })
+    }
+
+    /// As [`FieldFormat::aggregate`] for parts of a whole, which add up to it even where they are shares.
+    pub(crate) fn aggregate_of_parts(&self) -> Aggregate {
+        self.aggregate.unwrap_or(Aggregate::Sum)
+    }
+
+    /// What the author said that several values come to.
+    pub(crate) fn stated_aggregate(&self) -> Option<Aggregate> {
+        self.aggregate
+    }
+
+    /// Whether a number of the column is the name of something: a year, an identifier.
+    pub(crate) fn is_name(&self) -> bool {
+        !self.grouped && self.number.is_none()
+    }
+
+    /// What the numbers are of, as far as the format tells: `%`, `$`, `days`; empty when it tells nothing.
+    pub(crate) fn unit(&self) -> String {
+        if self.is_percent() {
+            return "%".to_owned();
+        }
+        if self.kind == Kind::Duration {
+            return "time".to_owned();
+        }
+        let Some(section) = self.number.as_ref().map(NumberFormat::positive) else { return String::new() };
+        // The letter of a scaled format ("K") is no unit.
+        let suffix = if section.shift < 0 { "" } else { section.suffix.trim() };
+        format!("{}{suffix}", section.prefix.trim())
+    }
+
+    /// How many decimals the default format gives this cell; `None` where the author chose a format or the cell is no number.
+    pub(crate) fn default_decimals(&self, value: &Value<'_>) -> Option<usize> {
+        if self.number.is_some() || !matches!(value, Value::Float(_) | Value::Decimal(_)) {
+            return None;
+        }
+        Digits::from_value(value).map(|digits| compact::default_decimals(&digits))
+    }
+
+    /// A number in the default format with this many decimals, so that the points of a column stand in line.
+    pub(crate) fn display_decimals(&self, value: &Value<'_>, decimals: usize) -> String {
+        match Digits::from_value(value) {
+            Some(digits) if self.number.is_none() => compact::with_decimals(&digits, decimals, self.grouped, self.separators),
+            _ => self.display(value),
+        }
     }
 
     /// Whether cells are integers, so that ticks between them would name what cannot be.
@@ -315,10 +370,19 @@ pub fn words(name: &str) -> String {
     }
 }
 
+/// A minus as wide as a plus, which text formats do without.
+pub(crate) fn typographic(text: String) -> String {
+    match text.strip_prefix('-') {
+        Some(rest) => format!("\u{2212}{rest}"),
+        None => text,
+    }
+}
+
 /// Whether a number column names things (years, ids) rather than counts them.
 fn is_label_number(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["year", "id", "zip", "sku", "code"].iter().any(|word| lower == *word || lower.ends_with(&format!("_{word}"))) || name.ends_with("Id")
+    let named = ["year", "id", "zip", "sku", "code"].iter().any(|word| lower == *word || lower.ends_with(&format!("_{word}")));
+    named || lower.starts_with("year_") || name.ends_with("Id")
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use arrow_schema::TimeUnit;
 use super::*;
 
 fn field(format: &str, data_type: &DataType, zone: &str) -> FieldFormat {
-    let spec = FieldSpec { label: None, format: (!format.is_empty()).then(|| format.to_owned()), hidden: false };
+    let spec = FieldSpec { label: None, format: (!format.is_empty()).then(|| format.to_owned()), ..FieldSpec::default() };
     FieldFormat::parse(&spec, data_type, "amount", zone)
 }
 

@@ -1,7 +1,7 @@
 //! Charts: the drawing of the tile's shape, and a second one for narrow screens where a wide one would be too small to read.
 
 use super::{escape, failed, no_results, notes};
-use crate::chart::{ChartInput, Drawn, Size, Theme, draw};
+use crate::chart::{ChartInput, Colors, Drawn, Size, Theme, draw};
 use crate::error::RenderError;
 use crate::report::{RenderLimits, Report, TileData, TileView};
 use crate::rows::Batches;
@@ -22,13 +22,13 @@ const NARROW: Size = Size { width: 280.0, height: 190.0 };
 const NARROW_BYTES: usize = 400_000;
 
 /// The chart of a tile.
-pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Theme) -> Result<String, RenderError> {
+pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Theme, colors: &Colors) -> Result<String, RenderError> {
     let most = RenderLimits::default().chart_rows;
     let taken = Batches::open(tile, &data.rows)?.take_rows(most)?;
     if taken.total == 0 {
         return Ok(no_results());
     }
-    let input = ChartInput { chart: &data.chart, batches: &taken.batches, fields: &data.fields, zone: &report.zone };
+    let input = ChartInput { chart: &data.chart, batches: &taken.batches, fields: &data.fields, zone: &report.zone, colors };
     let size = size(tile);
     let drawn = match draw(&input, size, theme) {
         Ok(drawn) => drawn,

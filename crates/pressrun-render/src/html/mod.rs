@@ -13,17 +13,16 @@ mod markdown;
 mod table;
 #[cfg(test)]
 mod tests;
-pub(crate) mod totals;
 
 use pressrun_domain::catalog::GridPosition;
 use pressrun_domain::chart::Mark;
 use pressrun_domain::text::escaped_without;
 use serde::{Deserialize, Serialize};
 
-use crate::chart::Theme;
+use crate::chart::{Colors, Theme};
 use crate::error::RenderError;
 use crate::escape::turns;
-use crate::report::{Report, ThemeName, TileContent, TileView};
+use crate::report::{RenderLimits, Report, ThemeName, TileContent, TileView};
 
 /// The tiles of one page of a dashboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,19 +61,20 @@ pub fn dashboard_html(report: &Report, theme: ThemeName) -> Result<Vec<PageTiles
         ThemeName::Light => Theme::light(),
         ThemeName::Dark => Theme::dark(),
     };
+    let colors = Colors::of(report, RenderLimits::default().chart_rows)?;
     let page = |page: &crate::report::Page| -> Result<PageTiles, RenderError> {
-        let tiles = page.tiles.iter().map(|tile| tile_html(report, tile, &theme)).collect::<Result<_, _>>()?;
+        let tiles = page.tiles.iter().map(|tile| tile_html(report, tile, &theme, &colors)).collect::<Result<_, _>>()?;
         Ok(PageTiles { name: page.name.clone(), tiles })
     };
     report.pages.iter().map(page).collect()
 }
 
-fn tile_html(report: &Report, tile: &TileView, theme: &Theme) -> Result<TileHtml, RenderError> {
+fn tile_html(report: &Report, tile: &TileView, theme: &Theme, colors: &Colors) -> Result<TileHtml, RenderError> {
     let html = match &tile.content {
         TileContent::Markdown(text) => markdown::html(text, report),
         TileContent::Failed { message } => failed(message),
-        TileContent::Data(data) if data.chart.mark == Mark::Table => table::html(report, tile, data, theme)?,
-        TileContent::Data(data) => drawing::html(report, tile, data, theme)?,
+        TileContent::Data(data) if data.chart.mark == Mark::Table => table::html(report, tile, data, theme, colors)?,
+        TileContent::Data(data) => drawing::html(report, tile, data, theme, colors)?,
     };
     Ok(TileHtml { key: tile.key.clone(), title: tile.title.clone(), subtitle: tile.subtitle.clone(), at: tile.at, html })
 }

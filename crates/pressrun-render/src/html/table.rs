@@ -5,15 +5,14 @@ use std::fmt::Write as _;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use pressrun_domain::catalog::FieldSpec;
-use pressrun_domain::text::grouped;
 
-use super::totals::Totals;
 use super::{escape, no_results, notes};
-use crate::chart::{ChartInput, Shades, Theme, table_shades};
+use crate::chart::{ChartInput, Colors, Ranges, Shades, Theme, table_shades};
 use crate::error::RenderError;
 use crate::format::{Alignment, FieldFormat, Value};
 use crate::report::{Report, TileData, TileView};
 use crate::rows::{Batches, Taken};
+use crate::totals::{self, Totals};
 
 /// Most rows shown; the rest is stated.
 const MOST_ROWS: u64 = 1_000;
@@ -29,12 +28,14 @@ struct Column {
 }
 
 /// The table of a tile.
-pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Theme) -> Result<String, RenderError> {
+pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Theme, colors: &Colors) -> Result<String, RenderError> {
     let rows = Batches::open(tile, &data.rows)?;
     let columns = columns(report, data, &rows.schema());
     let most = MOST_ROWS.min(MOST_CELLS / (columns.len() as u64).max(1)).max(1);
-    let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format, column.name.as_str())));
+    let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format)));
+    let mut ranges = Ranges::of(&data.chart);
     let Taken { batches: kept, total, .. } = rows.take_rows_and(most, |batch| {
+        ranges.add(batch);
         if data.chart.totals {
             totals.add(batch);
         }
@@ -42,8 +43,8 @@ pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Th
     if total == 0 {
         return Ok(no_results());
     }
-    let input = ChartInput { chart: &data.chart, batches: &kept, fields: &data.fields, zone: &report.zone };
-    let (shades, mut told) = match table_shades(&input, theme) {
+    let input = ChartInput { chart: &data.chart, batches: &kept, fields: &data.fields, zone: &report.zone, colors };
+    let (shades, mut told) = match table_shades(&input, &ranges, theme) {
         Ok(shades) => (shades, Vec::new()),
         Err(error) => (indexmap::IndexMap::new(), vec![format!("Bars and heat are not drawn: {error}")]),
     };
@@ -60,17 +61,14 @@ pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Th
         at += batch.num_rows();
     }
     out.push_str("</tbody>");
+    let mut said = None;
     if data.chart.totals {
-        write_totals(&mut out, &columns, &totals);
+        let (texts, place) = totals.texts(columns.iter().map(|column| (column.index, &column.format)), data.truncated);
+        write_totals(&mut out, &columns, &texts);
+        said = Some(place.is_some());
     }
     out.push_str("</table></div>");
-    if total > at as u64 {
-        let of = if data.chart.totals { "; totals are over all of them" } else { "" };
-        told.push(format!("First {} of {} rows{of}", grouped(at as u64), grouped(total)));
-    }
-    if let Some(truncated) = data.truncated {
-        told.push(format!("The query stopped at its limit of {} rows", grouped(truncated.limit)));
-    }
+    told.extend(totals::notes(at as u64, total, data.truncated, said));
     out.push_str(&notes(&told));
     Ok(out)
 }
@@ -107,16 +105,10 @@ fn write_rows(out: &mut String, batch: &RecordBatch, columns: &[Column], shades:
     }
 }
 
-fn write_totals(out: &mut String, columns: &[Column], totals: &Totals) {
+fn write_totals(out: &mut String, columns: &[Column], texts: &[String]) {
     out.push_str("<tfoot><tr class=\"total\">");
-    for (place, column) in columns.iter().enumerate() {
-        let sum = totals.of(column.index).map(|value| column.format.display(&value));
-        let text = match sum {
-            Some(sum) => sum,
-            None if place == 0 => "Total".to_owned(),
-            None => String::new(),
-        };
-        let _ = write!(out, "<td{}>{}</td>", class(column, ""), escape(&text));
+    for (column, text) in columns.iter().zip(texts) {
+        let _ = write!(out, "<td{}>{}</td>", class(column, ""), escape(text));
     }
     out.push_str("</tr></tfoot>");
 }

@@ -4,6 +4,7 @@
 
 use pulldown_cmark::{Alignment, CowStr, Event, HeadingLevel, Options, Parser, Tag, TextMergeStream};
 use typst::foundations::Value;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::dict::{dict, list, text, texts};
 use crate::escape::turns;
@@ -56,7 +57,7 @@ pub(super) fn blocks(source: &str, report: &Report) -> Vec<Value> {
             }
             Event::Text(words) => match stack.last_mut() {
                 Some(Open { kind: Kind::Code(code), .. }) => code.push_str(&fill(&words, report)),
-                Some(top) => top.children.push(node("text", text(fill(&words, report)))),
+                Some(top) => top.children.push(node("text", text(breakable(&fill(&words, report))))),
                 None => {}
             },
             Event::Code(words) => push(&mut stack, node("code", text(fill(&words, report)))),
@@ -149,8 +150,45 @@ fn fill(words: &CowStr<'_>, report: &Report) -> String {
     filled.chars().filter(|c| !turns(*c)).collect()
 }
 
+/// The words with places to break within those that are longer than a narrow tile: what would be cut off at its edge goes on below
+/// (C7).
+fn breakable(words: &str) -> String {
+    let longest = words.split_whitespace().map(|word| word.graphemes(true).count()).max().unwrap_or(0);
+    if longest <= LONG_WORD {
+        return words.to_owned();
+    }
+    let mut out = String::with_capacity(words.len() + words.len() / 4);
+    let mut run = 0;
+    for grapheme in words.graphemes(true) {
+        run = if grapheme.trim().is_empty() { 0 } else { run + 1 };
+        if run > LONG_WORD && run % 8 == 0 {
+            out.push('\u{200b}');
+        }
+        out.push_str(grapheme);
+    }
+    out
+}
+
+/// Letters of a word that any tile has room for.
+const LONG_WORD: usize = 24;
+
 /// Whether a link may be followed: web and mail only.
 pub(super) fn is_address(address: &str) -> bool {
     let scheme = address.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
     matches!(scheme.as_deref(), Some("http" | "https" | "mailto"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::breakable;
+
+    #[test]
+    fn c7_only_endless_words_are_broken_and_nothing_of_them_is_lost() {
+        for (words, breaks) in [("A plain sentence with Donaudampfschiff in it", 0), ("https://example.com/a/very/long/address/indeed", 2)]
+        {
+            let broken = breakable(words);
+            assert_eq!(broken.replace('\u{200b}', ""), words);
+            assert_eq!(broken.matches('\u{200b}').count(), breaks, "{broken}");
+        }
+    }
 }

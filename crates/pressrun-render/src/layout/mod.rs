@@ -10,6 +10,7 @@ mod flow;
 mod fonts;
 mod glyphs;
 mod markdown;
+mod picture;
 mod plan;
 mod table;
 #[cfg(test)]
@@ -29,13 +30,16 @@ use typst_render::RenderOptions;
 use self::fonts::Fonts;
 use self::text::Faces;
 use crate::artifact::{Artifact, Kind, Written};
-use crate::chart::Theme;
+use crate::chart::{Colors, Theme};
 use crate::csv;
 use crate::error::RenderError;
 use crate::report::{RenderJob, ThemeName};
 
 /// Pixels a point in pictures: 144 dpi.
 const PIXELS: f64 = 2.0;
+
+/// Points of a metre.
+const POINTS_PER_METRE: f64 = 72.0 / 0.0254;
 
 /// The largest picture: pixels down, and in all.
 const MOST_DOWN: f64 = 30_000.0;
@@ -48,6 +52,8 @@ const LONG: usize = 12;
 struct Context<'a> {
     job: &'a RenderJob,
     theme: Theme,
+    /// Of names, in all charts of the report.
+    colors: Colors,
     faces: Faces,
     fonts: Arc<Fonts>,
     warnings: Vec<String>,
@@ -56,13 +62,14 @@ struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    fn new(job: &'a RenderJob) -> Self {
+    fn new(job: &'a RenderJob) -> Result<Self, RenderError> {
         let fonts = fonts::load(&job.fonts);
         let theme = match job.report.theme {
             ThemeName::Light => Theme::light(),
             ThemeName::Dark => Theme::dark(),
         };
-        Self { job, theme, faces: Faces::new(&fonts), fonts, warnings: csv::warnings(job), drawings: Vec::new() }
+        let colors = Colors::of(&job.report, job.limits.chart_rows)?;
+        Ok(Self { job, theme, colors, faces: Faces::new(&fonts), fonts, warnings: csv::warnings(job), drawings: Vec::new() })
     }
 }
 
@@ -103,7 +110,9 @@ pub(crate) fn write_png(job: &RenderJob, artifact: &mut Artifact) -> Result<Writ
         warnings.push(format!("A picture holds one page; the other {} were left out, choose pdf for all", job.report.pages.len() - 1));
     }
     let pixmap = typst_render::render(page, &RenderOptions { pixel_per_pt: Scalar::new(scale), ..RenderOptions::default() });
-    let bytes = pixmap.encode_png().map_err(|error| RenderError::Layout { cause: error.to_string() })?;
+    let size = (pixmap.width(), pixmap.height());
+    let bytes = picture::encode(pixmap.data(), size, (scale * POINTS_PER_METRE).round() as u32)
+        .map_err(|error| RenderError::Layout { cause: error.to_string() })?;
     artifact.write(&bytes)?;
     Ok(Written { kind: Kind::Png, pages: 1, warnings })
 }
@@ -112,7 +121,7 @@ fn document(job: &RenderJob) -> Result<(PagedDocument, Vec<String>), RenderError
     if job.report.pages.is_empty() {
         return Err(RenderError::Report { cause: "it has no pages".to_owned() });
     }
-    let mut context = Context::new(job);
+    let mut context = Context::new(job)?;
     let one_page = job.format == Format::Png;
     let inputs = plan::inputs(&mut context, one_page)?;
     let document = world::compile(inputs, &context.fonts, job.report.as_of)?;

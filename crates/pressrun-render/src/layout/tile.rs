@@ -33,8 +33,21 @@ const ABOVE_NOTES: f64 = 5.0;
 /// The line that says what goes on, above the continued part of a table.
 const CONTINUED: f64 = 14.0;
 
+/// The least height of a figure and of any other drawing: a tile with less of it grows, as one of text does.
+const LEAST_FIGURE: f64 = 22.0;
+const LEAST_CHART: f64 = 56.0;
+
+/// The least width of a drawing.
+const NARROWEST: f64 = 24.0;
+
 /// The most rows of a table on a sheet.
 const SHEET_ROWS: u64 = 100;
+
+/// What recipients are told of a chart that does not fit its rows.
+const NOT_DRAWN: &str = "Its rows are not what the chart needs. The owner finds the reason with the run.";
+
+/// Drawings of one chart until its notes have room.
+const MOST_TRIES: usize = 3;
 
 /// How far tables reach into the padding of a card, so that their text stands under the title.
 const REACH: f64 = 5.0;
@@ -90,6 +103,7 @@ impl<'a> Prepared<'a> {
             this.subtitle =
                 tile.subtitle.as_deref().map(|subtitle| lines(faces, subtitle, SUBTITLE, Weight::Regular, room, 2)).unwrap_or_default();
         }
+        this.make_room(faces);
         this.body = match &tile.content {
             TileContent::Markdown(source) => Body::Prose(markdown::blocks(source, &context.job.report)),
             TileContent::Failed { message } => Body::Failed(message.clone()),
@@ -132,6 +146,36 @@ impl<'a> Prepared<'a> {
         if self.framed { PAD_TOP + CONTINUED } else { 0.0 }
     }
 
+    /// The line above a continued part, cut to the width: it has one line (A10).
+    fn continued_title(&self, context: &Context<'_>) -> String {
+        const SAYS: &str = " – continued";
+        let title: String = self.tile.title.trim().chars().filter(|c| has_shape(*c)).map(|c| if c == '\n' { ' ' } else { c }).collect();
+        let room = self.inner_width() - context.faces.width(SAYS, SUBTITLE, Weight::Regular) - 1.0;
+        format!("{}{SAYS}", context.faces.ellipsize(&title, SUBTITLE, Weight::Regular, room))
+    }
+
+    /// Makes room for a drawing that would have none: the subtitle goes first, then the second line of the title (A2).
+    fn make_room(&mut self, faces: &Faces) {
+        let Some(least) = self.least_drawing() else { return };
+        let height = f64::from(self.tile.at.h.max(1)) * ROW - GAP;
+        if height - self.around() < least {
+            self.subtitle.clear();
+        }
+        if height - self.around() < least && self.title.len() > 1 {
+            self.title = lines(faces, &self.tile.title, TITLE, Weight::Bold, self.inner_width(), 1);
+        }
+    }
+
+    /// The least height in which a chart says anything; `None` of other tiles.
+    fn least_drawing(&self) -> Option<f64> {
+        let chart = &self.tile.data()?.chart;
+        match chart.mark {
+            Mark::Table => None,
+            Mark::Kpi => Some(LEAST_FIGURE),
+            _ => Some(LEAST_CHART),
+        }
+    }
+
     /// Points from the top of the tile to its body.
     fn body_top(&self) -> f64 {
         let titles = self.title.len() as f64 * TITLE_LINE + self.subtitle.len() as f64 * SUBTITLE_LINE;
@@ -149,7 +193,7 @@ impl<'a> Prepared<'a> {
         let at = self.tile.at;
         let split = match &self.body {
             Body::Table { table, expanded: true } => {
-                let notes = self.note_lines(&self.table_notes(table, table.len()), context).len();
+                let notes = self.note_lines(&table_notes(table, table.len()), context).len();
                 Some(Split {
                     first: self.body_top() + table.head_height(),
                     again: self.continued() + table.head_height(),
@@ -159,7 +203,11 @@ impl<'a> Prepared<'a> {
             }
             _ => parts.map(|rows| Split { first: self.body_top() + self.lead(), again: self.continued(), last: self.below(), rows }),
         };
-        let needs = if matches!(self.body, Body::Prose(_)) { needs + self.around() } else { needs };
+        let needs = match (&self.body, self.least_drawing()) {
+            (Body::Prose(_), _) => needs + self.around(),
+            (Body::Chart(_), Some(least)) => needs.max(least + self.around()),
+            _ => needs,
+        };
         Block { y: at.y.into(), h: at.h.max(1).into(), needs, split }
     }
 
@@ -177,7 +225,7 @@ impl<'a> Prepared<'a> {
             ("top", points(if self.framed { PAD_TOP } else { 0.0 })),
             ("title", if continued { list([]) } else { texts(self.title.iter().cloned()) }),
             ("subtitle", if continued { list([]) } else { texts(self.subtitle.iter().cloned()) }),
-            ("continued", if continued && self.framed { text(format!("{} – continued", self.tile.title)) } else { Value::None }),
+            ("continued", if continued && self.framed { text(self.continued_title(context)) } else { Value::None }),
         ]);
         let (parts, notes) = self.parts(piece, continued, context);
         for (key, value) in parts {
@@ -218,40 +266,72 @@ impl<'a> Prepared<'a> {
     }
 
     fn chart_parts(&self, taken: &Taken, data: &TileData, (top, height): (f64, f64), context: &mut Context<'_>) -> (Dict, Vec<String>) {
-        let input = ChartInput { chart: &data.chart, batches: &taken.batches, fields: &data.fields, zone: &context.job.report.zone };
+        let input = ChartInput {
+            chart: &data.chart,
+            batches: &taken.batches,
+            fields: &data.fields,
+            zone: &context.job.report.zone,
+            colors: &context.colors,
+        };
         let width = self.inner_width();
         // Alone on a sheet, letters and lines grow with the drawing.
         let zoom = if context.job.single_tile { (width / 430.0).clamp(1.0, 1.5) } else { 1.0 };
         let drawn = |height: f64| draw(&input, Size { width: width / zoom, height: height / zoom }, &context.theme);
-        let mut notes = cut_note(data);
-        if taken.total > taken.kept() {
-            notes.push(format!("Drawn from the first {} of {} rows", grouped(taken.kept()), grouped(taken.total)));
+        if width < NARROWEST {
+            context.warnings.push(format!("\"{}\" is too narrow to be drawn; give it more columns of the grid", self.tile.title));
+            return (body("none", top, width, height, Value::None), Vec::new());
         }
-        let room = |notes: &[String]| height - notes_height(self.note_lines(notes, context).len());
-        let result = drawn(room(&notes)).and_then(|first| {
-            if first.notes.is_empty() {
-                return Ok((first, room(&notes)));
+        let mut before = cut_note(data);
+        if taken.total > taken.kept() {
+            before.push(format!("Drawn from the first {} of {} rows", grouped(taken.kept()), grouped(taken.total)));
+        }
+        let least = self.least_drawing().unwrap_or(LEAST_CHART);
+        let room = |notes: &[String]| (height - notes_height(self.note_lines(notes, context).len())).max(least.min(height));
+        let mut given = room(&before);
+        let mut result = drawn(given);
+        // With less room a drawing may leave out more, and say so in more lines.
+        for _ in 0..MOST_TRIES {
+            let Ok(first) = &result else { break };
+            let wanted = room(&[before.clone(), first.notes.clone()].concat());
+            if wanted >= given {
+                break;
             }
-            let mut all = notes.clone();
-            all.extend(first.notes.iter().cloned());
-            let height = room(&all);
-            drawn(height).map(|again| (again, height))
-        });
+            given = wanted;
+            result = drawn(given);
+        }
         match result {
-            Ok((drawn, height)) => {
-                notes.extend(drawn.notes);
-                let mut parts = body("chart", top, width, height, Value::Bytes(Bytes::from_string(drawn.svg.clone())));
+            Ok(drawn) => {
+                let notes = self.fitting(&[before, drawn.notes].concat(), height - given, context);
+                let mut parts = body("chart", top, width, given, Value::Bytes(Bytes::from_string(drawn.svg.clone())));
                 parts.insert("alt".into(), text(format!("{}. {}", self.tile.title, drawn.alt)));
                 context.drawings.push(drawn.svg);
                 (parts, notes)
             }
             Err(error) => {
-                let message = error.to_string();
-                context.warnings.push(format!("\"{}\" could not be drawn: {message}", self.tile.title));
-                let lines = context.faces.wrap(&message, 8.0, Weight::Regular, width - 2.0 * PAD, 6);
+                // The names of columns are for those who made the tile (C9).
+                context.warnings.push(format!("\"{}\" could not be drawn: {error}", self.tile.title));
+                let lines = context.faces.wrap(NOT_DRAWN, 8.0, Weight::Regular, width - 2.0 * PAD, 6);
                 (body("failed", top, width, height, texts(lines)), Vec::new())
             }
         }
+    }
+
+    /// The notes that have room below a drawing; those that have none are told in the run, and a last one says so.
+    fn fitting(&self, notes: &[String], room: f64, context: &mut Context<'_>) -> Vec<String> {
+        let fits = |notes: &[String]| notes_height(self.note_lines(notes, context).len()) <= room + 0.01;
+        if fits(notes) {
+            return notes.to_vec();
+        }
+        let more = |kept: usize| {
+            let mut shown = notes.get(..kept).unwrap_or_default().to_vec();
+            shown.push(format!("{} more in the run's warnings", notes.len() - kept));
+            shown
+        };
+        let kept = (0..notes.len()).rev().find(|kept| fits(&more(*kept)));
+        for note in notes.iter().skip(kept.unwrap_or(0)) {
+            context.warnings.push(format!("\"{}\": {note}", self.tile.title));
+        }
+        kept.map(more).unwrap_or_default()
     }
 
     fn table_parts(
@@ -264,11 +344,11 @@ impl<'a> Prepared<'a> {
     ) -> (Dict, Vec<String>) {
         let (rows, notes) = if expanded {
             let rows = rows.unwrap_or(0..table.len());
-            let notes = if rows.end == table.len() { self.table_notes(table, table.len()) } else { Vec::new() };
+            let notes = if rows.end == table.len() { table_notes(table, table.len()) } else { Vec::new() };
             (rows, notes)
         } else {
             // The note itself takes room, so the rows are counted again with it.
-            let notes_for = |shown: usize| self.table_notes(table, shown);
+            let notes_for = |shown: usize| table_notes(table, shown);
             let all = table.fit(height - notes_height(self.note_lines(&notes_for(table.len()), context).len()));
             let shown = if (all as u64) < table.total {
                 table.fit(height - notes_height(self.note_lines(&notes_for(all), context).len()))
@@ -291,11 +371,6 @@ impl<'a> Prepared<'a> {
         parts.insert("reach".into(), points(self.reach()));
         parts.insert("overlays".into(), list(overlays.into_iter().map(overlay)));
         (parts, notes)
-    }
-
-    fn table_notes(&self, table: &Table, shown: usize) -> Vec<String> {
-        let cut = self.tile.data().map(cut_note).unwrap_or_default();
-        table.shown_note(shown).into_iter().chain(table.notes.iter().cloned()).chain(cut).collect()
     }
 
     fn note_lines(&self, notes: &[String], context: &Context<'_>) -> Vec<String> {
@@ -322,8 +397,8 @@ fn table(tile: &TileView, data: &TileData, (width, height): (f64, f64), context:
             table = longer;
         }
     }
-    if expanded && let Some(note) = table.shown_note(table.len()) {
-        context.warnings.push(format!("\"{}\": {}", tile.title, note.to_lowercase()));
+    if expanded && (table.len() as u64) < table.total {
+        context.warnings.push(format!("\"{}\": first {} of {} rows", tile.title, grouped(table.len() as u64), grouped(table.total)));
     }
     Ok(Body::Table { table: Box::new(table), expanded })
 }
@@ -349,6 +424,11 @@ fn overlay(cell: Overlay) -> Value {
         ("color", color(cell.color)),
         ("align", text(alignment)),
     ]))
+}
+
+/// What a reader must know of a table of which `shown` rows are shown.
+fn table_notes(table: &Table, shown: usize) -> Vec<String> {
+    table.row_notes(shown).into_iter().chain(table.notes.iter().cloned()).collect()
 }
 
 /// R11: the query stopped at its limit.

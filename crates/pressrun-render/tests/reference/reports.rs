@@ -83,7 +83,7 @@ fn orders(Size { rows: count, seed }: Size) -> RecordBatch {
 }
 
 pub(crate) fn field(label: Option<&str>, format: Option<&str>) -> FieldSpec {
-    FieldSpec { label: label.map(str::to_owned), format: format.map(str::to_owned), hidden: false }
+    FieldSpec { label: label.map(str::to_owned), format: format.map(str::to_owned), ..FieldSpec::default() }
 }
 
 fn fields() -> IndexMap<String, FieldSpec> {

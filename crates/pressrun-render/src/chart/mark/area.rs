@@ -6,13 +6,13 @@ use super::super::axis::ValueAxis;
 use super::super::data::{Rest, Table};
 use super::super::legend::Swatch;
 use super::super::places;
-use super::super::plot::{Canvas, Heading, Plot};
+use super::super::plot::{Axes, Canvas, Heading, Plot};
 use super::super::svg::{number, polyline};
 use super::super::{ChartError, ChartInput, Told, alt};
 use super::bar::percent;
 use super::line::thinned;
 use super::stack::{self, Piece};
-use super::{needed, values};
+use super::{level, needed, one_axis, values};
 
 /// Most places that all areas together take.
 const MOST_POINTS: usize = 2400;
@@ -20,46 +20,54 @@ const MOST_POINTS: usize = 2400;
 /// Draws areas.
 pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
     let x = needed(input.chart.x.as_ref(), "area", "x")?;
-    let mut table = Table::read(input, x, &values(input, "area")?, true, Rest::Sum)?;
     let share = input.chart.stack == Stack::Normalize;
+    let rest = if input.chart.stack == Stack::None { Rest::Drop } else { Rest::Merge };
+    let mut table = Table::read(input, x, &values(input, "area")?, true, rest)?;
     // A stack of one is an area, and looks like one.
     let stacked = share || (input.chart.stack != Stack::None && table.series.len() > 1);
     let log = input.chart.scale == Scale::Log && !stacked;
+    if stacked {
+        one_axis(&table, "a stack")?;
+    }
     if log {
         table.drop_not_positive();
     }
     if table.is_empty() {
-        return Ok(Told::nothing());
+        return Ok(Told::nothing(table.notes));
     }
     let told = alt::table(if stacked { "Stacked area chart" } else { "Area chart" }, &table);
     if stacked {
-        places::fill_periods(&mut table, 4000);
+        // Days without any row are no days at zero: the outline runs on from the day before to the day after (A4).
         let most = (MOST_POINTS / table.series.len().max(1)).min((canvas.width * 1.5) as usize).max(40);
         let notes = std::mem::take(&mut table.notes);
         places::thin(&mut table, most);
         // A thinned outline looks the same; only left-out bars need a word.
         table.notes = notes;
     }
-    let pieces: Vec<Vec<Piece>> = if stacked {
-        stack::stacked(&table, share)
-    } else {
-        table.series.iter().map(|series| series.values.iter().map(|v| v.map(|v| (0.0, v))).collect()).collect()
+    let heading = Heading::of(&mut table, Swatch::Square, canvas);
+    let pieces: Vec<Vec<Piece>> = if stacked { stack::stacked(&table, share) } else { Vec::new() };
+    let range = |right: bool| {
+        let (low, high) = table.range(right);
+        if log { (low, high) } else { (low.min(0.0), high.max(0.0)) }
     };
-    let (low, high) = match (log, share) {
-        (true, _) => table.range(),
-        (false, true) => (stack::range(&pieces).0.floor(), 1.0),
-        (false, false) => stack::range(&pieces),
+    let (low, high) = match (stacked, share) {
+        (false, _) => level(range(false), range(true)),
+        (true, true) => (stack::range(&pieces).0.floor(), 1.0),
+        (true, false) => stack::range(&pieces),
     };
     let format = if share { percent() } else { table.format.clone() };
-    let heading = Heading::of(&table, Swatch::Square, canvas);
     let theme = canvas.theme;
-    let plot = Plot::new(
-        canvas,
-        &heading,
-        (0.0, 0.0),
-        |pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &format),
-        |left, right, most| places::continuous(&table.places, left, right - 2.0, most, theme),
-    );
+    let second = table.right.clone().map(|format| {
+        let (low, high) = range(true);
+        move |left: &ValueAxis| ValueAxis::beside(left, low, high, &format)
+    });
+    let axes = Axes {
+        left: &|pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &format),
+        right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis) -> ValueAxis),
+    };
+    let plot = Plot::new(canvas, &heading, (0.0, 0.0), &axes, |left, right, most| {
+        places::continuous(&table.places, left, right - 2.0, most, theme)
+    });
     if stacked {
         draw_stack(&table, &pieces, &plot, canvas);
     } else {
@@ -69,38 +77,48 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     Ok(Told { alt: told, notes: table.notes, empty: false })
 }
 
+/// One area a series on those before it. What is below zero is stacked downwards, each series in two parts where it has both signs.
 fn draw_stack(table: &Table, pieces: &[Vec<Piece>], plot: &Plot, canvas: &mut Canvas<'_>) {
-    let single = plot.x.x.len() == 1;
-    let mut up = vec![0.0; plot.x.x.len()];
-    let mut down = vec![0.0; plot.x.x.len()];
-    for (series, pieces) in table.series.iter().zip(pieces) {
-        let color = canvas.theme.series_color(series.color);
-        let negative = pieces.iter().flatten().all(|(from, to)| to <= from) && pieces.iter().flatten().any(|(from, to)| to < from);
-        let feet = if negative { &mut down } else { &mut up };
-        let tops: Vec<f64> = pieces.iter().zip(feet.iter()).map(|(piece, foot)| piece.map_or(*foot, |(_, to)| to)).collect();
-        let edge = |values: &[f64]| -> Vec<(f64, f64)> {
-            if let ([x], [value]) = (&plot.x.x[..], values) {
-                // One place is a block, or it would have no width.
-                return vec![(x - 20.0, plot.y(*value)), (x + 20.0, plot.y(*value))];
+    for side in [1.0, -1.0] {
+        let mut feet = vec![0.0; plot.x.x.len()];
+        for (series, pieces) in table.series.iter().zip(pieces) {
+            let part = |piece: &Piece| piece.map_or(0.0, |(from, to)| if (to - from) * side > 0.0 { to - from } else { 0.0 });
+            if pieces.iter().all(|piece| part(piece).abs() <= 0.0) {
+                continue;
             }
-            plot.x.x.iter().zip(values).map(|(x, value)| (*x, plot.y(*value))).collect()
-        };
-        let (top, foot) = (edge(&tops), edge(feet));
-        let outline = top.iter().copied().chain(foot.into_iter().rev()).map(Some);
-        canvas.svg.fill(&format!("{}Z", polyline(outline)), color, 0.88);
-        if !single {
-            canvas.svg.stroke(&polyline(top.into_iter().map(Some)), canvas.theme.background, 0.7, 1.0);
+            let tops: Vec<f64> = pieces.iter().zip(&feet).map(|(piece, foot)| foot + part(piece)).collect();
+            let (top, foot) = (edge(&tops, plot), edge(&feet, plot));
+            let color = canvas.theme.ink(series.ink);
+            let outline = top.iter().copied().chain(foot.into_iter().rev()).map(Some);
+            canvas.svg.fill(&format!("{}Z", polyline(outline)), color, 0.88);
+            if plot.x.x.len() > 1 {
+                canvas.svg.stroke(&polyline(top.into_iter().map(Some)), canvas.theme.background, 0.7, 1.0);
+            }
+            feet = tops;
         }
-        feet.copy_from_slice(&tops);
+    }
+}
+
+/// One edge of an area; one place is a block, or it would have no width.
+fn edge(values: &[f64], plot: &Plot) -> Vec<(f64, f64)> {
+    match (&plot.x.x[..], values) {
+        ([x], [value]) => vec![(x - 20.0, plot.y(*value)), (x + 20.0, plot.y(*value))],
+        (all, values) => all.iter().zip(values).map(|(x, value)| (*x, plot.y(*value))).collect(),
     }
 }
 
 fn draw_overlaid(table: &Table, plot: &Plot, canvas: &mut Canvas<'_>) {
     let count = table.series.len();
-    let tint = if count == 1 { 0.16 } else { 0.12 };
+    // The tints of many areas mix to a grey that is nobody's colour.
+    let tint = match count {
+        1 => 0.16,
+        2 => 0.12,
+        _ => 0.0,
+    };
     for series in table.series.iter().rev() {
-        let color = canvas.theme.series_color(series.color);
-        let placed: Vec<Option<(f64, f64)>> = series.values.iter().zip(&plot.x.x).map(|(v, x)| v.map(|v| (*x, plot.y(v)))).collect();
+        let color = canvas.theme.ink(series.ink);
+        let placed: Vec<Option<(f64, f64)>> =
+            series.values.iter().zip(&plot.x.x).map(|(v, x)| v.map(|v| (*x, plot.y_on(series.right, v)))).collect();
         let shown = thinned(&placed, (MOST_POINTS / count.max(1)).max(40));
         let base = number(plot.base());
         for stretch in shown.split(Option::is_none).filter(|stretch| !stretch.is_empty()) {
@@ -108,7 +126,7 @@ fn draw_overlaid(table: &Table, plot: &Plot, canvas: &mut Canvas<'_>) {
                 let line = polyline(stretch.iter().copied());
                 if stretch.len() == 1 {
                     canvas.svg.disc(first.0, first.1, 2.2, color, 1.0, None);
-                } else {
+                } else if tint > 0.0 {
                     canvas.svg.fill(&format!("{line}L{} {base}L{} {base}Z", number(last.0), number(first.0)), color, tint);
                 }
             }

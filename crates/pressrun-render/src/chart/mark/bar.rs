@@ -1,18 +1,20 @@
 //! Bars: standing or lying; side by side, stacked or filling 100 %.
 
+use pressrun_domain::catalog::Aggregate;
 use pressrun_domain::chart::{Orient, Scale, Stack};
 
 use super::super::axis::ValueAxis;
 use super::super::data::{Column, PlaceKind, Rest, Table};
 use super::super::legend::Swatch;
 use super::super::places;
-use super::super::plot::{Canvas, Heading, Plot};
+use super::super::plot::{Axes, Canvas, Heading, Plot};
+use super::super::scale::period;
 use super::super::svg::{Anchor, number};
 use super::super::theme::Theme;
 use super::super::{ChartError, ChartInput, Told, alt, measure};
 use super::stack::{self, Piece};
-use super::{needed, values};
-use crate::format::FieldFormat;
+use super::{level, needed, one_axis, values};
+use crate::format::{FieldFormat, Kind};
 
 /// Most points that one bar takes, however few there are.
 const WIDEST: f64 = 46.0;
@@ -32,6 +34,8 @@ struct Bars {
     pieces: Vec<Bar>,
     low: f64,
     high: f64,
+    /// What the axis on the right must span, where there is one.
+    second: (f64, f64),
     /// Bars of one place stand beside one another, this many.
     lanes: usize,
     log: bool,
@@ -53,25 +57,54 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         Some(orient) => orient == Orient::Horizontal,
         None => crossed,
     };
-    let mut table = Table::read(input, place, &value_names, false, Rest::Sum)?;
-    if input.chart.scale == Scale::Log && input.chart.stack == Stack::None {
+    let stacked = input.chart.stack != Stack::None;
+    let numbers = !crossed && has_steps(&x_column);
+    let mut table = Table::read(input, place, &value_names, numbers, if stacked { Rest::Merge } else { Rest::Drop })?;
+    if lying {
+        one_axis(&table, "lying bars")?;
+    }
+    if stacked {
+        one_axis(&table, "a stack")?;
+    }
+    if input.chart.scale == Scale::Log && !stacked {
         table.drop_not_positive();
     }
     if table.is_empty() {
-        return Ok(Told::nothing());
+        return Ok(Told::nothing(table.notes));
     }
-    places::fill_periods(&mut table, 400);
+    places::fill_gaps(&mut table);
     let room = if lying { canvas.height } else { canvas.width };
-    places::thin(&mut table, (room / 1.4) as usize);
-    let bars = arrange(input, &table);
+    places::thin(&mut table, (room * MOST_BARS) as usize);
     let kind = if lying { "Horizontal bar chart" } else { "Bar chart" };
-    let told = Told { alt: alt::table(kind, &table), notes: std::mem::take(&mut table.notes), empty: false };
+    let alt = alt::table(kind, &table);
+    let heading = heading(&mut table, canvas);
+    let bars = arrange(input, &table);
     if lying {
-        lie(&table, &bars, canvas);
+        lie(&table, &heading, &bars, canvas);
     } else {
-        stand(&table, &bars, canvas);
+        stand(&table, &heading, &bars, canvas);
     }
-    Ok(told)
+    Ok(Told { alt, notes: table.notes, empty: false })
+}
+
+/// Most bars a point: print shows lines of half a point apart.
+const MOST_BARS: f64 = 2.0;
+
+/// Whether the places of a column of numbers lie on a line: in rising or falling order, or with a common step. Numbers that name
+/// things, and those that the query put in an order of its own, are names (B10).
+fn has_steps(column: &Column<'_>) -> bool {
+    if !matches!(column.format.kind, Kind::Number) || column.format.is_name() {
+        return false;
+    }
+    let numbers: Vec<f64> = column.values().filter_map(|value| value.as_f64()).collect();
+    let ordered = |wrong: std::cmp::Ordering| numbers.windows(2).all(|pair| pair.first().partial_cmp(&pair.get(1)) != Some(wrong));
+    if ordered(std::cmp::Ordering::Greater) || ordered(std::cmp::Ordering::Less) {
+        return true;
+    }
+    let mut sorted = numbers;
+    sorted.sort_by(f64::total_cmp);
+    sorted.dedup();
+    period::of_numbers(&sorted).is_some()
 }
 
 fn arrange(input: &ChartInput<'_>, table: &Table) -> Bars {
@@ -84,12 +117,15 @@ fn arrange(input: &ChartInput<'_>, table: &Table) -> Bars {
         table.series.iter().map(|series| series.values.iter().map(|value| value.map(|v| (0.0, v))).collect()).collect()
     };
     let (low, high) = if log {
-        let (low, high) = table.range();
+        let (low, high) = table.range(false);
         // A bar as low as the axis would have no height.
         (low * 0.6, high)
     } else if share {
         let (low, _) = stack::range(&pieces);
         (if low < 0.0 { -1.0 } else { 0.0 }, 1.0)
+    } else if table.right.is_some() {
+        let (low, high) = table.range(false);
+        level((low.min(0.0), high.max(0.0)), table.range(true))
     } else {
         stack::range(&pieces)
     };
@@ -114,7 +150,7 @@ fn arrange(input: &ChartInput<'_>, table: &Table) -> Bars {
     // Where colour only repeats the place, bars need not make room for one another.
     let alone = (0..table.places.len()).all(|place| table.series.iter().filter(|series| series.values[place].is_some()).count() <= 1);
     let lanes = if stacked || alone { 1 } else { table.series.len() };
-    Bars { pieces: bars, low, high, lanes, log, format: if share { percent() } else { table.format.clone() } }
+    Bars { pieces: bars, low, high, second: table.range(true), lanes, log, format: if share { percent() } else { table.format.clone() } }
 }
 
 /// The format of shares.
@@ -136,7 +172,12 @@ fn lane(bars: &Bars, bar: &Bar, center: f64, step: f64, total: usize) -> (f64, f
 /// Labels at bar ends, where each bar or stack has room for one: (place, value, text).
 fn end_labels(table: &Table, bars: &Bars) -> Vec<(usize, f64, String)> {
     let single = table.series.len() == 1;
-    if bars.lanes > 1 || bars.log && !single || bars.format.is_percent() && !single {
+    if bars.lanes > 1 || bars.log && !single || bars.format.is_percent() && !single || table.right.is_some() {
+        return Vec::new();
+    }
+    // The end of a stack is a sum, which not every measure has.
+    let stacked = bars.pieces.iter().any(|bar| bar.from.abs() > 0.0);
+    if stacked && table.format.aggregate() != Aggregate::Sum {
         return Vec::new();
     }
     let mut ends: Vec<Option<f64>> = vec![None; table.places.len()];
@@ -151,48 +192,53 @@ fn end_labels(table: &Table, bars: &Bars) -> Vec<(usize, f64, String)> {
     if mixed {
         return Vec::new();
     }
+    let ends: Vec<(usize, f64)> = ends.into_iter().enumerate().filter_map(|(place, end)| end.map(|end| (place, end))).collect();
+    let short: Vec<String> = ends.iter().map(|(_, end)| bars.format.short(*end)).collect();
+    // Labels that say the same of bars that differ are too short (B3).
+    let same = |a: usize, b: usize| short.get(a) == short.get(b) && ends.get(a).map(|end| end.1) != ends.get(b).map(|end| end.1);
+    let alike = ends.len() <= 60 && (0..ends.len()).any(|a| (a + 1..ends.len()).any(|b| same(a, b)));
     ends.iter()
-        .enumerate()
-        .filter_map(|(place, end)| end.map(|end| (place, end, super::super::axis::typographic(bars.format.short(end)))))
+        .zip(short)
+        .map(|((place, end), short)| (*place, *end, crate::format::typographic(if alike { bars.format.display_f64(*end) } else { short })))
         .collect()
 }
 
 /// A legend, unless it would only repeat the names on the axis.
-fn heading(table: &Table, canvas: &Canvas<'_>) -> Heading {
+fn heading(table: &mut Table, canvas: &Canvas<'_>) -> Heading {
     let repeats = table.series.len() > 1 && table.series.iter().all(|series| table.places.labels.contains(&series.name));
     if repeats { Heading::caption(&table.format.label, canvas) } else { Heading::of(table, Swatch::Square, canvas) }
 }
 
-fn stand(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
+fn stand(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
-    let heading = heading(table, canvas);
     let labels = end_labels(table, bars);
     let widest = labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular)).fold(0.0, f64::max);
-    let step = (canvas.width - 40.0) / table.places.len().max(1) as f64;
+    let step = (canvas.width - heading.width() - 40.0) / table.places.len().max(1) as f64;
     let labelled = !labels.is_empty() && table.places.len() <= 14 && widest + 3.0 <= step && canvas.height >= 90.0;
     let above = if labelled { theme.label + 2.0 } else { 0.0 };
-    let plot = Plot::new(
-        canvas,
-        &heading,
-        (0.0, above),
-        |pixels| {
-            // Labels below negative bars need room under the longest of them.
-            let below = if labelled && bars.low < 0.0 { (bars.high - bars.low) * (theme.label + 3.0) / pixels } else { 0.0 };
-            ValueAxis::new(bars.low - below, bars.high, bars.log, pixels, if bars.log { 22.0 } else { 32.0 }, &bars.format)
-        },
-        |left, right, most| places::bands(&table.places, left, right, most, theme),
-    );
+    let left_axis = |pixels: f64| {
+        // Labels below negative bars need room under the longest of them.
+        let below = if labelled && bars.low < 0.0 { (bars.high - bars.low) * (theme.label + 3.0) / pixels } else { 0.0 };
+        ValueAxis::new(bars.low - below, bars.high, bars.log, pixels, if bars.log { 22.0 } else { 32.0 }, &bars.format)
+    };
+    let second = table.right.as_ref().map(|format| {
+        let (low, high) = bars.second;
+        move |left: &ValueAxis| ValueAxis::beside(left, low, high, format)
+    });
+    let axes = Axes { left: &left_axis, right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis) -> ValueAxis) };
+    let plot = Plot::new(canvas, heading, (0.0, above), &axes, |left, right, most| places::bands(&table.places, left, right, most, theme));
     let step = plot.x.band.step();
     for bar in &bars.pieces {
         let (x, width) = lane(bars, bar, plot.x.x[bar.place], step, table.places.len());
-        let from = if bars.log { plot.base() } else { plot.y(bar.from) };
-        let mut to = plot.y(bar.to);
+        let Some(series) = table.series.get(bar.series) else { continue };
+        let from = if bars.log { plot.base() } else { plot.y_on(series.right, bar.from) };
+        let mut to = plot.y_on(series.right, bar.to);
         if bar.to > bar.from && bar.to > 0.0 || bar.to < bar.from {
             // What is not zero is seen.
             to = if bar.to > bar.from { to.min(from - 0.5) } else { to.max(from + 0.5) };
         }
         let path = standing(x, width, shrink(from, to, bar), to, bar.outermost);
-        canvas.svg.fill(&path, theme.series_color(table.series[bar.series].color), 1.0);
+        canvas.svg.fill(&path, theme.ink(table.series.get(bar.series).and_then(|series| series.ink)), 1.0);
     }
     plot.draw_base(canvas);
     if labelled {
@@ -248,11 +294,13 @@ fn lying(y: f64, width: f64, from: f64, to: f64, round: bool) -> String {
     )
 }
 
-fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
+fn lie(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
-    let heading = heading(table, canvas);
     heading.draw(canvas);
     let top = heading.height(theme);
+    // A legend on the right takes its part of the width.
+    let whole = canvas.width;
+    canvas.width = (canvas.width - heading.width()).max(16.0);
     let names = &table.places.labels;
     let width = |text: &str| measure::width(text, theme.small, measure::Weight::Regular);
     let left = names.iter().map(|name| width(name)).fold(0.0, f64::max).min(canvas.width * 0.38) + 7.0;
@@ -293,7 +341,7 @@ fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
             to = if bar.to > bar.from { to.max(from + 0.5) } else { to.min(from - 0.5) };
         }
         let path = lying(y, width, shrink(from, to, bar), to, bar.outermost);
-        canvas.svg.fill(&path, theme.series_color(table.series[bar.series].color), 1.0);
+        canvas.svg.fill(&path, theme.ink(table.series.get(bar.series).and_then(|series| series.ink)), 1.0);
     }
     canvas.svg.line((base, top), (base, bottom), theme.axis, 0.8);
     let every =
@@ -308,6 +356,7 @@ fn lie(table: &Table, bars: &Bars, canvas: &mut Canvas<'_>) {
         let (x, anchor) = if value < 0.0 { (place(value) - 4.0, Anchor::End) } else { (place(value) + 4.0, Anchor::Start) };
         canvas.svg.text(x, y, &text, canvas.label(anchor, theme.text));
     }
+    canvas.width = whole;
 }
 
 fn draw_lying_axis(axis: &ValueAxis, (start, end): (f64, f64), (top, bottom): (f64, f64), canvas: &mut Canvas<'_>) {

@@ -2,14 +2,13 @@
 
 use pressrun_domain::chart::Compare;
 
-use super::super::axis::typographic;
 use super::super::data::Column;
 use super::super::measure::{self, Weight};
 use super::super::plot::Canvas;
 use super::super::svg::{Anchor, TextStyle, number};
 use super::super::{ChartError, ChartInput, Told};
 use super::{line, needed};
-use crate::format::Value;
+use crate::format::{Kind, Value, typographic};
 
 /// A KPI in words, for mails and alternative text.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -26,6 +25,8 @@ pub struct KpiText {
 
 struct Kpi {
     text: KpiText,
+    /// The comparison without saying when or with what, for where that has no room.
+    compared_shortly: Option<String>,
     label: String,
     short: Option<String>,
     rising: Option<bool>,
@@ -56,15 +57,7 @@ fn read(input: &ChartInput<'_>) -> Result<Kpi, ChartError> {
         Some(Compare::Previous) => {
             let row = numbers.len().checked_sub(2);
             let before = row.and_then(|row| numbers[row]);
-            let when = match (&chart.x, row) {
-                (Some(x), Some(row)) => {
-                    Column::find(input, x).map(|x| super::super::data::Places::read(&x, false)).ok().and_then(|places| {
-                        let place = places.of_row.get(row).copied().flatten()?;
-                        places.labels.get(place).cloned()
-                    })
-                }
-                _ => None,
-            };
+            let when = row.and_then(|row| when(input, row));
             (before, Some(when.map_or_else(|| "before".to_owned(), |when| format!("in {when}"))))
         }
         Some(Compare::Column(name)) => {
@@ -93,12 +86,28 @@ fn read(input: &ChartInput<'_>) -> Result<Kpi, ChartError> {
     if let (Some(before), Some(against)) = (before, against) {
         text.compared_with = Some(format!("vs {} {against}", typographic(format.short(before))));
     }
+    let compared_shortly = text.compared_with.as_ref().and(before).map(|before| format!("vs {}", typographic(format.short(before))));
     let spark = match &chart.sparkline {
         Some(name) => Some(Column::find(input, name)?.numbers("sparkline")?),
         None => None,
     };
     let spark = spark.filter(|values| values.iter().flatten().count() > 1);
-    Ok(Kpi { text, label: format.label.clone(), short: now.map(|now| typographic(format.short(now))), rising, spark })
+    Ok(Kpi { text, compared_shortly, label: format.label.clone(), short: now.map(|now| typographic(format.short(now))), rising, spark })
+}
+
+/// When a row was: its cell of `x`, or of the one column with dates where there is only one (B6).
+fn when(input: &ChartInput<'_>, row: usize) -> Option<String> {
+    let column = match &input.chart.x {
+        Some(name) => Column::find(input, name).ok()?,
+        None => {
+            let schema = input.batches.first()?.schema();
+            let mut dates = schema.fields().iter().filter(|field| Kind::of(field.data_type()).is_temporal());
+            let (Some(only), None) = (dates.next(), dates.next()) else { return None };
+            Column::find(input, only.name()).ok()?
+        }
+    };
+    let places = super::super::data::Places::read(&column, false);
+    places.labels.get(places.of_row.get(row).copied().flatten()?).cloned()
 }
 
 /// One decimal below a hundred per cent, none above, and never a wall of digits.
@@ -208,7 +217,9 @@ fn draw_comparison(kpi: &Kpi, baseline: f64, room: f64, size: f64, canvas: &mut 
         x += measure::width(text, size, Weight::Bold) + size * SPACE;
     }
     if let Some(against) = &kpi.text.compared_with {
-        let text = measure::ellipsize(against, size, Weight::Regular, room - x);
+        let fits = |text: &&String| measure::width(text, size, Weight::Regular) <= room - x;
+        let whole = [Some(against), kpi.compared_shortly.as_ref()].into_iter().flatten().find(fits);
+        let text = measure::ellipsize(whole.unwrap_or(against), size, Weight::Regular, room - x);
         canvas.svg.text(x, baseline, &text, TextStyle { size, weight: Weight::Regular, color: theme.muted, anchor: Anchor::Start });
     }
 }

@@ -6,10 +6,10 @@ use super::super::axis::ValueAxis;
 use super::super::data::{Rest, Series, Table};
 use super::super::legend::Swatch;
 use super::super::places;
-use super::super::plot::{Canvas, Heading, Plot};
-use super::super::svg::{Anchor, polyline};
+use super::super::plot::{Axes, Canvas, Heading, Plot};
+use super::super::svg::{Anchor, Dash, polyline};
 use super::super::{ChartError, ChartInput, Told, alt, measure};
-use super::{needed, values};
+use super::{level, needed, values};
 
 /// Most points of all lines together; more are thinned, extremes kept.
 const MOST_POINTS: usize = 6000;
@@ -23,31 +23,43 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         table.drop_not_positive();
     }
     if table.is_empty() {
-        return Ok(Told::nothing());
+        return Ok(Told::nothing(table.notes));
     }
-    let (low, high) = table.range();
-    let (low, high) = if log { (low, high) } else { with_zero(low, high) };
-    let (heading, margin) = heading(&table, canvas);
+    let range = |table: &Table, right: bool| {
+        let (low, high) = table.range(right);
+        if log { (low, high) } else { with_zero(low, high) }
+    };
+    let (low, high) = level(range(&table, false), range(&table, true));
+    let (heading, margin) = heading(&mut table, canvas);
     let theme = canvas.theme;
-    let plot = Plot::new(
-        canvas,
-        &heading,
-        (margin, 0.0),
-        |pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &table.format),
-        |left, right, most| places::continuous(&table.places, left + 2.0, right - 2.0, most, theme),
-    );
+    let second = table.right.clone().map(|format| {
+        let (low, high) = range(&table, true);
+        move |left: &ValueAxis| ValueAxis::beside(left, low, high, &format)
+    });
+    let axes = Axes {
+        left: &|pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &table.format),
+        right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis) -> ValueAxis),
+    };
+    let plot = Plot::new(canvas, &heading, (margin, 0.0), &axes, |left, right, most| {
+        places::continuous(&table.places, left + 2.0, right - 2.0, most, theme)
+    });
     plot.draw_base(canvas);
+    let coloured = table.series.iter().filter(|series| series.ink.is_some()).count();
+    // Names at the ends say which line is whose; a legend needs more than hues once there are many.
+    let dashed = margin <= 0.0 && coloured > 3;
     let thin_lines = table.series.len() > 12;
     // Grey context first, so that the named lines lie above it; the first series on top.
-    for series in table.series.iter().rev() {
-        let width = if series.color.is_none() {
+    let (grey, colour): (Vec<&Series>, Vec<&Series>) = table.series.iter().rev().partition(|series| series.ink.is_none());
+    for series in grey.into_iter().chain(colour) {
+        let width = if series.ink.is_none() {
             theme.line * 0.5
         } else if thin_lines {
             theme.line * 0.75
         } else {
             theme.line
         };
-        draw_series(series, &plot, canvas, (width, table.series.len()), input.chart.point);
+        let dash = series.ink.filter(|_| dashed).map_or(Dash::Solid, |ink| Dash::of_slot(ink.slot()));
+        draw_series(series, &plot, canvas, (width, table.series.len(), dash), input.chart.point);
     }
     if margin > 0.0 {
         draw_end_names(&table, &plot, canvas);
@@ -66,40 +78,47 @@ pub(super) fn with_zero(low: f64, high: f64) -> (f64, f64) {
     }
 }
 
-/// Names at line ends for two to four lines with room for them, else a legend; and the room on the right.
-fn heading(table: &Table, canvas: &Canvas<'_>) -> (Heading, f64) {
+/// Most lines that have their names at their ends.
+const MOST_NAMED: usize = 8;
+
+/// Names at line ends where there is room for all of them, else a legend; and the room on the right.
+fn heading(table: &mut Table, canvas: &Canvas<'_>) -> (Heading, f64) {
     let named = table.series.len();
-    let ends = table.series.iter().all(|series| series.color.is_some() && series.values.last().copied().flatten().is_some());
-    if (2..=4).contains(&named) && ends && canvas.width >= 190.0 && canvas.height >= 90.0 {
+    let ends = table.series.iter().all(|series| series.ink.is_some() && series.values.last().copied().flatten().is_some());
+    let high = (named as f64 * END_LINE) <= (canvas.height - 40.0) * if named <= 4 { 0.9 } else { 0.7 };
+    if (2..=MOST_NAMED).contains(&named) && ends && high && table.right.is_none() && canvas.width >= 150.0 && canvas.height >= 90.0 {
         let widest =
             table.series.iter().map(|series| measure::width(&series.name, canvas.theme.small, measure::Weight::Bold)).fold(0.0, f64::max);
-        if widest <= canvas.width * 0.26 {
-            let caption = table.format.label.clone();
+        if widest <= canvas.width * 0.28 {
             // The caption names the measure only when the lines are its parts, not measures of their own.
-            let parts = table.series.iter().all(|series| series.name != caption);
-            return (if parts { Heading::caption(&caption, canvas) } else { Heading::Nothing }, widest + 8.0);
+            let heading = if table.parted { Heading::caption(&table.format.label, canvas) } else { Heading::default() };
+            return (heading, widest + 8.0);
         }
     }
     (Heading::of(table, Swatch::Line, canvas), 0.0)
 }
 
-fn draw_series(series: &Series, plot: &Plot, canvas: &mut Canvas<'_>, (width, count): (f64, usize), points: bool) {
-    let color = canvas.theme.series_color(series.color);
-    let placed: Vec<Option<(f64, f64)>> = series.values.iter().zip(&plot.x.x).map(|(value, x)| value.map(|v| (*x, plot.y(v)))).collect();
+/// From one name at the end of a line to the next, in points.
+const END_LINE: f64 = 10.0;
+
+fn draw_series(series: &Series, plot: &Plot, canvas: &mut Canvas<'_>, (width, count, dash): (f64, usize, Dash), points: bool) {
+    let color = canvas.theme.ink(series.ink);
+    let placed: Vec<Option<(f64, f64)>> =
+        series.values.iter().zip(&plot.x.x).map(|(value, x)| value.map(|v| (*x, plot.y_on(series.right, v)))).collect();
     let pixels = plot.right - plot.left;
     let shown = thinned(&placed, (MOST_POINTS / count.max(1)).min((pixels * 5.0) as usize).max(40));
     let drawn = shown.iter().flatten().count();
     // Lines that turn at every point blot at full width.
     let width = if drawn as f64 > pixels * 1.5 { width * 0.55 } else { width };
-    let opacity = if series.color.is_none() { 0.5 } else { 1.0 };
-    canvas.svg.stroke(&polyline(shown.iter().copied()), color, width, opacity);
+    let opacity = if series.ink.is_none() { 0.5 } else { 1.0 };
+    canvas.svg.stroke_dashed(&polyline(shown.iter().copied()), color, width, opacity, dash);
     let spacing = pixels / drawn.max(1) as f64;
     for (index, point) in shown.iter().enumerate() {
         let Some((x, y)) = *point else { continue };
         let before = index.checked_sub(1).and_then(|i| shown[i]).is_some();
         let after = shown.get(index + 1).copied().flatten().is_some();
         let alone = !before && !after;
-        if alone || (points && series.color.is_some() && spacing >= 5.0) {
+        if alone || (points && series.ink.is_some() && spacing >= 5.0) {
             let radius = if alone && drawn > 60 {
                 width * 0.6
             } else if drawn == 1 {
@@ -137,7 +156,7 @@ pub(super) fn thinned(points: &[Option<(f64, f64)>], most: usize) -> Vec<Option<
 
 /// Names beside the ends of the lines, pushed apart so that none lies on another.
 fn draw_end_names(table: &Table, plot: &Plot, canvas: &mut Canvas<'_>) {
-    let line = canvas.theme.small + 2.5;
+    let line = END_LINE;
     let mut ends: Vec<(f64, &Series)> =
         table.series.iter().filter_map(|series| series.values.last().copied().flatten().map(|v| (plot.y(v), series))).collect();
     ends.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -150,7 +169,7 @@ fn draw_end_names(table: &Table, plot: &Plot, canvas: &mut Canvas<'_>) {
         floor = end.0 - line;
     }
     for (y, series) in ends {
-        let color = canvas.theme.series_color(series.color);
+        let color = canvas.theme.ink(series.ink);
         // Pale hues would not be legible as text on this surface.
         let mut ink = color;
         for _ in 0..8 {

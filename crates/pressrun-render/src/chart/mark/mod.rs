@@ -24,3 +24,19 @@ fn values<'a>(input: &ChartInput<'a>, mark: &'static str) -> Result<Vec<&'a str>
     }
     Ok(input.chart.y.iter().map(String::as_str).collect())
 }
+
+/// Ranges of two axes that share the place of zero: where one reaches below it, the other does so too.
+fn level((low, high): (f64, f64), second: (f64, f64)) -> (f64, f64) {
+    if second.0 < 0.0 && second.1 > 0.0 && low >= 0.0 && high > 0.0 {
+        return (-high * (-second.0 / second.1).clamp(0.1, 1.0), high);
+    }
+    if second.0 < 0.0 && second.1 <= 0.0 && low >= 0.0 { (-high, high) } else { (low, high) }
+}
+
+/// The error of a drawing with one axis for measures of two units.
+fn one_axis(table: &super::data::Table, drawing: &'static str) -> Result<(), ChartError> {
+    if table.right.is_none() {
+        return Ok(());
+    }
+    Err(ChartError::OneAxis { measures: table.series.iter().map(|series| series.name.clone()).collect(), drawing })
+}

@@ -2,8 +2,11 @@
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
+use pressrun_domain::catalog::Aggregate;
+
 use super::super::color::Color;
-use super::super::data::{Column, count};
+use super::super::data::{Column, by, count, listed as names_of, merged_note};
+use super::super::fold::Fold;
 use super::super::measure::{self, Weight};
 use super::super::plot::Canvas;
 use super::super::svg::{Anchor, TextStyle, number};
@@ -18,22 +21,30 @@ struct Slice {
     share: f64,
 }
 
+/// What a pie shows.
+struct Pie {
+    slices: Vec<Slice>,
+    /// The hole's share of the radius.
+    hole: f64,
+    /// What the slices come to; `None` where they do not add up.
+    total: Option<f64>,
+    format: FieldFormat,
+}
+
 /// Draws a pie.
 pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<Told, ChartError> {
     let name = needed(input.chart.color.as_ref().or(input.chart.x.as_ref()), "pie", "x")?;
     let value = values(input, "pie")?[0];
     let column = Column::find(input, value)?;
     let format = column.format.clone();
-    let names = Column::find(input, name)?.names();
-    let mut sums: indexmap::IndexMap<String, f64> = indexmap::IndexMap::new();
-    let mut notes = Vec::new();
-    let mut negative = 0;
-    for (name, number) in names.into_iter().zip(column.numbers("y")?) {
+    let aggregate = format.aggregate_of_parts();
+    let parts = Column::find(input, name)?;
+    let mut folds: indexmap::IndexMap<String, Fold> = indexmap::IndexMap::new();
+    let mut notes: Vec<String> = column.not_finite().into_iter().collect();
+    let (mut negative, mut merged) = (0, false);
+    for (name, number) in parts.names().into_iter().zip(column.numbers("y")?) {
         match number {
-            Some(number) if number >= 0.0 => {
-                let sum = sums.entry(name).or_insert(0.0);
-                *sum = (*sum + number).min(1e290);
-            }
+            Some(number) if number >= 0.0 => folds.entry(name).and_modify(|_| merged = true).or_default().add(number),
             Some(_) => negative += 1,
             None => {}
         }
@@ -41,37 +52,77 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     if negative > 0 {
         notes.push(format!("{} not drawn in a pie", count(negative, "negative value")));
     }
-    sums.retain(|_, sum| *sum > 0.0);
-    if sums.is_empty() {
-        return Ok(Told { notes, ..Told::nothing() });
+    if merged {
+        notes.push(merged_note(&format.label, &parts.format.label, aggregate));
     }
-    let slices = slices(sums, usize::from(input.chart.max_series.max(1)), canvas, &mut notes);
-    let hole = f64::from(input.chart.inner_radius.min(92)) / 100.0;
-    let alt = alt(&slices, &format);
-    if !beside(&slices, hole, &format, canvas) && !above(&slices, hole, &format, canvas) {
-        listed(&slices, hole, &format, canvas);
+    folds.retain(|_, fold| fold.value(aggregate).is_some_and(|value| value > 0.0));
+    if folds.is_empty() {
+        return Ok(Told::nothing(notes));
+    }
+    // A count is one of rows only where there are several of one name: else the column is counted already.
+    let aggregate = if aggregate == Aggregate::Count && !merged { Aggregate::Sum } else { aggregate };
+    let slices = slices(input, name, (folds, aggregate), canvas, &mut notes);
+    let pie = Pie {
+        hole: f64::from(input.chart.inner_radius.min(92)) / 100.0,
+        // Slices make a whole only where they add up to one.
+        total: (aggregate == Aggregate::Sum).then(|| slices.iter().map(|slice| slice.value).sum()),
+        slices,
+        format,
+    };
+    let alt = alt(&pie);
+    if !beside(&pie, canvas) && !above(&pie, canvas) {
+        let named = listed(&pie, canvas);
+        let unnamed: Vec<String> = pie.slices.iter().skip(named).map(|slice| format!("{} {}", slice.name, percent(slice.share))).collect();
+        if !unnamed.is_empty() {
+            let unnamed: Vec<&str> = unnamed.iter().map(String::as_str).collect();
+            let from = if named == 0 { "Slices from the top" } else { "Slices without room for their names" };
+            notes.push(format!("{from}: {}", names_of(&unnamed)));
+        }
     }
     Ok(Told { alt, notes, empty: false })
 }
 
 /// Slices from the largest; those beyond the most are one, the last.
-fn slices(sums: indexmap::IndexMap<String, f64>, most: usize, canvas: &Canvas<'_>, notes: &mut Vec<String>) -> Vec<Slice> {
-    let mut sorted: Vec<(String, f64)> = sums.into_iter().collect();
-    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let total: f64 = sorted.iter().map(|(_, value)| value).sum();
-    // One left over is better shown than hidden behind "Other".
+fn slices(
+    input: &ChartInput<'_>,
+    column: &str,
+    (folds, aggregate): (indexmap::IndexMap<String, Fold>, Aggregate),
+    canvas: &Canvas<'_>,
+    notes: &mut Vec<String>,
+) -> Vec<Slice> {
+    let most = usize::from(input.chart.max_series.max(1));
+    let value = |fold: &Fold| fold.value(aggregate).unwrap_or(0.0);
+    let mut sorted: Vec<(String, Fold)> = folds.into_iter().collect();
+    sorted.sort_by(|a, b| value(&b.1).total_cmp(&value(&a.1)).then_with(|| a.0.cmp(&b.0)));
+    // One left over is better shown than hidden behind the others.
     let most = if sorted.len() == most + 1 { sorted.len() } else { most };
-    let rest: f64 = sorted.iter().skip(most).map(|(_, value)| value).sum();
-    let others = sorted.len().saturating_sub(most);
-    sorted.truncate(most);
+    let others = sorted.split_off(most.min(sorted.len()));
+    let inks = input.colors.inks(Some(column), sorted.iter().map(|(name, _)| name.as_str()));
     let mut slices: Vec<Slice> = sorted
-        .into_iter()
-        .enumerate()
-        .map(|(nth, (name, value))| Slice { name, value, color: canvas.theme.series_color(Some(nth)), share: value / total })
+        .iter()
+        .zip(inks)
+        .map(|((name, fold), ink)| Slice { name: name.clone(), value: value(fold), color: canvas.theme.ink(Some(ink)), share: 0.0 })
         .collect();
-    if others > 0 {
-        notes.push(format!("{others} slices shown as Other"));
-        slices.push(Slice { name: "Other".to_owned(), value: rest, color: canvas.theme.other, share: rest / total });
+    if !others.is_empty() {
+        let mut rest = Fold::default();
+        for (_, fold) in &others {
+            rest.join(fold);
+        }
+        let name = format!("All other ({})", others.len());
+        match rest.value(aggregate) {
+            Some(value) => {
+                notes.push(format!("{} slices shown as {name}{}", others.len(), by(aggregate)));
+                slices.push(Slice { name, value, color: canvas.theme.other, share: 0.0 });
+            }
+            None => {
+                let names: Vec<&str> = others.iter().map(|(name, _)| name.as_str()).collect();
+                notes.push(format!("The smallest {} slices not drawn: {}", others.len(), names_of(&names)));
+            }
+        }
+    }
+    let total: f64 = slices.iter().map(|slice| slice.value).sum();
+    for slice in &mut slices {
+        slice.share = slice.value / total;
     }
     slices
 }
@@ -88,7 +139,8 @@ fn percent(share: f64) -> String {
 }
 
 /// Names beside their slices, if all fit; says whether they did.
-fn beside(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) -> bool {
+fn beside(pie: &Pie, canvas: &mut Canvas<'_>) -> bool {
+    let (slices, format) = (&pie.slices, &pie.format);
     let theme = canvas.theme;
     let (width, height) = (canvas.width, canvas.height);
     let line = theme.small + 3.0;
@@ -129,7 +181,7 @@ fn beside(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
             floor = label.0 - block;
         }
     }
-    draw_slices(slices, (cx, cy), radius, hole, format, canvas);
+    draw_slices(pie, (cx, cy), radius, canvas);
     for (side, labels) in sides.iter().enumerate() {
         let sign = if side == 0 { 1.0 } else { -1.0 };
         let anchor = if side == 0 { Anchor::Start } else { Anchor::End };
@@ -181,7 +233,8 @@ impl Texts {
 }
 
 /// The pie above the list of its names, in tiles where that lets it be larger; says whether it did.
-fn above(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) -> bool {
+fn above(pie: &Pie, canvas: &mut Canvas<'_>) -> bool {
+    let (slices, format) = (&pie.slices, &pie.format);
     let theme = canvas.theme;
     let (width, height) = (canvas.width, canvas.height);
     let line = theme.small + 6.0;
@@ -197,7 +250,7 @@ fn above(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<
     let left = (width - columns.max(width * 0.62)) / 2.0;
     let right = width - left;
     let spare = (height - 2.0 * radius - list - 14.0).max(0.0) / 2.0;
-    draw_slices(slices, (width / 2.0, spare + radius + 1.0), radius, hole, format, canvas);
+    draw_slices(pie, (width / 2.0, spare + radius + 1.0), radius, canvas);
     let top = spare + 2.0 * radius + 14.0;
     for (nth, slice) in slices.iter().enumerate() {
         let middle = top + line * (nth as f64 + 0.5);
@@ -210,9 +263,10 @@ fn above(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<
     true
 }
 
-/// Names in a list on the right, or none where even that has no room.
-fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) {
+/// Names in a list on the right, or none where even that has no room; how many of the slices, from the first, have their names.
+fn listed(pie: &Pie, canvas: &mut Canvas<'_>) -> usize {
     let theme = canvas.theme;
+    let slices = &pie.slices;
     let (width, height) = (canvas.width, canvas.height);
     let line = theme.small + 5.0;
     let rows = ((height / line).floor() as usize).min(slices.len());
@@ -228,14 +282,15 @@ fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
         number_width = -10.0;
         names = widest.min(width - left - 11.0);
     }
-    if names < 24.0 || rows == 0 {
+    // Short names need no more room than they take (A1).
+    if names < widest.min(24.0) || rows == 0 {
         let radius = (width.min(height) / 2.0 - 2.0).max(3.0);
-        draw_slices(slices, (width / 2.0, height / 2.0), radius, hole, format, canvas);
-        return;
+        draw_slices(pie, (width / 2.0, height / 2.0), radius, canvas);
+        return 0;
     }
     let total = left + 11.0 + names + 10.0 + number_width;
     let shift = ((width - total) / 2.0).clamp(0.0, 40.0);
-    draw_slices(slices, (radius + 2.0 + shift, height / 2.0), radius, hole, format, canvas);
+    draw_slices(pie, (radius + 2.0 + shift, height / 2.0), radius, canvas);
     let top = (height - rows as f64 * line) / 2.0;
     let left = left + shift;
     for (nth, slice) in slices.iter().enumerate().take(rows) {
@@ -243,7 +298,7 @@ fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
         let baseline = middle + theme.small * 0.36;
         if nth + 1 == rows && rows < slices.len() {
             canvas.svg.text(left + 11.0, baseline, &format!("+{} more", slices.len() - nth), canvas.small(Anchor::Start));
-            break;
+            return nth;
         }
         canvas.svg.rect(left, middle - 3.5, 7.0, 7.0, 1.8, slice.color);
         let name = measure::ellipsize(&slice.name, theme.small, Weight::Regular, names);
@@ -251,13 +306,16 @@ fn listed(slices: &[Slice], hole: f64, format: &FieldFormat, canvas: &mut Canvas
         if !with_numbers {
             continue;
         }
-        canvas.svg.text(left + 11.0 + names + 10.0 + number_width, baseline, &numbers[nth], canvas.label(Anchor::End, theme.text));
+        let number = numbers.get(nth).map_or("", String::as_str);
+        canvas.svg.text(left + 11.0 + names + 10.0 + number_width, baseline, number, canvas.label(Anchor::End, theme.text));
     }
+    slices.len()
 }
 
-fn draw_slices(slices: &[Slice], (cx, cy): (f64, f64), radius: f64, hole: f64, format: &FieldFormat, canvas: &mut Canvas<'_>) {
+fn draw_slices(pie: &Pie, (cx, cy): (f64, f64), radius: f64, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
-    let inner = radius * hole;
+    let (slices, format) = (&pie.slices, &pie.format);
+    let inner = radius * pie.hole;
     let at = |angle: f64, radius: f64| format!("{} {}", number(cx + angle.cos() * radius), number(cy + angle.sin() * radius));
     let mut angle = -FRAC_PI_2;
     for slice in slices {
@@ -279,8 +337,10 @@ fn draw_slices(slices: &[Slice], (cx, cy): (f64, f64), radius: f64, hole: f64, f
         canvas.svg.fill_outlined(&path, slice.color, theme.background, gap);
         angle = end;
     }
-    if inner >= 20.0 {
-        let total = format.short(slices.iter().map(|slice| slice.value).sum());
+    if inner >= 20.0
+        && let Some(total) = pie.total
+    {
+        let total = format.short(total);
         let size = (inner * 1.5 / measure::width(&total, 1.0, Weight::Bold).max(0.1)).min(inner * 0.5).min(20.0);
         canvas.svg.text(cx, cy + size * 0.24, &total, TextStyle { size, weight: Weight::Bold, color: theme.text, anchor: Anchor::Middle });
         let label = measure::ellipsize(&format.label, theme.small, Weight::Regular, inner * 1.6);
@@ -297,13 +357,14 @@ fn ring((cx, cy): (f64, f64), outer: f64, inner: f64) -> String {
     if inner > 0.5 { format!("{}{}", circle(outer, 1), circle(inner, 0)) } else { circle(outer, 1) }
 }
 
-fn alt(slices: &[Slice], format: &FieldFormat) -> String {
+fn alt(pie: &Pie) -> String {
+    let (slices, format) = (&pie.slices, &pie.format);
     let shown: Vec<String> = slices
         .iter()
         .take(4)
         .map(|slice| format!("{} {} ({})", slice.name, percent(slice.share), format.display_f64(slice.value)))
         .collect();
     let more = if slices.len() > 4 { " and others" } else { "" };
-    let total: f64 = slices.iter().map(|slice| slice.value).sum();
-    format!("Pie chart of {}, total {}: {}{more}.", format.label, format.display_f64(total), shown.join(", "))
+    let total = pie.total.map_or_else(String::new, |total| format!(", total {}", format.display_f64(total)));
+    format!("Pie chart of {}{total}: {}{more}.", format.label, shown.join(", "))
 }

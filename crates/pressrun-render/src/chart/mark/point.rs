@@ -7,12 +7,13 @@ use pressrun_domain::chart::Scale;
 
 use super::super::axis::ValueAxis;
 use super::super::color::Color;
-use super::super::data::{Column, PlaceKind, Places, count, range};
+use super::super::data::{Column, PlaceKind, Places, count, listed, range};
 use super::super::legend::{self, Swatch};
 use super::super::measure::{self, Weight};
 use super::super::places;
-use super::super::plot::{Canvas, Heading, Plot};
+use super::super::plot::{Axes, Canvas, Heading, Plot};
 use super::super::svg::Anchor;
+use super::super::theme::Theme;
 use super::super::{ChartError, ChartInput, Told};
 use super::{needed, values};
 use crate::format::FieldFormat;
@@ -35,6 +36,8 @@ struct Cloud {
     dots: Vec<Dot>,
     colors: Colors,
     sized: bool,
+    /// What sizes stand for, and the largest.
+    sized_by: Option<(String, String)>,
     notes: Vec<String>,
 }
 
@@ -43,7 +46,7 @@ enum Colors {
     /// One colour a name.
     Named(Vec<(String, Color)>),
     /// A ramp over numbers.
-    Ramp { low: f64, high: f64, values: Vec<f64>, format: Box<FieldFormat> },
+    Ramp { low: f64, high: f64, values: Vec<Option<f64>>, format: Box<FieldFormat> },
 }
 
 /// Draws points.
@@ -58,29 +61,26 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         }
     }
     if cloud.dots.is_empty() {
-        return Ok(Told::nothing());
+        return Ok(Told::nothing(cloud.notes));
     }
     let (low, high) = range(cloud.dots.iter().map(|dot| dot.value));
     let (low, high) = if log { (low, high) } else { super::line::with_zero(low, high) };
     let theme = canvas.theme;
     let heading = match &cloud.colors {
-        Colors::Named(names) if names.len() > 1 && input.chart.y.len() == 1 => {
-            Heading::both(names, Swatch::Dot, &cloud.format.label, canvas)
+        Colors::Named(names) if names.len() > 1 => {
+            let (heading, named) = Heading::legend(names, Swatch::Dot, canvas);
+            grey_unnamed(&mut cloud, named, theme);
+            if input.chart.y.len() == 1 { heading.with_caption(&cloud.caption(), canvas) } else { heading }
         }
-        Colors::Named(names) if names.len() > 1 => Heading::legend(names, Swatch::Dot, canvas),
-        _ => Heading::caption(&cloud.format.label, canvas),
+        Colors::Ramp { low, high, format, .. } if canvas.height >= 110.0 && canvas.width >= 190.0 => {
+            let (low, high) = (*low, *high);
+            let ends = (format.short(low), format.short(high));
+            let shades = |share: f64| theme.heat(low + (high - low) * share, low, high);
+            legend::ramp(&mut canvas.svg, canvas.width, 0.0, (&ends.0, &ends.1), shades, theme);
+            Heading::caption_beside(&cloud.caption(), legend::ramp_width((&ends.0, &ends.1), theme), canvas)
+        }
+        _ => Heading::caption(&cloud.caption(), canvas),
     };
-    if let (Colors::Ramp { low, high, format, .. }, true) = (&cloud.colors, canvas.height >= 110.0 && canvas.width >= 190.0) {
-        let ends = (format.short(*low), format.short(*high));
-        legend::ramp(
-            &mut canvas.svg,
-            canvas.width,
-            0.0,
-            (&ends.0, &ends.1),
-            |share| theme.heat(low + (high - low) * share, *low, *high),
-            theme,
-        );
-    }
     let named_axis = canvas.height >= 110.0 && cloud.places.kind == PlaceKind::Number;
     let full = canvas.height;
     if named_axis {
@@ -92,13 +92,10 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     }
     // The largest disc may stand at any edge of the plot.
     let reach = if cloud.sized { widest(canvas) + 1.0 } else { 8.0 };
-    let plot = Plot::new(
-        canvas,
-        &heading,
-        (0.0, if cloud.sized { reach } else { 0.0 }),
-        |pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &cloud.format),
-        |left, right, most| places::continuous(&cloud.places, left + reach, right - reach, most, theme),
-    );
+    let axes = Axes { left: &|pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &cloud.format), right: None };
+    let plot = Plot::new(canvas, &heading, (0.0, if cloud.sized { reach } else { 0.0 }), &axes, |left, right, most| {
+        places::continuous(&cloud.places, left + reach, right - reach, most, theme)
+    });
     canvas.height = full;
     plot.draw_base(canvas);
     draw_dots(&cloud, &plot, canvas);
@@ -106,13 +103,50 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     Ok(Told { alt, notes: cloud.notes, empty: false })
 }
 
+/// Dots whose names found no room are grey, and a note says which those are.
+fn grey_unnamed(cloud: &mut Cloud, named: usize, theme: &Theme) {
+    let Colors::Named(names) = &mut cloud.colors else { return };
+    let lost: Vec<String> = names.iter().skip(named).filter(|(_, color)| *color != theme.other).map(|(name, _)| name.clone()).collect();
+    for (_, color) in names.iter_mut().skip(named) {
+        *color = theme.other;
+    }
+    if !lost.is_empty() {
+        let lost: Vec<&str> = lost.iter().map(String::as_str).collect();
+        cloud.notes.push(format!("Grey, as their names have no room: {}", listed(&lost)));
+    }
+}
+
+impl Cloud {
+    /// The name of the value axis, with what colour and size stand for (B9).
+    fn caption(&self) -> String {
+        let mut caption = self.format.label.clone();
+        if let Colors::Ramp { format, .. } = &self.colors {
+            let _ = write!(caption, " · colour: {}", format.label);
+        }
+        if let Some((label, largest)) = &self.sized_by {
+            let _ = write!(caption, " · size: {label}, up to {largest}");
+        }
+        caption
+    }
+}
+
 fn read(input: &ChartInput<'_>, canvas: &Canvas<'_>) -> Result<Cloud, ChartError> {
     let names = values(input, "point")?;
+    let units: Vec<(String, String)> = names
+        .iter()
+        .map(|name| Column::find(input, name).map(|column| (column.format.unit(), column.format.label)))
+        .collect::<Result<_, _>>()?;
+    if units.iter().any(|(unit, _)| Some(unit) != units.first().map(|(unit, _)| unit)) {
+        let measures = units.into_iter().map(|(_, label)| label).collect();
+        return Err(ChartError::OneAxis { measures, drawing: "points" });
+    }
     let places = Places::read(&Column::find(input, needed(input.chart.x.as_ref(), "point", "x")?)?, true);
-    let sizes = match &input.chart.size {
-        Some(name) => Some(Column::find(input, name)?.numbers("size")?),
-        None => None,
-    };
+    let size = input.chart.size.as_ref().map(|name| Column::find(input, name)).transpose()?;
+    let sizes = size.as_ref().map(|column| column.numbers("size")).transpose()?;
+    let sized_by = size.as_ref().zip(sizes.as_ref()).map(|(column, sizes)| {
+        let largest = range(sizes.iter().flatten().copied()).1;
+        (column.format.label.clone(), column.format.short(largest))
+    });
     let color = match &input.chart.color {
         Some(name) => Some(Column::find(input, name)?),
         None => None,
@@ -123,6 +157,7 @@ fn read(input: &ChartInput<'_>, canvas: &Canvas<'_>) -> Result<Cloud, ChartError
         dots: Vec::new(),
         colors: Colors::Named(Vec::new()),
         sized: sizes.is_some(),
+        sized_by,
         notes: Vec::new(),
     };
     let (groups, colors) = match &color {
@@ -172,22 +207,27 @@ fn groups(
     if column.is_numeric() && frequency.len() > most {
         let numbers = column.numbers("color")?;
         let (low, high) = range(numbers.iter().flatten().copied());
-        let values: Vec<f64> = numbers.into_iter().map(|n| n.unwrap_or(low)).collect();
-        let colors = Colors::Ramp { low, high, values, format: Box::new(column.format.clone()) };
+        let missing = numbers.iter().filter(|number| number.is_none()).count();
+        if missing > 0 {
+            notes.push(format!("{} without {} grey", count(missing, "point"), column.format.label));
+        }
+        let colors = Colors::Ramp { low, high, values: numbers, format: Box::new(column.format.clone()) };
         return Ok(((0..names.len()).collect(), colors));
     }
     let mut ranked: Vec<(usize, usize)> = frequency.values().copied().enumerate().collect();
     ranked.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
     let mut kept: Vec<usize> = ranked.iter().take(most).map(|(index, _)| *index).collect();
     kept.sort_unstable();
-    let mut named: Vec<(String, Color)> = kept
-        .iter()
-        .enumerate()
-        .filter_map(|(color, index)| Some(((*frequency.get_index(*index)?.0).to_owned(), canvas.theme.series_color(Some(color)))))
-        .collect();
+    let mut named: Vec<(String, Color)> =
+        kept.iter().filter_map(|index| Some(((*frequency.get_index(*index)?.0).to_owned(), canvas.theme.other))).collect();
+    let inks = input.colors.inks(input.chart.color.as_deref(), named.iter().map(|(name, _)| name.as_str()));
+    for ((_, color), ink) in named.iter_mut().zip(inks) {
+        *color = canvas.theme.ink(Some(ink));
+    }
     if frequency.len() > most {
-        notes.push(format!("{} shown as Other", count(frequency.len() - most, "series")));
-        named.push(("Other".to_owned(), canvas.theme.other));
+        let name = format!("All other ({})", frequency.len() - most);
+        notes.push(format!("{} shown as {name}", count(frequency.len() - most, "series")));
+        named.push((name, canvas.theme.other));
     }
     let of_row = names
         .iter()
@@ -216,7 +256,9 @@ fn draw_dots(cloud: &Cloud, plot: &Plot, canvas: &mut Canvas<'_>) {
     };
     let color = |dot: &Dot| match &cloud.colors {
         Colors::Named(named) => named.get(dot.group).map_or(theme.series[0], |(_, color)| *color),
-        Colors::Ramp { low, high, values, .. } => theme.heat(values.get(dot.group).copied().unwrap_or(*low), *low, *high),
+        Colors::Ramp { low, high, values, .. } => {
+            values.get(dot.group).copied().flatten().map_or(theme.other, |value| theme.heat(value, *low, *high))
+        }
     };
     let x = |dot: &Dot| plot.x.x.get(dot.place).copied().unwrap_or(plot.left);
     // Large ones first, or they hide the small ones.

@@ -52,8 +52,8 @@ mod tests {
     use indexmap::IndexMap;
     use pressrun_domain::chart::{Chart, Mark};
 
-    use super::super::super::ChartInput;
     use super::super::super::data::Rest;
+    use super::super::super::{ChartInput, Colors};
     use super::*;
 
     #[test]
@@ -67,8 +67,8 @@ mod tests {
         let mut chart = Chart::new(Mark::Bar);
         chart.color = Some("series".to_owned());
         let fields = IndexMap::new();
-        let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "UTC" };
-        let table = Table::read(&input, "place", &["value"], false, Rest::Sum).unwrap();
+        let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "UTC", colors: &Colors::default() };
+        let table = Table::read(&input, "place", &["value"], false, Rest::Merge).unwrap();
         let pieces = stacked(&table, false);
         assert_eq!(pieces, [[Some((0.0, 3.0)), None], [Some((0.0, -1.0)), Some((0.0, 2.0))], [Some((3.0, 7.0)), None]]);
         assert_eq!(range(&pieces), (-1.0, 7.0));

@@ -19,6 +19,39 @@ pub(super) fn scale(low: f64, high: f64, count: usize) -> ValueScale {
     ValueScale { low: tick(first, step), high: tick(first + steps as f64, step), ticks, step, log: false }
 }
 
+/// A range with round ends around `low..=high`, cut into exactly `steps` round steps.
+pub(super) fn in_steps(low: f64, high: f64, steps: usize) -> ValueScale {
+    let steps = steps.clamp(1, 200);
+    let (low, high) = (low.min(high).clamp(-1e300, 1e300), high.max(low).clamp(-1e300, 1e300));
+    let range = if high - low > low.abs().max(high.abs()) * 1e-12 { high - low } else { low.abs().max(1.0) };
+    let mut step = nice_step(range / steps as f64);
+    let mut first = (low / step + 1e-9).floor();
+    for _ in 0..8 {
+        if (first + steps as f64) * step >= high * (1.0 - 1e-12) {
+            break;
+        }
+        step = nice_step(step * 1.01);
+        first = (low / step + 1e-9).floor();
+    }
+    let ticks: Vec<f64> = (0..=steps).map(|i| tick(first + i as f64, step)).collect();
+    ValueScale { low: tick(first, step), high: tick(first + steps as f64, step), ticks, step, log: false }
+}
+
+/// The least round step whose `steps` multiples from the `first` on cover `low..=high`.
+///
+/// A range with values below zero is not covered by an axis that starts there; such axes are made to start below it first.
+pub(super) fn in_steps_from(low: f64, high: f64, first: f64, steps: usize) -> ValueScale {
+    let steps = steps.clamp(1, 200);
+    let last = first + steps as f64;
+    let (low, high) = (low.clamp(-1e300, 1e300), high.clamp(-1e300, 1e300));
+    let above = if last > 0.0 { high / last } else { 0.0 };
+    let below = if first < 0.0 { low / first } else { 0.0 };
+    let rough = above.max(below);
+    let step = if rough > 0.0 { nice_step(rough) } else { 1.0 };
+    let ticks: Vec<f64> = (0..=steps).map(|i| tick(first + i as f64, step)).collect();
+    ValueScale { low: tick(first, step), high: tick(last, step), ticks, step, log: false }
+}
+
 /// The step with its first and last multiple: of those near the wanted count, the one that leaves least of the axis empty.
 ///
 /// A step of 2.5 must earn its odd labels, and each tick more or less than wanted costs a tenth.
@@ -78,6 +111,26 @@ mod tests {
             (-1.0, 0.0, 2, vec![-1.0, -0.5, 0.0]),
         ] {
             assert_eq!(scale(low, high, count).ticks, expected, "{low} to {high}");
+        }
+    }
+
+    #[test]
+    fn an_axis_in_given_steps_covers_its_range() {
+        for (low, high, steps) in
+            [(0.0, 0.073, 4), (0.0, 1.0, 3), (0.0, 2300.0, 5), (-3.0, 11.0, 4), (5.0, 5.0, 2), (0.0, 0.0, 3), (0.0, 1e12, 6)]
+        {
+            let scale = in_steps(low, high, steps);
+            assert_eq!(scale.ticks.len(), steps + 1, "{low} to {high}");
+            assert!(scale.low <= low && scale.high >= high, "{low} to {high}: {scale:?}");
+        }
+    }
+
+    #[test]
+    fn a3_two_axes_have_zero_in_one_place() {
+        for (low, high, first, steps) in [(0.0, 0.073, 0.0, 4), (-3.0, 11.0, -1.0, 4), (-20.0, 1.0, -2.0, 3), (0.0, 0.0, 0.0, 3)] {
+            let scale = in_steps_from(low, high, first, steps);
+            assert!(scale.low <= low && scale.high >= high && scale.ticks.len() == steps + 1, "{low} to {high}: {scale:?}");
+            assert!(scale.ticks.contains(&0.0), "{low} to {high}");
         }
     }
 

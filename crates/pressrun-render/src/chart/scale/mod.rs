@@ -3,6 +3,7 @@
 mod band;
 mod linear;
 mod log;
+pub(crate) mod period;
 pub(crate) mod time;
 
 pub(crate) use self::band::Band;
@@ -23,6 +24,16 @@ impl ValueScale {
     /// Equal steps over `low..=high`, widened to round ends, with about `count` ticks.
     pub(crate) fn linear(low: f64, high: f64, count: usize) -> Self {
         linear::scale(low, high, count)
+    }
+
+    /// Equal steps over `low..=high` with exactly `steps` of them, for an axis that shares the grid of another.
+    pub(crate) fn in_steps(low: f64, high: f64, steps: usize) -> Self {
+        linear::in_steps(low, high, steps)
+    }
+
+    /// As [`ValueScale::in_steps`], the first tick `first` steps from zero; what lies beyond the ends is kept at them.
+    pub(crate) fn in_steps_from(low: f64, high: f64, first: f64, steps: usize) -> Self {
+        linear::in_steps_from(low, high, first, steps)
     }
 
     /// Powers of ten around `low..=high`, both above zero.

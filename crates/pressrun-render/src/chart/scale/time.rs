@@ -7,6 +7,8 @@ use jiff::{Span, Timestamp, ToSpan as _};
 /// A step of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Unit {
+    /// Millionths of a second.
+    Fraction,
     Second,
     Minute,
     Hour,
@@ -16,7 +18,8 @@ pub(crate) enum Unit {
 }
 
 /// Units with their lengths in seconds (mean, for months and years) and the multiples that make good ticks.
-const STEPS: [(Unit, f64, &[i64]); 6] = [
+const STEPS: [(Unit, f64, &[i64]); 7] = [
+    (Unit::Fraction, 1e-6, &[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000]),
     (Unit::Second, 1.0, &[1, 5, 10, 15, 30]),
     (Unit::Minute, 60.0, &[1, 5, 10, 15, 30]),
     (Unit::Hour, 3600.0, &[1, 2, 3, 6, 12]),
@@ -36,9 +39,25 @@ pub(crate) struct Tick {
 
 /// What a clock in `zone` shows at `seconds` since 1970; kept within the years that a calendar can say.
 pub(crate) fn wall(seconds: f64, zone: &TimeZone) -> DateTime {
-    let nanoseconds = (seconds.clamp(-3e11, 2.5e11) * 1e6).round() as i64;
-    let at = Timestamp::from_microsecond(nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH);
+    let microseconds = (seconds.clamp(-3e11, 2.5e11) * 1e6).round() as i64;
+    let at = Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::UNIX_EPOCH);
     zone.to_datetime(at)
+}
+
+/// A step of an axis: so many of a unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) unit: Unit,
+    pub(crate) count: i64,
+    /// Its length in seconds, the mean one of months and years.
+    pub(crate) length: f64,
+}
+
+/// The steps that make good ticks, from the shortest of `finest` on.
+pub(crate) fn steps(finest: Unit) -> impl Iterator<Item = Step> {
+    STEPS.iter().filter(move |(unit, ..)| *unit >= finest).flat_map(|(unit, length, counts)| {
+        counts.iter().map(move |count| Step { unit: *unit, count: *count, length: *length * *count as f64 })
+    })
 }
 
 /// Seconds since 1970 of a wall time; one that does not exist is taken after the gap, a repeated one at its first.
@@ -47,30 +66,53 @@ pub(crate) fn seconds(wall: DateTime, zone: &TimeZone) -> Option<f64> {
     Some(at.as_microsecond() as f64 / 1e6)
 }
 
-/// At most about `most` ticks in `low..=high` (seconds since 1970).
-pub(crate) fn ticks(low: f64, high: f64, most: usize, zone: &TimeZone) -> (Unit, Vec<Tick>) {
-    let rough = ((high - low) / most.max(1) as f64).max(1e-3);
-    let (unit, count) = STEPS
-        .iter()
-        .flat_map(|(unit, length, counts)| counts.iter().map(move |count| (*unit, *count, *length)))
-        .find(|(_, count, length)| *count as f64 * length >= rough * 0.999)
-        .map_or((Unit::Year, 5000), |(unit, count, _)| (unit, count));
-    let mut at = floor(wall(low, zone), unit, count);
+/// The boundaries of `step` in `low..=high` (seconds since 1970), at most about `most` of them.
+pub(crate) fn ticks(low: f64, high: f64, step: Step, most: usize, zone: &TimeZone) -> Vec<Tick> {
+    let mut at = floor(wall(low, zone), step.unit, step.count);
     let mut found: Vec<Tick> = Vec::new();
-    for _ in 0..most.saturating_mul(4).saturating_add(8) {
+    for _ in 0..most.saturating_add(8) {
         if let Some(seconds) = seconds(at, zone) {
-            if seconds > high + 1e-6 {
+            if seconds > high + 1e-7 {
                 break;
             }
             // A tick that fell into a gap may land on its neighbour.
-            if seconds >= low - 1e-6 && found.last().is_none_or(|last| seconds > last.at) {
+            if seconds >= low - 1e-7 && found.last().is_none_or(|last| seconds > last.at) {
                 found.push(Tick { at: seconds, wall: wall(seconds, zone) });
             }
         }
-        let Some(next) = next(at, unit, count) else { break };
+        let Some(next) = next(at, step.unit, step.count) else { break };
         at = next;
     }
-    (unit, found)
+    found
+}
+
+/// The number of the calendar's cell of `step` that a moment lies in: moments of one cell share a label.
+pub(crate) fn cell(at: DateTime, step: Step) -> i64 {
+    let days = days(at.date());
+    let count = step.count.max(1);
+    let second = days * 86_400 + i64::from(at.hour()) * 3600 + i64::from(at.minute()) * 60 + i64::from(at.second());
+    match step.unit {
+        Unit::Fraction => (second * 1_000_000 + i64::from(at.subsec_nanosecond()) / 1000).div_euclid(count),
+        Unit::Second => second.div_euclid(count),
+        Unit::Minute => second.div_euclid(60 * count),
+        Unit::Hour => second.div_euclid(3600 * count),
+        // 1970 began on a Thursday, weeks begin on Monday.
+        Unit::Day if count >= 7 => (days + 3).div_euclid(count),
+        Unit::Day => days.div_euclid(count),
+        Unit::Month => months(at.date()).div_euclid(count),
+        Unit::Year => i64::from(at.year()).div_euclid(count),
+    }
+}
+
+/// Days since 1970.
+pub(crate) fn days(date: Date) -> i64 {
+    let epoch = Date::constant(1970, 1, 1);
+    date.since((jiff::Unit::Day, epoch)).map_or(0, |span| i64::from(span.get_days()))
+}
+
+/// Months since the year 0.
+pub(crate) fn months(date: Date) -> i64 {
+    i64::from(date.year()) * 12 + i64::from(date.month()) - 1
 }
 
 /// The last boundary at or before `at`.
@@ -80,6 +122,11 @@ fn floor(at: DateTime, unit: Unit, count: i64) -> DateTime {
     let (hour, minute, second) = (i64::from(at.hour()), i64::from(at.minute()), i64::from(at.second()));
     let date = at.date();
     match unit {
+        Unit::Fraction => {
+            let micros = down(i64::from(at.subsec_nanosecond()) / 1000);
+            let exact = Time::new(at.hour(), at.minute(), at.second(), (micros * 1000) as i32);
+            date.to_datetime(exact.unwrap_or_else(|_| time(hour, minute, second)))
+        }
         Unit::Second => date.to_datetime(time(hour, minute, down(second))),
         Unit::Minute => date.to_datetime(time(hour, down(minute), 0)),
         Unit::Hour => date.to_datetime(time(down(hour), 0, 0)),
@@ -102,6 +149,7 @@ fn floor(at: DateTime, unit: Unit, count: i64) -> DateTime {
 
 fn next(at: DateTime, unit: Unit, count: i64) -> Option<DateTime> {
     let span = match unit {
+        Unit::Fraction => Span::new().try_microseconds(count),
         Unit::Second => Span::new().try_seconds(count),
         Unit::Minute => Span::new().try_minutes(count),
         Unit::Hour => Span::new().try_hours(count),
@@ -120,7 +168,9 @@ fn next(at: DateTime, unit: Unit, count: i64) -> Option<DateTime> {
 /// The coarsest unit on whose boundaries all these moments lie.
 pub(crate) fn granularity(moments: &[DateTime]) -> Unit {
     let all = |test: fn(&DateTime) -> bool| moments.iter().all(test);
-    if !all(|at| at.second() == 0 && at.subsec_nanosecond() == 0) {
+    if !all(|at| at.subsec_nanosecond() == 0) {
+        Unit::Fraction
+    } else if !all(|at| at.second() == 0) {
         Unit::Second
     } else if !all(|at| at.minute() == 0) {
         Unit::Minute
@@ -135,45 +185,6 @@ pub(crate) fn granularity(moments: &[DateTime]) -> Unit {
     }
 }
 
-/// The regular periods from the first to the last moment, those without a value included.
-///
-/// `None` when they follow no calendar step or would be more than `most`.
-pub(crate) fn periods(sorted: &[f64], zone: &TimeZone, most: usize) -> Option<Vec<f64>> {
-    let (first, last) = (*sorted.first()?, *sorted.last()?);
-    let walls: Vec<DateTime> = sorted.iter().map(|at| wall(*at, zone)).collect();
-    let unit = granularity(&walls);
-    let counts: &[i64] = match unit {
-        Unit::Year => &[10, 5, 1],
-        Unit::Month => &[12, 6, 3, 1],
-        Unit::Day => &[14, 7, 1],
-        Unit::Hour => &[12, 6, 4, 3, 2, 1],
-        Unit::Minute | Unit::Second => &[30, 20, 15, 10, 5, 1],
-    };
-    'counts: for count in counts {
-        let mut slots = vec![first];
-        let mut at = wall(first, zone);
-        let mut wanted = sorted.iter().skip(1).peekable();
-        while let Some(target) = wanted.peek() {
-            let Some(following) = next_plain(at, unit, *count) else { continue 'counts };
-            at = following;
-            let Some(seconds) = seconds(at, zone) else { continue 'counts };
-            if seconds > **target + 1e-6 || slots.len() >= most {
-                continue 'counts;
-            }
-            if (seconds - **target).abs() < 1e-6 {
-                wanted.next();
-            }
-            slots.push(seconds);
-        }
-        return (slots.last().copied().unwrap_or(first) >= last - 1e-6).then_some(slots);
-    }
-    None
-}
-
-fn next_plain(at: DateTime, unit: Unit, count: i64) -> Option<DateTime> {
-    if unit == Unit::Day && count == 2 { at.checked_add(2.days()).ok() } else { next(at, unit, count) }
-}
-
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 fn month(at: DateTime) -> &'static str {
@@ -183,8 +194,7 @@ fn month(at: DateTime) -> &'static str {
 /// A tick's own label and the larger period it stands in, which is written where it begins.
 pub(crate) fn labels(at: DateTime, unit: Unit) -> (String, Option<String>) {
     match unit {
-        Unit::Second => (format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second()), Some(format!("{} {}", month(at), at.day()))),
-        Unit::Minute | Unit::Hour => (format!("{:02}:{:02}", at.hour(), at.minute()), Some(format!("{} {}", month(at), at.day()))),
+        Unit::Fraction | Unit::Second | Unit::Minute | Unit::Hour => (clock(at, unit), Some(format!("{} {}", month(at), at.day()))),
         Unit::Day => (at.day().to_string(), Some(format!("{} {}", month(at), at.year()))),
         Unit::Month => (month(at).to_owned(), Some(at.year().to_string())),
         Unit::Year => (at.year().to_string(), None),
@@ -194,11 +204,24 @@ pub(crate) fn labels(at: DateTime, unit: Unit) -> (String, Option<String>) {
 /// A moment in one label, as exact as its unit.
 pub(crate) fn full_label(at: DateTime, unit: Unit) -> String {
     match unit {
-        Unit::Second => format!("{} {}, {:02}:{:02}:{:02}", month(at), at.day(), at.hour(), at.minute(), at.second()),
-        Unit::Minute | Unit::Hour => format!("{} {}, {:02}:{:02}", month(at), at.day(), at.hour(), at.minute()),
+        Unit::Fraction | Unit::Second | Unit::Minute | Unit::Hour => format!("{} {}, {}", month(at), at.day(), clock(at, unit)),
         Unit::Day => format!("{} {}, {}", month(at), at.day(), at.year()),
         Unit::Month => format!("{} {}", month(at), at.year()),
         Unit::Year => at.year().to_string(),
+    }
+}
+
+/// The time of day, as exact as its unit.
+fn clock(at: DateTime, unit: Unit) -> String {
+    match unit {
+        Unit::Fraction => {
+            let micros = format!("{:06}", at.subsec_nanosecond() / 1000);
+            // Thousandths are read together.
+            let digits = micros.trim_end_matches('0').len().max(1).next_multiple_of(3);
+            format!("{:02}:{:02}:{:02}.{}", at.hour(), at.minute(), at.second(), &micros[..digits.min(micros.len())])
+        }
+        Unit::Second => format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second()),
+        _ => format!("{:02}:{:02}", at.hour(), at.minute()),
     }
 }
 
@@ -213,47 +236,49 @@ mod tests {
     #[test]
     fn ticks_lie_on_calendar_boundaries_of_the_zone() {
         let zone = TimeZone::get("America/New_York").unwrap();
-        for (low, high, most, unit, expected) in [
+        for (low, high, (unit, count), expected) in [
+            ("2024-01-01T00:00:00", "2024-01-01T00:00:02", (Unit::Second, 1), vec!["00:00:00", "00:00:01", "00:00:02"]),
             (
-                "2024-01-01T00:00:00",
-                "2024-01-01T00:00:04",
-                5,
-                Unit::Second,
-                vec!["00:00:00", "00:00:01", "00:00:02", "00:00:03", "00:00:04"],
+                "2024-01-01T00:00:00.1",
+                "2024-01-01T00:00:00.6",
+                (Unit::Fraction, 200_000),
+                vec!["00:00:00.200", "00:00:00.400", "00:00:00.600"],
             ),
-            ("2024-01-01T00:03", "2024-01-01T01:00", 4, Unit::Minute, vec!["00:15", "00:30", "00:45", "01:00"]),
-            ("2024-03-09T22:00", "2024-03-10T12:00", 5, Unit::Hour, vec!["00:00", "03:00", "06:00", "09:00", "12:00"]),
-            ("2024-01-03T05:00", "2024-01-07T00:00", 6, Unit::Day, vec!["4", "5", "6", "7"]),
-            ("2024-01-01T00:00", "2024-02-04T00:00", 5, Unit::Day, vec!["1", "8", "15", "22", "29"]),
-            ("2024-01-01T00:00", "2024-12-31T00:00", 4, Unit::Month, vec!["Jan", "Apr", "Jul", "Oct"]),
-            ("1990-06-01T00:00", "2024-06-01T00:00", 4, Unit::Year, vec!["1990", "2000", "2010", "2020"].split_off(1)),
+            ("2024-01-01T00:03", "2024-01-01T01:00", (Unit::Minute, 15), vec!["00:15", "00:30", "00:45", "01:00"]),
+            ("2024-03-09T22:00", "2024-03-10T12:00", (Unit::Hour, 3), vec!["00:00", "03:00", "06:00", "09:00", "12:00"]),
+            ("2024-01-03T05:00", "2024-01-07T00:00", (Unit::Day, 1), vec!["4", "5", "6", "7"]),
+            ("2024-01-01T00:00", "2024-02-04T00:00", (Unit::Day, 7), vec!["1", "8", "15", "22", "29"]),
+            ("2024-01-01T00:00", "2024-12-31T00:00", (Unit::Month, 3), vec!["Jan", "Apr", "Jul", "Oct"]),
+            ("1990-06-01T00:00", "2024-06-01T00:00", (Unit::Year, 10), vec!["2000", "2010", "2020"]),
         ] {
-            let (found, ticks) = ticks(at(low, &zone), at(high, &zone), most, &zone);
-            let labels: Vec<String> = ticks.iter().map(|t| labels(t.wall, found).0).collect();
-            assert_eq!((found, labels), (unit, expected.into_iter().map(str::to_owned).collect()), "{low} to {high}");
+            let step = steps(unit).find(|step| step.unit == unit && step.count == count).unwrap();
+            let ticks = ticks(at(low, &zone), at(high, &zone), step, 50, &zone);
+            let found: Vec<String> = ticks.iter().map(|t| labels(t.wall, unit).0).collect();
+            assert_eq!(found, expected.into_iter().map(str::to_owned).collect::<Vec<_>>(), "{low} to {high}");
         }
     }
 
     #[test]
-    fn periods_without_rows_are_filled_in() {
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        for (case, moments, expected) in [
-            ("months", vec!["2024-01-01", "2024-02-01", "2024-05-01"], Some(5)),
-            ("quarters", vec!["2023-10-01", "2024-01-01", "2024-07-01"], Some(4)),
-            ("weeks over the change of the clock", vec!["2024-03-18", "2024-03-25", "2024-04-08"], Some(4)),
-            ("days", vec!["2024-03-30", "2024-03-31", "2024-04-02"], Some(4)),
-            ("one", vec!["2024-03-30"], Some(1)),
-            ("too many", vec!["2024-03-01", "2024-03-02", "2054-03-02"], None),
+    fn moments_of_one_cell_of_the_calendar_share_its_number() {
+        let wall = |text: &str| text.parse::<DateTime>().unwrap();
+        for (a, b, (unit, count), same) in [
+            ("2024-01-01T00:00", "2024-01-07T23:59", (Unit::Day, 7), true),
+            ("2024-01-07T00:00", "2024-01-08T00:00", (Unit::Day, 7), false),
+            ("2024-01-31T00:00", "2024-03-31T00:00", (Unit::Month, 3), true),
+            ("2024-03-31T00:00", "2024-04-01T00:00", (Unit::Month, 3), false),
+            ("1969-12-31T23:00", "1970-01-01T00:00", (Unit::Hour, 12), false),
         ] {
-            let sorted: Vec<f64> = moments.iter().map(|m| at(&format!("{m}T00:00"), &zone)).collect();
-            assert_eq!(periods(&sorted, &zone, 400).map(|slots| slots.len()), expected, "{case}");
+            let step = steps(unit).find(|step| step.unit == unit && step.count == count).unwrap();
+            assert_eq!(cell(wall(a), step) == cell(wall(b), step), same, "{a} and {b} by {count} {unit:?}");
         }
     }
 
     #[test]
     fn far_ends_of_time_are_survived() {
         for (low, high) in [(-1e18, 1e18), (0.0, 0.0), (-3e11, -2.9e11), (0.0, 1e-9)] {
-            assert!(ticks(low, high, 6, &TimeZone::UTC).1.len() <= 32);
+            for step in steps(Unit::Fraction) {
+                assert!(ticks(low, high, step, 6, &TimeZone::UTC).len() <= 14);
+            }
         }
     }
 }

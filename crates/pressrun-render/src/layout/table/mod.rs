@@ -4,18 +4,18 @@ mod paint;
 mod widths;
 
 use arrow_array::RecordBatch;
-use pressrun_domain::chart::Chart;
+
 use pressrun_domain::text::grouped;
 
 use self::widths::{Fitted, Natural};
 use super::text::{Faces, Weight, has_shape};
-use crate::chart::{ChartInput, Color, Shades, Theme, table_shades};
+use crate::chart::{ChartInput, Color, Colors, Ranges, Shades, Theme, table_shades};
 use crate::columns::Columns;
 use crate::error::RenderError;
-use crate::format::{Alignment, Value};
-use crate::html::totals::Totals;
-use crate::report::{Report, TileData, TileView};
+use crate::format::{Alignment, FieldFormat, Kind, Value, typographic};
+use crate::report::{Report, TileData, TileView, Truncated};
 use crate::rows::{Batches, Taken};
+use crate::totals::{self, Totals};
 
 /// Most lines of one cell.
 const MOST_LINES: usize = 6;
@@ -42,8 +42,10 @@ pub(super) struct Table {
     header_lines: usize,
     rows: Vec<Row>,
     totals: Option<Vec<String>>,
-    /// Whether the totals start with the word.
-    says_total: bool,
+    /// Where the row of totals says that it is one.
+    total_word: Option<usize>,
+    /// The query stopped before its end (R11).
+    cut: Option<Truncated>,
     /// Rows of the result, shown or not.
     pub(super) total: u64,
     /// What a reader must know besides rows left out.
@@ -98,8 +100,10 @@ impl Table {
     ) -> Result<Option<Self>, RenderError> {
         let batches = Batches::open(tile, &data.rows)?;
         let columns = Columns::of(&batches.schema(), data, &report.zone, true);
-        let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format, column.name.as_str())));
+        let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format)));
+        let mut ranges = Ranges::of(&data.chart);
         let Taken { batches: kept, total, .. } = batches.take_rows_and(limit, |batch| {
+            ranges.add(batch);
             if data.chart.totals {
                 totals.add(batch);
             }
@@ -108,8 +112,8 @@ impl Table {
             return Ok(None);
         }
         let texts = texts(&columns, &kept);
-        let says_total = columns.iter().next().is_some_and(|column| totals.of(column.index).is_none());
-        let totals = data.chart.totals.then(|| total_texts(&columns, &totals));
+        let (total_texts, total_word) = totals.texts(columns.iter().map(|column| (column.index, &column.format)), data.truncated);
+        let totals = data.chart.totals.then_some(total_texts);
         let labels = columns.labels();
         let naturals: Vec<Natural> = columns
             .iter()
@@ -119,20 +123,30 @@ impl Table {
                 Natural::of(faces, &labels[index], &texts[index], total, column.format.page_alignment())
             })
             .collect();
-        let Fitted { size, widths } = widths::fit(&naturals, width);
+        let Fitted { size, widths, kept: shown_columns } = widths::fit(&naturals, width);
         let mut notes = Vec::new();
         let hidden = columns.len() - widths.len();
         if hidden > 0 {
             let noun = if hidden == 1 { "column does" } else { "columns do" };
-            notes.push(format!("{hidden} more {noun} not fit on this page"));
+            let names: Vec<&str> =
+                (0..columns.len()).filter(|at| !shown_columns.contains(at)).filter_map(|at| labels.get(at)).map(String::as_str).collect();
+            let more = if names.len() > 5 { format!("{} …", names[..5].join(", ")) } else { names.join(", ") };
+            notes.push(format!("{hidden} more {noun} not fit on this page: {more}"));
         }
-        let mut shades = shades(report, data, &data.chart, &kept, theme, &mut notes);
+        let mut shades = shades(report, data, &kept, &ranges, theme, &mut notes);
         let mut x = 0.0;
+        let has_place = |at: usize| shown_columns.contains(&at);
+        let texts: Vec<Vec<String>> = texts.into_iter().enumerate().filter(|(at, _)| has_place(*at)).map(|(_, texts)| texts).collect();
+        let totals: Option<Vec<String>> =
+            totals.map(|totals| totals.into_iter().enumerate().filter(|(at, _)| has_place(*at)).map(|(_, text)| text).collect());
+        let total_word = total_word.and_then(|word| shown_columns.iter().position(|at| *at == word));
         let shown: Vec<Shown> = columns
             .iter()
             .zip(&labels)
+            .enumerate()
+            .filter(|(at, _)| has_place(*at))
             .zip(&widths)
-            .map(|((column, label), width)| {
+            .map(|((_, (column, label)), width)| {
                 let header = faces.wrap(label, widths::header_size(size), Weight::Bold, width - 2.0 * PAD, HEADER_LINES);
                 let shown = Shown {
                     x,
@@ -146,8 +160,12 @@ impl Table {
             })
             .collect();
         let header_lines = shown.iter().map(|column| column.header.len()).max().unwrap_or(1);
-        let rows = rows(texts, &shown, size, faces);
-        Ok(Some(Self { width, size, columns: shown, header_lines, rows, totals, says_total, total, notes }))
+        let (rows, cut_cells) = rows(texts, &shown, size, faces);
+        if cut_cells > 0 {
+            let cells = if cut_cells == 1 { "1 cell is".to_owned() } else { format!("{} cells are", grouped(cut_cells as u64)) };
+            notes.push(format!("{cells} longer than shown"));
+        }
+        Ok(Some(Self { width, size, columns: shown, header_lines, rows, totals, total_word, cut: data.truncated, total, notes }))
     }
 
     /// Rows that were read.
@@ -206,13 +224,9 @@ impl Table {
         (left / range.len().max(1) as f64).clamp(0.0, 3.0)
     }
 
-    /// The note about rows that are not shown, if there are any (V6).
-    pub(super) fn shown_note(&self, shown: usize) -> Option<String> {
-        let shown = shown as u64;
-        (shown < self.total).then(|| {
-            let of = if self.totals.is_some() { "; totals are over all of them" } else { "" };
-            format!("First {} of {} rows{of}", grouped(shown), grouped(self.total))
-        })
+    /// The notes about rows that are not shown or were not read, and of what the totals are (V6, R11).
+    pub(super) fn row_notes(&self, shown: usize) -> Vec<String> {
+        totals::notes(shown as u64, self.total, self.cut, self.totals.is_some().then_some(self.total_word.is_some()))
     }
 }
 
@@ -221,15 +235,38 @@ fn texts(columns: &Columns, batches: &[RecordBatch]) -> Vec<Vec<String>> {
     columns
         .iter()
         .map(|column| {
-            batches
-                .iter()
-                .flat_map(|batch| {
+            let cells = || {
+                batches.iter().flat_map(|batch| {
                     let array = batch.column(column.index).as_ref();
-                    (0..batch.num_rows()).map(move |row| tidy(column.format.display(&Value::at(array, row))))
+                    (0..batch.num_rows()).map(move |row| Value::at(array, row))
                 })
+            };
+            let decimals = common_decimals(&column.format, cells());
+            cells()
+                .map(|value| match decimals {
+                    Some(decimals) if !value.is_null() => tidy(column.format.display_decimals(&value, decimals)),
+                    _ => tidy(column.format.display(&value)),
+                })
+                .map(|text| if column.format.kind == Kind::Number { typographic(text) } else { text })
                 .collect()
         })
         .collect()
+}
+
+/// Most decimals that a column is given for the sake of one cell.
+const MOST_DECIMALS: usize = 6;
+
+/// The decimals that all cells of a column without a format of its own are shown with, so that their points stand in line (C1);
+/// `None` where some would need more than is readable, and each has its own.
+fn common_decimals<'a>(format: &FieldFormat, mut cells: impl Iterator<Item = Value<'a>>) -> Option<usize> {
+    if format.kind != Kind::Number || format.is_explicit() {
+        return None;
+    }
+    let most = cells.try_fold(0, |most, value| match format.default_decimals(&value) {
+        Some(decimals) if decimals > MOST_DECIMALS => None,
+        decimals => Some(decimals.map_or(most, |decimals| most.max(decimals))),
+    })?;
+    (most > 0).then_some(most)
 }
 
 /// One line of text of bounded length, without characters that have no shape.
@@ -245,27 +282,16 @@ fn tidy(text: String) -> String {
     out
 }
 
-fn total_texts(columns: &Columns, totals: &Totals) -> Vec<String> {
-    let mut texts: Vec<String> =
-        columns.iter().map(|column| totals.of(column.index).map_or_else(String::new, |sum| column.format.display(&sum))).collect();
-    if let Some(first) = texts.first_mut()
-        && first.is_empty()
-    {
-        "Total".clone_into(first);
-    }
-    texts
-}
-
 fn shades(
     report: &Report,
     data: &TileData,
-    chart: &Chart,
     batches: &[RecordBatch],
+    ranges: &Ranges,
     theme: &Theme,
     notes: &mut Vec<String>,
 ) -> Option<indexmap::IndexMap<String, Shades>> {
-    let input = ChartInput { chart, batches, fields: &data.fields, zone: &report.zone };
-    match table_shades(&input, theme) {
+    let input = ChartInput { chart: &data.chart, batches, fields: &data.fields, zone: &report.zone, colors: &Colors::default() };
+    match table_shades(&input, ranges, theme) {
         Ok(shades) => Some(shades),
         Err(error) => {
             notes.push(format!("Bars and heat are not drawn: {error}"));
@@ -274,12 +300,15 @@ fn shades(
     }
 }
 
-fn rows(texts: Vec<Vec<String>>, columns: &[Shown], size: f64, faces: &Faces) -> Vec<Row> {
+/// The rows, and how many of their cells are cut (C4).
+fn rows(texts: Vec<Vec<String>>, columns: &[Shown], size: f64, faces: &Faces) -> (Vec<Row>, usize) {
+    let mut cut = 0;
     let count = texts.first().map_or(0, Vec::len);
     let mut rows: Vec<Row> = (0..count).map(|_| Row { cells: Vec::with_capacity(columns.len()), lines: 1 }).collect();
     for (column, texts) in columns.iter().zip(texts) {
         let room = column.width - 2.0 * PAD + 0.01;
         for (row, text) in rows.iter_mut().zip(texts) {
+            let mut shortened = text.ends_with('…') && text.chars().count() > MOST_CHARACTERS;
             let width = faces.width(&text, size, Weight::Regular);
             let cell = if !faces.is_simple(&text) {
                 // Shaping may take a little more or less than the sum of the letters.
@@ -291,10 +320,12 @@ fn rows(texts: Vec<Vec<String>>, columns: &[Shown], size: f64, faces: &Faces) ->
             } else {
                 let lines = faces.wrap(&text, size, Weight::Regular, room, MOST_LINES);
                 row.lines = row.lines.max(lines.len());
+                shortened |= lines.last().is_some_and(|last| last.ends_with('…'));
                 CellText::Lines(lines)
             };
+            cut += usize::from(shortened);
             row.cells.push(cell);
         }
     }
-    rows
+    (rows, cut)
 }

@@ -50,10 +50,10 @@ impl Table {
             let style = Style { size: self.size, weight: Weight::Bold, color: theme.text };
             for (index, (column, text)) in self.columns.iter().zip(texts).enumerate() {
                 // A sum wider than its column would run into its neighbour.
-                let text = faces.ellipsize(text, style.size, style.weight, column.width - PAD);
+                let text = total_text(text, faces, style, column.width - PAD);
                 let baseline = y + 3.4 + self.size * 1.02;
                 drawing.start_cell(index, told);
-                if index == 0 && self.says_total {
+                if self.total_word == Some(index) {
                     drawing.text(faces, column.x + PAD, baseline, &text, style);
                 } else {
                     put(&mut drawing, faces, column, &text, baseline, style);
@@ -113,6 +113,15 @@ impl Table {
             }
             drawing.end_cell();
         }
+    }
+}
+
+/// A total in its column: the word that says what it is of gives way to "Total", the note says the rest.
+fn total_text(text: &str, faces: &Faces, style: Style, room: f64) -> String {
+    let fits = |text: &str| faces.width(text, style.size, style.weight) <= room;
+    match text.strip_prefix("Total ") {
+        Some(_) if !fits(text) => "Total".to_owned(),
+        _ => faces.ellipsize(text, style.size, style.weight, room),
     }
 }
 

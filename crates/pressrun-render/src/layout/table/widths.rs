@@ -21,6 +21,8 @@ pub(super) struct Natural {
 /// Size of text and widths of the columns that fit.
 pub(super) struct Fitted {
     pub(super) size: f64,
+    /// Which columns have a place, in order, and how wide each is.
+    pub(super) kept: Vec<usize>,
     pub(super) widths: Vec<f64>,
 }
 
@@ -43,21 +45,40 @@ impl Natural {
 }
 
 /// The widths of as many columns as fit into `room` points; together they fill it.
+///
+/// One that alone takes more than half of the room is left out before any other (C2), then those on the right.
 pub(super) fn fit(columns: &[Natural], room: f64) -> Fitted {
+    let all: Vec<usize> = (0..columns.len()).collect();
     for size in SIZES {
-        if let Some(widths) = at_size(columns, room, size) {
-            return Fitted { size, widths };
+        if let Some(widths) = at_size(columns, &all, room, size) {
+            return Fitted { size, kept: all, widths };
         }
     }
     let size = SIZES[SIZES.len() - 1];
-    let fitting = (1..columns.len()).rev().find_map(|count| at_size(&columns[..count], room, size));
-    Fitted { size, widths: fitting.unwrap_or_else(|| vec![room]) }
+    let mut kept = all;
+    while kept.len() > 1 {
+        let least = |at: &usize| columns.get(*at).map_or(0.0, |column| column.least);
+        let widest = kept.iter().enumerate().max_by(|a, b| least(a.1).total_cmp(&least(b.1)));
+        match widest {
+            Some((place, at)) if least(at) * size > room * 0.5 => {
+                kept.remove(place);
+            }
+            _ => {
+                kept.pop();
+            }
+        }
+        if let Some(widths) = at_size(columns, &kept, room, size) {
+            return Fitted { size, kept, widths };
+        }
+    }
+    Fitted { size, widths: vec![room; kept.len()], kept }
 }
 
-fn at_size(columns: &[Natural], room: f64, size: f64) -> Option<Vec<f64>> {
+fn at_size(columns: &[Natural], kept: &[usize], room: f64, size: f64) -> Option<Vec<f64>> {
     let padded = |ems: f64| ems * size + 2.0 * PAD + 0.2;
-    let widest: Vec<f64> = columns.iter().map(|column| padded(column.widest)).collect();
-    let least: Vec<f64> = columns.iter().map(|column| padded(column.least)).collect();
+    let shown = || kept.iter().filter_map(|at| columns.get(*at));
+    let widest: Vec<f64> = shown().map(|column| padded(column.widest)).collect();
+    let least: Vec<f64> = shown().map(|column| padded(column.least)).collect();
     let total: f64 = widest.iter().sum();
     if total <= room {
         return Some(widest.iter().map(|width| width * room / total).collect());
@@ -106,6 +127,14 @@ mod tests {
             assert_eq!(fitted.widths.len(), columns.len().min(fitted.widths.len()));
             assert!((fitted.widths.iter().sum::<f64>() - 540.0).abs() < 0.1, "{:?}", fitted.widths);
         }
+    }
+
+    #[test]
+    fn c2_one_column_too_wide_is_left_out_alone() {
+        let columns = vec![column(6.0, 6.0), column(400.0, 400.0), column(6.0, 6.0), column(8.0, 8.0)];
+        let fitted = fit(&columns, 540.0);
+        assert_eq!(fitted.kept, [0, 2, 3]);
+        assert_eq!(fitted.widths.len(), 3);
     }
 
     #[test]

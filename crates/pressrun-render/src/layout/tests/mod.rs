@@ -317,6 +317,120 @@ fn r11_a_query_that_stopped_at_its_limit_says_so_on_the_page() {
     }
 }
 
+fn figure(title: &str, subtitle: Option<&str>) -> TileView {
+    let rows = batch(vec![("revenue", Arc::new(Float64Array::from(vec![120_000.0, 131_000.0])))]);
+    let chart = Chart { value: Some("revenue".to_owned()), ..Chart::new(Mark::Kpi) };
+    let mut tile = tile("1", title, TileContent::Data(data(vec![rows], chart)));
+    tile.subtitle = subtitle.map(str::to_owned);
+    tile
+}
+
+#[test]
+fn a2_a_figure_in_a_flat_tile_can_be_read() {
+    let long = "Revenue of the whole group before taxes and after returns, in thousands";
+    for (case, height, title, subtitle) in [
+        ("two rows", 2, "Revenue", None),
+        ("two rows and a subtitle", 2, "Revenue", Some("before taxes and after returns, as of yesterday")),
+        ("three rows and a subtitle", 3, long, Some("before taxes and after returns, as of yesterday")),
+        ("one row", 1, long, None),
+    ] {
+        // A neighbour whose title takes two lines must not push the figure out of its tile.
+        let tiles =
+            vec![at(figure(title, subtitle), 0, 0, 6, height), at(figure(long, subtitle), 6, 0, 6, height), at(bars(), 0, height, 24, 8)];
+        let job = job(Format::Pdf, tiles);
+        if poppler() {
+            assert!(see(&job).text.matches("131").count() >= 2, "{case}: {}", see(&job).text);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("page.pdf");
+            std::fs::write(&path, rendered(&job).unwrap().0).unwrap();
+            let output = Command::new("pdftotext").args(["-bbox", "-enc", "UTF-8"]).arg(&path).arg("-").output().unwrap();
+            let boxes = String::from_utf8_lossy(&output.stdout).into_owned();
+            let height = |line: &str| {
+                let part = |name: &str| line.split(name).nth(1).and_then(|rest| rest.split('"').nth(1)).and_then(|n| n.parse::<f64>().ok());
+                part("yMax=").unwrap() - part("yMin=").unwrap()
+            };
+            for line in boxes.lines().filter(|line| line.contains("131")) {
+                assert!(height(line) >= 7.0, "{case}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a7_a_total_of_a_cut_query_is_no_total_of_everything() {
+    let mut chart = Chart::new(Mark::Table);
+    chart.totals = true;
+    let mut content = data(vec![numbers(100)], chart);
+    content.truncated = Some(Truncated { limit: 100 });
+    let seen = see(&job(Format::Pdf, vec![tile("1", "Orders", TileContent::Data(content))]));
+    if poppler() {
+        assert!(seen.text.contains("Total of rows read") && seen.text.contains("5,000"), "{}", seen.text);
+        assert!(seen.text.contains("totals are over the rows read, not over all there are"), "{}", seen.text);
+        assert!(!seen.text.contains("over all of them"), "{}", seen.text);
+    }
+}
+
+#[test]
+fn a10_the_title_above_a_continued_table_has_one_line() {
+    let long = "A name that never ends and goes on and on ".repeat(12);
+    let mut job = job(Format::Pdf, vec![at(table("1", &long, vec![numbers(200)]), 0, 0, 24, 12)]);
+    job.options.expand_tables_to_show_all_rows = true;
+    let seen = see(&job);
+    assert!(seen.pages > 2);
+    if poppler() {
+        let lines: Vec<&str> = seen.text.lines().filter(|line| line.contains("continued")).collect();
+        assert_eq!(lines.len(), seen.pages - 1, "{}", seen.text);
+        assert!(lines.iter().all(|line| line.contains("A name that never") && line.contains("… – continued")), "{lines:?}");
+    }
+}
+
+#[test]
+fn c1_decimal_points_of_a_column_stand_in_line() {
+    let rows = batch(vec![
+        ("name", Arc::new(StringArray::from(vec!["a", "b", "c"]))),
+        ("amount", Arc::new(Float64Array::from(vec![1234.5, 12.25, 100.0]))),
+    ]);
+    let seen = see(&job(Format::Pdf, vec![table("1", "Amounts", vec![rows])]));
+    if poppler() {
+        for words in ["1,234.50", "12.25", "100.00"] {
+            assert!(seen.text.contains(words), "{words}: {}", seen.text);
+        }
+    }
+}
+
+#[test]
+fn c2_one_wild_number_leaves_the_rest_readable() {
+    let rows = batch(vec![
+        ("name", Arc::new(StringArray::from(vec!["a", "b"]))),
+        ("wild", Arc::new(Float64Array::from(vec![1e300, 1.0]))),
+        ("amount", Arc::new(Float64Array::from(vec![12.0, 13.0]))),
+    ]);
+    let seen = see(&job(Format::Pdf, vec![table("1", "Amounts", vec![rows])]));
+    if poppler() {
+        assert!(seen.text.contains("1e300") && seen.text.contains("13"), "{}", seen.text);
+    }
+}
+
+#[test]
+fn c4_cells_that_are_cut_are_counted() {
+    let rows = batch(vec![("words", Arc::new(StringArray::from(vec!["word ".repeat(2_000), "short".to_owned()])))]);
+    let seen = see(&job(Format::Pdf, vec![table("1", "Words", vec![rows])]));
+    if poppler() {
+        assert!(seen.text.contains("1 cell is longer than shown"), "{}", seen.text);
+    }
+}
+
+#[test]
+fn c9_recipients_are_not_told_the_columns_of_a_query() {
+    let rows = batch(vec![("secret_margin", Arc::new(Float64Array::from(vec![1.0])))]);
+    let chart = Chart { x: Some("region".to_owned()), y: vec!["revenue".to_owned()], ..Chart::new(Mark::Bar) };
+    let seen = see(&job(Format::Pdf, vec![tile("1", "Revenue", TileContent::Data(data(vec![rows], chart)))]));
+    assert!(seen.said.warnings.iter().any(|warning| warning.contains("secret_margin")), "{:?}", seen.said.warnings);
+    if poppler() {
+        assert!(seen.text.contains("This tile could not be shown") && !seen.text.contains("secret_margin"), "{}", seen.text);
+    }
+}
+
 #[test]
 fn totals_are_over_all_rows_in_the_columns_format() {
     let mut chart = Chart::new(Mark::Table);
