@@ -25,6 +25,7 @@ pub mod naming;
 pub mod notice;
 pub mod outline;
 pub mod output;
+pub mod overdue;
 pub mod plan;
 pub mod postgres;
 pub mod preparation;

@@ -86,11 +86,15 @@ pub enum NoticeKind {
     DeliveriesHeld,
     /// When a schedule is due cannot be told: it does not fire until somebody edits it.
     ScheduleUnplannable,
+    /// Occurrences or manual runs are not over when they should be. Never in the outbox: it is told outside of all that may be stuck.
+    RunsOverdue,
+    /// Those are over.
+    RunsSettled,
 }
 
 impl NoticeKind {
     /// Every value.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::RunFailed,
         Self::RunRecovered,
         Self::ScheduleDisabled,
@@ -110,13 +114,20 @@ impl NoticeKind {
         Self::RecipientSuppressed,
         Self::DeliveriesHeld,
         Self::ScheduleUnplannable,
+        Self::RunsOverdue,
+        Self::RunsSettled,
     ];
 
     /// Whether it is said to the owner of the schedule, whose silence the operator has to hear of (S13).
     #[must_use]
     pub fn is_for_the_owner(self) -> bool {
         match self {
-            Self::OwnershipOffered | Self::ScheduleGiven | Self::SubscriptionConfirmed | Self::SubscriptionDeclined => false,
+            Self::OwnershipOffered
+            | Self::ScheduleGiven
+            | Self::SubscriptionConfirmed
+            | Self::SubscriptionDeclined
+            | Self::RunsOverdue
+            | Self::RunsSettled => false,
             Self::RunFailed
             | Self::RunRecovered
             | Self::ScheduleDisabled
@@ -158,6 +169,8 @@ impl NoticeKind {
             Self::RecipientSuppressed => "recipient.suppressed",
             Self::DeliveriesHeld => "deliveries.held",
             Self::ScheduleUnplannable => "schedule.unplannable",
+            Self::RunsOverdue => "runs.overdue",
+            Self::RunsSettled => "runs.settled",
         }
     }
 }

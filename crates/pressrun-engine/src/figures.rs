@@ -120,6 +120,11 @@ pub(crate) fn notice(lane: NoticeLane, state: &DeliveryState) {
     metrics::counter!("pressrun_notices_total", "to" => to, "outcome" => outcome).increment(1);
 }
 
+/// Somebody was to be told of what is overdue, and heard it or not.
+pub(crate) fn alarm(heard: bool) {
+    metrics::counter!("pressrun_alarms_total", "outcome" => if heard { "accepted" } else { "failed" }).increment(1);
+}
+
 /// A query was answered by a connection of this kind, or failed.
 pub(crate) fn query(source: &'static str, succeeded: bool) {
     let outcome = if succeeded { "ok" } else { "failed" };

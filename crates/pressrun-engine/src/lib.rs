@@ -7,6 +7,7 @@
 //! - [`pipeline`] is one run: audiences, queries, judgement, artifacts, promises, deliveries, verdict.
 //! - [`executor`] runs queries and typesetting in child processes, where a deadline and a memory limit can be kept.
 //! - Notices to owners and to the operator are rows of an outbox of their own (`notice`).
+//! - [`alarm`] tells the operator of what is not delivered in time, outside of everything that may be stuck.
 //! - [`bounce`] takes in what comes back of mail, and ends mail to addresses that are gone.
 //! - [`artifacts`] keeps rendered bytes by their hash until nobody needs them: in the folder of the [`spool`], or in a bucket.
 //!
@@ -14,6 +15,7 @@
 //! promised piece is sent or its failure recorded. What is not: a piece whose acceptance could not be recorded (the process died in
 //! between) is sent a second time, under the same idempotency mark.
 
+pub mod alarm;
 pub mod artifacts;
 pub mod bounce;
 pub mod content;

@@ -26,9 +26,9 @@ use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
     ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Hints, Keys, LastAnswer, Learnt, ListQuery, ListRow,
-    ListedMember, Listening, Names, Notices, Owed, Page, People, PlannedSchedule, Planning, PlanningNote, Pruned, PublishedCatalog,
-    Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds,
-    SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
+    ListedMember, Listening, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, Planning, PlanningNote, Pruned,
+    PublishedCatalog, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions,
+    SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
 };
 
 use crate::book::Book;
@@ -598,6 +598,15 @@ staged! {
 impl Hints for StagedStore {
     async fn listen(&self) -> Result<Box<dyn Listening>, StoreError> {
         Err(unavailable())
+    }
+}
+
+staged! {
+    Overdue {
+        async fn note_overdue(&self, late: Timestamp, now: Timestamp, limit: u32) -> Result<u32, StoreError>;
+        async fn claim_overdue(&self, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<OverdueRun>, StoreError>;
+        async fn overdue_told(&self, told: &[OverdueRun], now: Timestamp) -> Result<(), StoreError>;
+        async fn count_overdue(&self) -> Result<u64, StoreError>;
     }
 }
 

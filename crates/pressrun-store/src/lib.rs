@@ -22,6 +22,7 @@ mod hints;
 mod keys;
 mod list_index;
 mod notices;
+mod overdue;
 mod page;
 mod people;
 mod planning;
@@ -46,6 +47,7 @@ pub use figures::{Figures, Owed, QueuedKind, ScheduleCounts, Waiting};
 pub use hints::{Hints, Listening};
 pub use keys::Keys;
 pub use notices::{Notices, UnreadRun};
+pub use overdue::{Overdue, OverdueRun};
 pub use page::Page;
 pub use people::{People, Upserted};
 pub use planning::{
@@ -84,6 +86,7 @@ pub trait Store:
     + Catalogs
     + Figures
     + Hints
+    + Overdue
     + Send
     + Sync
 {
@@ -105,6 +108,7 @@ impl<
         + Catalogs
         + Figures
         + Hints
+        + Overdue
         + Send
         + Sync,
 > Store for T

@@ -18,6 +18,7 @@ use pressrun_domain::clock::Clock;
 use pressrun_domain::destination::Host;
 use pressrun_domain::retry::RetryPolicy;
 use pressrun_domain::secret::Secret;
+use pressrun_engine::alarm::Alarm;
 use pressrun_engine::artifacts::{ArtifactStore, Bucket};
 use pressrun_engine::bounce::{Intake, Mailbox};
 use pressrun_engine::content::Producer;
@@ -53,6 +54,8 @@ pub(crate) struct App {
     engine: Arc<Engine>,
     /// Signs of life of the tasks that [`serve`](Self::serve) starts.
     pulses: Pulses,
+    /// Tells of what is not delivered in time, if anybody is to be told.
+    alarm: Option<Alarm>,
     /// Where bounces are read, and what takes them in.
     mailbox: Option<(Mailbox, Intake)>,
     router: Router,
@@ -168,6 +171,8 @@ impl App {
             ..CarrierConfig::new(mail(settings)?)
         };
         let egress = carrier_config.egress.clone();
+        // What is stuck on the way out of runs does not keep the operator from hearing of it.
+        let way_out_of_the_alarm = Arc::new(Carriers::new(carrier_config.clone())?);
         let context = Context {
             store: Arc::clone(&store),
             catalog: Arc::clone(&catalog),
@@ -192,6 +197,7 @@ impl App {
             (Some(folder), Some(intake)) => Some((Mailbox::open(folder.clone()).context("mail.bounces.maildir")?, intake.clone())),
             _ => None,
         };
+        let alarm = alarm(settings, Context { carrier: way_out_of_the_alarm, ..context.clone() })?;
         let wake = Arc::new(Notify::new());
         let session_key = own_secret(settings, &store, "sessions").await?;
         let pulses = Pulses::default();
@@ -235,7 +241,7 @@ impl App {
             write_timeout: Duration::from_secs(settings.limits.write_seconds.max(1).into()),
             ..ServerLimits::default()
         };
-        Ok(Self { store, catalog, publishing, engine, pulses, mailbox, router, admin_router, door, figures, limits, budget })
+        Ok(Self { store, catalog, publishing, engine, pulses, alarm, mailbox, router, admin_router, door, figures, limits, budget })
     }
 
     /// Serves on `listeners` until `stop`; then ends within the budget.
@@ -257,6 +263,10 @@ impl App {
             None => {}
         }
         tasks.spawn("catalog standing", pressrun_engine::standing::show(self.engine.shared_context(), stop.clone()));
+        // Of every role: whoever is left tells.
+        if let Some(alarm) = self.alarm {
+            tasks.spawn_pulsed("alarm", |pulse| alarm.run(stop.clone(), pulse));
+        }
         if role != Role::Api {
             self.engine.start(&mut tasks, &stop, hand_back.clone());
             tasks.spawn("hints", Arc::clone(&self.engine).follow_hints(stop.clone()));
@@ -344,6 +354,15 @@ pub(crate) fn stop_signal() -> anyhow::Result<CancellationToken> {
     Ok(stop)
 }
 
+/// What tells of what is not delivered in time; `None` when the configuration wants nobody to be told.
+///
+/// # Errors
+/// An address is none, or there is no mail.
+fn alarm(settings: &Settings, context: Context) -> anyhow::Result<Option<Alarm>> {
+    let mail_to = settings.alarm.mail_to(settings.mail.url.is_some())?;
+    Ok(settings.alarm.after().map(|after| Alarm { context: Arc::new(context), after, mail_to }))
+}
+
 /// What `/metrics` reads when somebody asks.
 fn figures_of_now(settings: &Settings, context: &Context, pulses: &Pulses) -> anyhow::Result<Reader> {
     Ok(Reader::new(Sources {
@@ -356,7 +375,7 @@ fn figures_of_now(settings: &Settings, context: &Context, pulses: &Pulses) -> an
             Database::Sqlite(_) => "sqlite",
             Database::Postgres(_) => "postgres",
         },
-        late_after: SignedDuration::from_hours(1),
+        late_after: settings.alarm.after().unwrap_or(SignedDuration::from_hours(1)),
         started_at: context.clock.now(),
     }))
 }

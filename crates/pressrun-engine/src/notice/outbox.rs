@@ -257,7 +257,8 @@ fn owner_unreachable(context: &Context, lost: &Notice, reason: &str, now: Timest
     })
 }
 
-async fn send(context: &Context, notice: &Notice, now: Timestamp) -> Delivered {
+/// One try at saying a notice, by whatever way it goes.
+pub(crate) async fn send(context: &Context, notice: &Notice, now: Timestamp) -> Delivered {
     let refused = |reason: String| Delivered { outcome: Outcome::Rejected { reason }, learnt_host_key: None, warnings: Vec::new() };
     match &notice.to {
         NoticeTo::Owner(owner) => {

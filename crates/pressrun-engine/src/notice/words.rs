@@ -189,8 +189,10 @@ impl<'a> About<'a> {
                     "It does not run until somebody saves it with an expression and a time zone that are valid.".to_owned(),
                 ],
             ),
-            // Said by whoever caused it (`pressrun_api`), in words of its own.
-            NoticeKind::OwnershipOffered
+            // Said by whoever caused it (`pressrun_api`, `alarm`), in words of its own.
+            NoticeKind::RunsOverdue
+            | NoticeKind::RunsSettled
+            | NoticeKind::OwnershipOffered
             | NoticeKind::OwnershipDeclined
             | NoticeKind::ScheduleReceived
             | NoticeKind::ScheduleGiven

@@ -548,6 +548,22 @@ CREATE TABLE alarms (
     PRIMARY KEY (schedule_id, recipient)
 );
 
+-- Occurrences and runs that were not over when they should have been: told once, and once more when they are. Rows go when that is told.
+CREATE TABLE overdue (
+    schedule_id   TEXT COLLATE "C" NOT NULL,
+    scheduled_for BIGINT NOT NULL,
+    found_at      BIGINT NOT NULL,
+    -- When it was seen to be over, and how it came out.
+    over_at       BIGINT,
+    outcome       TEXT COLLATE "C",
+    -- When somebody was told that it is late.
+    told_at       BIGINT,
+    -- While somebody is being told: until when nobody else does that. 0 before the first time.
+    hidden_until  BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (schedule_id, scheduled_for),
+    CHECK ((over_at IS NULL) = (outcome IS NULL))
+);
+
 -- What came back of mail. One row for a piece (or notice) and what a report means for it: however often it comes back, these are few.
 CREATE TABLE bounces (
     delivery_id TEXT COLLATE "C" NOT NULL,

@@ -17,6 +17,7 @@ pub mod lists;
 pub mod missed;
 pub mod notices;
 pub mod occurrences;
+pub mod overdue;
 pub mod people;
 pub mod planning;
 pub mod recipients;
@@ -225,6 +226,11 @@ macro_rules! conformance_suite {
                 figures: o1_what_waits_is_counted_by_what_it_is_and_the_oldest_is_told
                     o1_what_is_owed_is_counted_and_what_is_late_of_it
                     o1_schedules_are_counted_by_whether_they_come_due;
+                overdue: o2_what_nobody_planned_released_claimed_or_ended_is_late
+                    o2_one_of_many_tells_once_and_again_when_it_is_over
+                    o2_what_is_over_before_anybody_was_told_is_not_told
+                    o2_what_is_no_longer_wanted_is_over
+                    o2_tests_are_nobodys_alarm_and_a_clock_that_was_set_back_hides_nothing;
                 keys: keys_are_found_by_their_hash_and_revoked_once;
                 audit: h3_each_change_leaves_who_what_where_and_before_and_after
                     h3_a_change_that_fails_leaves_no_entry

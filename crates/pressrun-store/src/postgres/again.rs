@@ -31,9 +31,9 @@ use super::PostgresStore;
 use crate::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
     ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow,
-    ListedMember, Names, Notices, Owed, Page, People, PlannedSchedule, Planning, PlanningNote, Pruned, PublishedCatalog, Released,
-    Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, StoreError,
-    StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
+    ListedMember, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, Planning, PlanningNote, Pruned,
+    PublishedCatalog, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions,
+    SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
 };
 
 /// Pauses before a call is made again. Deadlocks are over at once, a fail-over takes seconds: callers wait longer by themselves.
@@ -234,6 +234,13 @@ again! { Retention:
     prune_audit(kept_since: Timestamp, limit: u32) -> Pruned;
     prune_artifacts(needed_since: Timestamp, limit: u32) -> Vec<String>;
     unknown_artifacts(hashes: &[String]) -> Vec<String>;
+}
+
+again! { Overdue:
+    note_overdue(late: Timestamp, now: Timestamp, limit: u32) -> u32;
+    claim_overdue(now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<OverdueRun>;
+    overdue_told(told: &[OverdueRun], now: Timestamp) -> ();
+    count_overdue() -> u64;
 }
 
 again! { Figures:

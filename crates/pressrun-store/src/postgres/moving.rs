@@ -17,7 +17,7 @@ use super::{PostgresStore, dialect};
 use crate::StoreError;
 
 /// Every table, those that others name before them.
-pub(super) const TABLES: [&str; 42] = [
+pub(super) const TABLES: [&str; 43] = [
     "meta",
     "lists",
     "list_places",
@@ -55,6 +55,7 @@ pub(super) const TABLES: [&str; 42] = [
     "run_baselines",
     "notices",
     "alarms",
+    "overdue",
     "bounces",
     "suppressions",
     "users_email_only",

@@ -68,6 +68,8 @@ mod news;
 mod notices;
 #[path = "../common/old_lists.rs"]
 mod old_lists;
+#[path = "../common/overdue.rs"]
+mod overdue;
 #[path = "../common/people.rs"]
 mod people;
 #[path = "../common/places.rs"]

@@ -4,6 +4,7 @@
 //! Read in two steps: as typed ([`Settings`]), then checked and resolved where it is used; an error names the key.
 //! One file a section: its keys as typed, their defaults, and what they resolve to.
 
+mod alarm;
 mod artifacts;
 mod catalog;
 mod egress;
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hidden::Hidden;
 
+pub(crate) use alarm::Alarm;
 pub(crate) use artifacts::Artifacts;
 pub(crate) use catalog::{Catalog, CatalogFrom, published_folder};
 pub(crate) use egress::Egress;
@@ -85,6 +87,8 @@ pub(crate) struct Settings {
     pub retry: Retry,
     /// `[notify]`
     pub notify: Notify,
+    /// `[alarm]`
+    pub alarm: Alarm,
     /// `[scheduler]`
     pub scheduler: Scheduler,
     /// `[render]`

@@ -157,6 +157,11 @@ pub(crate) const RECORDED: &[Family] = &[
         "Tries to tell owners (by mail) and the operator (by webhook) of failures and the like.",
     ),
     counter(
+        "pressrun_alarms_total",
+        &[these("outcome", &["accepted", "failed"])],
+        "Messages to the operator of what is not delivered in time, by each way that is configured.",
+    ),
+    counter(
         "pressrun_queries_total",
         &[these("source", &["files", "postgres"]), these("outcome", &["ok", "failed"])],
         "Queries that were executed; those that share an execution are one.",
@@ -219,6 +224,11 @@ pub(crate) const READ: &[Family] = &[
         "pressrun_pieces_overdue",
         &[],
         "Those of them whose instant is longer ago than `[alarm] after_minutes`; an hour ago when that is 0.",
+    ),
+    gauge(
+        "pressrun_runs_overdue",
+        &[],
+        "Occurrences and manual runs that are not over `[alarm] after_minutes` after their instant, of all nodes; 0 when that is 0.",
     ),
     gauge("pressrun_notices_waiting", &[TO], "Notices that are not sent yet, of all nodes."),
     gauge(

@@ -35,6 +35,7 @@ struct Said {
     owed: Paced<Owed>,
     schedules: Paced<ScheduleCounts>,
     workers: Paced<Option<u64>>,
+    overdue: Paced<u64>,
 }
 
 /// Asks, and remembers what cannot be asked again yet.
@@ -65,7 +66,7 @@ impl Reader {
     async fn tell_of_database(&self, told: &mut Exposition) {
         let Sources { store, clock, late_after, .. } = &self.sources;
         let mut said = self.said.lock().await;
-        let Said { waiting, owed, schedules, workers } = &mut *said;
+        let Said { waiting, owed, schedules, workers, overdue } = &mut *said;
         let now = clock.now();
         let late = now.saturating_sub(*late_after).unwrap_or(Timestamp::MIN);
         tokio::join!(
@@ -73,8 +74,9 @@ impl Reader {
             owed.look("what is owed", store.still_owed(late)),
             schedules.look("schedules", store.schedule_counts()),
             workers.look("workers", store.workers_alive()),
+            overdue.look("what is overdue", store.count_overdue()),
         );
-        let ages = [waiting.age(), owed.age(), schedules.age(), workers.age()];
+        let ages = [waiting.age(), owed.age(), schedules.age(), workers.age(), overdue.age()];
         told.tell("pressrun_store_up", &[], f64::from(u8::from(ages.iter().all(Option::is_some))));
         if let Some(oldest) = ages.into_iter().flatten().max() {
             told.tell("pressrun_store_figures_age_seconds", &[], oldest.as_secs_f64());
@@ -94,6 +96,9 @@ impl Reader {
             told.tell("pressrun_pieces_overdue", &[], owed.late_pieces as f64);
             told.tell("pressrun_notices_waiting", &[("to", "people")], owed.notices_to_people as f64);
             told.tell("pressrun_notices_waiting", &[("to", "operator")], owed.notices_to_operator as f64);
+        }
+        if let Some(overdue) = overdue.said() {
+            told.tell("pressrun_runs_overdue", &[], *overdue as f64);
         }
         if let Some(ScheduleCounts { active, inactive }) = schedules.said() {
             told.tell("pressrun_schedules", &[("state", "active")], *active as f64);

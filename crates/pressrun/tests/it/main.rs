@@ -1,6 +1,7 @@
 //! The whole program: real store, real executor processes, real receivers on loopback; only time is ours.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+mod alarm;
 mod alerts;
 mod audiences;
 mod audit;
