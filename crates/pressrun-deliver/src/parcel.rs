@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use pressrun_domain::delivery::{Message, Outcome};
 use pressrun_domain::id::{DeliveryId, RunId, ScheduleId};
 use pressrun_domain::output::Format;
+use pressrun_domain::trace::TraceContext;
 
 /// One file or message for one target.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Parcel {
     pub target: String,
     /// The words around the artifact.
     pub message: Message,
+    /// The attempt's place in the trace of its run, when that is told: receivers of webhooks may go on with it.
+    pub trace: Option<TraceContext>,
     /// Picture shown in the HTML by content id `dashboard`; attached instead when above 2 MiB (R2).
     pub inline_png: Option<PathBuf>,
     /// The file; `None` for link_only.

@@ -52,6 +52,7 @@ async fn h6_seventy_two_mails_of_18_mb_in_flight_take_less_than_200_mb() {
             format: Format::Pdf,
             target: format!("blob{n}@myorg.co"),
             message: Message { subject: "Orders".to_owned(), text: "Here they are.".to_owned(), ..Message::default() },
+            trace: None,
             inline_png: None,
             artifact: Some(artifact),
         };

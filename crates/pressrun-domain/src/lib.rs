@@ -37,5 +37,6 @@ pub mod secret;
 pub mod session;
 pub mod sftp_quirks;
 pub mod text;
+pub mod trace;
 pub mod turn;
 pub mod users;

@@ -50,6 +50,8 @@ pub struct EngineConfig {
     pub keep_artifacts: SignedDuration,
     /// How long what happened is remembered.
     pub keep: Keep,
+    /// How large a part of all runs is told to a collector of traces; `None` when none is.
+    pub trace_ratio: Option<f64>,
     /// Address under which people reach this server, without a trailing slash.
     pub public_url: String,
     /// Show a picture of the first page inside mails that carry a pdf.
@@ -85,6 +87,7 @@ impl EngineConfig {
             expanded_rows: 1_000,
             keep_artifacts: SignedDuration::from_hours(24 * 30),
             keep: Keep::default(),
+            trace_ratio: None,
             public_url: public_url.into(),
             mail_preview: true,
             operator: None,

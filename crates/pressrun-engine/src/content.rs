@@ -23,6 +23,7 @@ use pressrun_render::{
 };
 use pressrun_sql::filter::summary;
 use pressrun_sql::{CompiledQuery, Dialect, EffectiveFilters, QueryClock, compile};
+use tracing::{Instrument as _, Span};
 
 use crate::artifacts::ArtifactError;
 use crate::config::EngineConfig;
@@ -32,6 +33,7 @@ use crate::flight::{self, Flights};
 use crate::gate::Gates;
 use crate::reach;
 use crate::spool::WorkDir;
+use crate::trace;
 
 /// What is shown, to whom and as of when.
 #[derive(Debug, Clone)]
@@ -323,24 +325,35 @@ impl Producer {
         let spec = ConnectionSpec::from(connection);
         let key = flight::key(&spec, &compiled, fingerprint);
         let (producer, connection, work) = (self.clone(), connection.clone(), work.clone());
-        let rows = self.flights.share(key, move || async move { producer.execute(&connection, spec, compiled, work, fingerprint).await });
-        match tokio::time::timeout(left, rows).await {
+        let span = trace::query(connection.name.as_str());
+        let inside = span.clone();
+        let rows = self.flights.share(key, move || {
+            let source = if spec.is_embedded() { "files" } else { "postgres" };
+            let execution = inside.in_scope(|| trace::execute(source));
+            async move { producer.execute(&connection, spec, source, compiled, work, fingerprint).await }.instrument(execution)
+        });
+        let rows = match tokio::time::timeout(left, rows).instrument(span.clone()).await {
             Ok(rows) => rows,
             Err(_) => Err(QueryError::new(QueryErrorKind::Timeout, "the time of the run was over before the query was")),
+        };
+        span.record("failed", rows.is_err());
+        if let Ok(rows) = &rows {
+            span.record("rows", rows.outcome.rows);
         }
+        rows
     }
 
     async fn execute(
         &self,
         connection: &Connection,
         spec: ConnectionSpec,
+        source: &'static str,
         compiled: CompiledQuery,
         work: WorkDir,
         fingerprint: bool,
     ) -> Result<QueryRows, QueryError> {
         let most = connection.max_concurrency.min(self.executors.most_of_one_connection(Crew::of(&spec)));
         let _pass = self.gates.pass(connection.name.as_str(), most).await;
-        let source = if spec.is_embedded() { "files" } else { "postgres" };
         let spec = reach::pinned(&self.config.connections, &SystemResolver, spec).await?;
         let allowed = Duration::from_secs(connection.timeout_seconds);
         let limits = QueryLimits { timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX), ..self.config.query };
@@ -352,7 +365,11 @@ impl Producer {
         let outcome = self.executors.query(job, allowed + Duration::from_secs(2)).await;
         figures::query(source, outcome.is_ok());
         figures::step(figures::Step::Query, asked.elapsed().try_into().unwrap_or(SignedDuration::MAX));
+        let span = Span::current();
+        span.record("failed", outcome.is_err());
         let outcome = outcome?;
+        span.record("rows", outcome.rows).record("bytes", outcome.bytes);
+        trace::steps(&outcome.steps);
         tracing::debug!(connection = %connection.name, rows = outcome.rows, ms = outcome.ms, steps = ?outcome.steps, "a query has ended");
         Ok(QueryRows { path: out, outcome, folder: Some(work) })
     }
@@ -456,7 +473,16 @@ impl Producer {
             imprint: request.imprint,
         };
         let started = std::time::Instant::now();
-        let rendered = self.executors.render(job, path.clone(), self.config.render_deadline).await;
+        let rendered = async {
+            let rendered = self.executors.render(job, path.clone(), self.config.render_deadline).await;
+            let (span, made) = (Span::current(), rendered.as_ref().ok().and_then(|rendered| rendered.as_ref().ok()));
+            span.record("failed", made.is_none());
+            if let Some(made) = made {
+                span.record("bytes", made.bytes).record("pages", made.pages);
+            }
+            rendered
+        };
+        let rendered = rendered.instrument(trace::render(request.format.as_str())).await;
         let took = started.elapsed();
         figures::step(figures::Step::Render, took.try_into().unwrap_or(SignedDuration::MAX));
         Ok(Made { path, rendered: rendered??, ms: took.as_millis() as u64 })

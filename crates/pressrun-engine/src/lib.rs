@@ -29,6 +29,7 @@ pub mod shared;
 pub mod spool;
 pub mod standing;
 mod sweep;
+mod trace;
 pub mod worker;
 
 mod carrier;

@@ -1,15 +1,16 @@
 //! One claim: heartbeat beside the work, and what becomes of the run when the work ends.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_dispatch::Permit;
-use pressrun_domain::run::{Lease, RunStatus};
+use pressrun_domain::run::{Lease, Run, RunStatus};
 use pressrun_store::{ClaimedRun, StoreError};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, Span, debug, info, warn};
 
 use crate::fail::{FailPoint, reach};
 use crate::figures;
 use crate::pipeline::{Context, Step, Work};
+use crate::trace;
 
 /// Works on a claimed run until it is over, has to wait, its lease is lost, or `stop` asks to hand it back. Whether there may be something to say
 /// about it in the outbox.
@@ -17,10 +18,12 @@ use crate::pipeline::{Context, Step, Work};
 /// Dropping the work at a stop is safe: promises and attempts are rows, so whoever claims the run next goes on where it was.
 pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &CancellationToken, permit: &Permit) -> bool {
     let ClaimedRun { run, lease } = claimed;
-    let span = info_span!("run", run = %run.id, schedule = %run.schedule_id, fence = lease.fence);
+    let span = trace::claim(&run, &lease);
     let claimed_at = context.clock.steady();
     if lease.fence <= 1 {
-        figures::step(figures::Step::Wait, context.clock.now().duration_since(run.scheduled_for));
+        let now = context.clock.now();
+        figures::step(figures::Step::Wait, now.duration_since(run.scheduled_for));
+        trace::waited(&run, now);
     }
     async {
         let mut work = Work::new(context, &run, lease, permit);
@@ -35,26 +38,29 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
         match outcome {
             None => {
                 info!("handing the run back");
+                Span::current().record("outcome", "handedBack");
                 let (lines, worked) = work.leave();
                 report(context.store.hand_back(&lease, now, &lines, worked).await);
             }
             Some(Ok(Step::Ended(status))) => {
-                tell_of_end(status, None);
+                tell_of_end(&run, now, status, None);
                 reach(FailPoint::AfterFinish);
                 return false;
             }
             Some(Ok(Step::End(end))) => {
-                tell_of_end(end.status, end.reason.as_deref());
+                tell_of_end(&run, now, end.status, end.reason.as_deref());
                 reach(FailPoint::BeforeFinish);
                 report(context.store.finish(&lease, &end, now).await);
                 reach(FailPoint::AfterFinish);
             }
             Some(Ok(Step::Wait(until))) => {
+                Span::current().record("outcome", "waits");
                 let news = work.news();
                 info!(%until, reason = news.progress.waits_for.as_deref(), "the run waits");
                 report(context.store.release(&lease, until, &news).await);
             }
             Some(Ok(Step::Yield)) => {
+                Span::current().record("outcome", "yields");
                 debug!("the run lets others go first");
                 report(context.store.yield_run(&lease, now, &work.news()).await);
             }
@@ -71,8 +77,10 @@ pub async fn work_claim(context: &Context, claimed: ClaimedRun, stop: &Cancellat
     .await
 }
 
-fn tell_of_end(status: RunStatus, reason: Option<&str>) {
+fn tell_of_end(run: &Run, now: Timestamp, status: RunStatus, reason: Option<&str>) {
     info!(status = status.as_str(), reason, "the run ended");
+    Span::current().record("outcome", "ended");
+    trace::ended(run, now, status, reason);
     figures::run_ended(status, reason);
 }
 

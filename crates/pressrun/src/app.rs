@@ -430,6 +430,7 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> anyhow::Re
         keep_artifacts: SignedDuration::from_hours(24 * i64::from(scheduler.keep_artifacts_days)),
         mail_preview: settings.mail.preview.unwrap_or(true),
         keep: settings.history.keep(),
+        trace_ratio: settings.trace.endpoint()?.map(|_| settings.trace.ratio()),
         ..EngineConfig::new(public_url)
     })
 }

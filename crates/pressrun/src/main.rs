@@ -12,6 +12,7 @@ mod lifecycle;
 mod private;
 mod sealing;
 mod show;
+mod telemetry;
 mod web;
 
 use std::process::ExitCode;

@@ -17,12 +17,17 @@ use hyper::body::{Frame, SizeHint};
 use ipnet::IpNet;
 use pressrun_domain::access::Actor;
 use pressrun_domain::audit::{Origin, RequestId};
+use pressrun_domain::trace::TraceContext;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::method;
 
 /// The header that carries the id of the client's making to us, and the one of ours back.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header by which a caller says which trace a request belongs to.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Most hops of a forwarding header that are looked at.
 const HOPS: usize = 32;
@@ -86,8 +91,22 @@ async fn trace(State(proxies): State<Arc<TrustedProxies>>, mut request: Request,
     request.extensions_mut().insert(noted.clone());
     request.extensions_mut().insert(Origin { source, request: Some(id) });
     let method = method::name(request.method());
-    let span = tracing::error_span!("request", request_id = %id);
-    let mut response = next.run(request).instrument(span).await;
+    // A caller's trace goes on here, if they say which (W3C Trace Context).
+    let before: Option<TraceContext> = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()?.parse().ok());
+    let before = before.map(|trace| trace.to_string());
+    let span = tracing::error_span!(
+        target: "pressrun::trace",
+        "request",
+        request_id = %id,
+        method,
+        traceparent = before,
+        route = Empty,
+        status = Empty,
+        failed = Empty,
+    );
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.record("route", noted.0.route.get().map_or("none", String::as_str)).record("status", response.status().as_u16());
+    span.record("failed", response.status().is_server_error());
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

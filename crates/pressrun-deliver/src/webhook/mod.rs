@@ -79,6 +79,9 @@ impl WebhookDeliverer<'_> {
             .header("Pressrun-Run-Id", parcel.run_id.to_string())
             .header("Pressrun-Schedule-Id", parcel.schedule_id.to_string())
             .header("Pressrun-Scheduled-For", parcel.scheduled_for.to_string());
+        if let Some(trace) = parcel.trace {
+            request = request.header("traceparent", trace.to_string());
+        }
         if let Some(name) = &payload.file_name {
             request = request.header("X-Filename", header_text(name));
         }

@@ -65,6 +65,7 @@ fn parcel(key: &str, to: &str, file: Option<&Path>) -> Parcel {
             link: Some("https://pressrun.example/d/1".to_owned()),
             ..Message::default()
         },
+        trace: None,
         inline_png: None,
         artifact,
     }

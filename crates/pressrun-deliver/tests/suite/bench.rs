@@ -60,6 +60,7 @@ impl Bench {
                 unsubscribe: None,
                 ..Message::default()
             },
+            trace: None,
             inline_png: None,
             artifact,
         }

@@ -336,6 +336,7 @@ fn parcel(notice: &Notice, artifact: Option<ParcelFile>) -> Parcel {
         format: if artifact.is_some() { Format::Json } else { Format::LinkOnly },
         target: notice.to.to_string(),
         message: Message { subject: notice.subject.clone(), text: notice.text.clone(), ..Message::default() },
+        trace: None,
         inline_png: None,
         artifact,
     }

@@ -80,6 +80,7 @@ impl Carried {
             format: run.definition.format,
             target: delivery.target.clone(),
             message,
+            trace: None,
             inline_png,
             artifact: artifact.transpose()?,
         })

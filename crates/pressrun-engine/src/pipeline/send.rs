@@ -17,8 +17,10 @@ use pressrun_domain::delivery::{Attempt, Delivery, DeliveryState, Outcome, count
 use pressrun_domain::id::DeliveryId;
 use pressrun_domain::retry::Next;
 use pressrun_domain::run::{Lease, Run, RunKind};
+use pressrun_domain::trace::TraceContext;
 use pressrun_store::{LastAnswer, Learnt, StoreError};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::alongside::alongside;
 use super::carried::{Carried, Unsendable};
@@ -31,6 +33,7 @@ use crate::fail::{FailPoint, reach};
 use crate::figures;
 use crate::gate::Pass;
 use crate::receivers::Visit;
+use crate::trace;
 
 /// Pieces read from the ledger at once.
 const PAGE: u32 = 200;
@@ -428,10 +431,17 @@ async fn attempt(
     let parcel = if is_suppressed { Err(Unsendable::ForGood(SUPPRESSED.to_owned())) } else { lot.carried.parcel(run, &delivery) };
     let kind = run.definition.destination.kind();
     let delivered = match parcel {
-        Ok(parcel) => {
+        Ok(mut parcel) => {
+            parcel.trace = context.config.trace_ratio.map(|ratio| TraceContext::of_run(run.id, ratio).of_attempt(delivery.id, number));
+            let span = trace::attempt(kind, delivery.id, number, parcel.trace);
+            span.record("bytes", parcel.artifact.as_ref().map_or(0, |artifact| artifact.bytes));
             let _under_way = figures::UnderWay::new(kind);
-            let delivered = context.carrier.deliver_in_turn(&run.definition.destination, &parcel, started_at, timing).await;
-            figures::attempt(kind, &delivered.outcome, timing.since_turn());
+            let sending = context.carrier.deliver_in_turn(&run.definition.destination, &parcel, started_at, timing);
+            let delivered = sending.instrument(span.clone()).await;
+            let took = timing.since_turn();
+            figures::attempt(kind, &delivered.outcome, took);
+            span.record("outcome", figures::outcome_word(&delivered.outcome)).record("sending_us", micros(took));
+            span.record("failed", !matches!(delivered.outcome, Outcome::Accepted { .. }));
             delivered
         }
         Err(why) => Delivered { outcome: why.into(), learnt_host_key: None, warnings: Vec::new() },

@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let options = LoadOptions { require_secrets: arguments.connect, rules: &rules, ..LoadOptions::default() };
     let mut checked = pressrun_catalog::check_with(dir, options);
     if arguments.connect {
-        super::serve::init_logs("warn", false);
+        crate::telemetry::for_people("warn");
         super::serve::runtime()?.block_on(connect(&mut checked, settings, policy))?;
     } else {
         let refused = urls(&checked).filter_map(|(place, url)| Some(of_connection(place, &reach::refused_as_typed(&policy, url)?)));

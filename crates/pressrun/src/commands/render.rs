@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
 
 /// Renders one file and prints where it is.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    super::serve::init_logs("warn", false);
+    crate::telemetry::for_people("warn");
     super::serve::runtime()?.block_on(render(arguments))
 }
 

@@ -1,15 +1,14 @@
 //! `pressrun serve`: API, pages, scheduler and workers.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use tracing_subscriber::EnvFilter;
 
 use crate::app::{App, Listeners, Role, stop_signal};
-use crate::config::Settings;
+use crate::config::{self, LogFormat, Settings};
+use crate::telemetry;
 
 /// Arguments of `pressrun serve`.
 #[derive(Debug, Args)]
@@ -21,7 +20,7 @@ pub(crate) struct Arguments {
     /// What this process does.
     #[arg(long, value_enum, default_value_t = Role::All)]
     role: Role,
-    /// Write logs as JSON lines.
+    /// Write logs as JSON lines, as `[log] format = "json"` does.
     #[arg(long)]
     log_json: bool,
 }
@@ -31,10 +30,14 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    init_logs("info", arguments.log_json);
-    let settings = Settings::load(arguments.config.as_deref())?;
-    tracing::info!(source = %settings.source, "the configuration was read");
+    let mut settings = Settings::load(arguments.config.as_deref())?;
+    if arguments.log_json {
+        settings.log.format = LogFormat::Json;
+    }
     let runtime = runtime()?;
+    let telemetry = telemetry::start(&settings.log, &settings.trace, runtime.handle())?;
+    tracing::info!(source = %settings.source, "the configuration was read");
+    config::warn_of_unknown_variables();
     let served: anyhow::Result<()> = runtime.block_on(async {
         // Before anything else: a server that is asked to stop while it starts stops cleanly too.
         let stop = stop_signal()?;
@@ -43,6 +46,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let listeners = Listeners::bind(&settings, arguments.role).await?;
         app.serve(listeners, arguments.role, stop).await
     });
+    telemetry.end();
     // A task that is stuck would keep the process from ending.
     runtime.shutdown_timeout(LAST_WORDS);
     served?;
@@ -52,13 +56,4 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 /// The runtime of servers.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?)
-}
-
-/// Logs to standard error; `PRESSRUN_LOG` sets the level.
-pub(crate) fn init_logs(level: &str, json: bool) {
-    let filter = EnvFilter::try_from_env("PRESSRUN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // Colours are for a terminal; a file keeps plain text.
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    // A second initialization, in tests, keeps the first.
-    let _ = if json { logs.json().try_init() } else { logs.try_init() };
 }

@@ -11,6 +11,7 @@ mod egress;
 mod history;
 mod limits;
 mod links;
+mod log;
 mod mail;
 mod notify;
 mod query;
@@ -24,6 +25,7 @@ mod sessions;
 mod slack;
 mod source;
 mod store;
+mod trace;
 
 use std::path::Path;
 
@@ -43,6 +45,7 @@ pub(crate) use egress::Egress;
 pub(crate) use history::History;
 pub(crate) use limits::Limits;
 pub(crate) use links::Links;
+pub(crate) use log::{Log, LogFormat};
 pub(crate) use mail::Mail;
 pub(crate) use notify::Notify;
 pub(crate) use query::Query;
@@ -56,6 +59,7 @@ pub(crate) use sessions::Sessions;
 pub(crate) use slack::Slack;
 pub(crate) use source::Source;
 pub(crate) use store::{Database, Spool, Store};
+pub(crate) use trace::Trace;
 
 /// The configuration as typed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -99,6 +103,10 @@ pub(crate) struct Settings {
     pub sessions: Sessions,
     /// `[history]`
     pub history: History,
+    /// `[log]`
+    pub log: Log,
+    /// `[trace]`
+    pub trace: Trace,
     /// `[secrets]`
     pub secrets: Secrets,
     /// Where all this was read from.
@@ -149,12 +157,16 @@ impl Settings {
     }
 }
 
-fn with_environment(figment: Figment) -> anyhow::Result<Settings> {
+/// Says which variables look like keys and are none.
+pub(crate) fn warn_of_unknown_variables() {
     let unknown = source::unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
     if !unknown.is_empty() {
         let names = unknown.join(", ");
         tracing::warn!(names, "variables are not understood and are passed over; keys are written PRESSRUN_SECTION__KEY");
     }
+}
+
+fn with_environment(figment: Figment) -> anyhow::Result<Settings> {
     let figment = figment.merge(source::environment());
     secrets_as_typed(figment, |name| std::env::var(name).ok()).extract().context("the configuration is not valid")
 }
@@ -169,6 +181,7 @@ fn secrets_as_typed(figment: Figment, variable: impl Fn(&str) -> Option<String>)
         ("PRESSRUN_S3__SECRET_ACCESS_KEY", "s3.secret_access_key"),
         ("PRESSRUN_S3__SESSION_TOKEN", "s3.session_token"),
         ("PRESSRUN_NOTIFY__WEBHOOK_URL", "notify.webhook_url"),
+        ("PRESSRUN_TRACE__HEADER_VALUE", "trace.header_value"),
         ("PRESSRUN_NOTIFY__WEBHOOK_SECRET", "notify.webhook_secret"),
     ];
     keys.into_iter().fold(figment, |figment, (name, key)| match variable(name) {

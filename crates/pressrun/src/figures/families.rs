@@ -192,6 +192,11 @@ pub(crate) const RECORDED: &[Family] = &[
         "Requests to the API that were answered.",
     ),
     histogram("pressrun_http_request_duration_seconds", SECONDS, &[METHOD], "From a request to the API to the head of its answer."),
+    counter(
+        "pressrun_trace_spans_total",
+        &[these("outcome", &["made", "sent", "failed"])],
+        "Spans of traces that were made, that a collector took, and that it did not; what is missing between them waits or found no room.",
+    ),
     counter("pressrun_connections_refused_total", &[], "Connections that were closed because their client had too many."),
     counter("pressrun_pages_made_total", &[], "Dashboards that were made for a browser; those that share one are one."),
 ];

@@ -60,8 +60,8 @@ impl Live {
         let address = loop {
             let line = lines.next_line().await.unwrap().expect("the server ended before it listened");
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if entry["fields"]["message"] == "listening" {
-                break entry["fields"]["address"].as_str().unwrap().to_owned();
+            if entry["message"] == "listening" {
+                break entry["address"].as_str().unwrap().to_owned();
             }
         };
         // Its log is read on, so that the pipe never fills.

@@ -48,5 +48,6 @@ mod shared_links;
 mod sharing;
 mod stopping;
 mod streaming;
+mod traces;
 mod two_catalogs;
 mod world;

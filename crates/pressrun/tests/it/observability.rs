@@ -1,4 +1,4 @@
-//! What operators see of a running server: figures.
+//! What operators see of a running server: figures, each of which is on the page about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -47,7 +47,7 @@ impl Told {
     }
 
     /// The value of the one series with these labels among its own.
-    fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let with =
             |series: &&Series| series.0 == name && labels.iter().all(|(label, word)| series.1.get(*label).is_some_and(|is| is == word));
         let found: Vec<_> = self.series.iter().filter(with).collect();
@@ -99,13 +99,26 @@ pub(crate) async fn watched(site: &Site, variables: &[(&str, &str)]) -> (Server,
     let mut command = Command::new(env!("CARGO_BIN_EXE_pressrun"));
     command.env("PRESSRUN_SERVER__ADMIN_LISTEN", "127.0.0.1:0").env("NO_COLOR", "1").envs(variables.iter().copied());
     let server = Server::start_with(command, site.dir.path(), None, &[]);
-    let admin = eventually("the listener of operators", async || {
-        let log = server.log();
-        let line = log.lines().find(|line| line.contains("metrics and health"))?;
-        line.split("address=").nth(1).map(|rest| rest.split_whitespace().next().unwrap().to_owned())
-    });
-    let admin = admin.await;
+    let admin = address_after(&server, "metrics and health").await;
     (server, admin)
+}
+
+/// The address that a server says after `words` in its log, whatever the form of its lines.
+pub(crate) async fn address_after(server: &Server, words: &str) -> String {
+    let address = eventually(words, async || {
+        let log = server.log();
+        let line = log.lines().find(|line| line.contains(words))?;
+        match serde_json::from_str::<serde_json::Value>(line) {
+            Ok(line) => line["address"].as_str().map(str::to_owned),
+            Err(_) => line.split("address=").nth(1).map(|rest| rest.split_whitespace().next().unwrap().to_owned()),
+        }
+    });
+    address.await
+}
+
+/// What a listener of operators tells now.
+pub(crate) async fn told(admin: &str) -> Told {
+    Told::read(get(admin, "/metrics").await)
 }
 
 #[tokio::test]
@@ -119,7 +132,7 @@ async fn o1_what_is_told_is_what_the_page_says_and_counts_what_happened() {
     site.ended(refused).await;
     // The end of a run is written before it is counted.
     let told = eventually("both ends are counted", async || {
-        let told = Told::read(get(&admin, "/metrics").await);
+        let told = told(&admin).await;
         let ended: f64 = told.series.iter().filter(|(name, ..)| name == "pressrun_runs_total").map(|(.., value)| value).sum();
         (ended >= 2.0).then_some(told)
     })

@@ -46,7 +46,8 @@ pub(crate) struct Arguments {
 
 /// Runs the demo until Ctrl-C.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    super::serve::init_logs("warn", false);
+    crate::telemetry::for_people("warn");
+    crate::config::warn_of_unknown_variables();
     super::serve::runtime()?.block_on(demo(arguments))
 }
 
