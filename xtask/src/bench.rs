@@ -35,7 +35,7 @@ fn served(name: &str) -> anyhow::Result<()> {
 }
 
 /// The program of `BENCH_BINARY`, or else the release build of this tree.
-fn release_build() -> anyhow::Result<PathBuf> {
+pub(crate) fn release_build() -> anyhow::Result<PathBuf> {
     let binary = match std::env::var_os("BENCH_BINARY") {
         Some(binary) => PathBuf::from(binary),
         None => {

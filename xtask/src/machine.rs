@@ -8,7 +8,7 @@ use anyhow::bail;
 use crate::python;
 
 /// Programs that tests use as real counterparts, and the Debian package of each.
-const PROGRAMS: [(&str, &str, &str); 9] = [
+const PROGRAMS: [(&str, &str, &str); 10] = [
     ("git", "/usr/bin/git", "git"),
     ("sshd", "/usr/sbin/sshd", "openssh-server"),
     ("sftp-server", "/usr/lib/openssh/sftp-server", "openssh-sftp-server"),
@@ -18,6 +18,7 @@ const PROGRAMS: [(&str, &str, &str); 9] = [
     ("pdftotext", "/usr/bin/pdftotext", "poppler-utils"),
     ("initdb", "/usr/lib/postgresql", "postgresql"),
     ("pgbouncer", "/usr/sbin/pgbouncer", "pgbouncer"),
+    ("faketime", "/usr/bin/faketime", "faketime"),
 ];
 
 /// Whether a program is on the path.

@@ -66,6 +66,12 @@ enum Task {
         #[arg(default_value = "target/contact-sheet")]
         folder: std::path::PathBuf,
     },
+    /// Let several nodes on one PostgreSQL deliver while everything goes wrong, and compare the ledger with what arrived:
+    /// `schedules=600 minutes=2 seed=1`.
+    Chaos {
+        /// What it is told.
+        words: Vec<String>,
+    },
     /// Fetch Postfix, Exim and OpenSMTPD and send mail through each as a strict relay. Needs Debian or its like, and root.
     Relays,
     /// Print figures: `catalog`, `cron`, `dispatch`, `export`, `ledger`, `plan`, `query`, `render`.
@@ -86,6 +92,7 @@ fn main() -> anyhow::Result<()> {
         Task::Fuzz { name, seconds, seed } => fuzz::run(&name, seconds, seed),
         Task::Simulate { words } => simulate(&words),
         Task::ContactSheet { folder } => render::contact_sheet(&folder),
+        Task::Chaos { words } => chaos(&words, &bench::release_build()?),
         Task::Relays => relays::run(),
         Task::Bench { name } => bench::run(&name),
     }
@@ -104,6 +111,7 @@ fn test(checks: bool) -> anyhow::Result<()> {
         tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
     }
     run(tests.env("PRESSRUN_SIMULATION_SEEDS", SIMULATED_SEEDS))?;
+    chaos(&["schedules=90".to_owned(), "minutes=1".to_owned()], &target()?.join("debug/pressrun"))?;
     test_on_postgres()
 }
 
@@ -150,6 +158,13 @@ fn simulate(words: &[String]) -> anyhow::Result<()> {
 /// Where cargo puts what it makes.
 pub(crate) fn target() -> anyhow::Result<std::path::PathBuf> {
     Ok(cargo_metadata::MetadataCommand::new().no_deps().exec()?.target_directory.into())
+}
+
+/// Chaos around a program.
+fn chaos(words: &[String], program: &std::path::Path) -> anyhow::Result<()> {
+    let mut command = cargo_command();
+    command.args(["run", "--quiet", "--package", "pressrun-testkit", "--bin", "chaos", "--"]).args(words);
+    run(command.env("PRESSRUN_CHAOS_BINARY", program))
 }
 
 /// Runs cargo and fails when it does.

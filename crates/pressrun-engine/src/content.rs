@@ -103,6 +103,18 @@ impl ContentError {
     }
 }
 
+impl ContentError {
+    /// Whether trying again later may succeed: a disk that is full has room again, and an artifact store answers again.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Away(_) | Self::Render(RenderError::DiskFull { .. }) => true,
+            Self::Spool(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            Self::NoConnection(_) | Self::Render(_) | Self::Executor(_) => false,
+        }
+    }
+}
+
 /// Rows of a query, in a file of the run's work folder.
 #[derive(Debug, Clone)]
 pub struct QueryRows {

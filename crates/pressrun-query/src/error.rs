@@ -125,7 +125,8 @@ impl QueryError {
     pub fn is_transient(&self) -> bool {
         use QueryErrorKind as K;
         match self.kind {
-            K::Connection | K::Cancelled | K::BeingWritten { .. } => true,
+            // A disk that is full has room again later.
+            K::Connection | K::Cancelled | K::BeingWritten { .. } | K::Spool => true,
             K::Login
             | K::Syntax
             | K::UnknownTable
@@ -138,7 +139,6 @@ impl QueryError {
             | K::Memory
             | K::Unreadable { .. }
             | K::TooLarge
-            | K::Spool
             | K::Internal => false,
         }
     }

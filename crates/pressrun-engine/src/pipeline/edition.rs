@@ -176,7 +176,8 @@ async fn query_tiles(
         (false, Some(_)) => QueryError::is_transient,
         (false, None) => |_| false,
     };
-    let mut results = work.producer.tiles(content, dir, known, stops_at, left).await.map_err(|error| stop_for(&error))?;
+    let results = work.producer.tiles(content, dir, known, stops_at, left).await;
+    let mut results = results.map_err(|error| work.halted_by(&error))?;
     work.time_left()?;
     for (tile, _) in content.query_tiles() {
         if let Some(Err(error)) = results.get_mut(&tile.key) {

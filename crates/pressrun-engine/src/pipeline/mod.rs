@@ -504,9 +504,10 @@ impl Work<'_> {
         Err(Halt::AskAgain(at))
     }
 
-    /// The run stops for this, or is put back when what is in the way may pass: an artifact store that does not answer.
+    /// The run stops for this, or is put back when what is in the way may pass: a full disk, an artifact store that does not answer.
     fn halted_by(&mut self, error: &ContentError) -> Halt {
-        let (ContentError::Away(_), Some(at)) = (error, self.asks_again_at()) else { return edition::stop_for(error).into() };
+        let again = self.asks_again_at().filter(|_| error.is_transient());
+        let Some(at) = again else { return edition::stop_for(error).into() };
         // The queries are asked again as well.
         let made = self.progress.query_failures + 1;
         self.progress.query_failures = made;

@@ -21,7 +21,7 @@ use pressrun_store::AudienceDone;
 
 use super::alongside::alongside;
 use super::audience::{self, Audience, Audiences, Scene, Skipped};
-use super::edition::{self, Edition, Shared, stop_for};
+use super::edition::{self, Edition, Shared};
 use super::first::{self, First};
 use super::meanwhile::Feed;
 use super::piece::{Making, Pieces};
@@ -342,7 +342,7 @@ async fn part<'p, 'a>(mut work: Work<'a>, shared: &Shared<'_>, audience: &'p Aud
     let folder = format!("{}-{}-{number}", work.run.id, work.run.fence);
     let made = match edition::folder(&work, folder).await {
         Ok(dir) => edition::editions(&mut work, shared, audience, &dir).await,
-        Err(error) => Err(stop_for(&error.into()).into()),
+        Err(error) => Err(work.halted_by(&error.into())),
     };
     Part { audience, work, made }
 }

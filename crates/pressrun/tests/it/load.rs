@@ -9,6 +9,7 @@ use pressrun_deliver::{Delivered, Parcel};
 use pressrun_domain::clock::Clock as _;
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::Destination;
+use pressrun_domain::id::RunId;
 use pressrun_domain::output::Format;
 use pressrun_domain::run::RunStatus;
 use pressrun_engine::Carrier;
@@ -124,27 +125,48 @@ async fn l1_a_connection_sees_no_more_queries_at_once_than_it_allows() {
     assert_eq!(most.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
-async fn l2_a_full_disk_is_an_error_with_its_name_and_nothing_reaches_the_destination() {
-    let world = World::new().await;
-    for (full, status, what) in [("artifact.csv", RunStatus::Error, "diskFull"), ("0.arrow", RunStatus::Error, "everyQueryFailed")] {
-        let mut definition = world.webhook(Format::Csv);
-        definition.tile = Some("total".into());
-        let schedule = world.save(definition).await;
-        let run = world.trigger(schedule).await;
-        let work = world.dir.path().join(format!("spool/work/{run}-1-0"));
+/// A run whose file of this name finds no room in the first so many attempts, each by an engine of its own, whose files are numbered from zero.
+async fn without_room(world: &World, full: &str, attempts: u32) -> RunId {
+    let mut definition = world.webhook(Format::Csv);
+    definition.tile = Some("total".into());
+    let schedule = world.save(definition).await;
+    let run = world.trigger(schedule).await;
+    for attempt in 1..=attempts {
+        let work = world.dir.path().join(format!("spool/work/{run}-{attempt}-0"));
         std::fs::create_dir_all(&work).unwrap();
         std::os::unix::fs::symlink("/dev/full", work.join(full)).unwrap();
-        // An engine of its own, whose files are numbered from zero.
         world.another_engine(world.carriers()).drain().await.unwrap();
+        assert!(!work.exists(), "{full}: half-made files are gone");
+        world.clock.advance(SignedDuration::from_mins(3));
+    }
+    run
+}
+
+#[tokio::test]
+async fn l2_a_disk_that_stays_full_is_an_error_with_its_name_and_nothing_reaches_the_destination() {
+    let world = World::new().await;
+    for (full, status, what) in [("artifact.csv", RunStatus::Error, "diskFull"), ("0.arrow", RunStatus::Error, "everyQueryFailed")] {
+        let run = without_room(&world, full, 3).await;
         let (run, deliveries) = world.run(run).await;
         assert_eq!(ended(&run), (status, Some(what)), "{full}: {:?}", run.record);
         let error = run.record.error.as_deref().unwrap().to_lowercase();
         assert!(error.contains("no space left"), "{full}: {error}");
         assert!(deliveries.is_empty(), "{full}");
-        assert!(!work.exists(), "{full}: half-made files are gone");
     }
     assert!(world.http.requests().is_empty());
     let (run, _) = world.run_now(world.webhook(Format::Csv)).await;
     assert_eq!(ended(&run).0, RunStatus::Complete, "everything else goes on");
+}
+
+#[tokio::test]
+async fn l2_a_disk_that_was_full_for_a_while_fails_nothing() {
+    let world = World::new().await;
+    for full in ["artifact.csv", "0.arrow"] {
+        let run = without_room(&world, full, 1).await;
+        let waits = world.run(run).await.0.progress.waits_for.unwrap();
+        assert!(waits.to_lowercase().contains("no space left"), "{waits}");
+        world.another_engine(world.carriers()).drain().await.unwrap();
+        let (run, deliveries) = world.run(run).await;
+        assert_eq!((ended(&run).0, deliveries.len()), (RunStatus::Complete, 1), "{full}: {:?}", run.record);
+    }
 }
