@@ -35,6 +35,13 @@ macro_rules! no_places {
 }
 pub(super) use no_places;
 
+/// Ends the places of `$2` with the revision `$3` of the list `$1`.
+pub(super) const END: &str = concat!(
+    "UPDATE list_places SET until = $3 WHERE list = $1 AND until IS NULL AND (part, place) IN (SELECT j.part, j.place FROM ",
+    table!("$2" as j: 0 part bigint, 1 place bigint),
+    ")"
+);
+
 /// A place as it is read.
 type Read = (u8, RecipientId, EmailAddress, Option<MembershipId>, Option<UserId>, u8);
 
@@ -130,16 +137,7 @@ pub(super) async fn put(tx: &mut Tx, schedule: &str, email: &EmailSettings) -> R
     }
     let next = next_revision(tx, newest.list).await?;
     let gone: Vec<(i64, i64)> = gone.iter().map(|place| (place.part, place.nth)).collect();
-    sqlx::query(concat!(
-        "UPDATE list_places SET until = $2 WHERE list = $1 AND until IS NULL AND (part, place) IN (SELECT j.part, j.place FROM ",
-        table!("$3" as j: 0 part bigint, 1 place bigint),
-        ")"
-    ))
-    .bind(next.list)
-    .bind(next.revision)
-    .bind(to_json(&gone)?)
-    .execute(&mut **tx)
-    .await?;
+    sqlx::query(END).bind(next.list).bind(to_json(&gone)?).bind(next.revision).execute(&mut **tx).await?;
     insert(tx, next, &new).await?;
     Ok(next)
 }

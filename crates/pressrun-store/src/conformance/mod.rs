@@ -88,6 +88,7 @@ macro_rules! conformance_suite {
                     p10_members_who_change_addresses_with_each_other_keep_their_places
                     p10_a_run_that_waits_keeps_the_address_that_it_had
                     p7_p12_two_places_of_one_person_are_left_at_once
+                    p10_long_lists_and_many_lists_move_step_by_step
                     p10_members_on_lists_are_read_page_by_page;
                 lists: the_list_has_the_contracts_order
                     the_list_pages_without_loss_or_repetition

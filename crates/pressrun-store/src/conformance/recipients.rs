@@ -197,6 +197,27 @@ pub async fn p7_p12_two_places_of_one_person_are_left_at_once<S: Store>(store: &
     assert_eq!(addresses(&stored(store, &schedule).await.definition), ["x@y.co"]);
 }
 
+pub async fn p10_long_lists_and_many_lists_move_step_by_step<S: Store>(store: &S) {
+    let old = |number: u128| format!("p{number}@old.co");
+    let long = insert(store, to(&(0..1_300).map(|number| member(number, &old(number))).collect::<Vec<_>>())).await;
+    let mut short = Vec::new();
+    for number in 0..30 {
+        short.push(
+            insert(store, to(&[outsider("x@y.co"), member(number, &old(number)), member(7, &old(7))][..if number == 7 { 2 } else { 3 }]))
+                .await,
+        );
+    }
+    let moves: Vec<_> = (0..1_300).map(|number| (sample::member(number), sample::email(&format!("p{number}@new.co")))).collect();
+    assert!(store.move_members(&moves).await.unwrap() >= 31);
+    for schedule in short.iter().chain([&long]) {
+        let moved: Vec<String> = addresses(&schedule.definition).iter().map(|address| address.replace("@old.co", "@new.co")).collect();
+        assert_eq!(addresses(&stored(store, schedule).await.definition), moved);
+    }
+    assert_eq!(store.move_members(&moves).await.unwrap(), 0);
+    leave(store, &long, "p1299@new.co").await;
+    assert_eq!(addresses(&stored(store, &long).await.definition).len(), 1_299);
+}
+
 pub async fn p10_members_on_lists_are_read_page_by_page<S: Store>(store: &S) {
     for number in [3, 1, 2] {
         insert(

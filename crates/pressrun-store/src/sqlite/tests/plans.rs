@@ -10,7 +10,7 @@ use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo};
 use sqlx::Row as _;
 
 use super::in_memory;
-use crate::sqlite::{SqliteStore, alarms, audit, dialect, history, list, moved, notices, queue, retention};
+use crate::sqlite::{SqliteStore, alarms, audit, dialect, history, list, moved, notices, places, queue, retention};
 use crate::{AuditQuery, ClaimRequest, Notices as _, Retention as _, Runs as _, Schedules as _, sample};
 
 async fn query_plan(sql: String) -> String {
@@ -70,6 +70,10 @@ async fn p10_members_on_lists_and_lists_that_are_behind_are_found_by_index() {
     assert!(walks >= 4 && !plan.contains("SCAN list_places") && !plan.contains("SCAN p"), "{plan}");
     let plan = query_plan(moved::BEHIND.to_owned()).await;
     assert!(plan.contains("list_places_of_member (member=?"), "{plan}");
+    for statement in [places::END, moved::AGAIN] {
+        let plan = query_plan(statement.to_owned()).await;
+        assert!(plan.contains("part=? AND place=?"), "{plan}");
+    }
 }
 
 #[tokio::test]
