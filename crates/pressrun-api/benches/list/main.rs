@@ -119,7 +119,7 @@ fn cases(size: u64) -> Vec<(String, String)> {
     cases.push(("ownerId".to_owned(), format!("ownerId={owner}")));
     cases.push((
         "all filters at once".to_owned(),
-        format!("status=success&destination=email&scheduleType=schedule&contentType=dashboard&ownerId={owner}&q=a"),
+        format!("status=success&destination=email&scheduleType=alert&contentType=dashboard&ownerId={owner}&q=e"),
     ));
     for (name, term) in [
         ("a common letter", "e"),
