@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::DispatchConfig;
-use crate::drift::Reading;
 use crate::fail::{FailPoint, reach};
 use crate::jump::JumpWatch;
 use crate::runner::{Permit, Room, Runner};
@@ -59,7 +58,7 @@ impl Claimer {
     /// Claims until `stop`; then waits for what is under way, of which `hand_back` gives up what has not ended by then.
     pub async fn run(self, stop: CancellationToken, hand_back: CancellationToken, pulse: Pulse) {
         let mut under_way = UnderWay::default();
-        let mut jumps = JumpWatch::new(Reading::of(self.clock.as_ref(), self.clock.now()), self.config.lease);
+        let mut jumps = JumpWatch::new(self.clock.as_ref(), self.clock.now(), self.config.lease);
         if let Err(error) = self.store.announce(self.worker).await {
             warn!(%error, "could not show other processes that this one lives");
         }
@@ -67,7 +66,7 @@ impl Claimer {
             pulse.beat();
             let ready = self.ready.notified();
             let now = self.clock.now();
-            let rescue = jumps.leases_can_be_told(Reading::of(self.clock.as_ref(), now));
+            let rescue = jumps.leases_can_be_told(self.clock.as_ref(), now);
             let claimed = self.claim(&mut under_way, rescue, &hand_back).await;
             under_way.show(self.config.permits);
             pulse.passed(claimed.is_ok());

@@ -20,6 +20,7 @@ impl Reading {
 }
 
 /// The two clocks, as they were when somebody last looked.
+#[derive(Debug)]
 pub(crate) struct Drift(Reading);
 
 impl Drift {

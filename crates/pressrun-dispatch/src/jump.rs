@@ -4,12 +4,14 @@
 //! holder lives and only had no time to renew. So a worker that sees time pass otherwise than its own steady clock says leaves leases alone
 //! until each holder has had time for a heartbeat.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use pressrun_domain::clock::Clock;
 
 use crate::drift::{Drift, Reading};
 
 /// Compares the wall clock with the steady one.
-pub(crate) struct JumpWatch {
+#[derive(Debug)]
+pub struct JumpWatch {
     drift: Drift,
     heartbeat: SignedDuration,
     /// By the steady clock.
@@ -17,13 +19,22 @@ pub(crate) struct JumpWatch {
 }
 
 impl JumpWatch {
-    /// Watches from `now` on, among holders of leases of this length.
-    pub(crate) fn new(now: Reading, lease: SignedDuration) -> Self {
+    /// Watches `clock`, which shows `now`, among holders of leases of this length.
+    #[must_use]
+    pub fn new(clock: &dyn Clock, now: Timestamp, lease: SignedDuration) -> Self {
+        Self::from(Reading::of(clock, now), lease)
+    }
+
+    fn from(now: Reading, lease: SignedDuration) -> Self {
         Self { drift: Drift::from(now), heartbeat: lease / 3, wait_until: None }
     }
 
-    /// Whether a lease that seems to have lapsed has; not until everybody had time to renew after a jump.
-    pub(crate) fn leases_can_be_told(&mut self, now: Reading) -> bool {
+    /// Whether a lease that seems to have lapsed at `now` has; not until everybody had time to renew after a jump.
+    pub fn leases_can_be_told(&mut self, clock: &dyn Clock, now: Timestamp) -> bool {
+        self.look(Reading::of(clock, now))
+    }
+
+    fn look(&mut self, now: Reading) -> bool {
         let off = self.drift.look(now);
         if off.abs() > self.heartbeat {
             metrics::counter!("pressrun_clock_jumps_total").increment(1);
@@ -45,10 +56,10 @@ mod tests {
     fn i1_leases_are_left_alone_for_two_heartbeats_after_a_jump() {
         let seconds = SignedDuration::from_secs;
         let mut now = Reading { wall: "2026-11-25T09:00:00Z".parse().expect("an instant"), steady: SignedDuration::ZERO };
-        let mut watch = JumpWatch::new(now, seconds(60));
+        let mut watch = JumpWatch::from(now, seconds(60));
         let mut pass = |steady: SignedDuration, wall: SignedDuration| {
             now = Reading { wall: now.wall + wall, steady: now.steady + steady };
-            watch.leases_can_be_told(now)
+            watch.look(now)
         };
         assert!(pass(seconds(15), seconds(15)), "time passes as it should");
         assert!(pass(seconds(15), seconds(17)), "a clock that is put right by seconds");

@@ -26,6 +26,7 @@ mod timings;
 pub use claimer::Claimer;
 pub use config::DispatchConfig;
 pub use janitor::Janitor;
+pub use jump::JumpWatch;
 pub use planner::{LOOK_AHEAD, Planner};
 pub use runner::{Permit, Room, Runner};
 pub use supervise::{Pulse, Pulses, TaskFailure, Tasks};

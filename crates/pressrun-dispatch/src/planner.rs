@@ -6,7 +6,7 @@
 //! expression, zone and next instant have one plan, which is made once.
 //!
 //! At the start, and when the clock is set back, schedules are *planned anew* from where each has been dealt with: by the rules of zones as they are
-//! now (T16), and up to the present only (H7).
+//! now (T16), up to the present only, and from no instant before a schedule was what it is (H7).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,14 +18,15 @@ use pressrun_domain::missed::{Missed, Why};
 use pressrun_domain::plan::{CATCH_UP_LIMIT, Plan, plan};
 use pressrun_domain::run::SkipReason;
 use pressrun_store::{
-    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlanningNote, Replanned, ScheduleKey, Store, StoreError, TimingId,
+    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlannedThrough, PlanningNote, PutRight, Replanned, ScheduleKey,
+    Store, StoreError, TimingId,
 };
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::claimer::{TRY_AGAIN, sleep_until};
-use crate::clockwork::{ClockWatch, Clockwork};
+use crate::clockwork::{ClockWatch, Clockwork, LastLook, WasAhead};
 use crate::config::DispatchConfig;
 use crate::drift::Reading;
 use crate::fail::{FailPoint, reach};
@@ -47,6 +48,48 @@ const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Time between two notes of when planning last looked at the clock.
 const NOTE_TICK: SignedDuration = SignedDuration::from_mins(1);
+
+/// From where schedules are planned anew.
+#[derive(Debug, Clone, Copy)]
+struct Anew {
+    /// Those that were planned beyond this; all of them when `None`.
+    beyond: Option<Timestamp>,
+    /// What came after this instant is planned anew, by schedules that were what they are.
+    since: Timestamp,
+    /// What schedules that were made what they are later than the present are to be taken for; `None` while that is believed.
+    made: Option<Made>,
+}
+
+/// The clock by which somebody made a schedule what it is was ahead.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    now: Timestamp,
+    /// By so much, as far as that is known.
+    ahead_by: SignedDuration,
+}
+
+impl Made {
+    /// What a right clock showed at `at` of that one; no more than the present.
+    fn right(self, at: Timestamp) -> Timestamp {
+        if at <= self.now { at } else { at.saturating_sub(self.ahead_by).map_or(self.now, |right| right.min(self.now)) }
+    }
+}
+
+impl Anew {
+    /// Up to where a schedule stays dealt with.
+    fn through(&self, planned: &PlannedThrough) -> Timestamp {
+        let fires_from = self.made.map_or(planned.fires_from, |made| made.right(planned.fires_from));
+        planned.through.min(self.since).max(fires_from)
+    }
+}
+
+/// What is noted of the clock in the store.
+#[derive(Debug, Default)]
+struct Noted {
+    at: Option<Timestamp>,
+    /// What was last beyond doubt while the clock is in doubt, as it is stored.
+    sure: Option<String>,
+}
 
 /// Plans what is due. Any number of planners may share a store.
 pub struct Planner {
@@ -87,7 +130,7 @@ impl Planner {
     pub async fn run(self, stop: CancellationToken, pulse: Pulse) {
         let planning = async {
             let mut watch = self.started(&pulse).await;
-            let mut noted = None;
+            let mut noted = Noted::default();
             loop {
                 pulse.beat();
                 let woken = self.wake.notified();
@@ -122,7 +165,7 @@ impl Planner {
         loop {
             pulse.beat();
             match self.follow_rules(pulse).await {
-                Ok(last_tick) => return ClockWatch::new(Reading::of(self.clock.as_ref(), self.clock.now()), last_tick),
+                Ok(last) => return ClockWatch::new(Reading::of(self.clock.as_ref(), self.clock.now()), last),
                 Err(error) => {
                     pulse.passed(false);
                     warn!(%error, "could not see by which rules schedules were planned; trying again");
@@ -134,40 +177,67 @@ impl Planner {
 
     /// Plans anew when the time zone database is another than the one that schedules were planned by (H8, T16); returns when planning last
     /// looked at the clock.
-    async fn follow_rules(&self, pulse: &Pulse) -> Result<Option<Timestamp>, StoreError> {
+    async fn follow_rules(&self, pulse: &Pulse) -> Result<Option<LastLook>, StoreError> {
+        let mut noted = [None; 2];
+        for (noted, name) in noted.iter_mut().zip([PlanningNote::LastTick, PlanningNote::LastSure]) {
+            *noted = self.store.planning_note(name).await?.and_then(|text| text.parse::<Timestamp>().ok());
+        }
+        let [at, sure] = noted;
         let rules = pressrun_cron::rules();
         let known = self.store.planning_note(PlanningNote::Rules).await?;
         if known.as_ref() != Some(&rules) {
-            let changed = self.plan_anew(None, self.clock.now(), pulse).await?;
+            // By a clock that is behind, what comes again has been dealt with.
+            let since = at.map_or(self.clock.now(), |at| at.max(self.clock.now()));
+            let changed = self.plan_anew(Anew { beyond: None, since, made: None }, pulse).await?;
             self.store.keep_planning_note(PlanningNote::Rules, &rules).await?;
             info!(rules, before = known, changed, "schedules are planned by the rules of this version");
         }
-        let last = self.store.planning_note(PlanningNote::LastTick).await?;
-        Ok(last.and_then(|text| text.parse().ok()))
+        Ok(at.map(|at| LastLook { at, sure: sure.unwrap_or(at) }))
+    }
+
+    /// Notes what the clock shows, once a minute, and what was last beyond doubt.
+    async fn note(&self, watch: &ClockWatch, noted: &mut Noted, now: Reading) -> Result<(), StoreError> {
+        let sure = watch.in_doubt_since(now).map(|sure| sure.to_string()).unwrap_or_default();
+        // The end of a doubt is noted when there is a later look.
+        if !sure.is_empty() {
+            self.note_sure(&sure, noted).await?;
+        }
+        if noted.at.is_none_or(|at| now.wall.duration_since(at).abs() >= NOTE_TICK) {
+            self.store.keep_planning_note(PlanningNote::LastTick, &now.wall.to_string()).await?;
+            noted.at = Some(now.wall);
+        }
+        self.note_sure(&sure, noted).await
+    }
+
+    async fn note_sure(&self, sure: &str, noted: &mut Noted) -> Result<(), StoreError> {
+        if noted.sure.as_deref() != Some(sure) {
+            self.store.keep_planning_note(PlanningNote::LastSure, sure).await?;
+            noted.sure = Some(sure.to_owned());
+        }
+        Ok(())
     }
 
     /// One look at the clock, and what follows from it; returns when to look again.
     async fn look(
         &self,
         watch: &mut ClockWatch,
-        noted: &mut Option<Timestamp>,
+        noted: &mut Noted,
         now: Timestamp,
         pulse: &Pulse,
     ) -> Result<Option<Timestamp>, StoreError> {
-        match watch.look(Reading::of(self.clock.as_ref(), now)) {
+        let reading = Reading::of(self.clock.as_ref(), now);
+        match watch.look(reading) {
             Clockwork::Ahead => return Ok(None),
-            Clockwork::SetBack { since } => {
-                self.store.forget_future(now).await?;
-                let changed = self.plan_anew(Some(now + LOOK_AHEAD), since, pulse).await?;
+            Clockwork::WasAhead(WasAhead { since, ahead_from, by }) => {
+                self.store.forget_future(&PutRight { ahead_from, since, now }).await?;
+                let anew = Anew { beyond: Some(now + LOOK_AHEAD), since, made: Some(Made { now, ahead_by: by }) };
+                let changed = self.plan_anew(anew, pulse).await?;
                 watch.settled();
-                info!(changed, "schedules that were planned beyond the present are planned anew");
+                info!(changed, %since, "schedules that were planned beyond the present are planned anew");
             }
             Clockwork::Runs => {}
         }
-        if noted.is_none_or(|at| now.duration_since(at).abs() >= NOTE_TICK) {
-            self.store.keep_planning_note(PlanningNote::LastTick, &now.to_string()).await?;
-            *noted = Some(now);
-        }
+        self.note(watch, noted, reading).await?;
         self.plan_and_release(now, |_| {
             self.ready.notify_one();
             pulse.beat();
@@ -282,24 +352,24 @@ impl Planner {
         self.store.set_aside(schedule, &notices).await.map(drop)
     }
 
-    /// Plans schedules again from where each has been dealt with, but for what is after `right`, up to where that can be trusted: all of them, or those
-    /// that were planned beyond an instant. Returns how many are due at another instant than before.
-    async fn plan_anew(&self, beyond: Option<Timestamp>, right: Timestamp, pulse: &Pulse) -> Result<u32, StoreError> {
+    /// Plans schedules again from where each has been dealt with, as far as that can be trusted. Returns how many are due at another instant than before.
+    async fn plan_anew(&self, anew: Anew, pulse: &Pulse) -> Result<u32, StoreError> {
         let (mut after, mut changed) = (ScheduleKey::default(), 0);
         loop {
             pulse.beat();
-            let page = self.store.planned_beyond(beyond, after, PLAN_BATCH).await?;
-            let Some((last, _)) = page.last() else { return Ok(changed) };
-            after = last.key;
+            let page = self.store.planned_beyond(anew.beyond, after, PLAN_BATCH).await?;
+            let Some(last) = page.last() else { return Ok(changed) };
+            after = last.schedule.key;
             let mut timings = self.timings.lock().await;
-            timings.learn(self.store.as_ref(), page.iter().map(|(schedule, _)| schedule.timing)).await?;
+            timings.learn(self.store.as_ref(), page.iter().map(|planned| planned.schedule.timing)).await?;
             let (mut replanned, mut faulty) = (Vec::new(), Vec::new());
-            for (schedule, through) in page {
+            for planned in page {
+                let schedule = planned.schedule;
                 match timings.pattern(schedule.timing) {
                     Ok(pattern) => {
-                        let through = through.min(right);
+                        let through = anew.through(&planned);
                         let next_at = pattern.next_after(through);
-                        if next_at != schedule.next_at || beyond.is_some() {
+                        if next_at != schedule.next_at || anew.beyond.is_some() {
                             replanned.push(Replanned { schedule, through, next_at });
                         }
                     }
@@ -313,7 +383,7 @@ impl Planner {
             }
             changed += u32::try_from(replanned.len()).unwrap_or(u32::MAX);
             if !replanned.is_empty() {
-                self.store.replan(&replanned, right).await?;
+                self.store.replan(&replanned, anew.since).await?;
             }
         }
     }

@@ -25,6 +25,19 @@ pub struct Span {
     pub from: Timestamp,
     /// Up to this one; it goes on when `None`.
     pub to: Option<Timestamp>,
+    /// When somebody made the schedule what it is, by a right clock.
+    made: Timestamp,
+    /// When somebody or something ended that, by a right clock.
+    ended: Option<Timestamp>,
+}
+
+/// When something happens.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// By the wall clock.
+    pub wall: Timestamp,
+    /// By a right clock.
+    pub right: Timestamp,
 }
 
 impl Span {
@@ -55,29 +68,23 @@ pub struct Life {
 impl Life {
     /// A schedule that was made at `now`.
     #[must_use]
-    pub fn new(id: ScheduleId, plan: Plan, rules: u32, now: Timestamp) -> Self {
+    pub fn new(id: ScheduleId, plan: Plan, rules: u32, now: Moment) -> Self {
         let mut life = Self { id, plan, spans: Vec::new(), before: Vec::new(), gone: false };
         life.begin(plan, rules, now);
         life
     }
 
     /// From `now` on it fires like this.
-    pub fn begin(&mut self, plan: Plan, rules: u32, now: Timestamp) {
+    pub fn begin(&mut self, plan: Plan, rules: u32, now: Moment) {
         self.plan = plan;
-        self.spans.push(Span { plan, rules, from: now, to: None });
+        self.spans.push(Span { plan, rules, from: now.wall, to: None, made: now.right, ended: None });
     }
 
     /// At `now` it no longer fires as it did.
-    pub fn end(&mut self, now: Timestamp) {
+    pub fn end(&mut self, now: Moment) {
         for span in self.spans.iter_mut().filter(|span| span.to.is_none()) {
-            span.to = Some(now);
+            (span.to, span.ended) = (Some(now.wall), Some(now.right));
         }
-    }
-
-    /// Since when it has fired as it did last.
-    #[must_use]
-    pub fn fires_since(&self) -> Timestamp {
-        self.spans.last().map_or(Timestamp::MIN, |span| span.from)
     }
 
     /// Whether it fires now.
@@ -87,23 +94,28 @@ impl Life {
     }
 
     /// The clock, which showed `was`, was set back to `wall`, when a right one shows `right`. What comes after that comes again, and as it is now;
-    /// and what comes by a clock that is behind may come, though nobody counts on it.
+    /// and what comes by a clock that is behind may come, though nobody counts on it. Nothing comes from before the schedule was made what it is.
     pub fn set_back(&mut self, was: Timestamp, wall: Timestamp, right: Timestamp) {
         let (now, until) = (wall.max(right), was + LOOK_AHEAD);
-        self.before.extend(self.spans.iter().filter(|span| span.to.is_none()).map(|span| Span { from: span.from.min(wall), ..*span }));
+        self.before.extend(self.spans.iter().filter(|span| span.to.is_none()).map(|span| Span { from: span.from.min(span.made), ..*span }));
         self.before.extend(self.spans.iter().map(|span| Span { to: Some(span.to.map_or(until, |to| to.min(until))), ..*span }));
         for span in &mut self.spans {
             span.from = span.from.min(now);
-            span.to = span.to.map(|to| to.min(now));
+            // What a clock that was ahead ended was over when a right one showed less.
+            span.to = span.to.map(|to| if to > now { span.ended.map_or(now, |ended| ended.min(now)) } else { to });
         }
     }
 
-    /// Another time zone database came at `now`. What was planned ahead by the one before comes if it comes at once; and what the new one would
+    /// Another time zone database came at `now`, and by it is planned what comes after `from`. What was planned ahead by the one before comes if it comes at once; and what the new one would
     /// have had since the last occurrence may be made up for.
-    pub fn change_rules(&mut self, rules: u32, now: Timestamp) {
+    pub fn change_rules(&mut self, rules: u32, now: Moment, from: Timestamp) {
+        self.end(Moment { wall: from, right: now.right });
+        let now = now.wall;
         let Some(last) = self.spans.last().copied() else { return };
         self.before.push(Span { to: Some(now + LOOK_AHEAD), ..last });
         self.before.push(Span { rules, from: now - SignedDuration::from_hours(80), to: None, ..last });
+        // By a clock that is behind that is before it was made.
+        self.spans.push(Span { rules, from: from.max(last.from), to: None, ..last });
     }
 
     /// Instants at which it has to have fired, up to `end`.

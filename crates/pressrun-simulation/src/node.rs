@@ -31,6 +31,9 @@ use crate::servers::{Couriers, Executors};
 use crate::stage::{NodeId, Stage, StageClock};
 use crate::store::StagedStore;
 
+/// No call takes so long on the slowest machine, by the time outside of the simulation.
+const STANDSTILL: Duration = Duration::from_secs(60);
+
 /// Whether a runtime has anything to do.
 #[derive(Debug, Default)]
 pub struct Idleness {
@@ -158,11 +161,12 @@ impl Node {
         Ok(Self { id, wake, idleness, stop, hand_back, tasks, engine: Some(engine), runtime: Some(runtime) })
     }
 
-    /// Runs until nothing can go on without the world.
-    pub fn run(&self) {
-        if let Some(runtime) = &self.runtime {
-            runtime.block_on(UntilIdle(&self.idleness));
-        }
+    /// Runs until nothing can go on without the world; false when that does not come about, because a call that is being made waits for a task that waits
+    /// for it.
+    #[must_use]
+    pub fn run(&self) -> bool {
+        let Some(runtime) = &self.runtime else { return true };
+        runtime.block_on(async { tokio::time::timeout(STANDSTILL, UntilIdle(&self.idleness)).await.is_ok() })
     }
 
     /// Asks it to stop, as SIGTERM does: nothing more is claimed.

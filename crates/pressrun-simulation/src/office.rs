@@ -15,7 +15,8 @@ use pressrun_domain::run::{Progress, ResendOf, Run, RunKind, RunRecord};
 use pressrun_domain::schedule::{Definition, FilterConfig, Schedule, SystemDisabled, SystemDisabledReason};
 use pressrun_engine::publish;
 use pressrun_store::{
-    Agreed, Consents, DueSchedule, Enqueue, Notices, People, Planning, Runs, ScheduleKey, Schedules, SqliteCopy, SqliteStore, StoreError,
+    Agreed, Consents, DueSchedule, Enqueue, Notices, People, PlannedThrough, Planning, Runs, ScheduleKey, Schedules, SqliteCopy,
+    SqliteStore, StoreError,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -264,7 +265,7 @@ impl Office {
         let store = self.store()?;
         self.wait(async {
             let mut found = Vec::new();
-            for (due, _) in store.planned_beyond(None, ScheduleKey::default(), 1_000).await? {
+            for PlannedThrough { schedule: due, .. } in store.planned_beyond(None, ScheduleKey::default(), 1_000).await? {
                 found.extend(store.schedule_of(due.key).await?.map(|id| (id, due)));
             }
             Ok(found)

@@ -96,6 +96,9 @@ pub enum What {
     /// The wall clock is set, and put right later.
     #[expect(missing_docs, reason = "said above")]
     Jump { by: SignedDuration, lasts: SignedDuration },
+    /// Every process dies, and the next ones find the wall clock set; later it is put right, before their eyes or when they are dead too.
+    #[expect(missing_docs, reason = "said above")]
+    WrongStart { by: SignedDuration, down: SignedDuration, lasts: SignedDuration, restarts: bool },
     /// Every process is replaced by one that has another time zone database.
     #[expect(missing_docs, reason = "said above")]
     Rules { down: SignedDuration },
@@ -202,6 +205,8 @@ pub fn draw(seed: u64) -> Scenario {
     } else {
         draw.dice = Dice::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x6d6f_7265);
         draw.more(&mut scenario, &mut schedules);
+        draw.dice = Dice::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x7374_6172_7473);
+        draw.wrong_start(&mut scenario);
     }
     scenario.schedules = schedules;
     scenario
@@ -279,6 +284,30 @@ impl Draw {
                 _ => What::Executors { manner: Manner::Slow, lasts: self.seconds(20, 600) },
             };
             scenario.events.push(Event { at, what });
+        }
+        scenario.events.sort_by_key(|event| event.at);
+    }
+
+    /// Now and then a clock that is wrong when processes start, of which they have not seen how it came to be so; and what people do by it.
+    fn wrong_start(&mut self, scenario: &mut Scenario) {
+        if self.below(5) > 0 || scenario.keep.is_some() {
+            return;
+        }
+        let (by, lasts) = self.off();
+        let by = if self.below(3) == 0 { SignedDuration::from_hours(by.signum().into()) } else { by };
+        let at = self.moment();
+        let (down, restarts) = (self.seconds(1, 60), self.below(2) == 0);
+        scenario.events.push(Event { at, what: What::WrongStart { by, down, lasts, restarts } });
+        for _ in 0..self.below(3) {
+            let (near, schedule) = (at + self.seconds(-60, 400), self.below(6));
+            let zone = self.below(ZONES.len());
+            let what = match self.below(4) {
+                0 => What::Add(self.plan()),
+                1 => What::Edit(schedule, self.cadence(zone)),
+                2 => What::Pause(schedule),
+                _ => What::Resume(schedule),
+            };
+            scenario.events.push(Event { at: near.clamp(SignedDuration::ZERO, self.span), what });
         }
         scenario.events.sort_by_key(|event| event.at);
     }
@@ -369,6 +398,12 @@ impl Draw {
     }
 
     fn jump(&mut self) -> What {
+        let (by, lasts) = self.off();
+        What::Jump { by, lasts }
+    }
+
+    /// By how much a clock is off, and for how long.
+    fn off(&mut self) -> (SignedDuration, SignedDuration) {
         let by = match self.below(5) {
             0 => self.seconds(5, 100),
             1 => self.seconds(100, 1_000),
@@ -377,6 +412,6 @@ impl Draw {
             _ => self.seconds(90_000, 300_000),
         };
         let by = if self.below(2) == 0 { by } else { -by };
-        What::Jump { by, lasts: if self.below(2) == 0 { self.seconds(2, 50) } else { self.seconds(50, 1_500) } }
+        (by, if self.below(2) == 0 { self.seconds(2, 50) } else { self.seconds(50, 1_500) })
     }
 }

@@ -26,9 +26,10 @@ use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
     ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Hints, Keys, LastAnswer, Learnt, ListQuery, ListRow,
-    ListedMember, Listening, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, Planning, PlanningNote, Pruned,
-    PublishedCatalog, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions,
-    SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
+    ListedMember, Listening, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, PlannedThrough, Planning,
+    PlanningNote, Pruned, PublishedCatalog, PutRight, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey,
+    Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun,
+    Upserted, Waiting,
 };
 
 use crate::book::Book;
@@ -245,10 +246,10 @@ staged! {
         async fn due_schedules(&self, until: Timestamp, late: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError>;
         async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
         async fn next_ready(&self) -> Result<Option<Timestamp>, StoreError>;
-        async fn planned_beyond(&self, beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Result<Vec<(DueSchedule, Timestamp)>, StoreError>;
+        async fn planned_beyond(&self, beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Result<Vec<PlannedThrough>, StoreError>;
         async fn replan(&self, schedules: &[Replanned], now: Timestamp) -> Result<(), StoreError>;
         async fn dealt_with(&self, stretches: &[(ScheduleKey, Timestamp, Timestamp)]) -> Result<Vec<(ScheduleKey, Timestamp)>, StoreError>;
-        async fn forget_future(&self, now: Timestamp) -> Result<(), StoreError>;
+        async fn forget_future(&self, clock: &PutRight) -> Result<(), StoreError>;
         async fn schedule_of(&self, key: ScheduleKey) -> Result<Option<ScheduleId>, StoreError>;
         async fn set_aside(&self, schedule: &DueSchedule, notices: &[Notice]) -> Result<bool, StoreError>;
         async fn timings(&self, ids: &[TimingId]) -> Result<Vec<Timing>, StoreError>;
@@ -505,6 +506,7 @@ staged! {
         async fn system_disable(&self, schedule: ScheduleId, version: u64, disabled: SystemDisabled, notices: &[Notice]) -> Result<(), StoreError>;
         async fn system_enable(&self, schedule: ScheduleId, version: u64, next_at: Option<Timestamp>, at: Timestamp, notices: &[Notice]) -> Result<(), StoreError>;
         async fn claim_notices(&self, lane: NoticeLane, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Result<Vec<Notice>, StoreError>;
+        async fn renew_notices(&self, held: &[(DeliveryId, Timestamp)], hidden_until: Timestamp) -> Result<(), StoreError>;
         async fn next_notice(&self, lane: NoticeLane) -> Result<Option<Timestamp>, StoreError>;
         async fn settle_notice(&self, id: DeliveryId, attempt: &Attempt, state: &DeliveryState, follow_ups: &[Notice]) -> Result<(), StoreError>;
         async fn notices_of(&self, run: RunId) -> Result<Vec<Notice>, StoreError>;

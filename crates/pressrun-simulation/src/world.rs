@@ -9,7 +9,7 @@ use pressrun_testkit::Dice;
 use tempfile::TempDir;
 
 use crate::book::Breach;
-use crate::judge::{Case, Life, judge, judge_turns};
+use crate::judge::{Case, Life, Moment, judge, judge_turns};
 use crate::node::{Node, Site, config};
 use crate::office::{Act, Office};
 use crate::plants::Plant;
@@ -80,6 +80,8 @@ enum Later {
     Store,
     /// The clock is set by so much.
     Clock(SignedDuration),
+    /// Every process dies, and the next ones find the clock put right by so much.
+    RightStart(SignedDuration),
     /// A process goes on.
     GoOn(usize),
     /// The time of a process to stop is over, and it is to be back so much later.
@@ -283,9 +285,13 @@ impl World {
                 continue;
             }
             let Place::Up(node) = &mut self.places[place] else { continue };
-            node.run();
-            let (over, fault) = node.ended();
             let id = node.id;
+            if !node.run() {
+                self.stands_still(id);
+                self.crash(place, SignedDuration::ZERO);
+                continue;
+            }
+            let (over, fault) = node.ended();
             if let Some(fault) = fault {
                 self.stage.state().book.breach("tasks live", format!("in node {}: {fault}", id.0));
             }
@@ -325,12 +331,18 @@ impl World {
         self.awake[place] = true;
         if let Some(doom) = doom {
             // It is done, and whoever asked for it hears of it, and dies before it can ask for more.
-            if let Some(node) = self.node(place) {
-                node.run();
+            if let Some(node) = self.node(place)
+                && !node.run()
+            {
+                self.stands_still(id);
             }
             self.crash(place, doom.back_after);
         }
         true
+    }
+
+    fn stands_still(&self, id: NodeId) {
+        self.stage.state().book.breach("calls of the store end", format!("one in node {} does not: it waits for what waits for it", id.0));
     }
 
     fn grant(&mut self, ask: Ask) -> Grant {
@@ -423,6 +435,11 @@ impl World {
                 self.set_clock(by);
                 self.later.push((now + lasts, Later::Clock(-by)));
             }
+            What::WrongStart { by, down, lasts, restarts } => {
+                self.start_by_a_clock(by, down);
+                let right = if restarts { Later::RightStart(by) } else { Later::Clock(-by) };
+                self.later.push((now + down + lasts, right));
+            }
             What::Rules { down } => self.change_rules(down),
             What::Store { fail, lose, delay, lasts } => {
                 self.store = StoreManner { fail, lose, delay };
@@ -472,6 +489,7 @@ impl World {
             Later::Executors => self.stage.state().servers.set_executors(Manner::Fine),
             Later::Store => self.store = StoreManner::default(),
             Later::Clock(by) => self.set_clock(by),
+            Later::RightStart(by) => self.start_by_a_clock(-by, SignedDuration::from_secs(2)),
             Later::GoOn(place) => {
                 self.still[place] = false;
                 self.awake[place] = true;
@@ -523,11 +541,21 @@ impl World {
         self.wake_sleepers();
     }
 
+    /// Every process dies, and those that come after find the clock set by so much.
+    fn start_by_a_clock(&mut self, by: SignedDuration, down: SignedDuration) {
+        for place in 0..self.places.len() {
+            self.crash(place, down);
+        }
+        let back_at = self.stage.state().steady + down;
+        self.later.push((back_at, Later::Clock(by)));
+    }
+
     /// Every process dies, and those that come after have another time zone database.
     fn change_rules(&mut self, down: SignedDuration) {
         for place in 0..self.places.len() {
             self.crash(place, down);
         }
+        let moment = self.moment();
         let (wall, planned, rules) = {
             let mut state = self.stage.state();
             state.rules += 1;
@@ -535,14 +563,8 @@ impl World {
         };
         other_rules::begin(Some((rules, zone)));
         for life in self.lives.iter_mut().filter(|life| life.is_active()) {
-            let plan = life.plan;
             // What nobody had looked at before is planned by the new rules.
-            let from = planned.map_or(wall, |planned| planned.min(wall));
-            life.end(from);
-            life.change_rules(rules, wall);
-            // By a clock that is behind that is before it was made.
-            let from = from.max(life.fires_since());
-            life.begin(plan, rules, from);
+            life.change_rules(rules, moment, planned.map_or(wall, |planned| planned.min(wall)));
         }
     }
 
@@ -560,6 +582,12 @@ impl World {
         self.stage.state().wall()
     }
 
+    fn moment(&self) -> Moment {
+        let state = self.stage.state();
+        let wall = state.wall();
+        Moment { wall, right: wall - state.offset }
+    }
+
     fn rules(&self) -> u32 {
         self.stage.state().rules
     }
@@ -567,12 +595,13 @@ impl World {
     fn add(&mut self, plan: Plan) {
         let now = self.wall();
         let id = self.office.save(plan, now).expect("saved");
-        self.lives.push(Life::new(id, plan, self.rules(), now));
+        self.lives.push(Life::new(id, plan, self.rules(), self.moment()));
         self.wake_planner();
     }
 
     fn act(&mut self, schedule: usize, act: Act) {
-        let now = self.wall();
+        let moment = self.moment();
+        let now = moment.wall;
         let rules = self.rules();
         let at = schedule % self.lives.len().max(1);
         let Some(life) = self.lives.get_mut(at) else { return };
@@ -586,21 +615,22 @@ impl World {
         }
         let (was_active, retimed) = (life.is_active(), matches!(act, Act::Edit(_)));
         if was_active && (retimed || !is_active) {
-            life.end(now);
+            life.end(moment);
         }
         if is_active && (retimed || !was_active) {
-            life.begin(plan, rules, now);
+            life.begin(plan, rules, moment);
         }
         life.plan = plan;
         self.wake_planner();
     }
 
     fn delete(&mut self, schedule: usize) {
-        let now = self.wall();
+        let moment = self.moment();
+        let now = moment.wall;
         let at = schedule % self.lives.len().max(1);
         let Some(life) = self.lives.get_mut(at) else { return };
         if self.office.delete(life.id, now).expect("the office works") {
-            life.end(now);
+            life.end(moment);
             life.gone = true;
         }
         self.wake_planner();

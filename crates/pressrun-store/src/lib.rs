@@ -51,8 +51,8 @@ pub use overdue::{Overdue, OverdueRun};
 pub use page::Page;
 pub use people::{People, Upserted};
 pub use planning::{
-    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, Timing,
-    TimingId,
+    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlannedThrough, Planning, PlanningNote, PutRight, Released,
+    Replanned, ScheduleKey, Timing, TimingId,
 };
 pub use postgres::{CopiedTable, PostgresSettings, PostgresStore};
 pub use retention::{Pruned, Retention};

@@ -46,6 +46,9 @@ pub trait Notices: Send + Sync {
     async fn claim_notices(&self, lane: NoticeLane, now: Timestamp, hidden_until: Timestamp, limit: u32)
     -> Result<Vec<Notice>, StoreError>;
 
+    /// Hides claimed notices for longer, each of which is hidden until the instant that is named with it; nobody else has claimed it as long as it is.
+    async fn renew_notices(&self, held: &[(DeliveryId, Timestamp)], hidden_until: Timestamp) -> Result<(), StoreError>;
+
     /// When the earliest notice of a lane is due that waits for no older one.
     async fn next_notice(&self, lane: NoticeLane) -> Result<Option<Timestamp>, StoreError>;
 

@@ -40,26 +40,22 @@ pub trait Planning: Send + Sync {
     async fn next_ready(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Active schedules in the order of their keys, after `after`; of all or of those that were planned beyond an instant.
-    async fn planned_beyond(
-        &self,
-        beyond: Option<Timestamp>,
-        after: ScheduleKey,
-        limit: u32,
-    ) -> Result<Vec<(DueSchedule, Timestamp)>, StoreError>;
+    async fn planned_beyond(&self, beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Result<Vec<PlannedThrough>, StoreError>;
 
-    /// Takes back what was planned of these schedules after `now`, and has them planned from other instants. Left alone are those that are no longer as they were
-    /// read.
+    /// Takes back what was planned of these schedules after `now`, and has them planned, and fire, from other instants. Left alone are those that are no
+    /// longer as they were read.
     async fn replan(&self, schedules: &[Replanned], now: Timestamp) -> Result<(), StoreError>;
 
     /// Of each of these stretches of a schedule, from one instant to another, the instants that have a row of history or are ready to be claimed; in no
     /// order. Asked where instants were missed: after a clock was set back and put right they may have been dealt with before.
     async fn dealt_with(&self, stretches: &[(ScheduleKey, Timestamp, Timestamp)]) -> Result<Vec<(ScheduleKey, Timestamp)>, StoreError>;
 
-    /// Undoes what a clock that was ahead did to instants after `now`: that they were missed, and runs that nobody has begun.
+    /// Undoes what a clock that was ahead did to instants to come: that they were missed or skipped, and runs that nobody has begun; and that an instant was
+    /// missed which had not come when that was told.
     ///
-    /// A row that tells of missed instants of which some have come by `now` is undone as a whole, and its schedule planned again from the first of
-    /// them: the latest may run yet (T14). When the schedule is no longer what it was then, the row tells of those that have come.
-    async fn forget_future(&self, now: Timestamp) -> Result<(), StoreError>;
+    /// A row that tells of missed instants of which some have come is undone as a whole, and its schedule planned again from the first of them: the latest may run
+    /// yet (T14). When the schedule fires otherwise since, or no longer, the row tells of those that have come.
+    async fn forget_future(&self, clock: &PutRight) -> Result<(), StoreError>;
 
     /// The schedule of a key; `None` when it is deleted.
     async fn schedule_of(&self, key: ScheduleKey) -> Result<Option<ScheduleId>, StoreError>;
@@ -113,6 +109,28 @@ pub struct DueSchedule {
     pub next_at: Option<Timestamp>,
     /// The first instant to plan: `next_at`, or an earlier one that was planned and never released.
     pub from: Timestamp,
+}
+
+/// A clock that was ahead and was put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PutRight {
+    /// It may have been ahead from this instant on.
+    pub ahead_from: Timestamp,
+    /// What a right clock showed when somebody last looked: schedules are planned anew from there.
+    pub since: Timestamp,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// How far a schedule has been planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedThrough {
+    /// The schedule.
+    pub schedule: DueSchedule,
+    /// Every instant up to this one is dealt with.
+    pub through: Timestamp,
+    /// Since when it has fired as it does, by the clock of whoever made, retimed, resumed or switched it on; nothing before is its own.
+    pub fires_from: Timestamp,
 }
 
 /// What was decided for one schedule.
@@ -177,6 +195,8 @@ pub enum PlanningNote {
     Rules,
     /// When a pass was made last, give or take a minute.
     LastTick,
+    /// Before the clock jumped, or after nobody had been there: the last instant that was beyond doubt. Empty while none is in doubt.
+    LastSure,
     /// By which instant the last sweep judged what is old.
     LastSweep,
 }
@@ -188,6 +208,7 @@ impl PlanningNote {
         match self {
             Self::Rules => "planning_rules",
             Self::LastTick => "planning_last_tick",
+            Self::LastSure => "planning_last_sure",
             Self::LastSweep => "last_sweep",
         }
     }

@@ -106,6 +106,7 @@ async fn h7_what_a_clock_that_was_ahead_planned_is_planned_anew_at_the_next_star
     site.clock.set(sample::after(3 * 86_400));
     site.planner().pass().await.unwrap();
     site.store.keep_planning_note(PlanningNote::LastTick, &sample::after(3 * 86_400).to_string()).await.unwrap();
+    site.store.keep_planning_note(PlanningNote::LastSure, &sample::after(0).to_string()).await.unwrap();
     site.store.keep_planning_note(PlanningNote::Rules, &pressrun_cron::rules()).await.unwrap();
     assert_eq!(history(&site, &schedule).await.len(), 2);
     site.clock.set(sample::after(10));
@@ -116,6 +117,66 @@ async fn h7_what_a_clock_that_was_ahead_planned_is_planned_anew_at_the_next_star
     assert_eq!(next(&daily).await, Some(sample::after(86_400)));
     assert_eq!(history(&site, &schedule).await, [], "nobody says any more that what is to come was missed");
     stop.cancel();
+}
+
+/// A planner of a process that starts at what the clock shows, until `stop`; returns when it has looked.
+async fn starts(site: &Site, tasks: &mut Tasks, stop: &CancellationToken) {
+    site.store.keep_planning_note(PlanningNote::Rules, &pressrun_cron::rules()).await.unwrap();
+    let stop = stop.clone();
+    let planner = site.planner();
+    tasks.spawn_pulsed("planner", |pulse| planner.run(stop, pulse));
+    site.clock.wait_for_sleepers(2).await;
+}
+
+#[tokio::test]
+async fn h7_a_start_by_a_clock_that_is_behind_runs_nothing_from_before_a_schedule_was_made() {
+    for behind in [3_600, 86_400] {
+        let site = Site::at(sample::after(30)).await;
+        let schedule = site.save(MINUTELY, sample::after(60)).await;
+        let (mut tasks, first) = (Tasks::default(), CancellationToken::new());
+        starts(&site, &mut tasks, &first).await;
+        first.cancel();
+        until(async || (site.clock.sleepers() == 0).then_some(())).await;
+        // A process that finds a clock which is behind.
+        site.clock.set(sample::after(40 - behind));
+        let second = CancellationToken::new();
+        starts(&site, &mut tasks, &second).await;
+        let next = async || site.store.schedule(schedule.id).await.unwrap().unwrap().next_at;
+        assert_eq!(next().await, Some(sample::after(60)), "not at instants that came before it was made");
+        site.clock.set(sample::after(60));
+        until(async || (!history(&site, &schedule).await.is_empty()).then_some(())).await;
+        assert_eq!(history(&site, &schedule).await, [(sample::after(60), "queued".to_owned())]);
+        second.cancel();
+    }
+}
+
+#[tokio::test]
+async fn h7_t14_what_a_start_an_hour_ahead_told_as_missed_runs_when_the_clock_is_right_again() {
+    let site = Site::at(sample::after(0)).await;
+    let minutely = site.save(MINUTELY, sample::after(60)).await;
+    let (mut tasks, first) = (Tasks::default(), CancellationToken::new());
+    starts(&site, &mut tasks, &first).await;
+    first.cancel();
+    until(async || (site.clock.sleepers() == 0).then_some(())).await;
+    // It dies, and the next one finds a clock that is an hour ahead.
+    site.clock.set(sample::after(3_610));
+    let second = CancellationToken::new();
+    starts(&site, &mut tasks, &second).await;
+    until(async || (history(&site, &minutely).await.len() == 2).then_some(())).await;
+    assert_eq!(history(&site, &minutely).await, [(sample::after(3_540), "missed".to_owned()), (sample::after(3_600), "queued".to_owned())]);
+    assert_eq!(site.store.planning_note(PlanningNote::LastSure).await.unwrap(), Some(sample::after(0).to_string()));
+    let made = site.save("5 * ? * * *", sample::after(3_900)).await;
+    second.cancel();
+    until(async || (site.clock.sleepers() == 0).then_some(())).await;
+    // It dies too, and the next one finds it right.
+    site.clock.set(sample::after(70));
+    let third = CancellationToken::new();
+    starts(&site, &mut tasks, &third).await;
+    until(async || (!history(&site, &minutely).await.is_empty()).then_some(())).await;
+    assert_eq!(history(&site, &minutely).await, [(sample::after(60), "queued".to_owned())], "the minute that has come");
+    let next = site.store.schedule(made.id).await.unwrap().unwrap().next_at;
+    assert_eq!(next, Some(sample::after(300)), "what was made an hour ahead is not silent for an hour");
+    third.cancel();
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ impl Site {
         zone.clone_into(&mut schedule.definition.timezone);
         schedule.created_at = self.clock.now();
         schedule.updated_at = self.clock.now();
-        self.store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+        self.store.insert_schedule(&schedule, &sample::names(), &sample::change_at(Verb::ScheduleCreated, self.clock.now())).await.unwrap();
         schedule
     }
 }

@@ -1,9 +1,11 @@
-//! Sends notices that are due. Any number of processes may share the outbox: an attempt claims its row for as long as it may last.
+//! Sends notices that are due. Any number of processes may share the outbox: an attempt claims its row, as a worker does a run, by a lease that is renewed
+//! while its sender lives.
 //!
 //! Each lane has so many under way at once, so that a mail server that hangs does not keep the operator from hearing of it. Nothing is claimed
-//! before its attempt begins, and what is begun is heard to its end: what is claimed is hidden from everybody else for a long time.
+//! before its attempt begins, and what is begun is heard to its end. After a jump of the clock every lease seems to have lapsed; then nothing is claimed
+//! until its holder had time to renew it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -11,10 +13,10 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use pressrun_deliver::{Delivered, Parcel, ParcelFile};
-use pressrun_dispatch::Pulse;
+use pressrun_dispatch::{JumpWatch, Pulse};
 use pressrun_domain::delivery::{Attempt, DeliveryState, Message, Outcome, counted};
 use pressrun_domain::destination::{Destination, EmailSettings};
-use pressrun_domain::id::RunId;
+use pressrun_domain::id::{DeliveryId, RunId};
 use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo, notice_id};
 use pressrun_domain::output::Format;
 use pressrun_domain::retry::Next;
@@ -30,9 +32,6 @@ use crate::pipeline::Context;
 use crate::pipeline::alongside::alongside;
 use crate::pipeline::suppressed::{SUPPRESSED, suppressed};
 use crate::spool::WorkDir;
-
-/// Longer than any attempt takes, its waiting for a connection included: until then nobody else takes a notice that is being sent.
-const HIDDEN: SignedDuration = SignedDuration::from_mins(20);
 
 /// Notices of a lane under way at once.
 const AT_ONCE: u32 = 4;
@@ -79,6 +78,7 @@ pub(crate) async fn run(context: &Context, said: &Notify, stop: &CancellationTok
                 continue;
             }
         };
+        let (heartbeat, holds) = (outbox.heartbeat(), !outbox.held.is_empty());
         tokio::select! {
             // In this order each time, so that a simulation repeats itself.
             biased;
@@ -86,6 +86,7 @@ pub(crate) async fn run(context: &Context, said: &Notify, stop: &CancellationTok
             Some(ended) = outbox.under_way.next() => outbox.ended.push_back(ended),
             () = woken => {}
             () = context.clock.sleep_until(look_at) => {}
+            () = context.clock.sleep(heartbeat), if holds => {}
             // The clock may be set back meanwhile.
             () = context.clock.sleep(context.config.poll) => {}
         }
@@ -93,8 +94,8 @@ pub(crate) async fn run(context: &Context, said: &Notify, stop: &CancellationTok
     outbox.end(hand_back, pulse).await;
 }
 
-/// What came of an attempt, and the lane that it took a place of.
-type Ended = (NoticeLane, Result<(), StoreError>);
+/// What came of an attempt at a notice, and the lane that it took a place of.
+type Ended = (NoticeLane, DeliveryId, Result<(), StoreError>);
 
 /// The attempts under way.
 struct Outbox<'c> {
@@ -102,6 +103,11 @@ struct Outbox<'c> {
     under_way: FuturesUnordered<BoxFuture<'c, Ended>>,
     /// Those that ended while something else was waited for.
     ended: VecDeque<Ended>,
+    /// Until when each of them is hidden from others.
+    held: BTreeMap<DeliveryId, Timestamp>,
+    /// When their leases were renewed last, by the steady clock.
+    renewed: SignedDuration,
+    jumps: JumpWatch,
     /// How many there are of people and of the operator.
     people: u32,
     operator: u32,
@@ -109,7 +115,15 @@ struct Outbox<'c> {
 
 impl<'c> Outbox<'c> {
     fn new(context: &'c Context) -> Self {
-        Self { context, under_way: FuturesUnordered::new(), ended: VecDeque::new(), people: 0, operator: 0 }
+        let clock = context.clock.as_ref();
+        let jumps = JumpWatch::new(clock, clock.now(), context.config.lease);
+        let (under_way, ended, held) = (FuturesUnordered::new(), VecDeque::new(), BTreeMap::new());
+        Self { context, under_way, ended, held, renewed: clock.steady(), jumps, people: 0, operator: 0 }
+    }
+
+    /// Time between two renewals.
+    fn heartbeat(&self) -> SignedDuration {
+        self.context.config.lease / 3
     }
 
     fn count(&mut self, lane: NoticeLane) -> &mut u32 {
@@ -124,6 +138,10 @@ impl<'c> Outbox<'c> {
         let now = self.context.clock.now();
         let mut look_at = now + self.context.config.poll;
         self.hear()?;
+        self.renew().await?;
+        if !self.jumps.leases_can_be_told(self.context.clock.as_ref(), now) {
+            return Ok(now + self.heartbeat());
+        }
         for lane in NoticeLane::ALL {
             self.begin(lane, now).await?;
             if *self.count(lane) < AT_ONCE {
@@ -137,8 +155,9 @@ impl<'c> Outbox<'c> {
 
     /// Takes note of the attempts that have ended; the first that could not be written down is an error.
     fn hear(&mut self) -> Result<(), StoreError> {
-        while let Some((lane, settled)) = self.ended.pop_front() {
+        while let Some((lane, notice, settled)) = self.ended.pop_front() {
             *self.count(lane) -= 1;
+            self.held.remove(&notice);
             match settled {
                 Ok(()) => {}
                 Err(StoreError::LeaseLost) => warn!("a notice took too long; another process has it now"),
@@ -154,10 +173,27 @@ impl<'c> Outbox<'c> {
         if places == 0 {
             return Ok(());
         }
-        for notice in self.meanwhile(context.store.claim_notices(lane, now, now + HIDDEN, places)).await? {
+        let hidden_until = now + context.config.lease;
+        for notice in self.meanwhile(context.store.claim_notices(lane, now, hidden_until, places)).await? {
             *self.count(lane) += 1;
-            self.under_way.push(async move { (lane, attempt(context, notice).await) }.boxed());
+            self.held.insert(notice.id, hidden_until);
+            self.under_way.push(async move { (lane, notice.id, attempt(context, notice).await) }.boxed());
         }
+        Ok(())
+    }
+
+    /// Renews the leases of those under way when it is time to.
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        let (clock, steady) = (&self.context.clock, self.context.clock.steady());
+        if self.held.is_empty() || steady.saturating_sub(self.renewed) < self.heartbeat() {
+            return Ok(());
+        }
+        let hidden_until = clock.now() + self.context.config.lease;
+        let held: Vec<_> = self.held.iter().map(|(notice, until)| (*notice, *until)).collect();
+        let store = &self.context.store;
+        self.meanwhile(store.renew_notices(&held, hidden_until)).await?;
+        self.held.values_mut().for_each(|until| *until = hidden_until);
+        self.renewed = steady;
         Ok(())
     }
 
@@ -172,6 +208,9 @@ impl<'c> Outbox<'c> {
             pulse.beat();
             if let Err(error) = self.hear() {
                 warn!(%error, "what came of a notice cannot be written down; it is sent again later");
+            }
+            if let Err(error) = self.renew().await {
+                warn!(%error, "could not hold on to the notices that are being sent; trying again");
             }
             tokio::select! {
                 biased;

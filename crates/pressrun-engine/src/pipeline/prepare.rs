@@ -8,6 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::catalog::{Catalog, Dashboard, Document};
@@ -145,35 +146,47 @@ struct Part<'p, 'a> {
     made: Result<Vec<Edition>, Halt>,
 }
 
+/// What a preparation waits for. All of it is waited for together: what is not asked on stands still with the connection that it has.
+enum Came<'p, 'a> {
+    Part(Part<'p, 'a>),
+    /// Somebody asked for the run to be stopped.
+    Stop(Stop),
+}
+
 impl<'a> Preparing<'_, 'a> {
     /// Prepares each audience; returns what the one that is alone is sent.
     async fn each(&mut self, shared: &Shared<'_>, audiences: &[Audience]) -> Result<Vec<Edition>, Halt> {
         let mut alone = Vec::new();
         let mut left: HashSet<&str> = audiences.iter().map(|audience| audience.key.as_str()).collect();
         let mut todo = audiences.iter().enumerate();
-        let mut parts = FuturesUnordered::new();
-        let mut ready: VecDeque<Part<'_, 'a>> = VecDeque::new();
+        let (context, run) = (self.work.context, self.work.run);
+        let mut parts: FuturesUnordered<BoxFuture<'_, Came<'_, 'a>>> = FuturesUnordered::new();
+        // Never ends but with a stop.
+        parts.push(Box::pin(async move { Came::Stop(until_stopped(context, run).await) }));
+        let mut ready: VecDeque<Came<'_, 'a>> = VecDeque::new();
         let mut outage = Outage::default();
         let mut gives_way = false;
-        let (context, run) = (self.work.context, self.work.run);
-        let mut stopped = std::pin::pin!(until_stopped(context, run));
         loop {
-            while parts.len() + ready.len() < AT_ONCE
+            while parts.len() + ready.len() <= AT_ONCE
                 && !gives_way
                 && !outage.lasts()
                 && let Some((number, audience)) = todo.next()
             {
-                parts.push(part(self.work.fork(), shared, audience, number));
+                parts.push(Box::pin(part(self.work.fork(), shared, audience, number)));
             }
-            let ended = match ready.pop_front() {
-                Some(ended) => Some(ended),
-                None => tokio::select! {
-                    biased;
-                    ended = parts.next() => ended,
-                    stop = &mut stopped => return Err(self.stop(stop, audiences, &left).await?),
-                },
+            let came = match ready.pop_front() {
+                None if parts.len() <= 1 => None,
+                None => parts.next().await,
+                came => came,
             };
-            let Some(Part { audience, work, made }) = ended else { break };
+            let Part { audience, work, made } = match came {
+                Some(Came::Part(part)) => part,
+                Some(Came::Stop(stop)) => {
+                    parts.clear();
+                    return Err(self.stop(stop, audiences, &left).await?);
+                }
+                None => break,
+            };
             match made {
                 Ok(editions) => {
                     let outcome = outcome(&work, &editions);
@@ -195,6 +208,7 @@ impl<'a> Preparing<'_, 'a> {
                 }
                 Err(Halt::Stop(stop)) => {
                     self.work.absorb(work);
+                    parts.clear();
                     return Err(self.stop(*stop, audiences, &left).await?);
                 }
                 Err(Halt::AskAgain(at)) => {
@@ -338,13 +352,13 @@ impl<'a> Preparing<'_, 'a> {
 }
 
 /// Prepares one audience in a folder of its own.
-async fn part<'p, 'a>(mut work: Work<'a>, shared: &Shared<'_>, audience: &'p Audience, number: usize) -> Part<'p, 'a> {
+async fn part<'p, 'a>(mut work: Work<'a>, shared: &Shared<'_>, audience: &'p Audience, number: usize) -> Came<'p, 'a> {
     let folder = format!("{}-{}-{number}", work.run.id, work.run.fence);
     let made = match edition::folder(&work, folder).await {
         Ok(dir) => edition::editions(&mut work, shared, audience, &dir).await,
         Err(error) => Err(work.halted_by(&error.into())),
     };
-    Part { audience, work, made }
+    Came::Part(Part { audience, work, made })
 }
 
 /// How an audience is done for which this was made.

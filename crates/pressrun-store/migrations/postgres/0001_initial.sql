@@ -205,6 +205,8 @@ CREATE TABLE due (
     next_at         BIGINT,
     -- Every instant up to this one has been dealt with: planned, missed, or before the schedule was what it is.
     planned_through BIGINT NOT NULL,
+    -- Since when it has fired as it does, by the clock of whoever made, retimed or resumed it.
+    fires_from      BIGINT NOT NULL DEFAULT 0,
     owner           BIGINT NOT NULL DEFAULT 0,
     document        BIGINT NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70);

@@ -28,15 +28,20 @@ pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Res
         .await?;
     let next_at = schedule.next_at.filter(|_| schedule.is_active());
     sqlx::query(
-        "INSERT INTO due (schedule_id, timing, next_at, planned_through, owner, document)
-         SELECT $1, t.id, $4, $5, (SELECT id FROM lane_names WHERE name = $7), (SELECT id FROM lane_names WHERE name = $8)
+        "INSERT INTO due (schedule_id, timing, next_at, planned_through, fires_from, owner, document)
+         SELECT $1, t.id, $4, $5, $6, (SELECT id FROM lane_names WHERE name = $7), (SELECT id FROM lane_names WHERE name = $8)
          FROM timings t WHERE t.cron = $2 AND t.zone = $3
          ON CONFLICT (schedule_id) DO UPDATE SET revision = due.revision + 1, timing = excluded.timing, owner = excluded.owner,
              document = excluded.document,
              next_at = CASE WHEN due.timing = excluded.timing AND due.next_at <= $6 AND excluded.next_at IS NOT NULL
                  THEN due.next_at ELSE excluded.next_at END,
              planned_through = CASE WHEN due.timing = excluded.timing AND (due.next_at <= $6 OR due.next_at = excluded.next_at)
-                 AND excluded.next_at IS NOT NULL THEN due.planned_through ELSE excluded.planned_through END",
+                 AND excluded.next_at IS NOT NULL THEN due.planned_through
+                 WHEN due.timing = excluded.timing AND due.next_at IS NOT NULL AND excluded.next_at IS NOT NULL
+                     AND due.planned_through < excluded.planned_through THEN due.planned_through
+                 ELSE excluded.planned_through END,
+             fires_from = CASE WHEN due.timing = excluded.timing AND due.next_at IS NOT NULL AND excluded.next_at IS NOT NULL
+                 THEN due.fires_from ELSE excluded.fires_from END",
     )
     .bind(schedule.id.to_string())
     .bind(&definition.cron)
@@ -55,10 +60,11 @@ pub(super) async fn put(tx: &mut Tx, schedule: &Schedule, now: Timestamp) -> Res
 pub(super) async fn switch(tx: &mut Tx, schedule: &str, next_at: Option<Timestamp>, now: Timestamp) -> Result<(), StoreError> {
     take_back(tx, schedule, now).await?;
     missed::tell_left(tx, schedule, |_, _| false, now).await?;
-    sqlx::query("UPDATE due SET revision = revision + 1, next_at = $2, planned_through = $3 WHERE schedule_id = $1")
+    sqlx::query("UPDATE due SET revision = revision + 1, next_at = $2, planned_through = $3, fires_from = $4 WHERE schedule_id = $1")
         .bind(schedule)
         .bind(next_at.map(micros))
         .bind(micros(dealt_with(next_at, now)))
+        .bind(micros(now))
         .execute(&mut **tx)
         .await?;
     hint(tx).await

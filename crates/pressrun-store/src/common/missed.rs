@@ -15,7 +15,7 @@ use super::plan::instant;
 use super::planning::unchanged;
 use super::row::to_json;
 use super::{Backend, Tx, micros};
-use crate::{PlannedSchedule, StoreError};
+use crate::{PlannedSchedule, PutRight, StoreError};
 
 /// Rows that one transaction undoes.
 const STEP: i64 = 500;
@@ -65,9 +65,10 @@ pub(super) async fn tell_left(
     stays_due: impl Fn(&str, &str) -> bool,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    // By the rules of zones as they are, which planning may not have followed yet (T16).
     let due = sqlx::query(
-        "SELECT q.k, q.revision, q.next_at, t.cron, t.zone FROM due q JOIN timings t ON t.id = q.timing
-         WHERE q.schedule_id = $1 AND q.next_at <= $2",
+        "SELECT q.k, q.revision, q.next_at, t.cron, t.zone, q.planned_through FROM due q JOIN timings t ON t.id = q.timing
+         WHERE q.schedule_id = $1 AND q.next_at IS NOT NULL AND q.planned_through < $2",
     );
     let Some(row) = due.bind(schedule).bind(micros(now)).fetch_optional(&mut **tx).await? else { return Ok(()) };
     let (cron, zone): (&str, &str) = (row.try_get(3)?, row.try_get(4)?);
@@ -77,7 +78,8 @@ pub(super) async fn tell_left(
     // One that cannot be planned has been said to be so.
     let Ok(pattern) = Pattern::parse(cron, zone) else { return Ok(()) };
     let (key, revision, next_at): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    let Some(missed) = Missed::up_to(&pattern, instant(next_at)?, now) else { return Ok(()) };
+    let first = pattern.next_after(instant(row.try_get(5)?)?).filter(|first| *first <= now);
+    let Some(missed) = first.and_then(|first| Missed::up_to(&pattern, first, now)) else { return Ok(()) };
     let dealt_with = dealt_with(tx, schedule, &missed).await?;
     let told = missed.without(&pattern, &dealt_with).into_iter().map(|missed| {
         let dst = missed.last.dst.map(pressrun_cron::DstNote::as_str);
@@ -96,23 +98,26 @@ async fn dealt_with(tx: &mut Tx, schedule: &str, missed: &Missed) -> Result<BTre
 }
 
 impl Backend {
-    /// Undoes some of what is told as missed after `now`; whether there may be more.
-    pub(super) async fn forget_missed(&self, now: Timestamp) -> Result<bool, StoreError> {
+    /// Undoes some of what is told as missed of instants to come, or was told so by a clock that was beyond the present; whether there may be more.
+    pub(super) async fn forget_missed(&self, clock: &PutRight) -> Result<bool, StoreError> {
+        let ahead_from = clock.ahead_from.min(clock.now);
         let mut tx = self.begin().await?;
         let rows = sqlx::query(
             "SELECT r.id, r.schedule_id, r.scheduled_for, r.plan_note,
-                 s.updated_at <= r.created_at AND s.disabled_at IS NULL AND s.system_disabled_at IS NULL
-             FROM runs r LEFT JOIN schedules s ON s.id = r.schedule_id
-             WHERE r.scheduled_for > $1 AND r.kind = 'scheduled' AND r.state = 'skipped' AND r.skip_reason = $2
+                 s.disabled_at IS NULL AND s.system_disabled_at IS NULL, u.fires_from <= r.created_at
+             FROM runs r LEFT JOIN schedules s ON s.id = r.schedule_id LEFT JOIN due u ON u.schedule_id = s.id
+             WHERE r.scheduled_for > $4 AND r.kind = 'scheduled' AND r.state = 'skipped' AND r.skip_reason = $2
+                 AND (r.scheduled_for > $1 OR r.created_at > $1)
              ORDER BY r.scheduled_for, r.id LIMIT $3",
         );
-        let rows = rows.bind(micros(now)).bind(SkipReason::Missed.as_str()).bind(STEP).fetch_all(&mut *tx).await?;
+        let rows =
+            rows.bind(micros(clock.now)).bind(SkipReason::Missed.as_str()).bind(STEP).bind(micros(ahead_from)).fetch_all(&mut *tx).await?;
         if rows.is_empty() {
             return Ok(false);
         }
         let mut gone: Vec<String> = Vec::new();
         for row in &rows {
-            if !undo(&mut tx, row, now).await? {
+            if !undo(&mut tx, row, clock).await? {
                 gone.push(row.try_get(0)?);
             }
         }
@@ -122,29 +127,32 @@ impl Backend {
     }
 }
 
-/// Undoes what a row tells of instants after `now`; false when the row is to go.
-async fn undo(tx: &mut Tx, row: &DbRow, now: Timestamp) -> Result<bool, StoreError> {
+/// Undoes what a row tells of instants that had not come; false when the row is to go.
+async fn undo(tx: &mut Tx, row: &DbRow, clock: &PutRight) -> Result<bool, StoreError> {
     let note = row.try_get::<Option<&str>, _>(3)?.unwrap_or_default();
     let first = first_told(note, instant(row.try_get(2)?)?);
-    if first > now {
+    let (why, is_active) = (why_told(note), row.try_get::<Option<bool>, _>(4)?.unwrap_or(false));
+    if first > clock.now {
         return Ok(false);
     }
-    let (why, is_as_it_was) = (why_told(note), row.try_get::<Option<bool>, _>(4)?.unwrap_or(false));
-    if why == Why::Down && is_as_it_was {
-        plan_again(tx, row.try_get(1)?, first, now).await?;
+    if why == Why::Down && is_active && row.try_get::<Option<bool>, _>(5)?.unwrap_or(false) {
+        plan_again(tx, row.try_get(1)?, first, clock.now).await?;
         return Ok(false);
     }
+    // What is active is planned anew from there.
+    let until = if is_active { clock.since.min(clock.now) } else { clock.now };
     let run: &str = row.try_get(0)?;
     let Some(pattern) = pattern_of(tx, run).await? else { return Ok(false) };
-    let Some(missed) = Missed::up_to(&pattern, first, now) else { return Ok(false) };
+    let Some(missed) = Missed::up_to(&pattern, first, until) else { return Ok(false) };
     let cut = sqlx::query(
-        "UPDATE runs SET scheduled_for = $2, dst = $3, plan_note = $4 WHERE id = $1 AND NOT EXISTS (
-             SELECT 1 FROM runs o WHERE o.schedule_id = runs.schedule_id AND o.scheduled_for = $2 AND o.kind = 'scheduled')",
+        "UPDATE runs SET scheduled_for = $2, dst = $3, plan_note = $4, created_at = $5 WHERE id = $1 AND NOT EXISTS (
+             SELECT 1 FROM runs o WHERE o.schedule_id = runs.schedule_id AND o.scheduled_for = $2 AND o.kind = 'scheduled' AND o.id <> runs.id)",
     )
     .bind(run)
     .bind(micros(missed.last.at))
     .bind(missed.last.dst.map(pressrun_cron::DstNote::as_str))
     .bind(missed.in_words(why))
+    .bind(micros(clock.now))
     .execute(&mut **tx)
     .await?;
     Ok(cut.rows_affected() > 0)

@@ -9,7 +9,7 @@ use pressrun_domain::notice::{Notice, NoticeKind, NoticeLane, NoticeTo};
 use pressrun_domain::schedule::SystemDisabled;
 use sqlx::Row as _;
 
-use super::dialect::{DbRow, clean, locked, skipping};
+use super::dialect::{DbRow, clean, locked, skipping, table};
 use super::ledger::{StateColumns, read_state};
 use super::plan::instant;
 use super::row::{Reader, int, to_json};
@@ -181,6 +181,21 @@ impl Notices for Backend {
         }
         tx.commit().await?;
         Ok(claimed)
+    }
+
+    async fn renew_notices(&self, held: &[(DeliveryId, Timestamp)], hidden_until: Timestamp) -> Result<(), StoreError> {
+        let held: Vec<_> = held.iter().map(|(id, until)| (id.to_string(), micros(*until))).collect();
+        let mut tx = self.begin().await?;
+        sqlx::query(concat!(
+            "UPDATE notices SET not_before = $2 FROM ",
+            table!("$1" as j: 0 id text, 1 until bigint),
+            " WHERE notices.id = j.id AND notices.not_before = j.until AND notices.state = 'pending'"
+        ))
+        .bind(to_json(&held)?)
+        .bind(micros(hidden_until))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
     }
 
     async fn next_notice(&self, lane: NoticeLane) -> Result<Option<Timestamp>, StoreError> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::notice::Notice;
+use pressrun_domain::run::SkipReason;
 use serde::Serialize;
 use sqlx::Row as _;
 
@@ -12,7 +13,10 @@ use super::meta::{meta, put_meta};
 use super::plan::instant;
 use super::row::to_json;
 use super::{Backend, Tx, micros, missed, notices};
-use crate::{DueSchedule, PlannedSchedule, Planning, PlanningNote, Released, Replanned, ScheduleKey, StoreError, Timing, TimingId};
+use crate::{
+    DueSchedule, PlannedSchedule, PlannedThrough, Planning, PlanningNote, PutRight, Released, Replanned, ScheduleKey, StoreError, Timing,
+    TimingId,
+};
 
 /// Whether the row `q` of `due` is still the one that `j` names by key, revision and next instant.
 macro_rules! unchanged {
@@ -85,14 +89,9 @@ impl Planning for Backend {
         self.earliest_planned().await
     }
 
-    async fn planned_beyond(
-        &self,
-        beyond: Option<Timestamp>,
-        after: ScheduleKey,
-        limit: u32,
-    ) -> Result<Vec<(DueSchedule, Timestamp)>, StoreError> {
+    async fn planned_beyond(&self, beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Result<Vec<PlannedThrough>, StoreError> {
         let rows = sqlx::query(
-            "SELECT q.k, q.timing, q.revision, q.next_at, coalesce(q.next_at, q.planned_through), q.planned_through
+            "SELECT q.k, q.timing, q.revision, q.next_at, coalesce(q.next_at, q.planned_through), q.planned_through, q.fires_from
              FROM due q JOIN schedules s ON s.id = q.schedule_id
              WHERE q.k > $1 AND q.planned_through > $2 AND s.disabled_at IS NULL AND s.system_disabled_at IS NULL
              ORDER BY q.k LIMIT $3",
@@ -102,7 +101,11 @@ impl Planning for Backend {
         .bind(i64::from(limit))
         .fetch_all(&self.read)
         .await?;
-        rows.iter().map(|row| Ok((due_schedule(row)?, instant(row.try_get(5)?)?))).collect()
+        let planned = rows.iter().map(|row| {
+            let (through, fires_from) = (instant(row.try_get(5)?)?, instant(row.try_get(6)?)?);
+            Ok(PlannedThrough { schedule: due_schedule(row)?, through, fires_from })
+        });
+        planned.collect()
     }
 
     async fn replan(&self, schedules: &[Replanned], now: Timestamp) -> Result<(), StoreError> {
@@ -146,13 +149,18 @@ impl Planning for Backend {
         rows.iter().map(|row| Ok((ScheduleKey(row.try_get(0)?), instant(row.try_get(1)?)?))).collect()
     }
 
-    async fn forget_future(&self, now: Timestamp) -> Result<(), StoreError> {
-        while self.forget_missed(now).await? {}
+    async fn forget_future(&self, clock: &PutRight) -> Result<(), StoreError> {
+        let now = clock.now;
+        while self.forget_missed(clock).await? {}
         let mut tx = self.begin().await?;
-        sqlx::query("DELETE FROM runs WHERE scheduled_for > $1 AND kind = 'scheduled' AND state = 'queued' AND fence = 0")
-            .bind(micros(now))
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "DELETE FROM runs WHERE scheduled_for > $1 AND kind = 'scheduled'
+                 AND (state = 'queued' AND fence = 0 OR state = 'skipped' AND skip_reason = $2)",
+        )
+        .bind(micros(now))
+        .bind(SkipReason::Overlap.as_str())
+        .execute(&mut *tx)
+        .await?;
         sqlx::query("DELETE FROM queue WHERE at > $1").bind(micros(now)).execute(&mut *tx).await?;
         tx.commit().await
     }
@@ -205,10 +213,12 @@ fn moved(schedule: &DueSchedule, through: Timestamp, next_at: Option<Timestamp>)
     (schedule.key.0, schedule.revision, schedule.next_at.map(micros), micros(through), next_at.map(micros))
 }
 
-/// Moves those that are as they were read.
+/// Moves those that are as they were read. What is dealt with up to an instant fires from there, whatever a clock that was ahead said.
 async fn move_on(tx: &mut Tx, moved: &[Moved]) -> Result<(), StoreError> {
     sqlx::query(concat!(
-        "UPDATE due AS q SET planned_through = j.through, next_at = j.later FROM ",
+        "UPDATE due AS q SET planned_through = j.through, next_at = j.later,
+             fires_from = CASE WHEN q.fires_from > j.through THEN j.through ELSE q.fires_from END
+         FROM ",
         moved_table!(),
         " WHERE ",
         unchanged!()

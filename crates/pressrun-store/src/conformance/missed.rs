@@ -9,9 +9,14 @@ use pressrun_domain::run::{Run, RunState, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
 
 use super::{insert, saved};
-use crate::{MissedOccurrences, PlannedOccurrence, PlannedSchedule, Store, sample};
+use crate::{MissedOccurrences, PlannedOccurrence, PlannedSchedule, PutRight, Store, sample};
 
 const HOUR: i64 = 3600;
+
+/// A clock that was ahead from an instant on, and is put right before everybody's eyes.
+pub(super) fn put_right(ahead_from: Timestamp, now: Timestamp) -> PutRight {
+    PutRight { ahead_from, since: now, now }
+}
 
 /// An hourly schedule that is due at nine.
 async fn hourly<S: Store>(store: &S, name: &str) -> Schedule {
@@ -114,15 +119,54 @@ pub async fn h7_t14_what_a_clock_that_was_ahead_told_as_missed_is_planned_again_
     store.replace_schedule(&later, &sample::names(), &sample::change_at(Verb::SchedulePaused, ahead)).await.unwrap();
     // It is put right two hours after nine: the third hour has not come.
     let now = sample::after(HOUR + 1800);
-    store.forget_future(now).await.unwrap();
+    store.forget_future(&put_right(now, now)).await.unwrap();
     assert_eq!((told(store, &active).await, next_at(store, &active).await), (vec![], Some(sample::after(0))));
     assert_eq!(told(store, &paused).await, [(sample::after(HOUR), hours(now).in_words(Why::Down))]);
     let again = [told(store, &paused).await, told(store, &active).await];
-    store.forget_future(now).await.unwrap();
+    store.forget_future(&put_right(now, now)).await.unwrap();
     assert_eq!([told(store, &paused).await, told(store, &active).await], again, "it is done once");
     // Put right to before nine, nothing has come.
-    store.forget_future(sample::after(-1)).await.unwrap();
+    store.forget_future(&put_right(sample::after(-1), sample::after(-1))).await.unwrap();
     assert_eq!(told(store, &paused).await, []);
     let untouched = saved(store, "untouched").await;
     assert_eq!(next_at(store, &untouched).await, Some(sample::after(0)));
+}
+
+pub async fn h7_what_was_told_as_missed_by_a_clock_that_was_ahead_had_not_come<S: Store>(store: &S) {
+    let schedule = hourly(store, "told too early").await;
+    // Nine o'clock was told, by a clock three days ahead; by the time that the clock is right it has come.
+    let ahead = sample::after(72 * HOUR);
+    let told_early = MissedOccurrences {
+        run: RunId::generate(),
+        last: PlannedOccurrence { at: sample::after(0), dst: None },
+        detail: hours(sample::after(0)).in_words(Why::Down),
+    };
+    let plan = PlannedSchedule {
+        starts: Vec::new(),
+        missed: vec![told_early],
+        through: ahead,
+        next_at: Some(sample::after(73 * HOUR)),
+        ..sample::planned(sample::due(store, &schedule).await.unwrap())
+    };
+    store.plan(&[plan], ahead).await.unwrap();
+    let now = sample::after(1800);
+    store.forget_future(&put_right(sample::after(60), now)).await.unwrap();
+    assert_eq!(told(store, &schedule).await.len(), 1, "it had come when that clock left the right one");
+    store.forget_future(&put_right(sample::after(-60), now)).await.unwrap();
+    assert_eq!((told(store, &schedule).await, next_at(store, &schedule).await), (vec![], Some(sample::after(0))));
+}
+
+pub async fn h7_i2_what_a_clock_that_was_ahead_skipped_as_overlap_is_yet_to_come<S: Store>(store: &S) {
+    let schedule = hourly(store, "under way").await;
+    let starts = (0..=3).map(|hour| PlannedOccurrence { at: sample::after(hour * HOUR), dst: None });
+    let plan = PlannedSchedule { starts: starts.collect(), ..sample::planned(sample::due(store, &schedule).await.unwrap()) };
+    store.plan(&[plan], sample::after(0)).await.unwrap();
+    for (hour, queued) in [(0, 1), (1, 0), (2, 0), (3, 0)] {
+        let released = store.release_planned(sample::after(hour * HOUR), Timestamp::MIN, 9).await.unwrap();
+        assert_eq!((released.queued, released.taken), (queued, 1), "beside the first");
+    }
+    let now = sample::after(HOUR + 1800);
+    store.forget_future(&put_right(now, now)).await.unwrap();
+    let left: Vec<_> = store.list_runs(Some(schedule.id), 1, 9).await.unwrap().rows.iter().map(|run| run.scheduled_for).collect();
+    assert_eq!(left, [sample::after(HOUR), sample::after(0)]);
 }

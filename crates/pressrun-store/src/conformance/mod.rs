@@ -100,7 +100,9 @@ macro_rules! conformance_suite {
                     q6_the_list_counts_recipients_of_mail_only;
                 missed: t12_t15_what_has_come_and_nobody_has_planned_is_told_when_a_schedule_is_left
                     h7_what_has_run_is_not_told_as_missed_by_a_clock_that_is_put_right
-                    h7_t14_what_a_clock_that_was_ahead_told_as_missed_is_planned_again_from_the_first;
+                    h7_t14_what_a_clock_that_was_ahead_told_as_missed_is_planned_again_from_the_first
+                    h7_what_was_told_as_missed_by_a_clock_that_was_ahead_had_not_come
+                    h7_i2_what_a_clock_that_was_ahead_skipped_as_overlap_is_yet_to_come;
                 planning: i1_two_planners_make_one_run
                     i1_an_occurrence_that_exists_is_not_made_again
                     i6_an_occurrence_that_is_planned_from_a_backup_is_the_same_run
@@ -120,6 +122,7 @@ macro_rules! conformance_suite {
                     i1_an_edit_just_when_a_schedule_is_due_loses_no_instant
                     h7_what_was_planned_beyond_the_present_is_planned_anew
                     h7_an_edit_after_the_clock_was_put_right_hides_nothing_that_is_to_be_planned_anew
+                    h7_a_schedule_fires_from_where_somebody_made_it_what_it_is
                     h8_every_active_schedule_can_be_planned_anew_page_by_page
                     m10_a_schedule_that_cannot_be_planned_is_set_aside_once_and_told
                     m2_a_burst_of_one_owner_and_an_old_wait_let_others_go_first;
@@ -204,6 +207,7 @@ macro_rules! conformance_suite {
                     h6_who_leaves_a_list_is_off_the_runs_that_wait;
                 notices: s10_a_notice_is_kept_once_and_claimed_by_one
                     s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_nothing
+                    s10_a_notice_is_hidden_for_as_long_as_its_sender_says_that_it_lives
                     an_all_clear_never_comes_before_its_alarm
                     h4_notices_of_one_lane_are_claimed_and_looked_for_without_those_of_the_other
                     s10_a_notice_that_waits_for_an_older_one_is_not_looked_for_at_its_own_instant

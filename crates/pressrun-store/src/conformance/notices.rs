@@ -73,6 +73,24 @@ pub async fn s10_a_notice_whose_sender_died_is_tried_again_and_the_dead_settle_n
     assert_eq!(store.next_notice(NoticeLane::People).await.unwrap(), None);
 }
 
+pub async fn s10_a_notice_is_hidden_for_as_long_as_its_sender_says_that_it_lives<S: Store>(store: &S) {
+    let [renewed, lost] = [0, 1].map(|second| notice(ScheduleId::generate(), NoticeKind::RunFailed, owner(), second));
+    store.add_notices(&[renewed.clone(), lost.clone()]).await.unwrap();
+    let claimed = claim_all(store, 2).await;
+    let held: Vec<_> = claimed.iter().map(|notice| (notice.id, sample::after(302))).collect();
+    // One has been claimed by somebody else since: it is theirs.
+    store.renew_notices(&[(renewed.id, sample::after(302)), (lost.id, sample::after(200))], sample::after(400)).await.unwrap();
+    let taken_over = claim_all(store, 310).await;
+    assert_eq!(taken_over.iter().map(|notice| notice.id).collect::<Vec<_>>(), [lost.id]);
+    store.renew_notices(&held, sample::after(9_000)).await.unwrap();
+    let taken_over = claim_all(store, 410).await;
+    assert_eq!(taken_over.iter().map(|notice| notice.id).collect::<Vec<_>>(), [renewed.id]);
+    let (attempt, state) = accepted(&taken_over[0], 411);
+    store.settle_notice(renewed.id, &attempt, &state, &[]).await.unwrap();
+    store.renew_notices(&[(renewed.id, sample::after(710))], sample::after(9_000)).await.unwrap();
+    assert_eq!(store.next_notice(NoticeLane::People).await.unwrap(), Some(sample::after(610)), "what is settled is not renewed");
+}
+
 pub async fn an_all_clear_never_comes_before_its_alarm<S: Store>(store: &S) {
     let schedule = ScheduleId::generate();
     let alarm = notice(schedule, NoticeKind::RunFailed, owner(), 0);

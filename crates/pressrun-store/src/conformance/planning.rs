@@ -6,9 +6,11 @@ use pressrun_domain::id::{RunId, WorkerId};
 use pressrun_domain::run::{Run, RunKind, RunState, RunStatus, SkipReason};
 use pressrun_domain::schedule::{Schedule, SystemDisabled, SystemDisabledReason};
 
+use super::missed::put_right;
 use super::{claim, insert, saved, started, stored};
 use crate::{
-    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlanningNote, Replanned, ScheduleKey, Store, StoreError, sample,
+    DueSchedule, MissedOccurrences, PlannedOccurrence, PlannedSchedule, PlannedThrough, PlanningNote, Replanned, ScheduleKey, Store,
+    StoreError, sample,
 };
 
 async fn due<S: Store>(store: &S, schedule: &Schedule) -> DueSchedule {
@@ -308,11 +310,11 @@ pub async fn h7_what_was_planned_beyond_the_present_is_planned_anew<S: Store>(st
     store.plan(&[plan], sample::after(3 * 3600)).await.unwrap();
     assert_eq!(release(store, sample::after(3 * 3600)).await, 1);
     let now = sample::after(0);
-    store.forget_future(now).await.unwrap();
+    store.forget_future(&put_right(now, now)).await.unwrap();
     assert_eq!(history(store, &ahead).await.len(), 0);
     let beyond = store.planned_beyond(Some(now), ScheduleKey::default(), 10).await.unwrap();
     assert_eq!(beyond.len(), 1);
-    let (schedule, through) = beyond[0];
+    let PlannedThrough { schedule, through, .. } = beyond[0];
     assert_eq!((store.schedule_of(schedule.key).await.unwrap(), through), (Some(ahead.id), sample::after(3 * 3600)));
     store.replan(&[Replanned { schedule, through: now, next_at: Some(sample::after(3600)) }], now).await.unwrap();
     assert!(store.planned_beyond(Some(now), ScheduleKey::default(), 10).await.unwrap().is_empty());
@@ -328,7 +330,34 @@ pub async fn h7_an_edit_after_the_clock_was_put_right_hides_nothing_that_is_to_b
     let edited = store.schedule(ahead.id).await.unwrap().unwrap();
     store.replace_schedule(&edited, &sample::names(), &sample::change_at(Verb::ScheduleUpdated, now)).await.unwrap();
     let beyond = store.planned_beyond(Some(now), ScheduleKey::default(), 10).await.unwrap();
-    assert_eq!(beyond.iter().map(|(due, through)| (due.next_at, *through)).collect::<Vec<_>>(), [(next_at, through)]);
+    assert_eq!(beyond.iter().map(|planned| (planned.schedule.next_at, planned.through)).collect::<Vec<_>>(), [(next_at, through)]);
+}
+
+pub async fn h7_a_schedule_fires_from_where_somebody_made_it_what_it_is<S: Store>(store: &S) {
+    let schedule = saved(store, "changes").await;
+    let fires_from = async || {
+        let planned = store.planned_beyond(None, ScheduleKey::default(), 10).await.unwrap();
+        planned.into_iter().map(|planned| planned.fires_from).next()
+    };
+    assert_eq!(fires_from().await, Some(sample::after(0)));
+    let mut edited = schedule.clone();
+    let mut save = async |second: i64, what: fn(&mut Schedule)| {
+        what(&mut edited);
+        let change = sample::change_at(Verb::ScheduleUpdated, sample::after(second));
+        edited.version = store.replace_schedule(&edited, &sample::names(), &change).await.unwrap();
+        fires_from().await
+    };
+    assert_eq!(save(10, |edited| edited.definition.name = "renamed".into()).await, Some(sample::after(0)), "its times stay");
+    assert_eq!(save(20, |edited| edited.definition.cron = "0 10 ? * * *".into()).await, Some(sample::after(20)));
+    assert_eq!(save(30, |edited| (edited.disabled_at, edited.next_at) = (Some(sample::after(30)), None)).await, None, "paused");
+    assert_eq!(save(40, |edited| (edited.disabled_at, edited.next_at) = (None, Some(sample::after(3600)))).await, Some(sample::after(40)));
+    // Planned anew from an earlier instant, because the clock that it was resumed by was ahead.
+    let due = due(store, &schedule).await;
+    let anew = |seconds| Replanned { schedule: due, through: sample::after(seconds), next_at: due.next_at };
+    for (seconds, expected) in [(600, 40), (-3600, -3600)] {
+        store.replan(&[anew(seconds)], sample::after(seconds)).await.unwrap();
+        assert_eq!(fires_from().await, Some(sample::after(expected)));
+    }
 }
 
 pub async fn h8_every_active_schedule_can_be_planned_anew_page_by_page<S: Store>(store: &S) {
@@ -338,7 +367,7 @@ pub async fn h8_every_active_schedule_can_be_planned_anew_page_by_page<S: Store>
     }
     insert(store, Schedule { disabled_at: Some(sample::after(-9)), next_at: None, ..sample::schedule("paused") }).await;
     let (mut after, mut found) = (ScheduleKey::default(), Vec::new());
-    while let Some((due, _)) = store.planned_beyond(None, after, 1).await.unwrap().pop() {
+    while let Some(PlannedThrough { schedule: due, .. }) = store.planned_beyond(None, after, 1).await.unwrap().pop() {
         found.extend(store.schedule_of(due.key).await.unwrap());
         after = due.key;
         let other = Replanned { schedule: due, through: sample::after(-60), next_at: Some(sample::after(3600)) };

@@ -31,9 +31,9 @@ use super::PostgresStore;
 use crate::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
     ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow,
-    ListedMember, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, Planning, PlanningNote, Pruned,
-    PublishedCatalog, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions,
-    SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
+    ListedMember, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, PlannedThrough, Planning, PlanningNote, Pruned,
+    PublishedCatalog, PutRight, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals,
+    Sessions, SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
 };
 
 /// Pauses before a call is made again. Deadlocks are over at once, a fail-over takes seconds: callers wait longer by themselves.
@@ -113,10 +113,10 @@ again! { Planning:
     plan(schedules: &[PlannedSchedule], now: Timestamp) -> ();
     release_planned(now: Timestamp, oldest: Timestamp, limit: u32) -> Released, by release_planned_by_clock;
     next_ready() -> Option<Timestamp>, by next_ready_by_clock;
-    planned_beyond(beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Vec<(DueSchedule, Timestamp)>;
+    planned_beyond(beyond: Option<Timestamp>, after: ScheduleKey, limit: u32) -> Vec<PlannedThrough>;
     replan(schedules: &[Replanned], now: Timestamp) -> ();
     dealt_with(stretches: &[(ScheduleKey, Timestamp, Timestamp)]) -> Vec<(ScheduleKey, Timestamp)>;
-    forget_future(now: Timestamp) -> ();
+    forget_future(clock: &PutRight) -> ();
     schedule_of(key: ScheduleKey) -> Option<ScheduleId>;
     set_aside(schedule: &DueSchedule, notices: &[Notice]) -> bool;
     planning_note(name: PlanningNote) -> Option<String>;
@@ -171,6 +171,7 @@ again! { Notices:
     system_disable(schedule: ScheduleId, version: u64, disabled: SystemDisabled, notices: &[Notice]) -> ();
     system_enable(schedule: ScheduleId, version: u64, next_at: Option<Timestamp>, at: Timestamp, notices: &[Notice]) -> ();
     claim_notices(lane: NoticeLane, now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<Notice>;
+    renew_notices(held: &[(DeliveryId, Timestamp)], hidden_until: Timestamp) -> ();
     next_notice(lane: NoticeLane) -> Option<Timestamp>;
     settle_notice(id: DeliveryId, attempt: &Attempt, state: &DeliveryState, follow_ups: &[Notice]) -> ();
     notices_of(run: RunId) -> Vec<Notice>;

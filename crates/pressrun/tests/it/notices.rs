@@ -326,3 +326,37 @@ async fn s10_a_notice_that_is_under_way_at_a_stop_is_heard_to_its_end() {
     assert_eq!(to_owner(&world), ["Delivery failed"]);
     assert_eq!(world.store.next_notice(NoticeLane::People).await.unwrap(), None, "that it was taken is written down");
 }
+
+#[tokio::test]
+async fn s10_a_notice_of_a_dead_sender_is_taken_over_within_a_lease_and_that_of_a_living_one_is_not() {
+    let world = World::new().await;
+    let (engine, waiting, may_go_on) = whose_mail_waits(&world);
+    let lease = engine.context().config.lease;
+    let engine = Arc::new(engine);
+    let [mine, of_the_dead] = ["blob.ross@myorg.co", "blobby.hill@myorg.co"].map(|to| notice(&world, NoticeTo::Owner(to.parse().unwrap())));
+    world.store.add_notices(std::slice::from_ref(&of_the_dead)).await.unwrap();
+    // A process claims it and dies.
+    world.store.claim_notices(NoticeLane::People, world.now(), world.now() + lease, 9).await.unwrap();
+    world.store.add_notices(std::slice::from_ref(&mine)).await.unwrap();
+    let (mut tasks, stop) = (Tasks::default(), CancellationToken::new());
+    engine.start(&mut tasks, &stop, CancellationToken::new());
+    waiting.acquire().await.unwrap().forget();
+    for _ in 0..3 {
+        world.clock.advance(lease / 3);
+    }
+    waiting.acquire().await.unwrap().forget();
+    // Both take longer than a lease.
+    for _ in 0..6 {
+        world.clock.advance(lease / 3);
+        while world.store.next_notice(NoticeLane::People).await.unwrap() != Some(world.now() + lease) {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(waiting.available_permits(), 0, "nobody has begun with mine again");
+    stop.cancel();
+    may_go_on.add_permits(2);
+    tasks.into_inner().join_all().await;
+    let mut told: Vec<_> = world.smtp.mails().into_iter().flat_map(|mail| mail.to).collect();
+    told.sort();
+    assert_eq!(told, ["blob.ross@myorg.co", "blobby.hill@myorg.co"]);
+}

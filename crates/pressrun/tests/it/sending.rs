@@ -50,7 +50,7 @@ async fn h4_sixteen_webhooks_that_never_answer_do_not_hold_up_another_run_of_the
 
 #[tokio::test]
 async fn h4_l3_what_is_being_sent_is_handed_back_at_a_stop_and_nothing_of_it_is_lost() {
-    let site = Site::new("grace_seconds = 2\nworkers = 1\ndeliveries_of_one_host = 2").await;
+    let site = Site::new("grace_seconds = 8\nworkers = 1\ndeliveries_of_one_host = 2").await;
     site.http.always(HttpAnswer::new(200, "ok").behaving(HttpBehaviour::Hang));
     let mut schedules = Vec::new();
     for _ in 0..12 {
