@@ -104,16 +104,18 @@ impl Claimer {
     async fn claim(&self, under_way: &mut UnderWay, rescue: bool, hand_back: &CancellationToken) -> Result<u32, StoreError> {
         let mut count = 0;
         loop {
-            let Room { limit, busy } = self.runner.room(&under_way.documents());
-            let limit = limit.min(self.config.permits.saturating_sub(under_way.permits()));
-            if limit == 0 {
+            let permits = self.config.permits.saturating_sub(under_way.permits());
+            if permits == 0 {
                 return Ok(count);
             }
+            let Room { limit, busy, receivers } = self.runner.room(&under_way.documents());
+            let limit = limit.min(permits);
             let now = self.clock.now();
             let mut request = ClaimRequest::new(self.worker, now, now + self.config.lease, limit);
             request.rescue = rescue;
             request.under_way = under_way.runs();
             request.busy = busy;
+            request.receivers = receivers;
             request.longest_wait = self.config.longest_wait;
             let claimed = self.store.claim_some(&request).await?;
             let got = u32::try_from(claimed.len()).unwrap_or(u32::MAX);

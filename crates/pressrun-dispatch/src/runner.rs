@@ -67,12 +67,14 @@ pub struct Room {
     pub limit: u32,
     /// Runs of these documents wait: their connection has enough to do (L1).
     pub busy: Vec<DocumentIdentifier>,
+    /// So many of the runs that wait at these receivers are called up (H4). Whoever hears of them counts them as being on the way.
+    pub receivers: Vec<(String, u32)>,
 }
 
 impl Room {
     /// Anything may begin.
     #[must_use]
     pub fn unbounded() -> Self {
-        Self { limit: u32::MAX, busy: Vec::new() }
+        Self { limit: u32::MAX, busy: Vec::new(), receivers: Vec::new() }
     }
 }

@@ -1,7 +1,8 @@
 //! Who takes deliveries, and how many at once: a receiver that hangs holds up what goes to it, and nothing else.
 //!
 //! Two bounds. Pieces pass a gate, a few at once for each receiver. And so many runs wait at it in memory as will soon have their turn;
-//! a further one is put back into the queue until about when its turn would be, so that a hundred thousand runs to a dead host are rows.
+//! a further one is put back into the queue, so that a hundred thousand runs to a dead host are rows. There it waits in the receiver's lane, from which as many
+//! are called up as there is room for; and until about when its turn would be, should nobody call it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,11 +20,14 @@ const MOST_IN_ALL: usize = 1024;
 /// The time from one delivery to the next before any has ended.
 const USUAL: SignedDuration = SignedDuration::from_millis(100);
 
-/// A run is put back for no longer than this: the receiver may be quicker than it was.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
+/// A run is put back for no longer than this: who would call it up may be gone.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// A run is put back for no shorter time than this: it costs two writes.
 const SHORTEST_WAIT: SignedDuration = SignedDuration::from_secs(1);
+
+/// Who was called up and has not come after so long does not.
+const COMES_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// A run that has its turn sooner than this may keep its permit until then.
 const SOON: SignedDuration = SignedDuration::from_millis(500);
@@ -39,6 +43,8 @@ pub struct Receivers {
 #[derive(Debug, Default)]
 struct Queues {
     runs: usize,
+    /// Runs that were put back and not called up.
+    put_back: usize,
     by_receiver: HashMap<String, Queue>,
 }
 
@@ -47,6 +53,13 @@ struct Queues {
 struct Queue {
     /// Runs that are there.
     runs: usize,
+    /// Pieces that it takes at once.
+    at_once: usize,
+    /// Runs that were put back and not called up, as far as this process knows: others may have claimed them, or their time came.
+    put_back: usize,
+    /// Runs that were called up and have not come, and when, by the steady clock, the last of them were.
+    coming: usize,
+    called_at: SignedDuration,
     /// When, by the steady clock, a delivery ended last.
     ended_at: Option<SignedDuration>,
     /// The time from the end of one to the end of the next while more wait than are served at once, the latest counting most.
@@ -69,6 +82,17 @@ impl Receivers {
     pub(crate) fn visit(&self, receiver: String, at_once: usize, now: SignedDuration) -> Result<Visit, SignedDuration> {
         self.queues().admit(&receiver, at_once, now)?;
         Ok(Visit { receivers: self.clone(), receiver, at_once })
+    }
+
+    /// Notes that a run which may not visit `receiver` is put back into the queue.
+    pub(crate) fn put_back(&self, receiver: &str) {
+        self.queues().put_back(receiver);
+    }
+
+    /// Runs that were put back and that there is room for at `now`, by the steady clock, by the receiver at which they wait: for a while they count as being on the
+    /// way.
+    pub(crate) fn call_up(&self, now: SignedDuration) -> Vec<(String, u32)> {
+        self.queues().call_up(now)
     }
 
     fn queues(&self) -> MutexGuard<'_, Queues> {
@@ -110,6 +134,18 @@ impl Drop for Visit {
 }
 
 impl Queue {
+    /// Runs that may be there while there are so many at all receivers.
+    fn most(&self, in_all: usize) -> usize {
+        if in_all < MOST_IN_ALL { MOST_AT_ONE.max(self.at_once) } else { self.at_once }
+    }
+
+    /// Runs that there is room for: many at a time, for each time costs a write.
+    fn room(&self, in_all: usize) -> usize {
+        let most = self.most(in_all);
+        let room = most.saturating_sub(self.runs + self.coming);
+        if room * 4 >= most || self.runs + self.coming < self.at_once { room } else { 0 }
+    }
+
     fn ended(&mut self, now: SignedDuration, at_once: usize) {
         if let Some(before) = self.ended_at.replace(now)
             && self.runs > at_once
@@ -125,9 +161,17 @@ impl Queues {
     fn admit(&mut self, receiver: &str, at_once: usize, now: SignedDuration) -> Result<(), SignedDuration> {
         let at_once = at_once.max(1);
         let queue = self.by_receiver.entry(receiver.to_owned()).or_default();
-        if queue.runs < MOST_AT_ONE.max(at_once) && (self.runs < MOST_IN_ALL || queue.runs < at_once) {
+        queue.at_once = at_once;
+        if queue.runs < queue.most(self.runs) {
             queue.runs += 1;
             self.runs += 1;
+            if queue.coming > 0 {
+                queue.coming -= 1;
+            } else if queue.put_back > 0 {
+                // Its time came before anybody called it.
+                queue.put_back -= 1;
+                self.put_back -= 1;
+            }
             return Ok(());
         }
         let pace = queue.pace.unwrap_or(USUAL);
@@ -141,10 +185,42 @@ impl Queues {
         self.runs = self.runs.saturating_sub(1);
         if let Some(queue) = self.by_receiver.get_mut(receiver) {
             queue.runs = queue.runs.saturating_sub(1);
-            if queue.runs == 0 {
+            if queue.runs == 0 && queue.put_back == 0 {
                 self.by_receiver.remove(receiver);
             }
         }
+    }
+
+    fn put_back(&mut self, receiver: &str) {
+        if let Some(queue) = self.by_receiver.get_mut(receiver) {
+            queue.put_back += 1;
+            self.put_back += 1;
+        }
+    }
+
+    fn call_up(&mut self, now: SignedDuration) -> Vec<(String, u32)> {
+        if self.put_back == 0 {
+            return Vec::new();
+        }
+        let (in_all, mut called) = (self.runs, Vec::new());
+        for (receiver, queue) in &mut self.by_receiver {
+            if now.saturating_sub(queue.called_at) > COMES_WITHIN {
+                // Others have claimed them.
+                queue.coming = 0;
+            }
+            let room = queue.room(in_all).min(queue.put_back);
+            if room > 0 {
+                queue.put_back -= room;
+                queue.coming += room;
+                queue.called_at = now;
+                self.put_back -= room;
+                called.push((receiver.clone(), u32::try_from(room).unwrap_or(u32::MAX)));
+            }
+        }
+        self.by_receiver.retain(|_, queue| queue.runs > 0 || queue.put_back > 0);
+        // So that a simulation repeats itself.
+        called.sort_unstable();
+        called
     }
 }
 
@@ -159,7 +235,10 @@ mod tests {
         for _ in 0..count {
             match receivers.visit(name.to_owned(), 8, NOW) {
                 Ok(visit) => there.push(visit),
-                Err(wait) => put_back.push(wait),
+                Err(wait) => {
+                    receivers.put_back(name);
+                    put_back.push(wait);
+                }
             }
         }
         (there, put_back)
@@ -175,7 +254,32 @@ mod tests {
         assert_eq!(visits(&receivers, "other", 1).0.len(), 1);
         drop(there);
         assert_eq!(visits(&receivers, "hangs", 1).0.len(), 1, "who leaves makes room");
+        assert_eq!(receivers.queues().by_receiver.len(), 1, "but for who was put back");
+    }
+
+    #[test]
+    fn h4_as_many_as_there_is_room_for_are_called_up_of_those_that_were_put_back() {
+        let receivers = Receivers::default();
+        let (mut there, _) = visits(&receivers, "slow", MOST_AT_ONE + 1_000);
+        let called = |receivers: &Receivers| receivers.call_up(NOW).into_iter().map(|(_, room)| room).sum::<u32>();
+        assert_eq!(called(&receivers), 0, "it is full");
+        there.truncate(MOST_AT_ONE - 63);
+        assert_eq!(called(&receivers), 0, "not one by one");
+        there.truncate(MOST_AT_ONE - 64);
+        assert_eq!(receivers.call_up(NOW), [("slow".to_owned(), 64)]);
+        assert_eq!(called(&receivers), 0, "they are on the way");
+        let later = NOW + SignedDuration::from_mins(2);
+        assert_eq!(receivers.call_up(later), [("slow".to_owned(), 64)], "and somebody else has them");
+        there.extend(visits(&receivers, "slow", 64).0);
+        assert_eq!((there.len(), called(&receivers)), (MOST_AT_ONE, 0));
+        for expected in [256, 256, 256, 104, 0] {
+            there.clear();
+            assert_eq!(called(&receivers), expected);
+            there.extend(visits(&receivers, "slow", expected as usize).0);
+        }
+        there.clear();
         assert!(receivers.queues().by_receiver.is_empty(), "and nothing is kept of it");
+        assert_eq!(receivers.queues().put_back, 0);
     }
 
     #[test]

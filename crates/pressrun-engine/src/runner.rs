@@ -35,8 +35,9 @@ impl Runner for EngineRunner {
 
     fn room(&self, under_way: &[&DocumentIdentifier]) -> Room {
         let catalog = self.context.catalog.current();
+        let receivers = self.context.receivers.call_up(self.context.clock.steady());
         if catalog.connections.len() < 2 {
-            return Room::unbounded();
+            return Room { receivers, ..Room::unbounded() };
         }
         let connection = |document: &DocumentIdentifier| Some(&catalog.documents.get(document)?.dashboard.as_ref()?.connection);
         let mut counts: HashMap<&ConnectionName, u32> = HashMap::new();
@@ -48,10 +49,10 @@ impl Runner for EngineRunner {
         let limit = counts.values().filter(|count| **count < most).map(|count| most - count).min().unwrap_or(most);
         counts.retain(|_, count| *count >= most);
         if counts.is_empty() {
-            return Room { limit, busy: Vec::new() };
+            return Room { limit, busy: Vec::new(), receivers };
         }
         let is_full = |document: &&DocumentIdentifier| connection(document).is_some_and(|name| counts.contains_key(name));
-        Room { limit, busy: catalog.documents.keys().filter(is_full).cloned().collect() }
+        Room { limit, busy: catalog.documents.keys().filter(is_full).cloned().collect(), receivers }
     }
 
     async fn about_unplannable(&self, schedule: ScheduleId, fault: &str) -> Vec<Notice> {

@@ -427,7 +427,7 @@ staged! {
             let before = self.memory().claimed.get(&lease.run).map(|claimed| claimed.run.progress.clone());
             if let Some(progress) = before.filter(|_| self.has(Plant::HandBackForgets)) {
                 let record = RunRecord { timeline: lines.to_vec(), ..RunRecord::default() };
-                let news = RunNews { record, progress, judged: Vec::new() };
+                let news = RunNews { record, progress, ..RunNews::default() };
                 return self.write(lease, "hand_back", self.inner.release(lease, now, &news)).await;
             }
             self.write(lease, "hand_back", self.inner.hand_back(lease, now, lines, worked)).await

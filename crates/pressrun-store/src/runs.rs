@@ -277,6 +277,8 @@ pub struct ClaimRequest {
     pub under_way: Vec<RunId>,
     /// Queued runs of these documents wait: their connection has enough to do.
     pub busy: Vec<DocumentIdentifier>,
+    /// Receivers that have room for so many of the runs that [wait at them](RunNews::waits_at).
+    pub receivers: Vec<(String, u32)>,
     /// The longest that a run waits for a retry. One that seems to wait for longer was handed back before the clock was set back, and
     /// waits no more.
     pub longest_wait: SignedDuration,
@@ -287,7 +289,7 @@ impl ClaimRequest {
     #[must_use]
     pub fn new(worker: WorkerId, now: Timestamp, lease_until: Timestamp, limit: u32) -> Self {
         let longest_wait = SignedDuration::MAX;
-        Self { worker, now, lease_until, limit, rescue: true, under_way: Vec::new(), busy: Vec::new(), longest_wait }
+        Self { worker, now, lease_until, limit, rescue: true, under_way: Vec::new(), busy: Vec::new(), receivers: Vec::new(), longest_wait }
     }
 }
 
@@ -309,6 +311,8 @@ pub struct RunNews {
     pub progress: Progress,
     /// Results that become baselines when the run ends.
     pub judged: Vec<JudgedResult>,
+    /// The receiver at which a run waits that is put back because many wait there: it is [called up](ClaimRequest::receivers) when there is room.
+    pub waits_at: Option<String>,
 }
 
 /// What a run learns by one attempt, beyond the piece that it was made for.

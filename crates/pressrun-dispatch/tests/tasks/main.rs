@@ -52,7 +52,7 @@ async fn m4_one_claim_takes_as_many_runs_as_there_are_permits() {
     for _ in 0..8 {
         site.begun.recv().await.unwrap();
     }
-    assert_eq!(site.runner.asked.load(Ordering::SeqCst), 2, "a batch, and the look that finds no permit free");
+    assert_eq!(site.runner.asked.load(Ordering::SeqCst), 1, "a batch, after which no permit is free");
     site.runner.leave.add_permits(20);
     for _ in 8..20 {
         site.begun.recv().await.unwrap();

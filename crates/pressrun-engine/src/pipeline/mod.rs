@@ -170,6 +170,8 @@ pub struct Work<'a> {
     written: RunRecord,
     /// Results that become baselines, not written yet.
     judged: Vec<JudgedResult>,
+    /// The receiver at which it is to wait, when too many do.
+    waits_at: Option<String>,
     progress: Progress,
     /// Since when, by the steady clock, the work is not counted yet.
     since: SignedDuration,
@@ -193,6 +195,7 @@ impl<'a> Work<'a> {
             record: RunRecord { outline: run.record.outline.clone(), ..RunRecord::default() },
             written: RunRecord::default(),
             judged: Vec::new(),
+            waits_at: None,
             progress,
             since: context.clock.steady(),
             turns: Arc::default(),
@@ -231,7 +234,7 @@ impl<'a> Work<'a> {
         // What is told goes on from where it stands.
         let next = RunRecord { outline: self.record.outline.clone(), ..RunRecord::default() };
         let record = std::mem::replace(&mut self.record, next);
-        RunNews { record, progress: self.progress.clone(), judged: std::mem::take(&mut self.judged) }
+        RunNews { record, progress: self.progress.clone(), judged: std::mem::take(&mut self.judged), waits_at: self.waits_at.take() }
     }
 
     /// The lines and the time worked that a run keeps which is handed back in the middle.
@@ -306,6 +309,9 @@ impl Work<'_> {
                 Ok(visit) => send::send_pending(self, &visit).await?,
                 Err(wait) => {
                     let until = self.context.clock.now().saturating_add(wait).unwrap_or(Timestamp::MAX);
+                    let receiver = self.run.definition.destination.receiver();
+                    self.context.receivers.put_back(&receiver);
+                    self.waits_at = Some(receiver);
                     self.progress.waits_for = Some("many deliveries wait for the same receiver".to_owned());
                     self.note(
                         "queued",

@@ -402,6 +402,7 @@ impl<'a> Work<'a> {
             record: RunRecord { outline: self.record.outline.clone(), ..RunRecord::default() },
             written: RunRecord::default(),
             judged: Vec::new(),
+            waits_at: None,
             producer: self.producer.clone(),
             progress: self.progress.clone(),
             turns: Arc::default(),

@@ -365,6 +365,8 @@ CREATE TABLE queue (
     ready_at        BIGINT NOT NULL,
     -- The round in which its owner gets to it. NULL while it waits for `ready_at`: what waits is not among those that claims look at.
     turn            BIGINT,
+    -- At which receiver a run waits that was put back because many do: it is called up when there is room, and comes by itself at `ready_at`.
+    receiver        BIGINT,
     CHECK ((k IS NULL) <> (run IS NULL)),
     CHECK ((k IS NULL) = (at IS NULL)),
     CHECK (run IS NOT NULL OR turn IS NOT NULL)
@@ -375,6 +377,7 @@ CREATE INDEX queue_ready ON queue (turn, ready_at, id) WHERE turn IS NOT NULL;
 CREATE INDEX queue_of_document ON queue (document, turn, ready_at, id) WHERE turn IS NOT NULL;
 CREATE INDEX queue_of_owner ON queue (owner, turn) WHERE turn IS NOT NULL;
 CREATE INDEX queue_waiting ON queue (ready_at, id) WHERE turn IS NULL;
+CREATE INDEX queue_of_receiver ON queue (receiver, ready_at, id) WHERE receiver IS NOT NULL AND turn IS NULL;
 
 -- Workers that live, by the database's clock.
 CREATE TABLE nodes (

@@ -30,7 +30,7 @@ impl Backend {
             return Ok(claimed);
         }
         let mut tx = self.begin().await?;
-        queue::rouse(&mut tx, request.now, request.longest_wait).await?;
+        queue::rouse(&mut tx, request.now, request.longest_wait, &request.receivers).await?;
         // Whatever cannot be read ends, and makes room for another.
         loop {
             let left = (request.limit as usize).saturating_sub(claimed.len());
@@ -65,7 +65,8 @@ impl Backend {
                  OR EXISTS (SELECT 1 FROM runs WHERE state = 'running' AND lease_until > $2)",
         );
         let row = row.bind(micros(request.now)).bind(micros(implausible_lease)).bind(micros(implausible_wait));
-        Ok(row.fetch_one(&self.read).await?.try_get(0)?)
+        // Who was called up is counted as being on the way.
+        Ok(!request.receivers.is_empty() || row.fetch_one(&self.read).await?.try_get(0)?)
     }
 
     /// Reads what the worker that asks has now. One that cannot be read can never run: left in the queue it would come up for ever, and its owner

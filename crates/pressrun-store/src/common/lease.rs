@@ -21,7 +21,7 @@ pub(super) async fn hold(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
 }
 
 /// Queues a run that a worker has.
-async fn queue_again(tx: &mut Tx, lease: &Lease, available_at: Timestamp) -> Result<(), StoreError> {
+async fn queue_again(tx: &mut Tx, lease: &Lease, available_at: Timestamp, waits_at: Option<&str>) -> Result<(), StoreError> {
     // A run that somebody asked to stop does not wait for its retry: the next claim ends it.
     sqlx::query(
         "UPDATE runs SET state = 'queued', worker = NULL, lease_until = NULL,
@@ -32,7 +32,11 @@ async fn queue_again(tx: &mut Tx, lease: &Lease, available_at: Timestamp) -> Res
     .bind(micros(available_at))
     .execute(&mut **tx)
     .await?;
-    queue::put(tx, lease.run).await
+    queue::put(tx, lease.run).await?;
+    match waits_at {
+        Some(receiver) => queue::wait_at(tx, lease.run, receiver).await,
+        None => Ok(()),
+    }
 }
 
 impl Backend {
@@ -45,7 +49,7 @@ impl Backend {
         let mut tx = self.begin().await?;
         hold(&mut tx, lease).await?;
         news::put(&mut tx, lease, news).await?;
-        queue_again(&mut tx, lease, available_at).await?;
+        queue_again(&mut tx, lease, available_at, news.waits_at.as_deref()).await?;
         tx.commit().await
     }
 
@@ -60,7 +64,7 @@ impl Backend {
         hold(&mut tx, lease).await?;
         news::put_lines(&mut tx, &[(lease.run, lines)]).await?;
         news::put_worked(&mut tx, lease, worked).await?;
-        queue_again(&mut tx, lease, now).await?;
+        queue_again(&mut tx, lease, now, None).await?;
         tx.commit().await
     }
 

@@ -6,7 +6,7 @@
 //! An occurrence that is ready has no row of history yet: its claim writes that, once, as running. Whoever looks at a schedule's runs or changes
 //! the schedule before puts its occurrence *on record*, as a queued run of what the schedule is then.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::id::{DocumentIdentifier, RunId, ScheduleId};
@@ -50,18 +50,36 @@ pub(super) const DUE: &str = concat!(
     ") implausible"
 );
 
-/// Gives turns to those whose instant has come. None waits for longer than `longest_wait`.
-pub(super) async fn rouse(tx: &mut Tx, now: Timestamp, longest_wait: SignedDuration) -> Result<(), StoreError> {
+/// Those that wait at a receiver, whoever comes first by itself.
+pub(super) const AT_RECEIVER: &str = concat!(
+    "SELECT id, owner, again FROM queue
+     WHERE receiver = (SELECT id FROM lane_names WHERE name = $1) AND turn IS NULL ORDER BY ready_at, id LIMIT $2",
+    skipping!()
+);
+
+/// Gives turns to those whose instant has come, and to those that receivers have room for. None waits for longer than `longest_wait`.
+pub(super) async fn rouse(
+    tx: &mut Tx,
+    now: Timestamp,
+    longest_wait: SignedDuration,
+    receivers: &[(String, u32)],
+) -> Result<(), StoreError> {
     let implausible = now.saturating_add(longest_wait).unwrap_or(Timestamp::MAX);
-    let rows = sqlx::query(DUE).bind(micros(now)).bind(micros(implausible)).bind(ROUSED).fetch_all(&mut **tx).await?;
-    let mut due: Vec<(i64, i64, bool)> = Vec::with_capacity(rows.len());
+    let mut rows = sqlx::query(DUE).bind(micros(now)).bind(micros(implausible)).bind(ROUSED).fetch_all(&mut **tx).await?;
+    for (receiver, room) in receivers {
+        rows.extend(sqlx::query(AT_RECEIVER).bind(receiver.as_str()).bind(i64::from(*room)).fetch_all(&mut **tx).await?);
+    }
+    let (mut seen, mut due) = (HashSet::new(), Vec::with_capacity(rows.len()));
     for row in rows {
-        due.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+        let id: i64 = row.try_get(0)?;
+        if seen.insert(id) {
+            due.push((id, row.try_get(1)?, row.try_get(2)?));
+        }
     }
     if due.is_empty() {
         return Ok(());
     }
-    let mut turns = turns_of(tx, due.iter().map(|(_, owner, _)| *owner)).await?;
+    let mut turns = turns_of(tx, due.iter().map(|(_, owner, _): &(i64, i64, bool)| *owner)).await?;
     let roused: Vec<(i64, Turn)> =
         due.into_iter().map(|(id, owner, again)| (id, if again { turns.resume() } else { turns.join(owner) })).collect();
     sqlx::query(concat!(
@@ -166,6 +184,17 @@ async fn put_with(tx: &mut Tx, run: RunId, turn: Option<Turn>) -> Result<(), Sto
     .execute(&mut **tx)
     .await?;
     hint(tx).await
+}
+
+/// Has a run that waits for its instant wait for room at a receiver as well, whichever comes first.
+pub(super) async fn wait_at(tx: &mut Tx, run: RunId, receiver: &str) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO lane_names (name) VALUES ($1) ON CONFLICT DO NOTHING").bind(receiver).execute(&mut **tx).await?;
+    sqlx::query("UPDATE queue SET receiver = (SELECT id FROM lane_names WHERE name = $2) WHERE run = $1")
+        .bind(run.to_string())
+        .bind(receiver)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 /// Lets nobody claim a run that waits until the transaction ends.

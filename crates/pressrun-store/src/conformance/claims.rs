@@ -18,7 +18,7 @@ pub async fn claims_count_the_fence_and_keep_the_first_start<S: Store>(store: &S
     let mut record = RunRecord::default();
     record.note(sample::after(2), "retrying", None);
     let progress = Progress { query_failures: 1, queries_fail_since: Some(sample::after(2)), ..Progress::default() };
-    let news = RunNews { record: record.clone(), progress, judged: Vec::new() };
+    let news = RunNews { record: record.clone(), progress, ..RunNews::default() };
     store.release(&first.lease, sample::after(30), &news).await.unwrap();
     let waiting = store.run(first.run.id).await.unwrap().unwrap();
     assert_eq!(
@@ -84,6 +84,34 @@ pub async fn a_run_is_not_claimed_before_it_is_available<S: Store>(store: &S) {
     assert!(store.claim(worker, sample::after(9), sample::after(99), 5).await.unwrap().is_empty());
     assert!(store.claim(worker, sample::after(10), sample::after(99), 0).await.unwrap().is_empty());
     assert_eq!(store.claim(worker, sample::after(10), sample::after(99), 5).await.unwrap().len(), 1);
+}
+
+pub async fn h4_m1_what_waits_at_a_receiver_is_called_up_when_there_is_room_or_comes_by_itself<S: Store>(store: &S) {
+    let mut schedules = Vec::new();
+    for number in 0..6 {
+        schedules.push(saved(store, &format!("to a dead host {number}")).await);
+    }
+    assert_eq!(sample::occur(store, &schedules.iter().collect::<Vec<_>>(), sample::after(0)).await, 6);
+    let claim = async |second: i64, receivers: &[(&str, u32)]| {
+        let mut request = ClaimRequest::new(WorkerId::generate(), sample::after(second), sample::after(9_999), 9);
+        request.receivers = receivers.iter().map(|(name, room)| ((*name).to_owned(), *room)).collect();
+        store.claim_some(&request).await.unwrap()
+    };
+    // Four wait at one receiver, one at another, one for its retry.
+    let (mut slow, mut all) = (Vec::new(), claim(1, &[]).await);
+    for (number, run) in all.drain(..).enumerate() {
+        let waits_at = ["slow", "slow", "slow", "slow", "other"].get(number).map(|name| (*name).to_owned());
+        slow.push(run.run.id);
+        let until = sample::after(600 + i64::try_from(number).unwrap());
+        store.release(&run.lease, until, &RunNews { waits_at, ..RunNews::default() }).await.unwrap();
+    }
+    assert!(claim(2, &[]).await.is_empty(), "nobody calls");
+    assert!(claim(2, &[("unknown", 9)]).await.is_empty());
+    let called: Vec<_> = claim(3, &[("slow", 2)]).await.into_iter().map(|run| run.run.id).collect();
+    assert_eq!(called, slow[..2], "who comes first by itself");
+    let rest: Vec<_> = claim(604, &[("slow", 9)]).await.into_iter().map(|run| run.run.id).collect();
+    assert_eq!(rest, slow[2..5], "each once, whether it is called or its time comes");
+    assert_eq!(claim(700, &[("other", 9)]).await.len(), 1);
 }
 
 pub async fn a_lapsed_lease_is_claimed_again<S: Store>(store: &S) {

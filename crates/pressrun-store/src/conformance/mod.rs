@@ -140,6 +140,7 @@ macro_rules! conformance_suite {
                     eight_claimers_get_each_of_400_runs_once
                     claims_go_round_by_owner
                     a_run_is_not_claimed_before_it_is_available
+                    h4_m1_what_waits_at_a_receiver_is_called_up_when_there_is_room_or_comes_by_itself
                     a_lapsed_lease_is_claimed_again
                     a_renewed_lease_does_not_lapse
                     h1_handing_back_leaves_what_is_recorded_as_it_is

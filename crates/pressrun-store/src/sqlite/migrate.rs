@@ -38,6 +38,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0028_catalog_files.sql"),
     include_str!("../../migrations/sqlite/0026_overdue.sql"),
     include_str!("../../migrations/sqlite/0024_fires_from.sql"),
+    include_str!("../../migrations/sqlite/0025_lanes_of_receivers.sql"),
 ];
 
 /// Brings the file to the newest schema, each step in a transaction of its own.

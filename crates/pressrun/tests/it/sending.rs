@@ -1,7 +1,7 @@
 //! Sending is apart from preparing: a receiver that hangs holds up what goes to it, and nothing else.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -84,6 +84,52 @@ async fn h4_l3_what_is_being_sent_is_handed_back_at_a_stop_and_nothing_of_it_is_
     let requests = site.http.requests();
     let marks: std::collections::HashSet<_> = requests.iter().map(|request| request.header("idempotency-key").map(str::to_owned)).collect();
     assert_eq!((requests.len(), marks.len()), (14, 12), "two that were under way come again under their marks");
+}
+
+/// Answers when it may.
+#[derive(Default)]
+struct Waits {
+    may_answer: Notify,
+    answers: AtomicBool,
+}
+
+#[async_trait]
+impl Carrier for Waits {
+    async fn deliver(&self, _: &Destination, _: &Parcel, _: Timestamp) -> Delivered {
+        let told = self.may_answer.notified();
+        if !self.answers.load(Ordering::SeqCst) {
+            told.await;
+        }
+        Delivered { outcome: Outcome::Accepted { receipt: "ok".to_owned() }, learnt_host_key: None, warnings: Vec::new() }
+    }
+}
+
+#[tokio::test]
+async fn h4_m1_what_was_put_back_because_many_wait_is_called_up_when_the_receiver_answers() {
+    const MANY: usize = 300;
+    let world = World::new().await;
+    let carrier = Arc::new(Waits::default());
+    let engine = world.another_engine(Arc::clone(&carrier) as _);
+    for _ in 0..MANY {
+        let hook = Destination::Webhook(WebhookSettings::new("http://127.0.0.1:9/hook", Vec::new()));
+        let schedule = world.save(definition(hook, Format::LinkOnly)).await;
+        world.trigger(schedule).await;
+    }
+    let runs = async || world.store.list_runs(None, 1, 1_000).await.unwrap().rows;
+    let answering = async {
+        eventually("some are put back", async || {
+            let put_back = runs().await.iter().filter(|run| run.fence > 0 && matches!(run.state, RunState::Queued { .. })).count();
+            (put_back == MANY - 256).then_some(())
+        })
+        .await;
+        carrier.answers.store(true, Ordering::SeqCst);
+        carrier.may_answer.notify_waiters();
+    };
+    let (drained, ()) = tokio::join!(engine.drain(), answering);
+    drained.unwrap();
+    // No time has passed by the clock that they would come back by.
+    let complete = runs().await.iter().filter(|run| matches!(run.state, RunState::Ended { status: RunStatus::Complete, .. })).count();
+    assert_eq!(complete, MANY);
 }
 
 /// Never answers the first, and takes all others.
