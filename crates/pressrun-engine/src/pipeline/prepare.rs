@@ -148,7 +148,7 @@ struct Part<'p, 'a> {
 
 /// What a preparation waits for. All of it is waited for together: what is not asked on stands still with the connection that it has.
 enum Came<'p, 'a> {
-    Part(Part<'p, 'a>),
+    Part(Box<Part<'p, 'a>>),
     /// Somebody asked for the run to be stopped.
     Stop(Stop),
 }
@@ -180,7 +180,7 @@ impl<'a> Preparing<'_, 'a> {
                 came => came,
             };
             let Part { audience, work, made } = match came {
-                Some(Came::Part(part)) => part,
+                Some(Came::Part(part)) => *part,
                 Some(Came::Stop(stop)) => {
                     parts.clear();
                     return Err(self.stop(stop, audiences, &left).await?);
@@ -358,7 +358,7 @@ async fn part<'p, 'a>(mut work: Work<'a>, shared: &Shared<'_>, audience: &'p Aud
         Ok(dir) => edition::editions(&mut work, shared, audience, &dir).await,
         Err(error) => Err(work.halted_by(&error.into())),
     };
-    Came::Part(Part { audience, work, made })
+    Came::Part(Box::new(Part { audience, work, made }))
 }
 
 /// How an audience is done for which this was made.
