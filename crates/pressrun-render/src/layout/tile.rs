@@ -10,7 +10,7 @@ use super::dict::{color, dict, list, points, text, texts};
 use super::flow::{Block, GAP, Piece, ROW, Split};
 use super::table::{Overlay, Table};
 use super::text::{Faces, Weight, has_shape};
-use super::{Context, markdown};
+use super::{Context, PIXELS, markdown};
 use crate::chart::{ChartInput, Size, draw};
 use crate::error::RenderError;
 use crate::format::Alignment;
@@ -273,7 +273,7 @@ impl<'a> Prepared<'a> {
             zone: &context.job.report.zone,
             colors: &context.colors,
         };
-        let width = self.inner_width();
+        let width = whole_pixels(self.inner_width());
         // Alone on a sheet, letters and lines grow with the drawing.
         let zoom = if context.job.single_tile { (width / 430.0).clamp(1.0, 1.5) } else { 1.0 };
         let drawn = |height: f64| draw(&input, Size { width: width / zoom, height: height / zoom }, &context.theme);
@@ -286,7 +286,7 @@ impl<'a> Prepared<'a> {
             before.push(format!("Drawn from the first {} of {} rows", grouped(taken.kept()), grouped(taken.total)));
         }
         let least = self.least_drawing().unwrap_or(LEAST_CHART);
-        let room = |notes: &[String]| (height - notes_height(self.note_lines(notes, context).len())).max(least.min(height));
+        let room = |notes: &[String]| whole_pixels((height - notes_height(self.note_lines(notes, context).len())).max(least.min(height)));
         let mut given = room(&before);
         let mut result = drawn(given);
         // With less room a drawing may leave out more, and say so in more lines.
@@ -407,6 +407,12 @@ fn body(kind: &str, y: f64, width: f64, height: f64, value: Value) -> Dict {
     dict([("body", text(kind)), ("body_y", points(y)), ("body_w", points(width)), ("body_h", points(height)), ("value", value)])
 }
 
+/// The most of this length that is whole pixels of a picture: of a drawing that ends within one, a row or a column in its middle would be lost, and
+/// letters with it.
+fn whole_pixels(points: f64) -> f64 {
+    (points * PIXELS).floor() / PIXELS
+}
+
 fn overlay(cell: Overlay) -> Value {
     let alignment = match cell.alignment {
         Alignment::Left => "left",
@@ -443,4 +449,17 @@ fn notes_height(lines: usize) -> f64 {
 fn lines(faces: &Faces, words: &str, size: f64, weight: Weight, room: f64, most: usize) -> Vec<String> {
     let words: String = words.trim().chars().filter(|c| has_shape(*c)).collect();
     if words.is_empty() { Vec::new() } else { faces.wrap(&words, size, weight, room, most) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawing_ends_where_a_pixel_does() {
+        for (points, drawn) in [(178.74, 178.5), (178.5, 178.5), (0.9, 0.5), (300.0, 300.0), (17.49, 17.0)] {
+            assert!((whole_pixels(points) - drawn).abs() < f64::EPSILON, "{points}");
+            assert!((whole_pixels(points) * PIXELS).fract().abs() < f64::EPSILON, "{points}");
+        }
+    }
 }

@@ -152,7 +152,11 @@ impl fmt::Display for Balance {
         for (reason, count) in &self.failed {
             writeln!(f, "{count:>8}  not delivered: {reason}")?;
         }
-        writeln!(f, "{:>8}  came once, {} more than once under their mark", self.once, self.again)?;
+        writeln!(
+            f,
+            "{:>8}  came once, {} more often under their mark, requests that a receiver refused or left unanswered among them",
+            self.once, self.again
+        )?;
         writeln!(f, "{:>8}  notices of failures, {} of them more than once under their mark", self.notices, self.notices_again)?;
         writeln!(f, "{:>8}  lost, silent, owed, or repeated where the ledger says otherwise", self.broken.len())?;
         self.broken.iter().take(20).try_for_each(|broken| writeln!(f, "          {broken}"))
