@@ -158,7 +158,7 @@ pub fn warn_of_another_reading(catalog: &CatalogHandle, published: &PublishedCat
     }
 }
 
-/// Deletes the folders of all but the last publications, and what an earlier process left unfinished a day ago.
+/// Deletes the folders of all but the last publications.
 fn forget_old(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut dirs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();

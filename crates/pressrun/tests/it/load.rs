@@ -132,7 +132,7 @@ async fn without_room(world: &World, full: &str, attempts: u32) -> RunId {
     let schedule = world.save(definition).await;
     let run = world.trigger(schedule).await;
     for attempt in 1..=attempts {
-        let work = world.dir.path().join(format!("spool/work/{run}-{attempt}-0"));
+        let work = world.dir.path().join("spool").join("work").join(format!("{run}-{attempt}-0"));
         std::fs::create_dir_all(&work).unwrap();
         std::os::unix::fs::symlink("/dev/full", work.join(full)).unwrap();
         world.another_engine(world.carriers()).drain().await.unwrap();
