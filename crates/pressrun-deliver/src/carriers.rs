@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::Destination;
 
 use crate::config::{CarrierConfig, ConfigError, Deadlines, ProxyConfig};
@@ -22,6 +23,9 @@ use crate::webhook::WebhookDeliverer;
 
 /// What an owner reads of a server without a way for mail (H7).
 const NO_MAIL: &str = "mail is not configured; the operator sets mail.url to smtp://HOST:587 to send it, or to file:FOLDER to write files";
+
+const NO_SLACK: &str = "Slack is not connected; the operator sets [slack] token";
+const NO_S3: &str = "object storage is not configured; the operator sets [s3]";
 
 /// Every way out, ready to be used by any number of tasks at once.
 pub struct Carriers {
@@ -101,11 +105,11 @@ impl Carriers {
                 }
                 Destination::Slack(settings) => match &self.slack {
                     Some(slack) => SlackDeliverer { settings, slack }.deliver(parcel, now).await,
-                    None => rejected("Slack is not connected; the operator sets [slack] token").into(),
+                    None => rejected(NO_SLACK).into(),
                 },
                 Destination::S3(settings) => match &self.s3 {
                     Some(store) => ObjectStoreDeliverer { settings, store }.deliver(parcel, now).await,
-                    None => rejected("object storage is not configured; the operator sets [s3]").into(),
+                    None => rejected(NO_S3).into(),
                 },
             }
         };
@@ -120,5 +124,34 @@ impl Carriers {
             "attempted"
         );
         delivered
+    }
+
+    /// Goes as far as one can without delivering anything: connects, and shows who we are where the protocol has a login. Accepted says how far it
+    /// came; whether something may be delivered is known only by delivering it.
+    pub async fn reach(&self, destination: &Destination, now: Timestamp) -> Outcome {
+        let reached = async {
+            match destination {
+                Destination::Email(_) => match &self.mailer {
+                    Some(mailer) => mailer.reach(now).await,
+                    None => rejected(NO_MAIL),
+                },
+                Destination::Webhook(settings) => {
+                    WebhookDeliverer { settings, http: &self.http, total: self.deadlines.webhook }.reach().await
+                }
+                Destination::Sftp(settings) => SftpDeliverer { settings, dialer: &self.ssh, deadlines: self.deadlines }.reach().await,
+                Destination::Slack(_) => match &self.slack {
+                    Some(slack) => slack.reach(now).await,
+                    None => rejected(NO_SLACK),
+                },
+                Destination::S3(settings) => match &self.s3 {
+                    Some(store) => ObjectStoreDeliverer { settings, store }.reach(now).await,
+                    None => rejected(NO_S3),
+                },
+            }
+        };
+        AssertUnwindSafe(reached).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(destination = destination.kind().as_str(), "a deliverer panicked");
+            retry("internal error while connecting")
+        })
     }
 }

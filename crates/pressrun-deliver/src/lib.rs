@@ -28,6 +28,7 @@ mod parcel;
 mod s3;
 mod sftp;
 mod slack;
+mod steps;
 mod tls;
 mod webhook;
 
@@ -40,4 +41,5 @@ pub use egress::{EgressPolicy, EgressRefused, EgressRule, NoAddress, Ports, Reso
 pub use email::INLINE_PNG_BYTES_MAX;
 pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile, TurnWatch};
 pub use sftp::{InvalidPrivateKey, check_private_key};
+pub use steps::{StepListener, heard};
 pub use webhook::signature as webhook_signature;

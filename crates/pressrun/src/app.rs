@@ -14,6 +14,7 @@ use pressrun_api::{
 use pressrun_catalog::CatalogHandle;
 use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig};
 use pressrun_dispatch::{Pulses, Tasks};
+use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::clock::Clock;
 use pressrun_domain::destination::Host;
 use pressrun_domain::retry::RetryPolicy;
@@ -160,16 +161,9 @@ impl App {
         let links = Links::new(&config.public_url, own_secret(settings, &store, "links").await?)
             .valid_for(SignedDuration::from_hours(24 * i64::from(settings.links.valid_days)));
         let organization = catalog.current().organization.id.to_string();
-        let return_path = settings.mail.return_paths(&own_secret(settings, &store, "bounces").await?)?;
-        let carrier_config = CarrierConfig {
-            return_path: return_path.clone(),
-            egress: settings.egress.policy()?,
-            proxy: settings.egress.way_out()?,
-            slack: settings.slack.workspace()?,
-            s3: settings.s3.access(&organization)?,
-            dkim: settings.mail.signing_keys()?,
-            ..CarrierConfig::new(mail(settings)?)
-        };
+        let return_path = return_path(settings, &store).await?;
+        tell_how_mail_leaves(settings)?;
+        let carrier_config = carrier_config(settings, &organization, return_path.clone())?;
         let egress = carrier_config.egress.clone();
         // What is stuck on the way out of runs does not keep the operator from hearing of it.
         let way_out_of_the_alarm = Arc::new(Carriers::new(carrier_config.clone())?);
@@ -472,6 +466,17 @@ pub(crate) async fn open_existing_store(settings: &Settings) -> anyhow::Result<A
     open_store(settings).await
 }
 
+/// How far the clock of this machine is behind that of the database; `None` where both are one.
+///
+/// # Errors
+/// The database cannot be opened.
+pub(crate) async fn clock_behind(settings: &Settings) -> anyhow::Result<Option<SignedDuration>> {
+    Ok(match open(settings).await? {
+        Opened::Sqlite(_) => None,
+        Opened::Postgres(store) => Some(store.clock_behind(WallClock.now()).await?),
+    })
+}
+
 /// Opens the database, its secrets sealed with the configured keys; a file and its key are made when they are not there.
 pub(crate) async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     Ok(match open(settings).await? {
@@ -534,9 +539,32 @@ async fn own_secret(settings: &Settings, store: &Arc<dyn Store>, purpose: &str) 
     Ok(store.own_secret(purpose, &Secret::new(hex::encode(digest))).await?)
 }
 
-fn mail(settings: &Settings) -> anyhow::Result<MailConfig> {
-    let mail = settings.mail.transport()?;
-    match &mail {
+/// Everything that ways out need, for `organization`; connects to nothing.
+///
+/// # Errors
+/// A setting does not fit, or a file cannot be read; the message names the key.
+pub(crate) fn carrier_config(settings: &Settings, organization: &str, return_path: Option<ReturnPath>) -> anyhow::Result<CarrierConfig> {
+    Ok(CarrierConfig {
+        return_path,
+        egress: settings.egress.policy()?,
+        proxy: settings.egress.way_out()?,
+        slack: settings.slack.workspace()?,
+        s3: settings.s3.access(organization)?,
+        dkim: settings.mail.signing_keys()?,
+        ..CarrierConfig::new(settings.mail.transport()?)
+    })
+}
+
+/// The return paths of mail, signed with a secret of the database's.
+///
+/// # Errors
+/// The address is none, or the secret cannot be had.
+pub(crate) async fn return_path(settings: &Settings, store: &Arc<dyn Store>) -> anyhow::Result<Option<ReturnPath>> {
+    settings.mail.return_paths(&own_secret(settings, store, "bounces").await?)
+}
+
+fn tell_how_mail_leaves(settings: &Settings) -> anyhow::Result<()> {
+    match settings.mail.transport()? {
         MailConfig::Off => warn!(
             "mail is not configured: schedules by mail end with ERROR, and nobody is told of failures by mail; set mail.url to \
              smtp://HOST:587 to send it, or to file:FOLDER to write files"
@@ -544,7 +572,7 @@ fn mail(settings: &Settings) -> anyhow::Result<MailConfig> {
         MailConfig::File { folder, .. } => info!(folder = %folder.display(), "mail is written to files, as mail.url says; nobody gets it"),
         MailConfig::Smtp(_) => {}
     }
-    Ok(mail)
+    Ok(())
 }
 
 fn api_state(

@@ -1,8 +1,10 @@
 //! Secrets in the configuration: read leniently, never shown.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use pressrun_domain::secret::Secret;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -33,6 +35,20 @@ impl Serialize for Hidden {
     /// Only defaults are ever serialized, and no secret has one.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str("[redacted]")
+    }
+}
+
+impl JsonSchema for Hidden {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "writeOnly": true })
     }
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod app;
 mod backup;
+mod cli;
 mod clock;
 mod commands;
 mod config;
@@ -17,53 +18,9 @@ mod web;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 
-/// Runs dashboards on a schedule and delivers them.
-#[derive(Debug, Parser)]
-#[command(name = "pressrun", version, about, max_term_width = 100)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve the sample catalog, deliver one of each kind at once, and go on serving.
-    Demo(commands::demo::Arguments),
-    /// Serve a catalog: API, pages, scheduler and workers.
-    Serve(commands::serve::Arguments),
-    /// Validate a catalog, as a pull request would.
-    Check(commands::check::Arguments),
-    /// Put a catalog into force for all nodes that take theirs from the database.
-    Publish(commands::publish::Arguments),
-    /// Render one dashboard to a file, without a server.
-    Render(commands::render::Arguments),
-    /// Ask the server of this machine whether it is ready, as a container's health check does.
-    Health(commands::health::Arguments),
-    /// Look into cron expressions.
-    #[command(subcommand)]
-    Cron(commands::cron::Command),
-    /// Manage API keys.
-    #[command(subcommand)]
-    Key(commands::key::Command),
-    /// Manage the keys that seal secrets at rest.
-    #[command(subcommand)]
-    Secrets(commands::secrets::Command),
-    /// Manage addresses that get no more mail.
-    #[command(subcommand)]
-    Suppressions(commands::suppressions::Command),
-    /// Copy what an installation remembers into a folder, while the server runs.
-    Backup(commands::backup::Arguments),
-    /// Put a backup into a place where there is no database yet.
-    Restore(commands::restore::Arguments),
-    /// Move the rows to another database.
-    #[command(subcommand)]
-    Store(commands::store::Command),
-    /// Serve jobs of a parent process on standard input and output.
-    #[command(hide = true)]
-    Executor(commands::executor::Arguments),
-}
+use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -79,6 +36,9 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Publish(arguments) => commands::publish::run(arguments),
         Command::Render(arguments) => commands::render::run(arguments),
+        Command::Config(command) => commands::config::run(command),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments),
+        Command::Test(command) => commands::test::run(command),
         Command::Health(arguments) => commands::health::run(arguments),
         Command::Cron(command) => commands::cron::run(command),
         Command::Key(command) => commands::key::run(command),
@@ -87,6 +47,8 @@ fn main() -> ExitCode {
         Command::Backup(arguments) => commands::backup::run(arguments),
         Command::Restore(arguments) => commands::restore::run(&arguments),
         Command::Store(command) => commands::store::run(command),
+        Command::Completions(arguments) => commands::completions::completions(&arguments),
+        Command::Man(arguments) => commands::completions::man(&arguments),
         Command::Executor(arguments) => commands::executor::run(&arguments),
     };
     match result {

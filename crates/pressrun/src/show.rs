@@ -7,6 +7,16 @@ pub(crate) fn line(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Prints results that end in a line break of their own.
+pub(crate) fn text(text: impl std::fmt::Display) {
+    let _ = write!(std::io::stdout(), "{text}");
+}
+
+/// `1 row`, `2 rows`.
+pub(crate) fn count(number: usize, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
 /// An instant, to the second.
 pub(crate) fn instant(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()

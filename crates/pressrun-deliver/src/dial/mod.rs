@@ -20,6 +20,7 @@ use url::Host;
 
 use crate::egress::{EgressPolicy, NoAddress, Resolve, ResolveError, is_listed};
 use crate::outcome::chain;
+use crate::steps::step;
 use crate::tls::{self, TlsError};
 pub(crate) use proxy::Proxy;
 
@@ -119,11 +120,27 @@ impl Dialer {
     pub(crate) async fn secure<S: Wire>(&self, host: &Host, stream: S) -> Result<TlsStream<S>, TlsError> {
         let name = server_name(host).ok_or_else(TlsError::no_name)?;
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.tls));
-        connector.connect(name, stream).await.map_err(|error| tls::explained(&error))
+        let secured = connector.connect(name, stream).await.map_err(|error| tls::explained(&error))?;
+        step(|| {
+            let version = secured.get_ref().1.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS").replace('_', ".");
+            format!("{version}, with a certificate for {host} that is trusted")
+        });
+        Ok(secured)
     }
 
     /// Where `host` may be reached; only what a tenant typed is judged.
     async fn addresses(&self, host: &Host, port: u16, trust: Trust) -> Result<Vec<SocketAddr>, DialError> {
+        let found = self.looked_up(host, port, trust).await?;
+        if matches!(host, Host::Domain(_)) {
+            step(|| {
+                let addresses: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
+                format!("{host} is {}", addresses.join(", "))
+            });
+        }
+        Ok(found)
+    }
+
+    async fn looked_up(&self, host: &Host, port: u16, trust: Trust) -> Result<Vec<SocketAddr>, DialError> {
         match (trust, host) {
             (Trust::Tenant, host) => self.egress.resolve_checked(self.resolver.as_ref(), host, port).await.map_err(|error| {
                 if let ResolveError::NoAddress { host, why } = &error {
@@ -158,6 +175,7 @@ impl Dialer {
             wire = Box::pin(self.secure(&proxy.host, wire).await.map_err(|error| unopened(error.to_string()))?);
         }
         let tunnel = proxy.tunnel(wire, to).await.map_err(unopened)?;
+        step(|| format!("the proxy opened a connection to {to}"));
         Ok((tunnel, own))
     }
 
@@ -171,11 +189,13 @@ impl Dialer {
                 Ok(Ok(stream)) => {
                     let _ = stream.set_nodelay(true);
                     let own = stream.local_addr().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |own| own.ip());
+                    step(|| format!("connected to {address} from {own}"));
                     return Ok((Box::pin(stream), own));
                 }
                 Ok(Err(error)) => last = error.to_string(),
                 Err(_) => "timed out".clone_into(&mut last),
             }
+            step(|| format!("{address}: {last}"));
         }
         Err(DialError::failed(last))
     }

@@ -42,6 +42,20 @@ impl Folder {
         }
     }
 
+    /// Whether a file can be written.
+    pub(super) async fn reach(&self) -> Outcome {
+        let mark = self.folder.join(".pressrun-test.part");
+        let written = async {
+            tokio::fs::create_dir_all(&self.folder).await?;
+            tokio::fs::write(&mark, b"").await?;
+            tokio::fs::remove_file(&mark).await
+        };
+        match written.await {
+            Ok(()) => accepted(format!("mail is written to files in {}; nobody gets it", self.folder.display())),
+            Err(error) => retry(format!("mail folder: {}: {error}", self.folder.display())),
+        }
+    }
+
     async fn replace(&self, name: &str, mail: &Letter) -> Result<(), NotWritten> {
         let unwritable = |source| NotWritten::Unwritable { name: name.to_owned(), source };
         let unfinished = self.folder.join(format!(".{name}.part"));

@@ -121,6 +121,14 @@ impl Mailer {
         }
     }
 
+    /// Connects and logs in, and sends nothing.
+    pub(crate) async fn reach(&self, now: Timestamp) -> Outcome {
+        match &self.transport {
+            Transport::Relay(relay) => relay.reach(now).await,
+            Transport::Folder(folder) => folder.reach().await,
+        }
+    }
+
     async fn compose(&self, parcel: &Parcel, to: &Address, room: Room, now: Timestamp) -> Result<Composed, Outcome> {
         compose::compose(parcel, &self.sender, to, room, now).await.map_err(|error| retry(format!("mail: {}", chain(&error))))
     }

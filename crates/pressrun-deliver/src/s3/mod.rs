@@ -16,9 +16,10 @@ use url::Url;
 use crate::config::{ConfigError, Deadlines, S3Config};
 use crate::dial::Trust;
 use crate::http::Http;
-use crate::outcome::{accepted, rejected};
+use crate::outcome::{accepted, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
-use credentials::Source;
+use crate::steps::step;
+use credentials::{Source, Usable};
 use put::{Place, put};
 use role::Roles;
 use wire::Wire;
@@ -98,21 +99,50 @@ impl Target {
 }
 
 impl ObjectStoreDeliverer<'_> {
-    async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<String, Outcome> {
+    /// Gets keys for the bucket and connects to where it is; neither reads nor writes, for that may take rights of its own.
+    pub(crate) async fn reach(&self, now: Timestamp) -> Outcome {
+        let reached = async {
+            let ObjectStore { config, http, .. } = self.store;
+            let target = Target::of(self.settings)?;
+            self.keys(&target, now).await?;
+            let (address, _) = endpoint(config, &target.bucket, &target.region);
+            let url = Url::parse(&address).map_err(|_| rejected("s3: the endpoint is not a valid address"))?;
+            let trust = if config.endpoint.is_some() { Trust::Operator } else { Trust::Tenant };
+            match http.connect(&url, trust).await {
+                Ok(_) => {
+                    Ok(accepted(format!("there are keys for {}, and {} can be reached", target.bucket, url.host_str().unwrap_or_default())))
+                }
+                Err(error) if error.refused => Err(rejected(format!("s3: {error}"))),
+                Err(error) => Err(retry(format!("s3: {error}"))),
+            }
+        };
+        reached.await.unwrap_or_else(|outcome| outcome)
+    }
+
+    /// Keys that may write into the bucket: our own, or those of the schedule's role.
+    async fn keys(&self, Target { bucket, region, .. }: &Target, now: Timestamp) -> Result<Usable, Outcome> {
         let ObjectStore { config, own, roles, http, deadlines } = self.store;
-        let Target { bucket, region, prefix } = Target::of(self.settings)?;
         if config.buckets.as_ref().is_some_and(|buckets| !buckets.contains(bucket.as_str())) {
             return Err(rejected(format!(
                 "s3: this server may not write into {bucket}; the operator lists its buckets under [s3] buckets"
             )));
         }
         let own = own.get().await?;
-        let keys = if config.assume_role {
-            let role = self.settings.role_arn.parse::<RoleArn>().map_err(|fault| rejected(format!("s3: {fault}")))?;
-            roles.assume(config, &role, &region, &own, http, *deadlines, now).await?
-        } else {
-            own
-        };
+        step(|| "our own keys are there".to_owned());
+        if !config.assume_role {
+            return Ok(own);
+        }
+        let role = self.settings.role_arn.parse::<RoleArn>().map_err(|fault| rejected(format!("s3: {fault}")))?;
+        let keys = roles.assume(config, &role, region, &own, http, *deadlines, now).await?;
+        step(|| format!("the role {} is assumed", role.as_str()));
+        Ok(keys)
+    }
+
+    async fn attempt(&self, parcel: &Parcel, now: Timestamp) -> Result<String, Outcome> {
+        let ObjectStore { config, roles, http, deadlines, .. } = self.store;
+        let target = Target::of(self.settings)?;
+        let keys = self.keys(&target, now).await?;
+        let Target { bucket, region, prefix } = target;
         // Only what the operator typed is beyond the egress policy; bucket and region are a tenant's.
         let trust = if config.endpoint.is_some() { Trust::Operator } else { Trust::Tenant };
         let wire = Wire::new(http.clone(), trust, deadlines.transfer, now);

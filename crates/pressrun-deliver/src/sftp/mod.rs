@@ -70,6 +70,18 @@ impl SftpDeliverer<'_> {
         Ok((written, host_key))
     }
 
+    /// Logs in and starts SFTP, and writes nothing.
+    pub(crate) async fn reach(&self) -> Outcome {
+        match session::open(self.settings, self.dialer, self.deadlines).await {
+            Ok(session) => {
+                session.close().await;
+                let SftpSettings { username, address, port, .. } = self.settings;
+                accepted(format!("{username} is logged in at {address}:{port}"))
+            }
+            Err(outcome) => self.redacted(outcome),
+        }
+    }
+
     fn redacted(&self, outcome: Outcome) -> Outcome {
         let secrets: Vec<&Secret> =
             [&self.settings.password, &self.settings.private_key, &self.settings.passphrase].into_iter().flatten().collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pressrun_domain::delivery::Outcome;
 use pressrun_domain::destination::{Host, SftpSettings};
 use russh::client::{GexParams, Handle, Msg};
-use russh::keys::{Algorithm, PublicKey, PublicKeyOrCertificate};
+use russh::keys::{Algorithm, HashAlg, PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelMsg, Disconnect};
 use russh_sftp::client::RawSftpSession;
 use russh_sftp::client::rawsession::SftpResult;
@@ -21,6 +21,7 @@ use super::login::Credentials;
 use crate::config::Deadlines;
 use crate::dial::{Dialer, Trust};
 use crate::outcome::{chain, rejected, retry};
+use crate::steps::step;
 
 /// Kinds of host keys that a server may have: Ed25519, ECDSA on three curves, RSA.
 const KINDS_OF_KEYS: usize = 5;
@@ -79,8 +80,15 @@ pub(super) async fn open(settings: &SftpSettings, dialer: &Dialer, deadlines: De
     };
     let credentials = Credentials::of(settings)?;
     let (mut handle, shown) = connect(settings, &host, pinned.as_ref(), dialer, deadlines).await?;
+    step(|| {
+        let print = shown.fingerprint(HashAlg::Sha256);
+        let known = if pinned.is_some() { "the pinned one" } else { "pinned nowhere: compare it with what the partner says" };
+        format!("the server's host key is {} {print}, {known}", shown.algorithm())
+    });
     credentials.log_in(&mut handle, &settings.username, deadlines.command).await?;
+    step(|| format!("logged in as {}", settings.username));
     let sftp = start(&handle, deadlines).await?;
+    step(|| "SFTP has begun".to_owned());
     Ok(Session { handle, sftp, host_key: shown.to_openssh().ok() })
 }
 

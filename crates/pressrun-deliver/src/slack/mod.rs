@@ -20,6 +20,7 @@ use crate::dial::Trust;
 use crate::http::{Answer, Body, Http, HttpError, Reading, bytes_body, file_body, target};
 use crate::outcome::{accepted, is_transient, presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel, ParcelFile};
+use crate::steps::step;
 
 /// The connected workspace.
 pub(crate) struct Slack {
@@ -104,6 +105,17 @@ impl Slack {
         Ok(Self { token: config.token, base, allow_mentions: config.allow_mentions, http, deadlines })
     }
 
+    /// Asks whose token it is, and posts nothing.
+    pub(crate) async fn reach(&self, now: Timestamp) -> Outcome {
+        match self.call("auth.test", &json!({}), now).await {
+            Ok(said) => {
+                let word = |key: &str| self.shown(said[key].as_str().unwrap_or("?"));
+                accepted(format!("the token is that of {} in the workspace {}", word("user"), word("team")))
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
     /// Asks for a place, puts the bytes there, and answers with the file's id.
     async fn upload(&self, file: &ParcelFile, now: Timestamp) -> Result<String, Outcome> {
         let form = url::form_urlencoded::Serializer::new(String::new())
@@ -153,6 +165,7 @@ impl Slack {
         }
         let said: Value = serde_json::from_str(&answer.text).map_err(|_| retry(format!("slack: {method}: the answer is not JSON")))?;
         if said["ok"] == Value::Bool(true) {
+            step(|| format!("{method}: ok"));
             return Ok(said);
         }
         Err(self.judge(method, &said, answer.not_before(now)))

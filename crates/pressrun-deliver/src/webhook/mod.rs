@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::dial::Trust;
 use crate::http::{Http, Reading, target};
-use crate::outcome::{presentable, rejected, retry};
+use crate::outcome::{accepted, presentable, rejected, retry};
 use crate::parcel::{Delivered, Deliverer, Parcel};
 use body::Payload;
 pub use sign::signature;
@@ -64,6 +64,25 @@ impl WebhookDeliverer<'_> {
                 Err(if error.refused { rejected(reason) } else { retry(reason) })
             }
         }
+    }
+
+    /// Connects, and sends nothing.
+    pub(crate) async fn reach(&self) -> Outcome {
+        let reached = async {
+            let address = self.settings.address().map_err(|error| rejected(format!("webhook: {error}")))?;
+            let url = self.http.dialer.egress.check_url(address.url().as_str()).map_err(|error| rejected(format!("webhook: {error}")))?;
+            let parts = address.secrets();
+            let secrets: Vec<&Secret> = parts.iter().chain(&self.settings.secrets).collect();
+            match timeout_at(Instant::now() + self.total, self.http.connect(&url, Trust::Tenant)).await {
+                Ok(Ok(_)) => Ok(accepted(format!("{} can be reached", address.origin()))),
+                Ok(Err(error)) => {
+                    let reason = format!("webhook: {}", presentable(&error.to_string(), &secrets));
+                    Err(if error.refused { rejected(reason) } else { retry(reason) })
+                }
+                Err(_) => Err(retry("webhook: connect: timed out")),
+            }
+        };
+        reached.await.unwrap_or_else(|outcome| outcome)
     }
 
     async fn request(&self, url: &Url, payload: &Payload, parcel: &Parcel, now: Timestamp) -> Result<Request<crate::http::Body>, Outcome> {

@@ -19,4 +19,5 @@ mod servers;
 mod sftp;
 mod sftp_servers;
 mod slack;
+mod steps;
 mod webhook;

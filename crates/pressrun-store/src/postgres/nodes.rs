@@ -2,13 +2,13 @@
 
 use std::sync::PoisonError;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_domain::id::WorkerId;
 use sqlx::Row as _;
 
 use super::plan::instant;
 use super::{Once, micros};
-use crate::StoreError;
+use crate::{PostgresStore, StoreError};
 
 /// A worker that has not been seen for so long, in microseconds, is taken for dead. Heartbeats come every five seconds; one that only hangs finds that its
 /// runs have gone on elsewhere, and by their fence that it may write nothing.
@@ -19,6 +19,17 @@ const LEAD: i64 = 4_000_000;
 
 /// The database's clock in microseconds since 1970.
 const PRESENT: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
+impl PostgresStore {
+    /// How far the clock of this machine, which says `now`, is behind the database's; negative when it is ahead. The way there and back is part of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: the database does not answer.
+    pub async fn clock_behind(&self, now: Timestamp) -> Result<SignedDuration, StoreError> {
+        let present: i64 = sqlx::query(PRESENT).fetch_one(&self.once.read).await?.try_get(0)?;
+        Ok(instant(present)?.duration_since(now))
+    }
+}
 
 impl Once {
     /// The present by the clock that leases go by.

@@ -114,7 +114,6 @@ fn print(dir: &Path, checked: &Checked, json: bool) -> anyhow::Result<()> {
         show::line(serde_json::to_string_pretty(&checked.problems)?);
         return Ok(());
     }
-    let count = |number: usize, one: &str| if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") };
     for problem in &checked.problems {
         let word = match problem.severity {
             Severity::Error => "error",
@@ -126,13 +125,13 @@ fn print(dir: &Path, checked: &Checked, json: bool) -> anyhow::Result<()> {
     let warnings = checked.problems.len() - errors;
     let found = match (errors, warnings) {
         (0, 0) => "no problems".to_owned(),
-        (0, warnings) => count(warnings, "warning"),
-        (errors, 0) => count(errors, "problem"),
-        (errors, warnings) => format!("{}, {}", count(errors, "problem"), count(warnings, "warning")),
+        (0, warnings) => show::count(warnings, "warning"),
+        (errors, 0) => show::count(errors, "problem"),
+        (errors, warnings) => format!("{}, {}", show::count(errors, "problem"), show::count(warnings, "warning")),
     };
     let holds = checked.catalog.as_ref().filter(|_| errors == 0).map(|catalog| {
         let tiles: usize = catalog.documents.values().filter_map(|d| d.dashboard.as_ref()).map(|d| d.tiles.len()).sum();
-        format!("{}, {}, ", count(catalog.documents.len(), "document"), count(tiles, "tile"))
+        format!("{}, {}, ", show::count(catalog.documents.len(), "document"), show::count(tiles, "tile"))
     });
     show::line(format!("{}: {}{found}", dir.display(), holds.unwrap_or_default()));
     Ok(())

@@ -104,7 +104,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 /// The catalog of the server that `settings` are of.
-async fn catalog(settings: &Settings) -> anyhow::Result<Arc<Catalog>> {
+pub(crate) async fn catalog(settings: &Settings) -> anyhow::Result<Arc<Catalog>> {
     // A command leaves nothing behind.
     let rules = CatalogRules { last_good: None, ..settings.catalog.rules(&settings.spool)? };
     let dir = match settings.catalog.source {

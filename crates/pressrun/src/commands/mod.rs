@@ -2,8 +2,11 @@
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod cron;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod executor;
 pub(crate) mod health;
 pub(crate) mod key;
@@ -14,3 +17,4 @@ pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod store;
 pub(crate) mod suppressions;
+pub(crate) mod test;

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 }
 
 /// What blocks a thread, such as a sweep of the spool, has so long to end with the server.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {

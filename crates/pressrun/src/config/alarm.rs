@@ -3,17 +3,19 @@
 use anyhow::{Context, bail};
 use jiff::SignedDuration;
 use pressrun_domain::email::EmailAddress;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An alarm outside of the queue: every process looks at what was promised, and one tells of what is not over in time. The operator's webhook
 /// (`notify.webhook_url`) is told too, and the log in any case.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Alarm {
     /// An occurrence or a manual run that is not over so many minutes after its instant is overdue, whatever it waits for. It is told once, and once more
     /// when it is over. 0: nobody is told.
     pub after_minutes: u32,
     /// Addresses that are told by mail.
+    #[schemars(example = ["ops@example.com"])]
     pub mail_to: Vec<String>,
 }
 

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use pressrun_catalog::CatalogRules;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Spool;
 
 /// Where dashboards come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CatalogFrom {
     /// The folder of this node.
@@ -19,7 +20,7 @@ pub(crate) enum CatalogFrom {
 }
 
 /// Where dashboards are, how many, and what of the machine they may read.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Catalog {
     /// The folder. Not used with `source = "published"`.
@@ -34,6 +35,7 @@ pub(crate) struct Catalog {
     /// server itself (`PRESSRUN_…`) never.
     pub environment: Vec<String>,
     /// Folders outside of the catalog that keys such as `url_file` may read: `["/run/secrets/warehouse"]`.
+    #[schemars(example = ["/run/secrets/warehouse"])]
     pub secret_folders: Vec<PathBuf>,
     /// Seconds that a dashboard, a tile, a right or a filter has to be missing before the schedules that need it are switched off: files are
     /// away for moments while they are replaced.

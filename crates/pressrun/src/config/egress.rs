@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use pressrun_deliver::{EgressPolicy, EgressRule, Ports, ProxyConfig};
 use pressrun_domain::secret::Secret;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
@@ -13,27 +14,35 @@ use super::secret;
 ///
 /// A place in a list is a host (`hooks.example.com`, every name below it: `*.example.com`), an address or a network (`10.0.0.0/8`), each with or
 /// without a port (`hooks.example.com:8443`, `10.0.0.0/8:443`, `[fd00::/8]:443`), or one port everywhere (`*:25`, not in `allow`).
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Egress {
     /// Places that may be reached although they are not public, or on another port.
+    #[schemars(example = ["hooks.intra.example.com:8443", "10.0.0.0/8"])]
     pub allow: Vec<String>,
     /// Places that may not be reached, whatever else allows them.
+    #[schemars(example = ["169.254.0.0/16"])]
     pub deny: Vec<String>,
     /// When given, nothing else may be reached. Opens nothing by itself: a private place goes into `allow` as well.
+    #[schemars(example = ["*.example.com"])]
     pub only: Vec<String>,
     /// Ports that public addresses may be reached on, single or as ranges: `[22, 80, 443, "8000-8999"]`. Only the first three unless given.
+    #[schemars(example = serde_json::json!([22, 80, 443, "8000-8999"]))]
     pub ports: Option<Vec<PortEntry>>,
     /// Proxy that deliveries leave through (HTTP `CONNECT`): `http://proxy.example.com:3128`. Those of the environment are never used.
+    #[schemars(example = &"http://proxy.example.com:3128")]
     pub proxy: Option<String>,
     /// File with the proxy's login, as `user:password`.
+    #[schemars(example = &"/run/secrets/proxy-login")]
     pub proxy_credentials_file: Option<PathBuf>,
     /// What leaves through the proxy: `http` (webhooks, Slack, object storage, token services), `sftp`, `mail`. Only `http` unless given.
+    #[schemars(example = ["http", "sftp"])]
     pub proxy_for: Option<Vec<ProxyUse>>,
     /// Hands names to the proxy instead of addresses that were looked up and checked here, for networks without public DNS. The proxy alone then
     /// judges where a name leads: it must refuse private addresses itself.
     pub proxy_resolves: bool,
     /// Places that are reached past the proxy.
+    #[schemars(example = ["*.intra.example.com"])]
     pub proxy_except: Vec<String>,
     /// Where the connections of the catalog may lead: `any` (everywhere but `deny`, since databases are mostly private) or `policy` (where
     /// deliveries may go, so that each database has to be in `allow`, or be public and on one of `ports`). `any` unless given.
@@ -41,7 +50,7 @@ pub(crate) struct Egress {
 }
 
 /// What holds for the connections of the catalog.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ConnectionUse {
     /// `deny` alone.
@@ -52,7 +61,7 @@ pub(crate) enum ConnectionUse {
 }
 
 /// A port or a range, as typed.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum PortEntry {
     /// `443`
@@ -62,7 +71,7 @@ pub(crate) enum PortEntry {
 }
 
 /// What may leave through a proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ProxyUse {
     /// Webhooks, Slack, object storage, token services.

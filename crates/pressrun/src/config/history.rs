@@ -2,16 +2,18 @@
 
 use jiff::SignedDuration;
 use pressrun_dispatch::Keep;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How long what happened is remembered.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct History {
     /// Days for which ended runs are kept, with their pieces, attempts and timelines, and notices. What is owed is kept however old it is, and so
     /// is the last run of each schedule.
     pub days: u32,
     /// Days for which entries of the audit are kept; as many as `days` when it is left out.
+    #[schemars(example = 4000)]
     pub audit_days: Option<u32>,
 }
 

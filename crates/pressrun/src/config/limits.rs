@@ -1,9 +1,10 @@
 //! `[limits]`: what one caller may ask for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits on callers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
     /// Requests a minute for each key; 0 is no limit.

@@ -1,9 +1,10 @@
 //! `[links]`: links in mails.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Links in mails.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Links {
     /// How long the dashboard opens without a login for a recipient who has none; 0 makes no such links.

@@ -9,47 +9,61 @@ use pressrun_deliver::{
 };
 use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::secret::Secret;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
 use crate::hidden::Hidden;
 
 /// How mail leaves.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Mail {
     /// `smtp://host:587` (STARTTLS), `smtps://host:465` (TLS), `smtp+plain://host:25` (no encryption), or `file:folder`, which writes
     /// files instead of sending. No mail when absent: deliveries by mail then end with `ERROR`.
+    #[schemars(example = &"smtp://mail.example.com:587")]
     pub url: Option<String>,
     /// Sender: `Reports <reports@example.com>`.
+    #[schemars(example = &"Reports <reports@example.com>")]
     pub from: Option<String>,
     /// Where answers go.
+    #[schemars(example = &"analytics@example.com")]
     pub reply_to: Option<String>,
     /// Login name; with `mail.oauth` the mailbox that is sent from.
+    #[schemars(example = &"reports")]
     pub username: Option<String>,
     /// Password.
     pub password: Option<Hidden>,
     /// File that holds the password; read for each connection, so that it may be exchanged while the server runs.
+    #[schemars(example = &"/run/secrets/mail-password")]
     pub password_file: Option<PathBuf>,
     /// `[mail.oauth]`: access tokens in place of a password.
     pub oauth: Option<Oauth>,
     /// File of certificates (PEM) that are trusted of the mail server besides the usual ones: of a private authority, or the server's own.
+    #[schemars(example = &"/etc/pressrun/mail-ca.pem")]
     pub ca_file: Option<PathBuf>,
     /// How we introduce ourselves (EHLO): a host name, or an address literal such as `[192.0.2.1]`. The machine's name when it has a dot, else
     /// the address that the connection leaves from.
+    #[schemars(example = &"reports.example.com")]
     pub hello_name: Option<String>,
     /// Connections to the mail server at once; 4 when absent.
+    #[schemars(example = 8)]
     pub connections: Option<usize>,
     /// Mails that begin within a minute, evenly spread; no limit when absent.
+    #[schemars(example = 120)]
     pub per_minute: Option<u32>,
     /// `[mail.domains."example.com"]`: bounds for recipients of a domain.
+    #[schemars(example = &"example.com")]
     pub domains: BTreeMap<String, DomainBounds>,
     /// Attachments above this many MiB are left out, and the mail says so (D12).
+    #[schemars(example = 20)]
     pub max_attachment_mib: Option<u64>,
     /// Picture of the first page inside mails with a pdf; on unless set to false.
+    #[schemars(example = false)]
     pub preview: Option<bool>,
     /// Address that each mail's own return path is made from: `bounces@reports.example.com` sends as `bounces+MARK@reports.example.com`.
     /// What comes back to it is taken in by `POST /api/v1/mail/bounces` or from `bounces.maildir`. To the sender when absent.
+    #[schemars(example = &"bounces@reports.example.com")]
     pub return_path: Option<String>,
     /// `[mail.bounces]`: where what comes back is read.
     pub bounces: Bounces,
@@ -58,52 +72,63 @@ pub(crate) struct Mail {
 }
 
 /// Where what comes back of mail is read.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Bounces {
     /// Maildir that the mail server delivers `return_path` into; read every half minute, and nothing in it is deleted.
+    #[schemars(example = &"/var/mail/bounces")]
     pub maildir: Option<PathBuf>,
 }
 
 /// Access tokens: from a token endpoint, or from a program.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Oauth {
     /// Token endpoint, for the client credentials grant: `https://login.microsoftonline.com/TENANT/oauth2/v2.0/token`.
+    #[schemars(example = &"https://login.example.com/oauth2/v2.0/token")]
     pub token_url: Option<String>,
     /// Who we are to it.
+    #[schemars(example = &"7d1c2e6a-0000-4000-8000-000000000001")]
     pub client_id: Option<String>,
     /// The proof.
     pub client_secret: Option<Hidden>,
     /// File that holds it; read for each token.
+    #[schemars(example = &"/run/secrets/mail-client-secret")]
     pub client_secret_file: Option<PathBuf>,
     /// What the token is for: `https://outlook.office365.com/.default`.
+    #[schemars(example = &"https://outlook.office365.com/.default")]
     pub scope: Option<String>,
     /// In place of all that: a program and its arguments, which prints a token.
+    #[schemars(example = ["/usr/local/bin/mail-token"])]
     pub command: Option<Vec<String>>,
 }
 
 /// How much the recipients of one domain take.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct DomainBounds {
     /// Mails on their way at once.
+    #[schemars(example = 2)]
     pub connections: Option<usize>,
     /// Mails that begin within a minute.
+    #[schemars(example = 60)]
     pub per_minute: Option<u32>,
 }
 
 /// A key that signs mail; its public half stands in the DNS under `<selector>._domainkey.<domain>`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Dkim {
     /// The signing domain: the sender's, or one above it.
+    #[schemars(example = &"example.com")]
     pub domain: String,
     /// Which key of the domain it is.
+    #[schemars(example = &"pressrun")]
     pub selector: String,
     /// RSA (2048 bits or more) or Ed25519 in PEM form.
     pub private_key: Option<Hidden>,
     /// File that holds it.
+    #[schemars(example = &"/run/secrets/dkim.pem")]
     pub private_key_file: Option<PathBuf>,
 }
 

@@ -7,14 +7,17 @@
 mod alarm;
 mod artifacts;
 mod catalog;
+pub(crate) mod check;
 mod egress;
 mod history;
+pub(crate) mod keys;
 mod limits;
 mod links;
 mod log;
 mod mail;
 mod notify;
 mod query;
+pub(crate) mod reference;
 mod render;
 mod retry;
 mod s3;
@@ -26,6 +29,7 @@ mod slack;
 mod source;
 mod store;
 mod trace;
+mod written;
 
 use std::path::Path;
 
@@ -34,6 +38,7 @@ use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use pressrun_domain::destination::WebhookSettings;
 use pressrun_domain::secret::Secret;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::hidden::Hidden;
@@ -62,7 +67,7 @@ pub(crate) use store::{Database, Spool, Store};
 pub(crate) use trace::Trace;
 
 /// The configuration as typed.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     /// `[server]`
@@ -126,6 +131,17 @@ impl Settings {
             figment = figment.merge(Toml::file_exact(path));
         }
         Ok(Self { source, ..with_environment(figment)? })
+    }
+
+    /// Reads a file over the defaults, and no environment.
+    ///
+    /// # Errors
+    /// A key is unknown or of a wrong type; the message names it.
+    #[cfg(test)]
+    pub(crate) fn from_file(file: &Path) -> anyhow::Result<Self> {
+        let figment = Figment::from(Serialized::defaults(Self::default())).merge(Toml::file_exact(file));
+        let source = Source::File { path: file.to_owned(), looked_up: false };
+        Ok(Self { source, ..figment.extract().context("the configuration is not valid")? })
     }
 
     /// As [`Settings::load`], for commands that people type: says on standard error which file was found when none was named.

@@ -5,23 +5,27 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use pressrun_deliver::EgressPolicy;
 use pressrun_domain::destination::{WebhookSettings, WebhookUrl};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
 use crate::hidden::Hidden;
 
 /// Where the operator is told of failed runs, schedules that were switched off and owners who cannot be mailed (S13).
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the names of the keys")]
 pub(crate) struct Notify {
     /// http or https address that takes a JSON object by POST. The egress policy holds for it too: name a private one in `egress.allow`.
+    #[schemars(example = &"https://ops.example.com/pressrun")]
     pub webhook_url: Option<Hidden>,
     /// File with that address, when its path or query is what opens it.
+    #[schemars(example = &"/run/secrets/ops-webhook")]
     pub webhook_url_file: Option<PathBuf>,
     /// Signs each notice (Standard Webhooks).
     pub webhook_secret: Option<Hidden>,
     /// File with that secret.
+    #[schemars(example = &"/run/secrets/ops-webhook-secret")]
     pub webhook_secret_file: Option<PathBuf>,
 }
 

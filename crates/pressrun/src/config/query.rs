@@ -2,18 +2,21 @@
 
 use anyhow::bail;
 use pressrun_query::QueryLimits;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Render;
 
 /// What queries may cost.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Query {
     /// Threads with which one query over files computes; as many as there are cores when absent.
+    #[schemars(example = 4)]
     pub threads: Option<usize>,
     /// Memory one query over files may use, in MiB: sorts and groups beyond it spill to disk. An eighth of it, and at most
     /// 128 MiB, keeps columns of small tables for the queries that follow. Half of `render.memory_mb` when absent, and never more than that.
+    #[schemars(example = 768)]
     pub memory_mb: Option<u64>,
     /// Disk that one query over files may spill to, in MiB.
     pub spill_mb: u64,

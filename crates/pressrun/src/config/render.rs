@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How artifacts are made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Render {
     /// Folders of more fonts; the word `system` stands for the Noto fonts that the machine has.
+    #[schemars(example = ["system"])]
     pub fonts: Vec<PathBuf>,
     /// Time one render has.
     pub seconds: u32,
@@ -16,6 +18,7 @@ pub(crate) struct Render {
     pub memory_mb: u64,
     /// Executor processes that compute: the embedded engine and typesetting. One more than there are cores, but at most 5, when absent; the last
     /// quarter of them is never one connection's.
+    #[schemars(example = 3)]
     pub processes: Option<usize>,
     /// Most rows of one table on pages, whatever else is said.
     pub table_rows: u64,

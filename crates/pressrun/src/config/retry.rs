@@ -1,9 +1,10 @@
 //! `[retry]`: how failed deliveries are repeated.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How failed deliveries are repeated (S9).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Retry {
     /// Most attempts; 1 is no retry.

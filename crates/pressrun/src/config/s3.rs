@@ -7,13 +7,14 @@ use anyhow::{Context, bail};
 use pressrun_deliver::{S3Config, S3Credentials, S3Source};
 use pressrun_domain::destination::{Bucket, Region, RoleArn};
 use pressrun_domain::secret::Secret;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
 use crate::hidden::Hidden;
 
 /// Where our own keys come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Credentials {
     /// `access_key_id` and `secret_access_key`.
@@ -27,36 +28,48 @@ pub(crate) enum Credentials {
 }
 
 /// Object storage.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct S3 {
     /// Where our own keys come from; `keys` when a key is given, no object storage otherwise.
+    #[schemars(example = &"instance")]
     pub credentials: Option<Credentials>,
     /// Access key.
+    #[schemars(example = &"AKIAIOSFODNN7EXAMPLE")]
     pub access_key_id: Option<String>,
     /// Its secret part.
     pub secret_access_key: Option<Hidden>,
     /// File that holds the secret part.
+    #[schemars(example = &"/run/secrets/s3-key")]
     pub secret_access_key_file: Option<PathBuf>,
     /// Token of temporary keys. They end; for a server that stays up take another kind of `credentials`.
     pub session_token: Option<Hidden>,
     /// File that holds it.
+    #[schemars(example = &"/run/secrets/s3-session")]
     pub session_token_file: Option<PathBuf>,
     /// File with the token that is exchanged for keys; `AWS_WEB_IDENTITY_TOKEN_FILE` unless given.
+    #[schemars(example = &"/var/run/secrets/token")]
     pub web_identity_token_file: Option<PathBuf>,
     /// Role that it is exchanged for; `AWS_ROLE_ARN` unless given.
+    #[schemars(example = &"arn:aws:iam::123456789012:role/pressrun")]
     pub web_identity_role_arn: Option<String>,
     /// Our own region, where our own keys are asked for; `us-east-1` unless given. Buckets have their own.
+    #[schemars(example = &"eu-central-1")]
     pub region: Option<String>,
     /// S3-compatible store.
+    #[schemars(example = &"https://minio.example.com")]
     pub endpoint: Option<String>,
     /// Token service.
+    #[schemars(example = &"https://sts.eu-central-1.amazonaws.com")]
     pub sts_endpoint: Option<String>,
     /// Use the keys directly when false; assume each schedule's role otherwise. Directly needs `buckets`.
+    #[schemars(example = false)]
     pub assume_role: Option<bool>,
     /// The only buckets that schedules may deliver to.
+    #[schemars(example = ["company-reports"])]
     pub buckets: Vec<String>,
     /// Role that customers' bucket policies name.
+    #[schemars(example = &"arn:aws:iam::123456789012:role/pressrun")]
     pub deliverer_role_arn: Option<String>,
     /// Whether `testNow` may write into a bucket (S8).
     pub allow_test: bool,

@@ -1,9 +1,10 @@
 //! `[scheduler]`: how runs are worked on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How runs are worked on.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Scheduler {
     /// Runs prepared at once: queries and files. Those whose pieces are being sent are not counted.
@@ -22,7 +23,7 @@ pub(crate) struct Scheduler {
     /// How long artifacts are kept.
     pub keep_artifacts_days: u32,
     /// Time from being asked to stop until the end, all in all: runs under way may end, and are handed back in its last quarter, of which 5
-    /// seconds at most; requests have 5 seconds of it. Kubernetes kills after 30 seconds, Docker after 10.
+    /// seconds at most; requests have 5 seconds of it. Docker kills after 10 seconds, Kubernetes after 30: where more is allowed, more may be given.
     pub grace_seconds: u32,
     /// Schedules due at one instant share the execution of equal queries.
     pub share_queries: bool,
@@ -46,7 +47,7 @@ impl Default for Scheduler {
             worthless_after_hours: 24,
             max_rows: 50_000,
             keep_artifacts_days: 30,
-            grace_seconds: 25,
+            grace_seconds: 8,
             share_queries: true,
             parallel_deliveries: 32,
             deliveries_of_one_host: 8,

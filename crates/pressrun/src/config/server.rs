@@ -6,11 +6,12 @@ use anyhow::{Context, bail};
 use ipnet::IpNet;
 use pressrun_api::TrustedProxies;
 use pressrun_domain::catalog::Catalog;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// Where the server listens and how people reach it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Server {
     /// Address and port.
@@ -19,16 +20,19 @@ pub(crate) struct Server {
     /// path is the one that a reverse proxy puts this server under; it may take the path away or leave it. Made from `listen` when that is of
     /// this machine alone, and needed otherwise.
     #[serde(default)]
+    #[schemars(example = &"https://reports.example.com")]
     pub public_url: Option<String>,
     /// Address and port for operators: `/metrics`, `/healthz` and `/readyz`, also of workers. Once it is set, `/metrics` is answered nowhere
     /// else; the other two stay on `listen` too. Nobody has to sign in there, so let only your own network reach it. Without it `listen` answers
     /// `/metrics` to the tokens of admins and of the organization.
     #[serde(default)]
+    #[schemars(example = &"127.0.0.1:9090")]
     pub admin_listen: Option<String>,
     /// Proxies that are believed about where a request comes from (`Forwarded`, `X-Forwarded-For`): addresses or networks such as
     /// `10.0.0.0/8`. Without them the other end of the connection is the source. Where both headers are there and say different things, the
     /// proxy is: whoever adds the one that it does not write must not choose their own address.
     #[serde(default)]
+    #[schemars(example = ["10.0.0.0/8"])]
     pub trusted_proxies: Vec<String>,
     /// Whether the development keys of `people.yaml` work while `listen` is no loopback address. They stand in git: everybody who can read
     /// the catalog has them.

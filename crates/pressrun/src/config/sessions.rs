@@ -2,10 +2,11 @@
 
 use jiff::SignedDuration;
 use pressrun_web::SessionLimits;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How long people stay signed in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Sessions {
     /// Hours from signing in, however much a session is used.

@@ -3,20 +3,23 @@
 use std::path::PathBuf;
 
 use pressrun_deliver::SlackConfig;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
 use crate::hidden::Hidden;
 
 /// The Slack workspace.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Slack {
     /// Bot token.
     pub token: Option<Hidden>,
     /// File that holds it.
+    #[schemars(example = &"/run/secrets/slack-token")]
     pub token_file: Option<PathBuf>,
     /// `https://slack.com/api` unless said otherwise.
+    #[schemars(example = &"https://slack.com/api")]
     pub base_url: Option<String>,
     /// Whether texts may call people (`<!channel>`, `<@U…>`) and put other words over links; otherwise both are shown as they are written.
     /// Every member who may make a schedule writes such texts.

@@ -64,7 +64,13 @@ impl Source {
 
 /// Whether a variable is a key of the configuration: `PRESSRUN_SECTION__KEY`.
 fn is_key(variable: &str) -> bool {
-    variable.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__"))
+    key_of(variable).is_some()
+}
+
+/// What of a variable names a key: `SECTION__KEY`, in whatever case.
+pub(super) fn key_of(variable: &str) -> Option<&str> {
+    let (prefix, rest) = variable.split_at_checked(PREFIX.len())?;
+    (prefix.eq_ignore_ascii_case(PREFIX) && rest.contains("__")).then_some(rest)
 }
 
 /// The variables that are keys of the configuration.

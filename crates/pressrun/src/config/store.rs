@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use anyhow::bail;
 use pressrun_store::PostgresSettings;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
 use crate::hidden::Hidden;
 
 /// Where rows are kept.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Store {
     /// `sqlite://path`, or `postgres://user@host:port/database` for any number of nodes. What may follow a question mark is in `docs/postgres.md`.
@@ -19,6 +20,7 @@ pub(crate) struct Store {
     /// The password of the user of `url`, so that it need not stand in there.
     pub password: Option<Hidden>,
     /// A file with that password.
+    #[schemars(example = &"/run/secrets/store-password")]
     pub password_file: Option<PathBuf>,
     /// PostgreSQL: most connections of a process for API and pages, and as many again for the engine.
     pub connections: u32,
@@ -75,7 +77,7 @@ impl Store {
 }
 
 /// Where artifacts are kept.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Spool {
     /// The folder. Nodes on several machines need one that all of them reach.

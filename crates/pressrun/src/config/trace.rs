@@ -4,26 +4,30 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
 use crate::hidden::Hidden;
 
 /// Traces, sent by OTLP (protobuf over HTTP). Off unless an endpoint is named. A run is one trace, whose id is that of the run without its hyphens.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Trace {
     /// Where the collector takes traces, such as `http://127.0.0.1:4318/v1/traces`.
+    #[schemars(example = &"http://127.0.0.1:4318/v1/traces")]
     pub endpoint: Option<String>,
     /// How large a part of runs and requests is told, from 0 to 1. A request that comes with `traceparent` is told when that says so.
     pub sample: f64,
     /// `service.name` of every span.
     pub service_name: String,
     /// Header that the collector wants, such as `Authorization`.
+    #[schemars(example = &"Authorization")]
     pub header_name: Option<String>,
     /// Its value.
     pub header_value: Option<Hidden>,
     /// File with that value.
+    #[schemars(example = &"/run/secrets/trace-token")]
     pub header_value_file: Option<PathBuf>,
 }
 

@@ -20,6 +20,7 @@ mod deliveries;
 mod downloads;
 mod executors;
 mod fan_out;
+mod first_hour;
 mod held;
 mod lifecycle;
 mod live_pages;

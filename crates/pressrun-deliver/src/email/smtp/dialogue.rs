@@ -66,8 +66,8 @@ impl Dialogue {
     }
 
     /// Waits for the greeting.
-    pub(super) async fn greeting(&mut self) -> Result<(), SmtpError> {
-        self.positive().await.map(drop)
+    pub(super) async fn greeting(&mut self) -> Result<Reply, SmtpError> {
+        self.positive().await
     }
 
     /// Introduces us, and learns what the server offers.

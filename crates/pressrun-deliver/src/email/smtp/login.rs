@@ -111,6 +111,11 @@ impl Login {
         }
     }
 
+    /// Whose login it is.
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// The keys of the configuration that a refused login is about.
     pub(super) fn keys(&self) -> &'static str {
         match &self.proof {

@@ -34,8 +34,9 @@ use super::letter::Letter;
 use crate::config::{ConfigError, Deadlines, SmtpConfig, SmtpTls};
 use crate::dial::{Dialer, Trust};
 use crate::http::Http;
-use crate::outcome::{presentable, rejected, retry};
+use crate::outcome::{accepted, presentable, rejected, retry};
 use crate::parcel::TurnWatch;
+use crate::steps;
 use crate::tls::{self, TlsError, TlsFault};
 use dialogue::{Dialogue, SmtpError};
 use gate::{Cause, Gate};
@@ -163,6 +164,22 @@ impl Relay {
         }
     }
 
+    /// Opens a connection of its own, logs in and says goodbye. Whatever comes of it holds no mail back.
+    pub(super) async fn reach(&self, now: Timestamp) -> Outcome {
+        match self.new_line(now).await {
+            Ok(line) => {
+                // The connection ends here, whether the relay hears why or not.
+                let _ = timeout(self.deadlines.command, line.dialogue.quit()).await;
+                let user = self.login.as_ref().map(|login| format!(" as {}", login.user())).unwrap_or_default();
+                accepted(format!("{} lets us in{user}", self.place()))
+            }
+            Err(Trouble::Mail(NotSent::Failed(outcome))) => outcome,
+            Err(Trouble::Mail(NotSent::TooLarge(reason)) | Trouble::Fault(reason)) => rejected(reason),
+            Err(Trouble::Crowd(reason)) => retry(reason),
+            Err(Trouble::Stale) => retry("mail: the server closed the connection"),
+        }
+    }
+
     async fn held(&self, now: Timestamp) -> Option<Outcome> {
         if !self.gate.is_shut() {
             return None;
@@ -209,6 +226,8 @@ impl Relay {
                 }
                 return Err(self.ended(line, phase, &error, now).await);
             }
+            // Nothing of the envelope: the mark in a return path opens something.
+            steps::step(|| format!("{phase}: accepted"));
         }
         let asked = timeout(self.deadlines.command, line.dialogue.data()).await.unwrap_or(Err(SmtpError::Silent));
         if let Err(error) = asked {
@@ -277,8 +296,10 @@ impl Relay {
         let (mut dialogue, own) = self.connect().await?;
         let command = self.deadlines.command;
         let hello = self.hello.on(own);
-        self.step("greeting", command, dialogue.greeting(), now).await?;
+        let greeting = self.step("greeting", command, dialogue.greeting(), now).await?;
+        steps::step(|| self.shown(&format!("greeting: {greeting}")));
         self.step("EHLO", command, dialogue.hello(&hello), now).await?;
+        steps::step(|| format!("EHLO {hello}: {}", dialogue.offers()));
         if self.tls == SmtpTls::StartTls {
             if !dialogue.offers().start_tls {
                 let place = self.place();
@@ -290,9 +311,11 @@ impl Relay {
             }
             dialogue = self.step("STARTTLS", self.deadlines.connect, dialogue.start_tls(&self.dialer, &self.host), now).await?;
             self.step("EHLO", command, dialogue.hello(&hello), now).await?;
+            steps::step(|| format!("EHLO {hello}: {}", dialogue.offers()));
         }
         if let Some(login) = &self.login {
             self.log_in(login, &mut dialogue, now).await?;
+            steps::step(|| format!("logged in as {}", login.user()));
         }
         Ok(Line::new(dialogue, opening))
     }

@@ -141,6 +141,26 @@ impl Offers {
     }
 }
 
+impl fmt::Display for Offers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [
+            (self.start_tls, "STARTTLS"),
+            (self.auth_plain, "AUTH PLAIN"),
+            (self.auth_login, "AUTH LOGIN"),
+            (self.auth_xoauth2, "AUTH XOAUTH2"),
+            (self.auth_oauthbearer, "AUTH OAUTHBEARER"),
+            (self.smtp_utf8, "SMTPUTF8"),
+        ];
+        let offered: Vec<&str> = words.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, word)| word).collect();
+        if offered.is_empty() {
+            f.write_str("the server offers nothing of use")?;
+        } else {
+            write!(f, "the server offers {}", offered.join(", "))?;
+        }
+        self.size_max.map_or(Ok(()), |bytes| write!(f, "; mails of at most {bytes} bytes"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

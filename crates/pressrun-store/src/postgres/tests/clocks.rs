@@ -109,3 +109,15 @@ async fn p3_one_node_plans_for_all_and_another_takes_over_when_it_is_gone() {
     // Both halves of a process are one node.
     assert_eq!(due(&second.with_own_readers().await.unwrap()).await, 2);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_by_how_much() {
+    let schema = Schema::make().await;
+    let store = schema.open().await;
+    for behind in [0, 90, -90] {
+        let now = present(&schema, -behind * 1_000).await;
+        let found = store.clock_behind(now).await.unwrap();
+        // The way there and back takes a moment.
+        assert!((behind..=behind + 5).contains(&found.as_secs()), "{behind}: {found:?}");
+    }
+}
