@@ -1,6 +1,12 @@
 //! How a tile draws its rows, in Vega-Lite's words.
 
+mod finite;
+mod guides;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::finite::{Finite, NotFinite};
+pub use self::guides::{Across, Annotation, Axes, Axis, Band, Legend, Order, Rule, RuleAt, Side, Sort};
 
 /// A tile's drawing: which columns go to which channel of which mark.
 ///
@@ -43,6 +49,46 @@ pub struct Chart {
     pub max_series: u8,
     /// Points are marked on lines.
     pub point: bool,
+    /// More measures over the same places, drawn over the others.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+    /// Straight lines: targets, averages, events.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// Shaded stretches: goals, seasons.
+    #[serde(default)]
+    pub bands: Vec<Band>,
+    /// Words at points of the data.
+    #[serde(default)]
+    pub annotations: Vec<Annotation>,
+    /// What the author says of the axes.
+    #[serde(default)]
+    pub axes: Axes,
+    /// The order of places that are names; `None` is that of the rows.
+    #[serde(default)]
+    pub sort: Option<Sort>,
+    /// Most places that are names; the rest become "All other".
+    #[serde(default)]
+    pub top: Option<u16>,
+    /// Where the names of series stand; `None` is where they fit best.
+    #[serde(default)]
+    pub legend: Option<Legend>,
+    /// Whether values are written at what shows them; `None` is where they have room.
+    #[serde(default)]
+    pub labels: Option<bool>,
+}
+
+/// A measure drawn by a mark of its own, over the places of the chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// [`Mark::Line`], [`Mark::Area`] or [`Mark::Point`].
+    pub mark: Mark,
+    /// The column of the measure.
+    pub y: String,
+    /// Its axis; `None` is the right one where its unit is not that of the first measure.
+    pub side: Option<Side>,
+    /// Points are marked on its line.
+    pub point: bool,
 }
 
 impl Chart {
@@ -68,6 +114,15 @@ impl Chart {
             inner_radius: 0,
             max_series: 8,
             point: false,
+            layers: Vec::new(),
+            rules: Vec::new(),
+            bands: Vec::new(),
+            annotations: Vec::new(),
+            axes: Axes::default(),
+            sort: None,
+            top: None,
+            legend: None,
+            labels: None,
         }
     }
 }

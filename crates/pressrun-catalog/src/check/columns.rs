@@ -1,7 +1,7 @@
 //! Columns that a tile draws, names or formats, and those that its query yields.
 
 use pressrun_domain::catalog::{FieldSpec, QueryTile};
-use pressrun_domain::chart::Chart;
+use pressrun_domain::chart::{Chart, Compare, RuleAt};
 
 use crate::problem::{Place, Report, printable, suggest};
 
@@ -33,6 +33,13 @@ pub(crate) fn judge(query: &QueryTile, output: &[Column], chart: Place, fields: 
         if find(name).is_none() {
             report.add(chart, format!("the chart draws `{}` as `{word}`, but the query has no such column", printable(name)), hint(name));
         }
+    }
+    let ordered = query.chart.sort.is_some() || query.chart.top.is_some();
+    if let Some(name) = query.chart.x.as_deref().filter(|_| ordered)
+        && find(name).is_some_and(|column| column.kind == Some(ColumnKind::Date))
+    {
+        let fault = format!("`sort` and `top` are for names, but `{}` holds dates", printable(name));
+        report.add(chart, fault, "remove them; time runs from left to right");
     }
     for (name, spec) in &query.fields {
         match find(name) {
@@ -68,5 +75,15 @@ fn drawn(chart: &Chart) -> impl Iterator<Item = (&'static str, &str)> {
         [("x", &chart.x), ("color", &chart.color), ("size", &chart.size), ("value", &chart.value), ("sparkline", &chart.sparkline)];
     let lists = [("y", &chart.y), ("bars", &chart.bars), ("heat", &chart.heat)];
     let single = single.into_iter().filter_map(|(word, name)| Some((word, name.as_deref()?)));
-    single.chain(lists.into_iter().flat_map(|(word, names)| names.iter().map(move |name| (word, name.as_str()))))
+    let rules = chart.rules.iter().filter_map(|rule| match &rule.at {
+        RuleAt::Column { name, .. } => Some(("rules", name.as_str())),
+        RuleAt::Value(_) | RuleAt::Place(_) => None,
+    });
+    let compared = match &chart.compare {
+        Some(Compare::Column(name)) => Some(("compare", name.as_str())),
+        Some(Compare::Previous) | None => None,
+    };
+    let layers = chart.layers.iter().map(|layer| ("layers", layer.y.as_str()));
+    let lists = lists.into_iter().flat_map(|(word, names)| names.iter().map(move |name| (word, name.as_str())));
+    single.chain(lists).chain(layers).chain(rules).chain(compared)
 }

@@ -2,6 +2,7 @@
 
 use pressrun_domain::chart::{Chart, Compare, Mark, Orient, Scale, Stack};
 
+use super::guides;
 use crate::files::{ChartFile, Field, MarkWord, OneOrMany, OrientWord, ScaleWord, StackWord};
 use crate::problem::{Place, Report};
 
@@ -15,10 +16,48 @@ fn channels(mark: MarkWord) -> Channels {
     let (needs, takes): (&[_], &[_]) = match mark {
         MarkWord::Kpi => (&["value"], &["x", "compare", "sparkline", "lower_is_better"]),
         MarkWord::Table => (&[], &["bars", "heat", "totals"]),
-        MarkWord::Bar | MarkWord::Column => (&["x", "y"], &["color", "stack", "orient", "scale", "max_series"]),
-        MarkWord::Line => (&["x", "y"], &["color", "scale", "max_series", "point"]),
-        MarkWord::Area => (&["x", "y"], &["color", "stack", "scale", "max_series"]),
-        MarkWord::Point => (&["x", "y"], &["color", "size", "scale", "max_series"]),
+        MarkWord::Bar | MarkWord::Column => (
+            &["x", "y"],
+            &[
+                "color",
+                "stack",
+                "orient",
+                "scale",
+                "max_series",
+                "layers",
+                "rules",
+                "bands",
+                "annotations",
+                "axes",
+                "sort",
+                "top",
+                "legend",
+                "labels",
+            ],
+        ),
+        MarkWord::Line => (
+            &["x", "y"],
+            &[
+                "color",
+                "scale",
+                "max_series",
+                "point",
+                "layers",
+                "rules",
+                "bands",
+                "annotations",
+                "axes",
+                "sort",
+                "top",
+                "legend",
+                "labels",
+            ],
+        ),
+        MarkWord::Area => (
+            &["x", "y"],
+            &["color", "stack", "scale", "max_series", "layers", "rules", "bands", "annotations", "axes", "sort", "top", "legend"],
+        ),
+        MarkWord::Point => (&["x", "y"], &["color", "size", "scale", "max_series", "rules", "bands", "annotations", "axes", "legend"]),
         MarkWord::Pie | MarkWord::Donut => (&["y"], &["x", "color", "inner_radius", "max_series"]),
         MarkWord::Heatmap => (&["x", "y", "color"], &[]),
     };
@@ -89,6 +128,7 @@ pub(super) fn chart(field: &Field<ChartFile>, report: &Report<'_>) -> Option<Cha
         bounded(&file.inner_radius, (0, 90), "inner_radius", report).unwrap_or(if mark == MarkWord::Donut { 60 } else { 0 });
     chart.max_series = bounded(&file.max_series, (1, 20), "max_series", report).unwrap_or(chart.max_series);
     chart.point = file.point.or(false);
+    guides::guides(file, &mut chart, report);
     check_combinations(file, mark, &chart, report);
     Some(chart)
 }
@@ -124,7 +164,7 @@ fn check_channels(file: &ChartFile, mark: MarkWord, place: Place, report: &Repor
 }
 
 /// Every key beside `mark`, and where it is written.
-fn written(file: &ChartFile) -> [(&'static str, Option<Place>); 17] {
+fn written(file: &ChartFile) -> [(&'static str, Option<Place>); 26] {
     [
         ("x", file.x.place()),
         ("y", file.y.place()),
@@ -143,6 +183,15 @@ fn written(file: &ChartFile) -> [(&'static str, Option<Place>); 17] {
         ("inner_radius", file.inner_radius.place()),
         ("max_series", file.max_series.place()),
         ("point", file.point.place()),
+        ("layers", file.layers.place()),
+        ("rules", file.rules.place()),
+        ("bands", file.bands.place()),
+        ("annotations", file.annotations.place()),
+        ("axes", file.axes.place()),
+        ("sort", file.sort.place()),
+        ("top", file.top.place()),
+        ("legend", file.legend.place()),
+        ("labels", file.labels.place()),
     ]
 }
 

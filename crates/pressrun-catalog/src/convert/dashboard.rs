@@ -313,7 +313,8 @@ fn format(field: &Field<String>, report: &Report<'_>) -> Option<String> {
     }
 }
 
-fn aggregate(word: AggregateWord) -> Aggregate {
+/// The domain's word.
+pub(super) fn aggregate(word: AggregateWord) -> Aggregate {
     match word {
         AggregateWord::Sum => Aggregate::Sum,
         AggregateWord::Avg => Aggregate::Avg,

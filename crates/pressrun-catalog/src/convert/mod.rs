@@ -7,6 +7,7 @@ mod control;
 mod dashboard;
 mod document;
 mod grid;
+mod guides;
 mod judge;
 mod number_format;
 mod people;

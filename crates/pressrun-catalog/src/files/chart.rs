@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
+use super::guides::{AnnotationFile, AxesFile, BandFile, LayerFile, LegendWord, RuleFile};
 use super::{Field, OneOrMany};
 
 /// How the rows of a tile are drawn. Channels name result columns.
@@ -51,6 +52,27 @@ pub struct ChartFile {
     pub max_series: Field<u8>,
     /// Lines: points are marked. Default false.
     pub point: Field<bool>,
+    /// More measures over the same places, each drawn by a mark of its own over bars, lines or areas.
+    pub layers: Field<Vec<Field<LayerFile>>>,
+    /// Straight lines: targets, averages, events.
+    pub rules: Field<Vec<Field<RuleFile>>>,
+    /// Shaded stretches: goals, seasons.
+    pub bands: Field<Vec<Field<BandFile>>>,
+    /// Words at points of the data.
+    pub annotations: Field<Vec<Field<AnnotationFile>>>,
+    /// Names and ends of the axes.
+    pub axes: Field<AxesFile>,
+    /// Order of places that are names: `x` or `-x` (by name), `y` or `-y` (by what stands there, `-y` the largest first), or a list of
+    /// names. Default: that of the rows.
+    pub sort: Field<OneOrMany>,
+    /// Most places that are names, 1 to 1,000: the largest. The rest become "All other" where the field's `aggregate` has a number for
+    /// several, and are named in a note where not. Default: all.
+    #[schemars(range(min = 1, max = 1000))]
+    pub top: Field<u16>,
+    /// Where the names of series stand. Default: where they fit best.
+    pub legend: Field<LegendWord>,
+    /// Numbers at bars and points of lines: `true` wherever one has room, `false` nowhere. Default: at bars that all have room.
+    pub labels: Field<bool>,
 }
 
 /// What is drawn.

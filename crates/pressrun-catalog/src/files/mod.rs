@@ -7,6 +7,7 @@ mod chart;
 mod connections;
 mod dashboard;
 mod expression;
+mod guides;
 mod one_or_many;
 mod people;
 mod table;
@@ -17,6 +18,9 @@ pub use dashboard::{
     AccessFile, AggregateWord, ControlFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, OptionFile, TileFile,
 };
 pub use expression::Expression;
+pub use guides::{
+    AnnotationFile, AxesFile, AxisFile, BandFile, LayerFile, LayerMarkWord, LegendWord, NumberOrColumn, PlaceAxisFile, RuleFile, SideWord,
+};
 pub use one_or_many::OneOrMany;
 pub use people::{
     AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, MorePeopleFile, OrganizationFile,

@@ -4,6 +4,7 @@ mod bounds;
 mod check;
 mod follow;
 mod fuzz;
+mod guides;
 mod hostile;
 mod large;
 mod people;

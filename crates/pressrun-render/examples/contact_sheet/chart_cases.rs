@@ -18,44 +18,44 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    fn new(title: &'static str, mark: Mark, columns: Vec<(&'static str, ArrayRef)>) -> Self {
+    pub(crate) fn new(title: &'static str, mark: Mark, columns: Vec<(&'static str, ArrayRef)>) -> Self {
         let batches = RecordBatch::try_from_iter(columns).into_iter().collect();
         let size = Size { width: 272.0, height: 186.0 };
         Self { title, chart: Chart::new(mark), batches, fields: IndexMap::new(), size }
     }
 
-    fn with(mut self, set: impl FnOnce(&mut Chart)) -> Self {
+    pub(crate) fn with(mut self, set: impl FnOnce(&mut Chart)) -> Self {
         set(&mut self.chart);
         self
     }
 
-    fn xy(self, x: &str, y: &[&str]) -> Self {
+    pub(crate) fn xy(self, x: &str, y: &[&str]) -> Self {
         self.with(|chart| {
             chart.x = Some(x.to_owned());
             chart.y = y.iter().map(|y| (*y).to_owned()).collect();
         })
     }
 
-    fn color(self, color: &str) -> Self {
+    pub(crate) fn color(self, color: &str) -> Self {
         self.with(|chart| chart.color = Some(color.to_owned()))
     }
 
-    fn format(mut self, name: &str, label: &str, format: &str) -> Self {
+    pub(crate) fn format(mut self, name: &str, label: &str, format: &str) -> Self {
         let format = (!format.is_empty()).then(|| format.to_owned());
         self.fields.insert(name.to_owned(), FieldSpec { label: Some(label.to_owned()), format, ..FieldSpec::default() });
         self
     }
 
-    fn sized(mut self, width: f64, height: f64) -> Self {
+    pub(crate) fn sized(mut self, width: f64, height: f64) -> Self {
         self.size = Size { width, height };
         self
     }
 }
 
-const REGIONS: [&str; 4] = ["EMEA", "Americas", "APAC", "LATAM"];
+pub(crate) const REGIONS: [&str; 4] = ["EMEA", "Americas", "APAC", "LATAM"];
 
 /// Month × region rows of revenue.
-fn revenue(month_count: i32, regions: &[&str]) -> Vec<(&'static str, ArrayRef)> {
+pub(crate) fn revenue(month_count: i32, regions: &[&str]) -> Vec<(&'static str, ArrayRef)> {
     let rows: Vec<(i32, usize)> = months(month_count).into_iter().flat_map(|day| (0..regions.len()).map(move |r| (day, r))).collect();
     let value =
         |(i, (_, r)): (usize, &(i32, usize))| 240_000.0 / (*r as f64 + 1.0) * (1.0 + i as f64 / 130.0) * (0.8 + 0.4 * noise(i as u64 + 7));
@@ -66,7 +66,7 @@ fn revenue(month_count: i32, regions: &[&str]) -> Vec<(&'static str, ArrayRef)> 
     ]
 }
 
-fn categories() -> Vec<(&'static str, ArrayRef)> {
+pub(crate) fn categories() -> Vec<(&'static str, ArrayRef)> {
     vec![
         ("category", texts(["Outerwear", "Jeans", "Sweaters", "Suits", "Swim", "Dresses", "Shorts"])),
         ("orders", integers([48_210, 41_950, 30_122, 22_870, 18_004, 12_930, 9_411])),
@@ -81,6 +81,7 @@ pub(crate) fn cases() -> Vec<Case> {
     all.extend(areas_and_points());
     all.extend(pies_and_heatmaps());
     all.extend(odd());
+    all.extend(crate::chart_guides::cases());
     all
 }
 

@@ -9,6 +9,7 @@
 mod cases;
 mod chart_cases;
 mod chart_data;
+mod chart_guides;
 mod charts;
 #[path = "../../tests/reference/reports.rs"]
 #[expect(clippy::unwrap_used, reason = "made-up data is sound")]

@@ -1,5 +1,7 @@
 //! Axis labels that are measured before they are drawn: thinned, broken, turned or cut until none touches another.
 
+use pressrun_domain::chart::{Axis, Finite};
+
 use super::measure::{self, Weight};
 use super::scale::ValueScale;
 use super::svg::{Anchor, Svg, TextStyle};
@@ -11,29 +13,73 @@ const AIR: f64 = 5.0;
 /// From the axis to the first line of labels.
 const PAD: f64 = 5.0;
 
+/// What an axis of values must span.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Span {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) log: bool,
+    /// Ends that its author settled, instead of round ones around the values.
+    pub(crate) min: Option<f64>,
+    pub(crate) max: Option<f64>,
+}
+
+impl Span {
+    /// `low..=high`, with the ends that the author settled.
+    pub(crate) fn new((low, high): (f64, f64), log: bool, axis: &Axis) -> Self {
+        let end = |end: Option<Finite>| end.map(Finite::get).filter(|end| !log || *end > 0.0);
+        Self { low, high, log, min: end(axis.min), max: end(axis.max) }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.min.is_some() || self.max.is_some()
+    }
+
+    /// Points from tick to tick, about.
+    fn every(&self) -> f64 {
+        if self.log { 22.0 } else { 32.0 }
+    }
+}
+
 /// A value axis: its scale and the text of its ticks.
 pub(crate) struct ValueAxis {
     pub(crate) scale: ValueScale,
     labels: Vec<String>,
+    /// The author settled an end of it.
+    settled: bool,
 }
 
 impl ValueAxis {
-    /// An axis over `low..=high` for `pixels` of length with a tick about every `every` points.
-    pub(crate) fn new(low: f64, high: f64, log: bool, pixels: f64, every: f64, format: &FieldFormat) -> Self {
+    /// An axis over `span` for `pixels` of height.
+    pub(crate) fn new(span: &Span, pixels: f64, format: &FieldFormat) -> Self {
+        Self::spaced(span, pixels, span.every(), format)
+    }
+
+    /// An axis over `span` for `pixels` of length with a tick about every `every` points.
+    pub(crate) fn spaced(span: &Span, pixels: f64, every: f64, format: &FieldFormat) -> Self {
         let count = ((pixels / every).round() as usize).clamp(1, 7);
-        let mut scale = if log { ValueScale::log(low, high, count) } else { ValueScale::linear(low, high, count) };
-        if format.is_whole() && !log && scale.step < 1.0 {
+        let (mut low, mut high) = (span.min.unwrap_or(span.low), span.max.unwrap_or(span.high));
+        if span.is_settled() && low >= high {
+            // All values lie beyond the end that is settled: it stays, and the other end makes room for an axis.
+            let room = low.abs().max(high.abs()).max(1e-9);
+            (low, high) = if span.max.is_some() && span.min.is_none() { (high - room, high) } else { (low, low + room) };
+        }
+        let mut scale = if span.log { ValueScale::log(low, high, count) } else { ValueScale::linear(low, high, count) };
+        if format.is_whole() && !span.log && scale.step < 1.0 {
             // Counts have no halves.
             scale = ValueScale::linear(low.floor(), high.ceil().max(low.floor() + 1.0), 1);
         }
-        let largest = scale.low.abs().max(scale.high.abs());
-        let text = |tick: &f64| if scale.is_log() { format.short(*tick) } else { format.short_step(*tick, scale.step, largest) };
-        let labels = scale.ticks.iter().map(text).map(typographic).collect();
-        Self { scale, labels }
+        scale.settle(span.min.map(|_| low), span.max.map(|_| high));
+        Self::labelled(scale, span.is_settled(), format)
     }
 
-    /// An axis over `low..=high` whose ticks stand level with those of `other`, zero beside zero where that has one.
-    pub(crate) fn beside(other: &Self, low: f64, high: f64, format: &FieldFormat) -> Self {
+    /// An axis over `span` whose ticks stand level with those of `other`, zero beside zero where that has one; one with ends of its own
+    /// where its author or that of the other settled them.
+    pub(crate) fn beside(other: &Self, span: &Span, pixels: f64, format: &FieldFormat) -> Self {
+        if span.is_settled() || other.settled {
+            return Self::new(span, pixels, format);
+        }
+        let (low, high) = (span.low, span.high);
         let steps = other.scale.ticks.len().saturating_sub(1).max(1);
         let first =
             if other.scale.low <= 0.0 && other.scale.high >= 0.0 { Some((other.scale.low / other.scale.step).round()) } else { None };
@@ -42,10 +88,21 @@ impl ValueAxis {
             Some(first) if first.is_finite() => ValueScale::in_steps_from(low.min(0.0), high.max(0.0), first, steps),
             _ => ValueScale::in_steps(low, high, steps),
         };
+        Self::labelled(scale, false, format)
+    }
+
+    fn labelled(scale: ValueScale, settled: bool, format: &FieldFormat) -> Self {
         let largest = scale.low.abs().max(scale.high.abs());
         let text = |tick: &f64| if scale.is_log() { format.short(*tick) } else { format.short_step(*tick, scale.step, largest) };
         let labels = scale.ticks.iter().map(text).map(typographic).collect();
-        Self { scale, labels }
+        Self { scale, labels, settled }
+    }
+
+    /// How many of the values lie beyond an end that its author settled.
+    pub(crate) fn beyond(&self, values: impl Iterator<Item = f64>) -> usize {
+        let slack = (self.scale.high - self.scale.low).abs() * 1e-9;
+        let outside = |value: &f64| *value < self.scale.low - slack || *value > self.scale.high + slack;
+        if self.settled { values.filter(outside).count() } else { 0 }
     }
 
     /// The widest label, with its gap.
@@ -286,7 +343,7 @@ mod tests {
         for (low, high, expected) in
             [(0.0, 0.0, vec!["0", "1"]), (0.0, 1.0, vec!["0", "1"]), (0.0, 40.0, vec!["0", "10", "20", "30", "40"])]
         {
-            let axis = ValueAxis::new(low, high, false, 120.0, 32.0, &counts);
+            let axis = ValueAxis::new(&Span { low, high, ..Span::default() }, 120.0, &counts);
             assert_eq!(axis.labels, expected);
         }
     }

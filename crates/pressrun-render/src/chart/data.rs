@@ -9,10 +9,13 @@ use jiff::tz::TimeZone;
 
 use pressrun_domain::catalog::Aggregate;
 
+use pressrun_domain::chart::{Mark, Side};
+
 use super::ChartInput;
 use super::colors::Ink;
 use super::error::ChartError;
 use super::fold::Fold;
+use super::order;
 use super::scale::time;
 use crate::format::{FieldFormat, Kind, Value};
 
@@ -142,6 +145,8 @@ pub(crate) struct Places {
     pub(crate) zone: TimeZone,
     /// The place of each row; `None` for rows without one.
     pub(crate) of_row: Vec<Option<usize>>,
+    /// The last one stands for all that are not among the largest.
+    pub(crate) ends_in_others: bool,
 }
 
 impl Places {
@@ -153,7 +158,15 @@ impl Places {
             _ => PlaceKind::Category,
         };
         let zone = column.zone();
-        let mut places = Self { kind, labels: Vec::new(), at: Vec::new(), format: column.format.clone(), zone, of_row: Vec::new() };
+        let mut places = Self {
+            kind,
+            labels: Vec::new(),
+            at: Vec::new(),
+            format: column.format.clone(),
+            zone,
+            of_row: Vec::new(),
+            ends_in_others: false,
+        };
         let mut seen: HashMap<(u64, String), usize> = HashMap::new();
         for value in column.values() {
             let at = match kind {
@@ -214,9 +227,18 @@ pub(crate) struct Series {
     pub(crate) values: Vec<Option<f64>>,
     /// Measured on the axis on the right.
     pub(crate) right: bool,
+    /// The mark of a layer; `None` is that of the chart.
+    pub(crate) layer: Option<Mark>,
+    /// Points are marked on its line.
+    pub(crate) point: bool,
 }
 
 impl Series {
+    /// A series without a colour.
+    fn other(name: String, values: Vec<Option<f64>>) -> Self {
+        Self { name, ink: None, values, right: false, layer: None, point: false }
+    }
+
     /// What it is as large as.
     pub(crate) fn size(&self) -> f64 {
         self.values.iter().flatten().map(|value| value.abs()).sum()
@@ -248,102 +270,147 @@ pub(crate) struct Table {
 }
 
 /// Values by series and place, before the largest are chosen.
-type Cells = IndexMap<(usize, String), HashMap<usize, Fold>>;
+pub(crate) type Cells = IndexMap<(usize, String), HashMap<usize, Fold>>;
+
+/// What is known of the measures of a chart.
+pub(crate) struct Measures<'a> {
+    columns: Vec<Column<'a>>,
+    /// How many are drawn by the chart's own mark; the others are layers.
+    pub(crate) base: usize,
+    right: Vec<bool>,
+    /// Several rows came to one value.
+    merged: Vec<bool>,
+}
+
+impl<'a> Measures<'a> {
+    fn find(input: &ChartInput<'a>, base: &[&str]) -> Result<Self, ChartError> {
+        let layers = &input.chart.layers;
+        let names = base.iter().copied().chain(layers.iter().map(|layer| layer.y.as_str()));
+        let columns = names.map(|name| Column::find(input, name)).collect::<Result<Vec<_>, _>>()?;
+        let told = std::iter::repeat_n(None, base.len()).chain(layers.iter().map(|layer| layer.side));
+        let right = sides(&columns, told)?;
+        Ok(Self { merged: vec![false; columns.len()], base: base.len(), right, columns })
+    }
+
+    /// What several values of a measure come to. A count is one of rows only where there are several in a place: else the column is
+    /// counted already.
+    pub(crate) fn aggregate(&self, nth: usize) -> Aggregate {
+        let aggregate = self.columns.get(nth).map_or(Aggregate::Sum, |column| column.format.aggregate());
+        let merged = self.merged.get(nth).copied().unwrap_or(false);
+        if aggregate == Aggregate::Count && !merged { Aggregate::Sum } else { aggregate }
+    }
+}
 
 impl Table {
-    /// Pivots the rows: `place` spreads out, `values` and `color` make the series; rows of one place and series become one.
+    /// Pivots the rows: `place` spreads out, `values` and `color` make the series, and so do the layers; rows of one place and series
+    /// become one.
     pub(crate) fn read(input: &ChartInput<'_>, place: &str, values: &[&str], numbers: bool, rest: Rest) -> Result<Self, ChartError> {
-        let places = Places::read(&Column::find(input, place)?, numbers);
+        let mut places = Places::read(&Column::find(input, place)?, numbers && !order::of_names(input.chart));
         let colors = match &input.chart.color {
             Some(name) => Some(Column::find(input, name)?.names()),
             None => None,
         };
-        let measures = values.iter().map(|name| Column::find(input, name)).collect::<Result<Vec<_>, _>>()?;
-        let right = sides(&measures)?;
+        let mut measures = Measures::find(input, values)?;
         let mut cells = Cells::new();
-        let (mut placeless, mut merged) = (0usize, vec![false; measures.len()]);
+        let mut placeless = 0usize;
         let mut notes = Vec::new();
-        for (nth, column) in measures.iter().enumerate() {
+        for (nth, column) in measures.columns.iter().enumerate() {
             notes.extend(column.not_finite());
+            // Layers are measures of the whole place, whatever the colours part.
+            let colors = colors.as_ref().filter(|_| nth < measures.base);
             for (row, number) in column.numbers("y")?.into_iter().enumerate() {
                 let Some(place) = places.of_row.get(row).copied().flatten() else {
                     placeless += usize::from(nth == 0);
                     continue;
                 };
-                let name = match &colors {
-                    Some(names) if measures.len() > 1 => format!("{} · {}", names[row], column.format.label),
+                let name = match colors {
+                    Some(names) if measures.base > 1 => format!("{} · {}", names[row], column.format.label),
                     Some(names) => names[row].clone(),
                     None => column.format.label.clone(),
                 };
-                let series = cells.entry((if colors.is_some() && measures.len() == 1 { 0 } else { nth }, name)).or_default();
-                if let Some(number) = number {
-                    series.entry(place).and_modify(|_| merged[nth] = true).or_default().add(number);
+                let series = cells.entry((nth, name)).or_default();
+                if let (Some(number), Some(merged)) = (number, measures.merged.get_mut(nth)) {
+                    series.entry(place).and_modify(|_| *merged = true).or_default().add(number);
                 }
             }
         }
-        let format = measures.first().map(|column| column.format.clone());
-        let second = measures.iter().zip(&right).find(|(_, right)| **right).map(|(column, _)| column.format.clone());
+        if placeless > 0 {
+            notes.push(format!("{} without {} not drawn", count(placeless, "row"), places.format.label));
+        }
+        for (nth, column) in measures.columns.iter().enumerate().filter(|(nth, _)| measures.merged.get(*nth) == Some(&true)) {
+            let aggregate = column.format.aggregate();
+            if nth < measures.base || colors.is_none() || aggregate == Aggregate::None {
+                notes.push(merged_note(&column.format.label, &places.format.label, aggregate));
+            }
+        }
+        order::apply(input.chart, &mut places, &mut cells, &measures, &mut notes)?;
+        let formats = || measures.columns.iter().zip(&measures.right);
         let mut table = Self {
             series: Vec::new(),
-            format: format.ok_or(ChartError::MissingChannel { mark: "value", channel: "y" })?,
-            right: second,
+            format: formats()
+                .next()
+                .map(|(column, _)| column.format.clone())
+                .ok_or(ChartError::MissingChannel { mark: "value", channel: "y" })?,
+            right: formats().find(|(_, right)| **right).map(|(column, _)| column.format.clone()),
             parted: colors.is_some(),
             notes,
             places,
         };
-        if placeless > 0 {
-            table.notes.push(format!("{} without {} not drawn", count(placeless, "row"), table.places.format.label));
-        }
-        let aggregates: Vec<Aggregate> = measures.iter().map(|column| column.format.aggregate()).collect();
-        for ((column, aggregate), _) in measures.iter().zip(&aggregates).zip(&merged).filter(|(_, merged)| **merged) {
-            table.notes.push(merged_note(&column.format.label, &table.places.format.label, *aggregate));
-        }
-        table.keep(input, cells, (&aggregates, &merged), rest);
-        for series in &mut table.series {
-            // Only measures of their own have an axis of their own.
-            let nth = measures.iter().position(|column| column.format.label == series.name);
-            series.right = nth.is_some_and(|nth| right.get(nth).copied().unwrap_or(false));
-        }
+        table.keep(input, &cells, &measures, rest);
         table.note_magnitudes();
         Ok(table)
     }
 
-    /// Keeps the largest series in colour, in order of appearance, and does with the rest as told.
-    fn keep(&mut self, input: &ChartInput<'_>, cells: Cells, (aggregates, merged): (&[Aggregate], &[bool]), rest: Rest) {
+    /// Keeps the largest series in colour, in order of appearance, and does with the rest as told; layers are always kept.
+    fn keep(&mut self, input: &ChartInput<'_>, cells: &Cells, measures: &Measures<'_>, rest: Rest) {
         let places = self.places.len();
         let most = usize::from(input.chart.max_series.max(1));
-        // A count is one of rows only where there are several in a place: else the column is counted already.
-        let aggregate = |nth: usize| match aggregates.get(nth).copied().unwrap_or(Aggregate::Sum) {
-            Aggregate::Count if !merged.get(nth).copied().unwrap_or(false) => Aggregate::Sum,
-            aggregate => aggregate,
-        };
         let dense = |nth: usize, values: &HashMap<usize, Fold>| -> Vec<Option<f64>> {
-            (0..places).map(|place| values.get(&place).and_then(|fold| fold.value(aggregate(nth)))).collect()
+            (0..places).map(|place| values.get(&place).and_then(|fold| fold.value(measures.aggregate(nth)))).collect()
         };
-        let mut all: Vec<Series> = cells
-            .iter()
-            .map(|((nth, name), values)| Series { name: name.clone(), ink: None, values: dense(*nth, values), right: false })
-            .collect();
+        let series = |((nth, name), values): (&(usize, String), &HashMap<usize, Fold>)| {
+            let layer = nth.checked_sub(measures.base).and_then(|layer| input.chart.layers.get(layer));
+            Series {
+                name: name.clone(),
+                ink: None,
+                values: dense(*nth, values),
+                // Only measures of their own have an axis of their own.
+                right: (!self.parted || layer.is_some()) && measures.right.get(*nth).copied().unwrap_or(false),
+                layer: layer.map(|layer| layer.mark),
+                point: layer.map_or(input.chart.point, |layer| layer.point),
+            }
+        };
+        let (mut all, mut layers): (Vec<Series>, Vec<Series>) = cells.iter().map(series).partition(|series| series.layer.is_none());
         // Sums in order of place: floats added in another order end in other digits.
         let mut ranking: Vec<(usize, f64)> = all.iter().map(Series::size).enumerate().collect();
         ranking.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| all[a.0].name.cmp(&all[b.0].name)).then(a.0.cmp(&b.0)));
         let mut kept: Vec<usize> = ranking.iter().take(most).map(|(index, _)| *index).collect();
         kept.sort_unstable();
-        let column = if aggregates.len() == 1 { input.chart.color.as_deref() } else { None };
+        let column = if measures.base == 1 { input.chart.color.as_deref() } else { None };
         let inks = input.colors.inks(column, kept.iter().map(|index| all[*index].name.as_str()));
+        let mut free = (0..).filter(|slot| !inks.iter().any(|ink| ink.slot() == *slot));
+        for layer in &mut layers {
+            layer.ink = free.next().map(Ink::Slot);
+        }
         let others: Vec<usize> = ranking.iter().skip(most).map(|(index, _)| *index).collect();
-        for (index, ink) in kept.iter().zip(inks) {
-            let mut series =
-                std::mem::replace(&mut all[*index], Series { name: String::new(), ink: None, values: Vec::new(), right: false });
-            series.ink = Some(ink);
+        for (index, ink) in kept.iter().zip(&inks) {
+            let mut series = std::mem::replace(&mut all[*index], Series::other(String::new(), Vec::new()));
+            series.ink = Some(*ink);
             self.series.push(series);
         }
-        if others.is_empty() {
-            return;
+        if !others.is_empty() {
+            self.keep_rest(&others, all, cells, measures, rest);
         }
+        self.series.extend(layers);
+    }
+
+    /// What becomes of the series that got no colour.
+    fn keep_rest(&mut self, others: &[usize], mut all: Vec<Series>, cells: &Cells, measures: &Measures<'_>, rest: Rest) {
+        let aggregate = measures.aggregate(0);
         match rest {
-            Rest::Merge if aggregates.len() == 1 && aggregate(0) != Aggregate::None => {
-                let mut folds: Vec<Fold> = vec![Fold::default(); places];
+            Rest::Merge if measures.base == 1 && aggregate != Aggregate::None => {
+                let mut folds: Vec<Fold> = vec![Fold::default(); self.places.len()];
+                // Cells of the base come before those of layers, as all series do.
                 for (_, values) in others.iter().filter_map(|index| cells.get_index(*index)) {
                     for (place, fold) in folds.iter_mut().enumerate() {
                         if let Some(value) = values.get(&place) {
@@ -352,9 +419,9 @@ impl Table {
                     }
                 }
                 let name = format!("All other ({})", others.len());
-                let values = folds.iter().map(|fold| fold.value(aggregate(0))).collect();
-                self.notes.push(format!("{} shown as {name}{}", count(others.len(), "series"), by(aggregate(0))));
-                self.series.push(Series { name, ink: None, values, right: false });
+                let values = folds.iter().map(|fold| fold.value(aggregate)).collect();
+                self.notes.push(format!("{} shown as {name}{}", count(others.len(), "series"), by(aggregate)));
+                self.series.push(Series::other(name, values));
             }
             Rest::Merge | Rest::Drop => {
                 let names: Vec<&str> = others.iter().map(|index| all[*index].name.as_str()).collect();
@@ -363,7 +430,7 @@ impl Table {
             Rest::Grey(most) => {
                 for index in others.iter().take(most) {
                     let values = std::mem::take(&mut all[*index].values);
-                    self.series.push(Series { name: format!("All other ({})", others.len()), ink: None, values, right: false });
+                    self.series.push(Series::other(format!("All other ({})", others.len()), values));
                 }
                 self.notes.push(format!("{} shown in grey as All other", count(others.len().min(most), "series")));
                 if others.len() > most {
@@ -371,6 +438,17 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// The colour of a series at a place; grey where the place stands for several.
+    pub(crate) fn ink(&self, series: usize, place: usize) -> Option<Ink> {
+        let others = self.places.ends_in_others && place + 1 == self.places.len() && self.series.len() == 1;
+        self.series.get(series).filter(|_| !others).and_then(|series| series.ink)
+    }
+
+    /// The series that the chart's own mark draws.
+    pub(crate) fn base(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().filter(|series| series.layer.is_none())
     }
 
     /// Says when a measure lies flat on its axis because another one is so much larger (A3).
@@ -426,6 +504,13 @@ impl Table {
         range(series.flat_map(|series| series.values.iter().flatten().copied()))
     }
 
+    /// `low..=high` widened to what layers hold on the axis on the left.
+    pub(crate) fn with_layers(&self, range: (f64, f64)) -> (f64, f64) {
+        let layers = self.series.iter().filter(|series| series.layer.is_some() && !series.right);
+        let values = layers.flat_map(|series| series.values.iter().flatten());
+        values.fold(range, |(low, high), value| (low.min(*value), high.max(*value)))
+    }
+
     /// Removes what a log axis cannot show and says how much that was.
     pub(crate) fn drop_not_positive(&mut self) {
         let mut dropped = 0;
@@ -441,19 +526,31 @@ impl Table {
     }
 }
 
-/// Which of the measures belong on the axis on the right: those whose unit is not that of the first.
-fn sides(measures: &[Column<'_>]) -> Result<Vec<bool>, ChartError> {
+/// Which of the measures belong on the axis on the right: those that were told so, and those whose unit is not that of the first.
+fn sides(measures: &[Column<'_>], told: impl Iterator<Item = Option<Side>>) -> Result<Vec<bool>, ChartError> {
+    let labels = || measures.iter().map(|column| column.format.label.clone()).collect();
     let units: Vec<String> = measures.iter().map(|column| column.format.unit()).collect();
-    let mut distinct: Vec<&String> = Vec::new();
-    for unit in &units {
-        if !distinct.contains(&unit) {
-            distinct.push(unit);
+    let mut told_any = false;
+    let right: Vec<bool> = units
+        .iter()
+        .zip(told)
+        .map(|(unit, told)| {
+            told_any |= told.is_some();
+            told.map_or(Some(unit) != units.first(), |side| side == Side::Right)
+        })
+        .collect();
+    for side in [false, true] {
+        let mut here = units.iter().zip(&right).filter(|(_, right)| **right == side).map(|(unit, _)| unit);
+        let first = here.next();
+        if here.any(|unit| Some(unit) != first) {
+            return Err(if told_any {
+                ChartError::OneAxis { measures: labels(), drawing: "one axis" }
+            } else {
+                ChartError::Units { measures: labels() }
+            });
         }
     }
-    if distinct.len() > 2 {
-        return Err(ChartError::Units { measures: measures.iter().map(|column| column.format.label.clone()).collect() });
-    }
-    Ok(units.iter().map(|unit| Some(unit) != units.first()).collect())
+    Ok(right)
 }
 
 /// How several values became one, in words.

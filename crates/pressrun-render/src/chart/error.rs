@@ -41,6 +41,15 @@ pub enum ChartError {
         /// What has only one axis.
         drawing: &'static str,
     },
+    /// An order or a number of names where there are dates.
+    #[error("{column} holds dates, which run from left to right; `sort` and `top` are for names")]
+    NoNames {
+        /// The column.
+        column: String,
+    },
+    /// Layers stand over standing bars.
+    #[error("these bars lie, and layers stand over standing ones; write `mark: column`")]
+    Lying,
     /// Tables are laid out as tables, not drawn.
     #[error("a table is not drawn as a chart")]
     Table,

@@ -1,6 +1,8 @@
 //! Names of colours beside a chart: above it, on its right where it is wide, in smaller letters where there are many; whoever draws
 //! is told how many found room, so that nothing is coloured that has no name.
 
+use pressrun_domain::chart::Legend as Place;
+
 use super::color::Color;
 use super::measure::{self, Weight};
 use super::svg::{Anchor, Dash, Svg, TextStyle};
@@ -33,46 +35,51 @@ pub(crate) struct Key {
     pub(crate) name: String,
     pub(crate) color: Color,
     pub(crate) dash: Dash,
+    pub(crate) swatch: Swatch,
 }
 
 /// A legend laid out.
 pub(crate) struct Legend {
     entries: Vec<Entry>,
-    swatch: Swatch,
     size: f64,
     /// Height above the plot, the gap below included; 0 beside it.
     pub(crate) height: f64,
     /// Width beside the plot, the gap included; 0 above it.
     pub(crate) width: f64,
+    /// Its height is taken below the plot, not above it.
+    pub(crate) below: bool,
 }
 
 struct Entry {
     x: f64,
     y: f64,
-    name: String,
-    color: Color,
-    dash: Dash,
+    key: Key,
 }
 
 impl Legend {
-    /// Lays as many of `keys` out as find room beside or above a plot within `width` and `height`, the first ones first.
+    /// Lays as many of `keys` out as find room beside or above a plot within `width` and `height`, the first ones first; at `place` where
+    /// the author wants them there, and nowhere where they want none.
     ///
     /// Returns how many that are; all are tried in every way before the last ones are left out.
-    pub(crate) fn fit(keys: &[Key], swatch: Swatch, (width, height): (f64, f64), theme: &Theme) -> (Self, usize) {
+    pub(crate) fn fit(keys: &[Key], (width, height): (f64, f64), place: Option<Place>, theme: &Theme) -> (Self, usize) {
         let small = theme.small;
         let quarter = height * 0.25;
         let half = height * 0.4;
         // Names are cut short only where whole ones have no room in any place.
         let wide = if keys.len() > 2 { 0.45 } else { 0.8 };
+        let (across, aside) = (place != Some(Place::Right), !matches!(place, Some(Place::Top | Place::Bottom)));
+        let above = |height: f64, share: f64, size: f64| if across { Self::above(keys, (width, height, share), size) } else { None };
+        let beside = |share: f64, size: f64| if aside { Self::beside(keys, (width, height, share), size) } else { None };
         let ways = [
-            Self::above(keys, swatch, (width, quarter, wide), small),
-            Self::beside(keys, swatch, (width, height, 0.3), small),
-            Self::above(keys, swatch, (width, half, wide), SMALLEST.min(small)),
-            Self::beside(keys, swatch, (width, height, 0.38), SMALLEST.min(small)),
-            Self::above(keys, swatch, (width, half, 0.3), SMALLEST.min(small)),
+            above(quarter, wide, small),
+            beside(0.3, small),
+            above(half, wide, SMALLEST.min(small)),
+            beside(0.38, SMALLEST.min(small)),
+            above(half, 0.3, SMALLEST.min(small)),
         ];
         let mut best: Option<(Self, usize)> = None;
-        for (legend, named) in ways.into_iter().flatten() {
+        for (mut legend, named) in ways.into_iter().flatten().filter(|_| place != Some(Place::None)) {
+            legend.below = place == Some(Place::Bottom);
             if named == keys.len() {
                 return (legend, named);
             }
@@ -80,19 +87,23 @@ impl Legend {
                 best = Some((legend, named));
             }
         }
-        best.unwrap_or((Self { entries: Vec::new(), swatch, size: small, height: 0.0, width: 0.0 }, 0))
+        best.unwrap_or((Self::empty(small), 0))
+    }
+
+    fn empty(size: f64) -> Self {
+        Self { entries: Vec::new(), size, height: 0.0, width: 0.0, below: false }
     }
 
     /// Rows above the plot, at most `height` high; a name takes at most `share` of the width.
-    fn above(keys: &[Key], swatch: Swatch, (width, height, share): (f64, f64, f64), size: f64) -> Option<(Self, usize)> {
+    fn above(keys: &[Key], (width, height, share): (f64, f64, f64), size: f64) -> Option<(Self, usize)> {
         let line = size + 5.0;
         let rows = (height / line).floor() as usize;
         if rows == 0 {
             return None;
         }
-        let sample = sample(swatch);
+        let sample = keys.iter().map(|key| sample(key.swatch)).fold(SWATCH, f64::max);
         let most = (width * share).max(30.0) - sample - GAP;
-        let mut legend = Self { entries: Vec::new(), swatch, size, height: 0.0, width: 0.0 };
+        let mut legend = Self::empty(size);
         let (mut x, mut row) = (0.0, 0);
         for key in keys {
             let name = measure::ellipsize(&key.name, size, Weight::Regular, most);
@@ -104,7 +115,7 @@ impl Legend {
             if row == rows || advance > width || name.is_empty() || legend.has(&name) {
                 break;
             }
-            legend.entries.push(Entry { x, y: row as f64 * line, name, color: key.color, dash: key.dash });
+            legend.entries.push(Entry { x, y: row as f64 * line, key: Key { name, ..*key } });
             x += advance + SPACE;
         }
         let last = legend.entries.last().map_or(0.0, |entry| entry.y);
@@ -114,15 +125,15 @@ impl Legend {
     }
 
     /// A column on the right, of a plot that stays wider than high.
-    fn beside(keys: &[Key], swatch: Swatch, (width, height, share): (f64, f64, f64), size: f64) -> Option<(Self, usize)> {
+    fn beside(keys: &[Key], (width, height, share): (f64, f64, f64), size: f64) -> Option<(Self, usize)> {
         let line = size + 4.5;
         let rows = ((height - 4.0) / line).floor() as usize;
         if rows == 0 || width < 170.0 || width * (1.0 - share) < height * 0.8 {
             return None;
         }
-        let sample = sample(swatch);
+        let sample = keys.iter().map(|key| sample(key.swatch)).fold(SWATCH, f64::max);
         let room = width * share - sample - GAP - BESIDE;
-        let mut legend = Self { entries: Vec::new(), swatch, size, height: 0.0, width: 0.0 };
+        let mut legend = Self::empty(size);
         let mut widest = 0.0f64;
         for (nth, key) in keys.iter().take(rows).enumerate() {
             let name = measure::ellipsize(&key.name, size, Weight::Regular, room);
@@ -130,7 +141,7 @@ impl Legend {
                 break;
             }
             widest = widest.max(measure::width(&name, size, Weight::Regular));
-            legend.entries.push(Entry { x: 0.0, y: nth as f64 * line, name, color: key.color, dash: key.dash });
+            legend.entries.push(Entry { x: 0.0, y: nth as f64 * line, key: Key { name, ..*key } });
         }
         legend.width = if legend.entries.is_empty() { 0.0 } else { sample + GAP + widest + BESIDE };
         let named = legend.entries.len();
@@ -139,7 +150,7 @@ impl Legend {
 
     /// Whether a name was cut to what another one is already: two entries of one name name nothing.
     fn has(&self, name: &str) -> bool {
-        self.entries.iter().any(|entry| entry.name == name)
+        self.entries.iter().any(|entry| entry.key.name == name)
     }
 
     /// Draws with the first row's top at `top`; what stands beside a plot starts at `left`.
@@ -148,15 +159,16 @@ impl Legend {
         for entry in &self.entries {
             let middle = top + entry.y + self.size * 0.62;
             let x = left + entry.x;
-            match self.swatch {
-                Swatch::Square => svg.rect(x, middle - SWATCH / 2.0, SWATCH, SWATCH, 1.8, entry.color),
+            let Key { color, dash, .. } = entry.key;
+            match entry.key.swatch {
+                Swatch::Square => svg.rect(x, middle - SWATCH / 2.0, SWATCH, SWATCH, 1.8, color),
                 Swatch::Line => {
                     let path = format!("M{} {}h{}", super::svg::number(x), super::svg::number(middle), SAMPLE);
-                    svg.stroke_dashed(&path, entry.color, theme.line, 1.0, entry.dash);
+                    svg.stroke_dashed(&path, color, theme.line, 1.0, dash);
                 }
-                Swatch::Dot => svg.disc(x + SWATCH / 2.0, middle, SWATCH / 2.0, entry.color, 1.0, None),
+                Swatch::Dot => svg.disc(x + SWATCH / 2.0, middle, SWATCH / 2.0, color, 1.0, None),
             }
-            svg.text(x + sample(self.swatch) + GAP, middle + self.size * 0.36, &entry.name, style);
+            svg.text(x + sample(entry.key.swatch) + GAP, middle + self.size * 0.36, &entry.key.name, style);
         }
     }
 }
@@ -212,14 +224,15 @@ mod tests {
             ("exactly one row", 5, "Region", 272.0, 48.0, 1),
             ("no room at all", 3, "Region", 20.0, 16.0, 0),
         ] {
-            let keys: Vec<Key> =
-                (0..count).map(|i| Key { name: format!("{i} {name}"), color: theme.series[0], dash: Dash::Solid }).collect();
-            let (legend, named) = Legend::fit(&keys, Swatch::Square, (width, height), &theme);
+            let keys: Vec<Key> = (0..count)
+                .map(|i| Key { name: format!("{i} {name}"), color: theme.series[0], dash: Dash::Solid, swatch: Swatch::Square })
+                .collect();
+            let (legend, named) = Legend::fit(&keys, (width, height), None, &theme);
             let mut end = (f64::NEG_INFINITY, -1.0);
             for entry in &legend.entries {
-                let right = entry.x + SWATCH + GAP + measure::width(&entry.name, legend.size, Weight::Regular);
-                assert!(entry.y > end.1 || entry.x >= end.0, "{case}: {} overlaps", entry.name);
-                assert!(right <= width + 0.01 || entry.x <= 0.0, "{case}: {} ends at {right}", entry.name);
+                let right = entry.x + SWATCH + GAP + measure::width(&entry.key.name, legend.size, Weight::Regular);
+                assert!(entry.y > end.1 || entry.x >= end.0, "{case}: {} overlaps", entry.key.name);
+                assert!(right <= width + 0.01 || entry.x <= 0.0, "{case}: {} ends at {right}", entry.key.name);
                 end = (right, entry.y);
             }
             assert_eq!(named, legend.entries.len(), "{case}");

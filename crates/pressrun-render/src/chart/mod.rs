@@ -9,11 +9,14 @@ mod colors;
 mod data;
 mod error;
 mod fold;
+mod guides;
 mod legend;
 mod mark;
 mod measure;
+mod order;
 mod places;
 mod plot;
+mod position;
 mod scale;
 mod shade;
 mod svg;
@@ -107,6 +110,8 @@ pub fn draw(input: &ChartInput<'_>, size: Size, theme: &Theme) -> Result<Drawn, 
     Ok(Drawn { svg: canvas.svg.finish(&told.alt), alt: told.alt, notes: told.notes })
 }
 
+#[cfg(test)]
+mod guides_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub(crate) struct XAxis {
     pub(crate) x: Vec<f64>,
     /// Bands, where places are bands.
     pub(crate) band: Band,
+    /// Places are bands of equal width, not points of a line.
+    pub(crate) in_bands: bool,
     pub(crate) labels: Labels,
 }
 
@@ -36,7 +38,7 @@ pub(crate) fn bands(places: &Places, left: f64, right: f64, most: f64, theme: &T
         }
         PlaceKind::Time => band_moments(places, &x, limits, theme),
     };
-    XAxis { x, band, labels }
+    XAxis { x, band, in_bands: true, labels }
 }
 
 /// Labels of bands that are periods: each, or the first of each week, month, quarter … that has room for its name.
@@ -127,7 +129,7 @@ pub(crate) fn continuous(places: &Places, left: f64, right: f64, most: f64, them
         };
         Labels::thinned(&ticks, limits, &[1, 2, 3, 4, 6], usize::is_multiple_of, theme)
     };
-    XAxis { x, band: Band { from: left, to: right, count: places.len() }, labels }
+    XAxis { x, band: Band { from: left, to: right, count: places.len() }, in_bands: false, labels }
 }
 
 /// Round numbers within the range, with labels.

@@ -8,11 +8,13 @@ use arrow_array::{ArrayRef, Date32Array, Float64Array, RecordBatch, StringArray,
 use indexmap::IndexMap;
 use jiff::civil::DateTime;
 use pressrun_domain::catalog::{Aggregate, FieldSpec};
-use pressrun_domain::chart::{Chart, Mark, Orient, Scale, Stack};
+use pressrun_domain::chart::{
+    Across, Annotation, Band, Chart, Finite, Layer, Legend, Mark, Order, Orient, Rule, RuleAt, Scale, Side, Sort, Stack,
+};
 use proptest::prelude::*;
 use resvg::usvg;
 
-use super::axis::ValueAxis;
+use super::axis::{Span, ValueAxis};
 use super::data::{Column, Places, Rest, Table};
 use super::scale::time;
 use super::{ChartInput, Colors, Drawn, Size, Theme, draw, places};
@@ -120,6 +122,97 @@ fn texts(svg: &str) -> Vec<Text> {
     found
 }
 
+/// What stands over the data of a chart, so far as its mark knows it.
+#[derive(Debug, Clone)]
+struct Over {
+    layers: Vec<Layer>,
+    rules: Vec<Rule>,
+    bands: Vec<Band>,
+    annotations: Vec<Annotation>,
+    legend: Option<Legend>,
+    labels: Option<bool>,
+    titles: bool,
+    max: Option<f64>,
+}
+
+fn over() -> impl Strategy<Value = Over> {
+    let layer = (
+        prop::sample::select(vec![Mark::Line, Mark::Area, Mark::Point]),
+        prop::sample::select(vec![None, Some(Side::Right)]),
+        any::<bool>(),
+    );
+    let rule =
+        (-300.0..1500.0f64, 0..3u8, prop::sample::select(vec![None, Some("Target".to_owned()), Some("Budget of last year".to_owned())]));
+    let legend = prop::sample::select(vec![None, Some(Legend::Top), Some(Legend::Right), Some(Legend::Bottom)]);
+    let labels = prop::sample::select(vec![None, Some(true), Some(false)]);
+    let rest = (prop::collection::vec(0..3usize, 0..3), legend, labels, any::<bool>(), prop::option::of(50.0..800.0f64));
+    (prop::collection::vec(layer, 0..2), prop::collection::vec(rule, 0..4), rest).prop_map(
+        |(layers, rules, (annotations, legend, labels, titles, max))| Over {
+            layers: layers
+                .into_iter()
+                .map(|(mark, side, point)| Layer { mark, y: "amount".to_owned(), side, point: point && mark == Mark::Line })
+                .collect(),
+            bands: rules
+                .iter()
+                .filter(|(_, kind, _)| *kind == 2)
+                .map(|(value, _, label)| Band {
+                    across: Across::Values(finite(*value), finite(*value + 90.0)),
+                    side: None,
+                    label: label.clone(),
+                })
+                .collect(),
+            rules: rules
+                .into_iter()
+                .map(|(value, kind, label)| {
+                    let at = match kind {
+                        0 => RuleAt::Value(finite(value)),
+                        1 => RuleAt::Column { name: "amount".to_owned(), aggregate: Aggregate::Avg },
+                        _ => RuleAt::Place("2023-12-20".to_owned()),
+                    };
+                    Rule { at, side: None, label }
+                })
+                .collect(),
+            annotations: annotations
+                .into_iter()
+                .map(|nth| Annotation { x: format!("2023-12-1{nth}"), y: None, text: "Price change".to_owned() })
+                .collect(),
+            legend,
+            labels,
+            titles,
+            max,
+        },
+    )
+}
+
+fn finite(number: f64) -> Finite {
+    Finite::new(number).unwrap()
+}
+
+impl Over {
+    fn set(self, chart: &mut Chart) {
+        if !matches!(chart.mark, Mark::Bar | Mark::Line | Mark::Area | Mark::Point) {
+            return;
+        }
+        let lying = chart.orient == Some(Orient::Horizontal);
+        (chart.rules, chart.bands, chart.legend) = (self.rules, self.bands, self.legend);
+        if self.titles {
+            chart.axes.x.title = Some("Day of the week".to_owned());
+            chart.axes.y.title = Some("What it cost".to_owned());
+            chart.axes.right.title = Some("And more".to_owned());
+        }
+        chart.axes.y.max = self.max.map(finite);
+        if !lying {
+            chart.annotations = self.annotations;
+        }
+        if !lying && chart.mark != Mark::Point {
+            chart.layers = self.layers;
+        }
+        if chart.mark != Mark::Area && chart.mark != Mark::Point {
+            chart.labels = self.labels;
+        }
+    }
+}
+
 fn any_size() -> impl Strategy<Value = Size> {
     (120.0..560.0f64, 80.0..320.0f64).prop_map(|(width, height)| Size { width, height })
 }
@@ -138,14 +231,17 @@ proptest! {
         mark in prop::sample::select(vec![Mark::Bar, Mark::Line, Mark::Area, Mark::Point, Mark::Pie]),
         stack in any_stack(),
         size in any_size(),
+        over in over(),
     ) {
         let mut chart = chart(mark);
         chart.stack = stack;
+        over.set(&mut chart);
         let out = drawn(&chart, &rows, size);
         let used = Theme::light().series.iter().filter(|color| out.svg.contains(&format!("\"{color}\""))).count();
         let texts = texts(&out.svg);
         let says = |name: &str| texts.iter().any(|text| text.says == name || text.says.strip_suffix('…').is_some_and(|cut| name.starts_with(cut)));
-        let named = NAMES.iter().filter(|name| says(name) || out.notes.iter().any(|note| note.contains(*name))).count();
+        // The layer is called as its measure.
+        let named = NAMES.iter().chain(&["Amount", "Amount (right axis)"]).filter(|name| says(name) || out.notes.iter().any(|note| note.contains(*name))).count();
         // One series needs no name of its own: the title and the axis say what it is.
         prop_assert!(used <= 1 || named >= used, "{named} of {used} named; {:?}; {}", out.notes, out.svg);
     }
@@ -158,12 +254,14 @@ proptest! {
         stack in any_stack(),
         orient in prop::sample::select(vec![None, Some(Orient::Horizontal)]),
         size in any_size(),
+        over in over(),
     ) {
         let mut chart = chart(mark);
         chart.stack = stack;
         chart.orient = orient.filter(|_| mark == Mark::Bar);
         chart.value = Some("amount".to_owned());
         chart.compare = Some(pressrun_domain::chart::Compare::Previous);
+        over.set(&mut chart);
         let out = drawn(&chart, &rows, size);
         let texts = texts(&out.svg);
         for text in &texts {
@@ -189,7 +287,7 @@ proptest! {
         let low = if log { (low.abs() + 0.01) * 10f64.powi(power) } else { low * 10f64.powi(offset) };
         // Floats this far from zero have no digits left for ticks this close.
         let high = low + (span * 10f64.powi(power)).max(low.abs() * 1e-6);
-        let axis = ValueAxis::new(low, high, log, pixels, 32.0, &format);
+        let axis = ValueAxis::spaced(&Span { low, high, log, ..Span::default() }, pixels, 32.0, &format);
         let mut before: Option<f64> = None;
         let step = axis.scale.step;
         for (tick, _, label) in axis.ticks() {
@@ -239,6 +337,41 @@ proptest! {
         distinct.dedup();
         prop_assert_eq!(&distinct, &said);
         prop_assert!(!said.is_empty());
+    }
+
+    /// Property 4 for places: what is beyond the largest is what the aggregate says, and nothing is lost without a word.
+    #[test]
+    fn what_stands_for_the_smallest_places_is_what_the_aggregate_says(
+        rows in prop::collection::vec((0..9usize, -100..100i32), 1..60),
+        top in 1..6u16,
+        sort in prop::sample::select(vec![None, Some(Sort::Name(Order::Ascending)), Some(Sort::Size(Order::Descending))]),
+        aggregate in prop::sample::select(vec![Aggregate::Sum, Aggregate::Avg, Aggregate::Min, Aggregate::Max]),
+    ) {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("name", Arc::new(rows.iter().map(|row| Some(NAMES[row.0])).collect::<StringArray>())),
+            ("amount", Arc::new(rows.iter().map(|row| Some(f64::from(row.1))).collect::<Float64Array>())),
+        ];
+        let batches = [RecordBatch::try_from_iter(columns).unwrap()];
+        let mut chart = Chart::new(Mark::Bar);
+        (chart.top, chart.sort) = (Some(top), sort.clone());
+        let fields = IndexMap::from([("amount".to_owned(), FieldSpec { aggregate: Some(aggregate), ..FieldSpec::default() })]);
+        let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "UTC", colors: &Colors::default() };
+        let table = Table::read(&input, "name", &["amount"], true, Rest::Drop).unwrap();
+        let labels = &table.places.labels;
+        let shown: Vec<&str> = labels.iter().map(String::as_str).filter(|label| NAMES.contains(label)).collect();
+        let rounded = |number: f64| (number * 1e6).round();
+        for (label, value) in labels.iter().zip(&table.series[0].values) {
+            let own = |name: &str| if shown.contains(&label.as_str()) { name == label } else { !shown.contains(&name) };
+            let numbers: Vec<f64> = rows.iter().filter(|row| own(NAMES[row.0])).map(|row| f64::from(row.1)).collect();
+            prop_assert_eq!(value.map(rounded), expected(&numbers, aggregate).map(rounded), "{}", label);
+        }
+        let all: std::collections::BTreeSet<usize> = rows.iter().map(|row| row.0).collect();
+        prop_assert_eq!(shown.len() < all.len(), labels.len() > shown.len(), "{:?}", labels);
+        prop_assert!(shown.len() <= usize::from(top) + 1);
+        if sort == Some(Sort::Size(Order::Descending)) {
+            let values: Vec<f64> = table.series[0].values.iter().take(shown.len()).flatten().copied().collect();
+            prop_assert!(values.windows(2).all(|pair| pair[0] >= pair[1]), "{values:?}");
+        }
     }
 
     /// Property 4 (A6): rows of one place, and all that is left over, are what the aggregate says.
@@ -327,7 +460,7 @@ fn names(wall: DateTime, label: &str, period: &str) -> bool {
 fn scales_of_both_kinds_have_labels() {
     let format = FieldFormat::parse(&FieldSpec::default(), &arrow_schema::DataType::Float64, "amount", "UTC");
     for scale in [Scale::Linear, Scale::Log] {
-        let axis = ValueAxis::new(1.0, 1000.0, scale == Scale::Log, 120.0, 32.0, &format);
+        let axis = ValueAxis::new(&Span { low: 1.0, high: 1000.0, log: scale == Scale::Log, ..Span::default() }, 120.0, &format);
         assert!(axis.ticks().count() >= 2, "{scale:?}");
     }
 }

@@ -55,6 +55,8 @@ impl Dash {
 /// A growing drawing.
 pub(crate) struct Svg {
     out: String,
+    /// Where level text stands: left, top, right, bottom.
+    texts: Vec<(f64, f64, f64, f64)>,
 }
 
 impl Svg {
@@ -63,7 +65,7 @@ impl Svg {
         let out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" font-family=\"Noto Sans\">"
         );
-        Self { out }
+        Self { out, texts: Vec::new() }
     }
 
     /// The document; `label` is what screen readers say of it.
@@ -170,6 +172,44 @@ impl Svg {
         self.out.push_str("/>");
     }
 
+    /// A circle's line.
+    pub(crate) fn ring(&mut self, x: f64, y: f64, radius: f64, color: Color, width: f64) {
+        let _ = write!(
+            self.out,
+            "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{}\"/>",
+            number(x),
+            number(y),
+            number(radius),
+            number(width)
+        );
+    }
+
+    /// Whether text here would lie on no other.
+    pub(crate) fn is_free(&self, x: f64, y: f64, text: &str, style: TextStyle) -> bool {
+        let (left, top, right, bottom) = bounds(x, y, text, style);
+        let apart = |other: &(f64, f64, f64, f64)| right + 1.5 <= other.0 || other.2 + 1.5 <= left || bottom <= other.1 || other.3 <= top;
+        self.texts.iter().all(apart)
+    }
+
+    /// One line of text, its baseline at the first of `spots` that is free, on a ground that keeps it legible over lines; whether one was.
+    pub(crate) fn text_in_first(
+        &mut self,
+        mut spots: impl Iterator<Item = (f64, f64)>,
+        text: &str,
+        style: TextStyle,
+        ground: Color,
+    ) -> bool {
+        if text.trim().is_empty() {
+            return true;
+        }
+        let Some((x, y)) = spots.find(|(x, y)| self.is_free(*x, *y, text, style)) else { return false };
+        let (left, top, right, bottom) = bounds(x, y, text, style);
+        let path = format!("M{} {}H{}V{}H{}Z", number(left - 1.0), number(top), number(right + 1.0), number(bottom), number(left - 1.0));
+        self.fill(&path, ground, 0.78);
+        self.text(x, y, text, style);
+        true
+    }
+
     /// One line of text with its baseline at `y`.
     pub(crate) fn text(&mut self, x: f64, y: f64, text: &str, style: TextStyle) {
         self.text_turned(x, y, text, style, 0.0);
@@ -183,6 +223,9 @@ impl Svg {
         let clean: String = text.chars().filter(|c| printable(*c)).map(|c| if c == '\t' { ' ' } else { c }).collect();
         if clean.trim().is_empty() {
             return;
+        }
+        if degrees.abs() <= 0.0 {
+            self.texts.push(bounds(x, y, &clean, style));
         }
         let mut runs = runs(&clean);
         let _ = write!(self.out, "<text font-size=\"{}\" fill=\"{}\"", number(style.size), style.color);
@@ -218,6 +261,17 @@ impl Svg {
         }
         self.out.push_str("</text>");
     }
+}
+
+/// The box that level text takes: left, top, right, bottom.
+fn bounds(x: f64, y: f64, text: &str, style: TextStyle) -> (f64, f64, f64, f64) {
+    let width = measure::width(text, style.size, style.weight);
+    let left = match style.anchor {
+        Anchor::Start => x,
+        Anchor::Middle => x - width / 2.0,
+        Anchor::End => x - width,
+    };
+    (left, y - style.size * 0.8, left + width, y + style.size * 0.24)
 }
 
 /// At most two decimals, no trailing zeros, never `-0`, `NaN` or an exponent.

@@ -10,7 +10,7 @@ use super::measure::Weight;
 use super::*;
 
 const MARKS: [Mark; 7] = [Mark::Kpi, Mark::Bar, Mark::Line, Mark::Area, Mark::Point, Mark::Pie, Mark::Heatmap];
-const SIZE: Size = Size { width: 272.0, height: 186.0 };
+pub(super) const SIZE: Size = Size { width: 272.0, height: 186.0 };
 
 fn chart(mark: Mark) -> Chart {
     let mut chart = Chart::new(mark);
@@ -179,7 +179,7 @@ fn alternative_text_has_the_key_numbers() {
 }
 
 /// A chart of `mark` over columns of its own.
-fn drawn_of(chart: &Chart, columns: Vec<(&str, ArrayRef)>, fields: &[(&str, &str)], size: Size) -> Result<Drawn, ChartError> {
+pub(super) fn drawn_of(chart: &Chart, columns: Vec<(&str, ArrayRef)>, fields: &[(&str, &str)], size: Size) -> Result<Drawn, ChartError> {
     let batches = [RecordBatch::try_from_iter(columns).unwrap()];
     let spec = |format: &str| FieldSpec { format: Some(format.to_owned()), ..FieldSpec::default() };
     let fields = fields.iter().map(|(name, format)| ((*name).to_owned(), spec(format))).collect();
@@ -187,21 +187,21 @@ fn drawn_of(chart: &Chart, columns: Vec<(&str, ArrayRef)>, fields: &[(&str, &str
     draw(&input, size, &Theme::light())
 }
 
-fn texts(names: &[&str]) -> ArrayRef {
+pub(super) fn texts(names: &[&str]) -> ArrayRef {
     Arc::new(StringArray::from(names.to_vec()))
 }
 
-fn floats(values: &[f64]) -> ArrayRef {
+pub(super) fn floats(values: &[f64]) -> ArrayRef {
     Arc::new(Float64Array::from(values.to_vec()))
 }
 
-fn days(days: &[&str]) -> ArrayRef {
+pub(super) fn days(days: &[&str]) -> ArrayRef {
     let epoch = jiff::civil::date(1970, 1, 1);
     let since = |day: &&str| day.parse::<jiff::civil::Date>().unwrap().since(epoch).unwrap().get_days();
     Arc::new(Date32Array::from(days.iter().map(since).collect::<Vec<i32>>()))
 }
 
-fn channels(mark: Mark, x: &str, y: &[&str], color: Option<&str>) -> Chart {
+pub(super) fn channels(mark: Mark, x: &str, y: &[&str], color: Option<&str>) -> Chart {
     let mut chart = Chart::new(mark);
     (chart.x, chart.color) = (Some(x.to_owned()), color.map(str::to_owned));
     chart.y = y.iter().map(|name| (*name).to_owned()).collect();

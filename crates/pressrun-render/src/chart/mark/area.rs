@@ -2,8 +2,9 @@
 
 use pressrun_domain::chart::{Scale, Stack};
 
-use super::super::axis::ValueAxis;
-use super::super::data::{Rest, Table};
+use super::super::axis::{Span, ValueAxis};
+use super::super::data::{Rest, Series, Table};
+use super::super::guides::{self, Guides};
 use super::super::legend::Swatch;
 use super::super::places;
 use super::super::plot::{Axes, Canvas, Heading, Plot};
@@ -12,7 +13,7 @@ use super::super::{ChartError, ChartInput, Told, alt};
 use super::bar::percent;
 use super::line::thinned;
 use super::stack::{self, Piece};
-use super::{level, needed, one_axis, values};
+use super::{layer, level, needed, one_axis, values};
 
 /// Most places that all areas together take.
 const MOST_POINTS: usize = 2400;
@@ -24,7 +25,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let rest = if input.chart.stack == Stack::None { Rest::Drop } else { Rest::Merge };
     let mut table = Table::read(input, x, &values(input, "area")?, true, rest)?;
     // A stack of one is an area, and looks like one.
-    let stacked = share || (input.chart.stack != Stack::None && table.series.len() > 1);
+    let stacked = share || (input.chart.stack != Stack::None && table.base().count() > 1);
     let log = input.chart.scale == Scale::Log && !stacked;
     if stacked {
         one_axis(&table, "a stack")?;
@@ -35,7 +36,8 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     if table.is_empty() {
         return Ok(Told::nothing(table.notes));
     }
-    let told = alt::table(if stacked { "Stacked area chart" } else { "Area chart" }, &table);
+    let mut guides = Guides::read(input, (&table.format, table.right.as_ref()))?;
+    let told = alt::table(if stacked { "Stacked area chart" } else { "Area chart" }, &table) + &guides.told();
     if stacked {
         // Days without any row are no days at zero: the outline runs on from the day before to the day after (A4).
         let most = (MOST_POINTS / table.series.len().max(1)).min((canvas.width * 1.5) as usize).max(40);
@@ -44,36 +46,43 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         // A thinned outline looks the same; only left-out bars need a word.
         table.notes = notes;
     }
-    let heading = Heading::of(&mut table, Swatch::Square, canvas);
+    let heading = Heading::of(&mut table, Swatch::Square, input.chart, canvas);
     let pieces: Vec<Vec<Piece>> = if stacked { stack::stacked(&table, share) } else { Vec::new() };
     let range = |right: bool| {
-        let (low, high) = table.range(right);
+        let (low, high) = guides.widened(table.range(right), right);
         if log { (low, high) } else { (low.min(0.0), high.max(0.0)) }
     };
     let (low, high) = match (stacked, share) {
         (false, _) => level(range(false), range(true)),
         (true, true) => (stack::range(&pieces).0.floor(), 1.0),
-        (true, false) => stack::range(&pieces),
+        (true, false) => level(guides.widened(table.with_layers(stack::range(&pieces)), false), range(true)),
     };
     let format = if share { percent() } else { table.format.clone() };
     let theme = canvas.theme;
     let second = table.right.clone().map(|format| {
-        let (low, high) = range(true);
-        move |left: &ValueAxis| ValueAxis::beside(left, low, high, &format)
+        let span = Span::new(range(true), log, &input.chart.axes.right);
+        move |left: &ValueAxis, pixels: f64| ValueAxis::beside(left, &span, pixels, &format)
     });
+    let span = Span::new((low, high), log, &input.chart.axes.y);
     let axes = Axes {
-        left: &|pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &format),
-        right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis) -> ValueAxis),
+        left: &|pixels| ValueAxis::new(&span, pixels, &format),
+        right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis, f64) -> ValueAxis),
     };
     let plot = Plot::new(canvas, &heading, (0.0, 0.0), &axes, |left, right, most| {
         places::continuous(&table.places, left, right - 2.0, most, theme)
     });
+    guides.behind(&plot, &table.places, canvas);
     if stacked {
         draw_stack(&table, &pieces, &plot, canvas);
     } else {
         draw_overlaid(&table, &plot, canvas);
     }
+    layer::draw(&table, &plot, canvas);
     plot.draw_base(canvas);
+    if !stacked {
+        plot.note_beyond(&mut table);
+    }
+    guides::over(guides, &plot, &mut table, canvas);
     Ok(Told { alt: told, notes: table.notes, empty: false })
 }
 
@@ -108,14 +117,15 @@ fn edge(values: &[f64], plot: &Plot) -> Vec<(f64, f64)> {
 }
 
 fn draw_overlaid(table: &Table, plot: &Plot, canvas: &mut Canvas<'_>) {
-    let count = table.series.len();
+    let base: Vec<&Series> = table.base().collect();
+    let count = base.len();
     // The tints of many areas mix to a grey that is nobody's colour.
     let tint = match count {
         1 => 0.16,
         2 => 0.12,
         _ => 0.0,
     };
-    for series in table.series.iter().rev() {
+    for series in base.into_iter().rev() {
         let color = canvas.theme.ink(series.ink);
         let placed: Vec<Option<(f64, f64)>> =
             series.values.iter().zip(&plot.x.x).map(|(v, x)| v.map(|v| (*x, plot.y_on(series.right, v)))).collect();

@@ -1,10 +1,11 @@
 //! Bars: standing or lying; side by side, stacked or filling 100 %.
 
 use pressrun_domain::catalog::Aggregate;
-use pressrun_domain::chart::{Orient, Scale, Stack};
+use pressrun_domain::chart::{Chart, Orient, Scale, Stack};
 
-use super::super::axis::ValueAxis;
-use super::super::data::{Column, PlaceKind, Rest, Table};
+use super::super::axis::{Span, ValueAxis};
+use super::super::data::{Column, PlaceKind, Rest, Series, Table};
+use super::super::guides::{self, Guides};
 use super::super::legend::Swatch;
 use super::super::places;
 use super::super::plot::{Axes, Canvas, Heading, Plot};
@@ -13,8 +14,9 @@ use super::super::svg::{Anchor, number};
 use super::super::theme::Theme;
 use super::super::{ChartError, ChartInput, Told, alt, measure};
 use super::stack::{self, Piece};
-use super::{level, needed, one_axis, values};
-use crate::format::{FieldFormat, Kind};
+use super::written::{self, Written};
+use super::{layer, level, needed, one_axis, values};
+use crate::format::{FieldFormat, Kind, typographic};
 
 /// Most points that one bar takes, however few there are.
 const WIDEST: f64 = 46.0;
@@ -62,6 +64,9 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let mut table = Table::read(input, place, &value_names, numbers, if stacked { Rest::Merge } else { Rest::Drop })?;
     if lying {
         one_axis(&table, "lying bars")?;
+        if !input.chart.layers.is_empty() || !input.chart.annotations.is_empty() {
+            return Err(ChartError::Lying);
+        }
     }
     if stacked {
         one_axis(&table, "a stack")?;
@@ -76,13 +81,14 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let room = if lying { canvas.height } else { canvas.width };
     places::thin(&mut table, (room * MOST_BARS) as usize);
     let kind = if lying { "Horizontal bar chart" } else { "Bar chart" };
-    let alt = alt::table(kind, &table);
-    let heading = heading(&mut table, canvas);
-    let bars = arrange(input, &table);
+    let guides = Guides::read(input, (&table.format, table.right.as_ref()))?;
+    let alt = alt::table(kind, &table) + &guides.told();
+    let heading = heading(&mut table, input.chart, lying, canvas);
+    let bars = arrange(input, &table, &guides);
     if lying {
-        lie(&table, &heading, &bars, canvas);
+        lie((input, guides), &mut table, &heading, &bars, canvas);
     } else {
-        stand(&table, &heading, &bars, canvas);
+        stand((input, guides), &mut table, &heading, &bars, canvas);
     }
     Ok(Told { alt, notes: table.notes, empty: false })
 }
@@ -107,27 +113,29 @@ fn has_steps(column: &Column<'_>) -> bool {
     period::of_numbers(&sorted).is_some()
 }
 
-fn arrange(input: &ChartInput<'_>, table: &Table) -> Bars {
+fn arrange(input: &ChartInput<'_>, table: &Table, guides: &Guides) -> Bars {
     let stacked = input.chart.stack != Stack::None;
     let share = input.chart.stack == Stack::Normalize;
     let log = input.chart.scale == Scale::Log && !stacked;
     let pieces: Vec<Vec<Piece>> = if stacked {
         stack::stacked(table, share)
     } else {
-        table.series.iter().map(|series| series.values.iter().map(|value| value.map(|v| (0.0, v))).collect()).collect()
+        // Layers are no bars.
+        let piece = |series: &Series, value: &Option<f64>| value.filter(|_| series.layer.is_none()).map(|v| (0.0, v));
+        table.series.iter().map(|series| series.values.iter().map(|value| piece(series, value)).collect()).collect()
     };
+    let second = guides.widened(table.range(true), true);
     let (low, high) = if log {
-        let (low, high) = table.range(false);
+        let (low, high) = guides.widened(table.range(false), false);
         // A bar as low as the axis would have no height.
         (low * 0.6, high)
     } else if share {
         let (low, _) = stack::range(&pieces);
         (if low < 0.0 { -1.0 } else { 0.0 }, 1.0)
-    } else if table.right.is_some() {
-        let (low, high) = table.range(false);
-        level((low.min(0.0), high.max(0.0)), table.range(true))
     } else {
-        stack::range(&pieces)
+        let own = if stacked { table.with_layers(stack::range(&pieces)) } else { table.range(false) };
+        let (low, high) = guides.widened((own.0.min(0.0), own.1.max(0.0)), false);
+        if table.right.is_some() { level((low, high), second) } else { (low, high) }
     };
     let mut bars = Vec::new();
     for (series, pieces) in pieces.iter().enumerate() {
@@ -148,9 +156,9 @@ fn arrange(input: &ChartInput<'_>, table: &Table) -> Bars {
         }
     }
     // Where colour only repeats the place, bars need not make room for one another.
-    let alone = (0..table.places.len()).all(|place| table.series.iter().filter(|series| series.values[place].is_some()).count() <= 1);
-    let lanes = if stacked || alone { 1 } else { table.series.len() };
-    Bars { pieces: bars, low, high, second: table.range(true), lanes, log, format: if share { percent() } else { table.format.clone() } }
+    let alone = (0..table.places.len()).all(|place| table.base().filter(|series| series.values[place].is_some()).count() <= 1);
+    let lanes = if stacked || alone { 1 } else { table.base().count() };
+    Bars { pieces: bars, low, high, second, lanes, log, format: if share { percent() } else { table.format.clone() } }
 }
 
 /// The format of shares.
@@ -170,8 +178,11 @@ fn lane(bars: &Bars, bar: &Bar, center: f64, step: f64, total: usize) -> (f64, f
 }
 
 /// Labels at bar ends, where each bar or stack has room for one: (place, value, text).
-fn end_labels(table: &Table, bars: &Bars) -> Vec<(usize, f64, String)> {
+fn end_labels(table: &Table, bars: &Bars, chart: &Chart) -> Vec<(usize, f64, String)> {
     let single = table.series.len() == 1;
+    if chart.labels.is_some() || !chart.layers.is_empty() {
+        return Vec::new();
+    }
     if bars.lanes > 1 || bars.log && !single || bars.format.is_percent() && !single || table.right.is_some() {
         return Vec::new();
     }
@@ -193,52 +204,95 @@ fn end_labels(table: &Table, bars: &Bars) -> Vec<(usize, f64, String)> {
         return Vec::new();
     }
     let ends: Vec<(usize, f64)> = ends.into_iter().enumerate().filter_map(|(place, end)| end.map(|end| (place, end))).collect();
-    let short: Vec<String> = ends.iter().map(|(_, end)| bars.format.short(*end)).collect();
-    // Labels that say the same of bars that differ are too short (B3).
-    let same = |a: usize, b: usize| short.get(a) == short.get(b) && ends.get(a).map(|end| end.1) != ends.get(b).map(|end| end.1);
-    let alike = ends.len() <= 60 && (0..ends.len()).any(|a| (a + 1..ends.len()).any(|b| same(a, b)));
-    ends.iter()
-        .zip(short)
-        .map(|((place, end), short)| (*place, *end, crate::format::typographic(if alike { bars.format.display_f64(*end) } else { short })))
-        .collect()
+    let values: Vec<f64> = ends.iter().map(|(_, end)| *end).collect();
+    ends.iter().zip(written::texts(&values, &bars.format)).map(|((place, end), text)| (*place, *end, text)).collect()
+}
+
+/// The value of each bar: at its end, or within where it is part of a stack.
+fn bar_values(table: &Table, bars: &Bars, boxes: &[(f64, f64, f64, f64)], lying: bool, canvas: &Canvas<'_>) -> Vec<Written> {
+    let theme = canvas.theme;
+    let stacked = bars.pieces.iter().any(|bar| bar.from.abs() > 0.0);
+    let values: Vec<f64> = bars.pieces.iter().map(|bar| bar.to - bar.from).collect();
+    let texts: Vec<String> = if table.right.is_none() || stacked {
+        written::texts(&values, &bars.format)
+    } else {
+        let format = |bar: &Bar| table.series.get(bar.series).map_or(&bars.format, |series| table.format_of(series));
+        bars.pieces.iter().zip(&values).map(|(bar, value)| typographic(format(bar).short(*value))).collect()
+    };
+    let mut all = Vec::new();
+    for ((bar, (left, top, right, bottom)), text) in bars.pieces.iter().zip(boxes).zip(texts) {
+        let ink = theme.ink(table.ink(bar.series, bar.place));
+        let middle = (f64::midpoint(*left, *right), f64::midpoint(*top, *bottom) + theme.label * 0.36);
+        let high = bottom - top >= theme.label + 2.0;
+        let (anchor, spots, color, room) = if stacked {
+            let spots = if high { vec![middle] } else { Vec::new() };
+            (Anchor::Middle, spots, ink.legible(theme.text, theme.background), right - left - 2.0)
+        } else if lying && bar.to < bar.from {
+            (Anchor::End, vec![(left - 4.0, middle.1)], theme.text, left - 4.0)
+        } else if lying {
+            (Anchor::Start, vec![(right + 4.0, middle.1)], theme.text, canvas.width - right - 4.0)
+        } else {
+            let y = if bar.to < bar.from { bottom + theme.label + 1.0 } else { top - 3.0 };
+            (Anchor::Middle, vec![(middle.0, y)], theme.text, (middle.0 * 2.0).min((canvas.width - middle.0) * 2.0))
+        };
+        all.push(Written { text, anchor, spots, color, room });
+    }
+    all
 }
 
 /// A legend, unless it would only repeat the names on the axis.
-fn heading(table: &mut Table, canvas: &Canvas<'_>) -> Heading {
+fn heading(table: &mut Table, chart: &Chart, lying: bool, canvas: &Canvas<'_>) -> Heading {
     let repeats = table.series.len() > 1 && table.series.iter().all(|series| table.places.labels.contains(&series.name));
-    if repeats { Heading::caption(&table.format.label, canvas) } else { Heading::of(table, Swatch::Square, canvas) }
+    let heading = if repeats {
+        Heading::caption(guides::title(chart.axes.y.title.as_ref(), &table.format.label), canvas).titled(chart, canvas)
+    } else {
+        Heading::of(table, Swatch::Square, chart, canvas)
+    };
+    if !lying || chart.axes.x.title.is_none() {
+        return heading;
+    }
+    // Lying bars have their places on the left, where no name has room.
+    let chosen = if table.parted || table.series.len() == 1 { table.format.label.as_str() } else { "" };
+    let mut plain = chart.clone();
+    plain.axes.x.title = Some(String::new());
+    heading.titled(&plain, canvas).with_caption(&guides::lying_title(chart, chosen), canvas)
 }
 
-fn stand(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
+fn stand((input, mut guides): (&ChartInput<'_>, Guides), table: &mut Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
-    let labels = end_labels(table, bars);
+    let chart = input.chart;
+    let labels = end_labels(table, bars, chart);
     let widest = labels.iter().map(|(_, _, text)| measure::width(text, theme.label, measure::Weight::Regular)).fold(0.0, f64::max);
     let step = (canvas.width - heading.width() - 40.0) / table.places.len().max(1) as f64;
     let labelled = !labels.is_empty() && table.places.len() <= 14 && widest + 3.0 <= step && canvas.height >= 90.0;
-    let above = if labelled { theme.label + 2.0 } else { 0.0 };
+    let all_labelled = chart.labels == Some(true);
+    let above = if labelled || all_labelled { theme.label + 2.0 } else { 0.0 };
     let left_axis = |pixels: f64| {
         // Labels below negative bars need room under the longest of them.
-        let below = if labelled && bars.low < 0.0 { (bars.high - bars.low) * (theme.label + 3.0) / pixels } else { 0.0 };
-        ValueAxis::new(bars.low - below, bars.high, bars.log, pixels, if bars.log { 22.0 } else { 32.0 }, &bars.format)
+        let below = if (labelled || all_labelled) && bars.low < 0.0 { (bars.high - bars.low) * (theme.label + 3.0) / pixels } else { 0.0 };
+        ValueAxis::new(&Span::new((bars.low - below, bars.high), bars.log, &chart.axes.y), pixels, &bars.format)
     };
     let second = table.right.as_ref().map(|format| {
-        let (low, high) = bars.second;
-        move |left: &ValueAxis| ValueAxis::beside(left, low, high, format)
+        let span = Span::new(bars.second, false, &chart.axes.right);
+        move |left: &ValueAxis, pixels: f64| ValueAxis::beside(left, &span, pixels, format)
     });
-    let axes = Axes { left: &left_axis, right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis) -> ValueAxis) };
+    let axes = Axes { left: &left_axis, right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis, f64) -> ValueAxis) };
     let plot = Plot::new(canvas, heading, (0.0, above), &axes, |left, right, most| places::bands(&table.places, left, right, most, theme));
+    guides.behind(&plot, &table.places, canvas);
     let step = plot.x.band.step();
+    let mut boxes = Vec::with_capacity(bars.pieces.len());
     for bar in &bars.pieces {
         let (x, width) = lane(bars, bar, plot.x.x[bar.place], step, table.places.len());
-        let Some(series) = table.series.get(bar.series) else { continue };
-        let from = if bars.log { plot.base() } else { plot.y_on(series.right, bar.from) };
-        let mut to = plot.y_on(series.right, bar.to);
+        let right = table.series.get(bar.series).is_some_and(|series| series.right);
+        let from = if bars.log { plot.base() } else { plot.y_on(right, bar.from) };
+        let mut to = plot.y_on(right, bar.to);
         if bar.to > bar.from && bar.to > 0.0 || bar.to < bar.from {
             // What is not zero is seen.
             to = if bar.to > bar.from { to.min(from - 0.5) } else { to.max(from + 0.5) };
         }
+        boxes.push((x, from.min(to), x + width, from.max(to)));
         let path = standing(x, width, shrink(from, to, bar), to, bar.outermost);
-        canvas.svg.fill(&path, theme.ink(table.series.get(bar.series).and_then(|series| series.ink)), 1.0);
+        canvas.svg.fill(&path, theme.ink(table.ink(bar.series, bar.place)), 1.0);
     }
     plot.draw_base(canvas);
     if labelled {
@@ -247,6 +301,16 @@ fn stand(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>)
             canvas.svg.text(plot.x.x[place], y, &text, canvas.label(Anchor::Middle, theme.text));
         }
     }
+    layer::draw(table, &plot, canvas);
+    if all_labelled {
+        written::write(bar_values(table, bars, &boxes, false, canvas), table, canvas);
+    }
+    if bars.pieces.iter().all(|bar| bar.from.abs() <= 0.0) {
+        plot.note_beyond(table);
+    } else if plot.axis.beyond(bars.pieces.iter().map(|bar| bar.to)) > 0 {
+        table.notes.push("Stacks beyond the end of the axis are cut there".to_owned());
+    }
+    guides::over(guides, &plot, table, canvas);
 }
 
 /// Parts neighbours of a stack by a hairline of nothing, where they are high enough.
@@ -294,9 +358,11 @@ fn lying(y: f64, width: f64, from: f64, to: f64, round: bool) -> String {
     )
 }
 
-fn lie(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
+fn lie((input, guides): (&ChartInput<'_>, Guides), table: &mut Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
     let theme = canvas.theme;
+    let chart = input.chart;
     heading.draw(canvas);
+    let foot = canvas.height - heading.below(theme);
     let top = heading.height(theme);
     // A legend on the right takes its part of the width.
     let whole = canvas.width;
@@ -304,9 +370,9 @@ fn lie(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
     let names = &table.places.labels;
     let width = |text: &str| measure::width(text, theme.small, measure::Weight::Regular);
     let left = names.iter().map(|name| width(name)).fold(0.0, f64::max).min(canvas.width * 0.38) + 7.0;
-    let mut labels = end_labels(table, bars);
+    let mut labels = end_labels(table, bars, chart);
     let count = names.len().max(1) as f64;
-    if (canvas.height - top) / count < theme.label + 1.5 {
+    if (foot - top) / count < theme.label + 1.5 {
         labels.clear();
     }
     let room_for = |labels: &[(usize, f64, String)]| {
@@ -316,13 +382,15 @@ fn lie(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
     if room_for(&labels) > canvas.width * 0.3 {
         labels.clear();
     }
-    let label_room = room_for(&labels);
+    let label_room = if chart.labels == Some(true) { 30.0f64.min(canvas.width * 0.2) } else { room_for(&labels) };
     // Numbers at the bars' ends say more than an axis; both would say it twice.
-    let with_axis = labels.is_empty();
-    let bottom = canvas.height - if with_axis { theme.small + 7.0 } else { 1.0 };
-    let negative_room = if bars.low < 0.0 && !with_axis { label_room } else { 0.0 };
+    let settled = chart.axes.y.min.is_some() || chart.axes.y.max.is_some();
+    let with_axis = labels.is_empty() || settled;
+    let bottom = foot - if with_axis { theme.small + 7.0 } else { 1.0 };
+    let negative_room = if bars.low < 0.0 && (!with_axis || label_room > 2.0) { label_room } else { 0.0 };
     let (start, end) = (left + negative_room, (canvas.width - label_room).max(left + negative_room + 4.0));
-    let axis = ValueAxis::new(bars.low, bars.high, bars.log, end - start, 64.0, &bars.format);
+    let span = Span::new((bars.low, bars.high), bars.log, &chart.axes.y);
+    let axis = ValueAxis::spaced(&span, end - start, 64.0, &bars.format);
     let (low, high) = if with_axis { (axis.scale.low, axis.scale.high) } else { (bars.low, bars.high) };
     let place = |value: f64| {
         let share = if with_axis || bars.log { axis.scale.share(value) } else { ((value - low) / (high - low)).clamp(0.0, 1.0) };
@@ -333,6 +401,7 @@ fn lie(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
     }
     let base = place(axis.scale.base());
     let step = (bottom - top) / count;
+    let mut boxes = Vec::with_capacity(bars.pieces.len());
     for bar in &bars.pieces {
         let (y, width) = lane(bars, bar, top + step * (bar.place as f64 + 0.5), step, names.len());
         let from = if bars.log { base } else { place(bar.from) };
@@ -340,8 +409,9 @@ fn lie(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
         if bar.to.abs() > 0.0 {
             to = if bar.to > bar.from { to.max(from + 0.5) } else { to.min(from - 0.5) };
         }
+        boxes.push((from.min(to), y, from.max(to), y + width));
         let path = lying(y, width, shrink(from, to, bar), to, bar.outermost);
-        canvas.svg.fill(&path, theme.ink(table.series.get(bar.series).and_then(|series| series.ink)), 1.0);
+        canvas.svg.fill(&path, theme.ink(table.ink(bar.series, bar.place)), 1.0);
     }
     canvas.svg.line((base, top), (base, bottom), theme.axis, 0.8);
     let every =
@@ -356,6 +426,15 @@ fn lie(table: &Table, heading: &Heading, bars: &Bars, canvas: &mut Canvas<'_>) {
         let (x, anchor) = if value < 0.0 { (place(value) - 4.0, Anchor::End) } else { (place(value) + 4.0, Anchor::Start) };
         canvas.svg.text(x, y, &text, canvas.label(anchor, theme.text));
     }
+    if chart.labels == Some(true) {
+        written::write(bar_values(table, bars, &boxes, true, canvas), table, canvas);
+    }
+    let beyond = axis.beyond(bars.pieces.iter().map(|bar| bar.to));
+    if beyond > 0 {
+        table.notes.push(format!("{} beyond the ends of the axis, drawn at its ends", super::super::data::count(beyond, "bar")));
+    }
+    let notes = guides.over_lying(place, (top, bottom), (start, canvas.width), canvas);
+    table.notes.extend(notes);
     canvas.width = whole;
 }
 

@@ -1,15 +1,17 @@
 //! Lines, one a series, named at their ends where that fits.
 
-use pressrun_domain::chart::Scale;
+use pressrun_domain::chart::{Chart, Mark, Scale};
 
-use super::super::axis::ValueAxis;
+use super::super::axis::{Span, ValueAxis};
 use super::super::data::{Rest, Series, Table};
+use super::super::guides::{self, Guides};
 use super::super::legend::Swatch;
 use super::super::places;
 use super::super::plot::{Axes, Canvas, Heading, Plot};
 use super::super::svg::{Anchor, Dash, polyline};
 use super::super::{ChartError, ChartInput, Told, alt, measure};
-use super::{level, needed, values};
+use super::written::{self, Written};
+use super::{layer, level, needed, values};
 
 /// Most points of all lines together; more are thinned, extremes kept.
 const MOST_POINTS: usize = 6000;
@@ -25,31 +27,39 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     if table.is_empty() {
         return Ok(Told::nothing(table.notes));
     }
+    let mut guides = Guides::read(input, (&table.format, table.right.as_ref()))?;
+    let chosen = &input.chart.axes;
     let range = |table: &Table, right: bool| {
-        let (low, high) = table.range(right);
-        if log { (low, high) } else { with_zero(low, high) }
+        let range = guides.widened(table.range(right), right);
+        let own = if right { chosen.right.zero } else { chosen.y.zero };
+        let layered = table.series.iter().any(|series| series.right == right && series.layer == Some(Mark::Area));
+        if log || (own == Some(false) && !layered) { range } else { with_zero(range, own == Some(true) || layered) }
     };
-    let (low, high) = level(range(&table, false), range(&table, true));
-    let (heading, margin) = heading(&mut table, canvas);
+    let (left, right) = (range(&table, false), range(&table, true));
+    let (low, high) = if log { left } else { level(left, right) };
+    let (heading, margin) = heading(&mut table, input.chart, canvas);
     let theme = canvas.theme;
     let second = table.right.clone().map(|format| {
-        let (low, high) = range(&table, true);
-        move |left: &ValueAxis| ValueAxis::beside(left, low, high, &format)
+        let span = Span::new(right, log, &chosen.right);
+        move |left: &ValueAxis, pixels: f64| ValueAxis::beside(left, &span, pixels, &format)
     });
+    let span = Span::new((low, high), log, &chosen.y);
     let axes = Axes {
-        left: &|pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &table.format),
-        right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis) -> ValueAxis),
+        left: &|pixels| ValueAxis::new(&span, pixels, &table.format),
+        right: second.as_ref().map(|make| make as &dyn Fn(&ValueAxis, f64) -> ValueAxis),
     };
     let plot = Plot::new(canvas, &heading, (margin, 0.0), &axes, |left, right, most| {
         places::continuous(&table.places, left + 2.0, right - 2.0, most, theme)
     });
+    guides.behind(&plot, &table.places, canvas);
     plot.draw_base(canvas);
-    let coloured = table.series.iter().filter(|series| series.ink.is_some()).count();
+    let coloured = table.base().filter(|series| series.ink.is_some()).count();
     // Names at the ends say which line is whose; a legend needs more than hues once there are many.
-    let dashed = margin <= 0.0 && coloured > 3;
-    let thin_lines = table.series.len() > 12;
+    let dashed = margin <= 0.0 && table.series.iter().filter(|series| series.ink.is_some()).count() > 3;
+    let thin_lines = coloured > 12;
     // Grey context first, so that the named lines lie above it; the first series on top.
-    let (grey, colour): (Vec<&Series>, Vec<&Series>) = table.series.iter().rev().partition(|series| series.ink.is_none());
+    let base: Vec<&Series> = table.base().collect();
+    let (grey, colour): (Vec<&Series>, Vec<&Series>) = base.iter().rev().partition(|series| series.ink.is_none());
     for series in grey.into_iter().chain(colour) {
         let width = if series.ink.is_none() {
             theme.line * 0.5
@@ -59,17 +69,43 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
             theme.line
         };
         let dash = series.ink.filter(|_| dashed).map_or(Dash::Solid, |ink| Dash::of_slot(ink.slot()));
-        draw_series(series, &plot, canvas, (width, table.series.len(), dash), input.chart.point);
+        draw_series(series, &plot, canvas, (width, base.len(), dash));
     }
+    layer::draw(&table, &plot, canvas);
     if margin > 0.0 {
         draw_end_names(&table, &plot, canvas);
     }
-    Ok(Told { alt: alt::table("Line chart", &table), notes: table.notes, empty: false })
+    if input.chart.labels == Some(true) {
+        written::write(point_values(&table, &plot, canvas), &mut table, canvas);
+    }
+    plot.note_beyond(&mut table);
+    let alt = alt::table("Line chart", &table) + &guides.told();
+    guides::over(guides, &plot, &mut table, canvas);
+    Ok(Told { alt, notes: table.notes, empty: false })
 }
 
-/// The range of a line's axis: zero belongs to it unless the values lie far from it.
-pub(super) fn with_zero(low: f64, high: f64) -> (f64, f64) {
-    if low >= 0.0 && (low < high * 0.7 || low >= high) {
+/// Values above or below the points of the named lines.
+fn point_values(table: &Table, plot: &Plot, canvas: &Canvas<'_>) -> Vec<Written> {
+    let mut all = Vec::new();
+    for series in table.series.iter().filter(|series| series.ink.is_some()) {
+        let points: Vec<(f64, f64)> = series.values.iter().zip(&plot.x.x).filter_map(|(value, x)| Some((*x, (*value)?))).collect();
+        let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
+        for ((x, value), text) in points.iter().zip(written::texts(&values, table.format_of(series))) {
+            let y = plot.y_on(series.right, *value);
+            let half = measure::width(&text, canvas.theme.label, measure::Weight::Regular) / 2.0;
+            let x = x.min(canvas.width - half).max(half);
+            let spots = [y - 5.0, y + canvas.theme.label + 4.0].into_iter().filter(|y| *y < plot.bottom && *y > plot.top).map(|y| (x, y));
+            all.push(Written { text, anchor: Anchor::Middle, spots: spots.collect(), color: canvas.theme.text, room: canvas.width });
+        }
+    }
+    all
+}
+
+/// The range of a line's axis: zero belongs to it unless the values lie far from it, and where it must.
+pub(super) fn with_zero((low, high): (f64, f64), must: bool) -> (f64, f64) {
+    if must {
+        (low.min(0.0), high.max(0.0))
+    } else if low >= 0.0 && (low < high * 0.7 || low >= high) {
         (0.0, high)
     } else if high <= 0.0 && (high > low * 0.7 || high <= low) {
         (low, 0.0)
@@ -82,26 +118,29 @@ pub(super) fn with_zero(low: f64, high: f64) -> (f64, f64) {
 const MOST_NAMED: usize = 8;
 
 /// Names at line ends where there is room for all of them, else a legend; and the room on the right.
-fn heading(table: &mut Table, canvas: &Canvas<'_>) -> (Heading, f64) {
+fn heading(table: &mut Table, chart: &Chart, canvas: &Canvas<'_>) -> (Heading, f64) {
     let named = table.series.len();
     let ends = table.series.iter().all(|series| series.ink.is_some() && series.values.last().copied().flatten().is_some());
     let high = (named as f64 * END_LINE) <= (canvas.height - 40.0) * if named <= 4 { 0.9 } else { 0.7 };
-    if (2..=MOST_NAMED).contains(&named) && ends && high && table.right.is_none() && canvas.width >= 150.0 && canvas.height >= 90.0 {
+    let plain = table.right.is_none() && chart.legend.is_none() && chart.layers.is_empty();
+    if (2..=MOST_NAMED).contains(&named) && ends && high && plain && canvas.width >= 150.0 && canvas.height >= 90.0 {
         let widest =
             table.series.iter().map(|series| measure::width(&series.name, canvas.theme.small, measure::Weight::Bold)).fold(0.0, f64::max);
         if widest <= canvas.width * 0.28 {
             // The caption names the measure only when the lines are its parts, not measures of their own.
-            let heading = if table.parted { Heading::caption(&table.format.label, canvas) } else { Heading::default() };
+            let chosen = if table.parted { table.format.label.as_str() } else { "" };
+            let heading = Heading::caption(guides::title(chart.axes.y.title.as_ref(), chosen), canvas).titled(chart, canvas);
             return (heading, widest + 8.0);
         }
     }
-    (Heading::of(table, Swatch::Line, canvas), 0.0)
+    (Heading::of(table, Swatch::Line, chart, canvas), 0.0)
 }
 
 /// From one name at the end of a line to the next, in points.
 const END_LINE: f64 = 10.0;
 
-fn draw_series(series: &Series, plot: &Plot, canvas: &mut Canvas<'_>, (width, count, dash): (f64, usize, Dash), points: bool) {
+/// One line over its places, of `count`.
+pub(super) fn draw_series(series: &Series, plot: &Plot, canvas: &mut Canvas<'_>, (width, count, dash): (f64, usize, Dash)) {
     let color = canvas.theme.ink(series.ink);
     let placed: Vec<Option<(f64, f64)>> =
         series.values.iter().zip(&plot.x.x).map(|(value, x)| value.map(|v| (*x, plot.y_on(series.right, v)))).collect();
@@ -118,7 +157,7 @@ fn draw_series(series: &Series, plot: &Plot, canvas: &mut Canvas<'_>, (width, co
         let before = index.checked_sub(1).and_then(|i| shown[i]).is_some();
         let after = shown.get(index + 1).copied().flatten().is_some();
         let alone = !before && !after;
-        if alone || (points && series.ink.is_some() && spacing >= 5.0) {
+        if alone || (series.point && series.ink.is_some() && spacing >= 5.0) {
             let radius = if alone && drawn > 60 {
                 width * 0.6
             } else if drawn == 1 {
@@ -234,7 +273,7 @@ mod tests {
         for (low, high, expected) in
             [(1.0, 10.0, (0.0, 10.0)), (980.0, 1000.0, (980.0, 1000.0)), (-5.0, 5.0, (-5.0, 5.0)), (-10.0, -1.0, (-10.0, 0.0))]
         {
-            assert_eq!(with_zero(low, high), expected);
+            assert_eq!(with_zero((low, high), false), expected);
         }
     }
 }

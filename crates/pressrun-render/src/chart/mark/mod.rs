@@ -4,10 +4,12 @@ pub(crate) mod area;
 pub(crate) mod bar;
 pub(crate) mod heatmap;
 pub(crate) mod kpi;
+mod layer;
 pub(crate) mod line;
 pub(crate) mod pie;
 pub(crate) mod point;
 mod stack;
+mod written;
 
 use super::ChartInput;
 use super::error::ChartError;
@@ -35,8 +37,8 @@ fn level((low, high): (f64, f64), second: (f64, f64)) -> (f64, f64) {
 
 /// The error of a drawing with one axis for measures of two units.
 fn one_axis(table: &super::data::Table, drawing: &'static str) -> Result<(), ChartError> {
-    if table.right.is_none() {
+    if table.base().all(|series| !series.right) {
         return Ok(());
     }
-    Err(ChartError::OneAxis { measures: table.series.iter().map(|series| series.name.clone()).collect(), drawing })
+    Err(ChartError::OneAxis { measures: table.base().map(|series| series.name.clone()).collect(), drawing })
 }

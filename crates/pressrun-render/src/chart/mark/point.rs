@@ -3,16 +3,15 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use pressrun_domain::chart::Scale;
+use pressrun_domain::chart::{Legend, Scale};
 
-use super::super::axis::ValueAxis;
+use super::super::axis::{Span, ValueAxis};
 use super::super::color::Color;
 use super::super::data::{Column, PlaceKind, Places, count, listed, range};
+use super::super::guides::{self, Guides};
 use super::super::legend::{self, Swatch};
-use super::super::measure::{self, Weight};
 use super::super::places;
 use super::super::plot::{Axes, Canvas, Heading, Plot};
-use super::super::svg::Anchor;
 use super::super::theme::Theme;
 use super::super::{ChartError, ChartInput, Told};
 use super::{needed, values};
@@ -63,43 +62,50 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     if cloud.dots.is_empty() {
         return Ok(Told::nothing(cloud.notes));
     }
-    let (low, high) = range(cloud.dots.iter().map(|dot| dot.value));
-    let (low, high) = if log { (low, high) } else { super::line::with_zero(low, high) };
+    let chart = input.chart;
+    let mut guides = Guides::read(input, (&cloud.format, None))?;
+    let around = guides.widened(range(cloud.dots.iter().map(|dot| dot.value)), false);
+    let zero = chart.axes.y.zero;
+    let around = if log || zero == Some(false) { around } else { super::line::with_zero(around, zero == Some(true)) };
+    let span = Span::new(around, log, &chart.axes.y);
+    let caption = guides::title(chart.axes.y.title.as_ref(), &cloud.caption()).to_owned();
     let theme = canvas.theme;
     let heading = match &cloud.colors {
         Colors::Named(names) if names.len() > 1 => {
-            let (heading, named) = Heading::legend(names, Swatch::Dot, canvas);
-            grey_unnamed(&mut cloud, named, theme);
-            if input.chart.y.len() == 1 { heading.with_caption(&cloud.caption(), canvas) } else { heading }
+            let (heading, named) = Heading::legend(names, Swatch::Dot, chart.legend, canvas);
+            if chart.legend != Some(Legend::None) {
+                grey_unnamed(&mut cloud, named, theme);
+            }
+            if chart.y.len() == 1 { heading.with_caption(&caption, canvas) } else { heading }
         }
         Colors::Ramp { low, high, format, .. } if canvas.height >= 110.0 && canvas.width >= 190.0 => {
             let (low, high) = (*low, *high);
             let ends = (format.short(low), format.short(high));
             let shades = |share: f64| theme.heat(low + (high - low) * share, low, high);
             legend::ramp(&mut canvas.svg, canvas.width, 0.0, (&ends.0, &ends.1), shades, theme);
-            Heading::caption_beside(&cloud.caption(), legend::ramp_width((&ends.0, &ends.1), theme), canvas)
+            Heading::caption_beside(&caption, legend::ramp_width((&ends.0, &ends.1), theme), canvas)
         }
-        _ => Heading::caption(&cloud.caption(), canvas),
+        _ => Heading::caption(&caption, canvas),
     };
-    let named_axis = canvas.height >= 110.0 && cloud.places.kind == PlaceKind::Number;
-    let full = canvas.height;
-    if named_axis {
-        // The name of the horizontal axis stands below its labels.
-        let style = canvas.small(Anchor::End);
-        let name = measure::ellipsize(&cloud.places.format.label, theme.small, Weight::Regular, canvas.width - 4.0);
-        canvas.svg.text(canvas.width - 2.0, full - 2.0, &name, style);
-        canvas.height -= theme.small + 4.0;
-    }
+    // The name of the horizontal axis stands below its labels.
+    let named_axis = cloud.places.kind == PlaceKind::Number && canvas.height >= 110.0;
+    let heading = heading.titled(chart, canvas).with_places(named_axis.then_some(cloud.places.format.label.as_str()), chart);
     // The largest disc may stand at any edge of the plot.
     let reach = if cloud.sized { widest(canvas) + 1.0 } else { 8.0 };
-    let axes = Axes { left: &|pixels| ValueAxis::new(low, high, log, pixels, if log { 22.0 } else { 32.0 }, &cloud.format), right: None };
+    let axes = Axes { left: &|pixels| ValueAxis::new(&span, pixels, &cloud.format), right: None };
     let plot = Plot::new(canvas, &heading, (0.0, if cloud.sized { reach } else { 0.0 }), &axes, |left, right, most| {
         places::continuous(&cloud.places, left + reach, right - reach, most, theme)
     });
-    canvas.height = full;
+    guides.behind(&plot, &cloud.places, canvas);
     plot.draw_base(canvas);
     draw_dots(&cloud, &plot, canvas);
-    let alt = alt(&cloud);
+    let alt = alt(&cloud) + &guides.told();
+    let beyond = plot.axis.beyond(cloud.dots.iter().map(|dot| dot.value));
+    if beyond > 0 {
+        cloud.notes.push(format!("{} beyond the ends of the axis, drawn at its ends", count(beyond, "value")));
+    }
+    let notes = guides.over(&plot, &cloud.places, None, canvas);
+    cloud.notes.extend(notes);
     Ok(Told { alt, notes: cloud.notes, empty: false })
 }
 

@@ -13,7 +13,7 @@ pub(super) fn stacked(table: &Table, share: bool) -> Vec<Vec<Piece>> {
     let mut up = vec![0.0; places];
     let mut down = vec![0.0; places];
     let totals: Vec<f64> = (0..places)
-        .map(|place| table.series.iter().filter_map(|series| series.values.get(place).copied().flatten()).map(f64::abs).sum())
+        .map(|place| table.base().filter_map(|series| series.values.get(place).copied().flatten()).map(f64::abs).sum())
         .collect();
     table
         .series
@@ -24,7 +24,8 @@ pub(super) fn stacked(table: &Table, share: bool) -> Vec<Vec<Piece>> {
                 .iter()
                 .enumerate()
                 .map(|(place, value)| {
-                    let value = match (*value)? {
+                    // Layers lie over stacks.
+                    let value = match value.filter(|_| series.layer.is_none())? {
                         value if share && totals[place] > 0.0 => value / totals[place],
                         _ if share => return None,
                         value => value,

@@ -41,6 +41,14 @@ impl ValueScale {
         log::scale(low, high, count)
     }
 
+    /// Puts the ends where they are settled, and leaves the ticks that lie between them.
+    pub(crate) fn settle(&mut self, low: Option<f64>, high: Option<f64>) {
+        (self.low, self.high) = (low.unwrap_or(self.low), high.unwrap_or(self.high));
+        let (low, high) = (self.low, self.high);
+        let slack = (high - low).abs() * 1e-9;
+        self.ticks.retain(|tick| *tick >= low - slack && *tick <= high + slack);
+    }
+
     /// Where `value` lies, 0 at the low end and 1 at the high end, kept within.
     pub(crate) fn share(&self, value: f64) -> f64 {
         let share = if self.log {
