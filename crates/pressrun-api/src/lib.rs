@@ -1,7 +1,7 @@
 //! What a person causes: use cases and the HTTP contract.
 //!
 //! - `app`: the use cases (create, update, trigger, …) over the store and the catalog; they know no status code.
-//! - `actions`, `reading`: what pages let a person cause and read, for `pressrun-web`: the same use cases as behind the wire.
+//! - `actions`, `reading`, `saving`: what pages let a person cause, read and save, for `pressrun-web`: the same use cases as behind the wire.
 //! - `door`: whose token a request carries, and what becomes of tokens that open nothing.
 //! - `http`: the wire. [`router`] holds the routes, `extract` the caller and bodies, `problem` is the only place that turns an
 //!   error into a response, `v1` has one file a verb.
@@ -16,6 +16,7 @@ mod http;
 mod limits;
 mod peers;
 pub mod reading;
+pub mod saving;
 mod serve;
 mod state;
 mod token;
@@ -32,7 +33,7 @@ pub use limits::Limits;
 pub use serve::{ServerLimits, serve};
 pub use state::{
     AllowAll, ApiConfig, ApiState, ArtifactSource, CameBack, CatalogFaults, CatalogProblem, CatalogSource, EngineSource, FaultyDocument,
-    NoArtifacts, NoEngine, UrlPolicy,
+    NoArtifacts, NoEngine, Seen, Sees, UrlPolicy,
 };
 pub use token::{hash as token_hash, mint, session_secret};
 

@@ -16,8 +16,9 @@ use pressrun_store::Page;
 use crate::actions::refused;
 use crate::app::doers::Doers;
 use crate::app::error::AppError;
+use crate::app::list::Parameters;
 pub use crate::app::runs::StoryPage;
-use crate::app::{ownership, runs, schedules, subscriptions};
+use crate::app::{directory, ownership, runs, schedules, subscriptions};
 use crate::state::ApiState;
 
 /// A schedule that may be read, as the actor may see it.
@@ -28,6 +29,34 @@ pub async fn schedule(state: &ApiState, actor: &Actor, id: ScheduleId) -> Result
     let catalog = state.catalog.current();
     let schedule = schedules::readable(state, actor, &catalog, &id.to_string()).await.map_err(refused)?;
     Ok(actor.shown_schedule(&catalog, schedule))
+}
+
+/// People found by a part of their name or address.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KnownBy {
+    /// Name and address of the first of them.
+    pub people: Vec<(String, String)>,
+    /// How many more there are.
+    pub more: u64,
+}
+
+/// Active members whom the actor may look up and whose name or address has this part.
+///
+/// # Errors
+/// [`Refused`].
+pub fn known_by(state: &ApiState, actor: &Actor, part: &str) -> Result<KnownBy, Refused> {
+    const NAMED: usize = 50;
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("q", part.trim()).append_pair("pageSize", "100").finish();
+    let catalog = state.catalog.current();
+    let listed = directory::members(&catalog, actor, &Parameters::read(Some(&query))).map_err(refused)?;
+    let people: Vec<_> = listed
+        .rows
+        .iter()
+        .filter(|member| member.active)
+        .take(NAMED)
+        .map(|member| (member.name.clone(), member.email.to_string()))
+        .collect();
+    Ok(KnownBy { more: listed.total.saturating_sub(people.len() as u64), people })
 }
 
 /// One page of a schedule's runs, newest first, and who started and stopped them; pages are counted from 1.

@@ -148,6 +148,15 @@ pub trait EngineSource: Send + Sync {
     /// The store failed.
     async fn without_values(&self, definition: &Definition) -> Result<Vec<String>, StoreError>;
 
+    /// What each recipient of a mail would see if it ran now, in the order of its lists; nothing when it is no mail.
+    ///
+    /// # Errors
+    /// The store failed.
+    async fn seen(&self, definition: &Definition) -> Result<Vec<Seen>, StoreError> {
+        let _ = definition;
+        Ok(Vec::new())
+    }
+
     /// Long-lived tasks of this process that have given no sign of life for too long (H14).
     fn late_tasks(&self) -> Vec<&'static str> {
         Vec::new()
@@ -155,6 +164,32 @@ pub trait EngineSource: Send + Sync {
 
     /// The word that the mail about a request to subscribe brings its owner, who is asked there for no login. It is the same each time.
     fn request_word(&self, request: SubscriptionRequestId) -> Secret;
+}
+
+/// What one recipient would see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Where the mail goes.
+    pub email: String,
+    /// What they see.
+    pub sees: Sees,
+}
+
+/// What somebody sees of what is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sees {
+    /// What the owner may see, whoever reads it (Q1).
+    Owners,
+    /// The same as everybody: nothing of the content depends on who looks.
+    Everything,
+    /// Their own rows, by these attributes: name shown to people, and values. Values are told to admins only; to others there are none.
+    Own(Vec<(String, Vec<String>)>),
+    /// Nothing of what depends on these attributes, for which they have no value.
+    Nothing(Vec<String>),
+    /// They are not known yet and get no login: they see nothing that depends on who looks until an administrator gives them values.
+    Stranger,
+    /// They get no mail; the named reason.
+    Skipped(&'static str),
 }
 
 /// What taking in a mail came to.

@@ -14,9 +14,9 @@ const ALL_MONTHS: u16 = (1 << 12) - 1;
 const ALL_WEEKDAYS: u8 = (1 << 7) - 1;
 const ALL_DAYS: u32 = u32::MAX - 1;
 
-const MONTHS: [&str; 12] =
+pub(crate) const MONTHS: [&str; 12] =
     ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
-const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+pub(crate) const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 pub(crate) fn describe(calendar: &Calendar) -> String {
     let time = time(calendar);
@@ -163,7 +163,7 @@ fn weekdays_listed(weekdays: u8) -> String {
 }
 
 /// The step of a field that repeats evenly from its minimum: `*/15`.
-fn period(set: u64, size: u32) -> Option<u32> {
+pub(crate) fn period(set: u64, size: u32) -> Option<u32> {
     (2..=size / 2)
         .filter(|step| size.is_multiple_of(*step))
         .find(|step| (0..size).step_by(*step as usize).fold(0_u64, |even, value| even | 1 << value) == set)
@@ -184,7 +184,7 @@ fn numbers(set: u64) -> String {
     runs(&all, |number| number.to_string())
 }
 
-fn bits(set: u64) -> impl Iterator<Item = usize> {
+pub(crate) fn bits(set: u64) -> impl Iterator<Item = usize> {
     (0..64).filter(move |bit| set & (1 << bit) != 0)
 }
 

@@ -59,6 +59,12 @@ impl CronExpression {
         interval::shortest_after(&self.pattern, after, zone)
     }
 
+    /// The local minutes that it names.
+    #[cfg(test)]
+    pub(crate) fn calendar(&self) -> Calendar {
+        self.pattern.calendar
+    }
+
     /// What the expression means, in English: `At 09:00 on Monday through Friday`.
     pub fn describe(&self) -> String {
         describe::describe(&self.pattern.calendar)

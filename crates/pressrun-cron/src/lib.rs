@@ -17,7 +17,7 @@
 //! - `calendar` and `date`: which local minutes an expression names. They know months, leap years and weekdays, no zone.
 //! - `clock`: how the wall clock of a zone moves against real time.
 //! - `occurrences`: puts the two together, and is where daylight saving is decided.
-//! - `interval`: the shortest distance between two firings (rule T7). `describe`: the same expression in English.
+//! - `interval`: the shortest distance between two firings (rule T7). `describe`: the same expression in English; `phrase`: back.
 //! - `zone`: zone names, as strict as the contract is.
 //!
 //! # Daylight saving
@@ -50,11 +50,13 @@ mod expression;
 mod field;
 mod interval;
 mod occurrences;
+mod phrase;
 mod zone;
 
 pub use error::{CronError, DayFields, FieldError, FieldFault, FieldName};
 pub use expression::CronExpression;
 pub use occurrences::{DstNote, Occurrence, Occurrences};
+pub use phrase::{Phrase, PhraseError, phrase, zones};
 #[cfg(feature = "other-rules")]
 pub use zone::other_rules;
 pub use zone::{ZoneError, rules, zone};

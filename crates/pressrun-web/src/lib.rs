@@ -44,8 +44,8 @@ const FORM_LIMIT: usize = 16 * 1024;
 /// Every page, under the root. It has no fallback, so that it can be merged with the API's routes.
 pub fn router(state: WebState) -> Router {
     use pages::{
-        act, artifact, asked, assets, audit, catalog, dashboard, dashboards, offer, run, schedule, schedules, sessions, shared, sign_in,
-        suppressions, tokens, unsubscribe,
+        act, artifact, asked, assets, audit, catalog, dashboard, dashboards, form, offer, run, schedule, schedules, sessions, shared,
+        sign_in, suppressions, tokens, unsubscribe,
     };
     let https = state.is_https();
     Router::new()
@@ -53,7 +53,9 @@ pub fn router(state: WebState) -> Router {
         .route("/sign-in", get(sign_in::form).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/schedules", get(schedules::page))
+        .route("/schedules/new", get(form::new).post(form::make).layer(DefaultBodyLimit::max(form::LIMIT)))
         .route("/schedules/{id}", get(schedule::page))
+        .route("/schedules/{id}/edit", get(form::edit).post(form::change).layer(DefaultBodyLimit::max(form::LIMIT)))
         .route("/schedules/{id}/offer", get(offer::page))
         .route("/schedules/{id}/{verb}", post(act::schedule))
         .route("/schedules/{id}/requests/{request}/{answer}", post(act::answer))

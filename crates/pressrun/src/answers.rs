@@ -1,13 +1,16 @@
 //! What the engine answers to the API.
 
 use async_trait::async_trait;
-use pressrun_api::{CameBack, EngineSource};
+use pressrun_api::{CameBack, EngineSource, Seen, Sees};
 use pressrun_dispatch::Pulses;
+use pressrun_domain::audience::TIMEZONE_ATTRIBUTE;
+use pressrun_domain::catalog::Catalog;
 use pressrun_domain::id::SubscriptionRequestId;
 use pressrun_domain::schedule::Definition;
 use pressrun_domain::secret::Secret;
 use pressrun_engine::bounce::{Intake, TakenIn};
-use pressrun_engine::pipeline::{Context, audience};
+use pressrun_engine::pipeline::Context;
+use pressrun_engine::pipeline::audience::{self, Audience};
 use pressrun_store::StoreError;
 
 /// The engine, as far as the API asks it.
@@ -39,6 +42,22 @@ impl EngineSource for Answers {
         Ok(found.iter().map(ToString::to_string).collect())
     }
 
+    async fn seen(&self, definition: &Definition) -> Result<Vec<Seen>, StoreError> {
+        if definition.destination.email().is_none() {
+            return Ok(Vec::new());
+        }
+        let catalog = self.context.catalog.current();
+        let personal = pressrun_domain::access::is_personal(&catalog, definition);
+        let found = audience::imagined(&catalog, definition, self.context.store.as_ref()).await?;
+        let mut seen = Vec::new();
+        for audience in &found.audiences {
+            let sees = if personal { sees(&catalog, audience) } else { Sees::Owners };
+            seen.extend(audience.targets.iter().map(|target| Seen { email: target.name.clone(), sees: sees.clone() }));
+        }
+        seen.extend(found.skipped.iter().map(|skipped| Seen { email: skipped.name.clone(), sees: Sees::Skipped(skipped.reason) }));
+        Ok(seen)
+    }
+
     fn late_tasks(&self) -> Vec<&'static str> {
         self.pulses.late()
     }
@@ -46,4 +65,18 @@ impl EngineSource for Answers {
     fn request_word(&self, request: SubscriptionRequestId) -> Secret {
         self.context.links.request_word(request)
     }
+}
+
+/// What the people of a personal copy see, by the attributes that the content asks for.
+fn sees(catalog: &Catalog, audience: &Audience) -> Sees {
+    let label = |name: &str| match catalog.attributes.get(name) {
+        Some(attribute) => attribute.label.clone(),
+        None => name.trim_start_matches("omni_user_").replace('_', " "),
+    };
+    if !audience.missing.is_empty() {
+        return Sees::Nothing(audience.missing.iter().map(|name| label(name)).collect());
+    }
+    let asked = audience.identity.attributes.iter().filter(|(name, _)| *name != TIMEZONE_ATTRIBUTE);
+    let own: Vec<_> = asked.map(|(name, values)| (label(name), values.iter().map(ToString::to_string).collect())).collect();
+    if own.is_empty() { Sees::Everything } else { Sees::Own(own) }
 }

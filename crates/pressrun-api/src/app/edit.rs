@@ -109,7 +109,7 @@ pub(crate) fn draft(body: &Map<String, Value>, stored: Option<&Definition>, owne
 }
 
 /// Every field of a schedule's body; others act nowhere.
-pub(crate) const FIELDS: [&str; 54] = [
+pub(crate) const FIELDS: [&str; 55] = [
     "identifier",
     "name",
     "schedule",
@@ -138,6 +138,7 @@ pub(crate) const FIELDS: [&str; 54] = [
     "maxRowLimit",
     "filename",
     "recipients",
+    "userGroupIds",
     "subject",
     "textBody",
     "cc",

@@ -5,6 +5,7 @@ pub(crate) mod alerts;
 mod announce;
 pub(crate) mod attributes;
 pub(crate) mod audit;
+pub(crate) mod consider;
 pub(crate) mod destination;
 pub(crate) mod directory;
 pub(crate) mod doers;

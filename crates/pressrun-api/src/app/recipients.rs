@@ -92,11 +92,7 @@ pub(crate) async fn place(
     lists: &Lists,
     change: &Change,
 ) -> Result<Option<String>, AppError> {
-    for (field, given) in [("recipients", &lists.to), ("cc", &lists.cc), ("bcc", &lists.bcc)] {
-        validate::allowed_domains(catalog, field, given.as_deref().unwrap_or_default())?;
-    }
-    validate::copies(email, lists, catalog)?;
-    bound.admit(named_in_all(email, lists, catalog))?;
+    may_be_saved(bound, email, lists, catalog)?;
     // Nothing is refused from here on: resolving makes users of addresses that nobody has.
     let kept: Vec<Recipient> = email.named().cloned().collect();
     for (list, given) in [(&mut email.recipients, &lists.to), (&mut email.cc, &lists.cc), (&mut email.bcc, &lists.bcc)] {
@@ -137,6 +133,74 @@ fn confirm(email: &mut EmailSettings, catalog: &Catalog, named: &HashSet<String>
         };
     }
     waiting - email.subscribed.len() - email.named_under_policy.len()
+}
+
+/// Makes the groups of a mail those of `lists`, each once.
+///
+/// # Errors
+/// There is no such group, or the actor does not know of it and it is not on the list.
+pub(crate) fn place_groups(actor: &Actor, catalog: &Catalog, email: &mut EmailSettings, lists: &Lists) -> Result<(), AppError> {
+    let Some(given) = &lists.groups else { return Ok(()) };
+    let named = Named { emails: Vec::new(), users: Vec::new(), groups: given.clone() };
+    let listed = (HashSet::new(), email.groups.iter().copied().collect());
+    let may_name = MayName { acquainted: actor.acquainted(catalog), listed: Some(listed) };
+    let groups: IndexSet<GroupId> = groups(catalog, &named, &may_name)?.into_iter().collect();
+    email.groups = groups.into_iter().collect();
+    Ok(())
+}
+
+/// Refuses lists that nobody may save, before anybody is made of their addresses.
+fn may_be_saved(bound: &Bound<'_>, email: &EmailSettings, lists: &Lists, catalog: &Catalog) -> Result<(), AppError> {
+    for (field, given) in [("recipients", &lists.to), ("cc", &lists.cc), ("bcc", &lists.bcc)] {
+        validate::allowed_domains(catalog, field, given.as_deref().unwrap_or_default())?;
+    }
+    validate::copies(email, lists, catalog)?;
+    bound.admit(named_in_all(email, lists, catalog))
+}
+
+/// Makes the lists of a mail those of `lists` in thought only: nobody is created, and whoever nobody has yet stands there under an id of nobody.
+/// Answers with the folded addresses of those.
+///
+/// # Errors
+/// As those of [`place`].
+pub(crate) async fn imagine(
+    state: &ApiState,
+    catalog: &Catalog,
+    bound: &Bound<'_>,
+    schedule: ScheduleId,
+    email: &mut EmailSettings,
+    lists: &Lists,
+) -> Result<HashSet<String>, AppError> {
+    may_be_saved(bound, email, lists, catalog)?;
+    let all: Vec<EmailAddress> = lists.to.iter().chain(&lists.cc).chain(&lists.bcc).flatten().cloned().collect();
+    let strangers: Vec<EmailAddress> =
+        all.iter().filter(|address| catalog.members.by_address(&address.folded()).is_none()).cloned().collect();
+    let known = if strangers.is_empty() { Vec::new() } else { state.store.users_by_email(&strangers).await? };
+    let known: HashMap<String, UserId> = known.into_iter().map(|user| (user.email.folded(), user.id)).collect();
+    let kept: Vec<Recipient> = email.named().cloned().collect();
+    let places = Places::beside(schedule, &kept);
+    let (mut seen, mut news) = (HashSet::new(), HashSet::new());
+    for (list, given) in [(&mut email.recipients, &lists.to), (&mut email.cc, &lists.cc), (&mut email.bcc, &lists.bcc)] {
+        let Some(addresses) = given else { continue };
+        let mut imagined = Vec::new();
+        for address in addresses {
+            let folded = address.folded();
+            if !seen.insert(folded.clone()) {
+                continue;
+            }
+            let person = match (catalog.members.by_address(&folded), known.get(&folded)) {
+                (Some(member), _) => Person::Member(member.id),
+                (None, Some(user)) => Person::EmailOnly(*user),
+                (None, None) => {
+                    news.insert(folded);
+                    Person::EmailOnly(UserId::generate())
+                }
+            };
+            imagined.push(place_of(&places, address, person));
+        }
+        *list = imagined;
+    }
+    Ok(news)
 }
 
 /// Keeps which people without a login were put on the list, beside those who were there `before`, while the organization's policy alone makes

@@ -38,6 +38,17 @@ pub(crate) struct Created {
 
 /// Creates a schedule, or delivers a test once (§5.1, S8).
 pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str>, body: &Map<String, Value>) -> Result<Created, AppError> {
+    create_as(state, actor, ScheduleId::generate(), user_id, body).await
+}
+
+/// As [`create`], under an id that nothing has.
+pub(crate) async fn create_as(
+    state: &ApiState,
+    actor: &Actor,
+    id: ScheduleId,
+    user_id: Option<&str>,
+    body: &Map<String, Value>,
+) -> Result<Created, AppError> {
     let catalog = state.catalog.current();
     let named = access::acting_for(actor, &catalog, user_id)?;
     let owner = named.or_else(|| actor.person(&catalog));
@@ -46,8 +57,8 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
     let everything = Asks { document: true, tile: true, condition: true, filters: true };
     validate::against_catalog(&definition, &catalog, owner, everything)?;
     let kind = definition.destination.kind();
-    if test_now && kind == DestinationKind::S3 && !state.config.allow_s3_test {
-        return Err(AppError::invalid("Test delivery not supported for destination type s3"));
+    if test_now {
+        may_be_tested(state, &definition)?;
     }
     limits::texts(&state.config.limits, &definition, None)?;
     let is_admin = actor.is_admin(&catalog);
@@ -57,10 +68,10 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
         (false, false) => limits::one_more_schedule(state, owner_id).await?,
     }
     validate::against_policy(state, &definition).await?;
-    let id = ScheduleId::generate();
     let bound = Bound::replacing(&state.config.limits, is_admin, None);
     bound.admit(limits::count(&definition.destination))?;
     if let Destination::Email(email) = &mut definition.destination {
+        recipients::place_groups(actor, &catalog, email, &lists)?;
         let change = actor.change(Verb::UserCreated, state.clock.now());
         warnings.extend(recipients::place(state, &catalog, &bound, id, email, &lists, &change).await?);
     }
@@ -93,6 +104,47 @@ pub(crate) async fn create(state: &ApiState, actor: &Actor, user_id: Option<&str
         schedule.id.0
     };
     Ok(Created { id, warnings, external_id })
+}
+
+/// Delivers a test once of a new schedule, or of the schedule of this id as the body would change it; that is not changed.
+pub(crate) async fn test(state: &ApiState, actor: &Actor, id: Option<&str>, body: &Map<String, Value>) -> Result<Created, AppError> {
+    let Some(id) = id else { return create(state, actor, None, body).await };
+    let catalog = state.catalog.current();
+    let stored = managed(state, actor, &catalog, id).await?;
+    let owner = stored.definition.owner;
+    let edit::Draft { mut definition, lists, mut warnings, .. } = edit::draft(body, Some(&stored.definition), owner)?;
+    let everything = Asks { document: true, tile: true, condition: true, filters: true };
+    validate::against_catalog(&definition, &catalog, catalog.member(owner.0), everything)?;
+    may_be_tested(state, &definition)?;
+    limits::texts(&state.config.limits, &definition, Some(&stored.definition))?;
+    let is_admin = actor.is_admin(&catalog);
+    if !is_admin {
+        limits::one_more_test(state, owner).await?;
+    }
+    validate::against_policy(state, &definition).await?;
+    let run_of = ScheduleId::generate();
+    let bound = Bound::replacing(&state.config.limits, is_admin, None);
+    bound.admit(limits::count(&definition.destination))?;
+    if let Destination::Email(email) = &mut definition.destination {
+        recipients::place_groups(actor, &catalog, email, &lists)?;
+        let change = actor.change(Verb::UserCreated, state.clock.now());
+        warnings.extend(recipients::place(state, &catalog, &bound, run_of, email, &lists, &change).await?);
+    }
+    let change = actor.change(Verb::RunTested, state.clock.now());
+    let id = enqueue(state, run_of, definition, RunKind::Test, &change).await?.0;
+    Ok(Created { id, warnings, external_id: None })
+}
+
+/// What is compared with the time before has none in a test, and not every server lets tests write into buckets (S8).
+fn may_be_tested(state: &ApiState, definition: &Definition) -> Result<(), AppError> {
+    if let Some(condition) = definition.condition.as_ref().filter(|condition| condition.kind.compares()) {
+        return Err(AppError::invalid(format!("Test delivery not supported for condition type {}", condition.kind.as_str())));
+    }
+    let kind = definition.destination.kind();
+    if kind == DestinationKind::S3 && !state.config.allow_s3_test {
+        return Err(AppError::invalid("Test delivery not supported for destination type s3"));
+    }
+    Ok(())
 }
 
 /// Says that nothing can be delivered until the operator has connected what the schedule delivers to.

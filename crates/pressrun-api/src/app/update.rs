@@ -74,6 +74,7 @@ async fn merged(
     let bound = Bound::replacing(&state.config.limits, actor.is_admin(catalog), Some(&stored.definition.destination));
     bound.admit(limits::count(&draft.definition.destination))?;
     if let Destination::Email(email) = &mut draft.definition.destination {
+        recipients::place_groups(actor, catalog, email, &draft.lists)?;
         let change = actor.change(Verb::UserCreated, state.clock.now());
         draft.warnings.extend(recipients::place(state, catalog, &bound, stored.id, email, &draft.lists, &change).await?);
     }

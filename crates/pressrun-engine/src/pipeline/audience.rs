@@ -143,11 +143,18 @@ impl Audiences {
 /// # Errors
 /// The store failed.
 pub async fn without_values(catalog: &Catalog, definition: &Definition, store: &dyn Store) -> Result<Vec<WithoutValues>, StoreError> {
-    let Some(document) = catalog.documents.get(&definition.identifier) else { return Ok(Vec::new()) };
-    let Some(dashboard) = document.dashboard.as_ref() else { return Ok(Vec::new()) };
+    Ok(imagined(catalog, definition, store).await?.without_values())
+}
+
+/// Who would get what if this ran now, whoever opted out of the schedule; nobody when its dashboard is not there.
+///
+/// # Errors
+/// The store failed.
+pub async fn imagined(catalog: &Catalog, definition: &Definition, store: &dyn Store) -> Result<Audiences, StoreError> {
+    let Some(document) = catalog.documents.get(&definition.identifier) else { return Ok(Audiences::default()) };
+    let Some(dashboard) = document.dashboard.as_ref() else { return Ok(Audiences::default()) };
     // Whoever opted out may have no values as well: no schedule has this id, so that nobody has opted out of it.
-    let found = resolve(Scene { catalog, document, dashboard, definition }, ScheduleId(uuid::Uuid::nil()), store).await?;
-    Ok(found.without_values())
+    resolve(Scene { catalog, document, dashboard, definition }, ScheduleId(uuid::Uuid::nil()), store).await
 }
 
 /// Most people that a warning names.

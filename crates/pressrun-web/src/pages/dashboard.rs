@@ -7,8 +7,11 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use pressrun_domain::id::DocumentIdentifier;
+use pressrun_domain::schedule::FilterConfig;
+use pressrun_domain::text::percent_encoded;
 
 use super::filters::{self, Field};
+use crate::base::here;
 use crate::page::{Frame, PageError, show};
 use crate::state::{DashboardError, DashboardTile, DashboardView, WebState};
 use crate::viewer::Viewer;
@@ -21,6 +24,8 @@ struct Page {
     fields: Vec<Field>,
     /// The filters in force, as JSON, for those that the form does not show.
     json: String,
+    /// Where a schedule of it is made, with its present filters; nothing when it takes none.
+    schedule_this: Option<String>,
     /// The address without filters, when there are any.
     reset: Option<String>,
 }
@@ -61,10 +66,17 @@ pub(crate) async fn page(
         &Page {
             frame: Frame::new(&view.title, &viewer, "dashboards"),
             fields: filters::fields(dashboard, &filters, sees_hidden),
-            reset: (!filters.is_empty())
-                .then(|| filters::address(identifier.as_str(), &pressrun_domain::schedule::FilterConfig::default())),
+            reset: (!filters.is_empty()).then(|| filters::address(identifier.as_str(), &FilterConfig::default())),
+            schedule_this: (!document.access.no_new_schedules).then(|| schedule_this(identifier.as_str(), &filters)),
             json: if filters.is_empty() { String::new() } else { serde_json::to_string(&filters).unwrap_or_default() },
             view,
         },
     ))
+}
+
+/// The form of a new schedule with these filters.
+fn schedule_this(identifier: &str, filters: &FilterConfig) -> String {
+    let form = format!("/schedules/new?dashboard={}", percent_encoded(identifier));
+    let json = if filters.is_empty() { String::new() } else { serde_json::to_string(filters).unwrap_or_default() };
+    here(&if json.is_empty() { form } else { format!("{form}&filters={}", percent_encoded(&json)) })
 }

@@ -9,6 +9,7 @@ pub(crate) mod catalog;
 pub(crate) mod dashboard;
 pub(crate) mod dashboards;
 pub(crate) mod filters;
+pub(crate) mod form;
 pub(crate) mod offer;
 pub(crate) mod run;
 pub(crate) mod schedule;

@@ -10,7 +10,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_api::{Doers, reading};
-use pressrun_cron::{CronExpression, DstNote};
+use pressrun_cron::CronExpression;
 use pressrun_domain::access;
 use pressrun_domain::access::shown::ShownSchedule;
 use pressrun_domain::audit::Verb;
@@ -24,8 +24,8 @@ use pressrun_domain::run::{Run, RunKind, RunState};
 use pressrun_domain::schedule::{Definition, Schedule};
 use serde::Deserialize;
 
-use super::filters;
 use super::schedules::{Pager, page_number};
+use super::{filters, form};
 use crate::page::{Frame, PageError, show};
 use crate::place::{self, Line};
 use crate::state::WebState;
@@ -44,6 +44,8 @@ const UPCOMING: usize = 5;
 #[serde(default)]
 pub(crate) struct Asked {
     page: String,
+    /// What was just done, on the way back from a form.
+    done: String,
 }
 
 #[derive(Template)]
@@ -51,6 +53,8 @@ pub(crate) struct Asked {
 struct Page {
     frame: Frame,
     id: String,
+    /// What was just done.
+    done: &'static str,
     name: String,
     identifier: String,
     dashboard: Option<String>,
@@ -171,6 +175,11 @@ pub(crate) async fn page(
         &Page {
             frame: Frame::new(&definition.name, &viewer, "schedules"),
             id: id.to_string(),
+            done: match asked.done.as_str() {
+                "made" => "The schedule is made. It goes out for the first time at the first instant below.",
+                "saved" => "The changes are saved.",
+                _ => "",
+            },
             name: definition.name.clone(),
             identifier: definition.identifier.0.clone(),
             dashboard: document.filter(|document| viewer.may_view(document)).map(|document| document.name.clone()),
@@ -318,13 +327,7 @@ fn upcoming(cron: &CronExpression, zone: &TimeZone, now: Timestamp) -> Vec<Upcom
     let next = cron.occurrences(now, zone).take(UPCOMING);
     next.map(|occurrence| Upcoming {
         when: words::when(occurrence.at, zone, now),
-        note: occurrence.dst.map(|note| match note {
-            DstNote::Gap => format!(
-                "{} does not exist that day, because the clock goes forward; it fires when the gap ends",
-                occurrence.local.strftime("%H:%M")
-            ),
-            DstNote::Fold => format!("{} happens twice that day, because the clock goes back", occurrence.local.strftime("%H:%M")),
-        }),
+        note: occurrence.dst.map(|note| form::odd(note, occurrence.local)),
     })
     .collect()
 }

@@ -10,6 +10,7 @@ mod browser;
 mod consent;
 mod dashboards;
 mod every_page;
+mod form;
 mod readers;
 mod runs;
 mod schedules;

@@ -34,7 +34,7 @@ async fn d13_a_webhook_address_is_shown_to_those_who_manage_it_only() {
     for (token, path_is_seen) in [(browser.site.sales, true), (browser.site.guest, false)] {
         let cookie = browser.sign_in(token).await;
         let list = browser.get(&cookie, "/schedules?q=lake").await.body;
-        let id = list.split("/schedules/").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let id = list.split("class=\"main\"><a href=\"/schedules/").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
         let body = browser.get(&cookie, &format!("/schedules/{id}")).await.body;
         assert!(body.contains("hooks.blobsrus.com"), "{token}");
         assert_eq!(body.contains("https://hooks.blobsrus.com/in"), path_is_seen, "{token}");

@@ -36,7 +36,7 @@ pub(crate) struct Target {
 
 /// Fields that only one kind of destination takes, for the warning that they are ignored.
 const OWN_FIELDS: [(DestinationKind, &[&str]); 5] = [
-    (DestinationKind::Email, &["subject", "fanOut", "cc", "bcc", "replyTo", "skipRecipientsWithoutValues"]),
+    (DestinationKind::Email, &["userGroupIds", "subject", "fanOut", "cc", "bcc", "replyTo", "skipRecipientsWithoutValues"]),
     (
         DestinationKind::Sftp,
         &[
@@ -114,6 +114,8 @@ pub(crate) struct Lists {
     pub(crate) cc: Option<Vec<EmailAddress>>,
     /// `bcc`.
     pub(crate) bcc: Option<Vec<EmailAddress>>,
+    /// `userGroupIds`, each as given.
+    pub(crate) groups: Option<Vec<(String, uuid::Uuid)>>,
 }
 
 /// An optional list: `null` and an empty one empty it.
@@ -135,12 +137,20 @@ fn ascii(field: &'static str, addresses: &[EmailAddress]) -> Result<(), AppError
 }
 
 fn email(fields: Fields<'_>, stored: Option<&EmailSettings>) -> Result<(EmailSettings, Lists), AppError> {
+    let groups = match fields.ids("userGroupIds")? {
+        Given::Absent => None,
+        Given::Null => Some(Vec::new()),
+        Given::Value(groups) => Some(groups),
+    };
+    // A group is a recipient as well.
+    let has_groups = groups.as_ref().map_or_else(|| stored.is_some_and(|email| !email.groups.is_empty()), |groups| !groups.is_empty());
     let listed = match fields.emails("recipients")? {
-        Given::Value(emails) if emails.is_empty() => {
+        Given::Value(emails) if emails.is_empty() && !has_groups => {
             return Err(AppError::field("recipients", "Array must contain at least 1 element(s)"));
         }
         Given::Value(emails) => Some(emails),
         Given::Absent if stored.is_some() => None,
+        Given::Absent | Given::Null if has_groups => Some(Vec::new()),
         Given::Absent | Given::Null => return Err(AppError::required("recipients")),
     };
     let subject = needed("subject", fields.filled("subject")?, stored.map(|email| email.subject.clone()))?;
@@ -148,7 +158,7 @@ fn email(fields: Fields<'_>, stored: Option<&EmailSettings>) -> Result<(EmailSet
     let fan_out = fields.flag("fanOut")?.or_default(stored.is_some_and(|email| email.fan_out), false);
     let skip_without_values =
         fields.flag("skipRecipientsWithoutValues")?.or_default(stored.is_some_and(|email| email.skip_without_values), false);
-    let lists = Lists { to: listed, cc: copies(fields, "cc")?, bcc: copies(fields, "bcc")? };
+    let lists = Lists { to: listed, cc: copies(fields, "cc")?, bcc: copies(fields, "bcc")?, groups };
     ascii("cc", lists.cc.as_deref().unwrap_or_default())?;
     let reply_to = match fields.filled("replyTo")? {
         Given::Value(text) => Given::Value(text.trim().parse().map_err(|_| AppError::field("replyTo", "Invalid email address"))?),

@@ -79,6 +79,8 @@ pub(crate) struct ScheduleBody {
     filename: Option<String>,
     /// email: addresses; slack: ids.
     recipients: Option<Vec<String>>,
+    /// email: groups whose members receive it, as they are when it runs; with them, `recipients` may be left out. Not in Omni's API.
+    user_group_ids: Option<Vec<uuid::Uuid>>,
     /// email: subject.
     subject: Option<String>,
     /// email, slack: message.
