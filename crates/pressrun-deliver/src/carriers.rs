@@ -57,7 +57,15 @@ impl Carriers {
         let mail = through(|proxy| proxy.mail);
         let deadlines = config.deadlines;
         Ok(Self {
-            mailer: Mailer::new(config.mail, &config.dkim, config.return_path, (&mail, &http), &config.extra_roots, deadlines)?,
+            mailer: Mailer::new(
+                config.mail,
+                &config.dkim,
+                config.return_path,
+                (&mail, &http),
+                &config.extra_roots,
+                deadlines,
+                config.nodes,
+            )?,
             slack: config.slack.map(|slack| Slack::new(slack, http.clone(), deadlines)).transpose()?,
             s3: config.s3.map(|s3| ObjectStore::new(s3, http.clone(), deadlines)).transpose()?,
             http,

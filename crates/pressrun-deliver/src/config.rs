@@ -11,6 +11,7 @@ use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::secret::Secret;
 
 use crate::egress::{EgressPolicy, EgressRule, Resolve, SystemResolver};
+use crate::nodes::AllNodes;
 pub use smtp::{DEFAULT_MAIL_CONNECTIONS, DomainPace, MailLogin, MailPace, SecretSource, SmtpConfig, SmtpTls, TokenSource};
 
 /// Bytes of attachments in one mail unless configured otherwise: 20 MiB (D12).
@@ -39,6 +40,8 @@ pub struct CarrierConfig {
     pub dkim: Vec<DkimConfig>,
     /// Where what comes back of each mail goes; to the sender when `None`.
     pub return_path: Option<ReturnPath>,
+    /// Who else sends by the same relay; `None` when nobody does.
+    pub nodes: Option<Arc<dyn AllNodes>>,
 }
 
 impl CarrierConfig {
@@ -56,6 +59,7 @@ impl CarrierConfig {
             resolver: Arc::new(SystemResolver),
             dkim: Vec::new(),
             return_path: None,
+            nodes: None,
         }
     }
 }

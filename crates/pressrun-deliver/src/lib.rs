@@ -23,6 +23,7 @@ mod dial;
 pub mod egress;
 mod email;
 mod http;
+mod nodes;
 mod outcome;
 mod parcel;
 mod s3;
@@ -39,6 +40,7 @@ pub use config::{
 };
 pub use egress::{EgressPolicy, EgressRefused, EgressRule, NoAddress, Ports, Resolve, ResolveError, SystemResolver};
 pub use email::INLINE_PNG_BYTES_MAX;
+pub use nodes::{AllNodes, KeptOpen};
 pub use parcel::{Delivered, Deliverer, Parcel, ParcelFile, TurnWatch};
 pub use sftp::{InvalidPrivateKey, check_private_key};
 pub use steps::{StepListener, heard};

@@ -37,7 +37,7 @@ impl Janitor {
     pub async fn run(self, stop: CancellationToken, pulse: Pulse) {
         while !stop.is_cancelled() {
             pulse.beat();
-            self.pass().await;
+            pulse.passed(self.pass().await);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
@@ -46,9 +46,10 @@ impl Janitor {
         }
     }
 
-    /// One look. Runs of workers that are known to be dead are taken over without waiting for their leases.
-    async fn pass(&self) {
-        match self.store.release_dead(self.clock.now()).await {
+    /// One look; whether it went through. Runs of workers that are known to be dead are taken over without waiting for their leases.
+    async fn pass(&self) -> bool {
+        let looked = self.store.release_dead(self.clock.now()).await;
+        match &looked {
             Ok(0) => {}
             Ok(released) => {
                 info!(released, "a worker died; its runs go on here");
@@ -60,6 +61,7 @@ impl Janitor {
             warn!(%error, "could not say which runs cannot be read");
         }
         self.runner.tidy();
+        looked.is_ok()
     }
 
     /// Says of each run that ended because it cannot be read that it did: nobody else looks at it.

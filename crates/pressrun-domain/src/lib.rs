@@ -29,6 +29,7 @@ pub mod overdue;
 pub mod plan;
 pub mod postgres;
 pub mod preparation;
+pub mod quota;
 pub mod reason;
 pub mod retry;
 pub mod run;

@@ -285,7 +285,10 @@ fn kept_for(keep: Duration) -> Flights<QueryRows, QueryError> {
 pub struct Producer {
     executors: ExecutorPool,
     config: Arc<EngineConfig>,
+    /// What this process can do for a connection at once.
     gates: Gates,
+    /// What a database is asked at once, by all nodes.
+    databases: Gates,
     /// Executions that everybody may share.
     common: Flights<QueryRows, QueryError>,
     /// Executions that this one shares.
@@ -298,7 +301,7 @@ impl Producer {
     #[must_use]
     pub fn new(executors: ExecutorPool, config: Arc<EngineConfig>) -> Self {
         let (common, flights) = (kept_for(SHARED_FOR), kept_for(Duration::ZERO));
-        Self { executors, config, gates: Gates::default(), common, flights, files: Arc::default() }
+        Self { executors, config, gates: Gates::default(), databases: Gates::default(), common, flights, files: Arc::default() }
     }
 
     /// The same for one run: equal queries run once in it (Q8), and once for all schedules that are due at its instant when it shares with
@@ -313,6 +316,10 @@ impl Producer {
     /// Gives back the disk space of results that are no longer handed out; call it now and then.
     pub fn forget_old_results(&self) {
         self.common.forget_old();
+    }
+
+    pub(crate) fn databases(&self) -> &Gates {
+        &self.databases
     }
 
     /// The child processes it works in.
@@ -366,6 +373,9 @@ impl Producer {
     ) -> Result<QueryRows, QueryError> {
         let most = connection.max_concurrency.min(self.executors.most_of_one_connection(Crew::of(&spec)));
         let _pass = self.gates.pass(connection.name.as_str(), most).await;
+        // Files are read by each node's own processors: more nodes read more of them at once.
+        let name = connection.name.as_str();
+        let _of_all_nodes = if spec.is_embedded() { None } else { Some(self.databases.pass(name, connection.max_concurrency).await) };
         let spec = reach::pinned(&self.config.connections, &SystemResolver, spec).await?;
         let allowed = Duration::from_secs(connection.timeout_seconds);
         let limits = QueryLimits { timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX), ..self.config.query };

@@ -42,9 +42,11 @@ mod notice;
 pub mod reach;
 mod receivers;
 mod runner;
+mod shares;
 
 pub use carrier::Carrier;
 pub use config::EngineConfig;
 pub use engine::Engine;
 pub use pressrun_dispatch::fail;
 pub use receivers::Receivers;
+pub use shares::{RelayBounds, ShareKeeper};

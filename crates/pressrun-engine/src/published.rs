@@ -6,9 +6,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use pressrun_catalog::{CatalogHandle, Packed, Problem};
 use pressrun_domain::clock::Clock;
 use pressrun_store::{CatalogPublication, PublishedCatalog, Store, StoreError};
@@ -19,6 +19,12 @@ use uuid::Uuid;
 
 /// Time between two looks for a new publication, or for one that could not be made.
 const EVERY: SignedDuration = SignedDuration::from_secs(5);
+
+/// A folder that nobody has written to for so long was left half written by a process that died.
+const LEFT: SignedDuration = SignedDuration::from_mins(10);
+
+/// How folders are called that are being written.
+const NEW: &str = "new-";
 
 /// Folders of publications that are kept: runs may still read their definitions from the one before.
 const KEPT: usize = 3;
@@ -62,7 +68,7 @@ pub async fn fetch(store: &dyn Store, folder: &Path) -> Result<Option<Fetched>, 
         let (folder, dir) = (folder.to_owned(), dir.clone());
         let written = tokio::task::spawn_blocking(move || {
             // Whole or not at all: another process of this machine may be at it too.
-            let new = folder.join(format!("new-{}", Uuid::new_v4()));
+            let new = folder.join(format!("{NEW}{}", Uuid::new_v4()));
             let made = pressrun_catalog::unpack(&files, &new).and_then(|()| fs::rename(&new, &dir));
             if made.is_err() {
                 let _ = fs::remove_dir_all(&new);
@@ -78,6 +84,22 @@ pub async fn fetch(store: &dyn Store, folder: &Path) -> Result<Option<Fetched>, 
     Ok(Some(Fetched { published, dir }))
 }
 
+/// Why a node serves another catalog than the one that was published last, while it does. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Behind(Arc<Mutex<Option<String>>>);
+
+impl Behind {
+    /// The reason, which may quote a file.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, why: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
+
 /// Keeps the catalog of a node at what was published last.
 pub struct Follower {
     /// Rows.
@@ -90,24 +112,22 @@ pub struct Follower {
     pub clock: Arc<dyn Clock>,
     /// The publication that the catalog was opened with.
     pub taken: i64,
+    /// Is told why the last one cannot be taken.
+    pub behind: Behind,
 }
 
 impl Follower {
     /// Follows until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
         let following = async {
-            let mut told = None;
             loop {
                 self.clock.sleep(EVERY).await;
-                match self.look().await {
-                    Ok(()) => told = None,
-                    // Once each: it is tried again every few seconds.
-                    Err(why) if told.as_ref() == Some(&why) => {}
-                    Err(why) => {
-                        error!(why, "the published catalog cannot be taken; the one before stays in force here");
-                        told = Some(why);
-                    }
+                let why = self.look().await.err();
+                // Once each: it is tried again every few seconds.
+                if let Some(why) = why.as_ref().filter(|why| self.behind.why().as_ref() != Some(why)) {
+                    error!(why, "the published catalog cannot be taken; the one before stays in force here");
                 }
+                self.behind.set(why);
             }
         };
         stop.run_until_cancelled(following).await;
@@ -124,11 +144,12 @@ impl Follower {
         if published.publication == self.taken {
             return Ok(());
         }
-        let (catalog, folder) = (Arc::clone(&self.catalog), self.folder.clone());
+        let (catalog, folder, now) = (Arc::clone(&self.catalog), self.folder.clone(), self.clock.now());
         let moved = tokio::task::spawn_blocking(move || {
             let moved = catalog.move_to(dir);
             if moved.is_ok() {
                 forget_old(&folder);
+                forget_half_written(&folder, now);
             }
             moved
         });
@@ -168,6 +189,19 @@ fn forget_old(folder: &Path) {
     for dir in dirs {
         if let Err(error) = fs::remove_dir_all(&dir) {
             warn!(%error, folder = %dir.display(), "could not delete an old catalog");
+        }
+    }
+}
+
+/// Deletes what processes that died have left half written; others may be writing now.
+pub fn forget_half_written(folder: &Path, now: Timestamp) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(NEW)) {
+        let written = entry.metadata().and_then(|data| data.modified()).ok().and_then(|at| Timestamp::try_from(at).ok());
+        if written.is_some_and(|at| now.duration_since(at) > LEFT)
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            warn!(%error, folder = %entry.path().display(), "could not delete a catalog that was left half written");
         }
     }
 }

@@ -84,6 +84,15 @@ impl Receivers {
         Ok(Visit { receivers: self.clone(), receiver, at_once })
     }
 
+    /// Pieces of a run will go to `receiver` soon.
+    pub(crate) fn expect(&self, receiver: &str, at_once: usize) {
+        self.gates.expect(receiver, at_once);
+    }
+
+    pub(crate) fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
     /// Notes that a run which may not visit `receiver` is put back into the queue.
     pub(crate) fn put_back(&self, receiver: &str) {
         self.queues().put_back(receiver);

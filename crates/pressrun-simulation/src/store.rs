@@ -27,9 +27,9 @@ use pressrun_store::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
     ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Hints, Keys, LastAnswer, Learnt, ListQuery, ListRow,
     ListedMember, Listening, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, PlannedThrough, Planning,
-    PlanningNote, Pruned, PublishedCatalog, PutRight, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey,
-    Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun,
-    Upserted, Waiting,
+    PlanningNote, Pruned, PublishedCatalog, PutRight, Quotas, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts,
+    ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId,
+    UnreadRun, Upserted, Waiting,
 };
 
 use crate::book::Book;
@@ -602,6 +602,9 @@ impl Hints for StagedStore {
         Err(unavailable())
     }
 }
+
+/// As of the store inside: one process has it.
+impl Quotas for StagedStore {}
 
 staged! {
     Overdue {

@@ -27,6 +27,7 @@ mod page;
 mod people;
 mod planning;
 mod postgres;
+mod quotas;
 mod retention;
 mod runs;
 #[cfg(any(test, feature = "conformance"))]
@@ -55,6 +56,7 @@ pub use planning::{
     Replanned, ScheduleKey, Timing, TimingId,
 };
 pub use postgres::{CopiedTable, PostgresSettings, PostgresStore};
+pub use quotas::{Quotas, SHARES_LAPSE, ShareAsked, TakeAsked, Taken};
 pub use retention::{Pruned, Retention};
 pub use runs::{
     AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, LastAnswer, Learnt, RunEnd, RunNews, Runs, StoredBaseline,
@@ -87,6 +89,7 @@ pub trait Store:
     + Figures
     + Hints
     + Overdue
+    + Quotas
     + Send
     + Sync
 {
@@ -109,6 +112,7 @@ impl<
         + Figures
         + Hints
         + Overdue
+        + Quotas
         + Send
         + Sync,
 > Store for T

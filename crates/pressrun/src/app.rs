@@ -12,7 +12,7 @@ use pressrun_api::{
     ApiConfig, ApiState, ArtifactSource, CatalogFaults, CatalogProblem, CatalogSource, Door, FaultyDocument, ServerLimits, UrlPolicy,
 };
 use pressrun_catalog::CatalogHandle;
-use pressrun_deliver::{CarrierConfig, Carriers, EgressPolicy, MailConfig};
+use pressrun_deliver::{AllNodes, CarrierConfig, Carriers, EgressPolicy, MailConfig};
 use pressrun_dispatch::{Pulses, Tasks};
 use pressrun_domain::bounce::ReturnPath;
 use pressrun_domain::clock::Clock;
@@ -27,9 +27,9 @@ use pressrun_engine::executor::{ExecutorConfig, ExecutorPool};
 use pressrun_engine::faults::Faults;
 use pressrun_engine::links::Links;
 use pressrun_engine::pipeline::Context;
-use pressrun_engine::published::{self, Fetched, Follower, Publisher};
+use pressrun_engine::published::{self, Behind, Fetched, Follower, Publisher};
 use pressrun_engine::spool::Spool;
-use pressrun_engine::{Engine, EngineConfig, Receivers};
+use pressrun_engine::{Engine, EngineConfig, Receivers, RelayBounds, ShareKeeper};
 use pressrun_store::{PostgresStore, SqliteStore, Store, StoreError};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -53,6 +53,8 @@ pub(crate) struct App {
     pub catalog: Arc<CatalogHandle>,
     publishing: Option<Publishing>,
     engine: Arc<Engine>,
+    /// Asks for this node's shares of what all nodes may do at once.
+    shares: Option<ShareKeeper>,
     /// Signs of life of the tasks that [`serve`](Self::serve) starts.
     pulses: Pulses,
     /// Tells of what is not delivered in time, if anybody is to be told.
@@ -145,6 +147,7 @@ impl App {
                 let Fetched { published, dir } = fetch_published(settings, halves.0.as_ref()).await?;
                 let catalog = CatalogHandle::open_with(dir, Arc::clone(&clock), rules)?;
                 published::warn_of_another_reading(&catalog, &published);
+                published::forget_half_written(&published_folder(&settings.spool), clock.now());
                 (catalog, Some(published.publication), halves)
             }
         };
@@ -167,11 +170,13 @@ impl App {
         let egress = carrier_config.egress.clone();
         // What is stuck on the way out of runs does not keep the operator from hearing of it.
         let way_out_of_the_alarm = Arc::new(Carriers::new(carrier_config.clone())?);
+        let relay = store.divides().then(|| Arc::new(RelayBounds::new(Arc::clone(&of_the_engine))));
+        let nodes = relay.clone().map(|relay| relay as Arc<dyn AllNodes>);
         let context = Context {
             store: Arc::clone(&store),
             catalog: Arc::clone(&catalog),
             clock: Arc::clone(&clock),
-            carrier: Arc::new(Carriers::new(carrier_config)?),
+            carrier: Arc::new(Carriers::new(CarrierConfig { nodes, ..carrier_config })?),
             producer,
             spool,
             artifacts,
@@ -196,7 +201,9 @@ impl App {
         let session_key = own_secret(settings, &store, "sessions").await?;
         let pulses = Pulses::default();
         let answers = Answers { context: context.clone(), intake, pulses: pulses.clone() };
-        let state = api_state(settings, &public_url, &context, egress, answers, &wake);
+        let behind = Behind::default();
+        let live = LiveCatalog { handle: Arc::clone(&context.catalog), behind: behind.clone() };
+        let state = api_state(settings, &public_url, &context, live, egress, answers, &wake);
         let metrics = figures.router(Arc::new(figures_of_now(settings, &context, &pulses)?));
         let admin_router = pressrun_api::health_router(state.clone()).merge(metrics.clone());
         let door = Door::new(&state);
@@ -209,6 +216,7 @@ impl App {
         let router = pressrun_api::traced(pressrun_web::front(router, &public_url), settings.server.proxies()?);
         // Whoever searches among a million schedules holds up no delivery.
         let engine = Arc::new(Engine::new(Context { store: of_the_engine, ..context }, wake));
+        let shares = relay.map(|relay| ShareKeeper::new(engine.context(), &relay));
         let publishing = match taken {
             Some(taken) => Some(Publishing::Follows(Follower {
                 store: Arc::clone(&store),
@@ -216,6 +224,7 @@ impl App {
                 folder: published_folder(&settings.spool),
                 clock: Arc::clone(&clock),
                 taken,
+                behind,
             })),
             None if settings.catalog.publish => Some(Publishing::Publishes(Publisher {
                 store: Arc::clone(&store),
@@ -235,7 +244,7 @@ impl App {
             write_timeout: Duration::from_secs(settings.limits.write_seconds.max(1).into()),
             ..ServerLimits::default()
         };
-        Ok(Self { store, catalog, publishing, engine, pulses, alarm, mailbox, router, admin_router, door, figures, limits, budget })
+        Ok(Self { store, catalog, publishing, engine, shares, pulses, alarm, mailbox, router, admin_router, door, figures, limits, budget })
     }
 
     /// Serves on `listeners` until `stop`; then ends within the budget.
@@ -245,6 +254,17 @@ impl App {
     pub(crate) async fn serve(self, listeners: Listeners, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
         let hand_back = CancellationToken::new();
         let mut tasks = Tasks::new(self.pulses);
+        let (over, shares_end) = (CancellationToken::new(), CancellationToken::new());
+        let shares = self.shares.map(|shares| {
+            let (ends, over) = (shares_end.clone().drop_guard(), over.clone());
+            let until_they_end = stop.clone().run_until_cancelled_owned(shares_end.cancelled_owned());
+            tasks.spawn("shares", async move { until_they_end.await.unwrap_or_default() });
+            // What is under way at the stop needs its turns too.
+            tokio::spawn(async move {
+                let _ends = ends;
+                shares.run(over).await;
+            })
+        });
         let watching = Arc::clone(&self.catalog).watch(stop.clone().cancelled_owned());
         tasks.spawn("catalog watcher", watching);
         let publishing = stop.clone().run_until_cancelled_owned(publish_on_request(Arc::clone(&self.catalog)));
@@ -288,6 +308,12 @@ impl App {
             supervised,
         );
         self.budget.end(tasks.into_inner(), hand_back, asked).await;
+        over.cancel();
+        if let Some(shares) = shares
+            && let Err(error) = shares.await
+        {
+            warn!(%error, "the shares of this node were not given back");
+        }
         self.door.close().await;
         public.and(admin)?;
         failure.map_or(Ok(()), |failure| Err(failure.into()))
@@ -579,13 +605,14 @@ fn api_state(
     settings: &Settings,
     public_url: &str,
     context: &Context,
+    catalog: LiveCatalog,
     egress: EgressPolicy,
     answers: Answers,
     wake: &Arc<Notify>,
 ) -> ApiState {
     ApiState {
         store: Arc::clone(&context.store),
-        catalog: Arc::new(LiveCatalog(Arc::clone(&context.catalog))),
+        catalog: Arc::new(catalog),
         clock: Arc::clone(&context.clock),
         urls: Arc::new(Egress(egress)),
         artifacts: Arc::new(Artifacts(Arc::clone(&context.artifacts))),
@@ -613,15 +640,18 @@ fn api_state(
     }
 }
 
-struct LiveCatalog(Arc<CatalogHandle>);
+struct LiveCatalog {
+    handle: Arc<CatalogHandle>,
+    behind: Behind,
+}
 
 impl CatalogSource for LiveCatalog {
     fn current(&self) -> Arc<pressrun_domain::catalog::Catalog> {
-        self.0.current()
+        self.handle.current()
     }
 
     fn faults(&self) -> CatalogFaults {
-        let status = self.0.status();
+        let status = self.handle.status();
         let document = |file: &pressrun_catalog::FaultyFile| FaultyDocument {
             file: file.file.clone(),
             identifier: file.identifier.clone(),
@@ -633,9 +663,15 @@ impl CatalogSource for LiveCatalog {
             message: problem.message,
             hint: problem.hint,
         };
+        let behind = self.behind.why().map(|why| CatalogProblem {
+            file: String::new(),
+            place: None,
+            message: format!("the published catalog cannot be taken here: {why}"),
+            hint: String::new(),
+        });
         CatalogFaults {
             loaded_at: status.loaded_at,
-            problems: status.problems.into_iter().map(problem).collect(),
+            problems: behind.into_iter().chain(status.problems.into_iter().map(problem)).collect(),
             documents: status.faulty.iter().map(document).collect(),
         }
     }

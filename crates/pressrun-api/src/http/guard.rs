@@ -11,7 +11,7 @@ use pressrun_domain::key::Scope;
 
 use super::extract::Caller;
 use super::figures::Counted;
-use super::limiter::Limiter;
+use super::limiter::KeyLimiter;
 use super::problem::Problem;
 use super::trace::{Noted, origin};
 use crate::app::error::AppError;
@@ -22,13 +22,13 @@ use crate::token;
 /// The guard's own state.
 pub(crate) struct Guard {
     state: Arc<ApiState>,
-    limiter: Option<Limiter>,
+    limiter: Option<KeyLimiter>,
     door: Arc<Door>,
 }
 
 impl Guard {
     pub(crate) fn new(state: Arc<ApiState>, door: Arc<Door>) -> Arc<Self> {
-        let limiter = Limiter::new(state.config.requests_per_minute);
+        let limiter = KeyLimiter::new(state.config.requests_per_minute, &state.store);
         Arc::new(Self { state, limiter, door })
     }
 
@@ -41,7 +41,9 @@ impl Guard {
             Err(NotAdmitted::Store(error)) => return Err(AppError::from(error).into()),
         };
         Noted::of(extensions).actor(actor);
-        if let Some(Err(retry_after_seconds)) = self.limiter.as_ref().map(|limiter| limiter.check(token::hash(token))) {
+        if let Some(limiter) = &self.limiter
+            && let Err(retry_after_seconds) = limiter.check(token::hash(token)).await.map_err(AppError::from)?
+        {
             return Err(Problem::too_many_requests(retry_after_seconds));
         }
         if actor.scopes.has(needed) { Ok(Caller(actor)) } else { Err(AppError::OutOfScope(needed).into()) }

@@ -91,7 +91,7 @@ fn catalog(faults: &CatalogFaults) -> Check {
     let waiting = faults.documents.iter().filter(|document| !document.kept).count();
     let kept = faults.documents.len() - waiting;
     let told = if kept + waiting == 0 {
-        "the last edit of the catalog was refused".to_owned()
+        "what was changed last in the catalog is not in force here".to_owned()
     } else {
         format!("dashboard files with a fault: {kept} that stay as they were before, {waiting} whose schedules wait")
     };

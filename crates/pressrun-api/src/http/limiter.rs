@@ -1,11 +1,18 @@
 //! The rate limit of a key (contract §1.4).
 
+mod nodes;
+
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
+use pressrun_store::{Store, StoreError};
+
+use nodes::OfAllNodes;
 
 /// One bucket a key.
 type Keyed<C> = RateLimiter<[u8; 32], DefaultKeyedStateStore<[u8; 32]>, C, NoOpMiddleware<<C as Clock>::Instant>>;
@@ -15,6 +22,38 @@ const KEYS: usize = 10_000;
 
 /// What all others are counted as.
 const CROWD: [u8; 32] = [0xff; 32];
+
+/// Counts the requests of those whose token is known: by itself where this process is alone, and with all other nodes where there are any.
+pub(crate) enum KeyLimiter {
+    Alone(Limiter),
+    OfAllNodes(OfAllNodes),
+}
+
+impl KeyLimiter {
+    /// So many requests a minute; none for 0, which is no limit.
+    pub(crate) fn new(requests_per_minute: u32, store: &Arc<dyn Store>) -> Option<Self> {
+        if store.divides() && requests_per_minute > 0 {
+            return Some(Self::OfAllNodes(OfAllNodes::new(Arc::clone(store), requests_per_minute)));
+        }
+        Limiter::new(requests_per_minute).map(Self::Alone)
+    }
+
+    /// Counts a request; whole seconds after which the next one is admitted when it is too many.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn check(&self, key: [u8; 32]) -> Result<Result<(), u64>, StoreError> {
+        match self {
+            Self::Alone(limiter) => Ok(limiter.check(key)),
+            Self::OfAllNodes(limiter) => limiter.check(key).await,
+        }
+    }
+}
+
+/// Whole seconds after which a wait is over, at least one.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0).max(u64::from(wait.is_zero()))
+}
 
 /// Counts by hash of the token or by address. Whoever comes when it is full is counted with all others who do, so that nobody makes it
 /// grow.
@@ -52,10 +91,7 @@ impl<C: Clock + Clone> Limiter<C> {
     /// Whole seconds after which the next one is admitted.
     pub(crate) fn check(&self, key: [u8; 32]) -> Result<(), u64> {
         let key = if self.is_full() { CROWD } else { key };
-        self.inner.check_key(&key).map_err(|refused| {
-            let wait = refused.wait_time_from(self.clock.now());
-            wait.as_secs() + u64::from(wait.subsec_nanos() > 0).max(u64::from(wait.is_zero()))
-        })
+        self.inner.check_key(&key).map_err(|refused| whole_seconds(refused.wait_time_from(self.clock.now())))
     }
 }
 

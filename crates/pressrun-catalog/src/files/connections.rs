@@ -23,7 +23,7 @@ pub struct ConnectionFile {
     pub kind: Field<SourceKind>,
     /// IANA time zone of queries when nothing more specific is said. Default `UTC`.
     pub timezone: Field<String>,
-    /// Most queries running at once, 1 to 1,000. Default 4. A change holds at once. The server has bounds of its own (`query.database_queries`,
+    /// Most queries running at once, 1 to 1,000; of a database by all nodes together. Default 4. A change holds at once. A server has bounds of its own (`query.database_queries`,
     /// `render.processes`), of which one connection gets three quarters.
     pub max_concurrency: Field<u32>,
     /// Seconds after which a query is stopped, 1 to 86,400. Default 300.

@@ -10,6 +10,8 @@ mod people;
 mod smtp;
 mod words;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use lettre::Address;
 use lettre::message::Mailbox;
@@ -22,6 +24,7 @@ use url::Host;
 use crate::config::{ConfigError, DEFAULT_MAX_ATTACHMENT_BYTES, Deadlines, DkimConfig, MailConfig};
 use crate::dial::Dialer;
 use crate::http::Http;
+use crate::nodes::AllNodes;
 use crate::outcome::{accepted, chain, rejected, replaced_without_case, retry};
 use crate::parcel::{Delivered, Parcel, TurnWatch};
 use compose::{Composed, Room};
@@ -61,6 +64,7 @@ impl Mailer {
         (dialer, http): (&Dialer, &Http),
         extra_roots: &[Vec<u8>],
         deadlines: Deadlines,
+        nodes: Option<Arc<dyn AllNodes>>,
     ) -> Result<Option<Self>, ConfigError> {
         let signers = dkim.iter().map(Signer::new).collect::<Result<_, _>>()?;
         Ok(Some(match config {
@@ -73,7 +77,7 @@ impl Mailer {
                 },
                 return_path,
                 max_attachment_bytes: config.max_attachment_bytes,
-                transport: Transport::Relay(Box::new(Relay::new(*config, (dialer.clone(), http), extra_roots, deadlines)?)),
+                transport: Transport::Relay(Box::new(Relay::new(*config, (dialer.clone(), http), extra_roots, deadlines, nodes)?)),
             },
             MailConfig::File { folder, from } => Self {
                 sender: Sender { from: mailbox("from", &from)?, reply_to: None, signers },

@@ -292,6 +292,11 @@ impl Work<'_> {
             let error = format!("{CLAIMS_WITHOUT_PROGRESS} workers in a row died over it; the log of the server says more");
             return Err(Stop::new(RunStatus::Error, "workerDied").because(error).into());
         }
+        let destination = &self.run.definition.destination;
+        if destination.email().is_none() {
+            // Its turn may be there when its pieces are.
+            self.context.receivers.expect(&destination.receiver(), self.context.config.deliveries_of_one_host);
+        }
         let first = match self.progress.promised_at {
             None => match self.prepare().await? {
                 Prepared::Waits { until } => return Ok(Step::Wait(until)),

@@ -392,6 +392,31 @@ CREATE TABLE leads (
     lease_until BIGINT NOT NULL
 );
 
+-- What all nodes together may have at once is divided among them. Nodes that hold something, by the database's clock.
+CREATE TABLE share_holders (
+    holder  TEXT COLLATE "C" PRIMARY KEY,
+    seen_at BIGINT NOT NULL
+);
+CREATE TABLE shares (
+    -- A data connection, a receiver, a relay.
+    bound  TEXT COLLATE "C" NOT NULL,
+    holder TEXT COLLATE "C" NOT NULL REFERENCES share_holders (holder) ON DELETE CASCADE,
+    -- How many it may be using, and how many it would use.
+    holds  BIGINT NOT NULL,
+    wants  BIGINT NOT NULL,
+    PRIMARY KEY (bound, holder)
+) WITH (fillfactor = 50);
+CREATE INDEX shares_of_holder ON shares (holder);
+
+-- What all nodes together may do so often. Not logged, so that nobody waits for the disk: a crash of the database gives back what was used up.
+CREATE UNLOGGED TABLE rates (
+    rate    TEXT COLLATE "C" PRIMARY KEY,
+    -- When the next one would be, were none saved up.
+    next_at BIGINT NOT NULL,
+    -- How many whoever came last got.
+    taken   BIGINT NOT NULL
+) WITH (fillfactor = 50);
+
 -- The audiences of a run under way that are done: whoever goes on with it prepares only the others.
 CREATE TABLE run_audiences (
     run_id  TEXT COLLATE "C" NOT NULL REFERENCES runs (id) ON DELETE CASCADE,

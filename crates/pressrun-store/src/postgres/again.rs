@@ -32,8 +32,9 @@ use crate::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
     ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow,
     ListedMember, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, PlannedThrough, Planning, PlanningNote, Pruned,
-    PublishedCatalog, PutRight, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules, Seals,
-    Sessions, SharedGrounds, StoreError, StoredBaseline, Suppressions, Timing, TimingId, UnreadRun, Upserted, Waiting,
+    PublishedCatalog, PutRight, Quotas, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules,
+    Seals, Sessions, ShareAsked, SharedGrounds, StoreError, StoredBaseline, Suppressions, TakeAsked, Taken, Timing, TimingId, UnreadRun,
+    Upserted, Waiting,
 };
 
 /// Pauses before a call is made again. Deadlocks are over at once, a fail-over takes seconds: callers wait longer by themselves.
@@ -242,6 +243,29 @@ again! { Overdue:
     claim_overdue(now: Timestamp, hidden_until: Timestamp, limit: u32) -> Vec<OverdueRun>;
     overdue_told(told: &[OverdueRun], now: Timestamp) -> ();
     count_overdue() -> u64;
+}
+
+#[async_trait]
+impl Quotas for PostgresStore {
+    fn divides(&self) -> bool {
+        true
+    }
+
+    async fn share(&self, holder: WorkerId, asked: &[ShareAsked]) -> Result<Vec<u32>, StoreError> {
+        self.again(|| self.once.share_once(holder, asked)).await
+    }
+
+    async fn leave_shares(&self, holder: WorkerId) -> Result<(), StoreError> {
+        self.again(|| self.once.leave_shares_once(holder)).await
+    }
+
+    async fn book(&self, rate: &str, between: Duration, count: u32) -> Result<Duration, StoreError> {
+        self.again(|| self.once.book_once(rate, between, count)).await
+    }
+
+    async fn take(&self, rate: &str, between: Duration, most: u32, asked: TakeAsked) -> Result<Taken, StoreError> {
+        self.again(|| self.once.take_once(rate, between, most, asked)).await
+    }
 }
 
 again! { Figures:

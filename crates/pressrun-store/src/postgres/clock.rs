@@ -58,10 +58,14 @@ impl Offset {
     }
 }
 
-/// Calls whose instants are compared between nodes. A node whose clock is off finds nothing to do.
+/// Calls whose instants are compared between nodes. A node whose clock is off, or that a newer schema has left behind, finds nothing to do.
 impl Once {
+    fn stands_still(&self) -> bool {
+        self.offset.is_off() || self.left_behind.load(Ordering::Relaxed)
+    }
+
     pub(super) async fn claim_by_clock(&self, request: &ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
-        if self.offset.is_off() {
+        if self.stands_still() {
             return Ok(Vec::new());
         }
         let (now, lease_until) = (self.offset.to_database(request.now), self.offset.to_database(request.lease_until));
@@ -97,11 +101,11 @@ impl Once {
     }
 
     pub(super) async fn wait_by_clock(&self, now: Timestamp) -> Result<bool, StoreError> {
-        if self.offset.is_off() { Ok(false) } else { self.others_wait(self.offset.to_database(now)).await }
+        if self.stands_still() { Ok(false) } else { self.others_wait(self.offset.to_database(now)).await }
     }
 
     pub(super) async fn next_by_clock(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        if self.offset.is_off() {
+        if self.stands_still() {
             return Ok(None);
         }
         let next = self.next_available(self.offset.to_database(after)).await?;
@@ -109,7 +113,7 @@ impl Once {
     }
 
     pub(super) async fn due_by_clock(&self, until: Timestamp, late: Timestamp, limit: u32) -> Result<Vec<DueSchedule>, StoreError> {
-        if self.offset.is_off() || !self.leads(PLANNING).await? {
+        if self.stands_still() || !self.leads(PLANNING).await? {
             return Ok(Vec::new());
         }
         self.due_schedules(until, late, limit).await
@@ -117,14 +121,14 @@ impl Once {
 
     pub(super) async fn next_due_by_clock(&self) -> Result<Option<Timestamp>, StoreError> {
         // Whoever does not plan looks again after a while, and not when something is due.
-        if self.offset.is_off() || !self.leads(PLANNING).await? { Ok(None) } else { self.next_due().await }
+        if self.stands_still() || !self.leads(PLANNING).await? { Ok(None) } else { self.next_due().await }
     }
 
     pub(super) async fn next_ready_by_clock(&self) -> Result<Option<Timestamp>, StoreError> {
-        if self.offset.is_off() { Ok(None) } else { self.next_ready().await }
+        if self.stands_still() { Ok(None) } else { self.next_ready().await }
     }
 
     pub(super) async fn release_planned_by_clock(&self, now: Timestamp, oldest: Timestamp, limit: u32) -> Result<Released, StoreError> {
-        if self.offset.is_off() { Ok(Released::default()) } else { self.release_planned(now, oldest, limit).await }
+        if self.stands_still() { Ok(Released::default()) } else { self.release_planned(now, oldest, limit).await }
     }
 }

@@ -3,6 +3,7 @@
 //! A migration that was released is never edited, and only adds: nodes of the version before go on working while those of the new one start. One that
 //! takes something away says from which version on it may be (`NEEDS`), and comes a release after the one whose nodes no longer use it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pressrun_domain::id::WorkerId;
@@ -18,6 +19,27 @@ const MIGRATIONS: &[(&str, i64)] = &[(include_str!("../../migrations/postgres/00
 
 /// The longest that a statement of a migration may take: another node may be at it.
 const LONGEST: Duration = Duration::from_secs(600);
+
+/// How many migrations this program knows.
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Notes whether a newer version has left this one behind while it ran.
+///
+/// # Errors
+/// [`StoreError::Unavailable`]: it has, and this node has to be replaced.
+pub(super) async fn keep_up(pool: &PgPool, left_behind: &AtomicBool) -> Result<(), StoreError> {
+    let needs: i64 = sqlx::query("SELECT coalesce(max(needs), 0) FROM pressrun_schema").fetch_one(pool).await?.try_get(0)?;
+    let known = known();
+    left_behind.store(needs > known, Ordering::Relaxed);
+    if needs > known {
+        return Err(StoreError::Unavailable(format!(
+            "a newer Pressrun has changed the database (it needs schema {needs}, this node knows up to {known}); this node plans and claims nothing until it is replaced"
+        )));
+    }
+    Ok(())
+}
 
 /// Brings the schema to the newest version; one node does it, and the others wait.
 pub(super) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
@@ -41,7 +63,7 @@ pub(super) async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     }
     let row = sqlx::query("SELECT coalesce(max(version), 0), coalesce(max(needs), 0) FROM pressrun_schema").fetch_one(&mut *tx).await?;
     let (version, needs): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known();
     if needs > known {
         return Err(StoreError::Unavailable(format!(
             "the database was written by a newer Pressrun (schema {version}, this one knows up to {known}); start that version, or restore a backup"

@@ -15,6 +15,7 @@ mod migrate;
 mod moving;
 mod nodes;
 mod open;
+mod quotas;
 #[cfg(test)]
 mod tests;
 mod tx;
@@ -109,6 +110,7 @@ mod suppressions;
 mod unread;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -148,6 +150,8 @@ struct Once {
     node: Arc<str>,
     /// Those of this process.
     workers: Arc<Mutex<BTreeSet<String>>>,
+    /// A newer version has changed the schema so that this one may not work on it any more.
+    left_behind: Arc<AtomicBool>,
     /// Leases go by the instants that callers say.
     by_callers_clock: bool,
 }
@@ -156,6 +160,11 @@ impl Once {
     /// Begins a write.
     async fn begin(&self) -> Result<Tx, StoreError> {
         Tx::begin(&self.write, &self.limits).await
+    }
+
+    /// Begins a write that may be forgotten when the database crashes: nobody waits for the disk.
+    async fn begin_forgettable(&self) -> Result<Tx, StoreError> {
+        Tx::begin_forgettable(&self.write, &self.limits).await
     }
 
     /// Begins a read of one consistent state.

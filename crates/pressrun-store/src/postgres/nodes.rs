@@ -7,7 +7,7 @@ use pressrun_domain::id::WorkerId;
 use sqlx::Row as _;
 
 use super::plan::instant;
-use super::{Once, micros};
+use super::{Once, micros, migrate};
 use crate::{PostgresStore, StoreError};
 
 /// A worker that has not been seen for so long, in microseconds, is taken for dead. Heartbeats come every five seconds; one that only hangs finds that its
@@ -68,6 +68,8 @@ impl Once {
     /// Lets the workers of this process be seen, and the leases of those lapse that were not for a while.
     pub(super) async fn release_leases_of_the_dead(&self, now: Timestamp) -> Result<u32, StoreError> {
         let present = self.present(now).await?;
+        migrate::keep_up(&self.write, &self.left_behind).await?;
+        self.forget_rates(present).await?;
         let own: Vec<String> = self.workers.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
         if !own.is_empty() {
             sqlx::query(

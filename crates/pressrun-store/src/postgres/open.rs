@@ -100,6 +100,7 @@ impl PostgresStore {
             shown: Arc::default(),
             node: node.to_string().into(),
             workers: Arc::new(Mutex::new(BTreeSet::new())),
+            left_behind: Arc::default(),
             by_callers_clock: false,
         };
         let mut tx = once.begin().await?;

@@ -5,7 +5,9 @@ mod cuts;
 mod moving;
 mod nodes;
 mod opening;
+mod quotas;
 mod server;
+mod versions;
 
 use crate::{PostgresStore, conformance_suite};
 use server::Schema;

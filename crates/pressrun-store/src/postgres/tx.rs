@@ -36,6 +36,11 @@ impl Tx {
         Ok(Self(pool.begin_with(AssertSqlSafe(format!("BEGIN; {}", limits.0))).await?))
     }
 
+    /// Begins one that writes what may be lost in a crash of the database: its commit does not wait for the disk.
+    pub(super) async fn begin_forgettable(pool: &PgPool, limits: &Limits) -> Result<Self, StoreError> {
+        Ok(Self(pool.begin_with(AssertSqlSafe(format!("BEGIN; SET LOCAL synchronous_commit = off; {}", limits.0))).await?))
+    }
+
     /// Begins one that reads a single state of everything.
     pub(super) async fn snapshot(pool: &PgPool, limits: &Limits) -> Result<Self, StoreError> {
         Ok(Self(pool.begin_with(AssertSqlSafe(format!("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}", limits.0))).await?))

@@ -15,6 +15,7 @@ mod listing;
 mod migrate;
 mod open;
 mod presence;
+mod quotas;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Limits {
-    /// Requests a minute for each key; 0 is no limit.
+    /// Requests a minute for each key, of all nodes together on PostgreSQL; 0 is no limit.
     pub requests_per_minute: u32,
-    /// Tokens that open nothing and come from one address in a minute, at the API and at the sign-in page, before further ones are
+    /// Tokens that open nothing at one node and come from one address in a minute, at the API and at the sign-in page, before further ones are
     /// answered 429; 0 is no limit, and so is `requests_per_minute = 0`.
     pub failed_authentications_per_minute: u32,
     /// Largest request body in KiB.

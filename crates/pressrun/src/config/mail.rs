@@ -46,7 +46,7 @@ pub(crate) struct Mail {
     /// the address that the connection leaves from.
     #[schemars(example = &"reports.example.com")]
     pub hello_name: Option<String>,
-    /// Connections to the mail server at once; 4 when absent.
+    /// Connections to the mail server at once, of all nodes together on PostgreSQL as all bounds below; 4 when absent.
     #[schemars(example = 8)]
     pub connections: Option<usize>,
     /// Mails that begin within a minute, evenly spread; no limit when absent.

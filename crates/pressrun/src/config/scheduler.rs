@@ -30,8 +30,8 @@ pub(crate) struct Scheduler {
     /// Pieces of one run under way at once, those included that wait for a connection to the mail server: while some are sent, others are written
     /// down before and after.
     pub parallel_deliveries: usize,
-    /// Pieces of all runs sent at once to one host, to Slack or into one bucket, so that one that hangs holds up no other. Mail goes by
-    /// `mail.connections` and the rates beside it.
+    /// Pieces of all runs sent at once to one host, to Slack or into one bucket, so that one that hangs holds up no other; of all nodes
+    /// together on PostgreSQL. Mail goes by `mail.connections` and the rates beside it.
     pub deliveries_of_one_host: usize,
     /// Shortest distance between two firings that may be saved (T7); 0 is no floor.
     pub cadence_floor_minutes: u32,

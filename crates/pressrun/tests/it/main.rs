@@ -27,6 +27,7 @@ mod live_pages;
 mod load;
 mod mailout;
 mod moved;
+mod nodes;
 mod notices;
 mod object_storage;
 mod observability;

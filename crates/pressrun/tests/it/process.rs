@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -16,11 +16,15 @@ use pressrun_domain::run::{Run, RunState};
 use pressrun_domain::schedule::{Definition, Schedule};
 use pressrun_domain::secret::Secret;
 use pressrun_domain::sftp_quirks::SftpQuirks;
-use pressrun_store::{Names, Sealer, SealingKey, SqliteStore, Store};
-use pressrun_testkit::{HttpReceiver, OpenSshServer, SmtpScript, SmtpSink, SshKey};
+use pressrun_store::{Names, PostgresSettings, PostgresStore, Sealer, SealingKey, SqliteStore, Store};
+use pressrun_testkit::{HttpReceiver, OpenSshServer, PostgresServer, SmtpScript, SmtpSink, SshKey};
 use tempfile::TempDir;
 
 use crate::world::{definition, write_catalog};
+
+fn sealer() -> Sealer {
+    Sealer::new(vec![SealingKey::new(&[7; 32])]).unwrap()
+}
 
 /// A folder, a database and receivers; servers come and go.
 pub(crate) struct Site {
@@ -36,17 +40,28 @@ impl Site {
     /// A site whose configuration has these lines besides.
     pub(crate) async fn new(scheduler: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pressrun.db");
+        let store = Arc::new(SqliteStore::open(&file, sealer()).await.unwrap());
+        Self::on(dir, store, &format!("sqlite://{}", file.display()), scheduler, "").await
+    }
+
+    /// The same with rows in PostgreSQL, on which any number of nodes may work, and with these lines below `[mail]`.
+    pub(crate) async fn on_postgres(scheduler: &str, mail: &str) -> Self {
+        static SERVER: OnceLock<PostgresServer> = OnceLock::new();
+        let url = SERVER.get_or_init(|| PostgresServer::shared("pressrun-tests")).schema().await;
+        let store = Arc::new(PostgresStore::open(&PostgresSettings::new(url.clone()), sealer()).await.unwrap());
+        Self::on(tempfile::tempdir().unwrap(), store, &url, scheduler, mail).await
+    }
+
+    async fn on(dir: TempDir, store: Arc<dyn Store>, url: &str, scheduler: &str, mail: &str) -> Self {
         write_catalog(&dir.path().join("catalog"));
-        let sealer = Sealer::new(vec![SealingKey::new(&[7; 32])]).unwrap();
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.path().join("pressrun.db"), sealer).await.unwrap());
         let smtp = SmtpSink::start(SmtpScript::default()).await;
         let http = HttpReceiver::start().await;
         let at = |name: &str| dir.path().join(name).display().to_string();
         let config = format!(
-            "[server]\nlisten = '127.0.0.1:0'\n[store]\nurl = 'sqlite://{}'\n[catalog]\npath = '{}'\n[spool]\npath = '{}'\n\
-             [mail]\nurl = 'smtp+plain://127.0.0.1:{}'\npreview = false\n[egress]\nallow = ['127.0.0.0/8']\n[retry]\nfirst_wait_seconds = 1\n\
+            "[server]\nlisten = '127.0.0.1:0'\n[store]\nurl = '{url}'\n[catalog]\npath = '{}'\n[spool]\npath = '{}'\n\
+             [mail]\nurl = 'smtp+plain://127.0.0.1:{}'\npreview = false\n{mail}\n[egress]\nallow = ['127.0.0.0/8']\n[retry]\nfirst_wait_seconds = 1\n\
              [render]\nprocesses = 1\nmemory_mb = 1024\n[secrets]\nkeys = ['{}']\n[scheduler]\n{scheduler}\n",
-            at("pressrun.db"),
             at("catalog"),
             at("spool"),
             smtp.port(),
@@ -231,6 +246,12 @@ impl Server {
         eventually("the server listens", async || self.log().contains("listening").then_some(())).await;
         self.terminate();
         assert!(self.end().await.success(), "{}", self.log());
+    }
+
+    /// Kills it.
+    pub(crate) async fn kill(self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.killed().await;
     }
 
     /// Waits until it died of SIGKILL.

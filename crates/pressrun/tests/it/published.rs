@@ -141,3 +141,51 @@ async fn p7_a_catalog_with_errors_is_not_published() {
     assert!(said.contains("dashboards/fresh.yaml:") && said.contains("its folder is relative to the catalog"), "{said}");
     assert_eq!(site.store.published_catalog().await.unwrap(), None);
 }
+
+async fn catalog_check(server: &Server) -> (String, String) {
+    let address = server.log().lines().find_map(|line| Some(line.split_once("listening address=")?.1.trim().to_owned())).unwrap();
+    let ready: serde_json::Value = reqwest::get(format!("http://{address}/readyz")).await.unwrap().json().await.unwrap();
+    let check = &ready["checks"]["catalog"];
+    (check["status"].as_str().unwrap().to_owned(), check["error"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn p7_a_node_that_cannot_take_what_was_published_is_told_by_readyz_and_what_was_left_half_written_goes() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let site = site().await;
+    let (catalog, fresh) = (site.dir.path().join("catalog"), site.dir.path().join("catalog/dashboards/fresh.yaml"));
+    let published = || serde_json::from_str::<serde_json::Value>(&stdout(&publish(&site, &catalog, &["--json"]))).unwrap();
+    std::fs::write(&fresh, FRESH).unwrap();
+    let version = published()["version"].as_str().unwrap().to_owned();
+    std::fs::remove_file(&fresh).unwrap();
+    let taken = published()["publication"].as_i64().unwrap();
+    let home = node(&site, "follower", "source = 'published'");
+    let folder = home.join("spool/published");
+    for name in ["new-left", "new-now"] {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    let an_hour = std::time::Duration::from_secs(3_600);
+    let before = folder.join("new-now").metadata().unwrap().modified().unwrap() - an_hour;
+    std::fs::File::open(folder.join("new-left")).unwrap().set_modified(before).unwrap();
+    let server = start(&home, "api");
+    says(&server, "listening address=").await;
+    assert!(!folder.join("new-left").exists(), "nobody has written to it for an hour");
+    assert!(folder.join("new-now").exists(), "somebody may be at it");
+    assert_eq!(catalog_check(&server).await, ("ok".to_owned(), String::new()));
+
+    // A file is where its folder has to be.
+    let obstacle = folder.join(format!("{:010}-{}", taken + 1, &version[..16]));
+    std::fs::write(&obstacle, "no folder").unwrap();
+    std::fs::write(&fresh, FRESH).unwrap();
+    published();
+    let (status, error) = eventually("it is told", async || {
+        let check = catalog_check(&server).await;
+        (check.0 != "ok").then_some(check)
+    })
+    .await;
+    assert_eq!((status.as_str(), error.contains("not in force here")), ("stale", true), "{error}");
+    assert!(server.log().contains("the published catalog cannot be taken"), "{}", server.log());
+    std::fs::remove_file(&obstacle).unwrap();
+    says(&server, "took the published catalog").await;
+    eventually("it is well again", async || (catalog_check(&server).await.0 == "ok").then_some(())).await;
+}

@@ -20,7 +20,7 @@ mod stuffing;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -34,6 +34,7 @@ use super::letter::Letter;
 use crate::config::{ConfigError, Deadlines, SmtpConfig, SmtpTls};
 use crate::dial::{Dialer, Trust};
 use crate::http::Http;
+use crate::nodes::{AllNodes, KeptOpen};
 use crate::outcome::{accepted, presentable, rejected, retry};
 use crate::parcel::TurnWatch;
 use crate::steps;
@@ -102,6 +103,7 @@ impl Relay {
         (dialer, http): (Dialer, &Http),
         extra_roots: &[Vec<u8>],
         deadlines: Deadlines,
+        nodes: Option<Arc<dyn AllNodes>>,
     ) -> Result<Self, ConfigError> {
         let host = Host::parse(&config.host).map_err(|_| ConfigError::MailHost(config.host.clone()))?;
         let login = config.login.map(|login| Login::new(login, (host.to_string(), config.port), http, deadlines.command)).transpose()?;
@@ -110,6 +112,11 @@ impl Relay {
             Some(pem) => Dialer { tls: tls::client_trusting(extra_roots, pem)?, ..dialer },
             None => dialer,
         };
+        let (pool, name) = (Arc::new(Pool::default()), format!("smtp {host}:{}", config.port));
+        if let Some(nodes) = &nodes {
+            let kept: Weak<dyn KeptOpen> = Arc::<Pool>::downgrade(&pool);
+            nodes.keeps(&name, config.pace.connections.max(1), kept);
+        }
         Ok(Self {
             host,
             port: config.port,
@@ -118,9 +125,9 @@ impl Relay {
             login,
             dialer,
             deadlines,
-            pace: Pace::new(&config.pace),
+            pace: Pace::new(&config.pace, &name, nodes),
             gate: Gate::default(),
-            pool: Arc::default(),
+            pool,
         })
     }
 

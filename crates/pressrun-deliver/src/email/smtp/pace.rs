@@ -1,5 +1,7 @@
 //! Whose turn it is: connections at once, mails a minute, and the same for the recipients' domains that have bounds of their own.
 //!
+//! Where several nodes send by the relay the bounds are those of all of them together ([`AllNodes`]); what the relay refuses is known to each by itself.
+//!
 //! Waiting is fair, because permits are given in the order in which they were asked for, and it is no failure: it is bounded by how many
 //! pieces the engine has under way, and no deadline of a phase runs while it lasts.
 
@@ -12,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use url::Host;
 
 use crate::config::{DomainPace, MailPace};
+use crate::nodes::AllNodes;
 
 /// A connection that was given up comes back after this long, one at a time.
 const COMES_BACK_AFTER: Duration = Duration::from_secs(300);
@@ -22,11 +25,19 @@ pub(super) struct Pace {
     connections: Arc<Semaphore>,
     lowered: Mutex<Lowered>,
     rate: Option<Rate>,
+    others: Option<Others>,
     /// By domain in its ASCII form; only those that were configured.
     domains: HashMap<String, Domain>,
 }
 
+/// The other nodes, and what the relay is called among them.
+struct Others {
+    nodes: Arc<dyn AllNodes>,
+    relay: String,
+}
+
 struct Domain {
+    connections: Option<usize>,
     at_once: Option<Arc<Semaphore>>,
     rate: Option<Rate>,
 }
@@ -35,6 +46,7 @@ struct Domain {
 pub(super) struct Turn {
     connection: OwnedSemaphorePermit,
     _domain: Option<OwnedSemaphorePermit>,
+    _of_all_nodes: Vec<Box<dyn Send + Sync>>,
 }
 
 /// How far the connections are below what was configured.
@@ -45,10 +57,11 @@ struct Lowered {
 }
 
 impl Pace {
-    pub(super) fn new(config: &MailPace) -> Self {
+    /// The bounds of the relay of this name, `nodes` being the others that send by it.
+    pub(super) fn new(config: &MailPace, relay: &str, nodes: Option<Arc<dyn AllNodes>>) -> Self {
         let domain = |(name, pace): (&String, &DomainPace)| {
             let at_once = pace.connections.map(|most| Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))));
-            (ascii(name), Domain { at_once, rate: pace.per_minute.map(Rate::new) })
+            (ascii(name), Domain { connections: pace.connections, at_once, rate: pace.per_minute.map(Rate::new) })
         };
         let most = config.connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -56,6 +69,7 @@ impl Pace {
             connections: Arc::new(Semaphore::new(most)),
             lowered: Mutex::default(),
             rate: config.per_minute.map(Rate::new),
+            others: nodes.map(|nodes| Others { nodes, relay: relay.to_owned() }),
             domains: config.domains.iter().map(domain).collect(),
         }
     }
@@ -63,13 +77,18 @@ impl Pace {
     /// Waits until a mail to `domain` may go.
     pub(super) async fn turn(&self, domain: &str) -> Turn {
         // The domain first: a mail that waits for its domain must not keep a connection from others.
-        let bounds = self.domains.get(&domain.to_ascii_lowercase());
+        let domain = domain.to_ascii_lowercase();
+        let bounds = self.domains.get(&domain);
+        let mut of_all_nodes = Vec::new();
         let at_once = match bounds.and_then(|bounds| bounds.at_once.clone()) {
             Some(at_once) => permit(at_once).await,
             None => None,
         };
+        if let (Some(others), Some(most)) = (&self.others, bounds.and_then(|bounds| bounds.connections)) {
+            of_all_nodes.push(others.nodes.pass(&format!("{} to {domain}", others.relay), most).await);
+        }
         if let Some(rate) = bounds.and_then(|bounds| bounds.rate.as_ref()) {
-            rate.wait().await;
+            self.wait_for(rate, Some(&domain)).await;
         }
         let connection = loop {
             self.bring_back(Instant::now());
@@ -77,10 +96,22 @@ impl Pace {
                 break connection;
             }
         };
-        if let Some(rate) = &self.rate {
-            rate.wait().await;
+        if let Some(others) = &self.others {
+            of_all_nodes.push(others.nodes.pass(&others.relay, self.most).await);
         }
-        Turn { connection, _domain: at_once }
+        if let Some(rate) = &self.rate {
+            self.wait_for(rate, None).await;
+        }
+        Turn { connection, _domain: at_once, _of_all_nodes: of_all_nodes }
+    }
+
+    /// Waits for the next mail's instant, to `domain` or to anybody.
+    async fn wait_for(&self, rate: &Rate, domain: Option<&str>) {
+        match (&self.others, domain) {
+            (None, _) => rate.wait().await,
+            (Some(others), None) => others.nodes.slot(&others.relay, rate.between).await,
+            (Some(others), Some(domain)) => others.nodes.slot(&format!("{} to {domain}", others.relay), rate.between).await,
+        }
     }
 
     /// The relay has enough of us with `open` connections: from now on there are no more than that, or one. Whoever held `turn` waits anew.
@@ -171,7 +202,7 @@ mod tests {
     async fn h6_a_domain_has_bounds_of_its_own_and_holds_up_nobody_else() {
         let slow = DomainPace { connections: Some(1), per_minute: Some(1) };
         let domains = BTreeMap::from([("exämple.org".to_owned(), slow)]);
-        let pace = Arc::new(Pace::new(&MailPace { connections: 2, per_minute: None, domains }));
+        let pace = Arc::new(Pace::new(&MailPace { connections: 2, per_minute: None, domains }, "relay", None));
         let start = Instant::now();
         let first = pace.turn("xn--exmple-cua.org").await;
         let waiting = tokio::spawn({
@@ -188,7 +219,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn h6_connections_that_a_relay_refuses_are_given_up_and_come_back_one_by_one() {
-        let pace = Pace::new(&MailPace { connections: 4, ..MailPace::default() });
+        let pace = Pace::new(&MailPace { connections: 4, ..MailPace::default() }, "relay", None);
         let free = || pace.connections.available_permits();
         let (first, second, third) = (pace.turn("a").await, pace.turn("a").await, pace.turn("a").await);
         pace.lower_to(2, third);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::dialogue::Dialogue;
+use crate::nodes::KeptOpen;
 
 /// How long a connection is kept; most relays close after a few minutes.
 const IDLE_FOR: Duration = Duration::from_secs(50);
@@ -103,6 +104,21 @@ impl Pool {
 
     fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KeptOpen for Pool {
+    fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    fn close_beyond(&self, most: usize) {
+        let beyond = KeptOpen::open(self).saturating_sub(most);
+        let mut idle = self.idle();
+        let beyond = beyond.min(idle.lines.len());
+        for line in idle.lines.drain(..beyond) {
+            tokio::spawn(goodbye(line));
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::server::{Schema, save};
 use crate::{Hints as _, Notices as _, PlannedOccurrence, Planning as _, PostgresStore, Runs as _, Schedules as _, StoreError, sample};
 
 /// Plans what is due, and releases what is ready, until nothing is.
-async fn plan_all(store: &PostgresStore) {
+pub(super) async fn plan_all(store: &PostgresStore) {
     loop {
         let due = store.due_schedules(sample::after(0), Timestamp::MIN, 20).await.unwrap();
         let plans: Vec<_> = due.into_iter().map(sample::planned).collect();
@@ -27,7 +27,7 @@ async fn plan_all(store: &PostgresStore) {
 }
 
 /// Claims and finishes what there is.
-async fn claim_all(store: &PostgresStore, wanted: usize) -> Vec<RunId> {
+pub(super) async fn claim_all(store: &PostgresStore, wanted: usize) -> Vec<RunId> {
     let (worker, mut mine) = (WorkerId::generate(), Vec::new());
     loop {
         let runs = store.claim(worker, sample::after(1), sample::after(301), 7).await.unwrap();
