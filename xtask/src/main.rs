@@ -4,6 +4,7 @@
 
 mod bench;
 mod deploy;
+mod engines;
 mod fuzz;
 mod fuzz_api;
 mod machine;
@@ -34,7 +35,7 @@ enum Task {
     },
     /// Formatting, lints, the crate graph and licences; no tests.
     Check,
-    /// Install what the tests need: sshd, poppler, Postgres.
+    /// Install what the tests need: sshd, poppler, Postgres, and ClickHouse's engine from Python's index.
     Setup,
     /// Hold the crate graph to the drawing in ARCHITECTURE.md.
     Tidy,
@@ -85,7 +86,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::Test { no_checks } => test(!no_checks),
         Task::Check => check(),
-        Task::Setup => machine::setup(),
+        Task::Setup => machine::setup().and_then(|()| engines::setup().map(drop)),
         Task::Tidy => tidy::crate_graph(),
         Task::Deploy => deploy::check(),
         Task::FuzzApi(bounds) => fuzz_api::run(bounds),
@@ -100,6 +101,7 @@ fn main() -> anyhow::Result<()> {
 
 fn test(checks: bool) -> anyhow::Result<()> {
     machine::setup()?;
+    let engines = engines::setup()?;
     if checks {
         check()?;
     }
@@ -109,6 +111,9 @@ fn test(checks: bool) -> anyhow::Result<()> {
         tests.args(["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail", "--final-status-level", "fail"]);
     } else {
         tests.args(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+    }
+    if let Some(folder) = &engines {
+        tests.env(engines::VARIABLE, folder);
     }
     run(tests.env("PRESSRUN_SIMULATION_SEEDS", SIMULATED_SEEDS))?;
     chaos(&["schedules=90".to_owned(), "minutes=1".to_owned()], &target()?.join("debug/pressrun"))?;

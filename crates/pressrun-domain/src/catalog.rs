@@ -164,6 +164,27 @@ pub enum SourceSettings {
         /// The file that the password came from, if it did.
         secret_file: Option<crate::postgres::PostgresSecretFile>,
     },
+    /// A ClickHouse server by its HTTP interface; the whole query is pushed down.
+    ClickHouse(ClickHouseSettings),
+}
+
+/// Where a ClickHouse server is and who asks it.
+#[derive(Debug, Clone)]
+pub struct ClickHouseSettings {
+    /// `http` or `https` with host and port, without a login.
+    pub url: url::Url,
+    /// The database of tables without one; the server's default when absent.
+    pub database: Option<String>,
+    /// Who asks.
+    pub user: String,
+    /// Their password; empty for none.
+    pub password: Secret,
+    /// The file that the password came from, if it did; it is read again for each query.
+    pub password_file: Option<std::path::PathBuf>,
+    /// PEM file of the authorities that are trusted; those of the system and the bundled ones when absent.
+    pub authorities: Option<std::path::PathBuf>,
+    /// Settings of each query, by the server's names.
+    pub settings: IndexMap<String, String>,
 }
 
 /// A person with a login.

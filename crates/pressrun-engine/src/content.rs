@@ -347,7 +347,7 @@ impl Producer {
         let span = trace::query(connection.name.as_str());
         let inside = span.clone();
         let rows = self.flights.share(key, move || {
-            let source = if spec.is_embedded() { "files" } else { "postgres" };
+            let source = spec.kind();
             let execution = inside.in_scope(|| trace::execute(source));
             async move { producer.execute(&connection, spec, source, compiled, work, fingerprint).await }.instrument(execution)
         });
@@ -408,11 +408,12 @@ impl Producer {
         left: Duration,
     ) -> Result<Vec<ColumnInfo>, (QueryError, Option<(usize, usize)>)> {
         let described = content.compile(query, 1).map_err(|error| (error, None))?.described();
+        let dialect = described.dialect;
         let connection = content.connection().map_err(|error| (failed(&error), None))?;
         match self.query(connection, described, work, false, left).await {
             Ok(rows) => Ok(rows.outcome.columns),
             Err(error) => {
-                let place = error.character.and_then(CompiledQuery::undescribed).and_then(|at| content.place(query, at));
+                let place = error.character.and_then(|at| CompiledQuery::undescribed(at, dialect)).and_then(|at| content.place(query, at));
                 Err((error, place))
             }
         }

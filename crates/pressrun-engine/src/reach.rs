@@ -4,12 +4,12 @@
 //! operator's policy is asked before each query, with the addresses that a name has then, and the query goes to one of exactly these: a name
 //! that leads elsewhere a moment later gains nothing.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use pressrun_deliver::{EgressPolicy, NoAddress, Resolve, ResolveError, SystemResolver};
-use pressrun_domain::postgres::{PostgresAddress, PostgresHost};
-use pressrun_domain::secret::Secret;
+use pressrun_domain::catalog::{Connection, SourceSettings};
+use pressrun_domain::postgres::{PostgresAddress, PostgresHost, PostgresSecretFile};
 use pressrun_query::{ConnectionSpec, QueryError, QueryErrorKind};
 use url::Host;
 
@@ -21,12 +21,29 @@ const LOOKUP: Duration = Duration::from_secs(10);
 /// # Errors
 /// It may lead to none of its addresses, or they are not to be had.
 pub(crate) async fn pinned(policy: &EgressPolicy, resolver: &dyn Resolve, spec: ConnectionSpec) -> Result<ConnectionSpec, QueryError> {
-    let ConnectionSpec::Postgres { url, secret_file } = &spec else { return Ok(spec) };
     if policy.closes_nothing() {
         return Ok(spec);
     }
+    match spec {
+        ConnectionSpec::Files { .. } => Ok(spec),
+        ConnectionSpec::Postgres { url, secret_file } => postgres(policy, resolver, url, secret_file).await,
+        ConnectionSpec::ClickHouse(mut server) => {
+            let (host, port) =
+                place(&server.url).ok_or_else(|| QueryError::new(QueryErrorKind::Connection, "the connection's address has no host"))?;
+            server.addresses = open_addresses(policy, resolver, &host, port).await?;
+            Ok(ConnectionSpec::ClickHouse(server))
+        }
+    }
+}
+
+async fn postgres(
+    policy: &EgressPolicy,
+    resolver: &dyn Resolve,
+    url: String,
+    secret_file: Option<PostgresSecretFile>,
+) -> Result<ConnectionSpec, QueryError> {
     let unread = |_| QueryError::new(QueryErrorKind::Connection, "the connection's address cannot be read");
-    let mut address = PostgresAddress::parse(url).map_err(unread)?;
+    let mut address = PostgresAddress::parse(&url).map_err(unread)?;
     let (mut open, mut refused) = (Vec::new(), None);
     for host in &address.hosts {
         match addresses(policy, resolver, host).await {
@@ -38,42 +55,65 @@ pub(crate) async fn pinned(policy: &EgressPolicy, resolver: &dyn Resolve, spec: 
         Some(error) if open.is_empty() => Err(error),
         _ => {
             address.hosts = open;
-            Ok(ConnectionSpec::Postgres { url: address.url(), secret_file: secret_file.clone() })
+            Ok(ConnectionSpec::Postgres { url: address.url(), secret_file })
         }
     }
 }
 
-/// Why a connection to `url` may lead nowhere, as far as its address tells by itself: no name is looked up.
+/// Why a connection may lead nowhere, as far as its address tells by itself: no name is looked up.
 #[must_use]
-pub fn refused_as_typed(policy: &EgressPolicy, url: &Secret) -> Option<QueryError> {
-    let address = PostgresAddress::parse(url.expose()).ok()?;
-    let refused = address.hosts.iter().map(|host| {
-        let judged = aim(host).and_then(|aim| policy.check_host(&aim, host.port).map_err(|_| closed(host)));
-        judged.err()
-    });
-    refused.collect::<Option<Vec<_>>>()?.into_iter().next()
+pub fn refused_as_typed(policy: &EgressPolicy, source: &SourceSettings) -> Option<QueryError> {
+    match source {
+        SourceSettings::Files { .. } => None,
+        SourceSettings::Postgres { url, .. } => {
+            let address = PostgresAddress::parse(url.expose()).ok()?;
+            let refused = address.hosts.iter().map(|host| {
+                let judged = aim(host).and_then(|aim| policy.check_host(&aim, host.port).map_err(|_| closed(&host.name, host.port)));
+                judged.err()
+            });
+            refused.collect::<Option<Vec<_>>>()?.into_iter().next()
+        }
+        SourceSettings::ClickHouse(server) => {
+            let (host, port) = place(&server.url)?;
+            policy.check_host(&host, port).err().map(|_| closed(&host.to_string(), port))
+        }
+    }
 }
 
-/// Why a connection to `url` leads nowhere as things are, as a query would find out.
-pub async fn refused(policy: &EgressPolicy, url: &Secret) -> Option<QueryError> {
-    let spec = ConnectionSpec::Postgres { url: url.expose().to_owned(), secret_file: None };
-    pinned(policy, &SystemResolver, spec).await.err()
+/// Why a connection leads nowhere as things are, as a query would find out.
+pub async fn refused(policy: &EgressPolicy, connection: &Connection) -> Option<QueryError> {
+    pinned(policy, &SystemResolver, connection.into()).await.err()
+}
+
+/// Host and port of an address by HTTP.
+fn place(url: &url::Url) -> Option<(Host, u16)> {
+    Some((url.host()?.to_owned(), url.port_or_known_default()?))
+}
+
+/// The addresses of `host` that `policy` opens.
+async fn open_addresses(policy: &EgressPolicy, resolver: &dyn Resolve, host: &Host, port: u16) -> Result<Vec<SocketAddr>, QueryError> {
+    let Ok(resolved) = tokio::time::timeout(LOOKUP, policy.resolve_checked(resolver, host, port)).await else {
+        return Err(unknown(&host.to_string()));
+    };
+    match resolved {
+        Ok(found) => Ok(found),
+        Err(ResolveError::NoAddress { why: NoAddress::Lookup(_) | NoAddress::Empty, .. }) => Err(unknown(&host.to_string())),
+        Err(_) => Err(closed(&host.to_string(), port)),
+    }
 }
 
 /// The same host, once for each address that it may be reached at.
 async fn addresses(policy: &EgressPolicy, resolver: &dyn Resolve, host: &PostgresHost) -> Result<Vec<PostgresHost>, QueryError> {
     let aim = aim(host)?;
     if host.is_socket() {
-        return policy.check_host(&aim, host.port).map(|()| vec![host.clone()]).map_err(|_| closed(host));
+        return policy.check_host(&aim, host.port).map(|()| vec![host.clone()]).map_err(|_| closed(&host.name, host.port));
     }
-    let Ok(resolved) = tokio::time::timeout(LOOKUP, policy.resolve_checked(resolver, &aim, host.port)).await else {
-        return Err(unknown(host));
+    let named = |error: QueryError| match error.kind {
+        QueryErrorKind::Denied => closed(&host.name, host.port),
+        _ => unknown(&host.name),
     };
-    match resolved {
-        Ok(found) => Ok(found.iter().map(|found| PostgresHost { address: Some(found.ip()), ..host.clone() }).collect()),
-        Err(ResolveError::NoAddress { why: NoAddress::Lookup(_) | NoAddress::Empty, .. }) => Err(unknown(host)),
-        Err(_) => Err(closed(host)),
-    }
+    let found = open_addresses(policy, resolver, &aim, host.port).await.map_err(named)?;
+    Ok(found.iter().map(|found| PostgresHost { address: Some(found.ip()), ..host.clone() }).collect())
 }
 
 /// What the policy is asked about.
@@ -83,16 +123,15 @@ fn aim(host: &PostgresHost) -> Result<Host, QueryError> {
         Some(IpAddr::V6(address)) => Ok(Host::Ipv6(address)),
         // A socket is this machine by another way in.
         None if host.is_socket() => Ok(Host::Ipv4(Ipv4Addr::LOCALHOST)),
-        None => Host::parse(&host.name).map_err(|_| closed(host)),
+        None => Host::parse(&host.name).map_err(|_| closed(&host.name, host.port)),
     }
 }
 
-fn unknown(host: &PostgresHost) -> QueryError {
-    QueryError::new(QueryErrorKind::Connection, format!("the name {} of the connection's server could not be looked up", host.name))
+fn unknown(name: &str) -> QueryError {
+    QueryError::new(QueryErrorKind::Connection, format!("the name {name} of the connection's server could not be looked up"))
 }
 
-fn closed(host: &PostgresHost) -> QueryError {
-    let PostgresHost { name, port, .. } = host;
+fn closed(name: &str, port: u16) -> QueryError {
     QueryError::new(QueryErrorKind::Denied, format!("connections may not lead to {name} on port {port}"))
         .hint("the operator decides that under [egress] connections, allow, deny, only and ports")
 }
@@ -102,6 +141,8 @@ mod tests {
     use std::io;
 
     use async_trait::async_trait;
+    use pressrun_domain::catalog::ClickHouseSettings;
+    use pressrun_domain::secret::Secret;
 
     use super::*;
 
@@ -131,7 +172,7 @@ mod tests {
                 };
                 Ok(address.hosts.iter().map(shown).collect())
             }
-            Ok(ConnectionSpec::Files { .. }) => Err("files".to_owned()),
+            Ok(other) => Err(other.kind().to_owned()),
             Err(error) => Err(error.message),
         }
     }
@@ -181,7 +222,47 @@ mod tests {
             (&strict, "postgres://u@/x?host=/run/postgresql", closed("/run/postgresql", 5432)),
             (&strict, "", None),
         ] {
-            assert_eq!(refused_as_typed(policy, &Secret::new(url)).map(|error| error.message), expected, "{url}");
+            let source = SourceSettings::Postgres { url: Secret::new(url), secret_file: None };
+            assert_eq!(refused_as_typed(policy, &source).map(|error| error.message), expected, "{url}");
+        }
+    }
+
+    fn clickhouse(url: &str) -> ClickHouseSettings {
+        ClickHouseSettings {
+            url: url.parse().expect("an address"),
+            database: None,
+            user: "reports".to_owned(),
+            password: Secret::new(""),
+            password_file: None,
+            authorities: None,
+            settings: indexmap::IndexMap::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn b17_clickhouse_is_asked_at_the_addresses_that_the_operator_opens() {
+        let but = EgressPolicy::everywhere().deny(["10.0.0.0/8"]).expect("rules");
+        for (url, typed, expected) in [
+            ("https://db.example:8443", None, Ok("93.184.215.14:8443")),
+            ("http://inside.example:8123", None, Err("connections may not lead to inside.example on port 8123")),
+            ("http://nowhere.example", None, Err("the name nowhere.example of the connection's server could not be looked up")),
+            (
+                "http://10.1.2.3:8123",
+                Some("connections may not lead to 10.1.2.3 on port 8123"),
+                Err("connections may not lead to 10.1.2.3 on port 8123"),
+            ),
+        ] {
+            let settings = clickhouse(url);
+            let told = refused_as_typed(&but, &SourceSettings::ClickHouse(settings.clone())).map(|error| error.message);
+            assert_eq!(told.as_deref(), typed, "{url}");
+            let found = match pinned(&but, &Names, ConnectionSpec::ClickHouse(Box::new((&settings).into()))).await {
+                Ok(ConnectionSpec::ClickHouse(server)) => {
+                    Ok(server.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+                }
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error.message),
+            };
+            assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{url}");
         }
     }
 }

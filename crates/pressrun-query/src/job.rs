@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::limits::QueryLimits;
+use crate::source::clickhouse::{ClickHouseSource, ClickHouseSpec};
 use crate::source::{BatchSink, Source, files::FilesSource, postgres::PostgresSource};
 use crate::spool::IpcSink;
 
@@ -37,6 +38,9 @@ pub enum ConnectionSpec {
         /// The file that the password came from, if it did.
         secret_file: Option<PostgresSecretFile>,
     },
+    /// A ClickHouse server.
+    #[serde(rename = "clickhouse")]
+    ClickHouse(Box<ClickHouseSpec>),
 }
 
 impl std::fmt::Debug for ConnectionSpec {
@@ -44,6 +48,7 @@ impl std::fmt::Debug for ConnectionSpec {
         match self {
             Self::Files { folder, .. } => f.debug_struct("Files").field("folder", folder).finish_non_exhaustive(),
             Self::Postgres { .. } => f.write_str("Postgres { url: [redacted] }"),
+            Self::ClickHouse(spec) => spec.fmt(f),
         }
     }
 }
@@ -55,6 +60,7 @@ impl From<&Connection> for ConnectionSpec {
             SourceSettings::Postgres { url, secret_file } => {
                 Self::Postgres { url: url.expose().to_owned(), secret_file: secret_file.clone() }
             }
+            SourceSettings::ClickHouse(settings) => Self::ClickHouse(Box::new(settings.into())),
         }
     }
 }
@@ -72,6 +78,17 @@ impl ConnectionSpec {
         match self {
             Self::Files { folder, tables } => Arc::new(FilesSource::new(folder.clone(), tables.clone(), temp_dir.to_owned())),
             Self::Postgres { url, secret_file } => Arc::new(PostgresSource::new(url.clone(), secret_file.clone())),
+            Self::ClickHouse(spec) => Arc::new(ClickHouseSource::new(spec.as_ref().clone())),
+        }
+    }
+
+    /// The word for its kind in metrics and traces.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Files { .. } => "files",
+            Self::Postgres { .. } => "postgres",
+            Self::ClickHouse(_) => "clickhouse",
         }
     }
 

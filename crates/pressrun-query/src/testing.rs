@@ -1,6 +1,8 @@
 //! What tests of this crate share: a folder of files, and a tile's SQL answered from it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+pub(crate) mod clickhouse;
+pub(crate) mod engines;
 pub(crate) mod server;
 
 use std::path::Path;

@@ -169,11 +169,15 @@ pub fn check_tile(tile: &QueryTile, filters: &EffectiveFilters, clock: &QueryClo
         Err(error) => return failed(&error),
     };
     let (mut found, mut columns) = (Vec::new(), None);
-    match screen::screen(&written.sql, dialect) {
+    // ClickHouse's placeholders, `{p1:String}`, are read by ClickHouse alone.
+    let is_marked = dialect == Dialect::ClickHouse;
+    let sql = if is_marked { written.with_markers() } else { &written.sql };
+    match screen::screen(sql, dialect) {
         Ok(statement) => columns = rows::columns(&statement),
         Err(error) => {
-            let byte = error.at.map(|(line, column)| markers::offset(&written.sql, line, column));
-            let place = byte.and_then(|byte| reading.place(written.back(byte)));
+            let byte = error.at.map(|(line, column)| markers::offset(sql, line, column));
+            let back = |byte| if is_marked { written.back_from_markers(byte) } else { written.back(byte) };
+            let place = byte.and_then(|byte| reading.place(back(byte)));
             found.push(Finding { place, ..of_screen(error, dialect) });
         }
     }

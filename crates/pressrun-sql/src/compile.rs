@@ -11,7 +11,7 @@ use pressrun_domain::id::FilterKey;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::dialect::Dialect;
+use crate::dialect::{Described, Dialect};
 use crate::filter::FilterError;
 use crate::limits::MAX_SQL_BYTES;
 use crate::param::Param;
@@ -180,13 +180,21 @@ impl CompiledQuery {
     /// The same without rows: what its columns are.
     #[must_use]
     pub fn described(&self) -> Self {
-        Self { sql: format!("{DESCRIBED}{}\n) as pressrun_described limit 0", self.sql), ..self.clone() }
+        // Where the query runs as it is, none of its rows is read.
+        let limit = if self.dialect.rules().described() == Described::AsItIs { 0 } else { self.limit };
+        let sql = match self.dialect.rules().described() {
+            Described::Limit => format!("{DESCRIBED}{}\n) as pressrun_described limit 0", self.sql),
+            Described::WhereFalse => format!("{DESCRIBED}{}\n) pressrun_described where 1 = 0", self.sql),
+            Described::AsItIs => self.sql.clone(),
+        };
+        Self { sql, limit, ..self.clone() }
     }
 
-    /// The character, from 1, of a query that became the character `at` of the one that [`CompiledQuery::described`] made of it.
+    /// The character, from 1, of a query of `dialect` that became the character `at` of the one that [`CompiledQuery::described`] made of it.
     #[must_use]
-    pub fn undescribed(at: usize) -> Option<usize> {
-        at.checked_sub(DESCRIBED.chars().count()).filter(|at| *at > 0)
+    pub fn undescribed(at: usize, dialect: Dialect) -> Option<usize> {
+        let before = if dialect.rules().described() == Described::AsItIs { 0 } else { DESCRIBED.chars().count() };
+        at.checked_sub(before).filter(|at| *at > 0)
     }
 }
 

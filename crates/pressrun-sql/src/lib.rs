@@ -31,9 +31,9 @@ pub use compile::{
     CompileError, CompiledQuery, EffectiveFilter, EffectiveFilters, OrphanedFilters, QueryClock, References, ResolvedClock, compile,
     place_in_tile,
 };
-pub use dialect::Dialect;
+pub use dialect::{Bound, Dialect};
 pub use fragile::fragile;
 pub use param::{Decimal, Param};
 pub use rows::gives_one_row;
-pub use screen::{ScreenError, ScreenFault, screen};
+pub use screen::{ScreenError, ScreenFault, guard, screen};
 pub use template::{references, unapplied};

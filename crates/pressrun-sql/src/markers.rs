@@ -46,7 +46,15 @@ pub(crate) fn located(text: &str, lexer: &dyn SqlDialect) -> Result<Vec<Located>
     }
     starts.push(text.len());
     let ranges = starts.windows(2).map(|pair| pair[0]..pair[1]).collect::<Vec<_>>();
-    Ok(tokens.into_iter().map(|token| token.token).zip(ranges).collect())
+    Ok(tokens.into_iter().map(|token| as_placeholder(token.token)).zip(ranges).collect())
+}
+
+/// A marker is a placeholder also where the dialect takes it for a word, as MySQL's does.
+fn as_placeholder(token: Token) -> Token {
+    match token {
+        Token::Word(word) if word.quote_style.is_none() && word.value.starts_with(MARKER) => Token::Placeholder(word.value),
+        other => other,
+    }
 }
 
 /// The byte at which line `line` and column `column` (in characters, both from 1) of `text` begin.

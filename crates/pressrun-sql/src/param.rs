@@ -23,6 +23,8 @@ pub enum Param {
     Boolean(bool),
     /// An instant, UTC.
     Instant(Timestamp),
+    /// An instant as the wall clock of the query zone shows it.
+    Local(Timestamp),
     /// A calendar day.
     Date(Date),
     /// Texts, as one value.
@@ -47,6 +49,7 @@ impl Param {
             Self::Decimal(value) => ("decimal", vec![value.to_string()]),
             Self::Boolean(value) => ("boolean", vec![value.to_string()]),
             Self::Instant(value) => ("instant", vec![value.to_string()]),
+            Self::Local(value) => ("local", vec![value.to_string()]),
             Self::Date(value) => ("date", vec![value.to_string()]),
             Self::Texts(values) => ("texts", values.clone()),
             Self::Integers(values) => ("integers", all(values)),

@@ -97,6 +97,28 @@ pub fn screen(sql: &str, dialect: Dialect) -> Result<Statement, ScreenError> {
     Ok(statement)
 }
 
+/// Whether SQL for an engine that has the last word begins like a query and holds one statement. It stops accidents: what a role may do is for the server
+/// to decide.
+///
+/// # Errors
+/// [`ScreenError`]; also where it cannot be split into words.
+pub fn guard(sql: &str, dialect: Dialect) -> Result<(), ScreenError> {
+    if sql.len() > MAX_SQL_BYTES {
+        return Err(too_large(format!("the SQL has {} bytes; at most {MAX_SQL_BYTES} are run", sql.len())));
+    }
+    let tokens = Tokenizer::new(dialect.rules().lexer(), sql).tokenize_with_location().map_err(|error| {
+        let at = (error.location.line, error.location.column);
+        ScreenError::new(ScreenFault::Syntax, format!("the SQL does not parse: {}", error.message)).at(Some(at))
+    })?;
+    first_word(&tokens)?;
+    let solid = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
+    let mut behind = solid.skip_while(|token| token.token != Token::SemiColon).filter(|token| token.token != Token::SemiColon);
+    match behind.next() {
+        Some(second) => Err(ScreenError::denied().at(Some((second.span.start.line, second.span.start.column)))),
+        None => Ok(()),
+    }
+}
+
 /// What a `SELECT` can begin with. Everything else is told at its first word, also by dialects whose own parser has the last word
 /// on the rest.
 fn first_word(tokens: &[TokenWithSpan]) -> Result<(), ScreenError> {

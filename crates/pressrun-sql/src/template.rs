@@ -251,6 +251,16 @@ impl<'a> Reading<'a> {
 }
 
 impl Written {
+    /// The SQL with markers for its values, as our parsers read it in every dialect.
+    pub(crate) fn with_markers(&self) -> &str {
+        self.steps.get(1).map_or(self.sql.as_str(), |step| step.text.as_str())
+    }
+
+    /// The byte of the rendered text that became the byte `at` of [`Written::with_markers`].
+    pub(crate) fn back_from_markers(&self, at: usize) -> usize {
+        self.steps.iter().take(2).rev().fold(at, |at, step| step.back(at))
+    }
+
     /// The byte of the rendered text that became the byte `at` of the SQL.
     pub(crate) fn back(&self, at: usize) -> usize {
         self.steps.iter().rev().fold(at, |at, step| step.back(at))
@@ -383,7 +393,7 @@ impl Writer<'_> {
                 numbers.insert(at, params.len());
                 params.len()
             });
-            edits.push(Edit { range: range.start..range.start + name.len(), text: self.rules.placeholder(number) });
+            edits.push(Edit { range: range.start..range.start + name.len(), text: self.rules.placeholder(number, value) });
         }
         Ok((edits, params))
     }

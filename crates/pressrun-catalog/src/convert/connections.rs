@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use pressrun_domain::catalog::{Connection, SourceSettings};
 use pressrun_domain::id::ConnectionName;
 
-use super::{postgres, tables, text};
+use super::{clickhouse, keys, postgres, secret, tables, text};
 use crate::files::{ConnectionFile, ConnectionsFile, Field, SourceKind};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable};
@@ -28,11 +28,20 @@ impl Connections {
         if self.names.contains_key(name.as_str()) && !self.connections.contains_key(name) {
             let mut connection = connection.clone();
             // Its file may be what is wrong, and lead elsewhere now: it is not read again.
-            if let SourceSettings::Postgres { url, secret_file } = &mut connection.source {
-                *secret_file = None;
-                if !postgres::has_open_files(url, root, rules) {
-                    return;
+            match &mut connection.source {
+                SourceSettings::Postgres { url, secret_file } => {
+                    *secret_file = None;
+                    if !postgres::has_open_files(url, root, rules) {
+                        return;
+                    }
                 }
+                SourceSettings::ClickHouse(settings) => {
+                    settings.password_file = None;
+                    if !settings.authorities.iter().all(|path| secret::is_open(root, path, rules)) {
+                        return;
+                    }
+                }
+                SourceSettings::Files { .. } => {}
             }
             self.connections.insert(name.clone(), connection);
         }
@@ -81,13 +90,14 @@ fn connection(name: &str, file: &ConnectionFile, place: Place, context: (&Path, 
         Field::Given(kind, _) => *kind,
         Field::Invalid(_) => return None,
         Field::Absent => {
-            report.add(place, "`kind` is missing", "write `kind: files` or `kind: postgres`");
+            report.add(place, "`kind` is missing", "write `kind: files`, `kind: postgres` or `kind: clickhouse`");
             return None;
         }
     };
     let source = match kind {
         SourceKind::Files => files(file, context),
         SourceKind::Postgres => postgres::postgres(file, place, context),
+        SourceKind::ClickHouse => clickhouse::clickhouse(file, place, context),
     };
     Some(Connection {
         name: ConnectionName::from(name),
@@ -99,11 +109,7 @@ fn connection(name: &str, file: &ConnectionFile, place: Place, context: (&Path, 
 }
 
 fn files(file: &ConnectionFile, (root, options, report): (&Path, LoadOptions<'_>, &Report<'_>)) -> Option<SourceSettings> {
-    for (key, place) in postgres::keys(file) {
-        if let Some(place) = place {
-            report.add(place, format!("`{key}` does not belong to kind `files`"), "remove it, or write `kind: postgres`");
-        }
-    }
+    keys::refuse_others(file, SourceKind::Files, report);
     let written = file.folder.placed().map_or("data", |(folder, _)| folder.as_str());
     let folder = match root.join(written).canonicalize() {
         Ok(folder) if folder.is_dir() => Some(folder),

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod chart;
+mod clickhouse;
 mod connections;
 mod control;
 mod dashboard;
@@ -9,6 +10,7 @@ mod document;
 mod grid;
 mod guides;
 mod judge;
+mod keys;
 mod number_format;
 mod people;
 mod postgres;

@@ -6,33 +6,13 @@ use pressrun_domain::catalog::SourceSettings;
 use pressrun_domain::postgres::{PostgresAddress, PostgresSecretFile};
 use pressrun_domain::secret::Secret;
 
-use super::secret;
-use crate::files::{ConnectionFile, Field};
+use super::{keys, secret};
+use crate::files::{ConnectionFile, Field, SourceKind};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable};
 use crate::rules::CatalogRules;
 
 type Context<'a> = (&'a Path, LoadOptions<'a>, &'a Report<'a>);
-
-/// The keys of this kind, and where they are written.
-pub(super) fn keys(file: &ConnectionFile) -> [(&'static str, Option<Place>); 14] {
-    [
-        ("url", file.url.place()),
-        ("url_file", file.url_file.place()),
-        ("host", file.host.place()),
-        ("port", file.port.place()),
-        ("database", file.database.place()),
-        ("user", file.user.place()),
-        ("password", file.password.place()),
-        ("password_file", file.password_file.place()),
-        ("sslmode", file.sslmode.place()),
-        ("sslrootcert", file.sslrootcert.place()),
-        ("sslcert", file.sslcert.place()),
-        ("sslkey", file.sslkey.place()),
-        ("options", file.options.place()),
-        ("parameters", file.parameters.place()),
-    ]
-}
 
 /// One word of the connection.
 struct Said {
@@ -47,11 +27,7 @@ struct Said {
 /// Converts the connection, noting what is wrong.
 pub(super) fn postgres(file: &ConnectionFile, place: Place, context: Context<'_>) -> Option<SourceSettings> {
     let (root, options, report) = context;
-    for (key, place) in [("folder", file.folder.place()), ("tables", file.tables.place())] {
-        if let Some(place) = place {
-            report.add(place, format!("`{key}` does not belong to kind `postgres`"), "remove it, or write `kind: files`");
-        }
-    }
+    keys::refuse_others(file, SourceKind::Postgres, report);
     let address = if file.url.is_absent() && file.url_file.is_absent() {
         if file.host.is_absent() {
             report.add(

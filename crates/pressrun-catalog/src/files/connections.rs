@@ -19,7 +19,7 @@ pub struct ConnectionsFile {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["kind"]))]
 pub struct ConnectionFile {
-    /// `files` (Parquet, CSV and JSON files, queried by the embedded engine) or `postgres`.
+    /// `files` (Parquet, CSV and JSON files, queried by the embedded engine), `postgres` or `clickhouse`.
     pub kind: Field<SourceKind>,
     /// IANA time zone of queries when nothing more specific is said. Default `UTC`.
     pub timezone: Field<String>,
@@ -34,7 +34,8 @@ pub struct ConnectionFile {
     /// stem.
     pub tables: Field<Entries<TableEntry>>,
     /// kind `postgres`: `postgres://user:password@host:5432/database`, with secrets as `${ENVIRONMENT_VARIABLE}`. What is not said in it may
-    /// stand in the keys that follow; see [PostgreSQL](connections/postgres.md).
+    /// stand in the keys that follow; see [PostgreSQL](connections/postgres.md). kind `clickhouse`: `https://host:8443`, without a login; see
+    /// [ClickHouse](connections/clickhouse.md).
     pub url: Field<String>,
     /// kind `postgres`: a file that holds the address, relative to the catalog or absolute. User and password are read from it at each login.
     pub url_file: Field<String>,
@@ -42,19 +43,19 @@ pub struct ConnectionFile {
     pub host: Field<String>,
     /// kind `postgres`: port of the server. Default 5432.
     pub port: Field<u16>,
-    /// kind `postgres`: name of the database. Default that of the user.
+    /// kinds `postgres` and `clickhouse`: name of the database. Default that of the user, or `default`.
     pub database: Field<String>,
-    /// kind `postgres`: the role that logs in.
+    /// kinds `postgres` and `clickhouse`: the role that logs in.
     pub user: Field<String>,
-    /// kind `postgres`: its password, of any characters, as `${ENVIRONMENT_VARIABLE}`.
+    /// kinds `postgres` and `clickhouse`: its password, of any characters, as `${ENVIRONMENT_VARIABLE}`.
     pub password: Field<String>,
-    /// kind `postgres`: a file that holds the password, relative to the catalog or absolute. It is read at each login, so that a new password
+    /// kinds `postgres` and `clickhouse`: a file that holds the password, relative to the catalog or absolute. It is read at each login, so that a new password
     /// is used as soon as it is there.
     pub password_file: Field<String>,
     /// kind `postgres`: `disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`, as libpq means them. Default `require`, and
     /// `prefer` to the same machine.
     pub sslmode: Field<String>,
-    /// kind `postgres`: PEM file of the authorities that are trusted, or of the server's own certificate, relative to the catalog or absolute;
+    /// kinds `postgres` and `clickhouse`: PEM file of the authorities that are trusted, or of the server's own certificate, relative to the catalog or absolute;
     /// `system` for the authorities of the operating system.
     pub sslrootcert: Field<String>,
     /// kind `postgres`: PEM file of a certificate to log in with, relative to the catalog or absolute.
@@ -65,6 +66,8 @@ pub struct ConnectionFile {
     pub options: Field<String>,
     /// kind `postgres`: further parameters by libpq's names, such as `channel_binding`, `connect_timeout` or `target_session_attrs`.
     pub parameters: Field<Entries<String>>,
+    /// kind `clickhouse`: settings of each query by the server's names, such as `max_bytes_to_read`.
+    pub settings: Field<Entries<String>>,
 }
 
 /// Kinds of sources.
@@ -75,4 +78,6 @@ pub enum SourceKind {
     Files,
     /// A server that speaks Postgres' wire.
     Postgres,
+    /// A ClickHouse server.
+    ClickHouse,
 }

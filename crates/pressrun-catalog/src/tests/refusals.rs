@@ -438,3 +438,32 @@ fn lines_inside_sql_are_lines_of_the_file() {
         assert!(said.len() == 1 && said[0].starts_with(&format!("dashboards/orders.yaml:{line}:")), "{case}: {said:#?}");
     }
 }
+
+#[test]
+fn a12_a_connection_to_clickhouse_is_an_address_and_who_asks() {
+    let dir = good();
+    write(dir.path(), "password", "s3cret\n");
+    let settings = "url: 'https://db.example:8443', user: reports, password_file: password, database: sales, timezone: Europe/Berlin, settings: { max_bytes_to_read: 1000 }";
+    write(dir.path(), "connections.yaml", format!("connections: {{ warehouse: {{ kind: clickhouse, {settings} }} }}"));
+    let catalog = loaded(&dir).unwrap();
+    let SourceSettings::ClickHouse(found) = &catalog.connections["warehouse"].source else { unreachable!() };
+    assert_eq!(
+        (found.url.as_str(), found.user.as_str(), found.database.as_deref()),
+        ("https://db.example:8443/", "reports", Some("sales"))
+    );
+    assert_eq!((found.password.expose(), found.settings["max_bytes_to_read"].as_str()), ("s3cret", "1000"));
+    for (settings, message) in [
+        ("user: x", "`url` is missing"),
+        ("url: 'db.example:8443'", "is no address of a ClickHouse server's HTTP interface"),
+        ("url: 'https://app:pw@db.example'", "a login does not stand in the address"),
+        ("url: 'https://db.example/?database=x'", "the address has parameters"),
+        ("url: 'https://db.example', password: plain", "the password is written in plain text"),
+        ("url: 'https://db.example', settings: { readonly: 0 }", "`readonly` is set by Pressrun"),
+        ("url: 'https://db.example', settings: { param_p1: x }", "`param_p1` is no setting of a query"),
+        ("url: 'https://db.example', sslmode: require", "`sslmode` does not belong to kind `clickhouse`"),
+        ("url: 'https://db.example', folder: data", "`folder` does not belong to kind `clickhouse`"),
+    ] {
+        let said = refused("connections.yaml", &format!("connections: {{ warehouse: {{ kind: clickhouse, {settings} }} }}"));
+        assert!(said.len() == 1 && said[0].contains(message), "{settings}: {said:#?}");
+    }
+}

@@ -27,7 +27,7 @@ fn with_connection(settings: &str) -> TempDir {
 fn url(catalog: &Catalog) -> String {
     match &catalog.connections["warehouse"].source {
         SourceSettings::Postgres { url, .. } => url.expose().to_owned(),
-        SourceSettings::Files { .. } => panic!("files"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -85,7 +85,7 @@ fn b17_a_secret_file_that_leads_out_later_is_not_read_at_the_next_login_either()
     let handle = CatalogHandle::open_with(dir.path(), clock(), rules(&[], &[])).unwrap();
     let file = |handle: &CatalogHandle| match &handle.current().connections["warehouse"].source {
         SourceSettings::Postgres { secret_file, .. } => secret_file.clone(),
-        SourceSettings::Files { .. } => panic!("files"),
+        other => panic!("{other:?}"),
     };
     assert!(file(&handle).is_some());
     std::fs::remove_file(dir.path().join("pw")).unwrap();

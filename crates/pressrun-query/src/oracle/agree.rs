@@ -25,15 +25,15 @@ use crate::testing::{answer, batch, clock, filters, identity, new_york, rows as 
 
 /// One question to all three.
 #[derive(Debug)]
-struct Case {
-    kind: FilterKind,
-    rows: Rows,
-    expression: Value,
-    clock: QueryClock,
+pub(super) struct Case {
+    pub(super) kind: FilterKind,
+    pub(super) rows: Rows,
+    pub(super) expression: Value,
+    pub(super) clock: QueryClock,
 }
 
 impl Case {
-    fn new((kind, rows, expression): (FilterKind, Rows, Value), zone: usize, fiscal: i8) -> Self {
+    pub(super) fn new((kind, rows, expression): (FilterKind, Rows, Value), zone: usize, fiscal: i8) -> Self {
         Self { kind, rows, expression, clock: clock("2026-11-24T14:00:00Z", ZONES[zone % ZONES.len()]).fiscal(fiscal) }
     }
 
@@ -44,12 +44,12 @@ impl Case {
         kept.map(|(at, _)| at.to_string()).collect()
     }
 
-    fn query(&self, sql: &str, dialect: Dialect) -> CompiledQuery {
+    pub(super) fn query(&self, sql: &str, dialect: Dialect) -> CompiledQuery {
         let filters = filters([("f", self.kind, self.expression.clone())]);
         compile(&tile(sql), &filters, &identity(&[("region", &["US", "50%"])]), &self.clock, dialect).unwrap()
     }
 
-    fn judge(&self, found: Result<Vec<String>, crate::QueryError>, query: &CompiledQuery) -> Result<(), TestCaseError> {
+    pub(super) fn judge(&self, found: Result<Vec<String>, crate::QueryError>, query: &CompiledQuery) -> Result<(), TestCaseError> {
         let found = found.map_err(|error| TestCaseError::fail(format!("{error:?}\n{}", query.sql)))?;
         prop_assert_eq!(found, self.expected(), "{:?}\n{}\n{:?}", self, query.sql, query.params);
         Ok(())
@@ -114,13 +114,13 @@ async fn ask_postgres(server: &Server, query: &CompiledQuery) -> Result<Vec<Stri
 }
 
 /// `PROPTEST_CASES` asks for more.
-fn config(cases: u32) -> ProptestConfig {
+pub(super) fn config(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { cases };
     ProptestConfig { cases, failure_persistence: None, ..default }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 

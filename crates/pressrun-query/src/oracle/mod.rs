@@ -4,6 +4,7 @@
 
 mod agree;
 mod generate;
+mod warehouses;
 
 use std::cmp::Ordering;
 

@@ -1,5 +1,7 @@
 //! Places that answer queries.
 
+mod authorities;
+pub mod clickhouse;
 pub mod files;
 pub mod goodbye;
 pub mod postgres;
@@ -16,6 +18,7 @@ use pressrun_sql::CompiledQuery;
 use crate::error::QueryError;
 use crate::limits::QueryLimits;
 
+use authorities::system_roots;
 pub use shape::Shape;
 pub(crate) use widen::widened;
 

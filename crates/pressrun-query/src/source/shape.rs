@@ -66,6 +66,12 @@ impl<'a> Shape<'a> {
         Ok(!self.stats.truncated)
     }
 
+    /// What was passed on so far.
+    #[must_use]
+    pub fn stats(&self) -> QueryStats {
+        self.stats
+    }
+
     /// What was passed on.
     #[must_use]
     pub fn finish(self) -> QueryStats {

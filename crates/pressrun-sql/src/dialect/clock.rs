@@ -70,7 +70,7 @@ impl Reader<'_> {
         let quoted = name.quote_style.is_some();
         // A quoted name is what it is, to the letter.
         let is = |entry: &&ClockWord| if quoted { entry.word == name.value } else { entry.word.eq_ignore_ascii_case(&name.value) };
-        let entry = words.iter().filter(|entry| entry.form != ClockForm::Literal).find(is)?;
+        let entry = words.iter().filter(|entry| !matches!(entry.form, ClockForm::Literal | ClockForm::Argument)).find(is)?;
         let calls = matches!(entry.form, ClockForm::Call | ClockForm::OneArgument);
         let of_system = matches!(self.before(at, 1), Some(Token::Period)) && Self::is_word(self.before(at, 2), "pg_catalog");
         // `t.now`, `… as current_date`, and a quoted name that is not called are columns.
@@ -87,6 +87,7 @@ impl Reader<'_> {
         match entry.form {
             ClockForm::Call if opens && matches!(self.token(at + 2), Some(Token::RParen)) => Some(replaced(at + 2)),
             ClockForm::Word => Some(replaced(at)),
+            ClockForm::WordOrCall => Some(replaced(if opens && matches!(self.token(at + 2), Some(Token::RParen)) { at + 2 } else { at })),
             ClockForm::WordWithPrecision => {
                 let precise =
                     opens && matches!(self.token(at + 2), Some(Token::Number(..))) && matches!(self.token(at + 3), Some(Token::RParen));
@@ -97,7 +98,7 @@ impl Reader<'_> {
                 let after = self.end(at + 1);
                 Some(Spotted { range: after..after, means: Some(format!("{}, ", entry.means)), word: entry.word })
             }
-            ClockForm::Call | ClockForm::OneArgument | ClockForm::Literal => None,
+            ClockForm::Call | ClockForm::OneArgument | ClockForm::Literal | ClockForm::Argument => None,
         }
     }
 
@@ -123,9 +124,28 @@ impl Reader<'_> {
         false
     }
 
+    /// Whether the token at `at` is an argument of a function that takes a time.
+    fn is_time_of_a_call(&self, at: usize) -> bool {
+        const TAKE_TIMES: [&str; 7] = ["date", "time", "datetime", "julianday", "unixepoch", "strftime", "timediff"];
+        let mut depth = 0_usize;
+        for back in 1..=at {
+            match self.before(at, back) {
+                Some(Token::RParen) => depth += 1,
+                Some(Token::LParen) if depth > 0 => depth -= 1,
+                Some(Token::LParen) => return TAKE_TIMES.iter().any(|name| Self::is_word(self.before(at, back + 1), name)),
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// A text that a date or time type takes for a word of the clock.
     fn literal(&self, at: usize, text: &str, words: &'static [ClockWord]) -> Option<Spotted> {
         let text = text.trim();
+        let argument = words.iter().find(|entry| entry.form == ClockForm::Argument && entry.word.eq_ignore_ascii_case(text));
+        if let Some(entry) = argument.filter(|_| self.is_time_of_a_call(at)) {
+            return Some(Spotted { range: self.start(at)..self.end(at), means: Some(entry.means.to_owned()), word: entry.word });
+        }
         let entry = words.iter().filter(|entry| entry.form == ClockForm::Literal).find(|entry| entry.word.eq_ignore_ascii_case(text))?;
         let is_type = |token: Option<&Token>| matches!(token, Some(Token::Word(word)) if TYPES.iter().any(|name| word.value.eq_ignore_ascii_case(name)));
         let means = |range: Range<usize>, means: String| Some(Spotted { range, means: Some(means), word: entry.word });

@@ -1,13 +1,14 @@
 //! What differs between engines, one file each.
 //!
-//! To add an engine: one file here that implements [`Rules`], one variant of [`Dialect`], and one line in
-//! [`Dialect::rules`] and [`Dialect::of`]. The defaults of [`Rules`] are what the standard says and most engines do; a file
-//! states what its engine does otherwise. The test that compares every dialect with an evaluator in memory runs over
-//! [`Dialect::ALL`].
+//! To add a warehouse: one row in `warehouses`, one variant of [`Dialect`], and one line in [`Dialect::rules`] and [`Dialect::name`]. An engine whose
+//! predicates are of another form has a file of its own that implements [`Rules`], as the embedded engine and PostgreSQL do.
 
+mod bound;
 mod clock;
 mod embedded;
 mod postgres;
+mod table;
+mod warehouses;
 
 use jiff::Timestamp;
 use pressrun_domain::catalog::SourceSettings;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::filter::{DatePart, Order};
 use crate::param::{Decimal, Param, Params};
 
+pub use bound::Bound;
 pub(crate) use clock::spot;
 pub use embedded::{COMPARE, IN_PERIOD, IN_PERIODS, IS, LIKE_ANY, LOCAL_PART, NUMBER_IN, TEXT, TEXT_IN};
 
@@ -27,11 +29,64 @@ pub enum Dialect {
     Embedded,
     /// PostgreSQL and what speaks its wire.
     Postgres,
+    /// ClickHouse.
+    #[serde(rename = "clickhouse")]
+    ClickHouse,
+    /// DuckDB.
+    #[serde(rename = "duckdb")]
+    DuckDb,
+    /// SQLite.
+    Sqlite,
+    /// MySQL, MariaDB and SingleStore.
+    #[serde(rename = "mysql")]
+    MySql,
+    /// Snowflake.
+    Snowflake,
+    /// BigQuery.
+    #[serde(rename = "bigquery")]
+    BigQuery,
+    /// Apache Spark.
+    Spark,
+    /// Databricks.
+    Databricks,
+    /// Trino.
+    Trino,
+    /// SQL Server.
+    #[serde(rename = "mssql")]
+    MsSql,
+    /// Oracle.
+    Oracle,
+    /// Redshift by a driver of its own.
+    Redshift,
+    /// A Flight SQL server whose SQL is that of DataFusion.
+    #[serde(rename = "flightsql")]
+    FlightSql,
+    /// What the standard says, for engines that nothing is known of.
+    Ansi,
 }
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 2] = [Self::Embedded, Self::Postgres];
+    pub const ALL: [Self; 15] = [
+        Self::Embedded,
+        Self::Postgres,
+        Self::ClickHouse,
+        Self::DuckDb,
+        Self::Sqlite,
+        Self::MySql,
+        Self::Snowflake,
+        Self::BigQuery,
+        Self::Spark,
+        Self::Databricks,
+        Self::Trino,
+        Self::MsSql,
+        Self::Oracle,
+        Self::Redshift,
+        Self::FlightSql,
+    ];
+
+    /// Those whose predicates have a form of their own: a list of values is one value there.
+    pub const OF_THEIR_OWN: [Self; 2] = [Self::Embedded, Self::Postgres];
 
     /// The SQL that a kind of source reads.
     #[must_use]
@@ -39,7 +94,20 @@ impl Dialect {
         match source {
             SourceSettings::Files { .. } => Self::Embedded,
             SourceSettings::Postgres { .. } => Self::Postgres,
+            SourceSettings::ClickHouse { .. } => Self::ClickHouse,
         }
+    }
+
+    /// The dialect that goes by `name`; further names of the same SQL count.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let name = match name {
+            "mariadb" | "singlestore" => "mysql",
+            "sqlserver" => "mssql",
+            "postgresql" => "postgres",
+            other => other,
+        };
+        Self::ALL.into_iter().chain([Self::Ansi]).find(|dialect| dialect.name() == name && *dialect != Self::Embedded)
     }
 
     /// Its stable name.
@@ -48,6 +116,20 @@ impl Dialect {
         match self {
             Self::Embedded => "embedded",
             Self::Postgres => "postgres",
+            Self::ClickHouse => "clickhouse",
+            Self::DuckDb => "duckdb",
+            Self::Sqlite => "sqlite",
+            Self::MySql => "mysql",
+            Self::Snowflake => "snowflake",
+            Self::BigQuery => "bigquery",
+            Self::Spark => "spark",
+            Self::Databricks => "databricks",
+            Self::Trino => "trino",
+            Self::MsSql => "mssql",
+            Self::Oracle => "oracle",
+            Self::Redshift => "redshift",
+            Self::FlightSql => "flightsql",
+            Self::Ansi => "ansi",
         }
     }
 
@@ -61,6 +143,20 @@ impl Dialect {
         match self {
             Self::Embedded => &embedded::Embedded,
             Self::Postgres => &postgres::Postgres,
+            Self::ClickHouse => &warehouses::CLICKHOUSE,
+            Self::DuckDb => &warehouses::DUCKDB,
+            Self::Sqlite => &warehouses::SQLITE,
+            Self::MySql => &warehouses::MYSQL,
+            Self::Snowflake => &warehouses::SNOWFLAKE,
+            Self::BigQuery => &warehouses::BIGQUERY,
+            Self::Spark => &warehouses::SPARK,
+            Self::Databricks => &warehouses::DATABRICKS,
+            Self::Trino => &warehouses::TRINO,
+            Self::MsSql => &warehouses::MSSQL,
+            Self::Oracle => &warehouses::ORACLE,
+            Self::Redshift => &warehouses::REDSHIFT,
+            Self::FlightSql => &warehouses::FLIGHT_SQL,
+            Self::Ansi => &warehouses::ANSI,
         }
     }
 }
@@ -82,7 +178,8 @@ pub(crate) trait Rules: Sync {
     }
 
     /// The placeholder of the value `number`, from 1.
-    fn placeholder(&self, number: usize) -> String {
+    fn placeholder(&self, number: usize, param: &Param) -> String {
+        let _ = param;
         format!("${number}")
     }
 
@@ -153,10 +250,31 @@ pub(crate) trait Rules: Sync {
         Vec::new()
     }
 
+    /// How the text of an instant is written for a placeholder.
+    fn instants(&self) -> bound::Instants {
+        bound::Instants::Rfc3339
+    }
+
+    /// How a query is asked for its columns only.
+    fn described(&self) -> Described {
+        Described::Limit
+    }
+
     /// The words that read the server's clock; none where the engine's clock is set to the run's instant (Q5).
     fn clock_words(&self) -> &'static [ClockWord] {
         &[]
     }
+}
+
+/// How a query is asked for its columns only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Described {
+    /// Around it, `limit 0`.
+    Limit,
+    /// Around it, a condition that no row meets.
+    WhereFalse,
+    /// Not at all: it runs, and no row is read. Where a query inside of another may not be ordered.
+    AsItIs,
 }
 
 /// A statement that prepares a session, and the texts bound to its placeholders.
@@ -188,10 +306,14 @@ pub(crate) enum ClockForm {
     Word,
     /// `current_timestamp` or `current_timestamp(3)`.
     WordWithPrecision,
+    /// `current_date` or `current_date()`.
+    WordOrCall,
     /// `age(x)`, whose second argument is the present day; with two it reads no clock.
     OneArgument,
     /// `'today'::date`, `date 'today'`, `cast('today' as date)`.
     Literal,
+    /// `date('now')`.
+    Argument,
 }
 
 /// `parts` joined by `word` as a tree of little depth: a chain of thousands nests too deeply for a recursive planner.
@@ -232,8 +354,10 @@ mod tests {
 
     #[test]
     fn names_of_dialects_are_those_of_the_wire() {
-        for dialect in Dialect::ALL {
+        for dialect in Dialect::ALL.into_iter().chain([Dialect::Ansi]) {
             assert_eq!(serde_json::to_value(dialect).ok(), Some(serde_json::json!(dialect.name())));
+            assert_eq!(Dialect::named(dialect.name()), Some(dialect).filter(|dialect| *dialect != Dialect::Embedded));
         }
+        assert_eq!(["mariadb", "sqlserver", "db2"].map(Dialect::named), [Some(Dialect::MySql), Some(Dialect::MsSql), None]);
     }
 }

@@ -20,7 +20,7 @@ impl Rules for Postgres {
             Param::Integer(_) => "bigint",
             Param::Decimal(_) => "numeric",
             Param::Boolean(_) => "boolean",
-            Param::Instant(_) => "timestamptz",
+            Param::Instant(_) | Param::Local(_) => "timestamptz",
             Param::Date(_) => "date",
             Param::Texts(_) => "text[]",
             Param::Integers(_) => "bigint[]",

@@ -12,11 +12,10 @@ use jiff::Timestamp;
 use pressrun_catalog::{CatalogRules, Checked, Column, ColumnKind, ConnectionPlace, LoadOptions, Problem, Severity, TilePlace};
 use pressrun_deliver::EgressPolicy;
 use pressrun_domain::audience::Identity;
-use pressrun_domain::catalog::{Catalog, QueryTile, SourceSettings};
+use pressrun_domain::catalog::{Catalog, Connection, QueryTile};
 use pressrun_domain::clock::Clock;
 use pressrun_domain::output::{Format, OutputOptions};
 use pressrun_domain::schedule::FilterConfig;
-use pressrun_domain::secret::Secret;
 use pressrun_engine::EngineConfig;
 use pressrun_engine::content::{Content, Producer};
 use pressrun_engine::reach;
@@ -101,7 +100,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         crate::telemetry::for_people("warn");
         super::serve::runtime()?.block_on(connect(&mut checked, settings, policy))?;
     } else {
-        let refused = urls(&checked).filter_map(|(place, url)| Some(of_connection(place, &reach::refused_as_typed(&policy, url)?)));
+        let refused = connections(&checked)
+            .filter_map(|(place, connection)| Some(of_connection(place, &reach::refused_as_typed(&policy, &connection.source)?)));
         let refused: Vec<Problem> = refused.collect();
         add(&mut checked, refused);
     }
@@ -137,12 +137,9 @@ fn print(dir: &Path, checked: &Checked, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The databases, and where their connections stand.
-fn urls(checked: &Checked) -> impl Iterator<Item = (&ConnectionPlace, &Secret)> {
-    checked.connections.iter().filter_map(move |place| match &checked.catalog.as_ref()?.connections.get(&place.name)?.source {
-        SourceSettings::Postgres { url, .. } => Some((place, url)),
-        SourceSettings::Files { .. } => None,
-    })
+/// The connections, and where they stand.
+fn connections(checked: &Checked) -> impl Iterator<Item = (&ConnectionPlace, &Connection)> {
+    checked.connections.iter().filter_map(move |place| Some((place, checked.catalog.as_ref()?.connections.get(&place.name)?)))
 }
 
 fn of_connection(place: &ConnectionPlace, refused: &QueryError) -> Problem {
@@ -167,8 +164,8 @@ async fn connect(checked: &mut Checked, mut settings: Settings, policy: EgressPo
     let work = spool.work_dir("check")?;
     let now = WallClock.now();
     let (mut found, mut closed) = (Vec::new(), HashSet::new());
-    for (place, url) in urls(checked) {
-        if let Some(refused) = reach::refused(&policy, url).await {
+    for (place, connection) in connections(checked) {
+        if let Some(refused) = reach::refused(&policy, connection).await {
             found.push(of_connection(place, &refused));
             closed.insert(&place.name);
         }

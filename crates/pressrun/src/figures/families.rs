@@ -163,7 +163,7 @@ pub(crate) const RECORDED: &[Family] = &[
     ),
     counter(
         "pressrun_queries_total",
-        &[these("source", &["files", "postgres"]), these("outcome", &["ok", "failed"])],
+        &[these("source", &["files", "postgres", "clickhouse"]), these("outcome", &["ok", "failed"])],
         "Queries that were executed; those that share an execution are one.",
     ),
     counter(

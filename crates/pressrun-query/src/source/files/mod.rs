@@ -263,7 +263,7 @@ fn scalar(param: &Param) -> ScalarValue {
             ScalarValue::Decimal128(Some(number.unscaled), number.precision(), i8::try_from(number.scale).unwrap_or(0))
         }
         Param::Boolean(flag) => ScalarValue::Boolean(Some(*flag)),
-        Param::Instant(at) => ScalarValue::TimestampMicrosecond(Some(at.as_microsecond()), Some("UTC".into())),
+        Param::Instant(at) | Param::Local(at) => ScalarValue::TimestampMicrosecond(Some(at.as_microsecond()), Some("UTC".into())),
         Param::Texts(texts) => list(texts.iter().map(|text| ScalarValue::Utf8(Some(text.clone()))).collect(), &DataType::Utf8),
         Param::Integers(numbers) => list(numbers.iter().map(|number| ScalarValue::Int64(Some(*number))).collect(), &DataType::Int64),
         // Decimals of several scales have no type in common.

@@ -9,7 +9,7 @@ pub(super) fn text(param: &Param) -> String {
         Param::Integer(number) => number.to_string(),
         Param::Decimal(number) => number.to_string(),
         Param::Boolean(flag) => flag.to_string(),
-        Param::Instant(at) => at.to_string(),
+        Param::Instant(at) | Param::Local(at) => at.to_string(),
         Param::Date(day) => day.to_string(),
         Param::Texts(texts) => array(texts),
         Param::Integers(numbers) => array(numbers),

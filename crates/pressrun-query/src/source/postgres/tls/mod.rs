@@ -16,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 
 use self::verifier::{CertificateFault, Trust, Verifier};
 use super::failure::Fault;
+use crate::source::system_roots;
 
 /// How servers that begin with TLS at once are told what is spoken inside (RFC 7301).
 const PROTOCOL: &[u8] = b"postgresql";
@@ -77,13 +78,6 @@ impl Tls {
         let binding = shown.and_then(|certificate| certificate::end_point(certificate));
         Ok((stream, binding))
     }
-}
-
-/// The bundled authorities and the system's, without those that cannot be read: one odd certificate must not stop all queries.
-fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
 }
 
 fn certificates(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
