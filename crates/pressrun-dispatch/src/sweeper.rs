@@ -87,10 +87,24 @@ impl Sweeper {
                 return;
             }
         };
+        self.prune_months(now).await;
         self.prune(now, self.keep.history, Old::Runs, "old runs removed").await;
         self.prune(now, self.keep.history, Old::Notices, "old notices removed").await;
         self.prune(now, self.keep.audit, Old::Entries, "old entries of the audit removed").await;
         self.runner.sweep(now).await;
+    }
+
+    /// Makes room for the months to come, and drops what is old by whole months: what is left of it goes row by row.
+    async fn prune_months(&self, now: Timestamp) {
+        if let Err(error) = self.store.make_months().await {
+            warn!(%error, "could not make room for the history of the months to come; it is kept, and goes row by row later");
+        }
+        let Ok(kept_since) = now.checked_sub(self.keep.history) else { return };
+        match self.store.prune_months(kept_since).await {
+            Ok(0) => {}
+            Ok(count) => info!(count, "months of old history removed"),
+            Err(error) => warn!(%error, "could not drop a month of old history; it is tried again with the next sweep"),
+        }
     }
 
     /// The instant by which this sweep judges what is old: now, or as far as a sweep may go.

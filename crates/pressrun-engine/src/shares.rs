@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pressrun_deliver::{AllNodes, KeptOpen};
+use pressrun_dispatch::Pulse;
 use pressrun_domain::id::WorkerId;
 use pressrun_store::{SHARES_LAPSE, ShareAsked, Store};
 use tokio::sync::Notify;
@@ -212,8 +213,8 @@ impl ShareKeeper {
     }
 
     /// Keeps the shares until `over`, and gives them back then.
-    pub async fn run(self, over: CancellationToken) {
-        over.run_until_cancelled(self.keep()).await;
+    pub async fn run(self, over: CancellationToken, pulse: Pulse) {
+        over.run_until_cancelled(self.keep(&pulse)).await;
         match timeout(ANSWERED_WITHIN, self.store.leave_shares(self.holder)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => debug!(%error, "shares were not given back; others have them when they lapse"),
@@ -221,14 +222,17 @@ impl ShareKeeper {
         }
     }
 
-    async fn keep(&self) {
+    async fn keep(&self, pulse: &Pulse) {
         let (mut next_look, mut is_failing) = (Instant::now(), false);
         loop {
             let is_look = Instant::now() >= next_look;
             if is_look {
                 next_look = Instant::now() + LOOK;
             }
-            let pause = match self.ask(is_look).await {
+            pulse.beat();
+            let asked = self.ask(is_look).await;
+            pulse.passed(asked.is_ok());
+            let pause = match asked {
                 Ok(pause) => {
                     is_failing = false;
                     pause
@@ -315,6 +319,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use futures::future::join_all;
+    use pressrun_dispatch::Pulses;
     use pressrun_store::{PostgresSettings, PostgresStore, Sealer, SealingKey};
     use pressrun_testkit::PostgresServer;
 
@@ -335,7 +340,7 @@ mod tests {
     async fn node(url: &str, over: &CancellationToken) -> (Gates, tokio::task::JoinHandle<()>) {
         let gates = Gates::default();
         let keeper = ShareKeeper::of(store(url).await, vec![("connection", gates.clone())]);
-        (gates, tokio::spawn(keeper.run(over.clone())))
+        (gates, tokio::spawn(keeper.run(over.clone(), Pulses::default().task("shares"))))
     }
 
     #[derive(Default)]

@@ -9,6 +9,18 @@ use crate::StoreError;
 /// index on age, whatever else is kept, and one that was cut off is made again.
 #[async_trait]
 pub trait Retention: Send + Sync {
+    /// Makes room for what is written in months to come, where history is parted by months. To be called now and then.
+    async fn make_months(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Drops what there is most of in months that were over at `kept_since`, where history is parted by months: timelines, findings, contents and attempts. What is kept for
+    /// another reason stays. Returns how many parts went.
+    async fn prune_months(&self, kept_since: Timestamp) -> Result<u64, StoreError> {
+        let _ = kept_since;
+        Ok(0)
+    }
+
     /// Deletes up to `limit` rows of runs that were over before `kept_since`, oldest first: pieces, attempts, timeline and all, and definitions that
     /// nothing names any more.
     ///

@@ -253,16 +253,16 @@ impl App {
     /// The server failed, or a task that has to live as long as it does.
     pub(crate) async fn serve(self, listeners: Listeners, role: Role, stop: CancellationToken) -> anyhow::Result<()> {
         let hand_back = CancellationToken::new();
-        let mut tasks = Tasks::new(self.pulses);
+        let mut tasks = Tasks::new(self.pulses.clone());
         let (over, shares_end) = (CancellationToken::new(), CancellationToken::new());
         let shares = self.shares.map(|shares| {
-            let (ends, over) = (shares_end.clone().drop_guard(), over.clone());
+            let (ends, over, pulse) = (shares_end.clone().drop_guard(), over.clone(), self.pulses.task("shares"));
             let until_they_end = stop.clone().run_until_cancelled_owned(shares_end.cancelled_owned());
             tasks.spawn("shares", async move { until_they_end.await.unwrap_or_default() });
             // What is under way at the stop needs its turns too.
             tokio::spawn(async move {
                 let _ends = ends;
-                shares.run(over).await;
+                shares.run(over, pulse).await;
             })
         });
         let watching = Arc::clone(&self.catalog).watch(stop.clone().cancelled_owned());

@@ -431,19 +431,23 @@ CREATE TABLE run_audiences (
     PRIMARY KEY (run_id, digest)
 );
 
+-- What there is most of is parted by the months of its ids, which begin with an instant: `other` has what belongs to no month that was made, and what stays of those
+-- that went. Nothing refers to these tables, and they refer to nothing, so that a month goes without a look at others.
+
 -- The timeline: lines of a claim, numbered in it.
 CREATE TABLE run_events (
-    run_id TEXT COLLATE "C" NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    run_id TEXT COLLATE "C" NOT NULL,
     number BIGINT NOT NULL,
     at     BIGINT NOT NULL,
     event  TEXT NOT NULL,
     detail TEXT,
     PRIMARY KEY (run_id, number)
-);
+) PARTITION BY RANGE (run_id);
+CREATE TABLE run_events_other PARTITION OF run_events DEFAULT;
 
 -- What a run found: queries that ran, conditions that were judged, files that were made, warnings.
 CREATE TABLE run_findings (
-    run_id   TEXT COLLATE "C" NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    run_id   TEXT COLLATE "C" NOT NULL,
     kind     TEXT COLLATE "C" NOT NULL CHECK (kind IN ('tile', 'condition', 'artifact', 'warning')),
     number   BIGINT NOT NULL,
     -- Whose it is; NULL for warnings.
@@ -453,7 +457,8 @@ CREATE TABLE run_findings (
     -- JSON.
     content  TEXT NOT NULL,
     PRIMARY KEY (run_id, kind, number)
-);
+) PARTITION BY RANGE (run_id);
+CREATE TABLE run_findings_other PARTITION OF run_findings DEFAULT;
 
 -- Artifacts are rows: what may be deleted is found by an index, and not by listing a folder of millions of files.
 CREATE TABLE artifacts (
@@ -473,12 +478,13 @@ CREATE INDEX run_artifacts_by_file ON run_artifacts (sha256);
 
 -- What pieces carry, by the SHA-256 of it; pieces of one audience share a row. Rows are never changed.
 CREATE TABLE contents (
-    run_id   TEXT COLLATE "C" NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    run_id   TEXT COLLATE "C" NOT NULL,
     id       TEXT COLLATE "C" NOT NULL,
     artifact TEXT,
     message  TEXT NOT NULL,
     PRIMARY KEY (run_id, id)
-);
+) PARTITION BY RANGE (run_id);
+CREATE TABLE contents_other PARTITION OF contents DEFAULT;
 
 CREATE TABLE deliveries (
     id              TEXT COLLATE "C" PRIMARY KEY,
@@ -504,13 +510,14 @@ CREATE INDEX deliveries_of_run ON deliveries (run_id, position);
 CREATE INDEX deliveries_owed ON deliveries (run_id, position) WHERE state = 'pending';
 
 CREATE TABLE attempts (
-    delivery_id TEXT COLLATE "C" NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    delivery_id TEXT COLLATE "C" NOT NULL,
     number      BIGINT NOT NULL,
     started_at  BIGINT NOT NULL,
     ended_at    BIGINT,
     outcome     TEXT,
     PRIMARY KEY (delivery_id, number)
-);
+) PARTITION BY RANGE (delivery_id);
+CREATE TABLE attempts_other PARTITION OF attempts DEFAULT;
 
 -- Watched results, by the SHA-256 of their text. Rows are never changed, and go with the last row that names them.
 CREATE TABLE fingerprints (
@@ -710,6 +717,23 @@ BEGIN
     RETURN old;
 END $$;
 CREATE TRIGGER audit_is_deleted_by_age BEFORE DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_is_deleted_by_age();
+
+-- What is parted goes with its run and its piece.
+CREATE FUNCTION run_goes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM run_events WHERE run_id = old.id;
+    DELETE FROM run_findings WHERE run_id = old.id;
+    DELETE FROM contents WHERE run_id = old.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER run_goes AFTER DELETE ON runs FOR EACH ROW EXECUTE FUNCTION run_goes();
+
+CREATE FUNCTION piece_goes() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM attempts WHERE delivery_id = old.id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER piece_goes AFTER DELETE ON deliveries FOR EACH ROW EXECUTE FUNCTION piece_goes();
 
 -- Definitions and fingerprints go with the last row that names them.
 CREATE FUNCTION definition_let_go() RETURNS trigger LANGUAGE plpgsql AS $$

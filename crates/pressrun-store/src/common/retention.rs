@@ -15,18 +15,30 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Hardly a run has fewer rows.
 const ROWS_OF_A_RUN: u32 = 4;
 
-/// Runs that are over, oldest first, with the rows that go with each. `$1` is an instant, `$2` how many.
-pub(super) const OLD_RUNS: &str = "SELECT r.id,
-         r.state = 'ended' AND r.kind IN ('scheduled', 'manual') AND EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.schedule_id)
+/// Whether a run `r` is the newest of its schedule that counts: the schedule's last status stands on it.
+macro_rules! kept_for_its_schedule {
+    () => {
+        "r.state = 'ended' AND r.kind IN ('scheduled', 'manual') AND EXISTS (SELECT 1 FROM schedules s WHERE s.id = r.schedule_id)
              AND r.id = (SELECT n.id FROM runs n WHERE n.schedule_id = r.schedule_id AND n.state = 'ended' AND n.kind IN ('scheduled', 'manual')
-                 ORDER BY n.scheduled_for DESC, n.id DESC LIMIT 1) AS is_last,
+                 ORDER BY n.scheduled_for DESC, n.id DESC LIMIT 1)"
+    };
+}
+#[allow(unused_imports, reason = "one database parts its history by it")]
+pub(super) use kept_for_its_schedule;
+
+/// Runs that are over, oldest first, with the rows that go with each. `$1` is an instant, `$2` how many.
+pub(super) const OLD_RUNS: &str = concat!(
+    "SELECT r.id, ",
+    kept_for_its_schedule!(),
+    " AS is_last,
          1 + (SELECT count(*) FROM deliveries d WHERE d.run_id = r.id)
              + (SELECT count(*) FROM deliveries d JOIN attempts a ON a.delivery_id = d.id WHERE d.run_id = r.id)
              + (SELECT count(*) FROM contents c WHERE c.run_id = r.id)
              + (SELECT count(*) FROM run_events e WHERE e.run_id = r.id)
              + (SELECT count(*) FROM run_findings f WHERE f.run_id = r.id) AS row_count
      FROM runs r WHERE r.state IN ('skipped', 'ended') AND coalesce(r.ages_from, r.ended_at, r.created_at) < $1
-     ORDER BY coalesce(r.ages_from, r.ended_at, r.created_at) LIMIT $2";
+     ORDER BY coalesce(r.ages_from, r.ended_at, r.created_at) LIMIT $2"
+);
 
 /// Notices of which nothing is owed, oldest first. `$1` is an instant, `$2` how many.
 pub(super) const OLD_NOTICES: &str = "SELECT n.id,

@@ -231,6 +231,8 @@ again! { Audit:
 }
 
 again! { Retention:
+    make_months() -> (), by make_months_once;
+    prune_months(kept_since: Timestamp) -> u64, by prune_months_once;
     prune_runs(kept_since: Timestamp, limit: u32) -> Pruned;
     prune_notices(kept_since: Timestamp, limit: u32) -> Pruned;
     prune_audit(kept_since: Timestamp, limit: u32) -> Pruned;

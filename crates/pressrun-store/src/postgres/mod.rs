@@ -12,6 +12,7 @@ mod dialect;
 mod hints;
 mod list;
 mod migrate;
+mod months;
 mod moving;
 mod nodes;
 mod open;

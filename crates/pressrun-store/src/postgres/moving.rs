@@ -12,8 +12,9 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Postgres, Row as _};
 
+use super::plan::instant;
 use super::tx::{Limits, Tx};
-use super::{PostgresStore, dialect};
+use super::{PostgresStore, dialect, months};
 use crate::StoreError;
 
 /// Every table, those that others name before them.
@@ -101,6 +102,11 @@ impl PostgresStore {
         }
         // What a new database is made with.
         sqlx::raw_sql("DELETE FROM meta; DELETE FROM queue_clock; DELETE FROM audit_retention").execute(&mut *tx).await?;
+        let oldest = "SELECT min(coalesce(ended_at, created_at)) FROM runs";
+        let oldest: Option<i64> = sqlx::query(oldest).fetch_one(&mut source).await?.try_get(0)?;
+        if let Some(oldest) = oldest {
+            months::make_from(&mut tx, instant(oldest)?).await?;
+        }
         let mut copied = Vec::new();
         for table in TABLES.into_iter().chain(AUDIT) {
             let table = Table::describe(&mut tx, table).await?;

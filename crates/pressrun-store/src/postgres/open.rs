@@ -16,7 +16,7 @@ use super::dialect::alone;
 use super::meta::{check_keys, renew_sort_keys};
 use super::tx::Limits;
 use super::writer::Writer;
-use super::{Once, PostgresStore, migrate};
+use super::{Once, PostgresStore, migrate, months};
 use crate::StoreError;
 use crate::collation::Collation;
 use crate::seal::Sealer;
@@ -87,6 +87,9 @@ impl PostgresStore {
         settings.options()?.connect().await?.close().await?;
         let pool = pool_of(settings).await?;
         migrate::migrate(&pool).await?;
+        if let Err(error) = months::make_ahead(&pool).await {
+            tracing::warn!(%error, "could not make room for the history of the months to come; it is tried again within the hour");
+        }
         let node = WorkerId::generate();
         let limits = Limits::new(settings.statement_timeout, node);
         let once = Once {

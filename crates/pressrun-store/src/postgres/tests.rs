@@ -2,6 +2,7 @@
 
 mod clocks;
 mod cuts;
+mod months;
 mod moving;
 mod nodes;
 mod opening;
