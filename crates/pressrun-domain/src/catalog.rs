@@ -477,6 +477,9 @@ pub struct FieldSpec {
     /// Colours of values of this column, by their names as shown; others get one of the palette.
     #[serde(default)]
     pub colors: IndexMap<String, Rgb>,
+    /// How a cell looks that meets one of these; the first that it meets decides.
+    #[serde(default)]
+    pub when: Vec<crate::tone::Condition>,
 }
 
 /// What several values of a column come to: in a row of totals, in what is left over beside the largest series, and where rows

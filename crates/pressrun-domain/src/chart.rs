@@ -5,6 +5,8 @@ mod guides;
 
 use serde::{Deserialize, Serialize};
 
+use crate::tone::Bound;
+
 pub use self::finite::{Finite, NotFinite};
 pub use self::guides::{Across, Annotation, Axes, Axis, Band, Legend, Order, Rule, RuleAt, Side, Sort};
 
@@ -33,6 +35,12 @@ pub struct Chart {
     pub value: Option<String>,
     /// What a KPI compares its number with.
     pub compare: Option<Compare>,
+    /// How many rows back [`Compare::Previous`] is.
+    #[serde(default = "one")]
+    pub back: u16,
+    /// What the number of a KPI should be.
+    #[serde(default)]
+    pub goal: Option<Bound>,
     /// Column drawn as a sparkline under a KPI's number.
     pub sparkline: Option<String>,
     /// KPI: a fall is good news (refunds, latency), so colours of the comparison swap.
@@ -91,6 +99,10 @@ pub struct Layer {
     pub point: bool,
 }
 
+fn one() -> u16 {
+    1
+}
+
 impl Chart {
     /// A chart of `mark` with every channel empty and the defaults of the catalog.
     #[must_use]
@@ -106,6 +118,8 @@ impl Chart {
             scale: Scale::Linear,
             value: None,
             compare: None,
+            back: 1,
+            goal: None,
             sparkline: None,
             lower_is_better: false,
             bars: Vec::new(),
@@ -187,7 +201,7 @@ pub enum Scale {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compare {
-    /// The row before: the number is the last row's, the comparison the last but one's.
+    /// The row before, or as many rows before as [`Chart::back`] says: the number is the last row's.
     Previous,
     /// Another column of the same row.
     Column(String),

@@ -38,6 +38,7 @@ pub mod secret;
 pub mod session;
 pub mod sftp_quirks;
 pub mod text;
+pub mod tone;
 pub mod trace;
 pub mod turn;
 pub mod users;

@@ -37,6 +37,9 @@ pub mod svg;
 #[cfg(test)]
 mod testing;
 mod tokens;
+mod tones;
+#[cfg(test)]
+mod tones_tests;
 mod totals;
 mod xlsx;
 

@@ -85,3 +85,12 @@ pub(crate) fn rendered(job: &RenderJob) -> Result<(Vec<u8>, Rendered), RenderErr
 pub(crate) fn text(job: &RenderJob) -> String {
     String::from_utf8(rendered(job).unwrap().0).unwrap()
 }
+
+/// The text of a pdf; `None` where poppler is not installed.
+pub(crate) fn pdf_text(bytes: &[u8]) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("page.pdf");
+    std::fs::write(&path, bytes).unwrap();
+    let out = std::process::Command::new("pdftotext").arg("-layout").arg(&path).arg("-").output().ok()?;
+    Some(String::from_utf8_lossy(&out.stdout).into_owned())
+}

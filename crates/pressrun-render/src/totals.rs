@@ -75,6 +75,13 @@ impl Totals {
         Some(format!("{word}{}", format.display(&total.value()?)))
     }
 
+    /// What a column comes to, and by which arithmetic.
+    pub(crate) fn number(&self, index: usize) -> Option<(Aggregate, f64)> {
+        let total = self.columns.get(&index)?;
+        let number = if total.aggregate == Aggregate::Count { Some(total.count as f64) } else { total.value()?.as_f64() };
+        Some((total.aggregate, number?))
+    }
+
     /// The texts of the row: its word in the first column that comes to nothing, if there is one, and where that is.
     pub(crate) fn texts<'a>(
         &self,

@@ -2,6 +2,7 @@
 
 use pressrun_domain::catalog::{FieldSpec, QueryTile};
 use pressrun_domain::chart::{Chart, Compare, RuleAt};
+use pressrun_domain::tone::Bound;
 
 use crate::problem::{Place, Report, printable, suggest};
 
@@ -45,10 +46,28 @@ pub(crate) fn judge(query: &QueryTile, output: &[Column], chart: Place, fields: 
         match find(name) {
             None => report.warn(fields, format!("`fields` names `{}`, but the query has no such column", printable(name)), hint(name)),
             Some(column) => {
+                judge_conditions((name, spec, column.kind), output, fields, report);
                 if let Some((fault, hint)) = misfit(spec, column.kind) {
                     report.warn(fields, format!("the format of `{}` {fault}", printable(name)), hint);
                 }
             }
+        }
+    }
+}
+
+/// Notes conditions that compare what has no order, or with a column that does not come.
+fn judge_conditions((name, spec, kind): (&str, &FieldSpec, Option<ColumnKind>), output: &[Column], fields: Place, report: &Report<'_>) {
+    for (word, bound) in spec.when.iter().flat_map(|condition| condition.test.bounds()) {
+        let Some(bound) = bound else { continue };
+        if matches!(kind, Some(ColumnKind::Date | ColumnKind::Other)) {
+            let fault = format!("`{word}` compares numbers, but `{}` holds none", printable(name));
+            report.add(fields, fault, "write `is` or `empty`, or compute a number in the SQL");
+        }
+        if let Bound::Column(other) = bound
+            && !output.iter().any(|column| column.name == *other)
+        {
+            let fault = format!("`{word}` of `{}` names `{}`, but the query has no such column", printable(name), printable(other));
+            report.add(fields, fault, suggest(other, output.iter().map(|column| column.name.as_str()), "columns of the query"));
         }
     }
 }
@@ -83,7 +102,11 @@ fn drawn(chart: &Chart) -> impl Iterator<Item = (&'static str, &str)> {
         Some(Compare::Column(name)) => Some(("compare", name.as_str())),
         Some(Compare::Previous) | None => None,
     };
+    let goal = match &chart.goal {
+        Some(Bound::Column(name)) => Some(("goal", name.as_str())),
+        Some(Bound::Number(_)) | None => None,
+    };
     let layers = chart.layers.iter().map(|layer| ("layers", layer.y.as_str()));
     let lists = lists.into_iter().flat_map(|(word, names)| names.iter().map(move |name| (word, name.as_str())));
-    single.chain(lists).chain(layers).chain(rules).chain(compared)
+    single.chain(lists).chain(layers).chain(rules).chain(compared).chain(goal)
 }

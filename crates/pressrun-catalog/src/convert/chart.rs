@@ -2,7 +2,7 @@
 
 use pressrun_domain::chart::{Chart, Compare, Mark, Orient, Scale, Stack};
 
-use super::guides;
+use super::{guides, tone};
 use crate::files::{ChartFile, Field, MarkWord, OneOrMany, OrientWord, ScaleWord, StackWord};
 use crate::problem::{Place, Report};
 
@@ -14,7 +14,7 @@ struct Channels {
 
 fn channels(mark: MarkWord) -> Channels {
     let (needs, takes): (&[_], &[_]) = match mark {
-        MarkWord::Kpi => (&["value"], &["x", "compare", "sparkline", "lower_is_better"]),
+        MarkWord::Kpi => (&["value"], &["x", "compare", "back", "goal", "sparkline", "lower_is_better"]),
         MarkWord::Table => (&[], &["bars", "heat", "totals"]),
         MarkWord::Bar | MarkWord::Column => (
             &["x", "y"],
@@ -119,6 +119,8 @@ pub(super) fn chart(field: &Field<ChartFile>, report: &Report<'_>) -> Option<Cha
     chart.value = column(&file.value, "value", report);
     chart.compare =
         column(&file.compare, "compare", report).map(|text| if text == "previous" { Compare::Previous } else { Compare::Column(text) });
+    chart.back = back(&file.back, chart.compare.as_ref(), report);
+    chart.goal = tone::bound(&file.goal, "goal", report);
     chart.sparkline = column(&file.sparkline, "sparkline", report);
     chart.lower_is_better = file.lower_is_better.or(false);
     chart.bars = columns(&file.bars, "bars", report);
@@ -131,6 +133,16 @@ pub(super) fn chart(field: &Field<ChartFile>, report: &Report<'_>) -> Option<Cha
     guides::guides(file, &mut chart, report);
     check_combinations(file, mark, &chart, report);
     Some(chart)
+}
+
+fn back(field: &Field<u16>, compare: Option<&Compare>, report: &Report<'_>) -> u16 {
+    let Some((rows, place)) = field.placed() else { return 1 };
+    if !(1..=1000).contains(rows) {
+        report.add(place, format!("`back` is {rows}"), "write a number of rows from 1 to 1000");
+    } else if compare != Some(&Compare::Previous) {
+        report.add(place, "`back` says how far back `previous` is", "write `compare: previous`, or remove it");
+    }
+    *rows
 }
 
 fn domain_mark(mark: MarkWord) -> Mark {
@@ -164,7 +176,7 @@ fn check_channels(file: &ChartFile, mark: MarkWord, place: Place, report: &Repor
 }
 
 /// Every key beside `mark`, and where it is written.
-fn written(file: &ChartFile) -> [(&'static str, Option<Place>); 26] {
+fn written(file: &ChartFile) -> [(&'static str, Option<Place>); 28] {
     [
         ("x", file.x.place()),
         ("y", file.y.place()),
@@ -175,6 +187,8 @@ fn written(file: &ChartFile) -> [(&'static str, Option<Place>); 26] {
         ("scale", file.scale.place()),
         ("value", file.value.place()),
         ("compare", file.compare.place()),
+        ("back", file.back.place()),
+        ("goal", file.goal.place()),
         ("sparkline", file.sparkline.place()),
         ("lower_is_better", file.lower_is_better.place()),
         ("bars", file.bars.place()),

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::number_format::number_format;
 use super::text::{self, Unique};
-use super::{Known, chart, control, grid, judge, template};
+use super::{Known, chart, control, grid, judge, template, tone};
 use crate::files::{AggregateWord, DashboardFile, Entries, Entry, Field, FieldFile, FilterFile, FilterKindWord, TileFile};
 use crate::problem::{Place, Report, printable, suggest};
 
@@ -296,6 +296,7 @@ fn fields(entries: &Entries<FieldFile>, report: &Report<'_>) -> IndexMap<String,
                 hidden: file.hidden.or(false),
                 aggregate: file.aggregate.get().map(|word| aggregate(*word)),
                 colors: file.colors.get().map(|entries| colors(entries, report)).unwrap_or_default(),
+                when: tone::conditions(&file.when, report),
             };
             (entry.key.clone(), spec)
         })

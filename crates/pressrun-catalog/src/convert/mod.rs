@@ -18,6 +18,7 @@ mod secret;
 mod tables;
 mod template;
 mod text;
+mod tone;
 
 use pressrun_domain::id::ConnectionName;
 use sha2::{Digest, Sha256};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::guides::{AnnotationFile, AxesFile, BandFile, LayerFile, LegendWord, RuleFile};
+use super::guides::{AnnotationFile, AxesFile, BandFile, LayerFile, LegendWord, NumberOrColumn, RuleFile};
 use super::{Field, OneOrMany};
 
 /// How the rows of a tile are drawn. Channels name result columns.
@@ -30,10 +30,15 @@ pub struct ChartFile {
     pub orient: Field<OrientWord>,
     /// Scale of the value axis. Default `linear`.
     pub scale: Field<ScaleWord>,
-    /// Column of the number that a KPI shows.
+    /// Column that a KPI shows: a number, a text, a date or a time.
     pub value: Field<String>,
     /// What a KPI compares with: `previous` (the row before) or a column.
     pub compare: Field<String>,
+    /// KPI: how many rows back `previous` is, 1 to 1,000: with a row a month, 12 is the year before. Default 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub back: Field<u16>,
+    /// KPI: what its number should be, a number or a column: a bar shows how far it is.
+    pub goal: Field<NumberOrColumn>,
     /// Column drawn as a sparkline under a KPI.
     pub sparkline: Field<String>,
     /// KPI: a fall is good news. Default false.

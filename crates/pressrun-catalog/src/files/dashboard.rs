@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ChartFile, Entries, Expression, Field};
+use super::{ChartFile, Entries, Expression, Field, NumberOrColumn, OneOrMany};
 
 /// One document, usually a dashboard.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -149,6 +149,41 @@ pub struct FieldFile {
     pub aggregate: Field<AggregateWord>,
     /// Colours of values of this column, as `US: "#1a73e8"`. Others have colours of the palette that follow from their names.
     pub colors: Field<Entries<String>>,
+    /// What a value is to its reader, in tables and KPIs: the first of these that it meets decides its colour and its mark.
+    pub when: Field<Vec<Field<ConditionFile>>>,
+}
+
+/// A test of a value, and what it is when it meets it. All that is said must hold.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["show"]))]
+pub struct ConditionFile {
+    /// Greater than a number, or than the number of another column of the row.
+    pub above: Field<NumberOrColumn>,
+    /// As great as it, or greater.
+    pub from: Field<NumberOrColumn>,
+    /// Less than it.
+    pub below: Field<NumberOrColumn>,
+    /// As great as it, or less.
+    pub to: Field<NumberOrColumn>,
+    /// One of these texts.
+    pub is: Field<OneOrMany>,
+    /// `true`: without a value; `false`: with one.
+    pub empty: Field<bool>,
+    /// What it is then.
+    pub show: Field<ToneWord>,
+}
+
+/// What a value is to its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ToneWord {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Warning,
+    /// Not as it should be.
+    Bad,
 }
 
 /// What several values come to.

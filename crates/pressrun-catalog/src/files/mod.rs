@@ -15,7 +15,8 @@ mod table;
 pub use chart::{ChartFile, MarkWord, OrientWord, ScaleWord, StackWord};
 pub use connections::{ConnectionFile, ConnectionsFile, SourceKind};
 pub use dashboard::{
-    AccessFile, AggregateWord, ControlFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, OptionFile, TileFile,
+    AccessFile, AggregateWord, ConditionFile, ControlFile, DashboardFile, FieldFile, FilterFile, FilterKindWord, GridFile, OptionFile,
+    TileFile, ToneWord,
 };
 pub use expression::Expression;
 pub use guides::{

@@ -1,6 +1,7 @@
 use super::*;
 use pressrun_domain::catalog::{Aggregate, TileBody};
 use pressrun_domain::chart::{Across, Chart, Finite, Layer, Legend, Mark, Order, Rule, RuleAt, Side, Sort};
+use pressrun_domain::tone::{Bound, Tone};
 
 fn with(text: &str) -> String {
     DASHBOARD.replace("mark: bar, x: region, y: n", text)
@@ -75,4 +76,36 @@ fn g5_what_a_mark_does_not_know_and_what_says_nothing_is_refused() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn g3_conditions_of_a_column_become_the_domain_s() {
+    let dir = good();
+    let fields = "    fields: { n: { when: [{ below: 10, show: bad }, { from: 10, below: goal, show: warning }, { is: [a, b], empty: false, show: good }] } }\n";
+    write(dir.path(), "dashboards/orders.yaml", DASHBOARD.replace("    sql:", &format!("{fields}    sql:")));
+    let catalog = loaded(&dir).unwrap();
+    let TileBody::Query(query) = &catalog.documents["12db1a0a"].dashboard.as_ref().unwrap().tiles["1"].body else { unreachable!() };
+    let when = &query.fields["n"].when;
+    assert_eq!(when.iter().map(|condition| condition.tone).collect::<Vec<_>>(), [Tone::Bad, Tone::Warning, Tone::Good]);
+    assert_eq!(when[1].test.below, Some(Bound::Column("goal".into())));
+    assert_eq!((when[2].test.is.clone(), when[2].test.empty), (vec!["a".to_owned(), "b".to_owned()], Some(false)));
+}
+
+#[test]
+fn g3_conditions_and_goals_that_say_nothing_are_refused() {
+    let when = |text: &str| DASHBOARD.replace("    sql:", &format!("    fields: {{ n: {{ when: [{text}] }} }}\n    sql:"));
+    for (text, expected) in [
+        (when("{ show: bad }"), "this condition tests nothing"),
+        (when("{ below: 1 }"), "`show` is missing"),
+        (when("{ below: 1, show: red }"), "`red` is not known here"),
+        (when("{ above: 5, below: 1, show: bad }"), "no number is above 5 and below 1"),
+        (when(""), "`when` has 0 entries"),
+        (with("mark: kpi, value: n, back: 0, compare: previous"), "`back` is 0"),
+        (with("mark: kpi, value: n, back: 12"), "`back` says how far back `previous` is"),
+        (with("mark: line, x: a, y: b, goal: 3"), "mark `line` does not use `goal`"),
+        (with("mark: kpi, value: n, goal: ''"), "`goal` is blank"),
+    ] {
+        let said = refused("dashboards/orders.yaml", &text);
+        assert!(said.len() == 1 && said[0].contains(expected), "expected {expected}, said {said:#?}");
+    }
 }

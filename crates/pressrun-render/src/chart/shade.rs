@@ -43,7 +43,8 @@ impl Ranges {
         }
     }
 
-    fn get(&self, name: &str) -> (f64, f64) {
+    /// Least and greatest of a column; 0 and 0 of none.
+    pub(crate) fn get(&self, name: &str) -> (f64, f64) {
         self.0.get(name).copied().flatten().unwrap_or((0.0, 0.0))
     }
 }

@@ -1,5 +1,7 @@
 //! Colours and sizes of every chart.
 
+use pressrun_domain::tone::Tone;
+
 use super::color::Color;
 use super::colors::Ink;
 
@@ -25,6 +27,8 @@ pub struct Theme {
     pub good: Color,
     /// A change for the worse.
     pub bad: Color,
+    /// What is worth a look.
+    pub warning: Color,
     /// Steps of the colour ramp from low to high.
     pub ramp: [Color; 5],
     /// The far end of the ramp for negative values.
@@ -60,6 +64,7 @@ impl Theme {
             other: Color(168, 177, 189),
             good: Color(10, 133, 98),
             bad: Color(200, 58, 40),
+            warning: Color(150, 88, 0),
             ramp: [Color(238, 243, 252), Color(190, 210, 246), Color(126, 166, 236), Color(74, 118, 219), Color(30, 58, 138)],
             negative: Color(200, 78, 30),
             small: 7.5,
@@ -90,6 +95,7 @@ impl Theme {
             other: Color(104, 115, 132),
             good: Color(62, 200, 150),
             bad: Color(248, 120, 100),
+            warning: Color(240, 190, 84),
             ramp: [Color(30, 40, 60), Color(34, 66, 124), Color(50, 104, 200), Color(110, 164, 250), Color(204, 224, 255)],
             negative: Color(226, 112, 66),
             ..Self::light()
@@ -115,6 +121,23 @@ impl Theme {
             Some(Ink::Own(color)) => color,
             None => self.other,
         }
+    }
+
+    /// The colour of what is good, worth a look or bad.
+    #[must_use]
+    pub fn tone(&self, tone: Tone) -> Color {
+        match tone {
+            Tone::Good => self.good,
+            Tone::Warning => self.warning,
+            Tone::Bad => self.bad,
+        }
+    }
+
+    /// The ground of a cell of this tone, and the colour of the text on it.
+    #[must_use]
+    pub fn toned(&self, tone: Tone) -> (Color, Color) {
+        let color = self.tone(tone);
+        (self.background.mix(color, 0.13), color.mix(self.text, 0.25))
     }
 
     /// The colour at `share` (0 to 1) of the ramp.
@@ -209,11 +232,19 @@ mod tests {
     #[test]
     fn text_is_legible() {
         for theme in [Theme::light(), Theme::dark()] {
-            for (what, color, least) in
-                [("text", theme.text, 10.0), ("muted", theme.muted, 4.5), ("good", theme.good, 4.5), ("bad", theme.bad, 4.5)]
-            {
+            for (what, color, least) in [
+                ("text", theme.text, 10.0),
+                ("muted", theme.muted, 4.5),
+                ("good", theme.good, 4.5),
+                ("warning", theme.warning, 4.5),
+                ("bad", theme.bad, 4.5),
+            ] {
                 let contrast = theme.background.contrast(color);
                 assert!(contrast >= least, "{what}: {contrast:.1}");
+            }
+            for tone in [Tone::Good, Tone::Warning, Tone::Bad] {
+                let (ground, text) = theme.toned(tone);
+                assert!(ground.contrast(text) >= 4.5, "{tone:?}: {:.1}", ground.contrast(text));
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::error::RenderError;
 use crate::format::{Alignment, FieldFormat, Value};
 use crate::report::{TileData, TileView};
 use crate::rows::Batches;
+use crate::tones::{Judge, marked};
 
 /// Most rows shown.
 pub(super) const MOST_ROWS: usize = 10;
@@ -52,6 +53,9 @@ impl MailTable {
             more_columns: all.len() - shown.len(),
             rows: Vec::new(),
         };
+        let name = |index: usize| schema.field(index).name().as_str();
+        let judges: Vec<Option<Judge<'_>>> =
+            shown.iter().map(|(index, _)| Judge::of(&data.fields, &schema, name(*index), *index)).collect();
         for batch in batches {
             let batch = batch?;
             for row in 0..batch.num_rows() {
@@ -59,11 +63,12 @@ impl MailTable {
                     table.more_rows = true;
                     return Ok(table);
                 }
-                let cell = |(index, format): &(usize, FieldFormat)| {
+                let cell = |((index, format), judge): (&(usize, FieldFormat), &Option<Judge<'_>>)| {
                     let value = batch.columns().get(*index).map_or(Value::Null, |array| Value::at(array.as_ref(), row));
-                    shorten(&format.display(&value), MOST_CHARACTERS)
+                    let tone = judge.as_ref().and_then(|judge| judge.tone(&batch, row));
+                    marked(tone, shorten(&format.display(&value), MOST_CHARACTERS))
                 };
-                table.rows.push(shown.iter().map(cell).collect());
+                table.rows.push(shown.iter().zip(&judges).map(cell).collect());
             }
         }
         Ok(table)

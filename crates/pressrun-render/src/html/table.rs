@@ -12,6 +12,7 @@ use crate::error::RenderError;
 use crate::format::{Alignment, FieldFormat, Value};
 use crate::report::{Report, TileData, TileView};
 use crate::rows::{Batches, Taken};
+use crate::tones::{self, Judge};
 use crate::totals::{self, Totals};
 
 /// Most rows shown; the rest is stated.
@@ -30,7 +31,8 @@ struct Column {
 /// The table of a tile.
 pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Theme, colors: &Colors) -> Result<String, RenderError> {
     let rows = Batches::open(tile, &data.rows)?;
-    let columns = columns(report, data, &rows.schema());
+    let schema = rows.schema();
+    let columns = columns(report, data, &schema);
     let most = MOST_ROWS.min(MOST_CELLS / (columns.len() as u64).max(1)).max(1);
     let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format)));
     let mut ranges = Ranges::of(&data.chart);
@@ -48,6 +50,7 @@ pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Th
         Ok(shades) => (shades, Vec::new()),
         Err(error) => (indexmap::IndexMap::new(), vec![format!("Bars and heat are not drawn: {error}")]),
     };
+    told.extend(tones::missing(&data.fields, &schema));
     let mut out = String::from("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"");
     out.push_str(&escape(if tile.title.is_empty() { "Table" } else { &tile.title }));
     out.push_str("\"><table><thead><tr>");
@@ -55,9 +58,11 @@ pub(super) fn html(report: &Report, tile: &TileView, data: &TileData, theme: &Th
         let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(column, ""), escape(&column.format.label));
     }
     out.push_str("</tr></thead><tbody>");
+    let judges: Vec<Option<Judge<'_>>> =
+        columns.iter().map(|column| Judge::of(&data.fields, &schema, &column.name, column.index)).collect();
     let mut at = 0;
     for batch in &kept {
-        write_rows(&mut out, batch, &columns, &shades, at);
+        write_rows(&mut out, batch, (&columns, &judges, theme), &shades, at);
         at += batch.num_rows();
     }
     out.push_str("</tbody>");
@@ -83,12 +88,28 @@ fn columns(report: &Report, data: &TileData, schema: &SchemaRef) -> Vec<Column> 
     all.filter(|column| !column.format.hidden).collect()
 }
 
-fn write_rows(out: &mut String, batch: &RecordBatch, columns: &[Column], shades: &indexmap::IndexMap<String, Shades>, first: usize) {
+fn write_rows(
+    out: &mut String,
+    batch: &RecordBatch,
+    (columns, judges, theme): (&[Column], &[Option<Judge<'_>>], &Theme),
+    shades: &indexmap::IndexMap<String, Shades>,
+    first: usize,
+) {
     for row in 0..batch.num_rows() {
         out.push_str("<tr>");
-        for column in columns {
+        for (column, judge) in columns.iter().zip(judges) {
             let value = batch.columns().get(column.index).map_or(Value::Null, |array| Value::at(array.as_ref(), row));
             let text = shorten(column.format.display(&value));
+            if let Some(tone) = judge.as_ref().and_then(|judge| judge.tone(batch, row)) {
+                let (ground, front) = theme.toned(tone);
+                let text = escape(&tones::marked(Some(tone), text)).replacen(
+                    tone.mark(),
+                    &format!("<span role=\"img\" aria-label=\"{}\">{}</span>", tone.word(), tone.mark()),
+                    1,
+                );
+                let _ = write!(out, "<td{} style=\"background:{ground};color:{front}\">{text}</td>", class(column, "heat"));
+                continue;
+            }
             let _ = match shade(shades, &column.name, first + row) {
                 Some(Shade::Bar { from, to }) => {
                     let negative = value.as_f64().is_some_and(|number| number < 0.0);

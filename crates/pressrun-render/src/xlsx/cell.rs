@@ -21,6 +21,8 @@ pub(super) struct CellWriter {
     elapsed: Format,
     /// Texts that were cut at [`TEXT_LENGTH`].
     pub(super) shortened: u64,
+    /// Numbers that were written as text, since a spreadsheet's own would lose digits: its formulas do not see them.
+    pub(super) as_text: u64,
 }
 
 impl CellWriter {
@@ -33,6 +35,7 @@ impl CellWriter {
             digits_as_text: Format::new().set_num_format("@").set_align(FormatAlign::Right),
             elapsed: Format::new().set_num_format("[h]:mm:ss"),
             shortened: 0,
+            as_text: 0,
         }
     }
 
@@ -50,10 +53,12 @@ impl CellWriter {
                 if significant <= DIGITS {
                     self.number(sheet, row, column, decimal.to_f64())
                 } else {
+                    self.as_text += 1;
                     sheet.write_string_with_format(row, column, text, &self.digits_as_text).map(drop)
                 }
             }
             Value::Int(_) | Value::UInt(_) => {
+                self.as_text += 1;
                 sheet.write_string_with_format(row, column, self.field.plain(value), &self.digits_as_text).map(drop)
             }
             Value::Date(date) => self.moment(sheet, row, column, date.to_datetime(Time::midnight()), value),

@@ -2,7 +2,10 @@
 
 mod cell;
 mod cover;
+mod drawing;
+mod looks;
 mod sheet;
+mod total;
 
 use std::io::{Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,7 +66,7 @@ fn build(job: &RenderJob, path: &Path, warnings: &mut Vec<String>) -> Result<Wor
     for (name, tile, data) in tiles {
         let sheet = workbook.add_worksheet_with_constant_memory().map_err(xlsx)?;
         sheet.set_name(&name).map_err(xlsx)?;
-        sheet::write(job, tile, data, sheet, path, warnings)?;
+        sheet::write(job, (tile, &name), data, sheet, path, warnings)?;
     }
     Ok(workbook)
 }
@@ -86,3 +89,5 @@ fn panicked(path: &Path, cause: &str) -> RenderError {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use self::tests::parts;

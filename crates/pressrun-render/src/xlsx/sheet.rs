@@ -8,11 +8,14 @@ use pressrun_domain::text::grouped;
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
 
 use super::cell::{CellWriter, TEXT_LENGTH, clean};
+use super::{drawing, looks, total};
+use crate::chart::Ranges;
 use crate::columns::Columns;
 use crate::error::RenderError;
 use crate::format::{Alignment, FieldFormat, Value};
 use crate::report::{RenderJob, TileData, TileView};
 use crate::rows::Batches;
+use crate::totals::Totals;
 
 /// Rows of a sheet without its header.
 pub(crate) const ROWS: u64 = 1_048_575;
@@ -31,7 +34,7 @@ const WIDTHS: std::ops::RangeInclusive<f64> = 8.0..=60.0;
 
 pub(super) fn write(
     job: &RenderJob,
-    tile: &TileView,
+    (tile, name): (&TileView, &str),
     data: &TileData,
     sheet: &mut Worksheet,
     path: &Path,
@@ -70,11 +73,19 @@ pub(super) fn write(
         .map(|(column, plain)| CellWriter::new(if job.options.enable_formatting { &column.format } else { plain }))
         .collect();
 
+    let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format)));
+    let mut ranges = Ranges::of(&data.chart);
+    // A sheet that machines read has no row that is none.
+    let with_totals = data.chart.totals && job.options.enable_formatting;
     let most = job.limits.sheet_rows.min(ROWS);
     let (mut row, mut total, mut sampled) = (0_u64, 0_u64, false);
     for batch in batches {
         let batch = batch?;
         total += batch.num_rows() as u64;
+        ranges.add(&batch);
+        if with_totals {
+            totals.add(&batch);
+        }
         if !sampled && batch.num_rows() > 0 {
             sampled = true;
             let widths = widths(&batch, &columns, &labels, &unformatted, job.options.enable_formatting);
@@ -104,6 +115,24 @@ pub(super) fn write(
     if let (Some(last), true) = (labels.len().checked_sub(1), row > 0) {
         sheet.autofilter(0, 0, row as u32, last as u16).map_err(failed)?;
     }
+    let shown: Vec<&FieldFormat> = columns
+        .iter()
+        .zip(&unformatted)
+        .map(|(column, plain)| if job.options.enable_formatting { &column.format } else { plain })
+        .collect();
+    if row > 0 {
+        let lost = looks::write(data, &columns, (&shown, &ranges), row as u32, sheet).map_err(failed)?;
+        if !lost.is_empty() {
+            warnings.push(format!("\"{}\": conditions of {} compare with columns that are not in the sheet", tile.title, lost.join(", ")));
+        }
+        drawing::insert(&data.chart, &tile.title, name, &columns, row as u32, sheet).map_err(failed)?;
+    }
+    if with_totals && row > 0 && row < ROWS {
+        total::write(data, &columns, &totals, (row as u32, &writers), sheet).map_err(failed)?;
+    }
+    for (at, _) in columns.iter().enumerate().filter(|(_, column)| column.format.hidden) {
+        sheet.set_column_hidden(at as u16).map_err(failed)?;
+    }
     if total > row {
         warnings.push(format!("\"{}\" has {} rows; a sheet holds {}, the rest was left out", tile.title, grouped(total), grouped(most)));
     }
@@ -131,8 +160,8 @@ fn widths(batch: &RecordBatch, columns: &Columns, labels: &[String], unformatted
             let cell = |row| {
                 let value = Value::at(array, row);
                 let text = if formatted { column.format.display(&value) } else { plain.plain(&value) };
-                // An instant is written without its offset.
-                let cut = if matches!(value, Value::Instant(_)) { 6 } else { 0 };
+                // An instant is written without the offset that its plain text has.
+                let cut = if !formatted && matches!(value, Value::Instant(_)) { 6 } else { 0 };
                 text.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap_or(0).saturating_sub(cut)
             };
             let widest = (0..rows).map(cell).max().unwrap_or(0);

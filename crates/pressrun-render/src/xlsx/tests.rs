@@ -10,7 +10,7 @@ use crate::testing::{batch, field, job, rendered, table, tile};
 use crate::{RenderError, TileContent};
 
 /// The parts of a workbook by name.
-fn parts(bytes: Vec<u8>) -> BTreeMap<String, String> {
+pub(crate) fn parts(bytes: Vec<u8>) -> BTreeMap<String, String> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     (0..zip.len())
         .map(|index| {

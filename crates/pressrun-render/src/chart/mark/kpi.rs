@@ -1,6 +1,7 @@
 //! One number, what it is compared with, and how it came there.
 
 use pressrun_domain::chart::Compare;
+use pressrun_domain::tone::{Bound, Tone};
 
 use super::super::data::Column;
 use super::super::measure::{self, Weight};
@@ -8,12 +9,13 @@ use super::super::plot::Canvas;
 use super::super::svg::{Anchor, TextStyle, number};
 use super::super::{ChartError, ChartInput, Told};
 use super::{line, needed};
-use crate::format::{Kind, Value, typographic};
+use crate::format::{FieldFormat, Kind, Value, typographic};
+use crate::tones::{Judge, marked};
 
 /// A KPI in words, for mails and alternative text.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct KpiText {
-    /// The number in its display format; `–` when there is none.
+    /// What it shows in its display format, behind the mark of what it is; `–` when there is nothing.
     pub value: String,
     /// The change in per cent with its sign (`+12.3%`); in points for shares (`+1.2 pp`).
     pub change: Option<String>,
@@ -31,6 +33,16 @@ struct Kpi {
     short: Option<String>,
     rising: Option<bool>,
     spark: Option<Vec<Option<f64>>>,
+    tone: Option<Tone>,
+    goal: Option<Goal>,
+}
+
+/// How far a number is.
+struct Goal {
+    now: f64,
+    wanted: f64,
+    /// `68% of $1.2M`.
+    text: String,
 }
 
 /// The texts of a KPI: the number of the last row, compared as the chart says.
@@ -47,18 +59,29 @@ pub fn kpi_text(input: &ChartInput<'_>) -> Result<KpiText, ChartError> {
 fn read(input: &ChartInput<'_>) -> Result<Kpi, ChartError> {
     let chart = input.chart;
     let column = Column::find(input, needed(chart.value.as_ref().or(chart.y.first()), "kpi", "value")?)?;
-    let numbers = column.numbers("value")?;
+    let measured = column.is_numeric();
+    let numbers = if measured || chart.compare.is_some() || chart.goal.is_some() { column.numbers("value")? } else { Vec::new() };
     let format = column.format.clone();
     let cell = column.values().last().unwrap_or(Value::Null);
-    let value = if cell.is_null() { "–".to_owned() } else { typographic(format.display(&cell)) };
+    let tone = input.batches.iter().rev().find(|batch| batch.num_rows() > 0).and_then(|batch| {
+        let schema = batch.schema();
+        let name = chart.value.as_ref().or(chart.y.first())?;
+        Judge::of(input.fields, &schema, name, schema.index_of(name).ok()?)?.tone(batch, batch.num_rows() - 1)
+    });
+    let shown = match &cell {
+        Value::Null => "–".to_owned(),
+        cell if measured => typographic(format.display(cell)),
+        cell => format.display(cell),
+    };
+    let value = marked(tone, shown);
     let now = numbers.last().copied().flatten();
     let (before, against) = match &chart.compare {
         None => (None, None),
         Some(Compare::Previous) => {
-            let row = numbers.len().checked_sub(2);
+            let row = numbers.len().checked_sub(1 + usize::from(chart.back.max(1)));
             let before = row.and_then(|row| numbers[row]);
             let when = row.and_then(|row| when(input, row));
-            (before, Some(when.map_or_else(|| "before".to_owned(), |when| format!("in {when}"))))
+            (before, Some(when.map_or_else(|| before_that(chart.back), |when| format!("in {when}"))))
         }
         Some(Compare::Column(name)) => {
             let column = Column::find(input, name)?;
@@ -92,7 +115,35 @@ fn read(input: &ChartInput<'_>) -> Result<Kpi, ChartError> {
         None => None,
     };
     let spark = spark.filter(|values| values.iter().flatten().count() > 1);
-    Ok(Kpi { text, compared_shortly, label: format.label.clone(), short: now.map(|now| typographic(format.short(now))), rising, spark })
+    let short = now.map(|now| marked(tone, typographic(format.short(now))));
+    let goal = goal(input, now, &format)?;
+    if let (Some(goal), None) = (&goal, &text.compared_with) {
+        text.compared_with = Some(goal.text.clone());
+    }
+    Ok(Kpi { text, compared_shortly, label: format.label.clone(), short, rising, spark, tone, goal })
+}
+
+fn before_that(rows: u16) -> String {
+    if rows > 1 { format!("{rows} rows before") } else { "before".to_owned() }
+}
+
+/// The goal of the last row, and how far its number is.
+fn goal(input: &ChartInput<'_>, now: Option<f64>, format: &FieldFormat) -> Result<Option<Goal>, ChartError> {
+    let goal = match &input.chart.goal {
+        None => return Ok(None),
+        Some(Bound::Number(goal)) => Some(goal.get()),
+        Some(Bound::Column(name)) => Column::find(input, name)?.numbers("goal")?.last().copied().flatten(),
+    };
+    let (Some(now), Some(goal)) = (now, goal) else { return Ok(None) };
+    let shown = typographic(format.short(goal));
+    // A share of nothing, or of what lies on the other side of zero, is none.
+    let share = now / goal;
+    let text = if (0.0..100.0).contains(&share) && !format.is_percent() {
+        format!("{:.0}% of {shown}", (share * 100.0).floor())
+    } else {
+        format!("goal {shown}")
+    };
+    Ok(Some(Goal { now, wanted: goal, text }))
 }
 
 /// When a row was: its cell of `x`, or of the one column with dates where there is only one (B6).
@@ -128,6 +179,8 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let (width, height) = (canvas.width, canvas.height);
     let theme = canvas.theme;
     let compared = kpi.text.change.is_some() || kpi.text.compared_with.is_some();
+    // The bar of a goal takes the place of a sparkline at the foot.
+    let bar = kpi.goal.as_ref().filter(|_| height >= 62.0);
     let small = (height * 0.13).clamp(8.5, 11.0);
     // All of this follows from the height alone, so that figures in a row stand on one line whether or not they have the rest.
     let most = (height * 0.48).clamp(8.0, largest(height));
@@ -137,7 +190,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let baseline = top + most * 0.72;
     let foot = baseline + step + small * 0.3 + 7.0;
     let beside = kpi.spark.is_some() && height < 96.0 && width >= 130.0;
-    let under = kpi.spark.is_some() && !beside && height - foot >= 10.0;
+    let under = kpi.spark.is_some() && !beside && bar.is_none() && height - foot >= 10.0;
     let room = if beside { width * 0.58 } else { width };
     let size = |text: &str| (room / measure::width(text, 1.0, Weight::Bold).max(0.1)).min(most);
     let mut shown = kpi.text.value.clone();
@@ -146,7 +199,11 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     }
     let size = size(&shown).max(6.0);
     let shown = measure::ellipsize(&shown, size, Weight::Bold, room + 1.0);
-    canvas.svg.text(0.0, baseline, &shown, TextStyle { size, weight: Weight::Bold, color: theme.text, anchor: Anchor::Start });
+    let color = kpi.tone.map_or(theme.text, |tone| theme.tone(tone));
+    canvas.svg.text(0.0, baseline, &shown, TextStyle { size, weight: Weight::Bold, color, anchor: Anchor::Start });
+    if let Some(goal) = bar {
+        draw_goal(goal, kpi.tone, foot, compared, canvas);
+    }
     if compared {
         draw_comparison(&kpi, baseline + step, width, small, canvas);
     }
@@ -166,8 +223,44 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         alt.push_str(", ");
         alt.push_str(part);
     }
+    if let Some(goal) = kpi.goal.as_ref().filter(|goal| kpi.text.compared_with.as_ref() != Some(&goal.text)) {
+        alt.push_str(", ");
+        alt.push_str(&goal.text);
+    }
+    if let Some(tone) = kpi.tone {
+        alt.push_str(", ");
+        alt.push_str(tone.word());
+    }
     alt.push('.');
     Ok(Told { alt, notes: Vec::new(), empty: false })
+}
+
+/// A bar on a track that ends at the goal, or beyond it where the number does; an upright line marks the goal. Its words stand below
+/// where they are not those of the comparison and have room.
+fn draw_goal(goal: &Goal, tone: Option<Tone>, foot: f64, compared: bool, canvas: &mut Canvas<'_>) {
+    const THICK: f64 = 6.0;
+    let theme = canvas.theme;
+    let low = goal.now.min(goal.wanted).min(0.0);
+    let high = goal.now.max(goal.wanted).max(0.0);
+    let span = if high > low { high - low } else { 1.0 };
+    let width = canvas.width - 2.0;
+    let x = |value: f64| 1.0 + (value - low) / span * width;
+    let top = (foot - 2.0).min(canvas.height - THICK - 3.0);
+    canvas.svg.rect(x(low), top, x(high) - x(low), THICK, THICK / 2.0, theme.grid);
+    let color = tone.map_or(theme.series[0], |tone| theme.tone(tone));
+    let (from, to) = (x(goal.now.min(0.0)), x(goal.now.max(0.0)));
+    canvas.svg.rect(from, top, to - from, THICK, THICK / 2.0, color);
+    let at = x(goal.wanted);
+    canvas.svg.line((at, top - 2.5), (at, top + THICK + 2.5), theme.text, 1.4);
+    let y = top + THICK + theme.small + 4.0;
+    if compared && y + 2.0 <= canvas.height {
+        let (x, anchor) = if at > canvas.width / 2.0 { (at.min(canvas.width), Anchor::End) } else { (at.max(0.0), Anchor::Start) };
+        let text = measure::ellipsize(&goal.text, theme.small, Weight::Regular, canvas.width);
+        let style = canvas.small(anchor);
+        if canvas.svg.is_free(x, y, &text, style) {
+            canvas.svg.text(x, y, &text, style);
+        }
+    }
 }
 
 /// The largest number in a tile of this height: of dashboards a heading's, alone on a page a poster's.

@@ -6,6 +6,7 @@ mod widths;
 use arrow_array::RecordBatch;
 
 use pressrun_domain::text::grouped;
+use pressrun_domain::tone::Tone;
 
 use self::widths::{Fitted, Natural};
 use super::text::{Faces, Weight, has_shape};
@@ -15,6 +16,7 @@ use crate::error::RenderError;
 use crate::format::{Alignment, FieldFormat, Kind, Value, typographic};
 use crate::report::{Report, TileData, TileView, Truncated};
 use crate::rows::{Batches, Taken};
+use crate::tones::{self, Judge};
 use crate::totals::{self, Totals};
 
 /// Most lines of one cell.
@@ -59,6 +61,8 @@ struct Shown {
     alignment: Alignment,
     header: Vec<String>,
     shades: Option<Shades>,
+    /// What its cells are, one a row; empty where nobody says.
+    tones: Vec<Option<Tone>>,
 }
 
 struct Row {
@@ -99,7 +103,8 @@ impl Table {
         theme: &Theme,
     ) -> Result<Option<Self>, RenderError> {
         let batches = Batches::open(tile, &data.rows)?;
-        let columns = Columns::of(&batches.schema(), data, &report.zone, true);
+        let schema = batches.schema();
+        let columns = Columns::of(&schema, data, &report.zone, true);
         let mut totals = Totals::new(columns.iter().map(|column| (column.index, &column.format)));
         let mut ranges = Ranges::of(&data.chart);
         let Taken { batches: kept, total, .. } = batches.take_rows_and(limit, |batch| {
@@ -111,7 +116,8 @@ impl Table {
         if total == 0 || columns.len() == 0 {
             return Ok(None);
         }
-        let texts = texts(&columns, &kept);
+        let tones = tones(&columns, data, &kept);
+        let texts = texts(&columns, &kept, &tones);
         let (total_texts, total_word) = totals.texts(columns.iter().map(|column| (column.index, &column.format)), data.truncated);
         let totals = data.chart.totals.then_some(total_texts);
         let labels = columns.labels();
@@ -124,7 +130,7 @@ impl Table {
             })
             .collect();
         let Fitted { size, widths, kept: shown_columns } = widths::fit(&naturals, width);
-        let mut notes = Vec::new();
+        let mut notes: Vec<String> = tones::missing(&data.fields, &schema).into_iter().collect();
         let hidden = columns.len() - widths.len();
         if hidden > 0 {
             let noun = if hidden == 1 { "column does" } else { "columns do" };
@@ -146,13 +152,14 @@ impl Table {
             .enumerate()
             .filter(|(at, _)| has_place(*at))
             .zip(&widths)
-            .map(|((_, (column, label)), width)| {
+            .map(|((at, (column, label)), width)| {
                 let header = faces.wrap(label, widths::header_size(size), Weight::Bold, width - 2.0 * PAD, HEADER_LINES);
                 let shown = Shown {
                     x,
                     width: *width,
                     alignment: column.format.page_alignment(),
                     header,
+                    tones: tones.get(at).cloned().unwrap_or_default(),
                     shades: shades.as_mut().and_then(|shades| shades.swap_remove(&column.name)),
                 };
                 x += width;
@@ -230,11 +237,23 @@ impl Table {
     }
 }
 
-/// Display texts, one list a column.
-fn texts(columns: &Columns, batches: &[RecordBatch]) -> Vec<Vec<String>> {
+/// What the cells are, one list a column; an empty one where nobody says.
+fn tones(columns: &Columns, data: &TileData, batches: &[RecordBatch]) -> Vec<Vec<Option<Tone>>> {
+    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Vec::new() };
+    let of = |column: &crate::columns::Column| {
+        let Some(judge) = Judge::of(&data.fields, &schema, &column.name, column.index) else { return Vec::new() };
+        batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| judge.tone(batch, row)).collect::<Vec<_>>()).collect()
+    };
+    columns.iter().map(of).collect()
+}
+
+/// Display texts behind their marks, one list a column.
+fn texts(columns: &Columns, batches: &[RecordBatch], tones: &[Vec<Option<Tone>>]) -> Vec<Vec<String>> {
     columns
         .iter()
-        .map(|column| {
+        .enumerate()
+        .map(|(at, column)| {
+            let tones = tones.get(at).map_or(&[][..], Vec::as_slice);
             let cells = || {
                 batches.iter().flat_map(|batch| {
                     let array = batch.column(column.index).as_ref();
@@ -248,6 +267,8 @@ fn texts(columns: &Columns, batches: &[RecordBatch]) -> Vec<Vec<String>> {
                     _ => tidy(column.format.display(&value)),
                 })
                 .map(|text| if column.format.kind == Kind::Number { typographic(text) } else { text })
+                .enumerate()
+                .map(|(row, text)| tones::marked(tones.get(row).copied().flatten(), text))
                 .collect()
         })
         .collect()

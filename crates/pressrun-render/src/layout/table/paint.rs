@@ -139,8 +139,13 @@ fn overlay(column: &Shown, text: String, (y, height): (f64, f64), style: Style) 
     }
 }
 
-/// Paints what stands behind a cell; the colour of the text in front.
+/// Paints what stands behind a cell; the colour of the text in front. What it is comes before how large it is.
 fn shade(drawing: &mut Drawing, column: &Shown, index: usize, (y, height, line): (f64, f64, f64), theme: &Theme) -> Color {
+    if let Some(tone) = column.tones.get(index).copied().flatten() {
+        let (ground, text) = theme.toned(tone);
+        drawing.rectangle(column.x, y, column.width, height, ground);
+        return text;
+    }
     match &column.shades {
         Some(Shades::Bars(bars)) => {
             if let Some((from, to, color)) = bars.get(index).copied().flatten() {
