@@ -4,6 +4,7 @@
 
 mod bench;
 mod deploy;
+mod dist;
 mod engines;
 mod fuzz;
 mod fuzz_api;
@@ -73,6 +74,9 @@ enum Task {
         /// What it is told.
         words: Vec<String>,
     },
+    /// Make the packages: a tar ball with completions and man pages, a .deb, a Python wheel and an npm package; `--test` installs each where nothing
+    /// else is. `--binary PATH` packs a program that is there.
+    Dist(dist::Dist),
     /// Fetch Postfix, Exim and OpenSMTPD and send mail through each as a strict relay. Needs Debian or its like, and root.
     Relays,
     /// Print figures: `catalog`, `cron`, `dispatch`, `export`, `ledger`, `plan`, `query`, `render`.
@@ -94,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         Task::Simulate { words } => simulate(&words),
         Task::ContactSheet { folder } => render::contact_sheet(&folder),
         Task::Chaos { words } => chaos(&words, &bench::release_build()?),
+        Task::Dist(arguments) => dist::run(&arguments),
         Task::Relays => relays::run(),
         Task::Bench { name } => bench::run(&name),
     }
@@ -190,6 +195,16 @@ pub(crate) fn cargo_command() -> Command {
         }
     }
     command
+}
+
+/// Runs a command whose words are too long to be shown, and fails when it does.
+pub(crate) fn run_quietly(command: &mut Command, what: &str) -> anyhow::Result<()> {
+    eprintln!("$ {what}");
+    let status = command.status().with_context(|| format!("could not start what is {what}"))?;
+    if !status.success() {
+        bail!("{what} failed: {status}");
+    }
+    Ok(())
 }
 
 /// Runs a command and fails when it does.

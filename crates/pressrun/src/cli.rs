@@ -17,6 +17,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve the sample catalog, deliver one of each kind at once, and go on serving.
     Demo(commands::demo::Arguments),
+    /// Make a dashboard of your own data, a configuration and a schedule, and deliver a first report.
+    Init(commands::init::Arguments),
+    /// Show dashboards while they are written: what is saved is seen at once, as it will be delivered.
+    Dev(commands::dev::Arguments),
     /// Serve a catalog: API, pages, scheduler and workers.
     Serve(commands::serve::Arguments),
     /// Validate a catalog, as a pull request would.
@@ -35,6 +39,8 @@ pub(crate) enum Command {
     Test(commands::test::Command),
     /// Ask the server of this machine whether it is ready, as a container's health check does.
     Health(commands::health::Arguments),
+    /// Print members and groups with the ids that the API takes.
+    People(commands::people::Arguments),
     /// Look into cron expressions.
     #[command(subcommand)]
     Cron(commands::cron::Command),

@@ -32,6 +32,8 @@ fn main() -> ExitCode {
     }
     let result = match cli.command {
         Command::Demo(arguments) => commands::demo::run(arguments),
+        Command::Init(arguments) => commands::init::run(arguments),
+        Command::Dev(arguments) => commands::dev::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Publish(arguments) => commands::publish::run(arguments),
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => commands::doctor::run(&arguments),
         Command::Test(command) => commands::test::run(command),
         Command::Health(arguments) => commands::health::run(arguments),
+        Command::People(arguments) => commands::people::run(&arguments),
         Command::Cron(command) => commands::cron::run(command),
         Command::Key(command) => commands::key::run(command),
         Command::Secrets(command) => commands::secrets::run(command),

@@ -23,17 +23,26 @@ pub(crate) struct Arguments {
     /// Leave the sealing key out: keep it apart, and put it back before a restore.
     #[arg(long)]
     without_key: bool,
+    /// Print a JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Takes a backup; the server may run.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    let Arguments { folder, config, all_artifacts, without_key } = arguments;
+    let Arguments { folder, config, all_artifacts, without_key, json } = arguments;
     let settings = Settings::for_command(config.as_deref())?;
     let progress = show::progress(None, "copying");
     let extent = Extent { all_artifacts, key: !without_key };
     let taken = super::serve::runtime()?.block_on(take(&settings, &folder, extent));
     progress.finish_and_clear();
     let BackedUp { taken_at, bytes, artifacts, missing, has_key } = taken?;
+    if json {
+        show::line(serde_json::json!({
+            "folder": folder, "takenAt": taken_at, "bytes": bytes, "artifacts": artifacts, "missingArtifacts": missing, "hasKey": has_key,
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
     let files = if artifacts == 1 { "artifact" } else { "artifacts" };
     let taken_at = show::instant(taken_at);
     show::line(format!("backed up to {} as of {taken_at}: {bytes} bytes, {artifacts} {files}", folder.display()));

@@ -109,6 +109,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if checked.fails() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Checks a catalog by the configuration of its server, and asks its connections.
+pub(crate) async fn connected(dir: &Path, settings: Settings) -> anyhow::Result<Checked> {
+    let rules = CatalogRules { last_good: None, ..settings.catalog.rules(&settings.spool)? };
+    let policy = settings.egress.of_connections()?;
+    let mut checked = pressrun_catalog::check_with(dir, LoadOptions { require_secrets: true, rules: &rules, ..LoadOptions::default() });
+    connect(&mut checked, settings, policy).await?;
+    Ok(checked)
+}
+
 fn print(dir: &Path, checked: &Checked, json: bool) -> anyhow::Result<()> {
     if json {
         show::line(serde_json::to_string_pretty(&checked.problems)?);

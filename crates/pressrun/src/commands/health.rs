@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// Seconds that the answer may take.
     #[arg(long, default_value_t = 5)]
     seconds: u16,
+    /// Print the answer of `/readyz` as it came, a JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs `pressrun health`: success when the server says that it is ready.
@@ -44,6 +47,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).unwrap_or_default();
+    if arguments.json && body.trim_start().starts_with('{') {
+        show::line(body.trim());
+        return Ok(if status == "200" { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     if status != "200" {
         bail!("{address} is not ready ({status}): {}", body.trim());
     }

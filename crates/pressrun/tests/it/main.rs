@@ -17,6 +17,7 @@ mod crash;
 mod crash_points;
 mod data;
 mod deliveries;
+mod docs;
 mod downloads;
 mod executors;
 mod fan_out;

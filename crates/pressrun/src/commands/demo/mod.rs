@@ -1,7 +1,7 @@
 //! `pressrun demo`: the sample catalog, schedules of every kind, and one delivery of each at once.
 
 mod receiver;
-mod schedules;
+pub(crate) mod schedules;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

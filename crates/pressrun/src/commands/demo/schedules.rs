@@ -99,28 +99,33 @@ impl Demo {
         ]});
         self.call(reqwest::Method::POST, "/api/v1/users/email-only/bulk", Some(&users)).await?;
         let mut created = Vec::new();
-        for mut body in bodies(receiver).into_iter().chain(sftp.map(Sftp::body)) {
-            let name = body["name"].as_str().unwrap_or_default().to_owned();
-            let (cron, timezone) = (text(&body["schedule"]), text(&body["timezone"]));
-            let found = self.find(&name).await?;
-            let is_new = found.is_none();
-            let id = match found {
-                Some(id) => {
-                    if body.get("url").is_some() {
-                        // The receiver may have had to move to another port.
-                        self.call(reqwest::Method::PUT, &format!("/api/v1/schedules/{id}"), Some(&json!({ "url": receiver }))).await?;
-                    }
-                    id
-                }
-                None => {
-                    body["testNow"] = json!(false);
-                    let answer = self.call(reqwest::Method::POST, "/api/v1/schedules", Some(&body)).await?;
-                    text(&answer["id"]).parse().context("the create answer has no id")?
-                }
-            };
-            created.push(Created { id, name, cron, timezone, is_new });
+        for body in bodies(receiver).into_iter().chain(sftp.map(Sftp::body)) {
+            let has_url = body.get("url").is_some();
+            let schedule = self.create_one(body).await?;
+            if has_url && !schedule.is_new {
+                // The receiver may have had to move to another port.
+                let path = format!("/api/v1/schedules/{}", schedule.id);
+                self.call(reqwest::Method::PUT, &path, Some(&json!({ "url": receiver }))).await?;
+            }
+            created.push(schedule);
         }
         Ok(created)
+    }
+
+    /// Creates a schedule, unless there is one of its name.
+    pub(crate) async fn create_one(&self, mut body: Value) -> anyhow::Result<Created> {
+        let (name, cron, timezone) = (text(&body["name"]), text(&body["schedule"]), text(&body["timezone"]));
+        let found = self.find(&name).await?;
+        let is_new = found.is_none();
+        let id = match found {
+            Some(id) => id,
+            None => {
+                body["testNow"] = json!(false);
+                let answer = self.call(reqwest::Method::POST, "/api/v1/schedules", Some(&body)).await?;
+                text(&answer["id"]).parse().context("the create answer has no id")?
+            }
+        };
+        Ok(Created { id, name, cron, timezone, is_new })
     }
 
     /// Triggers the new ones and waits until they have ended.
