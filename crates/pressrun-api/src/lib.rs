@@ -15,6 +15,7 @@ mod door;
 mod http;
 mod limits;
 mod peers;
+pub mod people;
 pub mod reading;
 pub mod saving;
 mod serve;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use pressrun_domain::access::Actor;
 use pressrun_domain::access::shown::ShownSchedule;
 use pressrun_domain::action::Refused;
@@ -17,8 +18,9 @@ use crate::actions::refused;
 use crate::app::doers::Doers;
 use crate::app::error::AppError;
 use crate::app::list::Parameters;
+pub use crate::app::operations::{Standing, Wanted};
 pub use crate::app::runs::StoryPage;
-use crate::app::{directory, ownership, runs, schedules, subscriptions};
+use crate::app::{directory, operations, ownership, runs, schedules, subscriptions};
 use crate::state::ApiState;
 
 /// A schedule that may be read, as the actor may see it.
@@ -29,6 +31,22 @@ pub async fn schedule(state: &ApiState, actor: &Actor, id: ScheduleId) -> Result
     let catalog = state.catalog.current();
     let schedule = schedules::readable(state, actor, &catalog, &id.to_string()).await.map_err(refused)?;
     Ok(actor.shown_schedule(&catalog, schedule))
+}
+
+/// How everything stands, for admins: today is from `from` until `until`, and late is what is older than `late`.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn standing(state: &ApiState, actor: &Actor, from: Timestamp, until: Timestamp, late: Timestamp) -> Result<Standing, Refused> {
+    operations::standing(state, actor, from, until, late).await.map_err(refused)
+}
+
+/// Runs of all schedules, newest first, for admins.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn history(state: &ApiState, actor: &Actor, wanted: &Wanted) -> Result<Vec<Run>, Refused> {
+    operations::history(state, actor, wanted).await.map_err(refused)
 }
 
 /// People found by a part of their name or address.

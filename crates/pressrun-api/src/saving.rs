@@ -1,8 +1,8 @@
 //! What pages save: the same bodies as by the API, and each refusal beside the field that it is about.
 
-use pressrun_domain::access::Actor;
+use pressrun_domain::access::{Actor, Handover};
 use pressrun_domain::action::Refused;
-use pressrun_domain::id::ScheduleId;
+use pressrun_domain::id::{RunId, ScheduleId};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::actions::refused;
 use crate::app::consider;
 pub use crate::app::consider::Considered;
 use crate::app::error::AppError;
-use crate::app::{schedules, update};
+use crate::app::{ownership, resend, schedules, update};
 use crate::state::ApiState;
 
 /// Why a form was not saved.
@@ -95,4 +95,24 @@ pub async fn change(state: &ApiState, actor: &Actor, id: &str, body: &Map<String
     let updated = update::update(state, actor, id, Some(body), Some(&[version])).await?;
     let id = id.parse().map_err(|_| NotSaved::Refused(Refused::Denied))?;
     Ok(Saved { id, warnings: updated.warnings })
+}
+
+/// Queues the sending of one piece of a run again; the run that sends it.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn resend(state: &ApiState, actor: &Actor, run: &str, delivery: &str) -> Result<RunId, Refused> {
+    resend::resend(state, actor, run, delivery).await.map_err(refused)
+}
+
+/// Gives a schedule to the member of this address, or offers it to them.
+///
+/// # Errors
+/// [`NotSaved`]: also when the actor does not know of such a member.
+pub async fn give(state: &ApiState, actor: &Actor, id: ScheduleId, address: &str) -> Result<Handover, NotSaved> {
+    let catalog = state.catalog.current();
+    let acquainted = actor.acquainted(&catalog);
+    let member = catalog.members.by_address(&address.trim().to_lowercase()).filter(|member| acquainted.has_member(member.id));
+    let member = member.ok_or_else(|| NotSaved::Whole(format!("No member whom you may look up has the address “{}”", address.trim())))?;
+    Ok(ownership::transfer(state, actor, &id.to_string(), &member.id.to_string()).await?)
 }

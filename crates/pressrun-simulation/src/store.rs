@@ -25,11 +25,11 @@ use pressrun_domain::session::Session;
 use pressrun_domain::users::EmailOnlyUser;
 use pressrun_store::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
-    ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Hints, Keys, LastAnswer, Learnt, ListQuery, ListRow,
-    ListedMember, Listening, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, PlannedThrough, Planning,
-    PlanningNote, Pruned, PublishedCatalog, PutRight, Quotas, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts,
-    ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing, TimingId,
-    UnreadRun, Upserted, Waiting,
+    ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Hints, HistoryQuery, Keys, LastAnswer, Learnt,
+    ListQuery, ListRow, ListedMember, Listening, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, PlannedThrough,
+    Planning, PlanningNote, Pruned, PublishedCatalog, PutRight, Quotas, Released, Replanned, Retention, RunCounts, RunEnd, RunNews, Runs,
+    ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions, SharedGrounds, SqliteStore, StoreError, StoredBaseline, Suppressions, Timing,
+    TimingId, UnreadRun, Upserted, Waiting,
 };
 
 use crate::book::Book;
@@ -301,6 +301,7 @@ staged! {
         async fn runs_under_way(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
         async fn last_endings(&self, schedule: ScheduleId, limit: u32) -> Result<Vec<RunStatus>, StoreError>;
         async fn latest_failures(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
+        async fn history(&self, query: &HistoryQuery) -> Result<Vec<Run>, StoreError>;
         async fn count_tests(&self, owner: MembershipId, since: Timestamp) -> Result<u64, StoreError>;
         async fn baselines(&self, schedule: ScheduleId, audiences: &[&str]) -> Result<Vec<StoredBaseline>, StoreError>;
         async fn reset_baselines(&self, schedule: ScheduleId) -> Result<(), StoreError>;
@@ -526,6 +527,7 @@ staged! {
         async fn upsert_users(&self, users: &[Upserted], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError>;
         async fn users_by_email(&self, emails: &[EmailAddress]) -> Result<Vec<EmailOnlyUser>, StoreError>;
         async fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<EmailOnlyUser>, StoreError>;
+        async fn lists_naming(&self, email: &EmailAddress, limit: u32) -> Result<Vec<ScheduleId>, StoreError>;
         async fn list_users(&self, email_part: Option<&str>, after: Option<&str>, limit: u32, descending: bool) -> Result<Page<EmailOnlyUser>, StoreError>;
         async fn delete_users(&self, emails: &[EmailAddress], ids: &[UserId], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError>;
         async fn remove_recipient(&self, schedule: ScheduleId, recipient: RecipientId, change: &Change) -> Result<bool, StoreError>;
@@ -620,6 +622,7 @@ staged! {
         async fn waiting(&self, now: Timestamp) -> Result<Waiting, StoreError>;
         async fn still_owed(&self, late: Timestamp) -> Result<Owed, StoreError>;
         async fn schedule_counts(&self) -> Result<ScheduleCounts, StoreError>;
+        async fn runs_between(&self, from: Timestamp, until: Timestamp) -> Result<RunCounts, StoreError>;
         async fn workers_alive(&self) -> Result<Option<u64>, StoreError>;
     }
 }

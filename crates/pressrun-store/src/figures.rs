@@ -18,6 +18,9 @@ pub trait Figures: Send + Sync {
     /// Schedules, by whether they come due.
     async fn schedule_counts(&self) -> Result<ScheduleCounts, StoreError>;
 
+    /// How the runs stand whose instants are in a stretch of time, by the index of all history: whoever asks keeps the stretch short.
+    async fn runs_between(&self, from: Timestamp, until: Timestamp) -> Result<RunCounts, StoreError>;
+
     /// How many workers live, where more than one process may share the database.
     async fn workers_alive(&self) -> Result<Option<u64>, StoreError>;
 }
@@ -84,4 +87,23 @@ pub struct ScheduleCounts {
     pub active: u64,
     /// Those that do not: paused, switched off, or with no instant left.
     pub inactive: u64,
+}
+
+/// Runs, by how they stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// Sent, all of it.
+    pub sent: u64,
+    /// Sent in part.
+    pub partly: u64,
+    /// Not sent.
+    pub failed: u64,
+    /// Stopped.
+    pub stopped: u64,
+    /// Alerts that had nothing to say.
+    pub unmet: u64,
+    /// Queued or running.
+    pub open: u64,
+    /// Skipped.
+    pub skipped: u64,
 }

@@ -44,7 +44,7 @@ pub use audit::{Audit, AuditQuery};
 pub use catalogs::{CatalogPublication, CatalogReading, CatalogStanding, Catalogs, KEPT_PUBLICATIONS, PublishedCatalog};
 pub use consents::{Agreed, Asked, Consents};
 pub use error::StoreError;
-pub use figures::{Figures, Owed, QueuedKind, ScheduleCounts, Waiting};
+pub use figures::{Figures, Owed, QueuedKind, RunCounts, ScheduleCounts, Waiting};
 pub use hints::{Hints, Listening};
 pub use keys::Keys;
 pub use notices::{Notices, UnreadRun};
@@ -59,7 +59,8 @@ pub use postgres::{CopiedTable, PostgresSettings, PostgresStore};
 pub use quotas::{Quotas, SHARES_LAPSE, ShareAsked, TakeAsked, Taken};
 pub use retention::{Pruned, Retention};
 pub use runs::{
-    AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, LastAnswer, Learnt, RunEnd, RunNews, Runs, StoredBaseline,
+    AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, HistoryPart, HistoryQuery, LastAnswer, Learnt, RunEnd, RunNews, Runs,
+    StoredBaseline,
 };
 pub use schedules::{
     ContentKind, GroundsKey, ListQuery, ListRow, ListedMember, Names, ScheduleKind, Schedules, SharedGrounds, SortDirection, SortField,

@@ -23,6 +23,9 @@ pub trait People: Send + Sync {
     /// Users by address (without case); unknown addresses are absent from the result.
     async fn users_by_email(&self, emails: &[EmailAddress]) -> Result<Vec<EmailOnlyUser>, StoreError>;
 
+    /// Schedules whose lists of mail name this address, compared without case; by id, at most so many. Groups are not looked into.
+    async fn lists_naming(&self, email: &EmailAddress, limit: u32) -> Result<Vec<ScheduleId>, StoreError>;
+
     /// Users by id; unknown ids are absent from the result.
     async fn users_by_id(&self, ids: &[UserId]) -> Result<Vec<EmailOnlyUser>, StoreError>;
 

@@ -215,6 +215,10 @@ pub trait Runs: Send + Sync {
     /// order.
     async fn latest_failures(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError>;
 
+    /// Runs of all schedules in a stretch of time, newest first, without secrets and recipients. It is read by the index of all history: whoever
+    /// asks keeps the stretch short.
+    async fn history(&self, query: &HistoryQuery) -> Result<Vec<Run>, StoreError>;
+
     /// How many test deliveries (S8) were made for this owner since an instant.
     async fn count_tests(&self, owner: MembershipId, since: Timestamp) -> Result<u64, StoreError>;
 
@@ -365,4 +369,57 @@ pub struct StoredBaseline {
     pub fingerprint: String,
     /// Empty for what all share, a recipient's address under fan-out (A18).
     pub audiences: Vec<String>,
+}
+
+/// Which runs of all are looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// First instant of an occurrence.
+    pub from: Timestamp,
+    /// The instant after the last.
+    pub until: Timestamp,
+    /// How they stand.
+    pub part: HistoryPart,
+    /// Only those of these schedules.
+    pub schedules: Option<Vec<ScheduleId>>,
+    /// How many are passed over.
+    pub offset: u64,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// How runs stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HistoryPart {
+    /// In whatever way.
+    #[default]
+    All,
+    /// Failed, failed in part, or stopped (S10).
+    Failed,
+    /// Sent, all of it.
+    Sent,
+    /// Alerts that had nothing to say.
+    Unmet,
+    /// Queued or running.
+    Open,
+    /// Skipped.
+    Skipped,
+}
+
+impl HistoryPart {
+    /// Every value.
+    pub const ALL: [Self; 6] = [Self::All, Self::Failed, Self::Sent, Self::Unmet, Self::Open, Self::Skipped];
+
+    /// The word in queries and addresses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "",
+            Self::Failed => "failed",
+            Self::Sent => "sent",
+            Self::Unmet => "unmet",
+            Self::Open => "open",
+            Self::Skipped => "skipped",
+        }
+    }
 }

@@ -20,7 +20,7 @@ tokio::task_local! {
 }
 
 /// First parts of our own paths. A base path that begins with one of them could not be told from a page.
-const OWN: [&str; 19] = [
+const OWN: [&str; 23] = [
     "api",
     "assets",
     "audit",
@@ -28,8 +28,12 @@ const OWN: [&str; 19] = [
     "dashboards",
     "docs",
     "healthz",
+    "history",
     "metrics",
+    "mine",
     "openapi.json",
+    "overview",
+    "people",
     "readyz",
     "runs",
     "schedules",

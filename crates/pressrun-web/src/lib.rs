@@ -44,8 +44,8 @@ const FORM_LIMIT: usize = 16 * 1024;
 /// Every page, under the root. It has no fallback, so that it can be merged with the API's routes.
 pub fn router(state: WebState) -> Router {
     use pages::{
-        act, artifact, asked, assets, audit, catalog, dashboard, dashboards, form, offer, run, schedule, schedules, sessions, shared,
-        sign_in, suppressions, tokens, unsubscribe,
+        act, artifact, asked, assets, audit, bulk, catalog, dashboard, dashboards, form, history, mine, offer, overview, people, run,
+        schedule, schedules, sessions, shared, sign_in, suppressions, tokens, unsubscribe,
     };
     let https = state.is_https();
     Router::new()
@@ -54,6 +54,7 @@ pub fn router(state: WebState) -> Router {
         .route("/sign-out", post(sign_in::leave))
         .route("/schedules", get(schedules::page))
         .route("/schedules/new", get(form::new).post(form::make).layer(DefaultBodyLimit::max(form::LIMIT)))
+        .route("/schedules/bulk", post(bulk::act))
         .route("/schedules/{id}", get(schedule::page))
         .route("/schedules/{id}/edit", get(form::edit).post(form::change).layer(DefaultBodyLimit::max(form::LIMIT)))
         .route("/schedules/{id}/offer", get(offer::page))
@@ -62,6 +63,7 @@ pub fn router(state: WebState) -> Router {
         .route("/subscription-requests/{id}/{word}", get(asked::ask).post(asked::answer))
         .route("/runs/{id}", get(run::page))
         .route("/runs/{id}/stop", post(act::stop_run))
+        .route("/runs/{id}/deliveries/{piece}/resend", post(act::resend))
         .route("/runs/{id}/artifacts/{sha256}", get(artifact::download))
         .route("/dashboards", get(dashboards::page))
         .route("/dashboards/{identifier}", get(dashboard::page))
@@ -71,10 +73,16 @@ pub fn router(state: WebState) -> Router {
         .route("/sessions", get(sessions::page))
         .route("/sessions/end-others", post(sessions::end_others))
         .route("/sessions/{id}/end", post(sessions::end))
+        .route("/people", get(people::members))
+        .route("/people/outside", get(people::outside))
+        .route("/people/outside/{verb}", post(people::act).layer(DefaultBodyLimit::max(people::LIMIT)))
+        .route("/overview", get(overview::page))
+        .route("/history", get(history::page))
         .route("/audit", get(audit::page))
         .route("/suppressions", get(suppressions::page).post(suppressions::lift))
         .route("/catalog", get(catalog::page))
         .route("/unsubscribe/{schedule}/{recipient}/{signature}", get(unsubscribe::ask).post(unsubscribe::remove))
+        .route("/mine/{schedule}/{recipient}/{signature}", get(mine::page).post(mine::leave))
         .route("/assets/style.css", get(assets::style))
         .route("/assets/icon.svg", get(assets::icon))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::{SignedDuration, Timestamp};
 use pressrun_api::Noted;
 use pressrun_domain::access::Actor;
+use pressrun_domain::audience::TIMEZONE_ATTRIBUTE;
 use pressrun_domain::audit::Origin;
 use pressrun_domain::catalog::{Catalog, DevKey, Document};
 use pressrun_domain::key::Scope;
@@ -37,6 +38,13 @@ impl Viewer {
     /// Whether the document is open.
     pub(crate) fn may_view(&self, document: &Document) -> bool {
         self.actor.may_view(&self.catalog, document)
+    }
+
+    /// The viewer's own time zone, where one is known.
+    pub(crate) fn zone(&self) -> Option<String> {
+        let person = self.actor.person(&self.catalog)?;
+        let zone = person.attributes.get(TIMEZONE_ATTRIBUTE)?.values().first()?.to_string();
+        pressrun_cron::zone(&zone).is_ok().then_some(zone)
     }
 
     /// The person behind the session cookie of a request, if the session is open and what opened it still works.
@@ -121,6 +129,7 @@ fn scope(method: &Method, path: &str) -> Option<Scope> {
     match () {
         () if under("/sign-out") || under("/sessions") => None,
         () if under("/tokens") => Some(Scope::Keys),
+        () if under("/people/outside") => Some(Scope::Users),
         () if matches!(*method, Method::GET | Method::HEAD) => Some(Scope::Read),
         () => Some(Scope::Schedules),
     }

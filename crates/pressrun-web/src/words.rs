@@ -188,7 +188,7 @@ pub(crate) fn state(run: &Run) -> Chip {
 /// Where a delivery stands.
 pub(crate) fn delivery(state: &DeliveryState) -> Chip {
     match state {
-        DeliveryState::Pending { .. } => chip("Owed", "busy"),
+        DeliveryState::Pending { .. } => chip("Waiting", "busy"),
         DeliveryState::Accepted { .. } => chip("Accepted", "good"),
         DeliveryState::Failed { .. } => chip("Failed", "bad"),
         DeliveryState::Skipped { .. } => chip("Skipped", "warn"),
@@ -467,6 +467,23 @@ mod tests {
             ("nine o'clock", "UTC", None, "Cannot be planned"),
         ] {
             assert_eq!(schedule(cron, zone, next_at), expected, "{cron} {zone}");
+        }
+    }
+
+    #[test]
+    fn every_outcome_stands_in_the_list_of_words_with_its_colour() {
+        let listed = include_str!("../../../docs/words.md");
+        for status in RunStatus::ALL {
+            for Chip { text, tone } in [super::status(status), told(status)] {
+                let colour = match tone {
+                    "good" => "green",
+                    "bad" => "red",
+                    "warn" => "amber",
+                    "busy" => "blue",
+                    _ => "grey",
+                };
+                assert!(listed.contains(&format!("| {text} | {colour} |")), "{text} {colour}");
+            }
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod given;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod list;
+pub(crate) mod operations;
 pub(crate) mod options;
 pub(crate) mod ownership;
 pub(crate) mod recipients;

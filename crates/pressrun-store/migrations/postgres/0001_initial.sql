@@ -135,6 +135,7 @@ CREATE TABLE schedule_recipients (
     user_id      TEXT COLLATE "C",
     PRIMARY KEY (schedule_id, email_folded)
 );
+CREATE INDEX schedule_recipients_by_address ON schedule_recipients (email_folded, schedule_id);
 CREATE INDEX schedule_recipients_by_user ON schedule_recipients (user_id, schedule_id) WHERE user_id IS NOT NULL;
 
 -- Who has left a list since its definition was written: a row beside it, and not another text that may name tens of thousands.

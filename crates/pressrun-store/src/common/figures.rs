@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use pressrun_domain::run::RunStatus;
 use sqlx::Row as _;
 
 use super::dialect::WORKERS_ALIVE;
 use super::plan::instant;
 use super::{Backend, micros};
 use crate::StoreError;
-use crate::figures::{Figures, Owed, QueuedKind, ScheduleCounts, Waiting};
+use crate::figures::{Figures, Owed, QueuedKind, RunCounts, ScheduleCounts, Waiting};
 use crate::timed::Timed;
 
 /// The whole queue, once.
@@ -27,6 +28,8 @@ const PIECES: &str =
 const NOTICES: &str = "SELECT recipient = 'operator', count(*) FROM notices WHERE state = 'pending' GROUP BY 1";
 
 const SCHEDULES: &str = "SELECT (SELECT count(*) FROM due WHERE next_at IS NOT NULL), (SELECT count(*) FROM due)";
+
+const RUNS_BETWEEN: &str = "SELECT state, status, count(*) FROM runs WHERE scheduled_for >= $1 AND scheduled_for < $2 GROUP BY 1, 2";
 
 #[async_trait]
 impl Figures for Backend {
@@ -63,6 +66,26 @@ impl Figures for Backend {
         let row = sqlx::query(SCHEDULES).fetch_one(&self.read).await?;
         let (active, all): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
         Ok(ScheduleCounts { active: unsigned(active), inactive: unsigned(all - active) })
+    }
+
+    async fn runs_between(&self, from: Timestamp, until: Timestamp) -> Result<RunCounts, StoreError> {
+        let _read = Timed::new("read");
+        let mut counts = RunCounts::default();
+        for row in sqlx::query(RUNS_BETWEEN).bind(micros(from)).bind(micros(until)).fetch_all(&self.read).await? {
+            let (state, status): (String, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
+            let status = status.and_then(|word| RunStatus::ALL.into_iter().find(|status| status.as_str() == word));
+            let count = match (state.as_str(), status) {
+                ("skipped", _) => &mut counts.skipped,
+                (_, Some(RunStatus::Complete)) => &mut counts.sent,
+                (_, Some(RunStatus::ErrorDelivered)) => &mut counts.partly,
+                (_, Some(RunStatus::Error)) => &mut counts.failed,
+                (_, Some(RunStatus::Killed)) => &mut counts.stopped,
+                (_, Some(RunStatus::ConditionUnmet)) => &mut counts.unmet,
+                (_, None) => &mut counts.open,
+            };
+            *count += unsigned(row.try_get(2)?);
+        }
+        Ok(counts)
     }
 
     async fn workers_alive(&self) -> Result<Option<u64>, StoreError> {

@@ -12,7 +12,7 @@ use super::row::{Reader, to_json};
 use super::schedule_row::read_present_definition;
 use super::schedules::readable;
 use super::{Backend, micros};
-use crate::{Page, StoreError};
+use crate::{HistoryQuery, Page, StoreError};
 
 /// Columns of a run, read by [`read_run`]; without its list of recipients for whoever looks at many runs.
 macro_rules! run_columns {
@@ -43,6 +43,25 @@ pub(super) const LATEST_FAILURES: &str = concat!(
          SELECT f.id FROM runs f WHERE f.schedule_id = asked.value AND f.state = 'ended' AND f.kind IN ('scheduled', 'manual')
              AND f.status IN ('ERROR', 'ERROR_DELIVERED', 'KILLED') ORDER BY f.scheduled_for DESC, f.id DESC LIMIT 1)
      JOIN definitions d ON d.id = r.definition_id"
+);
+
+/// Runs of all schedules from `$1` and before `$2` that stand as the word `$3` says, and are of the schedules in the list `$4` if there is one.
+pub(super) const HISTORY: &str = concat!(
+    "SELECT ",
+    run_columns!(without a list),
+    " FROM runs r JOIN definitions d ON d.id = r.definition_id
+     WHERE r.scheduled_for >= $1 AND r.scheduled_for < $2
+       AND CASE CAST($3 AS TEXT)
+           WHEN 'failed' THEN r.state = 'ended' AND r.status IN ('ERROR', 'ERROR_DELIVERED', 'KILLED')
+           WHEN 'sent' THEN r.state = 'ended' AND r.status = 'COMPLETE'
+           WHEN 'unmet' THEN r.state = 'ended' AND r.status = 'CONDITION_UNMET'
+           WHEN 'open' THEN r.state IN ('queued', 'running')
+           WHEN 'skipped' THEN r.state = 'skipped'
+           ELSE 1 = 1 END
+       AND (CAST($4 AS TEXT) IS NULL OR r.schedule_id IN (SELECT asked.value FROM ",
+    asked!("$4"),
+    "))
+     ORDER BY r.scheduled_for DESC, r.id DESC LIMIT $5 OFFSET $6"
 );
 
 /// How the last runs of a schedule ended.
@@ -189,6 +208,20 @@ impl Backend {
 
     pub(super) async fn failures_of(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
         let rows = sqlx::query(LATEST_FAILURES).bind(to_json(&schedules)?).fetch_all(&self.read).await?;
+        self.tell_outlines(readable(&rows, read_run)).await
+    }
+
+    pub(super) async fn history_of(&self, query: &HistoryQuery) -> Result<Vec<Run>, StoreError> {
+        let schedules = query.schedules.as_ref().map(to_json).transpose()?;
+        let rows = sqlx::query(HISTORY)
+            .bind(micros(query.from))
+            .bind(micros(query.until))
+            .bind(query.part.as_str())
+            .bind(schedules)
+            .bind(i64::from(query.limit))
+            .bind(i64::try_from(query.offset).unwrap_or(i64::MAX))
+            .fetch_all(&self.read)
+            .await?;
         self.tell_outlines(readable(&rows, read_run)).await
     }
 

@@ -89,6 +89,12 @@ impl People for Backend {
         Ok(Page { rows: readable(&rows, read_user), total: total.unsigned_abs() })
     }
 
+    async fn lists_naming(&self, email: &EmailAddress, limit: u32) -> Result<Vec<ScheduleId>, StoreError> {
+        let lists = sqlx::query("SELECT schedule_id FROM schedule_recipients WHERE email_folded = $1 ORDER BY schedule_id LIMIT $2");
+        let rows = lists.bind(email.folded()).bind(i64::from(limit)).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Reader::new("schedule_recipients", row).parsed("schedule_id")).collect()
+    }
+
     async fn delete_users(&self, emails: &[EmailAddress], ids: &[UserId], change: &Change) -> Result<Vec<EmailOnlyUser>, StoreError> {
         let folded: BTreeSet<String> = emails.iter().map(EmailAddress::folded).collect();
         let mut tx = self.begin().await?;

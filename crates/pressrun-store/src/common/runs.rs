@@ -13,8 +13,8 @@ use super::Backend;
 use super::entries::Entry;
 use super::ledger::Which;
 use crate::{
-    AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, LastAnswer, Learnt, Page, RunEnd, RunNews, Runs, StoreError,
-    StoredBaseline,
+    AudienceDone, AudienceTargets, ClaimRequest, ClaimedRun, Enqueue, HistoryQuery, LastAnswer, Learnt, Page, RunEnd, RunNews, Runs,
+    StoreError, StoredBaseline,
 };
 
 #[async_trait]
@@ -195,6 +195,10 @@ impl Runs for Backend {
 
     async fn latest_failures(&self, schedules: &[ScheduleId]) -> Result<Vec<Run>, StoreError> {
         self.failures_of(schedules).await
+    }
+
+    async fn history(&self, query: &HistoryQuery) -> Result<Vec<Run>, StoreError> {
+        self.history_of(query).await
     }
 
     async fn count_tests(&self, owner: MembershipId, since: Timestamp) -> Result<u64, StoreError> {

@@ -2,11 +2,11 @@
 
 use jiff::SignedDuration;
 use pressrun_domain::audit::Verb;
-use pressrun_domain::run::Worked;
+use pressrun_domain::run::{RunStatus, Worked};
 use pressrun_domain::schedule::Schedule;
 
 use super::{claim, insert, saved, started};
-use crate::{Owed, QueuedKind, ScheduleCounts, Store, Waiting, sample};
+use crate::{HistoryPart, HistoryQuery, Owed, QueuedKind, RunCounts, ScheduleCounts, Store, Waiting, sample};
 
 pub async fn o1_what_waits_is_counted_by_what_it_is_and_the_oldest_is_told<S: Store>(store: &S) {
     assert_eq!(store.waiting(sample::after(0)).await.unwrap(), Waiting::default());
@@ -52,4 +52,33 @@ pub async fn o1_schedules_are_counted_by_whether_they_come_due<S: Store>(store: 
     insert(store, Schedule { next_at: None, disabled_at: Some(sample::after(0)), ..paused }).await;
     assert_eq!(store.schedule_counts().await.unwrap(), ScheduleCounts { active: 1, inactive: 1 });
     assert!(matches!(store.workers_alive().await.unwrap(), None | Some(0)));
+}
+
+pub async fn runs_of_all_schedules_are_listed_and_counted_by_how_they_stand<S: Store>(store: &S) {
+    let (failing, run) = started(store, sample::schedule("failing")).await;
+    store.finish(&run.lease, &sample::end(RunStatus::Error), sample::after(5)).await.unwrap();
+    let (_, sent) = started(store, sample::schedule("sent")).await;
+    store.finish(&sent.lease, &sample::end(RunStatus::Complete), sample::after(6)).await.unwrap();
+    let (_, open) = started(store, sample::schedule("open")).await;
+    let at = open.run.scheduled_for;
+    let day = SignedDuration::from_hours(24);
+    let all = HistoryQuery { from: at - day, until: at + day, part: HistoryPart::All, schedules: None, offset: 0, limit: 10 };
+    let ids = async |query: HistoryQuery| -> Vec<_> { store.history(&query).await.unwrap().into_iter().map(|run| run.id).collect() };
+    assert_eq!(ids(all.clone()).await.len(), 3);
+    assert_eq!(ids(HistoryQuery { offset: 1, limit: 1, ..all.clone() }).await.len(), 1);
+    for (part, expected) in [
+        (HistoryPart::Failed, vec![run.run.id]),
+        (HistoryPart::Sent, vec![sent.run.id]),
+        (HistoryPart::Open, vec![open.run.id]),
+        (HistoryPart::Unmet, vec![]),
+        (HistoryPart::Skipped, vec![]),
+    ] {
+        assert_eq!(ids(HistoryQuery { part, ..all.clone() }).await, expected, "{part:?}");
+    }
+    assert_eq!(ids(HistoryQuery { schedules: Some(vec![failing.id]), ..all.clone() }).await, [run.run.id]);
+    assert_eq!(ids(HistoryQuery { schedules: Some(Vec::new()), ..all.clone() }).await, []);
+    assert_eq!(ids(HistoryQuery { until: at - day, from: at - day - day, ..all }).await, []);
+    let counts = store.runs_between(at - day, at + day).await.unwrap();
+    assert_eq!(counts, RunCounts { sent: 1, failed: 1, open: 1, ..RunCounts::default() });
+    assert_eq!(store.runs_between(at + day, at + day + day).await.unwrap(), RunCounts::default());
 }

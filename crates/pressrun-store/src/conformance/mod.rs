@@ -202,6 +202,7 @@ macro_rules! conformance_suite {
                     p8_attributes_are_merged_by_key
                     users_are_listed_by_address
                     p9_a_deleted_user_is_off_every_list
+                    p12_the_lists_that_name_an_address_are_found_by_it
                     p12_unsubscribing_takes_one_address_off_one_list
                     p12_who_opted_out_is_off_the_list_and_out_of_its_groups
                     p12_a_copy_is_on_the_list_like_any_recipient
@@ -231,7 +232,8 @@ macro_rules! conformance_suite {
                     h3_an_address_leaves_an_entry_when_its_mail_ends_and_when_somebody_lifts_that;
                 figures: o1_what_waits_is_counted_by_what_it_is_and_the_oldest_is_told
                     o1_what_is_owed_is_counted_and_what_is_late_of_it
-                    o1_schedules_are_counted_by_whether_they_come_due;
+                    o1_schedules_are_counted_by_whether_they_come_due
+                    runs_of_all_schedules_are_listed_and_counted_by_how_they_stand;
                 overdue: o2_what_nobody_planned_released_claimed_or_ended_is_late
                     o2_one_of_many_tells_once_and_again_when_it_is_over
                     o2_what_is_over_before_anybody_was_told_is_not_told

@@ -201,3 +201,22 @@ pub async fn h6_who_leaves_a_list_is_off_the_runs_that_wait<S: Store>(store: &S)
     store.replace_schedule(&again, &sample::names(), &sample::change(Verb::ScheduleUpdated)).await.unwrap();
     assert_eq!(addresses(&stored(store, &schedule).await), ["a@b.co", "c@d.co"]);
 }
+
+pub async fn p12_the_lists_that_name_an_address_are_found_by_it<S: Store>(store: &S) {
+    let named = |name: &str, address: &str| {
+        let mut schedule = sample::schedule(name);
+        schedule.definition.destination = sample::to_members(&[address]);
+        schedule
+    };
+    let (first, second, other) = (named("first", "Blob@MyOrg.co"), named("second", "blob@myorg.co"), named("other", "other@myorg.co"));
+    for schedule in [&first, &second, &other] {
+        insert(store, schedule.clone()).await;
+    }
+    let address = sample::email("BLOB@myorg.co");
+    let mut expected = vec![first.id, second.id];
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(store.lists_naming(&address, 10).await.unwrap(), expected);
+    assert_eq!(store.lists_naming(&address, 1).await.unwrap().len(), 1);
+    store.opt_out(first.id, &address, &sample::change_at(Verb::Unsubscribed, sample::after(1))).await.unwrap();
+    assert_eq!(store.lists_naming(&address, 10).await.unwrap(), [second.id]);
+}

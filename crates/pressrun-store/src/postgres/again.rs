@@ -30,11 +30,11 @@ use tokio::time::{sleep, timeout};
 use super::PostgresStore;
 use crate::{
     Agreed, Asked, AudienceDone, AudienceTargets, Audit, AuditQuery, CatalogPublication, CatalogReading, CatalogStanding, Catalogs,
-    ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, Keys, LastAnswer, Learnt, ListQuery, ListRow,
-    ListedMember, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, PlannedThrough, Planning, PlanningNote, Pruned,
-    PublishedCatalog, PutRight, Quotas, Released, Replanned, Retention, RunEnd, RunNews, Runs, ScheduleCounts, ScheduleKey, Schedules,
-    Seals, Sessions, ShareAsked, SharedGrounds, StoreError, StoredBaseline, Suppressions, TakeAsked, Taken, Timing, TimingId, UnreadRun,
-    Upserted, Waiting,
+    ClaimRequest, ClaimedRun, Consents, DueSchedule, Enqueue, Figures, GroundsKey, HistoryQuery, Keys, LastAnswer, Learnt, ListQuery,
+    ListRow, ListedMember, Names, Notices, Overdue, OverdueRun, Owed, Page, People, PlannedSchedule, PlannedThrough, Planning,
+    PlanningNote, Pruned, PublishedCatalog, PutRight, Quotas, Released, Replanned, Retention, RunCounts, RunEnd, RunNews, Runs,
+    ScheduleCounts, ScheduleKey, Schedules, Seals, Sessions, ShareAsked, SharedGrounds, StoreError, StoredBaseline, Suppressions,
+    TakeAsked, Taken, Timing, TimingId, UnreadRun, Upserted, Waiting,
 };
 
 /// Pauses before a call is made again. Deadlocks are over at once, a fail-over takes seconds: callers wait longer by themselves.
@@ -162,6 +162,7 @@ again! { Runs:
     runs_under_way(schedules: &[ScheduleId]) -> Vec<Run>;
     last_endings(schedule: ScheduleId, limit: u32) -> Vec<RunStatus>;
     latest_failures(schedules: &[ScheduleId]) -> Vec<Run>;
+    history(query: &HistoryQuery) -> Vec<Run>;
     count_tests(owner: MembershipId, since: Timestamp) -> u64;
     baselines(schedule: ScheduleId, audiences: &[&str]) -> Vec<StoredBaseline>;
     reset_baselines(schedule: ScheduleId) -> ();
@@ -185,6 +186,7 @@ again! { People:
     upsert_users(users: &[Upserted], change: &Change) -> Vec<EmailOnlyUser>;
     users_by_email(emails: &[EmailAddress]) -> Vec<EmailOnlyUser>;
     users_by_id(ids: &[UserId]) -> Vec<EmailOnlyUser>;
+    lists_naming(email: &EmailAddress, limit: u32) -> Vec<ScheduleId>;
     list_users(email_part: Option<&str>, after: Option<&str>, limit: u32, descending: bool) -> Page<EmailOnlyUser>;
     delete_users(emails: &[EmailAddress], ids: &[UserId], change: &Change) -> Vec<EmailOnlyUser>;
     remove_recipient(schedule: ScheduleId, recipient: RecipientId, change: &Change) -> bool;
@@ -275,6 +277,7 @@ again! { Figures:
     still_owed(late: Timestamp) -> Owed;
     schedule_counts() -> ScheduleCounts;
     workers_alive() -> Option<u64>;
+    runs_between(from: Timestamp, until: Timestamp) -> RunCounts;
 }
 
 again! { Catalogs:

@@ -8,6 +8,8 @@ use axum::extract::rejection::FormRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
+use pressrun_api::saving::{self, NotSaved};
+use pressrun_domain::access::Handover;
 use pressrun_domain::action::{Action, Refused};
 use pressrun_domain::id::{RunId, ScheduleId};
 use pressrun_domain::run::RunState;
@@ -29,6 +31,9 @@ pub(crate) struct Sent {
     /// What stood on the page: of an offer the terms, of a schedule its latest run by hand.
     #[serde(default)]
     seen: String,
+    /// The address of the member to whom something is given.
+    #[serde(default)]
+    to: String,
 }
 
 /// A button on a page of this very session, that somebody pressed beside the thing of this id.
@@ -67,6 +72,7 @@ pub(crate) async fn schedule(
 ) -> Result<Response, PageError> {
     const WHAT: &str = "schedule";
     let seen = form.as_ref().map(|Form(sent)| sent.seen.clone()).unwrap_or_default();
+    let to = form.as_ref().map(|Form(sent)| sent.to.clone()).unwrap_or_default();
     is_own(&state, &headers, form)?;
     let id = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
     let action = match verb.as_str() {
@@ -77,6 +83,7 @@ pub(crate) async fn schedule(
             Action::Trigger(id)
         }
         "delete" => Action::Delete(id),
+        "give" => return give(&state, &viewer, id, &to).await,
         "withdraw-links" => Action::WithdrawLinks(id),
         "accept-offer" => {
             done(pressrun_api::accept_offer(&state.api, &viewer.actor, id, &seen).await, WHAT)?;
@@ -93,6 +100,20 @@ pub(crate) async fn schedule(
         _ => format!("/schedules/{id}"),
     };
     Ok(Redirect::to(&here(&next)).into_response())
+}
+
+/// Gives a schedule to another member, or offers it.
+async fn give(state: &WebState, viewer: &Viewer, id: ScheduleId, to: &str) -> Result<Response, PageError> {
+    let word = match saving::give(&state.api, &viewer.actor, id, to).await {
+        Ok(Handover::AtOnce) => "given",
+        Ok(Handover::Offer) => "offered",
+        Err(NotSaved::Field { fault, .. } | NotSaved::Whole(fault)) => return Err(PageError::Conflict(format!("{fault}."))),
+        Err(NotSaved::Stale) => {
+            return Err(PageError::Conflict("Somebody else changed it at the same time. Open the page again.".to_owned()));
+        }
+        Err(NotSaved::Refused(refused)) => return Err(PageError::refused(refused, "schedule")),
+    };
+    Ok(Redirect::to(&here(&format!("/schedules/{id}?done={word}"))).into_response())
 }
 
 /// `POST /schedules/{id}/requests/{request}/{answer}`: puts a member who asked on the list, or not.
@@ -122,6 +143,19 @@ pub(crate) async fn stop_run(Pressed { state, viewer, id }: Pressed) -> Result<R
     let id: RunId = id.parse().map_err(|_| PageError::NotFound(WHAT))?;
     act(&state, &viewer, Action::Cancel(id), WHAT).await?;
     Ok(Redirect::to(&here(&format!("/runs/{id}"))).into_response())
+}
+
+/// `POST /runs/{id}/deliveries/{piece}/resend`: sends one piece again, as a run of its own.
+pub(crate) async fn resend(
+    State(state): State<Arc<WebState>>,
+    headers: HeaderMap,
+    viewer: Viewer,
+    Path((run, piece)): Path<(String, String)>,
+    form: Posted,
+) -> Result<Response, PageError> {
+    is_own(&state, &headers, form)?;
+    let again = done(saving::resend(&state.api, &viewer.actor, &run, &piece).await, "delivery")?;
+    Ok(Redirect::to(&here(&format!("/runs/{again}"))).into_response())
 }
 
 /// Refuses a form that does not come from a page of this session.

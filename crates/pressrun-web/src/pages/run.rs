@@ -61,8 +61,9 @@ struct Page {
     outline: bool,
     /// Whether how it went is not the viewer's to know.
     untold: bool,
-    /// The form token, for those who may stop it.
-    stop: Option<String>,
+    form_token: String,
+    /// Whether the viewer may stop it, and it can be stopped.
+    may_stop: bool,
     warnings: Vec<String>,
     conditions: Listed<Condition>,
     deliveries: Vec<Piece>,
@@ -86,6 +87,8 @@ struct Condition {
 }
 
 struct Piece {
+    /// Where it is sent again, for those who may have its bytes.
+    again: Option<String>,
     target: String,
     state: Chip,
     detail: String,
@@ -109,13 +112,14 @@ struct Tile {
     took: String,
     error: Option<String>,
     truncated: bool,
+    /// It came to nothing, which a reader may not expect.
+    empty: bool,
 }
 
 struct File {
     name: String,
     audience: String,
     facts: String,
-    sha256: String,
     /// Where it can be had, for those who may.
     href: Option<String>,
 }
@@ -165,6 +169,11 @@ pub(crate) async fn page(
         _ => None,
     };
     let mut shown: Vec<Piece> = deliveries.iter().map(|delivery| piece(delivery, latest(&bounces, delivery), file, &zone, now)).collect();
+    if is_over && managed {
+        for (piece, delivery) in shown.iter_mut().zip(&deliveries) {
+            piece.again = may_be_repeated(delivery).then(|| format!("/runs/{}/deliveries/{}/resend", run.id, delivery.id));
+        }
+    }
     shown.extend(notices.iter().map(|notice| said(notice, &zone, now)));
     Ok(show(
         StatusCode::OK,
@@ -184,7 +193,8 @@ pub(crate) async fn page(
             is_over,
             outline: access == RunAccess::Summary,
             untold: run.record.outline.is_some(),
-            stop: (may_cancel && !is_over).then(|| viewer.form_token.clone()),
+            form_token: viewer.form_token.clone(),
+            may_stop: may_cancel && !is_over,
             warnings: run.record.warnings.iter().map(|warning| words::warning(warning, title)).collect(),
             conditions: first(&run.record.conditions, |judged| condition(judged, title_of(&judged.tile), &readers)),
             deliveries: shown,
@@ -250,6 +260,11 @@ fn condition(judged: &ConditionRecord, tile: String, readers: &impl Fn(&str) -> 
     Condition { tile, audience: readers(&judged.audience), judgement: words::judgement(judged.judgement), detail }
 }
 
+/// Only what was tried and is no longer owed can be sent again; whether it may is asked when the button is pressed.
+fn may_be_repeated(delivery: &Delivery) -> bool {
+    matches!(delivery.state, DeliveryState::Accepted { .. } | DeliveryState::Failed { .. }) && !delivery.attempts.is_empty()
+}
+
 /// Something that Pressrun itself said about the run, shown like a piece.
 fn said(notice: &Notice, zone: &TimeZone, now: Timestamp) -> Piece {
     let to = match &notice.to {
@@ -257,6 +272,7 @@ fn said(notice: &Notice, zone: &TimeZone, now: Timestamp) -> Piece {
         NoticeTo::Operator => "the operator".to_owned(),
     };
     Piece {
+        again: None,
         target: format!("Notice to {to}"),
         state: words::delivery(&notice.state),
         detail: standing(&notice.state, zone, now),
@@ -299,6 +315,7 @@ fn piece(
         MailRole::Bcc => " (Bcc)",
     };
     Piece {
+        again: None,
         target: format!("{}{copy}", delivery.target),
         state,
         detail,
@@ -327,6 +344,7 @@ fn tile(record: &TileRecord, readers: &impl Fn(&str) -> String) -> Tile {
         took: words::milliseconds(record.ms),
         error: record.error.clone(),
         truncated: record.truncated,
+        empty: record.rows == 0 && record.error.is_none(),
     }
 }
 
@@ -340,7 +358,6 @@ fn file(artifact: &ArtifactRecord, run: &Run, open: bool, readers: &impl Fn(&str
         name: artifact.name.clone(),
         audience: readers(&artifact.audience),
         facts: facts.join(", "),
-        sha256: artifact.sha256.clone(),
         href: open.then(|| here(&format!("/runs/{}/artifacts/{}", run.id, artifact.sha256))),
     }
 }

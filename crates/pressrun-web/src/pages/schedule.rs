@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pressrun_api::{Doers, reading};
 use pressrun_cron::CronExpression;
-use pressrun_domain::access;
 use pressrun_domain::access::shown::ShownSchedule;
+use pressrun_domain::access::{self, Handover};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::consent::{OwnershipOffer, SubscriptionRequest};
@@ -98,6 +98,8 @@ struct Buttons {
     seen: String,
     /// Whether it sends links that open without a login.
     links: bool,
+    /// Whether it is given away at once, or offered.
+    at_once: bool,
 }
 
 /// That the schedule is offered to somebody, for the two whom it concerns.
@@ -178,6 +180,8 @@ pub(crate) async fn page(
             done: match asked.done.as_str() {
                 "made" => "The schedule is made. It goes out for the first time at the first instant below.",
                 "saved" => "The changes are saved.",
+                "given" => "The schedule is theirs now; both of you were told.",
+                "offered" => "It is offered to them. Until they accept, it goes on as it is.",
                 _ => "",
             },
             name: definition.name.clone(),
@@ -255,6 +259,7 @@ fn buttons(schedule: &Schedule, viewer: &Viewer, seen: String) -> Buttons {
         consequence,
         seen,
         links: schedule.definition.destination.email().is_some(),
+        at_once: viewer.actor.handover(&viewer.catalog) == Handover::AtOnce,
     }
 }
 

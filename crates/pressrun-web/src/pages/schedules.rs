@@ -51,8 +51,11 @@ impl Asked {
 #[template(path = "schedules.html")]
 struct Page {
     frame: Frame,
+    form_token: String,
     asked: Asked,
     rows: Vec<Row>,
+    /// Whether the viewer manages any of them.
+    any_mine: bool,
     total: String,
     /// How many failed the last time, when nothing narrows the list.
     failed: u64,
@@ -110,6 +113,8 @@ impl Select {
 
 struct Row {
     id: String,
+    /// Whether the viewer manages it.
+    mine: bool,
     name: String,
     dashboard: String,
     owner: String,
@@ -184,11 +189,28 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
     let parts = [("q", &asked.q), ("status", &asked.status), ("kind", &asked.kind), ("to", &asked.to), ("sort", &asked.sort)];
     let pager = Pager::new(page, list.total, PAGE_SIZE, &parts.map(|(name, value)| (name, value.as_str())));
     let told = Told::of(&state, &viewer, &list.rows).await?;
-    let rows = list.rows.into_iter().map(|row| present(&told, row, now)).collect();
+    let rows: Vec<Row> = list
+        .rows
+        .into_iter()
+        .map(|row| {
+            let mine = viewer.actor.may_manage(&viewer.catalog, row.owner);
+            Row { mine, ..present(&told, row, now) }
+        })
+        .collect();
     let frame = Frame::new("Schedules", &viewer, "schedules");
     Ok(show(
         StatusCode::OK,
-        &Page { frame, rows, total: words::count(list.total, "schedule"), failed, selects: Select::all(&asked), asked, pager },
+        &Page {
+            frame,
+            form_token: viewer.form_token.clone(),
+            any_mine: rows.iter().any(|row| row.mine),
+            rows,
+            total: words::count(list.total, "schedule"),
+            failed,
+            selects: Select::all(&asked),
+            asked,
+            pager,
+        },
     ))
 }
 
@@ -259,6 +281,7 @@ fn present(told: &Told, row: ListRow, now: Timestamp) -> Row {
     let why = |run: &Run| (words::why(run, &zone, now), run.id.to_string());
     let is_active = row.disabled_at.is_none() && row.system_disabled.is_none();
     Row {
+        mine: false,
         id: row.id.to_string(),
         activity: words::activity_of_row(&row),
         fault: row.definition.as_ref().err().map(|unreadable| unreadable.reason.clone()),

@@ -24,17 +24,21 @@ struct Ask {
     frame: Frame,
     schedule: String,
     email: String,
+    /// Everything that the address gets.
+    mine: String,
 }
 
 /// Parts of the link.
-type Parts = Path<(String, String, String)>;
+pub(super) type Parts = Path<(String, String, String)>;
 
 /// `GET /unsubscribe/…`: asks; changes nothing, since mail scanners follow links.
 pub(crate) async fn ask(State(state): State<Arc<WebState>>, Path(parts): Parts) -> Result<Response, PageError> {
     let Some((schedule, recipient)) = signed(&state, &parts) else { return Ok(invalid()) };
     Ok(match find(&state, schedule, recipient).await? {
         Some((schedule, email)) => {
-            show(StatusCode::OK, &Ask { frame: Frame::bare("Unsubscribe"), schedule: schedule.definition.name, email: email.to_string() })
+            let mine = format!("/mine/{}/{}/{}", parts.0, parts.1, parts.2);
+            let frame = Frame::bare("Unsubscribe");
+            show(StatusCode::OK, &Ask { frame, schedule: schedule.definition.name, email: email.to_string(), mine })
         }
         None => done(),
     })
@@ -56,7 +60,11 @@ pub(crate) async fn remove(State(state): State<Arc<WebState>>, Came(origin): Cam
 }
 
 /// Whose place it is: somebody on the list, or a member of one of its groups, who has a place beside it.
-async fn find(state: &WebState, schedule: ScheduleId, place: RecipientId) -> Result<Option<(Schedule, EmailAddress)>, StoreError> {
+pub(super) async fn find(
+    state: &WebState,
+    schedule: ScheduleId,
+    place: RecipientId,
+) -> Result<Option<(Schedule, EmailAddress)>, StoreError> {
     let Some(schedule) = state.store.schedule(schedule).await? else { return Ok(None) };
     let Some(settings) = schedule.definition.destination.email() else { return Ok(None) };
     let on_list = settings.named().find(|one| one.id == place).map(|one| one.email.clone());
@@ -69,17 +77,17 @@ async fn find(state: &WebState, schedule: ScheduleId, place: RecipientId) -> Res
 }
 
 /// The schedule and recipient of a link that we signed.
-fn signed(state: &WebState, (schedule, recipient, signature): &(String, String, String)) -> Option<(ScheduleId, RecipientId)> {
+pub(super) fn signed(state: &WebState, (schedule, recipient, signature): &(String, String, String)) -> Option<(ScheduleId, RecipientId)> {
     let (schedule, recipient) = (schedule.parse().ok()?, recipient.parse().ok()?);
     (state.unsubscribe)(schedule, recipient, signature).then_some((schedule, recipient))
 }
 
-fn done() -> Response {
+pub(super) fn done() -> Response {
     let text = "You will get no more of these reports. Reports of other schedules are not affected.";
     show(StatusCode::OK, &Message::new("You are off the list", text))
 }
 
-fn invalid() -> Response {
+pub(super) fn invalid() -> Response {
     let text = "This link is not complete or not ours. Use the link at the end of the mail as it is.";
     show(StatusCode::NOT_FOUND, &Message::new("This link does not work", text))
 }

@@ -193,7 +193,7 @@ async fn answer(state: &WebState, viewer: &Viewer, scene: &Scene<'_>, mut typed:
             spoken.cron
         }
         Err(fault) => {
-            faults.push(Fault::new("schedule", fault));
+            faults.push(Fault { hint: "", ..Fault::new("schedule", fault) });
             String::new()
         }
     };

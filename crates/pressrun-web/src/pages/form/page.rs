@@ -3,7 +3,6 @@
 use askama::Template;
 use pressrun_api::reading::KnownBy;
 use pressrun_api::saving::Considered;
-use pressrun_domain::audience::TIMEZONE_ATTRIBUTE;
 use pressrun_domain::catalog::{Dashboard, TileBody};
 use pressrun_domain::destination::Destination;
 use pressrun_domain::schedule::FilterConfig;
@@ -137,7 +136,7 @@ impl Page {
             None => ("/schedules/new".to_owned(), filters::address(scene.identifier.as_str(), filters)),
             Some(schedule) => (format!("/schedules/{}/edit", schedule.id), crate::base::here(&format!("/schedules/{}", schedule.id))),
         };
-        let own_zone = own_zone(viewer);
+        let own_zone = viewer.zone();
         let sees_hidden = viewer.actor.sees_hidden_filters(&viewer.catalog);
         let now = state.clock.now();
         let times = scene.stored.and_then(|schedule| {
@@ -232,17 +231,10 @@ fn secrets(destination: &Destination) -> Vec<&'static str> {
     }
 }
 
-/// The viewer's own zone.
-fn own_zone(viewer: &Viewer) -> Option<String> {
-    let person = viewer.actor.person(&viewer.catalog)?;
-    let zone = person.attributes.get(TIMEZONE_ATTRIBUTE)?.values().first()?.to_string();
-    pressrun_cron::zone(&zone).is_ok().then_some(zone)
-}
-
 /// The zone that a new schedule is likely meant in: the viewer's, else the dashboard's, else its connection's.
 pub(super) fn zone_for(viewer: &Viewer, dashboard: Option<&Dashboard>) -> String {
     let of_connection = || Some(viewer.catalog.connections.get(&dashboard?.connection)?.timezone.clone());
-    let zone = own_zone(viewer).or_else(|| dashboard?.timezone.clone()).or_else(of_connection);
+    let zone = viewer.zone().or_else(|| dashboard?.timezone.clone()).or_else(of_connection);
     zone.unwrap_or_else(|| "UTC".to_owned())
 }
 

@@ -1,0 +1,141 @@
+//! Who is in the organization, and who gets mail without a login: the same use cases as by the API, for pages.
+
+use pressrun_domain::access::Actor;
+use pressrun_domain::action::Refused;
+use pressrun_domain::catalog::AttributeValue;
+use pressrun_domain::users::EmailOnlyUser;
+use serde_json::{Map, Value, json};
+
+use crate::actions::refused;
+use crate::app::list::Parameters;
+use crate::app::{directory, users};
+use crate::saving::NotSaved;
+use crate::state::ApiState;
+
+/// One member as somebody may see them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeenMember {
+    /// Display name.
+    pub name: String,
+    /// Mail address.
+    pub email: String,
+    /// Organization admin.
+    pub admin: bool,
+    /// False once deactivated.
+    pub active: bool,
+    /// Groups that the actor may look up.
+    pub groups: Vec<String>,
+    /// Attributes, by the names shown to people; to admins, and of oneself.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// One page of members.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MembersPage {
+    /// Members.
+    pub members: Vec<SeenMember>,
+    /// How many there are.
+    pub total: u64,
+}
+
+/// Members per page.
+pub const MEMBERS_PAGE: u32 = 100;
+
+/// Members whom the actor may look up, as by `GET /api/v1/members`; pages are counted from 1.
+///
+/// # Errors
+/// [`Refused`].
+pub fn members(state: &ApiState, actor: &Actor, part: &str, page: u64) -> Result<MembersPage, Refused> {
+    let catalog = state.catalog.current();
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("q", part.trim()).append_pair("page", &page.to_string()).append_pair("pageSize", &MEMBERS_PAGE.to_string());
+    let listed = directory::members(&catalog, actor, &Parameters::read(Some(&query.finish()))).map_err(refused)?;
+    let (acquainted, admin) = (actor.acquainted(&catalog), actor.is_admin(&catalog));
+    let label = |name: &str| catalog.attributes.get(name).map_or_else(|| name.to_owned(), |attribute| attribute.label.clone());
+    let members = listed.rows.iter().map(|member| {
+        let groups = catalog.groups.of(member.id).filter(|group| acquainted.has_group(group.id)).map(|group| group.name.clone());
+        let attributes = member.attributes.iter().filter(|_| admin || member.id == actor.member);
+        SeenMember {
+            name: member.name.clone(),
+            email: member.email.to_string(),
+            admin: member.admin,
+            active: member.active,
+            groups: groups.collect(),
+            attributes: attributes.map(|(name, value)| (label(name), written(value))).collect(),
+        }
+    });
+    Ok(MembersPage { members: members.collect(), total: listed.total })
+}
+
+/// A value as people read and write it: several are parted by commas.
+#[must_use]
+pub fn written(value: &AttributeValue) -> String {
+    value.values().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// One page of people without a login.
+#[derive(Debug)]
+pub struct OutsidersPage {
+    /// By address.
+    pub users: Vec<EmailOnlyUser>,
+    /// How many there are.
+    pub total: u64,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+/// People without a login whose address has this part; for organization keys.
+///
+/// # Errors
+/// [`Refused`].
+pub async fn outsiders(state: &ApiState, actor: &Actor, part: &str, cursor: &str) -> Result<OutsidersPage, Refused> {
+    let parameters = {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("email", part.trim()).append_pair("cursor", cursor).append_pair("sortDirection", "asc");
+        Parameters::read(Some(&query.finish()))
+    };
+    let page = users::list(state, actor, &parameters).await.map_err(refused)?;
+    Ok(OutsidersPage { users: page.users, total: page.total, next: page.next })
+}
+
+/// Somebody without a login as they were typed: address, and attributes by name; an empty text takes the value away.
+pub type Typed = (String, Vec<(String, String)>);
+
+/// Makes or changes people without a login, twenty at a time: all of a batch or none of it. Answers with how many were stored.
+///
+/// # Errors
+/// How many were stored before the batch that was refused, and why it was.
+pub async fn put(state: &ApiState, actor: &Actor, people: &[Typed]) -> Result<usize, (usize, NotSaved)> {
+    const BATCH: usize = 20;
+    let catalog = state.catalog.current();
+    let several = |name: &str| catalog.attributes.get(name).is_some_and(|attribute| attribute.multiple_values);
+    let value = |name: &str, text: &str| match text.trim() {
+        "" => Value::Null,
+        text if several(name) => json!(text.split([',', '|']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>()),
+        text => json!(text),
+    };
+    let mut stored = 0;
+    for batch in people.chunks(BATCH) {
+        let users: Vec<Value> = batch
+            .iter()
+            .map(|(email, attributes)| {
+                let attributes: Map<String, Value> = attributes.iter().map(|(name, text)| (name.clone(), value(name, text))).collect();
+                json!({ "email": email.trim(), "userAttributes": attributes })
+            })
+            .collect();
+        let body = Map::from_iter([("users".to_owned(), Value::Array(users))]);
+        users::upsert_many(state, actor, &body).await.map_err(|error| (stored, NotSaved::from(error)))?;
+        stored += batch.len();
+    }
+    Ok(stored)
+}
+
+/// Deletes somebody without a login, and takes them off every schedule (P9).
+///
+/// # Errors
+/// [`NotSaved`].
+pub async fn delete(state: &ApiState, actor: &Actor, email: &str) -> Result<(), NotSaved> {
+    let body = Map::from_iter([("emails".to_owned(), json!([email]))]);
+    users::delete(state, actor, Some(&body)).await?;
+    Ok(())
+}
