@@ -8,6 +8,9 @@
 //! the next start. Set back to a time after it, the clock was ahead: what was planned beyond it is planned anew. Set back to before it, the clock is behind, and
 //! everything that comes again has been dealt with: what is written down stays as it is. What the clock shows is beyond doubt again when it fits what was, or
 //! has stayed for an hour; one that was behind until then was right, and what it is behind of was written by one that was ahead.
+//!
+//! A doubt may also begin and end where nobody looks: between two looks, or while no process is there. So whenever it ends, and at a start after an outage, what
+//! was planned beyond the present is planned anew too.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -89,7 +92,7 @@ impl ClockWatch {
         let last = last.unwrap_or(LastLook { at: now.wall, sure: now.wall });
         let (gap, doubt) = (now.wall.duration_since(last.at), now.wall.duration_since(last.sure));
         let hold_until = (gap > OUTAGE).then(|| now.steady.saturating_add(HOLD));
-        let is_set_back = is_first || gap < -TOLERANCE && doubt >= -TOLERANCE;
+        let is_set_back = is_first || gap < -TOLERANCE && doubt >= -TOLERANCE || gap > RESTART;
         if doubt < -TOLERANCE {
             tracing::warn!(by = %doubt, "the clock is behind what is written down; what comes again has been dealt with");
         }
@@ -101,8 +104,10 @@ impl ClockWatch {
     /// Looks at the clocks.
     pub(crate) fn look(&mut self, now: Reading) -> Clockwork {
         let before = Before { looked: self.drift.looked(), sure: self.sure.wall, by: SignedDuration::ZERO };
+        let was_in_doubt = self.sure.steady != before.looked;
+        let is_over = was_in_doubt && self.doubt(now).abs() <= TOLERANCE;
         let off = self.drift.look(now);
-        if off > TOLERANCE {
+        if off > TOLERANCE && !is_over {
             tracing::warn!(by = %off, "the clock jumped ahead; nothing is planned until it has stayed there for a minute");
             self.hold_until = Some(now.steady.saturating_add(HOLD));
         }
@@ -114,6 +119,10 @@ impl ClockWatch {
                 let before = self.set_back.get_or_insert(before);
                 before.by = before.by.saturating_sub(off);
             }
+        }
+        if is_over {
+            self.hold_until = None;
+            self.set_back.get_or_insert(before);
         }
         self.learn(now, before);
         if self.hold_until.is_some_and(|until| now.steady < until) {
@@ -237,7 +246,7 @@ mod tests {
         for (case, before, expected) in [
             ("the first start ever", None, was_ahead(0, 0, 0)),
             ("a restart", Some(last(-20, -20)), Clockwork::Runs),
-            ("an outage of an hour", Some(last(-HOUR, -HOUR)), Clockwork::Runs),
+            ("an outage of an hour, in which somebody may have had a clock that was ahead", Some(last(-HOUR, -HOUR)), was_ahead(-HOUR, 0, 0)),
             ("an outage of days, or a clock that is wrong", Some(last(-DAYS, -DAYS)), Clockwork::Ahead),
             ("a clock that was ahead before", Some(last(DAYS, -30)), was_ahead(-30, 0, 0)),
             ("a clock that was ahead since the process before was gone", Some(last(HOUR, -600)), was_ahead(-600, 0, 0)),
@@ -254,6 +263,7 @@ mod tests {
         for (case, before, steps, expected) in [
             ("behind", last(0, 0), vec![(600, 600), (60, 60 - HOUR)], Runs),
             ("behind after an outage", last(-HOUR, -HOUR), vec![(60, 60), (60, 60 - 2 * HOUR)], Runs),
+            ("behind after it was ahead, and nobody had looked in between", last(-HOUR, -HOUR), vec![(60, 60), (60, 60 - DAYS)], Runs),
             ("ahead from the start on", last(-HOUR, -HOUR), vec![(60, 60), (60, 60 - HOUR)], was_ahead(-HOUR, 60 - HOUR, HOUR)),
             (
                 "ahead, and put right by half",
@@ -264,8 +274,16 @@ mod tests {
             ("ahead from the start on, for so long that nobody knows", last(-HOUR, -HOUR), vec![(HOUR, HOUR), (60, 60 - HOUR)], Runs),
         ] {
             let said = said_after(before, &steps);
-            assert_eq!((&said[..said.len() - 1], said.last()), (&[Runs][..], Some(&expected)), "{case}");
+            assert_eq!(said.last(), Some(&expected), "{case}");
         }
+    }
+
+    #[test]
+    fn h7_a_doubt_that_begins_and_ends_between_two_looks_is_looked_into() {
+        // Ahead at the start; then put right, and set far behind, and put right again.
+        let steps = [(60, 60), (60, 60 - DAYS), (60, 60 + DAYS - HOUR), (60, 60)];
+        let ended = was_ahead(-HOUR, 120 - HOUR, 0);
+        assert_eq!(said_after(last(-HOUR, -HOUR), &steps)[1..], [Clockwork::Runs, ended, Clockwork::Runs]);
     }
 
     #[test]

@@ -104,6 +104,10 @@ pub struct Book {
     leases_may_pass_until: SignedDuration,
     /// Up to where, by the wall clock, planning has looked at everything.
     pub planned_through: Option<Timestamp>,
+    /// The same by a clock that was right.
+    pub rightly_planned_through: Option<Timestamp>,
+    /// The wall clock is ahead by so much.
+    pub offset: SignedDuration,
     /// Every parcel that left, in order.
     pub sent: Vec<Sent>,
     /// Every claim, in order.
@@ -298,6 +302,9 @@ impl Book {
     /// Planning has looked at everything up to `now`.
     pub fn planned(&mut self, now: Timestamp) {
         self.planned_through = Some(now);
+        if self.offset.is_zero() {
+            self.rightly_planned_through = Some(now);
+        }
     }
 }
 

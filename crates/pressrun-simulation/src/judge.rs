@@ -29,6 +29,8 @@ pub struct Span {
     made: Timestamp,
     /// When somebody or something ended that, by a right clock.
     ended: Option<Timestamp>,
+    /// It goes on as the next one, by the rules of another time zone database.
+    has_other_rules: bool,
 }
 
 /// When something happens.
@@ -77,7 +79,7 @@ impl Life {
     /// From `now` on it fires like this.
     pub fn begin(&mut self, plan: Plan, rules: u32, now: Moment) {
         self.plan = plan;
-        self.spans.push(Span { plan, rules, from: now.wall, to: None, made: now.right, ended: None });
+        self.spans.push(Span { plan, rules, from: now.wall, to: None, made: now.right, ended: None, has_other_rules: false });
     }
 
     /// At `now` it no longer fires as it did.
@@ -94,15 +96,23 @@ impl Life {
     }
 
     /// The clock, which showed `was`, was set back to `wall`, when a right one shows `right`. What comes after that comes again, and as it is now;
-    /// and what comes by a clock that is behind may come, though nobody counts on it. Nothing comes from before the schedule was made what it is.
-    pub fn set_back(&mut self, was: Timestamp, wall: Timestamp, right: Timestamp) {
+    /// and what comes by a clock that is behind may come, though nobody counts on it. Nothing comes from before the schedule was made what it is. By a right clock
+    /// planning had looked at everything up to `looked`: what came from then until rules changed may come by either.
+    pub fn set_back(&mut self, was: Timestamp, wall: Timestamp, right: Timestamp, looked: Timestamp) {
         let (now, until) = (wall.max(right), was + LOOK_AHEAD);
         self.before.extend(self.spans.iter().filter(|span| span.to.is_none()).map(|span| Span { from: span.from.min(span.made), ..*span }));
         self.before.extend(self.spans.iter().map(|span| Span { to: Some(span.to.map_or(until, |to| to.min(until))), ..*span }));
+        let mut other_rules_from = None;
         for span in &mut self.spans {
-            span.from = span.from.min(now);
+            span.from = other_rules_from.unwrap_or(span.from).min(now);
+            other_rules_from = None;
             // What a clock that was ahead ended was over when a right one showed less.
-            span.to = span.to.map(|to| if to > now { span.ended.map_or(now, |ended| ended.min(now)) } else { to });
+            if span.to.is_none_or(|to| to <= now) {
+                continue;
+            }
+            let ended = span.ended.map_or(now, |ended| ended.min(now));
+            span.to = Some(if span.has_other_rules { looked.clamp(span.from, ended.max(span.from)) } else { ended });
+            other_rules_from = span.has_other_rules.then_some(ended);
         }
     }
 
@@ -111,11 +121,13 @@ impl Life {
     pub fn change_rules(&mut self, rules: u32, now: Moment, from: Timestamp) {
         self.end(Moment { wall: from, right: now.right });
         let now = now.wall;
-        let Some(last) = self.spans.last().copied() else { return };
+        let Some(last) = self.spans.last_mut() else { return };
+        last.has_other_rules = true;
+        let last = *last;
         self.before.push(Span { to: Some(now + LOOK_AHEAD), ..last });
         self.before.push(Span { rules, from: now - SignedDuration::from_hours(80), to: None, ..last });
         // By a clock that is behind that is before it was made.
-        self.spans.push(Span { rules, from: from.max(last.from), to: None, ..last });
+        self.spans.push(Span { rules, from: from.max(last.from), to: None, has_other_rules: false, ..last });
     }
 
     /// Instants at which it has to have fired, up to `end`.

@@ -127,6 +127,8 @@ struct World {
     later: Vec<(SignedDuration, Later)>,
     store: StoreManner,
     right_clock: bool,
+    /// What the clock showed before it was set back while no process was there.
+    set_back_from: Option<Timestamp>,
     /// Time in which no process was there: it does not count as time of the scenario.
     outage: SignedDuration,
     /// Since when everything is as it should be.
@@ -163,6 +165,7 @@ impl World {
             later: Vec::new(),
             store: StoreManner::default(),
             right_clock: true,
+            set_back_from: None,
             outage: SignedDuration::ZERO,
             quiet: None,
             granted: 0,
@@ -271,6 +274,7 @@ impl World {
                 self.starts += 1;
                 let id = NodeId(self.starts);
                 self.say(&format!("node {} starts", id.0));
+                self.sees_the_clock();
                 let node = Node::start(id, &self.stage, &self.site).expect("a node starts");
                 self.places[place] = Place::Up(Box::new(node));
                 (self.awake[place], self.still[place], self.stopping[place]) = (true, false, None);
@@ -524,21 +528,31 @@ impl World {
     fn set_clock(&mut self, by: SignedDuration) {
         self.right_clock = false;
         self.leases_may_pass(SignedDuration::ZERO);
+        let was = self.wall();
         {
             let mut state = self.stage.state();
-            let was = state.wall();
             state.offset += by;
             let (steady, wall) = (state.steady, state.wall());
+            (state.book.offset, state.book.planned_through) = (state.offset, state.book.planned_through.map(|through| through.min(wall)));
             state.book.at(steady, wall);
-            if by.is_negative() {
-                state.book.planned_through = state.book.planned_through.map(|through| through.min(wall));
-                let right = wall - state.offset;
-                for life in &mut self.lives {
-                    life.set_back(was, wall, right);
-                }
+        }
+        if by.is_negative() {
+            self.set_back_from = self.set_back_from.max(Some(was));
+            if !self.is_outage() {
+                self.sees_the_clock();
             }
         }
         self.wake_sleepers();
+    }
+
+    /// Somebody is there who sees that the clock was set back. What was made by one that was ahead, while nobody was, is taken for made now.
+    fn sees_the_clock(&mut self) {
+        let Some(was) = self.set_back_from.take() else { return };
+        let Moment { wall, right } = self.moment();
+        let looked = self.stage.state().book.rightly_planned_through.unwrap_or(Timestamp::MIN);
+        for life in &mut self.lives {
+            life.set_back(was, wall, right, looked);
+        }
     }
 
     /// Every process dies, and those that come after find the clock set by so much.
