@@ -246,7 +246,11 @@ mod tests {
         for (case, before, expected) in [
             ("the first start ever", None, was_ahead(0, 0, 0)),
             ("a restart", Some(last(-20, -20)), Clockwork::Runs),
-            ("an outage of an hour, in which somebody may have had a clock that was ahead", Some(last(-HOUR, -HOUR)), was_ahead(-HOUR, 0, 0)),
+            (
+                "an outage of an hour, in which somebody may have had a clock that was ahead",
+                Some(last(-HOUR, -HOUR)),
+                was_ahead(-HOUR, 0, 0),
+            ),
             ("an outage of days, or a clock that is wrong", Some(last(-DAYS, -DAYS)), Clockwork::Ahead),
             ("a clock that was ahead before", Some(last(DAYS, -30)), was_ahead(-30, 0, 0)),
             ("a clock that was ahead since the process before was gone", Some(last(HOUR, -600)), was_ahead(-600, 0, 0)),
