@@ -8,7 +8,7 @@ use anyhow::bail;
 use crate::python;
 
 /// Programs that tests use as real counterparts, and the Debian package of each.
-const PROGRAMS: [(&str, &str, &str); 10] = [
+const PROGRAMS: [(&str, &str, &str); 12] = [
     ("git", "/usr/bin/git", "git"),
     ("sshd", "/usr/sbin/sshd", "openssh-server"),
     ("sftp-server", "/usr/lib/openssh/sftp-server", "openssh-sftp-server"),
@@ -19,6 +19,8 @@ const PROGRAMS: [(&str, &str, &str); 10] = [
     ("initdb", "/usr/lib/postgresql", "postgresql"),
     ("pgbouncer", "/usr/sbin/pgbouncer", "pgbouncer"),
     ("faketime", "/usr/bin/faketime", "faketime"),
+    ("cc", "/usr/bin/cc", "gcc"),
+    ("npm", "/usr/bin/npm", "npm"),
 ];
 
 /// Whether a program is on the path.

@@ -26,11 +26,12 @@ const MAY_USE: [(&str, &[&str]); 16] = [
 ];
 
 /// Libraries that only one crate may name, so that their code is compiled and known in one place.
-const ONLY_IN: [(&str, &str); 13] = [
+const ONLY_IN: [(&str, &str); 14] = [
     ("sqlparser", "pressrun-sql"),
     ("minijinja", "pressrun-sql"),
     ("datafusion", "pressrun-query"),
     ("postgres-protocol", "pressrun-query"),
+    ("adbc_driver_manager", "pressrun-query"),
     ("typst", "pressrun-render"),
     ("resvg", "pressrun-render"),
     ("rust_xlsxwriter", "pressrun-render"),

@@ -166,6 +166,30 @@ pub enum SourceSettings {
     },
     /// A ClickHouse server by its HTTP interface; the whole query is pushed down.
     ClickHouse(ClickHouseSettings),
+    /// A database with an ADBC driver that the operator has put into a folder; the whole query is pushed down.
+    Adbc(AdbcSettings),
+}
+
+/// Which driver, and what it is told.
+#[derive(Debug, Clone)]
+pub struct AdbcSettings {
+    /// The driver's name: letters, digits, `_` and `-`. Never a path: whoever edits the catalog does not decide which native code the server runs.
+    pub driver: String,
+    /// The name of the SQL that it speaks.
+    pub dialect: String,
+    /// Options of the database, by the driver's names.
+    pub options: IndexMap<String, AdbcOption>,
+    /// Statements before each query.
+    pub session: Vec<String>,
+}
+
+/// A driver's option.
+#[derive(Debug, Clone)]
+pub struct AdbcOption {
+    /// Its value.
+    pub value: Secret,
+    /// It came from the environment or a file, and is not repeated anywhere.
+    pub is_secret: bool,
 }
 
 /// Where a ClickHouse server is and who asks it.

@@ -64,6 +64,8 @@ pub struct EngineConfig {
     pub poll: SignedDuration,
     /// Where the connections of the catalog may lead.
     pub connections: EgressPolicy,
+    /// The folder of database drivers; without one none is loaded.
+    pub drivers: Option<PathBuf>,
 }
 
 impl EngineConfig {
@@ -94,6 +96,7 @@ impl EngineConfig {
             share_queries: true,
             poll: SignedDuration::from_secs(15),
             connections: EgressPolicy::everywhere(),
+            drivers: None,
         }
     }
 

@@ -376,7 +376,10 @@ impl Producer {
         // Files are read by each node's own processors: more nodes read more of them at once.
         let name = connection.name.as_str();
         let _of_all_nodes = if spec.is_embedded() { None } else { Some(self.databases.pass(name, connection.max_concurrency).await) };
-        let spec = reach::pinned(&self.config.connections, &SystemResolver, spec).await?;
+        let mut spec = reach::pinned(&self.config.connections, &SystemResolver, spec).await?;
+        if let ConnectionSpec::Adbc(driver) = &mut spec {
+            driver.folder.clone_from(&self.config.drivers);
+        }
         let allowed = Duration::from_secs(connection.timeout_seconds);
         let limits = QueryLimits { timeout_ms: u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX), ..self.config.query };
         // A name of its own: others may read the file of an equal query for longer than this run knows of it.

@@ -33,7 +33,28 @@ pub(crate) async fn pinned(policy: &EgressPolicy, resolver: &dyn Resolve, spec: 
             server.addresses = open_addresses(policy, resolver, &host, port).await?;
             Ok(ConnectionSpec::ClickHouse(server))
         }
+        ConnectionSpec::Adbc(driver) => {
+            for (host, port) in driver.options.values().filter_map(|value| aimed(value)) {
+                open_addresses(policy, resolver, &host, port).await?;
+            }
+            Ok(ConnectionSpec::Adbc(driver))
+        }
     }
+}
+
+/// The host and port that an option of a driver leads to, where it is an address. The driver looks the name up again, and may ask further hosts that its
+/// database names: whoever closes hosts to connections closes them to the machine as well.
+fn aimed(value: &str) -> Option<(Host, u16)> {
+    const HTTPS: u16 = 443;
+    let text = if value.contains("://") { value.to_owned() } else { format!("driver://{}", value.split_once('@')?.1) };
+    // As MySQL's driver in Go has it: `user:password@tcp(host:3306)/database`.
+    let text = text.replacen("tcp(", "", 1).replacen(')', "", 1);
+    let url = url::Url::parse(&text).ok()?;
+    let host = match url.host()? {
+        Host::Domain(name) => Host::parse(name).ok()?,
+        other => other.to_owned(),
+    };
+    Some((host, url.port_or_known_default().unwrap_or(HTTPS)))
 }
 
 async fn postgres(
@@ -76,6 +97,10 @@ pub fn refused_as_typed(policy: &EgressPolicy, source: &SourceSettings) -> Optio
         SourceSettings::ClickHouse(server) => {
             let (host, port) = place(&server.url)?;
             policy.check_host(&host, port).err().map(|_| closed(&host.to_string(), port))
+        }
+        SourceSettings::Adbc(driver) => {
+            let mut aims = driver.options.values().filter_map(|option| aimed(option.value.expose()));
+            aims.find(|(host, port)| policy.check_host(host, *port).is_err()).map(|(host, port)| closed(&host.to_string(), port))
         }
     }
 }
@@ -263,6 +288,22 @@ mod tests {
                 Err(error) => Err(error.message),
             };
             assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{url}");
+        }
+    }
+
+    #[test]
+    fn b17_a_driver_is_asked_where_its_options_lead() {
+        for (value, expected) in [
+            ("postgresql://app:pw@10.1.2.3:5439/sales", Some("10.1.2.3 5439")),
+            ("app:p%40w@account.example/db?warehouse=x", Some("account.example 443")),
+            ("app:pw@tcp(db.example:3306)/shop", Some("db.example 3306")),
+            ("grpc+tls://[::1]:31337", Some("[::1] 31337")),
+            ("https://trino.example?catalog=hive", Some("trino.example 443")),
+            ("/srv/data/lake.duckdb", None),
+            ("file:shop.db?mode=ro", None),
+            ("READ_ONLY", None),
+        ] {
+            assert_eq!(aimed(value).map(|(host, port)| format!("{host} {port}")).as_deref(), expected, "{value}");
         }
     }
 }

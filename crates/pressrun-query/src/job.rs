@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{QueryError, QueryErrorKind};
 use crate::fingerprint::{Fingerprint, Fingerprinter};
 use crate::limits::QueryLimits;
+use crate::source::adbc::{AdbcSource, AdbcSpec};
 use crate::source::clickhouse::{ClickHouseSource, ClickHouseSpec};
 use crate::source::{BatchSink, Source, files::FilesSource, postgres::PostgresSource};
 use crate::spool::IpcSink;
@@ -41,6 +42,8 @@ pub enum ConnectionSpec {
     /// A ClickHouse server.
     #[serde(rename = "clickhouse")]
     ClickHouse(Box<ClickHouseSpec>),
+    /// A database with a driver.
+    Adbc(Box<AdbcSpec>),
 }
 
 impl std::fmt::Debug for ConnectionSpec {
@@ -49,6 +52,7 @@ impl std::fmt::Debug for ConnectionSpec {
             Self::Files { folder, .. } => f.debug_struct("Files").field("folder", folder).finish_non_exhaustive(),
             Self::Postgres { .. } => f.write_str("Postgres { url: [redacted] }"),
             Self::ClickHouse(spec) => spec.fmt(f),
+            Self::Adbc(spec) => spec.fmt(f),
         }
     }
 }
@@ -61,6 +65,7 @@ impl From<&Connection> for ConnectionSpec {
                 Self::Postgres { url: url.expose().to_owned(), secret_file: secret_file.clone() }
             }
             SourceSettings::ClickHouse(settings) => Self::ClickHouse(Box::new(settings.into())),
+            SourceSettings::Adbc(settings) => Self::Adbc(Box::new(settings.into())),
         }
     }
 }
@@ -79,6 +84,7 @@ impl ConnectionSpec {
             Self::Files { folder, tables } => Arc::new(FilesSource::new(folder.clone(), tables.clone(), temp_dir.to_owned())),
             Self::Postgres { url, secret_file } => Arc::new(PostgresSource::new(url.clone(), secret_file.clone())),
             Self::ClickHouse(spec) => Arc::new(ClickHouseSource::new(spec.as_ref().clone())),
+            Self::Adbc(spec) => Arc::new(AdbcSource::new(spec.as_ref().clone())),
         }
     }
 
@@ -89,6 +95,7 @@ impl ConnectionSpec {
             Self::Files { .. } => "files",
             Self::Postgres { .. } => "postgres",
             Self::ClickHouse(_) => "clickhouse",
+            Self::Adbc(_) => "adbc",
         }
     }
 

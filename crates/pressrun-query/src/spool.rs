@@ -9,10 +9,11 @@ use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array as _, ArrayRef, RecordBatch};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_ipc::reader::FileReader;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, FieldRef, SchemaRef};
 
 use crate::error::{QueryError, QueryErrorKind};
 use crate::source::{BatchSink, widened};
@@ -141,6 +142,20 @@ impl Iterator for IpcBatches {
 pub fn read_ipc(path: &Path) -> Result<IpcBatches, ArrowError> {
     let file = File::open(path).map_err(|error| ArrowError::IoError(error.to_string(), error))?;
     FileReader::try_new_buffered(file, None).map(IpcBatches)
+}
+
+/// Names and values of the first row of an IPC file, as text; null is left out.
+///
+/// # Errors
+/// Those of [`read_ipc`], and of a value that has no text.
+pub fn first_row(path: &Path) -> Result<Vec<(String, String)>, ArrowError> {
+    let Some(batch) = read_ipc(path)?.next().transpose()?.filter(|batch| batch.num_rows() > 0) else { return Ok(Vec::new()) };
+    let schema = batch.schema();
+    let given = schema.fields().iter().zip(batch.columns()).filter(|(_, column)| column.is_valid(0));
+    let shown = |(field, column): (&FieldRef, &ArrayRef)| {
+        Ok((field.name().clone(), ArrayFormatter::try_new(column.as_ref(), &FormatOptions::default())?.value(0).try_to_string()?))
+    };
+    given.map(shown).collect()
 }
 
 fn spool(error: impl std::fmt::Display) -> QueryError {

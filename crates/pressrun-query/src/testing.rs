@@ -3,6 +3,7 @@
 
 pub(crate) mod clickhouse;
 pub(crate) mod engines;
+pub(crate) mod hostile_driver;
 pub(crate) mod server;
 
 use std::path::Path;

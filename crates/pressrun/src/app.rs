@@ -411,6 +411,7 @@ pub(crate) fn executors(settings: &Settings) -> anyhow::Result<ExecutorPool> {
     let mut config = ExecutorConfig {
         memory_bytes: settings.render.memory_mb << 20,
         remote_processes: settings.query.database_queries,
+        driver_processes: settings.adbc.processes,
         threads: settings.query.threads(),
         ..ExecutorConfig::new(command, temp_dir)
     };
@@ -444,6 +445,7 @@ pub(crate) fn engine_config(settings: &Settings, public_url: &str) -> anyhow::Re
         max_rows: scheduler.max_rows,
         render_deadline: Duration::from_secs(settings.render.seconds.max(1).into()),
         query: settings.query.limits(&settings.render)?,
+        drivers: settings.adbc.folder()?,
         fonts: settings.render.fonts.clone(),
         table_rows: settings.render.table_rows,
         expanded_rows: settings.render.expanded_rows,

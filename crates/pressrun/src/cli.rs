@@ -25,6 +25,9 @@ pub(crate) enum Command {
     Serve(commands::serve::Arguments),
     /// Validate a catalog, as a pull request would.
     Check(commands::check::Arguments),
+    /// Look into connections of a catalog.
+    #[command(subcommand)]
+    Connection(commands::connection::Command),
     /// Put a catalog into force for all nodes that take theirs from the database.
     Publish(commands::publish::Arguments),
     /// Render one dashboard to a file, without a server.

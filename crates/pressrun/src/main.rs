@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => commands::dev::run(arguments),
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Connection(command) => commands::connection::run(command),
         Command::Publish(arguments) => commands::publish::run(arguments),
         Command::Render(arguments) => commands::render::run(arguments),
         Command::Config(command) => commands::config::run(command),

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use pressrun_domain::catalog::{Connection, SourceSettings};
 use pressrun_domain::id::ConnectionName;
 
-use super::{clickhouse, keys, postgres, secret, tables, text};
+use super::{adbc, clickhouse, keys, postgres, secret, tables, text};
 use crate::files::{ConnectionFile, ConnectionsFile, Field, SourceKind};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable};
@@ -41,7 +41,7 @@ impl Connections {
                         return;
                     }
                 }
-                SourceSettings::Files { .. } => {}
+                SourceSettings::Files { .. } | SourceSettings::Adbc(_) => {}
             }
             self.connections.insert(name.clone(), connection);
         }
@@ -90,7 +90,7 @@ fn connection(name: &str, file: &ConnectionFile, place: Place, context: (&Path, 
         Field::Given(kind, _) => *kind,
         Field::Invalid(_) => return None,
         Field::Absent => {
-            report.add(place, "`kind` is missing", "write `kind: files`, `kind: postgres` or `kind: clickhouse`");
+            report.add(place, "`kind` is missing", "write `kind: files`, `kind: postgres`, `kind: clickhouse` or `kind: adbc`");
             return None;
         }
     };
@@ -98,6 +98,7 @@ fn connection(name: &str, file: &ConnectionFile, place: Place, context: (&Path, 
         SourceKind::Files => files(file, context),
         SourceKind::Postgres => postgres::postgres(file, place, context),
         SourceKind::ClickHouse => clickhouse::clickhouse(file, place, context),
+        SourceKind::Adbc => adbc::adbc(file, place, context),
     };
     Some(Connection {
         name: ConnectionName::from(name),

@@ -21,12 +21,13 @@ fn word(kind: SourceKind) -> &'static str {
         SourceKind::Files => "files",
         SourceKind::Postgres => "postgres",
         SourceKind::ClickHouse => "clickhouse",
+        SourceKind::Adbc => "adbc",
     }
 }
 
 /// The keys that not every kind has, where they are written, and the kinds that have them.
-fn keys(file: &ConnectionFile) -> [(&'static str, Option<Place>, &'static [SourceKind]); 17] {
-    use SourceKind::{ClickHouse, Files, Postgres};
+fn keys(file: &ConnectionFile) -> [(&'static str, Option<Place>, &'static [SourceKind]); 20] {
+    use SourceKind::{Adbc, ClickHouse, Files, Postgres};
     [
         ("folder", file.folder.place(), &[Files]),
         ("tables", file.tables.place(), &[Files]),
@@ -42,8 +43,11 @@ fn keys(file: &ConnectionFile) -> [(&'static str, Option<Place>, &'static [Sourc
         ("sslrootcert", file.sslrootcert.place(), &[Postgres, ClickHouse]),
         ("sslcert", file.sslcert.place(), &[Postgres]),
         ("sslkey", file.sslkey.place(), &[Postgres]),
-        ("options", file.options.place(), &[Postgres]),
+        ("options", file.options.place(), &[Postgres, Adbc]),
         ("parameters", file.parameters.place(), &[Postgres]),
         ("settings", file.settings.place(), &[ClickHouse]),
+        ("driver", file.driver.place(), &[Adbc]),
+        ("dialect", file.dialect.place(), &[Adbc]),
+        ("session", file.session.place(), &[Adbc]),
     ]
 }

@@ -1,5 +1,6 @@
 //! Files as written to the domain, noting everything that does not hold together.
 
+mod adbc;
 mod attributes;
 mod chart;
 mod clickhouse;

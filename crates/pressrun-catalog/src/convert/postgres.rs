@@ -7,7 +7,7 @@ use pressrun_domain::postgres::{PostgresAddress, PostgresSecretFile};
 use pressrun_domain::secret::Secret;
 
 use super::{keys, secret};
-use crate::files::{ConnectionFile, Field, SourceKind};
+use crate::files::{ConnectionFile, Field, OptionsEntry, SourceKind};
 use crate::load::LoadOptions;
 use crate::problem::{Place, Report, printable};
 use crate::rules::CatalogRules;
@@ -64,6 +64,7 @@ pub(super) fn postgres(file: &ConnectionFile, place: Place, context: Context<'_>
 fn said(file: &ConnectionFile, parent: Place, context: Context<'_>) -> Option<Vec<Said>> {
     let (root, _, report) = context;
     let mut said = Vec::new();
+    let options_text = options(file, report);
     let mut say = |parameter: &str, key: &str, value: String, place: Place| {
         said.push(Said { parameter: parameter.to_owned(), key: key.to_owned(), value, place });
     };
@@ -72,7 +73,7 @@ fn said(file: &ConnectionFile, parent: Place, context: Context<'_>) -> Option<Ve
         ("dbname", "database", &file.database),
         ("user", "user", &file.user),
         ("sslmode", "sslmode", &file.sslmode),
-        ("options", "options", &file.options),
+        ("options", "options", &options_text),
     ] {
         if let Some(place) = field.place() {
             say(parameter, key, secret::setting(field, context)?, place);
@@ -108,8 +109,21 @@ fn said(file: &ConnectionFile, parent: Place, context: Context<'_>) -> Option<Ve
         say("password", "password", found.secret.expose().to_owned(), found.place);
     }
     let readable = |field: &Field<String>| !matches!(field, Field::Invalid(_));
-    let all = [&file.host, &file.database, &file.user, &file.sslmode, &file.options, &file.sslrootcert, &file.sslcert, &file.sslkey];
+    let all = [&file.host, &file.database, &file.user, &file.sslmode, &options_text, &file.sslrootcert, &file.sslcert, &file.sslkey];
     (all.into_iter().all(readable) && !matches!(file.port, Field::Invalid(_))).then_some(said)
+}
+
+/// The options as the one text that this kind has.
+fn options(file: &ConnectionFile, report: &Report<'_>) -> Field<String> {
+    match &file.options {
+        Field::Absent => Field::Absent,
+        Field::Invalid(place) => Field::Invalid(*place),
+        Field::Given(OptionsEntry::Text(text), place) => Field::Given(text.clone(), *place),
+        Field::Given(OptionsEntry::Named(_), place) => {
+            report.add(*place, "`options` of kind `postgres` is a text", "write it as libpq has it, such as `-c search_path=sales`");
+            Field::Invalid(*place)
+        }
+    }
 }
 
 /// The address with the places of its files, all of which the catalog may read. Whoever logs in opens them with the server's rights.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Entries, Field, TableEntry};
+use super::{Entries, Field, OptionsEntry, TableEntry};
 
 /// Where data lives.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -19,7 +19,7 @@ pub struct ConnectionsFile {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["kind"]))]
 pub struct ConnectionFile {
-    /// `files` (Parquet, CSV and JSON files, queried by the embedded engine), `postgres` or `clickhouse`.
+    /// `files` (Parquet, CSV and JSON files, queried by the embedded engine), `postgres`, `clickhouse` or `adbc` (any database with a driver).
     pub kind: Field<SourceKind>,
     /// IANA time zone of queries when nothing more specific is said. Default `UTC`.
     pub timezone: Field<String>,
@@ -62,12 +62,20 @@ pub struct ConnectionFile {
     pub sslcert: Field<String>,
     /// kind `postgres`: PEM file of its key, without a password.
     pub sslkey: Field<String>,
-    /// kind `postgres`: options of the session, such as `-c search_path=sales`.
-    pub options: Field<String>,
+    /// kind `postgres`: options of the session, such as `-c search_path=sales`. kind `adbc`: the driver's options by its names, each a text with secrets as
+    /// `${ENVIRONMENT_VARIABLE}`, or `{ file: path }` for the content of a file.
+    pub options: Field<OptionsEntry>,
     /// kind `postgres`: further parameters by libpq's names, such as `channel_binding`, `connect_timeout` or `target_session_attrs`.
     pub parameters: Field<Entries<String>>,
     /// kind `clickhouse`: settings of each query by the server's names, such as `max_bytes_to_read`.
     pub settings: Field<Entries<String>>,
+    /// kind `adbc`: name of a driver in the folder that the operator names as `drivers` under `[adbc]`; see [databases by driver](connections/adbc.md).
+    pub driver: Field<String>,
+    /// kind `adbc`: the SQL that it speaks: `snowflake`, `bigquery`, `databricks`, `redshift`, `trino`, `mysql`, `mariadb`, `mssql`, `duckdb`, `sqlite`,
+    /// `oracle`, `spark`, `clickhouse`, `flightsql`, `singlestore` or `ansi`. Default: the driver's name, where it is one of these, and `ansi`.
+    pub dialect: Field<String>,
+    /// kind `adbc`: statements before each query.
+    pub session: Field<Vec<Field<String>>>,
 }
 
 /// Kinds of sources.
@@ -80,4 +88,6 @@ pub enum SourceKind {
     Postgres,
     /// A ClickHouse server.
     ClickHouse,
+    /// A database with an ADBC driver.
+    Adbc,
 }

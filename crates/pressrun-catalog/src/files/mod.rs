@@ -9,6 +9,7 @@ mod dashboard;
 mod expression;
 mod guides;
 mod one_or_many;
+mod options;
 mod people;
 mod table;
 
@@ -23,6 +24,7 @@ pub use guides::{
     AnnotationFile, AxesFile, AxisFile, BandFile, LayerFile, LayerMarkWord, LegendWord, NumberOrColumn, PlaceAxisFile, RuleFile, SideWord,
 };
 pub use one_or_many::OneOrMany;
+pub use options::{OptionEntry, OptionFileEntry, OptionsEntry};
 pub use people::{
     AttributeFile, AttributeKindWord, DevKeyFile, FanOutWord, GroupFile, KeyKindWord, MemberFile, MorePeopleFile, OrganizationFile,
     PeopleFile,

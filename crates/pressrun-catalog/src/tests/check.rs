@@ -169,3 +169,26 @@ fn b9_defaults_are_kept_as_written() {
         assert_eq!(default(filter), expected, "{filter}");
     }
 }
+
+/// Every example of `docs/connections` that begins with `connections:` is one that a catalog can have.
+#[test]
+fn examples_of_the_documentation_pass_a_check() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/connections");
+    let mut found = 0;
+    for page in std::fs::read_dir(folder).unwrap() {
+        let page = page.unwrap().path();
+        let text = std::fs::read_to_string(&page).unwrap();
+        for example in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            if !example.starts_with("connections:") {
+                continue;
+            }
+            let dir = good();
+            write(dir.path(), "connections.yaml", example);
+            let checked = crate::check(dir.path());
+            let errors: Vec<_> = checked.problems.iter().filter(|problem| problem.is_error()).collect();
+            assert!(errors.is_empty(), "{}: {example}\n{errors:#?}", page.display());
+            found += 1;
+        }
+    }
+    assert!(found >= 14, "{found} examples");
+}

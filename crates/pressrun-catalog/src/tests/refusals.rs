@@ -467,3 +467,31 @@ fn a12_a_connection_to_clickhouse_is_an_address_and_who_asks() {
         assert!(said.len() == 1 && said[0].contains(message), "{settings}: {said:#?}");
     }
 }
+
+#[test]
+fn b17_a_driver_is_a_name_and_its_secrets_are_not_written() {
+    let dir = good();
+    write(dir.path(), "token", "t0ken\n");
+    let settings = "driver: snowflake, options: { uri: 'reports@account/db', token: { file: token } }, session: ['use role reports']";
+    write(dir.path(), "connections.yaml", format!("connections: {{ warehouse: {{ kind: adbc, {settings} }} }}"));
+    let catalog = loaded(&dir).unwrap();
+    let SourceSettings::Adbc(found) = &catalog.connections["warehouse"].source else { unreachable!() };
+    assert_eq!((found.driver.as_str(), found.dialect.as_str(), found.session.len()), ("snowflake", "snowflake", 1));
+    assert_eq!((found.options["token"].value.expose(), found.options["token"].is_secret), ("t0ken", true));
+    assert!(!found.options["uri"].is_secret);
+    for (settings, message) in [
+        ("options: { a: b }", "`driver` is missing"),
+        ("driver: ../evil", "`../evil` is no name of a driver"),
+        ("driver: /opt/lib.so", "`/opt/lib.so` is no name of a driver"),
+        ("driver: x, dialect: klingon", "`klingon` is no dialect"),
+        ("driver: postgresql, dialect: postgres", "PostgreSQL is spoken to without a driver"),
+        ("driver: x, options: text", "`options` of kind `adbc` is a mapping"),
+        ("driver: x, options: { password: plain }", "`password` is written in plain text"),
+        ("driver: x, options: { uri: 'a://b:c@d' }", "`uri` holds a password in plain text"),
+        ("driver: x, options: { token: { file: gone } }", "the file `gone` cannot be read"),
+        ("driver: x, url: 'https://x'", "`url` does not belong to kind `adbc`"),
+    ] {
+        let said = refused("connections.yaml", &format!("connections: {{ warehouse: {{ kind: adbc, {settings} }} }}"));
+        assert!(said.len() == 1 && said[0].contains(message), "{settings}: {said:#?}");
+    }
+}

@@ -5,8 +5,9 @@
 //! file; a child that passes its deadline is stopped and replaced, one that passes its memory limit dies by itself, and the run says
 //! `killed: deadline` or `killed: memory`. Children are started when needed and stopped when idle.
 //!
-//! **Two crews.** Waiting is not computing: children that wait for a database are many ([`Crew::Remote`]), those that compute are about as many
-//! as there are cores ([`Crew::Compute`]). So nothing that needs a processor waits for somebody else's slow server.
+//! **Three crews.** Waiting is not computing: children that wait for a database are many ([`Crew::Remote`]), those that compute are about as many
+//! as there are cores ([`Crew::Compute`]). So nothing that needs a processor waits for somebody else's slow server. Children that load the driver of a
+//! database are a crew of their own ([`Crew::Driver`]) and are ended after one query.
 //!
 //! **Stopping.** A query that nobody waits for any more is stopped in three steps: a message, upon which the child drops it, has its server told,
 //! and goes on living; a signal, upon which the child ends although the query does not yield; the end of the process. A child whose parent

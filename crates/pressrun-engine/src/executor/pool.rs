@@ -18,6 +18,9 @@ use super::job::{Job, JobResult, MailJob, Message, Reply};
 use super::scratch::{self, Scratch};
 use super::worker::{ExecutorError, Worker};
 
+/// What a driver needs before it does anything: those in Go some 117 MB.
+const DRIVER_BYTES: u64 = 256 << 20;
+
 /// How children are started and bounded.
 #[derive(Debug, Clone)]
 pub struct ExecutorConfig {
@@ -28,6 +31,8 @@ pub struct ExecutorConfig {
     pub processes: usize,
     /// Most children that wait for a database at once.
     pub remote_processes: usize,
+    /// Most children that have a database driver loaded at once.
+    pub driver_processes: usize,
     /// Most bytes of memory of one child.
     pub memory_bytes: u64,
     /// Threads with which one child computes.
@@ -52,6 +57,7 @@ impl ExecutorConfig {
             // One more than there are cores, for the last one is never one connection's.
             processes: (cores + 1).min(5),
             remote_processes: 16,
+            driver_processes: 8,
             memory_bytes: 1536 << 20,
             threads: cores,
             retire_above_bytes: 384 << 20,
@@ -69,13 +75,19 @@ pub enum Crew {
     Compute,
     /// Patience: a database answers.
     Remote,
+    /// A process of its own, which ends behind it: native code of others is loaded.
+    Driver,
 }
 
 impl Crew {
     /// Where queries of a connection belong.
     #[must_use]
     pub fn of(connection: &ConnectionSpec) -> Self {
-        if connection.is_embedded() { Self::Compute } else { Self::Remote }
+        match connection {
+            ConnectionSpec::Files { .. } => Self::Compute,
+            ConnectionSpec::Postgres { .. } | ConnectionSpec::ClickHouse(_) => Self::Remote,
+            ConnectionSpec::Adbc(_) => Self::Driver,
+        }
     }
 }
 
@@ -86,6 +98,7 @@ impl Crew {
         match self {
             Self::Compute => "compute",
             Self::Remote => "remote",
+            Self::Driver => "driver",
         }
     }
 }
@@ -125,6 +138,7 @@ struct Shared {
     stand_in: Option<Arc<dyn StandIn>>,
     compute: Children,
     remote: Children,
+    driver: Children,
     /// Made with the first child.
     scratch: OnceLock<Scratch>,
 }
@@ -179,7 +193,8 @@ impl ExecutorPool {
     fn with(config: ExecutorConfig, stand_in: Option<Arc<dyn StandIn>>) -> Self {
         let compute = Children::new(config.processes, config.threads);
         let remote = Children::new(config.remote_processes, 1);
-        Self { shared: Arc::new(Shared { config, stand_in, compute, remote, scratch: OnceLock::new() }) }
+        let driver = Children::new(config.driver_processes, 1);
+        Self { shared: Arc::new(Shared { config, stand_in, compute, remote, driver, scratch: OnceLock::new() }) }
     }
 
     /// Removes what processes that are dead spilled and left; blocks.
@@ -204,7 +219,16 @@ impl ExecutorPool {
     pub async fn query(&self, job: QueryJob, deadline: Duration) -> Result<QueryOutcome, QueryError> {
         let out = job.out.clone();
         let (crew, connection) = (Crew::of(&job.connection), job.connection.digest());
+        let driver = match &job.connection {
+            ConnectionSpec::Adbc(spec) => Some(spec.driver.clone()),
+            _ => None,
+        };
         let answer = self.call(crew, Job::Query(Box::new(job)), Some(connection), deadline).await;
+        let answer = answer.map_err(|error| match (driver, error) {
+            // Whose fault it is, is told.
+            (Some(driver), ExecutorError::Died(how)) => ExecutorError::Died(format!("the driver `{driver}` ended it: {how}")),
+            (_, error) => error,
+        });
         if answer.is_err() {
             // The child could not clean up after itself.
             let _ = tokio::fs::remove_file(&out).await;
@@ -272,8 +296,8 @@ impl ExecutorPool {
 
     /// How full each crew is.
     #[must_use]
-    pub fn occupancy(&self) -> [Occupancy; 2] {
-        [Crew::Compute, Crew::Remote].map(|crew| {
+    pub fn occupancy(&self) -> [Occupancy; 3] {
+        [Crew::Compute, Crew::Remote, Crew::Driver].map(|crew| {
             let children = self.shared.children(crew);
             Occupancy { crew, most: children.most, free: children.permits.available_permits(), idle_children: children.idle().len() }
         })
@@ -298,7 +322,7 @@ impl ExecutorPool {
         let frame = serde_json::to_vec(&Message::Work(job)).map_err(ExecutorError::unavailable)?;
         let worker = match children.take_idle(connection.as_deref()) {
             Some(worker) => worker,
-            None => self.shared.start(children.threads)?,
+            None => self.shared.start(crew, children.threads)?,
         };
         let mut under_way =
             UnderWay { shared: Arc::clone(&self.shared), crew, is_query: connection.is_some(), held: Some((worker, permit)) };
@@ -330,21 +354,26 @@ impl Shared {
         match crew {
             Crew::Compute => &self.compute,
             Crew::Remote => &self.remote,
+            Crew::Driver => &self.driver,
         }
     }
 
     fn crews(&self) -> impl Iterator<Item = &Children> {
-        [&self.compute, &self.remote].into_iter()
+        [&self.compute, &self.remote, &self.driver].into_iter()
     }
 
-    fn start(&self, threads: usize) -> Result<Worker, ExecutorError> {
+    fn start(&self, crew: Crew, threads: usize) -> Result<Worker, ExecutorError> {
         let config = &self.config;
         let (program, arguments) = config.command.split_first().ok_or_else(|| ExecutorError::unavailable("no command is configured"))?;
         let scratch = self.scratch().and_then(Scratch::for_child).map_err(ExecutorError::unavailable)?;
-        let (memory, folder, threads) = (config.memory_bytes.to_string(), scratch.path().display().to_string(), threads.to_string());
+        let is_driver = crew == Crew::Driver;
+        let memory = config.memory_bytes + if is_driver { DRIVER_BYTES } else { 0 };
+        let (memory, folder, threads) = (memory.to_string(), scratch.path().display().to_string(), threads.to_string());
         let bounds = [("--memory-bytes", memory), ("--temp-dir", folder), ("--threads", threads)];
         let bounds = bounds.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
-        Worker::start(program, &arguments.iter().cloned().chain(bounds).collect::<Vec<_>>(), scratch)
+        let arguments = arguments.iter().cloned().chain(bounds).chain(is_driver.then(|| "--for-driver".to_owned()));
+        let arguments = arguments.collect::<Vec<_>>();
+        if is_driver { Worker::start_apart(program, &arguments, scratch) } else { Worker::start(program, &arguments, scratch) }
     }
 
     fn scratch(&self) -> std::io::Result<&Scratch> {
@@ -361,6 +390,13 @@ impl Shared {
     fn take_back(&self, crew: Crew, mut worker: Worker, reply: Reply) -> JobResult {
         worker.jobs += 1;
         worker.resident_bytes = reply.resident_bytes;
+        if crew == Crew::Driver {
+            // It is not asked to close anything: that can take longer than the query, and what it has loaded is not used again.
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(async move { worker.kill().await });
+            }
+            return reply.result;
+        }
         if worker.jobs < self.config.retire_after_jobs && reply.resident_bytes < self.config.retire_above_bytes {
             worker.idle_since = Instant::now();
             self.children(crew).idle().push(worker);

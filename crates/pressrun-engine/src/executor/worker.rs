@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use pressrun_query::{QueryError, QueryErrorKind, Sources};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -60,11 +60,10 @@ impl From<ExecutorError> for QueryError {
 }
 
 /// A child process. Dropped, its pipe closes and it ends by itself.
-#[derive(Debug)]
 pub(super) struct Worker {
     child: Child,
-    input: ChildStdin,
-    output: ChildStdout,
+    input: Box<dyn AsyncWrite + Send + Unpin>,
+    output: Box<dyn AsyncRead + Send + Unpin>,
     /// What came of an answer so far.
     answer: BytesMut,
     /// A job has crossed the pipe whole, and its answer has not come.
@@ -79,7 +78,60 @@ pub(super) struct Worker {
     _scratch: ChildScratch,
 }
 
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("child", &self.child).field("jobs", &self.jobs).finish_non_exhaustive()
+    }
+}
+
+/// Variables of the environment that a driver sees: where programs and certificates are. Others hold logins, proxies and settings that nobody chose for it.
+const KNOWN_TO_DRIVERS: [&str; 3] = ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 impl Worker {
+    /// Starts a child that will load a driver: it knows nothing of this process's environment, and what it prints is no answer, since it answers on its standard
+    /// input, which is a socket.
+    pub(super) fn start_apart(program: &str, arguments: &[String], scratch: ChildScratch) -> Result<Self, ExecutorError> {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(ExecutorError::unavailable)?;
+        ours.set_nonblocking(true).map_err(ExecutorError::unavailable)?;
+        let known = KNOWN_TO_DRIVERS.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .env_clear()
+            .envs(known)
+            .envs([("RUST_BACKTRACE", "0"), ("TZ", "UTC"), ("LANG", "C.UTF-8")])
+            .env("HOME", std::path::absolute(scratch.path()).map_err(ExecutorError::unavailable)?)
+            .spawn()
+            .map_err(ExecutorError::unavailable)?;
+        let Some(errors) = child.stderr.take() else { return Err(ExecutorError::unavailable("it has no pipes")) };
+        let (output, input) = tokio::net::UnixStream::from_std(ours).map_err(ExecutorError::unavailable)?.into_split();
+        Ok(Self::of(child, Box::new(input), Box::new(output), errors, scratch))
+    }
+
+    fn of(
+        child: Child,
+        input: Box<dyn AsyncWrite + Send + Unpin>,
+        output: Box<dyn AsyncRead + Send + Unpin>,
+        errors: ChildStderr,
+        scratch: ChildScratch,
+    ) -> Self {
+        Self {
+            child,
+            input,
+            output,
+            answer: BytesMut::new(),
+            busy: false,
+            last_words: tokio::spawn(last_words(errors)),
+            warm: VecDeque::new(),
+            jobs: 0,
+            resident_bytes: 0,
+            idle_since: Instant::now(),
+            _scratch: scratch,
+        }
+    }
+
     /// Starts `program` with `arguments`; it spills into `scratch`.
     pub(super) fn start(program: &str, arguments: &[String], scratch: ChildScratch) -> Result<Self, ExecutorError> {
         let mut child = Command::new(program)
@@ -94,19 +146,7 @@ impl Worker {
         let (Some(input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
             return Err(ExecutorError::unavailable("it has no pipes"));
         };
-        Ok(Self {
-            child,
-            input,
-            output,
-            answer: BytesMut::new(),
-            busy: false,
-            last_words: tokio::spawn(last_words(errors)),
-            warm: VecDeque::new(),
-            jobs: 0,
-            resident_bytes: 0,
-            idle_since: Instant::now(),
-            _scratch: scratch,
-        })
+        Ok(Self::of(child, Box::new(input), Box::new(output), errors, scratch))
     }
 
     /// Whether it still lives; one may have been killed while idle, by the system or a person.
@@ -214,7 +254,7 @@ impl Worker {
             Err(error) => return ExecutorError::Died(error.to_string()),
         };
         let last_words = self.last_words.await.unwrap_or_default();
-        if last_words.contains("memory allocation of") || was_killed(status) {
+        if OUT_OF_MEMORY.iter().any(|words| last_words.contains(words)) || was_killed(status) {
             ExecutorError::Memory
         } else if last_words.contains("overflowed its stack") {
             ExecutorError::Died("its stack overflowed: the query or layout nests too deeply".to_owned())
@@ -227,9 +267,19 @@ impl Worker {
     }
 }
 
+/// What is said of a lack of memory: by Rust, and by drivers in Go and C.
+const OUT_OF_MEMORY: [&str; 6] = [
+    "memory allocation of",
+    "runtime: out of memory",
+    "cannot allocate memory",
+    "Cannot allocate memory",
+    "C malloc failed",
+    "pthread_create failed",
+];
+
 /// What a process says before it dies: the cause comes first, so the first few kilobytes are kept; the rest is read and dropped, so
 /// that the pipe never fills.
-async fn last_words(mut errors: tokio::process::ChildStderr) -> String {
+async fn last_words(mut errors: ChildStderr) -> String {
     let mut kept = Vec::new();
     let mut chunk = [0; 1024];
     while let Ok(read @ 1..) = errors.read(&mut chunk).await {

@@ -1,5 +1,6 @@
 //! Places that answer queries.
 
+pub mod adbc;
 mod authorities;
 pub mod clickhouse;
 pub mod files;

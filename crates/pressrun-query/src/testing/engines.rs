@@ -3,6 +3,10 @@
 
 use std::path::PathBuf;
 
+use pressrun_sql::Dialect;
+
+use crate::source::adbc::AdbcSpec;
+
 /// The folder of that environment.
 const VARIABLE: &str = "PRESSRUN_TEST_ENGINES";
 
@@ -20,6 +24,24 @@ fn folder() -> Option<PathBuf> {
         eprintln!("skipped: {VARIABLE} names no folder with engines; see `cargo xtask setup`");
     }
     found
+}
+
+/// A driver of the environment with these options.
+pub(crate) fn driver(name: &str, dialect: Dialect, options: &[(&str, &str)]) -> Option<AdbcSpec> {
+    let folder = folder()?.join("drivers");
+    if !folder.join(format!("{name}.toml")).is_file() {
+        assert!(std::env::var_os("CI").is_none(), "there is no driver {name} in {}", folder.display());
+        eprintln!("skipped: there is no driver {name} in {}; see `cargo xtask setup`", folder.display());
+        return None;
+    }
+    Some(AdbcSpec {
+        driver: name.to_owned(),
+        folder: Some(folder),
+        dialect,
+        options: options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        secrets: Vec::new(),
+        session: Vec::new(),
+    })
 }
 
 /// A program of the environment.

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 
 use super::Dialect;
 use crate::param::Param;
@@ -43,7 +43,7 @@ impl Dialect {
     /// `param` as this dialect's placeholders take it; `zone` is the query zone, an IANA name (UTC where it is not known).
     #[must_use]
     pub fn bound(self, param: &Param, zone: &str) -> Bound {
-        let local = |at: Timestamp| at.to_zoned_datetime(TimeZone::get(zone).unwrap_or(TimeZone::UTC)).datetime();
+        let local = |at: Timestamp| wall(at, TimeZone::get(zone).unwrap_or(TimeZone::UTC));
         let utc = |at: Timestamp| at.to_zoned_datetime(TimeZone::UTC).datetime();
         match param {
             Param::Text(text) => Bound::Text(text.clone()),
@@ -66,6 +66,13 @@ impl Dialect {
             Param::Instants(instants) => Bound::Texts(instants.iter().map(ToString::to_string).collect()),
         }
     }
+}
+
+/// The wall clock at an instant. Where clocks are put forward it is what they showed until then: a day that has no midnight begins there all the same.
+fn wall(at: Timestamp, zone: TimeZone) -> DateTime {
+    let shown = at.to_zoned_datetime(zone.clone()).datetime();
+    let before = at.checked_sub(1.microsecond()).map(|before| before.to_zoned_datetime(zone).datetime());
+    before.and_then(|before| before.checked_add(1.microsecond())).map_or(shown, |before| before.min(shown))
 }
 
 fn full(at: DateTime) -> String {
@@ -110,5 +117,7 @@ mod tests {
         }
         let midnight: Timestamp = "2026-03-08T05:00:00Z".parse().unwrap_or_default();
         assert_eq!(Dialect::Sqlite.bound(&Param::Local(midnight), zone), text("2026-03-08"), "as short as a date");
+        let beirut: Timestamp = "2026-03-28T22:00:00Z".parse().unwrap_or_default();
+        assert_eq!(Dialect::Sqlite.bound(&Param::Local(beirut), "Asia/Beirut"), text("2026-03-29"), "a day without a midnight");
     }
 }

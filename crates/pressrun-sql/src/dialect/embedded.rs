@@ -41,6 +41,10 @@ impl Rules for Embedded {
         true
     }
 
+    fn asks_server(&self) -> &'static str {
+        "select 'the embedded engine' as version"
+    }
+
     fn typed(&self, placeholder: &str, _: &Param) -> String {
         placeholder.to_owned()
     }

@@ -94,7 +94,9 @@ impl Dialect {
         match source {
             SourceSettings::Files { .. } => Self::Embedded,
             SourceSettings::Postgres { .. } => Self::Postgres,
-            SourceSettings::ClickHouse { .. } => Self::ClickHouse,
+            SourceSettings::ClickHouse(_) => Self::ClickHouse,
+            // The catalog takes no other names.
+            SourceSettings::Adbc(settings) => Self::named(&settings.dialect).unwrap_or(Self::Ansi),
         }
     }
 
@@ -137,6 +139,43 @@ impl Dialect {
     #[must_use]
     pub fn session(self, zone: &str, timeout_ms: u64) -> Vec<SessionStatement> {
         self.rules().session(zone, timeout_ms)
+    }
+
+    /// What a driver's session is told before the statements of its connection.
+    #[must_use]
+    pub fn opening(self, zone: &str, timeout_ms: u64) -> Vec<String> {
+        let [opening, _] = self.rules().around_session();
+        let seconds = timeout_ms.div_ceil(1000).max(1).to_string();
+        // Names of zones are checked before; a quote ends no text all the same.
+        let filled = |text: &&str| {
+            text.replace("{zone}", &zone.replace('\'', "")).replace("{seconds}", &seconds).replace("{ms}", &timeout_ms.max(1).to_string())
+        };
+        opening.iter().map(filled).collect()
+    }
+
+    /// What it is told behind them.
+    #[must_use]
+    pub fn closing(self) -> Vec<String> {
+        let [_, closing] = self.rules().around_session();
+        closing.iter().map(|&text| text.to_owned()).collect()
+    }
+
+    /// Whether a driver has to prepare a statement before it takes values.
+    #[must_use]
+    pub fn prepares(self) -> bool {
+        self.rules().prepares()
+    }
+
+    /// A query for what is known of a server: `version`, and where it can be asked `zone` and `read_only`, in one row.
+    #[must_use]
+    pub fn asks_server(self) -> &'static str {
+        self.rules().asks_server()
+    }
+
+    /// The placeholder of the first value.
+    #[must_use]
+    pub fn first_placeholder(self) -> String {
+        self.rules().placeholder(1, &Param::Text(String::new()))
     }
 
     pub(crate) fn rules(self) -> &'static dyn Rules {
@@ -253,6 +292,22 @@ pub(crate) trait Rules: Sync {
     /// How the text of an instant is written for a placeholder.
     fn instants(&self) -> bound::Instants {
         bound::Instants::Rfc3339
+    }
+
+    /// Statements for a driver's session, before those of the connection and behind them; `{zone}`, `{seconds}` and `{ms}` stand for the query zone and the
+    /// time that the query has.
+    fn around_session(&self) -> [&'static [&'static str]; 2] {
+        [&[], &[]]
+    }
+
+    /// Whether a driver has to prepare a statement before it takes values.
+    fn prepares(&self) -> bool {
+        false
+    }
+
+    /// A query for what is known of a server: `version`, `zone` and `read_only`, in one row.
+    fn asks_server(&self) -> &'static str {
+        "select 1 as version"
     }
 
     /// How a query is asked for its columns only.

@@ -122,6 +122,10 @@ impl Rules for Postgres {
         }]
     }
 
+    fn asks_server(&self) -> &'static str {
+        "select version() as version, current_setting('TimeZone') as zone, current_setting('transaction_read_only') as read_only"
+    }
+
     fn clock_words(&self) -> &'static [ClockWord] {
         &CLOCK_WORDS
     }

@@ -45,6 +45,9 @@ pub(super) struct Row {
     /// A part of the local date or time of an expression.
     pub(super) part: fn(DatePart, &str) -> String,
     pub(super) described: Described,
+    pub(super) around_session: [&'static [&'static str]; 2],
+    pub(super) prepares: bool,
+    pub(super) asks_server: &'static str,
     pub(super) clock: &'static [ClockWord],
 }
 
@@ -302,6 +305,18 @@ impl Rules for Row {
         self.instants
     }
 
+    fn around_session(&self) -> [&'static [&'static str]; 2] {
+        self.around_session
+    }
+
+    fn prepares(&self) -> bool {
+        self.prepares
+    }
+
+    fn asks_server(&self) -> &'static str {
+        self.asks_server
+    }
+
     fn described(&self) -> Described {
         self.described
     }
@@ -320,7 +335,7 @@ impl Row {
         } else {
             into
         };
-        format!("(case when {into} < 3 then 1 when {into} < 6 then 2 when {into} < 9 then 3 else 4 end)")
+        format!("(case when {into} < 3 then 1 when {into} < 6 then 2 when {into} < 9 then 3 when {into} >= 9 then 4 end)")
     }
 }
 

@@ -55,6 +55,9 @@ pub(super) const ANSI: Row = Row {
     periods: Periods::Typed,
     part: extracted,
     described: Described::WhereFalse,
+    around_session: [&[], &[]],
+    prepares: false,
+    asks_server: "select 1 as version",
     clock: &[
         word("current_timestamp", ClockForm::WordWithPrecision, "{at}"),
         word("localtimestamp", ClockForm::WordWithPrecision, "cast({at} as timestamp)"),
@@ -86,6 +89,12 @@ pub(super) const DUCKDB: Row = Row {
         }
     },
     described: Described::Limit,
+    // It would spill beside whatever directory the server works in; without the last two a SELECT reads any file of the machine.
+    around_session: [
+        &["set TimeZone = '{zone}'", "set temp_directory = ''"],
+        &["set enable_external_access = false", "set lock_configuration = true"],
+    ],
+    asks_server: "select version() as version, current_setting('TimeZone') as zone, current_setting('access_mode') as read_only",
     clock: &[
         word("now", ClockForm::Call, "{at}"),
         word("get_current_timestamp", ClockForm::Call, "{at}"),
@@ -134,6 +143,7 @@ pub(super) const CLICKHOUSE: Row = Row {
         }
     },
     described: Described::Limit,
+    asks_server: "select version() as version, timezone() as zone, toString(getSetting('readonly')) as read_only",
     clock: &[
         word("now", ClockForm::Call, "toDateTime({at})"),
         word("now64", ClockForm::Call, "toDateTime64({at}, 3)"),
@@ -180,6 +190,8 @@ pub(super) const SQLITE: Row = Row {
         }
     },
     described: Described::Limit,
+    around_session: [&["pragma query_only = 1", "pragma case_sensitive_like = 1"], &[]],
+    asks_server: "select sqlite_version() as version, 'none' as zone, (select query_only from pragma_query_only) as read_only",
     clock: &[
         word("current_timestamp", ClockForm::Word, "{at}"),
         word("current_date", ClockForm::Word, "{day}"),
@@ -207,6 +219,8 @@ pub(super) const MYSQL: Row = Row {
         DatePart::HourOfDay => format!("hour({e})"),
     },
     described: Described::Limit,
+    around_session: [&["set time_zone = '{zone}'", "set session transaction read only"], &[]],
+    asks_server: "select version() as version, @@session.time_zone as zone",
     clock: &[
         word("now", ClockForm::Call, "{at}"),
         word("sysdate", ClockForm::Call, "{at}"),
@@ -240,6 +254,16 @@ pub(super) const SNOWFLAKE: Row = Row {
         DatePart::HourOfDay => format!("hour({e})"),
     },
     described: Described::Limit,
+    around_session: [
+        &[
+            "alter session set TIMEZONE = '{zone}'",
+            "alter session set STATEMENT_TIMEOUT_IN_SECONDS = {seconds}",
+            "alter session set ABORT_DETACHED_QUERY = true",
+            "alter session set QUERY_TAG = 'pressrun'",
+        ],
+        &[],
+    ],
+    asks_server: "select current_version() as version",
     clock: &[
         word("current_timestamp", ClockForm::WordOrCall, "{at}"),
         word("getdate", ClockForm::Call, "{at}"),
@@ -275,6 +299,7 @@ pub(super) const BIGQUERY: Row = Row {
         }
     },
     described: Described::Limit,
+    asks_server: "select 'BigQuery' as version, 'UTC' as zone",
     clock: &[
         word("current_timestamp", ClockForm::WordOrCall, "{at}"),
         word("current_datetime", ClockForm::WordOrCall, "datetime({at})"),
@@ -292,6 +317,8 @@ pub(super) const SPARK: Row = Row {
     truth: ["true", "false"],
     part: spark_part,
     described: Described::Limit,
+    around_session: [&["set time zone '{zone}'"], &[]],
+    asks_server: "select version() as version, current_timezone() as zone",
     clock: &[
         word("now", ClockForm::Call, "{at}"),
         word("current_timestamp", ClockForm::WordOrCall, "{at}"),
@@ -305,6 +332,7 @@ pub(super) const SPARK: Row = Row {
 
 pub(super) const DATABRICKS: Row = Row {
     lexer: &DatabricksLexer,
+    around_session: [&["set time zone '{zone}'", "set statement_timeout = {seconds}"], &[]],
     clock: &[
         word("now", ClockForm::Call, "{at}"),
         word("getdate", ClockForm::Call, "{at}"),
@@ -332,6 +360,7 @@ pub(super) const TRINO: Row = Row {
         DatePart::HourOfDay => format!("hour({e})"),
     },
     described: Described::Limit,
+    asks_server: "select version() as version, current_timezone() as zone",
     clock: &[
         word("now", ClockForm::Call, "{at}"),
         word("current_timestamp", ClockForm::WordWithPrecision, "{at}"),
@@ -361,6 +390,7 @@ pub(super) const MSSQL: Row = Row {
         DatePart::HourOfDay => format!("datepart(hour, {e})"),
     },
     described: Described::AsItIs,
+    asks_server: "select @@version as version, 'none' as zone",
     clock: &[
         word("getdate", ClockForm::Call, "cast({at} as datetime)"),
         word("sysdatetime", ClockForm::Call, "cast({at} as datetime2)"),
@@ -393,6 +423,8 @@ pub(super) const ORACLE: Row = Row {
         DatePart::WeekOfYear => format!("to_number(to_char({e}, 'IW'))"),
         DatePart::HourOfDay => format!("to_number(to_char({e}, 'HH24'))"),
     },
+    around_session: [&["alter session set time_zone = '{zone}'"], &[]],
+    asks_server: "select 'Oracle' as version, sessiontimezone as zone from dual",
     clock: &[
         word("sysdate", ClockForm::Word, "cast({at} as date)"),
         word("systimestamp", ClockForm::WordWithPrecision, "{at}"),
@@ -411,6 +443,8 @@ pub(super) const REDSHIFT: Row = Row {
     instants: Instants::Rfc3339,
     lists: Lists::Each,
     described: Described::Limit,
+    around_session: [&["set timezone to '{zone}'", "set statement_timeout to {ms}"], &[]],
+    asks_server: "select version() as version, current_setting('timezone') as zone",
     clock: &[
         word("getdate", ClockForm::Call, "cast({at} as timestamp)"),
         word("sysdate", ClockForm::Word, "cast({at} as timestamp)"),
@@ -430,6 +464,7 @@ pub(super) const FLIGHT_SQL: Row = Row {
     text: "cast(? as varchar)",
     truth: ["true", "false"],
     described: Described::Limit,
+    prepares: true,
     ..ANSI
 };
 

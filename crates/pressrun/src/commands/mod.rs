@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod connection;
 pub(crate) mod cron;
 pub(crate) mod demo;
 pub(crate) mod dev;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::keys::{self, Found, Step, path_words};
 use super::written::{NoToml, Written};
 use super::{
-    Alarm, Artifacts, Catalog, CatalogFrom, Database, Egress, History, Limits, Links, Log, Mail, Notify, Query, Render, Retry, S3,
+    Adbc, Alarm, Artifacts, Catalog, CatalogFrom, Database, Egress, History, Limits, Links, Log, Mail, Notify, Query, Render, Retry, S3,
     Scheduler, Secrets, Server, Sessions, Settings, Slack, Source, Spool, Store, Trace, secrets_as_typed, source,
 };
 use crate::app::carrier_config;
@@ -283,7 +283,7 @@ fn typed(figment: &Figment, origins: &Origins) -> Result<Settings, Vec<Finding>>
 type Reading = fn(&Figment) -> Option<figment::Error>;
 
 /// How each section is read.
-const SECTIONS: [(&str, Reading); 22] = [
+const SECTIONS: [(&str, Reading); 23] = [
     ("server", |figment| figment.extract_inner::<Server>("server").err()),
     ("store", |figment| figment.extract_inner::<Store>("store").err()),
     ("catalog", |figment| figment.extract_inner::<Catalog>("catalog").err()),
@@ -301,6 +301,7 @@ const SECTIONS: [(&str, Reading); 22] = [
     ("scheduler", |figment| figment.extract_inner::<Scheduler>("scheduler").err()),
     ("render", |figment| figment.extract_inner::<Render>("render").err()),
     ("query", |figment| figment.extract_inner::<Query>("query").err()),
+    ("adbc", |figment| figment.extract_inner::<Adbc>("adbc").err()),
     ("sessions", |figment| figment.extract_inner::<Sessions>("sessions").err()),
     ("history", |figment| figment.extract_inner::<History>("history").err()),
     ("log", |figment| figment.extract_inner::<Log>("log").err()),
@@ -327,6 +328,7 @@ fn resolved(settings: &Settings) -> Vec<anyhow::Error> {
         settings.operator().map(drop),
         settings.alarm.mail_to(settings.mail.url.is_some()).map(drop),
         settings.query.limits(&settings.render).map(drop),
+        settings.adbc.folder().map(drop),
         settings.trace.endpoint().map(drop),
         settings.trace.headers().map(drop),
         sealing_keys(settings),

@@ -4,6 +4,7 @@
 //! Read in two steps: as typed ([`Settings`]), then checked and resolved where it is used; an error names the key.
 //! One file a section: its keys as typed, their defaults, and what they resolve to.
 
+mod adbc;
 mod alarm;
 mod artifacts;
 mod catalog;
@@ -43,6 +44,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hidden::Hidden;
 
+pub(crate) use adbc::Adbc;
 pub(crate) use alarm::Alarm;
 pub(crate) use artifacts::Artifacts;
 pub(crate) use catalog::{Catalog, CatalogFrom, published_folder};
@@ -104,6 +106,8 @@ pub(crate) struct Settings {
     pub render: Render,
     /// `[query]`
     pub query: Query,
+    /// `[adbc]`
+    pub adbc: Adbc,
     /// `[sessions]`
     pub sessions: Sessions,
     /// `[history]`

@@ -111,7 +111,7 @@ pub(crate) const RECORDED: &[Family] = &[
     gauge("pressrun_runs_in_progress", &[], "Runs that this process works on, with a permit or without."),
     gauge(
         "pressrun_permits",
-        &[these("kind", &["runs", "compute", "remote"]), these("state", &["used", "free"])],
+        &[these("kind", &["runs", "compute", "remote", "driver"]), these("state", &["used", "free"])],
         "Permits: of runs that are prepared, of child processes that compute, of those that wait for a database.",
     ),
     counter("pressrun_leases_lost_total", &[], "Runs that this process had and another one took over."),
@@ -163,7 +163,7 @@ pub(crate) const RECORDED: &[Family] = &[
     ),
     counter(
         "pressrun_queries_total",
-        &[these("source", &["files", "postgres", "clickhouse"]), these("outcome", &["ok", "failed"])],
+        &[these("source", &["files", "postgres", "clickhouse", "adbc"]), these("outcome", &["ok", "failed"])],
         "Queries that were executed; those that share an execution are one.",
     ),
     counter(
@@ -252,7 +252,7 @@ pub(crate) const READ: &[Family] = &[
     gauge("pressrun_catalog_problems", &[], "Problems that the last reading of the catalog's files found."),
     gauge(
         "pressrun_executor_children",
-        &[these("crew", &["compute", "remote"]), these("state", &["busy", "idle"])],
+        &[these("crew", &["compute", "remote", "driver"]), these("state", &["busy", "idle"])],
         "Child processes, by whether they have a job.",
     ),
     gauge("pressrun_executor_idle_bytes", &[], "Memory that the idle children held after their last job."),

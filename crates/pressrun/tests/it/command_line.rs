@@ -328,3 +328,38 @@ fn b16_newcomer_18_render_says_why_there_is_nothing_and_what_a_zip_is() {
         );
     }
 }
+
+/// `pressrun connection test`: files, a server by its wire, and why one does not answer.
+#[test]
+fn a_connection_says_what_answers() {
+    let catalog = tempfile::tempdir().unwrap();
+    pressrun_catalog::sample::write(catalog.path()).unwrap();
+    let folder = catalog.path().display().to_string();
+    let test = |name: &str| pressrun(&["connection", "test", name, "--catalog", &folder]);
+    let text = stdout(&test("warehouse"));
+    for line in ["connection     warehouse", "kind           files", "server         the embedded engine", "only reads     yes"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let missing = test("lake");
+    let text = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(
+        !missing.status.success() && text.contains("there is no connection `lake`") && text.contains("hint: the catalog has: warehouse"),
+        "{text}"
+    );
+    let Some(server) = pressrun_testkit::PostgresServer::start() else { return };
+    let connections = format!("connections: {{ warehouse: {{ kind: postgres, url: '{}', timezone: Europe/Berlin }} }}\n", server.url());
+    std::fs::write(catalog.path().join("connections.yaml"), connections).unwrap();
+    let text = stdout(&test("warehouse"));
+    for line in
+        ["kind           postgres", "server         PostgreSQL", "zone           Europe/Berlin", "placeholder    $1", "only reads     yes"]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    drop(server);
+    let gone = test("warehouse");
+    assert!(!gone.status.success() && String::from_utf8_lossy(&gone.stderr).contains("cannot be reached"));
+    // A driver without a folder of drivers.
+    std::fs::write(catalog.path().join("connections.yaml"), "connections: { warehouse: { kind: adbc, driver: duckdb } }\n").unwrap();
+    let off = test("warehouse");
+    assert!(!off.status.success() && String::from_utf8_lossy(&off.stderr).contains("loads no database drivers"));
+}

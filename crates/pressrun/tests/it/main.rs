@@ -19,6 +19,7 @@ mod data;
 mod deliveries;
 mod docs;
 mod downloads;
+mod drivers;
 mod executors;
 mod fan_out;
 mod first_hour;

@@ -175,7 +175,7 @@ fn io_failure(error: &io::Error) -> QueryError {
 
 /// What an SQLSTATE means to whoever wrote the query, and with it whether the query is tried again: [`QueryErrorKind::Connection`] is what a
 /// later try may be spared. The classes are those of the PostgreSQL manual, appendix A.
-pub(super) fn kind(code: &str) -> QueryErrorKind {
+pub(in crate::source) fn kind(code: &str) -> QueryErrorKind {
     use QueryErrorKind as K;
     match code {
         "42P01" | "3F000" => K::UnknownTable,

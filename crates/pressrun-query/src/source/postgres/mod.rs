@@ -29,6 +29,7 @@ use pressrun_domain::postgres::{PostgresAddress, PostgresSecretFile};
 use pressrun_sql::CompiledQuery;
 
 use self::failure::Fault;
+pub(in crate::source) use self::failure::kind as kind_of_sqlstate;
 use self::session::{Described, Session};
 use super::{BatchSink, QueryStats, Source, goodbye};
 use crate::error::{QueryError, QueryErrorKind};
