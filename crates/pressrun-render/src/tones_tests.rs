@@ -183,6 +183,14 @@ fn f_a_chart_is_one_of_the_sheet_s_own() {
     assert!(!sheet(heat, true).0.contains_key("xl/charts/chart1.xml"));
 }
 
+#[test]
+fn f_names_are_never_the_numbers_of_a_sheet_s_chart() {
+    let mut chart = Chart::new(Mark::Bar);
+    (chart.x, chart.y) = (Some("target".to_owned()), vec!["state".to_owned()]);
+    let (parts, _) = sheet(tile("1", "Lying", TileContent::Data(data(vec![rows()], chart))), true);
+    assert!(!parts.contains_key("xl/charts/chart1.xml"));
+}
+
 fn figure(chart: &Chart, rows: &RecordBatch, fields: &IndexMap<String, FieldSpec>, size: Size) -> (String, String, String) {
     let batches = [rows.clone()];
     let input = ChartInput { chart, batches: &batches, fields, zone: "UTC", colors: &Colors::default() };

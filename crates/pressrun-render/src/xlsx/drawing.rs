@@ -5,6 +5,7 @@ use rust_xlsxwriter::{Chart, ChartType, Worksheet, XlsxError};
 
 use crate::chart::Theme;
 use crate::columns::Columns;
+use crate::format::Kind;
 
 /// Most rows that a chart draws: more are a picture of noise, and slow to open.
 const MOST_ROWS: u32 = 2_000;
@@ -26,7 +27,9 @@ pub(super) fn insert(
     let place = |name: &String| columns.iter().position(|column| column.name == *name);
     let (Some(x), true) = (slices.and_then(place), (1..=MOST_ROWS).contains(&rows)) else { return Ok(()) };
     let Some(measures) = wanted.y.iter().map(place).collect::<Option<Vec<_>>>() else { return Ok(()) };
-    if wanted.mark != Mark::Pie && wanted.color.is_some() {
+    let numbers = |at: &usize| columns.iter().nth(*at).is_some_and(|column| matches!(column.format.kind, Kind::Number | Kind::Duration));
+    // Bars that lie because their names are `y` have their numbers where a sheet wants its categories.
+    if wanted.mark != Mark::Pie && wanted.color.is_some() || !measures.iter().all(numbers) {
         return Ok(());
     }
     let cells = |at: usize| (sheet_name, 1, at as u16, rows, at as u16);
