@@ -258,6 +258,13 @@ fn newcomer_ranked_4_init_makes_dashboards_of_untidy_files_and_delivers_one() {
     }
     assert!(!dashboard.contains("sum(\"order id\")"), "an id is not added up: {dashboard}");
 
+    let schema = dashboard.lines().next().unwrap().rsplit('=').next().unwrap();
+    let schema = std::fs::read_to_string(root.join("catalog/dashboards").join(schema)).unwrap();
+    assert!(
+        serde_json::from_str::<Value>(&schema).unwrap()["properties"]["tiles"].is_object(),
+        "editors find the schema that the file names"
+    );
+
     let again = run(dir.path(), &["init", "reports", "--data", "files"], &[]);
     assert!(!again.status.success() && said(&again).contains("not empty"), "{}", said(&again));
 }

@@ -28,7 +28,7 @@ use self::yaml::quoted;
 use super::demo::schedules::{Demo, Outcome};
 use crate::app::{App, Listeners, Role};
 use crate::clock::WallClock;
-use crate::config::{Server, Settings, reference};
+use crate::config::{Server, Settings, keys, reference};
 use crate::sealing::write_private;
 use crate::show::{self, Hinted};
 
@@ -186,8 +186,16 @@ impl Plan {
         let write = |name: &str, text: String| {
             std::fs::write(root.join(name), text).with_context(|| format!("could not write {}", root.join(name).display()))
         };
-        write("catalog/connections.yaml", connections)?;
-        write("catalog/people.yaml", self.people())?;
+        let headed = |kind: &str, text: String| format!("# yaml-language-server: $schema=../.schemas/{kind}.json\n{text}");
+        write("catalog/connections.yaml", headed("connections", connections))?;
+        write("catalog/people.yaml", headed("people", self.people()))?;
+        // Editors complete and check what is written by these.
+        std::fs::create_dir_all(root.join(".schemas")).with_context(named)?;
+        let schemas = pressrun_catalog::schema();
+        for kind in ["dashboard", "connections", "people"] {
+            write(&format!(".schemas/{kind}.json"), serde_json::to_string_pretty(&schemas[kind])?)?;
+        }
+        write(".schemas/pressrun.json", serde_json::to_string_pretty(&keys::schema())?)?;
         for (table, profile) in &self.profiles {
             write(&format!("catalog/dashboards/{}.yaml", table.plain), tiles::dashboard(profile, &table.plain.replace('_', "-"), "data"))?;
         }
@@ -201,7 +209,7 @@ impl Plan {
             ("mail.url", quoted(&format!("file:{}", root.join("outbox").display()))),
             ("mail.from", quoted("Reports <reports@example.com>")),
         ];
-        write("pressrun.toml", reference::sample(&given))?;
+        write("pressrun.toml", format!("#:schema ./.schemas/pressrun.json\n{}", reference::sample(&given)))?;
         write(".gitignore", "pressrun.db*\n*.key\nspool/\noutbox/\nsecrets/\n".to_owned())?;
         let checked = super::check::connected(&root.join("catalog"), Settings::load(Some(&config))?).await?;
         if checked.fails() {

@@ -73,6 +73,7 @@ const NAMES_OF_THINGS: [&str; 14] =
 pub(super) fn dashboard(profile: &Profile, identifier: &str, connection: &str) -> String {
     let plan = Plan::of(profile);
     let mut text = String::new();
+    let _ = writeln!(text, "# yaml-language-server: $schema=../../.schemas/dashboard.json");
     let _ = writeln!(text, "# Made by `pressrun init`; it is yours now. What each key means: docs/catalog.md.");
     let _ = writeln!(text, "identifier: {identifier}\nname: {}\nconnection: {connection}", quoted(&profile.title));
     let filters = plan.filters();
