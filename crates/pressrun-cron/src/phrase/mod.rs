@@ -5,11 +5,13 @@
 //!
 //! - `words`: the text as words, and the small things that they name (times, weekdays, months, lists).
 //! - `times` and `days`: the two halves of a phrase.
+//! - `regular`: once a day, week, month, quarter or year.
 //! - `spelled`: sets of values as fields of an expression.
 //! - `place`: the zone of a place.
 
 mod days;
 mod place;
+mod regular;
 mod spelled;
 mod times;
 mod words;
@@ -18,6 +20,7 @@ pub use place::zones;
 
 use crate::calendar::Days;
 use crate::expression::CronExpression;
+use regular::{Regular, regularly};
 use times::Times;
 use words::Words;
 
@@ -59,6 +62,14 @@ pub enum PhraseError {
         /// What was asked for.
         what: &'static str,
         /// What to do.
+        instead: &'static str,
+    },
+    /// Something that people say and mean several times by.
+    #[error("{what} may be read as more than one time; {instead}")]
+    Unclear {
+        /// What was said.
+        what: &'static str,
+        /// What to write.
         instead: &'static str,
     },
     /// Minutes that do not repeat in each hour.
@@ -165,41 +176,24 @@ fn part(words: &mut Words<'_>, said: &mut Said) -> Result<(), PhraseError> {
     if words.skip(&["every", "each"]) {
         return every(words, said);
     }
-    let regular: [(&str, Days, u16); 5] = [
-        ("daily", Days::OfWeek(days::EVERY), 0),
-        ("weekly", Days::OfWeek(days::MONDAY), 0),
-        ("monthly", Days::OfMonth(1 << 1), 0),
-        ("quarterly", Days::OfMonth(1 << 1), QUARTERS),
-        ("yearly", Days::OfMonth(1 << 1), 1),
+    let regular = [
+        ("daily", Regular::Day),
+        ("weekly", Regular::Week),
+        ("monthly", Regular::Month),
+        ("quarterly", Regular::Quarter),
+        ("yearly", Regular::Year),
     ];
-    if let Some((_, days, months)) = regular.into_iter().find(|(word, ..)| words.skip(&[word])) {
-        return regularly(words, said, days, months);
+    if let Some((_, regular)) = regular.into_iter().find(|(word, _)| words.skip(&[word])) {
+        return regularly(words, said, regular);
     }
     if words.is_place() {
         return put(&mut said.zone, place::zone_of(&words.rest())?, "in which time zone");
     }
     if let Some(clock) = words.clock_alone()? {
+        words.refuse_number()?;
         return said.times(Times::List(vec![clock]));
     }
     days::on(words, said)
-}
-
-/// January, April, July and October.
-const QUARTERS: u16 = 0b10_0100_1001;
-
-/// `weekly on Tuesday`: the day that is named is the day, and the one of the word is where none is.
-fn regularly(words: &mut Words<'_>, said: &mut Said, days: Days, months: u16) -> Result<(), PhraseError> {
-    let names_days = words.skip(&["on"]) || words.peek().is_some_and(|word| word == "the");
-    if names_days {
-        days::on(words, said)?;
-    } else {
-        said.days(days)?;
-    }
-    // A date that was named has its own month.
-    if said.months == 0 {
-        said.months = months;
-    }
-    Ok(())
 }
 
 /// After `in`: months, years, or a place.
@@ -240,16 +234,16 @@ fn every(words: &mut Words<'_>, said: &mut Said) -> Result<(), PhraseError> {
         return said.days(Days::OfWeek(days::EVERY));
     }
     if words.skip(&["week"]) {
-        return regularly(words, said, Days::OfWeek(days::MONDAY), 0);
+        return regularly(words, said, Regular::Week);
     }
     if words.skip(&["month"]) {
-        return regularly(words, said, Days::OfMonth(1 << 1), 0);
+        return regularly(words, said, Regular::Month);
     }
     if words.skip(&["quarter"]) {
-        return regularly(words, said, Days::OfMonth(1 << 1), QUARTERS);
+        return regularly(words, said, Regular::Quarter);
     }
     if words.skip(&["year"]) {
-        return regularly(words, said, Days::OfMonth(1 << 1), 0b1);
+        return regularly(words, said, Regular::Year);
     }
     days::on(words, said)
 }

@@ -36,7 +36,11 @@ fn people_say_it_and_an_expression_is_what_they_meant() {
         ("on the first Monday of the month at 10:00", "0 10 ? * 2#1 *", None),
         ("on the last Friday at 10:00", "0 10 ? * 6L *", None),
         ("quarterly at 08:00", "0 8 1 1,4,7,10 ? *", None),
-        ("every quarter on the last day at 08:00", "0 8 L 1,4,7,10 ? *", None),
+        ("quarterly on the first business day at 08:00", "0 8 1W 1,4,7,10 ? *", None),
+        ("monthly on the last Friday at 9:00", "0 9 ? * 6L *", None),
+        ("weekly on Monday and Thursday at 9:00", "0 9 ? * MON,THU *", None),
+        ("yearly on the last day of December at 12:00", "0 12 L 12 ? *", None),
+        ("at 9 30 March", "0 9 30 3 ? *", None),
         ("yearly on 31 December at 12:00", "0 12 31 12 ? *", None),
         ("every year on March 3rd at 12:00", "0 12 3 3 ? *", None),
         ("every weekday at 08:00 in July and August", "0 8 ? 7,8 MON-FRI *", None),
@@ -74,9 +78,31 @@ fn what_no_expression_can_say_is_refused_with_the_reason() {
         ("at 08:00 at 09:00", "it says twice at what time"),
         ("every Monday on the 1st at 09:00", "it says twice on which days"),
         ("third business day at 09:00", "take the first or the last business day"),
+        ("weekdays at 09:00 to 17:00", "every hour from 09:00 to 17:00"),
+        ("every day at 9 - 17", "every hour from 09:00 to 17:00"),
+        ("monthly on Monday at 09:00", "on the first Monday of the month"),
+        ("every month on weekdays at 09:00", "on the first Monday of the month"),
+        ("yearly on Monday at 09:00", "on the first Monday of the month"),
+        ("weekly on the 15th at 09:00", "every Friday at 09:00"),
+        ("weekly on the last Friday at 09:00", "every Friday at 09:00"),
+        ("monthly on 15 March at 09:00", "monthly on the 15th"),
+        ("quarterly on 31 March at 09:00", "on 15 March"),
+        ("every quarter on the last day at 08:00", "in March, June, September and December"),
+        ("quarterly on the last business day at 08:00", "in March, June, September and December"),
+        ("yearly on the last day at 12:00", "in December"),
+        ("every year on the last Friday at 12:00", "in December"),
+        ("every day at 9 30", "at 09:30"),
+        ("at 9 pm 30", "at 09:30"),
+        ("09:00 15", "at 09:30"),
+        ("every hour from 8 30", "at 09:30"),
     ] {
-        let error = phrase(said).map(|found| found.expression.to_string()).expect_err(said);
-        assert!(error.to_string().contains(part), "{said}: {error}");
+        let error = phrase(said).map(|found| found.expression.to_string()).expect_err(said).to_string();
+        assert!(error.contains(part), "{said}: {error}");
+        // What it says to write is understood, whole or as the part that it is.
+        let (_, instead) = error.split_once("; ").unwrap_or_default();
+        for written in instead.split('“').skip(1).filter_map(|rest| rest.split('”').next()) {
+            assert!(matches!(phrase(written), Ok(_) | Err(PhraseError::NoTime)), "{said}: {written}: {:?}", phrase(written));
+        }
     }
 }
 

@@ -51,8 +51,18 @@ pub(super) fn at(words: &mut Words<'_>) -> Result<Times, PhraseError> {
     if let Some(minute) = past {
         return Ok(Times::Grid(1 << minute, ALL_HOURS));
     }
-    let times: Vec<usize> = words.list(Words::clock)?.iter().map(|run| run.first).collect();
-    if times.is_empty() { Err(words.unknown()) } else { Ok(Times::List(times)) }
+    let runs = words.list(Words::clock)?;
+    if runs.is_empty() {
+        return Err(words.unknown());
+    }
+    words.refuse_number()?;
+    if runs.iter().any(|run| run.first != run.last) {
+        return Err(PhraseError::Unclear {
+            what: "a time from one to another",
+            instead: "say how often in between, such as “every hour from 09:00 to 17:00”",
+        });
+    }
+    Ok(Times::List(runs.iter().map(|run| run.first).collect()))
 }
 
 /// After `on the hour`: in each hour, or in some.
@@ -74,6 +84,7 @@ pub(super) fn every(words: &mut Words<'_>) -> Result<Option<Times>, PhraseError>
         } else {
             MINUTES_PER_DAY - 1
         };
+        words.refuse_number()?;
         if last < first {
             return Err(PhraseError::Beyond {
                 what: "a time that begins in the evening and ends in the morning",

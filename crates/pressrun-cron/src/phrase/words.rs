@@ -123,6 +123,19 @@ impl<'a> Words<'a> {
         Ok(Some(number))
     }
 
+    /// Refuses a bare number after a time: it may be the minutes as well as a day. Before a month it is a day.
+    pub(super) fn refuse_number(&self) -> Result<(), PhraseError> {
+        let is_number = self.peek().is_some_and(|word| word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_date = self.ahead(1).is_some_and(|word| MONTHS.iter().any(|month| names(month, word)));
+        if !is_number || is_date {
+            return Ok(());
+        }
+        Err(PhraseError::Unclear {
+            what: "a number after a time",
+            instead: "write minutes with a colon, such as “at 09:30”, and a day such as “on the 30th”",
+        })
+    }
+
     /// A day of the month: `15`, `15th`, `first`.
     pub(super) fn day(&mut self) -> Result<Option<usize>, PhraseError> {
         let Some(word) = self.peek() else { return Ok(None) };
