@@ -109,6 +109,11 @@ fn settings(file: &ConnectionFile, report: &Report<'_>) -> Option<IndexMap<Strin
             report.add(entry.place, message, "remove it; time limit and zone are `timeout_seconds` and `timezone`");
             return None;
         }
+        if entry.key.ends_with("_overflow_mode") || entry.key.ends_with("_overflow_mode_leaf") {
+            let message = format!("`{}` is set by Pressrun for each query", entry.key);
+            report.add(entry.place, message, "remove it; what was found before a limit is never delivered as the result");
+            return None;
+        }
         let (value, _) = entry.value.placed()?;
         settings.insert(entry.key.clone(), value.clone());
     }

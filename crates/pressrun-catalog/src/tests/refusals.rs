@@ -459,6 +459,7 @@ fn a12_a_connection_to_clickhouse_is_an_address_and_who_asks() {
         ("url: 'https://db.example/?database=x'", "the address has parameters"),
         ("url: 'https://db.example', password: plain", "the password is written in plain text"),
         ("url: 'https://db.example', settings: { readonly: 0 }", "`readonly` is set by Pressrun"),
+        ("url: 'https://db.example', settings: { timeout_overflow_mode: break }", "`timeout_overflow_mode` is set by Pressrun"),
         ("url: 'https://db.example', settings: { param_p1: x }", "`param_p1` is no setting of a query"),
         ("url: 'https://db.example', sslmode: require", "`sslmode` does not belong to kind `clickhouse`"),
         ("url: 'https://db.example', folder: data", "`folder` does not belong to kind `clickhouse`"),

@@ -105,14 +105,26 @@ impl<'a> Request<'a> {
 /// What stands before a query that is only asked for its columns.
 const DESCRIBE: &str = "describe (\n";
 
-/// What holds for every query. `2` lets a request have settings of its own, where `1` would not.
-const SETTINGS: [(&str, &str); 6] = [
+/// What holds for every query. `2` lets a request have settings of its own, where `1` would not. A query that goes beyond a limit fails, whatever the role's profile
+/// says: what was found until then would pass for the whole.
+const SETTINGS: [(&str, &str); 17] = [
     ("readonly", "2"),
     ("cancel_http_readonly_queries_on_client_close", "1"),
     ("cast_keep_nullable", "1"),
     ("output_format_arrow_string_as_string", "1"),
     ("output_format_arrow_low_cardinality_as_dictionary", "0"),
     ("log_comment", "pressrun"),
+    ("timeout_overflow_mode", "throw"),
+    ("timeout_overflow_mode_leaf", "throw"),
+    ("read_overflow_mode", "throw"),
+    ("read_overflow_mode_leaf", "throw"),
+    ("result_overflow_mode", "throw"),
+    ("group_by_overflow_mode", "throw"),
+    ("sort_overflow_mode", "throw"),
+    ("distinct_overflow_mode", "throw"),
+    ("set_overflow_mode", "throw"),
+    ("join_overflow_mode", "throw"),
+    ("transfer_overflow_mode", "throw"),
 ];
 
 /// A value as the server reads it: its escapes are those of a tab-separated line.

@@ -60,11 +60,17 @@ pub(super) async fn fetch(
             }
         }
     }
-    if let Some(error) = tail.failure() {
-        return Err(error);
+    let broke_off = |at: &str| QueryError::new(QueryErrorKind::Connection, format!("the database broke off {at} the rows"));
+    if !has_ended(decoder) {
+        return Err(tail.failure().unwrap_or_else(|| broke_off("amid")));
     }
-    decoder.finish().map_err(|_| QueryError::new(QueryErrorKind::Connection, "the database broke off amid the rows"))?;
-    shape.map(Shape::finish).ok_or_else(|| QueryError::new(QueryErrorKind::Connection, "the database broke off before the rows"))
+    shape.map(Shape::finish).ok_or_else(|| broke_off("before"))
+}
+
+/// Whether the stream said its end: an answer that was cut between two batches is no shorter result. Only the decoder knows, for the bytes of the end may stand in a
+/// column too; it refuses whatever follows the end, and nothing else.
+fn has_ended(mut decoder: StreamDecoder) -> bool {
+    decoder.finish().is_ok() && decoder.decode(&mut Buffer::from(vec![0_u8])).is_err()
 }
 
 /// The columns as [`made`] makes them.

@@ -141,6 +141,22 @@ async fn failures(server: &ClickHouse) {
     settings.settings.insert("max_rows_to_read".to_owned(), "10".to_owned());
     let guarded = once(settings, "select max(number) from numbers(100000)").await.unwrap_err();
     assert_eq!(guarded.kind, QueryErrorKind::TooLarge, "{guarded:?}");
+    // Whatever the connection or a profile says: what was found before a limit is not the result.
+    for (limit, mode, value, sql) in [
+        ("max_rows_to_read", "read_overflow_mode", "break", "select max(number) from numbers(100000)"),
+        (
+            "max_rows_to_group_by",
+            "group_by_overflow_mode",
+            "any",
+            "select count() from (select number from numbers(100000) group by number)",
+        ),
+        ("max_result_rows", "result_overflow_mode", "break", "select number from numbers(100)"),
+    ] {
+        let mut settings = server.spec();
+        settings.settings.extend([(limit, "10"), (mode, value)].map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let error = once(settings, sql).await.unwrap_err();
+        assert_eq!(error.kind, QueryErrorKind::TooLarge, "{mode}: {error:?}");
+    }
     let wrong = ClickHouseSpec { password: "wr0ng".to_owned(), ..server.spec() };
     let error = once(wrong.clone(), "select 1").await.unwrap_err();
     assert_eq!(error.kind, QueryErrorKind::Login);

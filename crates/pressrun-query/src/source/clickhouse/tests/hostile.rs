@@ -51,6 +51,7 @@ async fn what_is_no_answer_is_told_as_what_it_is() {
         ("an exception between the rows", HttpAnswer::new(200, amid(rows().len())), QueryErrorKind::Value, "throwIf"),
         ("rows that break off", HttpAnswer::new(200, rows()).behaving(HttpBehaviour::CutBody), QueryErrorKind::Connection, "broke off"),
         ("rows that end early", HttpAnswer::new(200, &rows()[..half]), QueryErrorKind::Connection, "broke off"),
+        ("an exception in place of the end", HttpAnswer::new(200, amid(rows().len() - END.len())), QueryErrorKind::Value, "throwIf"),
         ("no byte", HttpAnswer::new(200, ""), QueryErrorKind::Connection, "broke off"),
         ("a closed connection", HttpAnswer::default().behaving(HttpBehaviour::Drop), QueryErrorKind::Connection, "cannot be reached"),
         ("text that is no UTF-8", HttpAnswer::new(200, bent), QueryErrorKind::Value, "not UTF-8"),
@@ -68,6 +69,33 @@ async fn what_is_no_answer_is_told_as_what_it_is() {
             &error.message[..error.message.len().min(300)]
         );
         assert!(error.message.len() < 5000 && !error.message.contains('\n'), "{case}");
+    }
+}
+
+/// How a stream ends.
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+
+#[tokio::test]
+async fn rows_that_read_like_an_error_of_the_server_are_rows() {
+    let text = "Code: 60. DB::Exception: Unknown table (UNKNOWN_TABLE) (version 26.9)";
+    assert_eq!(told(HttpAnswer::new(200, stream(&[text]))).await.unwrap(), [text; 3]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_between_two_batches_is_no_shorter_result() {
+    // Eight numbers fill their place, so that the last of them stands where the end of the stream would.
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![0xffff_ffff; 8]));
+    let batch = RecordBatch::try_from_iter([("v", numbers)]).unwrap();
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    let whole = writer.into_inner().unwrap();
+    let cut = whole.strip_suffix(&END).unwrap();
+    assert!(cut.ends_with(&END), "{:?}", &cut[cut.len() - 16..]);
+    assert_eq!(told(HttpAnswer::new(200, whole.clone())).await.unwrap(), ["4294967295"; 8]);
+    let texts = stream(&["one"]);
+    for cut in [cut, texts.strip_suffix(&END).unwrap()] {
+        let error = told(HttpAnswer::new(200, cut)).await.unwrap_err();
+        assert!(error.kind == QueryErrorKind::Connection && error.message.contains("broke off amid"), "{error:?}");
     }
 }
 
@@ -116,6 +144,8 @@ async fn b17_the_password_goes_in_a_header_and_the_settings_in_the_address() {
             "limit=1001",
             "query_id=pressrun-",
             "log_comment=pressrun",
+            "timeout_overflow_mode=throw",
+            "group_by_overflow_mode=throw",
         ] {
             assert!(request.path.contains(word), "{word}: {}", request.path);
         }
