@@ -185,8 +185,8 @@ impl Gates {
         let gate = {
             let mut known = self.known();
             if known.len() >= MOST_KNOWN && !known.contains_key(name) {
-                // Nobody stands at these, and no share of them is held.
-                known.retain(|_, gate| Arc::strong_count(gate) > 1 || (divided && !gate.is_empty()));
+                // Nobody stands at these, no share of them is held, and others do not think so: what a node no longer knows it never gives back.
+                known.retain(|_, gate| Arc::strong_count(gate) > 1 || (divided && !gate.is_forgettable()));
             }
             Arc::clone(known.entry(name.to_owned()).or_insert_with(|| Arc::new(Gate::new())))
         };
@@ -241,10 +241,10 @@ impl Gate {
         bound.most < bound.whole && self.free.available_permits() == 0
     }
 
-    /// Nothing of its share is held.
-    fn is_empty(&self) -> bool {
+    /// Nothing of its share is held, and others know that.
+    fn is_forgettable(&self) -> bool {
         let bound = self.bound();
-        bound.most + bound.surplus + self.open() == 0
+        !bound.is_known && bound.most + bound.surplus + self.open() == 0
     }
 
     /// What is kept open.

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use pressrun_deliver::{AllNodes, KeptOpen};
 use pressrun_dispatch::Pulse;
 use pressrun_domain::id::WorkerId;
-use pressrun_store::{SHARES_LAPSE, ShareAsked, Store};
+use pressrun_store::{Quotas, SHARES_LAPSE, ShareAsked, Store};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -78,7 +78,7 @@ impl Standing {
 /// Bounds of the mail relay, which all nodes together keep.
 pub struct RelayBounds {
     gates: Gates,
-    store: Arc<dyn Store>,
+    store: Arc<dyn Quotas>,
     rates: Mutex<HashMap<String, Arc<Rate>>>,
 }
 
@@ -102,6 +102,10 @@ impl RelayBounds {
     /// Bounds that nodes divide by the rows of `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
+        Self::of(store)
+    }
+
+    fn of(store: Arc<dyn Quotas>) -> Self {
         Self { gates: Gates::default(), store, rates: Mutex::default() }
     }
 
@@ -135,6 +139,12 @@ impl AllNodes for RelayBounds {
         let at = {
             let waiting = Counted::one_more(&rate.waiting);
             let mut booked = rate.booked.lock().await;
+            if booked.left == 0
+                && let Some(last) = booked.next.and_then(|next| next.checked_sub(between))
+            {
+                // Nothing is booked ahead of what was: a node that ends takes no more along, and those that come after it do not wait for nobody's turns.
+                sleep_until(last).await;
+            }
             let now = Instant::now();
             let is_over = booked.next.is_none_or(|next| next + between < now);
             if booked.left == 0 || is_over {
@@ -443,6 +453,59 @@ mod tests {
             gates.grant("a", said, said.holds);
         }
         assert_eq!(holds, [4, 4, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p7_a_gate_of_which_others_know_is_not_forgotten_before_its_share_is_given_back() {
+        let (gates, standing) = (Gates::default(), Arc::new(Standing::new()));
+        gates.divide(&standing);
+        gates.expect("a", 4);
+        let said = need(gates.needs(false)).unwrap();
+        assert_eq!((said.holds, said.wants), (0, 1), "a row says that this node wants one");
+        standing.holds_from(Instant::now());
+        gates.grant("a", said, 0);
+        for name in 0..3_000 {
+            gates.expect(&name.to_string(), 4);
+        }
+        let of_a = || gates.needs(true).into_iter().find(|(name, _)| name == "a").map(|(_, need)| need.wants);
+        assert_eq!([of_a(), of_a()], [Some(1), Some(0)], "until the row says that it wants none");
+    }
+
+    /// Rows that give turns by the clock of the test.
+    #[derive(Default)]
+    struct Turns {
+        next: Mutex<Option<Instant>>,
+        booked: AtomicU32,
+    }
+
+    #[async_trait]
+    impl Quotas for Turns {
+        async fn book(&self, _: &str, between: Duration, count: u32) -> Result<Duration, pressrun_store::StoreError> {
+            self.booked.fetch_add(count, Ordering::SeqCst);
+            let mut next = self.next.lock().unwrap();
+            let first = next.map_or_else(Instant::now, |next| next.max(Instant::now()));
+            *next = Some(first + between * count);
+            Ok(first - Instant::now())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p7_h6_mails_that_wait_book_no_turns_ahead_of_those_that_go() {
+        for (between, ahead) in [(Duration::from_secs(60), 1), (Duration::from_millis(10), 200)] {
+            let turns = Arc::new(Turns::default());
+            let (node, sent) = (Arc::new(RelayBounds::of(Arc::clone(&turns) as Arc<dyn Quotas>)), Arc::new(AtomicU32::new(0)));
+            for _ in 0..1_000 {
+                let (node, sent) = (Arc::clone(&node), Arc::clone(&sent));
+                tokio::spawn(async move {
+                    node.slot("smtp relay", between).await;
+                    sent.fetch_add(1, Ordering::SeqCst);
+                });
+            }
+            sleep(between * 500 + between / 2).await;
+            assert_eq!(sent.load(Ordering::SeqCst), 501, "{between:?}: none is lost by that");
+            let booked = turns.booked.load(Ordering::SeqCst);
+            assert!((501..=501 + ahead).contains(&booked), "{between:?}: {booked}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
