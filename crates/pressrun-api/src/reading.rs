@@ -18,7 +18,7 @@ use crate::actions::refused;
 use crate::app::doers::Doers;
 use crate::app::error::AppError;
 use crate::app::list::Parameters;
-pub use crate::app::operations::{Standing, Wanted};
+pub use crate::app::operations::{History, Standing, Wanted};
 pub use crate::app::runs::StoryPage;
 use crate::app::{directory, operations, ownership, runs, schedules, subscriptions};
 use crate::state::ApiState;
@@ -45,7 +45,7 @@ pub async fn standing(state: &ApiState, actor: &Actor, from: Timestamp, until: T
 ///
 /// # Errors
 /// [`Refused`].
-pub async fn history(state: &ApiState, actor: &Actor, wanted: &Wanted) -> Result<Vec<Run>, Refused> {
+pub async fn history(state: &ApiState, actor: &Actor, wanted: &Wanted) -> Result<History, Refused> {
     operations::history(state, actor, wanted).await.map_err(refused)
 }
 

@@ -14,7 +14,7 @@ use crate::state::{ApiState, CatalogFaults};
 /// Failing schedules that are named.
 const NAMED: u32 = 20;
 
-/// Schedules whose name a search may have in common.
+/// Schedules of a search whose runs are looked at.
 const SEARCHED: u32 = 200;
 
 /// How everything stands.
@@ -105,19 +105,28 @@ pub struct Wanted {
     pub limit: u32,
 }
 
+/// Runs of all schedules, or of those that a search found.
+#[derive(Debug)]
+pub struct History {
+    /// Newest first.
+    pub runs: Vec<Run>,
+    /// When a search found more schedules than are looked at: how many are, those that ran last, and how many it found.
+    pub looked_at: Option<(usize, u64)>,
+}
+
 /// Runs of all schedules, newest first.
-pub(crate) async fn history(state: &ApiState, actor: &Actor, wanted: &Wanted) -> Result<Vec<Run>, AppError> {
+pub(crate) async fn history(state: &ApiState, actor: &Actor, wanted: &Wanted) -> Result<History, AppError> {
     let catalog = state.catalog.current();
     granted(actor.is_admin(&catalog))?;
     let search = wanted.search.trim();
-    let schedules = if search.is_empty() {
-        None
-    } else {
+    let (mut schedules, mut looked_at) = (None, None);
+    if !search.is_empty() {
         let found = state.store.list_schedules(&listed(Some(search.to_owned()), SEARCHED)).await?;
-        Some(found.rows.iter().map(|row| row.id).collect())
-    };
+        looked_at = (found.total > found.rows.len() as u64).then_some((found.rows.len(), found.total));
+        schedules = Some(found.rows.iter().map(|row| row.id).collect());
+    }
     let Wanted { from, until, part, offset, limit, .. } = *wanted;
     let runs = state.store.history(&HistoryQuery { from, until, part, schedules, offset, limit }).await?;
     let shown = |run| actor.shown_run(&catalog, run, Vec::new(), Vec::new(), RunAccess::Everything).run;
-    Ok(runs.into_iter().map(shown).collect())
+    Ok(History { runs: runs.into_iter().map(shown).collect(), looked_at })
 }

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pressrun_api::Doers;
-use pressrun_api::reading::{self, Wanted};
+use pressrun_api::reading::{self, History, Wanted};
 use pressrun_domain::run::{Run, RunState};
 use pressrun_store::HistoryPart;
 use serde::Deserialize;
@@ -49,6 +49,8 @@ struct Page {
     to: String,
     parts: Vec<(&'static str, &'static str, bool)>,
     rows: Vec<Row>,
+    /// When a search found too many schedules: how many are looked at, and how many it found.
+    looked_at: Option<(usize, u64)>,
     zone: String,
     newer: Option<String>,
     older: Option<String>,
@@ -81,7 +83,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
         offset: (page - 1).saturating_mul(u64::from(PAGE_SIZE)),
         limit: PAGE_SIZE + 1,
     };
-    let mut runs = done(reading::history(&state.api, &viewer.actor, &wanted).await, "page")?;
+    let History { mut runs, looked_at } = done(reading::history(&state.api, &viewer.actor, &wanted).await, "page")?;
     let more = runs.len() > PAGE_SIZE as usize;
     runs.truncate(PAGE_SIZE as usize);
     let address = |page: u64| {
@@ -94,6 +96,7 @@ pub(crate) async fn page(State(state): State<Arc<WebState>>, viewer: Viewer, Que
         frame: Frame::new("History", &viewer, "history"),
         parts: HistoryPart::ALL.map(|one| (one.as_str(), label(one), one == part)).into(),
         rows: runs.iter().map(|run| row(run, now)).collect(),
+        looked_at,
         from: first.to_string(),
         to: last.to_string(),
         zone: zone_name,

@@ -25,7 +25,7 @@ use crate::state::WebState;
 use crate::viewer::Came;
 use crate::words::{self, When};
 
-/// Reports that are listed.
+/// Reports that are listed, and left in one go.
 const LISTED: u32 = 200;
 
 #[derive(Template)]
@@ -37,6 +37,8 @@ struct Page {
     /// Where the page is.
     address: String,
     reports: Vec<Report>,
+    /// Whether there are others that are not listed.
+    more: bool,
     /// What was just left.
     left: Vec<String>,
 }
@@ -59,8 +61,8 @@ type Sent = Result<Form<Vec<(String, String)>>, FormRejection>;
 pub(crate) async fn page(State(state): State<Arc<WebState>>, Path(parts): Parts) -> Result<Response, PageError> {
     let Some((id, place)) = unsubscribe::signed(&state, &parts) else { return Ok(private(unsubscribe::invalid())) };
     let Some((schedule, email)) = unsubscribe::find(&state, id, place).await? else { return Ok(private(unsubscribe::done())) };
-    let all = reports(&state, schedule, &email).await?;
-    Ok(private(shown(&state, &parts, &email, &all, Vec::new())))
+    let listed = reports(&state, Some(schedule), &email).await?;
+    Ok(private(shown(&state, &parts, &email, &listed, Vec::new())))
 }
 
 /// `POST /mine/…`: leaves the reports that the form names, of those that the page lists.
@@ -76,46 +78,65 @@ pub(crate) async fn leave(
     let wanted: Vec<ScheduleId> = fields.iter().filter(|(name, _)| name == "leave").filter_map(|(_, id)| id.parse().ok()).collect();
     let everything = fields.iter().any(|(name, _)| name == "all");
     let (mut left, mut kept) = (Vec::new(), Vec::new());
-    for one in reports(&state, schedule, &email).await? {
-        if !everything && !wanted.contains(&one.id) {
-            kept.push(one);
-            continue;
+    let mut listed = reports(&state, Some(schedule), &email).await?;
+    loop {
+        let (go, stay): (Vec<_>, Vec<_>) = listed.schedules.drain(..).partition(|one| everything || wanted.contains(&one.id));
+        let mut gone = 0;
+        for one in go {
+            let change = Change { at: state.clock.now(), agent: Agent::Recipient(email.clone()), origin, verb: Verb::Unsubscribed };
+            match state.store.opt_out(one.id, &email, &change).await {
+                Ok(()) => gone += 1,
+                Err(StoreError::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            left.push(one.definition.name);
         }
-        let change = Change { at: state.clock.now(), agent: Agent::Recipient(email.clone()), origin, verb: Verb::Unsubscribed };
-        match state.store.opt_out(one.id, &email, &change).await {
-            Ok(()) | Err(StoreError::NotFound(_)) => left.push(one.definition.name),
-            Err(error) => return Err(error.into()),
+        kept.extend(stay);
+        // Who leaves everything leaves those that are not listed as well, as long as that makes them fewer.
+        if !(everything && listed.more && gone > 0) {
+            break;
         }
+        listed = reports(&state, None, &email).await?;
     }
     tracing::info!(count = left.len(), "a recipient left reports");
-    Ok(private(shown(&state, &parts, &email, &kept, left)))
+    Ok(private(shown(&state, &parts, &email, &Listed { schedules: kept, more: listed.more }, left)))
 }
 
-/// The report of the link, and every other that names the address, by name.
-async fn reports(state: &WebState, of_link: Schedule, email: &EmailAddress) -> Result<Vec<Schedule>, StoreError> {
-    let mut all = Vec::new();
-    for id in state.store.lists_naming(email, LISTED).await? {
-        if id != of_link.id
+/// Reports that name an address.
+struct Listed {
+    schedules: Vec<Schedule>,
+    /// Whether there are others.
+    more: bool,
+}
+
+/// The report of the link, and others that name the address, by name.
+async fn reports(state: &WebState, of_link: Option<Schedule>, email: &EmailAddress) -> Result<Listed, StoreError> {
+    let mut ids = state.store.lists_naming(email, LISTED + 1).await?;
+    let more = ids.len() > LISTED as usize;
+    ids.truncate(LISTED as usize);
+    let mut schedules = Vec::new();
+    for id in ids {
+        if of_link.as_ref().is_none_or(|of_link| of_link.id != id)
             && let Some(schedule) = state.store.schedule(id).await?
         {
-            all.push(schedule);
+            schedules.push(schedule);
         }
     }
-    all.sort_by_cached_key(|schedule| schedule.definition.name.to_lowercase());
-    all.insert(0, of_link);
-    Ok(all)
+    schedules.sort_by_cached_key(|schedule| schedule.definition.name.to_lowercase());
+    schedules.splice(0..0, of_link);
+    Ok(Listed { schedules, more })
 }
 
 fn shown(
     state: &WebState,
     (schedule, recipient, signature): &(String, String, String),
     email: &EmailAddress,
-    all: &[Schedule],
+    listed: &Listed,
     left: Vec<String>,
 ) -> Response {
     let catalog = (state.catalog)();
     let now = state.clock.now();
-    if all.is_empty() {
+    if listed.schedules.is_empty() && !listed.more {
         return show(
             StatusCode::OK,
             &Message::new("You are off every list", format!("{email} gets no more of the reports that named it.")),
@@ -126,7 +147,8 @@ fn shown(
         email: email.to_string(),
         organization: catalog.organization.name.clone(),
         address: format!("/mine/{schedule}/{recipient}/{signature}"),
-        reports: all.iter().map(|schedule| report(schedule, email, &catalog, now)).collect(),
+        more: listed.more,
+        reports: listed.schedules.iter().map(|schedule| report(schedule, email, &catalog, now)).collect(),
         left,
     };
     show(StatusCode::OK, &page)

@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, StatusCode};
 use pressrun_domain::audit::Verb;
 use pressrun_domain::destination::{Destination, Person};
-use pressrun_store::{Schedules, sample as stored};
+use pressrun_store::{People as _, Schedules, sample as stored};
 
 use crate::browser::Browser;
 use crate::sample::SIGNATURE;
@@ -64,4 +64,21 @@ async fn p12_one_report_is_left_or_all_of_them_and_no_other_persons() {
     assert!(all.body.contains("You are off every list"), "{}", all.body);
     assert_eq!((names(browser.site.open).await.len(), names(other.id).await.len()), (1, 1));
     assert!(browser.get("", &mine(&browser)).await.body.contains("You are off the list"));
+}
+
+#[tokio::test]
+async fn p12_all_are_left_also_those_that_are_too_many_to_list() {
+    let browser = Browser::new().await;
+    let open = browser.site.store.schedule(browser.site.open).await.unwrap().unwrap();
+    let address = open.definition.destination.email().unwrap().recipients[0].email.clone();
+    for number in 0..450 {
+        let mut schedule = stored::schedule(&format!("Report {number}"));
+        schedule.definition.destination = stored::to_members(&[address.as_str()]);
+        browser.site.store.insert_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleCreated)).await.unwrap();
+    }
+    let page = browser.get("", &mine(&browser)).await;
+    assert!(page.body.contains("and there are more") && page.body.contains("none of those that are not listed"), "{}", page.body);
+    let all = browser.post(&mine(&browser), &[], "all=yes").await;
+    assert!(all.body.contains("You are off every list"), "{}", all.body);
+    assert_eq!(browser.site.store.lists_naming(&address, 10).await.unwrap(), []);
 }

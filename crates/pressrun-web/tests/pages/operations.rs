@@ -1,8 +1,9 @@
 //! What those see and do who answer for everything: overview, history, several schedules at once, a piece sent again.
 
 use axum::http::{StatusCode, header};
+use pressrun_domain::audit::Verb;
 use pressrun_domain::run::RunKind;
-use pressrun_store::{Runs, Schedules};
+use pressrun_store::{Runs, Schedules, sample as stored};
 
 use crate::browser::Browser;
 use crate::sample::HOSTILE;
@@ -133,4 +134,18 @@ async fn a_piece_is_sent_again_by_whoever_may_have_it() {
     let refused = browser.press(&guest, address, shown.form_token()).await;
     assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.body);
     assert!(page.body.contains("no rows") || page.body.contains("no such column"), "zero rows are marked: {}", page.body);
+}
+
+#[tokio::test]
+async fn history_says_when_a_search_found_more_schedules_than_it_looks_at() {
+    let browser = Browser::new().await;
+    let cookie = browser.sign_in(browser.site.admin).await;
+    for number in 0..201 {
+        let schedule = stored::schedule(&format!("Daily {number}"));
+        browser.site.store.insert_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleCreated)).await.unwrap();
+    }
+    let said = "201 schedules have this in their name, dashboard or owner. Here are runs of the 200 of them that ran last";
+    let page = browser.get(&cookie, "/history?q=daily").await.body;
+    assert!(page.contains(said), "{page}");
+    assert!(!browser.get(&cookie, "/history?q=stock").await.body.contains("that ran last"));
 }
