@@ -2,7 +2,9 @@
 
 use pressrun_domain::access::{Actor, Handover};
 use pressrun_domain::action::Refused;
+use pressrun_domain::audit::ObjectKind;
 use pressrun_domain::id::{RunId, ScheduleId};
+use pressrun_store::AuditQuery;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -74,6 +76,11 @@ pub async fn create(state: &ApiState, actor: &Actor, body: &Map<String, Value>, 
             made.definition.name
         )));
     }
+    // An id is used once: history and audit of what was deleted are of that, and not of what is made now.
+    let before = AuditQuery { object: Some((ObjectKind::Schedule, Some(id.to_string()))), limit: 1, ..AuditQuery::default() };
+    if !state.store.audit(&before).await.map_err(AppError::from)?.is_empty() {
+        return Err(NotSaved::Whole("This form was saved before, and that schedule was deleted since. Begin a new one".to_owned()));
+    }
     let created = schedules::create_as(state, actor, id, None, body).await?;
     Ok(Saved { id: created.id, warnings: created.warnings })
 }
@@ -87,12 +94,13 @@ pub async fn test(state: &ApiState, actor: &Actor, id: Option<&str>, body: &Map<
     Ok(Saved { id: created.id, warnings: created.warnings })
 }
 
-/// Changes a schedule that is still of this `version`.
+/// Changes a schedule that is still of this `version`. A form sends whole lists back whatever was changed in it: that somebody stands on one says
+/// nothing about whether they may have the owner's rows (C2). Whoever is taken off and put on again may.
 ///
 /// # Errors
 /// [`NotSaved`].
 pub async fn change(state: &ApiState, actor: &Actor, id: &str, body: &Map<String, Value>, version: u64) -> Result<Saved, NotSaved> {
-    let updated = update::update(state, actor, id, Some(body), Some(&[version])).await?;
+    let updated = update::update(state, actor, id, Some(body), Some(&[version]), false).await?;
     let id = id.parse().map_err(|_| NotSaved::Refused(Refused::Denied))?;
     Ok(Saved { id, warnings: updated.warnings })
 }

@@ -148,7 +148,8 @@ pub trait EngineSource: Send + Sync {
     /// The store failed.
     async fn without_values(&self, definition: &Definition) -> Result<Vec<String>, StoreError>;
 
-    /// What each recipient of a mail would see if it ran now, in the order of its lists; nothing when it is no mail.
+    /// What each recipient of a mail would see if it ran now, in the order of its lists; nothing when it is no mail. An address that nobody has yet
+    /// is somebody without values.
     ///
     /// # Errors
     /// The store failed.
@@ -186,8 +187,9 @@ pub enum Sees {
     Own(Vec<(String, Vec<String>)>),
     /// Nothing of what depends on these attributes, for which they have no value.
     Nothing(Vec<String>),
-    /// They are not known yet and get no login: they see nothing that depends on who looks until an administrator gives them values.
-    Stranger,
+    /// They have no login and are not known yet, or not to whoever asks: nothing of what depends on these attributes, unless an administrator gave
+    /// their address values.
+    Stranger(Vec<String>),
     /// They get no mail; the named reason.
     Skipped(&'static str),
 }

@@ -113,8 +113,10 @@ pub(crate) async fn place(
     }
     remember_policy(email, catalog, &kept.iter().filter_map(Recipient::outsider).collect());
     email.forget_who_left();
-    let named = lists.to.iter().chain(&lists.cc).chain(&lists.bcc).flatten();
-    confirm(email, catalog, &named.map(EmailAddress::folded).collect());
+    if lists.confirms {
+        let named = lists.to.iter().chain(&lists.cc).chain(&lists.bcc).flatten();
+        confirm(email, catalog, &named.map(EmailAddress::folded).collect());
+    }
     Ok((!twice.is_empty()).then(|| format!("{} is named more than once; the first of recipients, cc and bcc counts", twice.join(", "))))
 }
 
@@ -159,7 +161,8 @@ fn may_be_saved(bound: &Bound<'_>, email: &EmailSettings, lists: &Lists, catalog
 }
 
 /// Makes the lists of a mail those of `lists` in thought only: nobody is created, and whoever nobody has yet stands there under an id of nobody.
-/// Answers with the folded addresses of those.
+/// Answers with the folded addresses of those. Unless the actor `knows_outsiders`, everybody without a login who is not on the lists yet stands
+/// there like that: thinking leaves no trace, and must not tell which addresses are known.
 ///
 /// # Errors
 /// As those of [`place`].
@@ -170,14 +173,17 @@ pub(crate) async fn imagine(
     schedule: ScheduleId,
     email: &mut EmailSettings,
     lists: &Lists,
+    knows_outsiders: bool,
 ) -> Result<HashSet<String>, AppError> {
     may_be_saved(bound, email, lists, catalog)?;
     let all: Vec<EmailAddress> = lists.to.iter().chain(&lists.cc).chain(&lists.bcc).flatten().cloned().collect();
     let strangers: Vec<EmailAddress> =
         all.iter().filter(|address| catalog.members.by_address(&address.folded()).is_none()).cloned().collect();
-    let known = if strangers.is_empty() { Vec::new() } else { state.store.users_by_email(&strangers).await? };
-    let known: HashMap<String, UserId> = known.into_iter().map(|user| (user.email.folded(), user.id)).collect();
+    let asks = knows_outsiders && !strangers.is_empty();
+    let known = if asks { state.store.users_by_email(&strangers).await? } else { Vec::new() };
     let kept: Vec<Recipient> = email.named().cloned().collect();
+    let listed = kept.iter().filter_map(|place| Some((place.email.folded(), place.outsider()?)));
+    let known: HashMap<String, UserId> = known.into_iter().map(|user| (user.email.folded(), user.id)).chain(listed).collect();
     let places = Places::beside(schedule, &kept);
     let (mut seen, mut news) = (HashSet::new(), HashSet::new());
     for (list, given) in [(&mut email.recipients, &lists.to), (&mut email.cc, &lists.cc), (&mut email.bcc, &lists.bcc)] {

@@ -22,13 +22,15 @@ pub(crate) struct Updated {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Changes a schedule. `expected` is the version the caller read; an empty body changes nothing but re-validates (X4).
+/// Changes a schedule. `expected` is the version the caller read; an empty body changes nothing but re-validates (X4). A body that `confirms` lets
+/// those whom it names have the owner's rows (C2).
 pub(crate) async fn update(
     state: &ApiState,
     actor: &Actor,
     id: &str,
     body: Option<&Map<String, Value>>,
     expected: Option<&[u64]>,
+    confirms: bool,
 ) -> Result<Updated, AppError> {
     let catalog = state.catalog.current();
     for _ in 0..schedules::TRIES {
@@ -36,7 +38,7 @@ pub(crate) async fn update(
         if expected.is_some_and(|versions| !versions.contains(&stored.version)) {
             return Err(AppError::Stale);
         }
-        let (mut changed, warnings) = merged(state, actor, &catalog, &stored, body).await?;
+        let (mut changed, warnings) = merged(state, actor, &catalog, &stored, body, confirms).await?;
         let now = state.clock.now();
         let retimed = changed.definition.cron != stored.definition.cron || changed.definition.timezone != stored.definition.timezone;
         schedules::revalidate(&mut changed, &catalog, now, retimed)?;
@@ -61,11 +63,13 @@ async fn merged(
     catalog: &Catalog,
     stored: &Schedule,
     body: Option<&Map<String, Value>>,
+    confirms: bool,
 ) -> Result<(Schedule, Vec<String>), AppError> {
     let Some(body) = body else { return Ok((stored.clone(), Vec::new())) };
     validate::may_widen(&stored.definition, catalog)?;
     let owner = stored.definition.owner;
     let mut draft = edit::draft(body, Some(&stored.definition), owner)?;
+    draft.lists.confirms &= confirms;
     validate::against_catalog(&draft.definition, catalog, catalog.member(owner.0), draft.asks)?;
     limits::texts(&state.config.limits, &draft.definition, Some(&stored.definition))?;
     if draft.definition.destination != stored.definition.destination || draft.definition.cron != stored.definition.cron {

@@ -146,7 +146,8 @@ pub async fn without_values(catalog: &Catalog, definition: &Definition, store: &
     Ok(imagined(catalog, definition, store).await?.without_values())
 }
 
-/// Who would get what if this ran now, whoever opted out of the schedule; nobody when its dashboard is not there.
+/// Who would get what if this ran now, whoever opted out of the schedule; nobody when its dashboard is not there. An address that nobody has yet is
+/// somebody without a login and without values: saving makes that of it.
 ///
 /// # Errors
 /// The store failed.
@@ -154,7 +155,7 @@ pub async fn imagined(catalog: &Catalog, definition: &Definition, store: &dyn St
     let Some(document) = catalog.documents.get(&definition.identifier) else { return Ok(Audiences::default()) };
     let Some(dashboard) = document.dashboard.as_ref() else { return Ok(Audiences::default()) };
     // Whoever opted out may have no values as well: no schedule has this id, so that nobody has opted out of it.
-    resolve(Scene { catalog, document, dashboard, definition }, ScheduleId(uuid::Uuid::nil()), store).await
+    resolve_with(Scene { catalog, document, dashboard, definition }, ScheduleId(uuid::Uuid::nil()), store, Unknown::IsNew).await
 }
 
 /// Most people that a warning names.
@@ -201,6 +202,19 @@ pub struct Scene<'a> {
 /// # Errors
 /// The store failed.
 pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) -> Result<Audiences, StoreError> {
+    resolve_with(scene, schedule, store, Unknown::GetsNothing).await
+}
+
+/// What somebody without a login comes to whom the store does not know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unknown {
+    /// They are gone.
+    GetsNothing,
+    /// They are still to be made.
+    IsNew,
+}
+
+async fn resolve_with(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store, unknown: Unknown) -> Result<Audiences, StoreError> {
     let asked = Asked::of(scene);
     let alike = asked.is_nothing() && !sets_hidden_filter(scene);
     let owner = scene.catalog.member(scene.definition.owner.0);
@@ -235,6 +249,10 @@ pub async fn resolve(scene: Scene<'_>, schedule: ScheduleId, store: &dyn Store) 
             Who::Member(member) => member_identity(scene.catalog, member),
             Who::EmailOnly(id) => match users.get(&id) {
                 Some(user) => email_only_identity(scene.catalog, user),
+                None if unknown == Unknown::IsNew => {
+                    let (email, attributes) = (person.email.clone(), AttributeValues::default());
+                    email_only_identity(scene.catalog, &EmailOnlyUser { id, email, attributes, created_at: jiff::Timestamp::UNIX_EPOCH })
+                }
                 None => {
                     skipped.push(Skipped { name: person.email.to_string(), reason: "unknownUser" });
                     continue;

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use axum::http::{StatusCode, header};
 use pressrun_api::{CameBack, EngineSource, Seen, Sees};
+use pressrun_domain::audit::Verb;
+use pressrun_domain::catalog::Catalog;
 use pressrun_domain::condition::ConditionKind;
 use pressrun_domain::destination::{Destination, Person, SlackRecipientType};
-use pressrun_domain::id::{ScheduleId, SubscriptionRequestId};
+use pressrun_domain::id::{DocumentIdentifier, ScheduleId, SubscriptionRequestId};
 use pressrun_domain::output::{Format, PaperFormat};
 use pressrun_domain::run::RunKind;
+use pressrun_domain::schedule::FilterConfig;
 use pressrun_domain::schedule::{Definition, Schedule};
 use pressrun_domain::secret::Secret;
-use pressrun_store::{People as _, Runs, Schedules, StoreError};
+use pressrun_store::{People as _, Runs, Schedules, Store, StoreError, sample as stored};
 
 use crate::browser::{Answer, Browser};
 use crate::sample::{HOSTILE, SECRET};
@@ -235,7 +238,7 @@ impl EngineSource for Told {
         Ok(vec![
             one("blob.ross@myorg.co", own),
             one("blobby.hill@myorg.co", Sees::Nothing(vec!["Region".into()])),
-            one("new@out.example", Sees::Skipped("unknownUser")),
+            one("new@out.example", Sees::Nothing(vec!["Region".into()])),
         ])
     }
 
@@ -260,7 +263,7 @@ async fn a_look_says_when_and_to_whom_and_saves_nothing() {
             "The next 10 times",
             own,
             "sees no rows: has no value for Region",
-            "new here: sees no rows until an administrator gives them values",
+            "sees no rows unless an administrator gives this address a value for Region",
             "outside",
         ] {
             assert!(answer.body.contains(text), "{text}: {}", answer.body);
@@ -395,4 +398,247 @@ async fn m1_only_who_may_by_the_api_may_by_the_form() {
     assert_eq!(foreign.status, StatusCode::FORBIDDEN);
     let choose = browser.get(&guest, "/schedules/new").await.body;
     assert!(choose.contains("dashboard=12db1a0a") && !choose.contains("dashboard=da115a1c"), "{choose}");
+}
+
+/// Changes the open schedule of the site behind everybody's back.
+async fn change(browser: &Browser, edit: impl FnOnce(&mut Definition)) -> Schedule {
+    let mut schedule = browser.site.store.schedule(browser.site.open).await.unwrap().unwrap();
+    edit(&mut schedule.definition);
+    browser.site.store.replace_schedule(&schedule, &stored::names(), &stored::change(Verb::ScheduleUpdated)).await.unwrap();
+    open(browser).await
+}
+
+async fn open(browser: &Browser) -> Schedule {
+    browser.site.store.schedule(browser.site.open).await.unwrap().unwrap()
+}
+
+/// Sends the edit form of the open schedule, as it is stored now, with `more` over it.
+async fn edited(browser: &Browser, cookie: &str, token: &str, more: &[(&str, &str)]) -> Answer {
+    let schedule = open(browser).await;
+    let filters = serde_json::to_string(&schedule.definition.filters).unwrap();
+    let list: Vec<_> = schedule.definition.destination.email().unwrap().recipients.iter().map(|one| one.email.to_string()).collect();
+    let (version, list) = (schedule.version.to_string(), list.join("\n"));
+    let as_stored = [("version", version.as_str()), ("filters", &filters), ("recipients", &list)];
+    let kept = as_stored.into_iter().filter(|(name, _)| more.iter().all(|(other, _)| other != name));
+    let all: Vec<_> = kept.chain(more.iter().copied()).collect();
+    send(browser, cookie, &format!("/schedules/{}/edit", schedule.id), &mail(token, &all)).await
+}
+
+#[tokio::test]
+async fn q1_a_test_from_the_form_of_a_stored_mail_reaches_none_of_its_copies_and_groups() {
+    let (browser, cookie, token) = admin().await;
+    let group = (browser.site.state.catalog)().groups.iter().next().unwrap().id;
+    change(&browser, |definition| {
+        let Destination::Email(email) = &mut definition.destination else { panic!("mail") };
+        email.cc = vec![email.recipients[1].clone()];
+        email.recipients.truncate(1);
+        email.groups = vec![group];
+        email.reply_to = Some("answers@myorg.co".parse().unwrap());
+    })
+    .await;
+    let id = group.to_string();
+    let more = [("do", "test"), ("cc", "blob.sato@myorg.com"), ("userGroupIds", &id)];
+    let answer = edited(&browser, &cookie, &token, &more).await;
+    let run = answer.header(header::LOCATION).strip_prefix("/runs/").unwrap_or_else(|| panic!("{}", answer.body)).parse().unwrap();
+    let run = browser.site.store.run(run).await.unwrap().unwrap();
+    let email = run.definition.destination.email().unwrap();
+    let named: Vec<_> = email.named().map(|place| place.email.to_string()).collect();
+    assert_eq!((named, email.groups.len(), &email.reply_to), (vec!["blob.ross@myorg.co".to_owned()], 0, &None));
+    let kept = open(&browser).await.definition;
+    let kept = kept.destination.email().unwrap();
+    assert_eq!((kept.cc.len(), kept.groups.len()), (1, 1), "the schedule is as it was");
+}
+
+#[tokio::test]
+async fn c2_saving_the_form_gives_nobody_the_owners_rows_who_is_on_the_list_for_their_own() {
+    let (browser, cookie, token) = admin().await;
+    let schedule = change(&browser, |definition| {
+        let Destination::Email(email) = &mut definition.destination else { panic!("mail") };
+        email.fan_out = true;
+        email.subscribed = email.recipients.iter().take(1).filter_map(pressrun_domain::destination::Recipient::member).collect();
+    })
+    .await;
+    let waits = async || open(&browser).await.definition.destination.email().unwrap().subscribed.len();
+    assert_eq!(waits().await, 1);
+    // Personal copies go, the schedule is renamed, somebody comes: nobody said that who subscribed may have more.
+    let off = edited(&browser, &cookie, &token, &[("do", "save")]).await;
+    assert!(off.body.contains("take them off the list, save, and put them on again"), "{}", off.body);
+    assert!(!off.body.contains("add-recipients"), "in the words of the form: {}", off.body);
+    edited(&browser, &cookie, &token, &[("do", "save"), ("name", "Renamed")]).await;
+    let list = schedule.definition.destination.email().unwrap().recipients.clone();
+    let longer = format!("{}\n{}\nnew@out.example", list[0].email, list[1].email);
+    edited(&browser, &cookie, &token, &[("do", "save"), ("name", "Renamed"), ("recipients", &longer)]).await;
+    let now = open(&browser).await.definition;
+    let email = now.destination.email().unwrap();
+    assert_eq!((now.name.as_str(), email.recipients.len(), email.fan_out), ("Renamed", 3, false));
+    assert_eq!(waits().await, 1, "they still wait");
+    // Taking them off and putting them on again says it.
+    edited(&browser, &cookie, &token, &[("do", "save"), ("recipients", list[1].email.as_str())]).await;
+    edited(&browser, &cookie, &token, &[("do", "save"), ("recipients", &longer)]).await;
+    let now = open(&browser).await.definition;
+    assert_eq!((now.destination.email().unwrap().recipients.len(), waits().await), (3, 0));
+}
+
+/// Shows their own rows to whom the store knows, and no rows to everybody else.
+struct Knows(Arc<dyn Store>);
+
+#[async_trait]
+impl EngineSource for Knows {
+    async fn take_in(&self, _mail: &[u8]) -> Result<Option<CameBack>, StoreError> {
+        Ok(None)
+    }
+
+    async fn without_values(&self, definition: &Definition) -> Result<Vec<String>, StoreError> {
+        let strangers = self.seen(definition).await?.into_iter().filter(|one| matches!(one.sees, Sees::Nothing(_)));
+        Ok(strangers.map(|one| format!("{} has no value", one.email)).collect())
+    }
+
+    async fn seen(&self, definition: &Definition) -> Result<Vec<Seen>, StoreError> {
+        let mut seen = Vec::new();
+        for place in definition.destination.email().unwrap().named() {
+            let Some(user) = place.outsider() else { continue };
+            let known = !self.0.users_by_id(&[user]).await?.is_empty();
+            let sees = if known { Sees::Own(vec![("Region".into(), vec!["EU".into()])]) } else { Sees::Nothing(vec!["Region".into()]) };
+            seen.push(Seen { email: place.email.to_string(), sees });
+        }
+        Ok(seen)
+    }
+
+    fn request_word(&self, _request: SubscriptionRequestId) -> Secret {
+        Secret::new("word")
+    }
+}
+
+#[tokio::test]
+async fn m1_looking_tells_no_member_which_addresses_outside_are_known() {
+    let browser = Browser::with(|state| state.api.engine = Arc::new(Knows(Arc::clone(&state.api.store)))).await;
+    let known = "known@out.example".parse().unwrap();
+    browser.site.store.upsert_users(&[(known, Vec::new())], &stored::change(Verb::UserCreated)).await.unwrap();
+    let look = async |who: &str, address: &str| {
+        let cookie = browser.sign_in(who).await;
+        let token = browser.get(&cookie, "/schedules/new?dashboard=12db1a0a").await.form_token().to_owned();
+        let more = [("do", "look"), ("fanOut", "on"), ("recipients", address), ("once", "the same")];
+        let answer = send(&browser, &cookie, "/schedules/new", &mail(&token, &more)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        answer.body.replace(&token, "").replace(address, "somebody")
+    };
+    let unknown = look(browser.site.sales, "other@out.example").await;
+    assert_eq!(look(browser.site.sales, "known@out.example").await, unknown);
+    assert!(unknown.contains("sees no rows unless an administrator gives this address a value for Region"), "{unknown}");
+    assert!(!unknown.contains("has no value"), "nor by a warning: {unknown}");
+    let told = look(browser.site.admin, "known@out.example").await;
+    assert!(told.contains("sees Region EU only"), "admins may know: {told}");
+}
+
+#[tokio::test]
+async fn x8_the_look_asks_what_saving_asks() {
+    let browser = Browser::with(|state| state.api.config.limits.schedules_per_member = 1).await;
+    let cookie = browser.sign_in(browser.site.sales).await;
+    let token = browser.get(&cookie, "/schedules/new?dashboard=12db1a0a").await.form_token().to_owned();
+    for press in ["look", "save"] {
+        let answer = send(&browser, &cookie, "/schedules/new", &mail(&token, &[("do", press)])).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{press}: {}", answer.body);
+        assert!(answer.body.contains("which is as many as one member may have"), "{press}: {}", answer.body);
+    }
+    // Of a dashboard that takes no more, nothing can be changed, and that is said before anybody types.
+    let browser = Browser::with(|state| {
+        let mut catalog: Catalog = (*(state.catalog)()).clone();
+        let document = catalog.documents.get_mut(&DocumentIdentifier::from("12db1a0a")).unwrap();
+        Arc::make_mut(document).access.no_new_schedules = true;
+        let catalog = Arc::new(catalog);
+        let own = Arc::clone(&catalog);
+        state.api.catalog = Arc::new(move || Arc::clone(&own));
+        state.catalog = Arc::new(move || Arc::clone(&catalog));
+    })
+    .await;
+    let cookie = browser.sign_in(browser.site.admin).await;
+    let token = browser.get(&cookie, &format!("/schedules/{}", browser.site.open)).await.form_token().to_owned();
+    let page = browser.get(&cookie, &format!("/schedules/{}/edit", browser.site.open)).await;
+    assert!(page.status == StatusCode::CONFLICT && page.body.contains("cannot be changed"), "{}", page.body);
+    for press in ["look", "save", "test"] {
+        let answer = edited(&browser, &cookie, &token, &[("do", press)]).await;
+        assert!(answer.status == StatusCode::CONFLICT && answer.body.contains("cannot be changed"), "{press}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn filters_that_are_long_or_that_the_dashboard_lost_do_not_keep_the_form_from_being_saved() {
+    let (browser, cookie, token) = admin().await;
+    let values: Vec<String> = (0..2_000).map(|number| format!("region {number}")).collect();
+    let long: FilterConfig =
+        serde_json::from_value(serde_json::json!({"region": {"type": "string", "kind": "EQUALS", "values": values}})).unwrap();
+    assert!(serde_json::to_string(&long).unwrap().len() > 16 << 10);
+    change(&browser, |definition| definition.filters = long.clone()).await;
+    let answer = edited(&browser, &cookie, &token, &[("do", "save"), ("name", "Long")]).await;
+    let now = open(&browser).await.definition;
+    assert_eq!((now.name.as_str(), &now.filters), ("Long", &long), "{}", answer.body);
+    // What the dashboard has no longer is taken out, and that is said before and after saving.
+    change(&browser, |definition| {
+        definition.filters =
+            serde_json::from_str(r#"{"gone": ["x"], "region": {"type": "string", "kind": "EQUALS", "values": ["US"]}}"#).unwrap();
+    })
+    .await;
+    for press in ["look", "save"] {
+        let answer = edited(&browser, &cookie, &token, &[("do", press), ("name", "Lost")]).await;
+        assert!(answer.status == StatusCode::OK && answer.body.contains("filters were taken out: gone"), "{press}: {}", answer.body);
+    }
+    let now = open(&browser).await.definition;
+    let kept: Vec<_> = now.filters.keys().map(pressrun_domain::id::FilterKey::as_str).collect();
+    assert_eq!((now.name.as_str(), kept), ("Lost", vec!["region"]));
+    // A key that was never there is a fault.
+    let unknown = edited(&browser, &cookie, &token, &[("do", "save"), ("filters", r#"{"never": ["x"]}"#)]).await;
+    assert!(unknown.status == StatusCode::UNPROCESSABLE_ENTITY && unknown.body.contains("no filter “never”"), "{}", unknown.body);
+}
+
+#[tokio::test]
+async fn a_zone_that_was_chosen_is_not_replaced_by_the_one_in_the_words() {
+    let (browser, cookie, token) = admin().await;
+    let page = browser.get(&cookie, "/schedules/new?dashboard=12db1a0a").await.body;
+    assert!(page.contains("name=\"zone_was\" value=\""), "{page}");
+    let chosen = [("do", "save"), ("timezone", "Europe/Berlin"), ("zone_was", "UTC")];
+    let answer = send(&browser, &cookie, "/schedules/new", &mail(&token, &chosen)).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.body);
+    assert!(answer.body.contains("id=\"fault-timezone\"") && answer.body.contains("“When” names America/New_York"), "{}", answer.body);
+    assert!(answer.body.contains("name=\"zone_was\" value=\"UTC\""), "asked again it is refused again: {}", answer.body);
+    // The one that the form came with nobody chose, and the same twice is no question.
+    let came = [("do", "save"), ("timezone", "Europe/Berlin"), ("zone_was", "Europe/Berlin")];
+    let same = [("do", "save"), ("timezone", "America/New_York"), ("zone_was", "UTC"), ("once", "two")];
+    for more in [&came[..], &same[..]] {
+        let answer = send(&browser, &cookie, "/schedules/new", &mail(&token, more)).await;
+        assert_eq!(made(&browser, &answer).await.definition.timezone, "America/New_York");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_was_saved_makes_nothing_again_after_its_schedule_was_deleted() {
+    let (browser, cookie, token) = admin().await;
+    let body = mail(&token, &[("do", "save")]);
+    let first = made(&browser, &send(&browser, &cookie, "/schedules/new", &body).await).await;
+    browser.press(&cookie, &format!("/schedules/{}/delete", first.id), &token).await;
+    assert!(browser.site.store.schedule(first.id).await.unwrap().is_none());
+    let again = send(&browser, &cookie, "/schedules/new", &body).await;
+    assert!(again.status == StatusCode::UNPROCESSABLE_ENTITY && again.body.contains("was deleted since"), "{}", again.body);
+    assert!(browser.site.store.schedule(first.id).await.unwrap().is_none(), "its history is not that of another");
+}
+
+#[tokio::test]
+async fn a_time_that_is_not_understood_hides_no_other_fault_and_warnings_are_in_the_words_of_the_form() {
+    let (browser, cookie, token) = admin().await;
+    for press in ["look", "save", "test"] {
+        let more = [("do", press), ("schedule", "every blue moon"), ("recipients", "nobody")];
+        let answer = send(&browser, &cookie, "/schedules/new", &mail(&token, &more)).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{press}");
+        for fault in ["“blue” is not understood", "id=\"fault-recipients\""] {
+            assert!(answer.body.contains(fault), "{press} {fault}: {}", answer.body);
+        }
+    }
+    let more = [("recipients", "a@out.example"), ("cc", "a@out.example"), ("textBody", "{{nobody}}")];
+    for press in ["look", "save"] {
+        let answer = send(&browser, &cookie, "/schedules/new", &mail(&token, &[&more[..], &[("do", press)]].concat())).await;
+        for said in ["with a personal copy each gets their own data", "The message is sent as typed"] {
+            assert!(answer.body.contains(said), "{press} {said}: {}", answer.body);
+        }
+        assert!(!answer.body.contains("fanOut sends") && !answer.body.contains("textBody is sent"), "{press}: {}", answer.body);
+        assert!(press == "look" || answer.body.contains("the first of Recipients, Cc and Bcc counts"), "{}", answer.body);
+    }
 }

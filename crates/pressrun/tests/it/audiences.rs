@@ -2,11 +2,12 @@
 
 use pressrun_domain::audit::Verb;
 use pressrun_domain::delivery::DeliveryState;
-use pressrun_domain::destination::Destination;
-use pressrun_domain::id::GroupId;
+use pressrun_domain::destination::{Destination, Person};
+use pressrun_domain::id::{GroupId, UserId};
 use pressrun_domain::output::Format;
 use pressrun_domain::run::RunStatus;
 use pressrun_domain::schedule::Definition;
+use pressrun_engine::pipeline::audience;
 
 use crate::lifecycle::publish;
 use crate::people::email_only;
@@ -175,4 +176,18 @@ async fn p13_an_address_outside_of_the_allowed_domains_is_skipped_with_a_reason(
     let partner = deliveries.iter().find(|delivery| delivery.target == "partner@example.com").unwrap();
     assert_eq!(partner.state, DeliveryState::Skipped { reason: "domainNotAllowed".to_owned() });
     assert_eq!(world.smtp.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn p1_an_address_that_nobody_has_yet_is_imagined_as_somebody_without_values() {
+    let world = World::new().await;
+    let mut definition = personal(&world, &[]).await;
+    let Destination::Email(email) = &mut definition.destination else { panic!("mail") };
+    email.recipients = vec![pressrun_store::sample::recipient("new@x.example", Person::EmailOnly(UserId::generate()))];
+    for (identifier, tile, missing) in [("sales", Some("1"), &["region"][..]), ("empty", None, &[])] {
+        (definition.identifier, definition.tile) = (identifier.into(), tile.map(Into::into));
+        let found = audience::imagined(&world.catalog.current(), &definition, world.store.as_ref()).await.unwrap();
+        assert!(found.skipped.is_empty() && found.audiences.len() == 1, "{identifier}: {found:?}");
+        assert_eq!(found.audiences[0].missing, missing, "{identifier}: they see all of what asks for nothing");
+    }
 }

@@ -116,6 +116,8 @@ pub(crate) struct Lists {
     pub(crate) bcc: Option<Vec<EmailAddress>>,
     /// `userGroupIds`, each as given.
     pub(crate) groups: Option<Vec<(String, uuid::Uuid)>>,
+    /// Whether naming somebody who is held says that they may have the owner's rows (C2).
+    pub(crate) confirms: bool,
 }
 
 /// An optional list: `null` and an empty one empty it.
@@ -158,7 +160,7 @@ fn email(fields: Fields<'_>, stored: Option<&EmailSettings>) -> Result<(EmailSet
     let fan_out = fields.flag("fanOut")?.or_default(stored.is_some_and(|email| email.fan_out), false);
     let skip_without_values =
         fields.flag("skipRecipientsWithoutValues")?.or_default(stored.is_some_and(|email| email.skip_without_values), false);
-    let lists = Lists { to: listed, cc: copies(fields, "cc")?, bcc: copies(fields, "bcc")?, groups };
+    let lists = Lists { to: listed, cc: copies(fields, "cc")?, bcc: copies(fields, "bcc")?, groups, confirms: true };
     ascii("cc", lists.cc.as_deref().unwrap_or_default())?;
     let reply_to = match fields.filled("replyTo")? {
         Given::Value(text) => Given::Value(text.trim().parse().map_err(|_| AppError::field("replyTo", "Invalid email address"))?),

@@ -68,8 +68,26 @@ pub(crate) fn read(json: Option<&str>, dashboard: &Dashboard) -> Result<FilterCo
     if json.len() > MOST_BYTES {
         return Err("The filters of this address are too long.".to_owned());
     }
-    let filters: FilterConfig =
-        serde_json::from_str(json).map_err(|error| format!("The filters of this address are no JSON object: {error}."))?;
+    let filters = serde_json::from_str(json).map_err(|error| format!("The filters of this address are no JSON object: {error}."))?;
+    known(filters, dashboard)
+}
+
+/// The filters that a form carries, of any length: what may be saved is for the use case to say. Of those that are `stored`, what the dashboard has
+/// no longer is left out, for it cannot be in force.
+///
+/// # Errors
+/// As those of [`read`].
+pub(crate) fn carried(json: &str, dashboard: &Dashboard, stored: Option<&FilterConfig>) -> Result<FilterConfig, String> {
+    if json.trim().is_empty() {
+        return Ok(FilterConfig::default());
+    }
+    let mut filters: FilterConfig =
+        serde_json::from_str(json).map_err(|error| format!("The filters of this form are no JSON object: {error}."))?;
+    filters.retain(|key, _| dashboard.filters.contains_key(key) || !stored.is_some_and(|stored| stored.contains_key(key)));
+    known(filters, dashboard)
+}
+
+fn known(filters: FilterConfig, dashboard: &Dashboard) -> Result<FilterConfig, String> {
     match filters.keys().find(|key| !dashboard.filters.contains_key(*key)) {
         Some(key) => Err(format!("This dashboard has no filter “{key}”.")),
         None => Ok(filters),

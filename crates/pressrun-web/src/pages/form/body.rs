@@ -62,14 +62,15 @@ pub(super) fn body(typed: &Typed, read: &Read<'_>, stored: Option<&Definition>) 
     body.map
 }
 
-/// Makes of a body one that is sent once, now: to `address` alone when it is a mail, else to where it leads.
+/// Makes of a body one that is sent once, now: to `address` alone when it is a mail, else to where it leads. Everybody else is taken off in so many
+/// words, for what a body leaves out is as it is stored.
 pub(super) fn as_test(mut body: Map<String, Value>, address: Option<&str>) -> Map<String, Value> {
     body.insert("testNow".to_owned(), json!(true));
     if body.get("destinationType").and_then(Value::as_str) == Some(DestinationKind::Email.as_str())
         && let Some(address) = address
     {
         for name in ["cc", "bcc", "userGroupIds", "replyTo"] {
-            body.remove(name);
+            body.insert(name.to_owned(), Value::Null);
         }
         body.insert("recipients".to_owned(), json!([address]));
     }
@@ -286,6 +287,8 @@ mod tests {
         ]);
         let body = as_test(body(&fields, &read(&filters), None), Some("me@b.co"));
         assert_eq!((&body["recipients"], &body["testNow"], &body["fanOut"]), (&json!(["me@b.co"]), &json!(true), &json!(true)));
-        assert!(!body.contains_key("cc") && !body.contains_key("userGroupIds"), "{body:?}");
+        for name in ["cc", "bcc", "userGroupIds", "replyTo"] {
+            assert_eq!(body.get(name), Some(&Value::Null), "{name}: what is left out stays as it is stored");
+        }
     }
 }

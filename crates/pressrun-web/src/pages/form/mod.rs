@@ -5,7 +5,8 @@
 //! sheet shows and hides, so that choosing one needs no request; what does not fit is not sent on ([`body`]).
 //!
 //! - `typed`: what stands in the form. `body`: the same as the body of a request. `rhythm`: time in words and as an expression.
-//! - `seen`: what each recipient would see. `page`: what the template shows, `choices`: what it offers.
+//! - `seen`: what each recipient would see. `warnings`: what there is to know, in the words of the form. `page`: what the template shows,
+//!   `choices`: what it offers.
 
 mod body;
 mod choices;
@@ -13,6 +14,7 @@ mod page;
 mod rhythm;
 mod seen;
 mod typed;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use pressrun_api::reading;
 use pressrun_api::saving::{self, NotSaved, Saved};
+use pressrun_domain::access;
 use pressrun_domain::catalog::{Dashboard, Document};
 use pressrun_domain::id::DocumentIdentifier;
 use pressrun_domain::schedule::{Definition, FilterConfig, Schedule};
@@ -43,6 +46,9 @@ use crate::viewer::Viewer;
 pub(crate) const LIMIT: usize = 4 << 20;
 
 const WHAT: &str = "schedule";
+
+/// A time that is never saved: with it the other fields are looked at while the one that was typed is not understood.
+const STAND_IN: &str = "0 8 ? * * *";
 
 /// What is asked for of a new schedule.
 #[derive(Deserialize, Default)]
@@ -68,7 +74,7 @@ pub(crate) async fn new(State(state): State<Arc<WebState>>, viewer: Viewer, Quer
     let name = scene.document.map_or("", |document| document.name.as_str());
     typed.set("name", name);
     typed.set("subject", name);
-    typed.set("timezone", page::zone_for(&viewer, scene.dashboard));
+    typed.zone(&page::zone_for(&viewer, scene.dashboard));
     let filters = scene.filters(&mut typed, &viewer).map_err(PageError::Invalid)?;
     Ok(show(StatusCode::OK, &page::Page::of(&state, &viewer, &scene, typed, &filters)))
 }
@@ -89,8 +95,9 @@ pub(crate) async fn make(
 /// `GET /schedules/{id}/edit`.
 pub(crate) async fn edit(State(state): State<Arc<WebState>>, viewer: Viewer, Path(id): Path<String>) -> Result<Response, PageError> {
     let schedule = managed(&state, &viewer, &id).await?;
-    let scene = Scene::of_stored(&viewer, &schedule);
+    let scene = Scene::of_stored(&viewer, &schedule)?;
     let mut typed = Typed::of(&schedule.definition);
+    typed.zone(&schedule.definition.timezone);
     let cron = schedule.definition.cron.parse::<pressrun_cron::CronExpression>();
     typed.set("schedule", cron.map_or_else(|_| schedule.definition.cron.clone(), |cron| cron.describe()));
     typed.set("version", schedule.version.to_string());
@@ -109,7 +116,7 @@ pub(crate) async fn change(
 ) -> Result<Response, PageError> {
     let typed = own(&state, &headers, form)?;
     let schedule = managed(&state, &viewer, &id).await?;
-    let scene = Scene::of_stored(&viewer, &schedule);
+    let scene = Scene::of_stored(&viewer, &schedule)?;
     answer(&state, &viewer, &scene, typed).await
 }
 
@@ -152,10 +159,15 @@ impl<'a> Scene<'a> {
         Ok(Self { identifier, document: Some(document), dashboard: Some(dashboard), stored: None })
     }
 
-    fn of_stored(viewer: &'a Viewer, schedule: &'a Schedule) -> Self {
+    fn of_stored(viewer: &'a Viewer, schedule: &'a Schedule) -> Result<Self, PageError> {
         let identifier = &schedule.definition.identifier;
         let document = viewer.catalog.documents.get(identifier).map(AsRef::as_ref);
-        Self { identifier, document, dashboard: document.and_then(|document| document.dashboard.as_ref()), stored: Some(schedule) }
+        // Before anybody types what cannot be saved (X8).
+        if let Some(document) = document.filter(|_| !access::may_widen(&viewer.catalog, &schedule.definition)) {
+            let text = "takes no new schedules, and those of it cannot be changed. They can still be paused, given away and deleted.";
+            return Err(PageError::Conflict(format!("“{}” {text}", document.name)));
+        }
+        Ok(Self { identifier, document, dashboard: document.and_then(|document| document.dashboard.as_ref()), stored: Some(schedule) })
     }
 
     fn definition(&self) -> Option<&'a Definition> {
@@ -168,7 +180,8 @@ impl<'a> Scene<'a> {
     /// What is not understood, in words.
     fn filters(&self, typed: &mut Typed, viewer: &Viewer) -> Result<FilterConfig, String> {
         let Some(dashboard) = self.dashboard else { return Ok(self.definition().map(|stored| stored.filters.clone()).unwrap_or_default()) };
-        let mut said = filters::read(Some(typed.text("filters")), dashboard)?;
+        let stored = self.definition().map(|stored| &stored.filters);
+        let mut said = filters::carried(typed.text("filters"), dashboard, stored)?;
         filters::apply(&mut said, dashboard, typed.fields(), viewer.actor.sees_hidden_filters(&viewer.catalog))?;
         typed.set("filters", serde_json::to_string(&said).unwrap_or_default());
         Ok(said)
@@ -187,8 +200,10 @@ async fn answer(state: &WebState, viewer: &Viewer, scene: &Scene<'_>, mut typed:
     let spoken = rhythm::read(typed.text("schedule"), scene.definition().map(|stored| stored.cron.as_str()));
     let cron = match spoken {
         Ok(spoken) => {
-            if let Some(zone) = spoken.zone {
-                typed.set("timezone", zone);
+            match spoken.zone {
+                Some(zone) if typed.chose_zone_but(&zone) => faults.push(Fault::new("timezone", two_zones(&zone, typed.text("timezone")))),
+                Some(zone) => typed.zone(&zone),
+                None => {}
             }
             spoken.cron
         }
@@ -197,16 +212,24 @@ async fn answer(state: &WebState, viewer: &Viewer, scene: &Scene<'_>, mut typed:
             String::new()
         }
     };
+    let timed = if cron.is_empty() { STAND_IN } else { &cron };
     merge_ticked(&mut typed);
     let zone = typed.text("timezone").trim().to_owned();
     let identifier = scene.identifier.as_str();
-    let body = body::body(&typed, &body::Read { cron: &cron, timezone: &zone, identifier, filters: &filters }, scene.definition());
+    let body = body::body(&typed, &body::Read { cron: timed, timezone: &zone, identifier, filters: &filters }, scene.definition());
     let (mut found, mut considered) = (None, None);
     if pressed == "find" {
         let people =
             reading::known_by(&state.api, &viewer.actor, typed.text("find")).map_err(|refused| PageError::refused(refused, "page"))?;
         found = Some(Found::of(people));
-    } else if faults.is_empty() {
+    } else if !faults.is_empty() {
+        // Nothing is done; what else is wrong is told at once, and not after the next press.
+        match look(state, viewer, scene, &body).await {
+            Err(NotSaved::Field { field, fault }) if faults.iter().all(|one| one.field != field) => faults.push(Fault::new(&field, fault)),
+            Err(NotSaved::Whole(fault)) => faults.push(Fault::new("", fault)),
+            Ok(_) | Err(_) => {}
+        }
+    } else {
         match act(state, viewer, scene, &pressed, &typed, &body).await {
             Ok(Acted::Done(response)) => return Ok(response),
             Ok(Acted::Looked(looked)) => considered = Some(looked),
@@ -230,6 +253,11 @@ async fn answer(state: &WebState, viewer: &Viewer, scene: &Scene<'_>, mut typed:
             None => page,
         },
     ))
+}
+
+/// Says that words and field do not name the same zone.
+fn two_zones(words: &str, field: &str) -> String {
+    format!("“When” names {words}, and here stands {}. Take the zone out of “When”, or write the same here.", field.trim())
 }
 
 /// Those of the form, when they can be read at all.
@@ -273,8 +301,14 @@ async fn act(
             let saved = saving::test(api, actor, id.as_deref(), &body::as_test(body.clone(), address)).await?;
             Ok(Acted::Done(Redirect::to(&here(&format!("/runs/{}", saved.id))).into_response()))
         }
-        (_, id) => saving::consider(api, actor, id.as_deref(), body).await.map(|looked| Acted::Looked(Box::new(looked))),
+        _ => look(state, viewer, scene, body).await.map(|looked| Acted::Looked(Box::new(looked))),
     }
+}
+
+/// What saving would come to.
+async fn look(state: &WebState, viewer: &Viewer, scene: &Scene<'_>, body: &Map<String, Value>) -> Result<saving::Considered, NotSaved> {
+    let id = scene.stored.map(|schedule| schedule.id.to_string());
+    saving::consider(&state.api, &viewer.actor, id.as_deref(), body).await
 }
 
 /// The schedule's page; before it, what to know of what was saved.
@@ -284,5 +318,5 @@ fn done(viewer: &Viewer, saved: &Saved, is_new: bool) -> Response {
         let word = if is_new { "made" } else { "saved" };
         return Redirect::to(&here(&format!("{address}?done={word}"))).into_response();
     }
-    show(StatusCode::OK, &page::Told::of(viewer, address, saved.warnings.clone()))
+    show(StatusCode::OK, &page::Told::of(viewer, address, saved.warnings.iter().map(|warning| warnings::plainly(warning)).collect()))
 }

@@ -11,6 +11,7 @@ use super::Scene;
 use super::rhythm::{self, Told as Times};
 use super::seen::{self, Line};
 use super::typed::Typed;
+use super::warnings;
 use crate::page::Frame;
 use crate::pages::filters::{self, Field};
 use crate::state::WebState;
@@ -173,7 +174,8 @@ impl Page {
     /// With what came of a press.
     pub(super) fn with(mut self, faults: Vec<Fault>, found: Option<Found>, cron: &str) -> Self {
         self.times = rhythm::told(cron, self.form.text("timezone").trim(), self.own_zone.as_deref(), self.now);
-        self.form.faults = faults;
+        let plainly = |fault: Fault| Fault { text: warnings::plainly(&fault.text), ..fault };
+        self.form.faults = faults.into_iter().map(plainly).collect();
         self.found = found;
         self
     }
@@ -181,7 +183,7 @@ impl Page {
     /// With what each recipient would see.
     pub(super) fn considered(mut self, considered: &Considered, viewer: &Viewer) -> Self {
         (self.seen, self.seen_more) = seen::lines(&considered.seen, &considered.definition, &viewer.catalog);
-        self.warnings.clone_from(&considered.warnings);
+        self.warnings = considered.warnings.iter().map(|warning| warnings::plainly(warning)).collect();
         self.is_fine = true;
         self
     }

@@ -1,7 +1,6 @@
 //! What each recipient would see, in words.
 
 use pressrun_api::{Seen, Sees};
-use pressrun_domain::access;
 use pressrun_domain::catalog::Catalog;
 use pressrun_domain::schedule::Definition;
 
@@ -27,17 +26,16 @@ pub(super) struct Line {
 /// Everybody who would get it, and how many more there are.
 pub(super) fn lines(seen: &[Seen], definition: &Definition, catalog: &Catalog) -> (Vec<Line>, usize) {
     let owner = catalog.member(definition.owner.0).map_or("the owner", |owner| owner.name.as_str());
-    let personal = access::is_personal(catalog, definition);
     let line = |one: &Seen| {
         let member = catalog.members.by_address(&one.email.to_lowercase());
-        let (sees, tone) = sees(&one.sees, owner, personal);
+        let (sees, tone) = sees(&one.sees, owner);
         let who = member.map_or_else(|| "no login".to_owned(), |member| member.name.clone());
         Line { email: one.email.clone(), who, outside: member.is_none(), sees, tone }
     };
     (seen.iter().take(NAMED).map(line).collect(), seen.len().saturating_sub(NAMED))
 }
 
-fn sees(sees: &Sees, owner: &str, personal: bool) -> (String, &'static str) {
+fn sees(sees: &Sees, owner: &str) -> (String, &'static str) {
     match sees {
         Sees::Owners => (format!("sees what {owner} sees"), "calm"),
         Sees::Everything => ("sees everything on it, as everybody does".to_owned(), "calm"),
@@ -47,8 +45,13 @@ fn sees(sees: &Sees, owner: &str, personal: bool) -> (String, &'static str) {
             (format!("sees {} only", each.collect::<Vec<_>>().join("; ")), "calm")
         }
         Sees::Nothing(missing) => (format!("sees no rows: has no value for {}", missing.join(" and ")), "warn"),
-        Sees::Stranger if personal => ("new here: sees no rows until an administrator gives them values".to_owned(), "warn"),
-        Sees::Stranger => (format!("new here: sees what {owner} sees"), "calm"),
+        Sees::Stranger(missing) => {
+            (format!("sees no rows unless an administrator gives this address a value for {}", missing.join(" and ")), "warn")
+        }
+        Sees::Skipped("notConfirmed") => {
+            let how = "Take them off the list, save, and put them on again if they may";
+            (format!("gets nothing: here for their own rows, and nobody said that they may have those of {owner}. {how}"), "warn")
+        }
         Sees::Skipped(reason) => (format!("gets nothing: {}", words::reason(reason)), "warn"),
     }
 }
@@ -65,9 +68,14 @@ mod tests {
             (own, "sees Region EU only"),
             (Sees::Own(Vec::new()), "sees their own rows"),
             (Sees::Nothing(vec!["Hospital".to_owned()]), "sees no rows: has no value for Hospital"),
+            (Sees::Stranger(vec!["Hospital".to_owned()]), "sees no rows unless an administrator gives this address a value for Hospital"),
+            (
+                Sees::Skipped("notConfirmed"),
+                "gets nothing: here for their own rows, and nobody said that they may have those of Ann. Take them off the list, save, and put them on again if they may",
+            ),
             (Sees::Skipped("deactivated"), "gets nothing: the account is deactivated"),
         ] {
-            assert_eq!(sees(&found, "Ann", true).0, expected);
+            assert_eq!(sees(&found, "Ann").0, expected);
         }
     }
 }

@@ -33,6 +33,18 @@ impl Typed {
         self.0.iter().any(|(field, _)| field == name)
     }
 
+    /// Makes `zone` that of the form, and keeps it beside the field, to know whether somebody changed that.
+    pub(super) fn zone(&mut self, zone: &str) {
+        self.set("timezone", zone);
+        self.set("zone_was", zone);
+    }
+
+    /// Whether somebody chose a zone in the field, and another than this.
+    pub(super) fn chose_zone_but(&self, zone: &str) -> bool {
+        let typed = self.text("timezone").trim();
+        self.ticked("zone_was") && typed != self.text("zone_was") && !typed.is_empty() && typed != zone
+    }
+
     /// Everything, for those who read whole groups of fields.
     pub(super) fn fields(&self) -> &[(String, String)] {
         &self.0

@@ -50,7 +50,7 @@ pub(crate) async fn update(
 ) -> Result<Response, Problem> {
     let id = segments.id("scheduleId", BAD_REQUEST)?;
     let body = body.optional()?;
-    let updated = update::update(&state, &actor, id, body.as_ref(), if_match(&headers).as_deref()).await?;
+    let updated = update::update(&state, &actor, id, body.as_ref(), if_match(&headers).as_deref(), true).await?;
     let answer = UpdatedSchedule { success: true, scheduled_task_id: id.to_ascii_lowercase(), warnings: updated.warnings };
     Ok(([(header::ETAG, etag(updated.version))], Json(answer)).into_response())
 }
