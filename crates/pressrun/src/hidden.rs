@@ -7,6 +7,7 @@ use pressrun_domain::secret::Secret;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::{Position, Url};
 
 /// A secret as typed. Digits and words such as `true` count as text, which is how an environment variable gives them; no error names
 /// what was typed.
@@ -58,6 +59,34 @@ impl<'de> Deserialize<'de> for Hidden {
     }
 }
 
+/// An address as it may be shown: with `hidden` in place of its password. Of one that does not parse as it was meant only the scheme is left: where its password ends
+/// nobody can tell.
+pub(crate) fn hidden_login(text: &str) -> String {
+    let is_scheme = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    let Some((scheme, rest)) = text.trim_start().split_once(':').filter(|(scheme, _)| is_scheme(scheme)) else { return text.to_owned() };
+    let has_login = rest.rsplit_once('@').is_some_and(|(login, _)| login.contains(':'));
+    let nothing = || format!("{scheme}:(hidden)");
+    let Ok(mut url) = Url::parse(text) else {
+        return if has_login || rest.to_lowercase().contains("password") { nothing() } else { text.to_owned() };
+    };
+    let has_query_secret = url.query_pairs().any(|(name, _)| name.to_lowercase().contains("password"));
+    if !has_login && !has_query_secret {
+        return text.to_owned();
+    }
+    if has_login && (url.password().is_none() || url[Position::AfterHost..].contains('@')) {
+        return nothing();
+    }
+    if has_query_secret {
+        url.set_query(Some("…"));
+    }
+    if has_login && url.set_password(Some("hidden")).is_err() {
+        return nothing();
+    }
+    url.to_string()
+}
+
 struct Text;
 
 impl Visitor<'_> for Text {
@@ -92,6 +121,37 @@ impl Visitor<'_> for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn d13_a_password_in_an_address_is_not_shown() {
+        assert_eq!(hidden_login("postgres://ann:s3cret@db.example/reports"), "postgres://ann:hidden@db.example/reports");
+        assert_eq!(hidden_login("mysql://ann:hidden@db.example/reports"), "mysql://ann:hidden@db.example/reports");
+        for secret in [
+            "postgres://db.example/reports?user=a&password=s3cret",
+            "postgres://ann:s3/cret@db/x",
+            "postgres://ann:12/s3cret@db/x",
+            "postgres://ann:s3#cret@db/x",
+            "postgres://ann:?s3cret@db/x",
+            "postgres://ann:p@s3/cret@db/x",
+            "postgres://ann:s3 cret[@db/x",
+            "postgres:ann:s3cret@db/x",
+            "postgres://db:port/x?sslpassword=s3cret",
+            "imap://ann:s3cret@mail.example.com",
+        ] {
+            let shown = hidden_login(secret);
+            assert!(!shown.contains("s3") && !shown.contains("cret"), "{secret}: {shown}");
+        }
+        for plain in [
+            "postgres://ann@db.example/reports",
+            "sqlite://pressrun.db",
+            "127.0.0.1:8080",
+            "Reports <a:b@example.com>",
+            "file:outbox",
+            "postgres://db:port/x",
+        ] {
+            assert_eq!(hidden_login(plain), plain);
+        }
+    }
 
     #[derive(Debug, Deserialize)]
     struct Section {

@@ -10,7 +10,7 @@ use pressrun_engine::artifacts::BucketConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::hidden::Hidden;
+use crate::hidden::{Hidden, hidden_login};
 
 /// A bucket for rendered files. Without one they are kept in the spool folder.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -51,7 +51,7 @@ impl Artifacts {
             }
             return Ok(None);
         };
-        let url = url.parse().with_context(|| format!("artifacts.url: {url:?} is no address; write s3://BUCKET/PREFIX"))?;
+        let url = url.parse().with_context(|| format!("artifacts.url: {:?} is no address; write s3://BUCKET/PREFIX", hidden_login(url)))?;
         let mut options: BTreeMap<_, _> = self.options.iter().map(|(name, value)| (name.clone(), value.secret())).collect();
         for (name, file) in &self.option_files {
             let key = format!("artifacts.option_files.{name}");

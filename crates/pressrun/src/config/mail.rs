@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
-use crate::hidden::Hidden;
+use crate::hidden::{Hidden, hidden_login};
 
 /// How mail leaves.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -150,13 +150,18 @@ impl Mail {
         } else if let Some(rest) = url.strip_prefix("smtp://") {
             (SmtpTls::StartTls, rest, 587)
         } else {
-            bail!("mail.url: {url:?} is not understood; write smtp://host:587, smtps://host:465, smtp+plain://host:25 or file:folder");
+            bail!(
+                "mail.url: {:?} is not understood; write smtp://host:587, smtps://host:465, smtp+plain://host:25 or file:folder",
+                hidden_login(url)
+            );
         };
         if rest.contains('@') {
             bail!("mail.url: put the login into mail.username and mail.password_file, not into the address");
         }
         let (host, port) = match rest.trim_end_matches('/').rsplit_once(':') {
-            Some((host, port)) => (host.to_owned(), port.parse().with_context(|| format!("mail.url: {port:?} is no port"))?),
+            Some((host, port)) => {
+                (host.to_owned(), port.parse().context("mail.url: what follows the last colon is no port; write smtp://host:587")?)
+            }
             None => (rest.trim_end_matches('/').to_owned(), default_port),
         };
         let max_attachment_bytes = self.max_attachment_mib.map_or(pressrun_deliver::DEFAULT_MAX_ATTACHMENT_BYTES, |mib| mib << 20);
@@ -302,8 +307,16 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_part_of_an_error() {
-        let error = mail("smtp://user:hunter2@mail.example.com").expect_err("a login in the address");
-        assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+        for url in [
+            "smtp://user:hunter2@mail.example.com",
+            "imap://user:hunter2@mail.example.com",
+            "smtp:user:hunter2@mail.example.com",
+            "SMTP://user:hunter2@mail.example.com:587",
+            "smtps://user:hunter2",
+        ] {
+            let error = format!("{:#}", mail(url).expect_err(url));
+            assert!(!error.contains("hunter2") && error.contains("mail.url"), "{error}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret;
-use crate::hidden::Hidden;
+use crate::hidden::{Hidden, hidden_login};
 
 /// Traces, sent by OTLP (protobuf over HTTP). Off unless an endpoint is named. A run is one trace, whose id is that of the run without its hyphens.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -51,9 +51,12 @@ impl Trace {
     /// It is no http or https address.
     pub(crate) fn endpoint(&self) -> anyhow::Result<Option<String>> {
         let Some(endpoint) = &self.endpoint else { return Ok(None) };
-        let url: url::Url = endpoint.parse().with_context(|| format!("trace.endpoint: {endpoint}"))?;
+        let url: url::Url = endpoint.parse().with_context(|| format!("trace.endpoint: {}", hidden_login(endpoint)))?;
         if !matches!(url.scheme(), "http" | "https") {
-            bail!("trace.endpoint: {endpoint} has to begin with http:// or https://, such as http://127.0.0.1:4318/v1/traces");
+            bail!(
+                "trace.endpoint: {} has to begin with http:// or https://, such as http://127.0.0.1:4318/v1/traces",
+                hidden_login(endpoint)
+            );
         }
         Ok(Some(endpoint.clone()))
     }
