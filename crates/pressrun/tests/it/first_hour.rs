@@ -280,10 +280,13 @@ fn init_says_what_to_write_and_leaves_nothing_half_done() {
         (Some("none"), "holds no file"),
         (Some("nowhere"), "no folder nowhere"),
         (Some("broken"), "no table can be read"),
+        (Some("postgres://ann:t0psecret@127.0.0.1/x"), "--data-file"),
+        (Some("mysql://ann:t0psecret@127.0.0.1/x"), "mysql://ann:hidden@127.0.0.1/x is no address"),
     ] {
         let arguments: Vec<&str> = ["init", "reports"].into_iter().chain(data.into_iter().flat_map(|data| ["--data", data])).collect();
         let output = run(dir.path(), &arguments, &[]);
         assert!(!output.status.success() && said(&output).contains(expected), "{data:?}: {}", said(&output));
+        assert!(!said(&output).contains("t0psecret"), "{}", said(&output));
         assert!(!dir.path().join("reports").exists(), "{data:?}");
     }
 }
@@ -298,7 +301,8 @@ fn newcomer_ranked_4_init_makes_a_dashboard_of_a_database_and_keeps_its_password
                   n * 1.5, '{}' from generate_series(1, 900) n; create table empty_one (a int)";
     let made = Command::new("psql").args([&url, "-q", "-v", "ON_ERROR_STOP=1", "-c", tables]).output().unwrap();
     assert!(made.status.success(), "{}", said(&made));
-    let output = run(dir.path(), &["init", "reports", "--data", &url, "--email", "ann@example.com"], &[]);
+    std::fs::write(dir.path().join("address"), format!("{url}\n")).unwrap();
+    let output = run(dir.path(), &["init", "reports", "--data-file", "address", "--email", "ann@example.com"], &[]);
     assert!(output.status.success() && said(&output).contains("Your first report is in"), "{}", said(&output));
     let read = |name: &str| std::fs::read_to_string(dir.path().join("reports").join(name)).unwrap();
     let (connections, dashboard) = (read("catalog/connections.yaml"), read("catalog/dashboards/order_lines.yaml"));

@@ -38,9 +38,12 @@ pub(crate) struct Arguments {
     /// Folder to make: catalog, configuration, outbox and everything that a server keeps.
     #[arg(default_value = "reports")]
     folder: PathBuf,
-    /// Where the data is: a folder of CSV, JSON or Parquet files, or postgres://user:password@host/database; asked for on a terminal when absent.
+    /// Where the data is: a folder of CSV, JSON or Parquet files, or postgres://user@host/database; asked for on a terminal when absent.
     #[arg(long, value_name = "FOLDER|ADDRESS")]
     data: Option<String>,
+    /// File with the address of a database, password and all: postgres://user:password@host/database.
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    data_file: Option<PathBuf>,
     /// Only this table; repeatable.
     #[arg(long = "table", value_name = "NAME")]
     tables: Vec<String>,
@@ -73,16 +76,21 @@ async fn init(arguments: Arguments) -> anyhow::Result<ExitCode> {
         )
         .into());
     }
-    let asks = arguments.data.is_none() && std::io::stdin().is_terminal();
-    let data = match &arguments.data {
-        Some(data) => data.clone(),
-        None if asks => ask("Where is the data? A folder of files, or postgres://user:password@host/database", "")?,
-        None => {
-            let hint = "pressrun init --data FOLDER, or --data postgres://user:password@host/database";
+    let asks = arguments.data.is_none() && arguments.data_file.is_none() && std::io::stdin().is_terminal();
+    let place = match (&arguments.data, &arguments.data_file) {
+        (Some(data), _) => Place::of_argument(data.trim())?,
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("--data-file: could not read {}", file.display()))?;
+            Place::named(text.trim())?
+        }
+        (None, None) if asks => {
+            Place::named(ask("Where is the data? A folder of files, or postgres://user:password@host/database", "")?.trim())?
+        }
+        (None, None) => {
+            let hint = "pressrun init --data FOLDER, or --data-file with the address of a database in it";
             return Err(Hinted::new("it is not said where the data is", hint).into());
         }
     };
-    let place = Place::named(data.trim())?;
     let email = match (arguments.email, asks) {
         (Some(email), _) => email,
         (None, true) => ask("Your mail address", "you@example.com")?.parse().context("that is no mail address")?,

@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use super::probe::Probe;
 use super::profile::{self, Profile};
 use super::yaml::{plain, quoted, words};
+use crate::hidden::hidden_login;
 use crate::show;
 
 /// Most tables that get a dashboard.
@@ -49,8 +50,10 @@ impl Place {
             return Ok(Self::Postgres(text.to_owned()));
         }
         if text.contains("://") {
+            // The address may hold a password.
             bail!(
-                "{text} is no address of a database that is known here; write postgres://user:password@host/database, or a folder of files"
+                "{} is no address of a database that is known here; write postgres://user@host/database, or a folder of files",
+                hidden_login(text)
             );
         }
         let folder = Path::new(text);
@@ -58,6 +61,20 @@ impl Place {
             bail!("there is no folder {text}");
         }
         Ok(Self::Files(folder.canonicalize().with_context(|| format!("could not find {text}"))?))
+    }
+
+    /// The same from an argument, which every account of the machine sees.
+    ///
+    /// # Errors
+    /// It is neither, or holds a password.
+    pub(super) fn of_argument(text: &str) -> anyhow::Result<Self> {
+        let place = Self::named(text)?;
+        if matches!(place, Self::Postgres(_)) && hidden_login(text) != text {
+            bail!(
+                "a password in the address is seen by every account of this machine: write the whole address into a file, and name it with --data-file"
+            );
+        }
+        Ok(place)
     }
 
     /// The connections.yaml of these tables. `url_file` holds a database's address.
@@ -247,5 +264,12 @@ mod tests {
         for (text, words) in [("mysql://x", "postgres://user"), ("/no/such/folder", "no folder")] {
             assert!(Place::named(text).expect_err(text).to_string().contains(words));
         }
+        for text in
+            ["mysql://ann:s3cret@db/x", "postgres://ann:s3cret@db/x", "postgres://ann:s3/cret@db/x", "postgres://db/x?password=s3cret"]
+        {
+            let error = Place::of_argument(text).expect_err(text).to_string();
+            assert!(!error.contains("s3"), "{error}");
+        }
+        assert!(matches!(Place::of_argument("postgres://ann@db/x"), Ok(Place::Postgres(_))));
     }
 }
