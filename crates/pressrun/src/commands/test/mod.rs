@@ -207,8 +207,11 @@ async fn of_schedule(settings: &Settings, named: &str, kind: DestinationKind) ->
     Ok(schedule.definition)
 }
 
+/// Names that an error tells in place of one that is not there.
+const NEAR: usize = 5;
+
 async fn found_by_name(store: &dyn Store, named: &str, kind: DestinationKind) -> anyhow::Result<ScheduleId> {
-    let query = ListQuery {
+    let mut query = ListQuery {
         search: Some(named.to_owned()),
         status: None,
         destination: Some(kind),
@@ -222,12 +225,20 @@ async fn found_by_name(store: &dyn Store, named: &str, kind: DestinationKind) ->
         page: 1,
         page_size: 100,
     };
-    let rows = store.list_schedules(&query).await?.rows;
-    let ids: Vec<ScheduleId> = rows.iter().filter(|row| row.name() == named).map(|row| row.id).collect();
+    let (mut ids, mut near) = (Vec::new(), Vec::new());
+    loop {
+        let rows = store.list_schedules(&query).await?.rows;
+        ids.extend(rows.iter().filter(|row| row.name() == named).map(|row| row.id));
+        near.extend(rows.iter().map(|row| format!("{:?}", row.name())).take(NEAR.saturating_sub(near.len())));
+        if rows.len() < query.page_size as usize {
+            break;
+        }
+        // Names that only hold this one may stand before it.
+        query.page += 1;
+    }
     match ids.as_slice() {
         [id] => Ok(*id),
         [] => {
-            let near: Vec<_> = rows.iter().take(5).map(|row| format!("{:?}", row.name())).collect();
             let hint = if near.is_empty() {
                 format!("name an address, or a schedule that delivers by {}", kind.as_str())
             } else {
@@ -263,4 +274,30 @@ fn print(common: &Common, aim: &Aim, tried: &Tried) -> anyhow::Result<ExitCode> 
         show::hint(format!("pin this host key in the schedule (hostKey): {key}"));
     }
     Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use pressrun_domain::audit::Verb;
+    use pressrun_store::{Schedules as _, SqliteStore, sample};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_schedule_is_found_by_its_whole_name_behind_hundreds_that_hold_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("x.db"), sample::sealer()).await.unwrap();
+        let mut wanted = None;
+        for number in 0..251 {
+            let name = if number == 120 { "orders".to_owned() } else { format!("all orders {number:03}") };
+            let schedule = sample::schedule(&name);
+            store.insert_schedule(&schedule, &sample::names(), &sample::change(Verb::ScheduleCreated)).await.unwrap();
+            if number == 120 {
+                wanted = Some(schedule);
+            }
+        }
+        let wanted = wanted.unwrap();
+        let kind = wanted.definition.destination.kind();
+        assert_eq!(found_by_name(&store, "orders", kind).await.unwrap(), wanted.id);
+    }
 }
