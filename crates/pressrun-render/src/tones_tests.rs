@@ -215,6 +215,11 @@ fn g6_a_figure_says_how_far_its_goal_is_and_what_it_is() {
     chart.compare = Some(Compare::Previous);
     let (svg, alt, _) = figure(&chart, &rows, &fields, SIZE);
     assert!(svg.contains(">68% of 500<") && svg.contains("vs 1 before") && alt.contains("68% of 500"), "{svg}");
+    // In a low tile there is no room for either, and a note says it.
+    let batches = [rows];
+    let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "UTC", colors: &Colors::default() };
+    let low = draw(&input, Size { height: 46.0, ..SIZE }, &Theme::light()).unwrap();
+    assert_eq!((low.svg.contains("68%"), low.notes), (false, vec!["Margin: 68% of 500".to_owned()]));
 }
 
 #[test]

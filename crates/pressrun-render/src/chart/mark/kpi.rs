@@ -201,9 +201,7 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
     let shown = measure::ellipsize(&shown, size, Weight::Bold, room + 1.0);
     let color = kpi.tone.map_or(theme.text, |tone| theme.tone(tone));
     canvas.svg.text(0.0, baseline, &shown, TextStyle { size, weight: Weight::Bold, color, anchor: Anchor::Start });
-    if let Some(goal) = bar {
-        draw_goal(goal, kpi.tone, foot, compared, canvas);
-    }
+    let goal_is_told = bar.is_some_and(|goal| draw_goal(goal, kpi.tone, foot, compared, canvas));
     if compared {
         draw_comparison(&kpi, baseline + step, width, small, canvas);
     }
@@ -223,21 +221,25 @@ pub(crate) fn draw(input: &ChartInput<'_>, canvas: &mut Canvas<'_>) -> Result<To
         alt.push_str(", ");
         alt.push_str(part);
     }
+    let mut notes = Vec::new();
     if let Some(goal) = kpi.goal.as_ref().filter(|goal| kpi.text.compared_with.as_ref() != Some(&goal.text)) {
         alt.push_str(", ");
         alt.push_str(&goal.text);
+        if !goal_is_told {
+            notes.push(format!("{}: {}", kpi.label, goal.text));
+        }
     }
     if let Some(tone) = kpi.tone {
         alt.push_str(", ");
         alt.push_str(tone.word());
     }
     alt.push('.');
-    Ok(Told { alt, notes: Vec::new(), empty: false })
+    Ok(Told { alt, notes, empty: false })
 }
 
 /// A bar on a track that ends at the goal, or beyond it where the number does; an upright line marks the goal. Its words stand below
-/// where they are not those of the comparison and have room.
-fn draw_goal(goal: &Goal, tone: Option<Tone>, foot: f64, compared: bool, canvas: &mut Canvas<'_>) {
+/// where they are not those of the comparison and have room; whether they do is returned.
+fn draw_goal(goal: &Goal, tone: Option<Tone>, foot: f64, compared: bool, canvas: &mut Canvas<'_>) -> bool {
     const THICK: f64 = 6.0;
     let theme = canvas.theme;
     let low = goal.now.min(goal.wanted).min(0.0);
@@ -259,8 +261,10 @@ fn draw_goal(goal: &Goal, tone: Option<Tone>, foot: f64, compared: bool, canvas:
         let style = canvas.small(anchor);
         if canvas.svg.is_free(x, y, &text, style) {
             canvas.svg.text(x, y, &text, style);
+            return true;
         }
     }
+    false
 }
 
 /// The largest number in a tile of this height: of dashboards a heading's, alone on a page a poster's.
