@@ -1,5 +1,6 @@
 //! The form as a body of the API: the fields that fit the chosen format and destination, and no others.
 
+use pressrun_api::saving::NotSaved;
 use pressrun_domain::destination::DestinationKind;
 use pressrun_domain::output::Format;
 use pressrun_domain::schedule::{Definition, FilterConfig};
@@ -64,17 +65,23 @@ pub(super) fn body(typed: &Typed, read: &Read<'_>, stored: Option<&Definition>) 
 
 /// Makes of a body one that is sent once, now: to `address` alone when it is a mail, else to where it leads. Everybody else is taken off in so many
 /// words, for what a body leaves out is as it is stored.
-pub(super) fn as_test(mut body: Map<String, Value>, address: Option<&str>) -> Map<String, Value> {
+///
+/// # Errors
+/// It is a mail, and whoever asks has no address: it would go to everybody on the list.
+pub(super) fn as_test(mut body: Map<String, Value>, address: Option<&str>) -> Result<Map<String, Value>, NotSaved> {
     body.insert("testNow".to_owned(), json!(true));
-    if body.get("destinationType").and_then(Value::as_str) == Some(DestinationKind::Email.as_str())
-        && let Some(address) = address
-    {
+    if body.get("destinationType").and_then(Value::as_str) == Some(DestinationKind::Email.as_str()) {
+        let Some(address) = address else {
+            let fault =
+                "A test goes to whoever asks for it, and this token belongs to nobody with an address; sign in with one of your own";
+            return Err(NotSaved::Field { field: "recipients".to_owned(), fault: fault.to_owned() });
+        };
         for name in ["cc", "bcc", "userGroupIds", "replyTo"] {
             body.insert(name.to_owned(), Value::Null);
         }
         body.insert("recipients".to_owned(), json!([address]));
     }
-    body
+    Ok(body)
 }
 
 struct Body<'a> {
@@ -285,10 +292,18 @@ mod tests {
             ("userGroupIds", "g"),
             ("fanOut", "on"),
         ]);
-        let body = as_test(body(&fields, &read(&filters), None), Some("me@b.co"));
+        let body = as_test(body(&fields, &read(&filters), None), Some("me@b.co")).unwrap();
         assert_eq!((&body["recipients"], &body["testNow"], &body["fanOut"]), (&json!(["me@b.co"]), &json!(true), &json!(true)));
         for name in ["cc", "bcc", "userGroupIds", "replyTo"] {
             assert_eq!(body.get(name), Some(&Value::Null), "{name}: what is left out stays as it is stored");
         }
+    }
+
+    #[test]
+    fn q1_a_test_of_a_mail_goes_to_nobody_when_whoever_asks_has_no_address() {
+        let mail = Map::from_iter([("destinationType".to_owned(), json!("email")), ("recipients".to_owned(), json!(["all@b.co"]))]);
+        assert!(matches!(as_test(mail, None), Err(NotSaved::Field { field, .. }) if field == "recipients"));
+        let webhook = Map::from_iter([("destinationType".to_owned(), json!("webhook"))]);
+        assert!(as_test(webhook, None).is_ok(), "what is no mail leads where it leads");
     }
 }

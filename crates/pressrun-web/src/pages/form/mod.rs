@@ -298,7 +298,7 @@ async fn act(
         }
         ("test", _) => {
             let address = actor.person(&viewer.catalog).map(|person| person.email.as_str());
-            let saved = saving::test(api, actor, id.as_deref(), &body::as_test(body.clone(), address)).await?;
+            let saved = saving::test(api, actor, id.as_deref(), &body::as_test(body.clone(), address)?).await?;
             Ok(Acted::Done(Redirect::to(&here(&format!("/runs/{}", saved.id))).into_response()))
         }
         _ => look(state, viewer, scene, body).await.map(|looked| Acted::Looked(Box::new(looked))),

@@ -163,7 +163,7 @@ impl Page {
             warnings: Vec::new(),
             is_fine: false,
             found: None,
-            test_goes_to: viewer.actor.person(&viewer.catalog).map(|person| person.email.to_string()).unwrap_or_default(),
+            test_goes_to: viewer.actor.person(&viewer.catalog).map_or_else(|| "yourself".to_owned(), |person| person.email.to_string()),
             stored: scene.stored.map(|schedule| secrets(&schedule.definition.destination)).unwrap_or_default(),
             form: Form { typed, faults: Vec::new() },
             own_zone,
