@@ -92,7 +92,7 @@ impl ClockWatch {
         let last = last.unwrap_or(LastLook { at: now.wall, sure: now.wall });
         let (gap, doubt) = (now.wall.duration_since(last.at), now.wall.duration_since(last.sure));
         let hold_until = (gap > OUTAGE).then(|| now.steady.saturating_add(HOLD));
-        let is_set_back = is_first || gap < -TOLERANCE && doubt >= -TOLERANCE || gap > RESTART;
+        let is_set_back = is_first || doubt >= -TOLERANCE && !(-TOLERANCE..=RESTART).contains(&gap);
         if doubt < -TOLERANCE {
             tracing::warn!(by = %doubt, "the clock is behind what is written down; what comes again has been dealt with");
         }
@@ -256,6 +256,7 @@ mod tests {
             ("a clock that was ahead since the process before was gone", Some(last(HOUR, -600)), was_ahead(-600, 0, 0)),
             ("a clock that is behind", Some(last(HOUR, HOUR)), Clockwork::Runs),
             ("a clock that is behind as before", Some(last(-20, HOUR)), Clockwork::Runs),
+            ("a clock that is behind as before, minutes later", Some(last(-600, HOUR)), Clockwork::Runs),
         ] {
             assert_eq!(ClockWatch::new(reading(0, 0), before).look(reading(0, 0)), expected, "{case}");
         }

@@ -219,7 +219,7 @@ fn g6_a_figure_says_how_far_its_goal_is_and_what_it_is() {
     let batches = [rows];
     let input = ChartInput { chart: &chart, batches: &batches, fields: &fields, zone: "UTC", colors: &Colors::default() };
     let low = draw(&input, Size { height: 46.0, ..SIZE }, &Theme::light()).unwrap();
-    assert_eq!((low.svg.contains("68%"), low.notes), (false, vec!["Margin: 68% of 500".to_owned()]));
+    assert_eq!((low.svg.contains(">68% of 500<"), low.notes), (false, vec!["Margin: 68% of 500".to_owned()]));
 }
 
 #[test]
