@@ -2,7 +2,7 @@
 
 use pressrun_domain::access::Actor;
 use pressrun_domain::action::Refused;
-use pressrun_domain::catalog::AttributeValue;
+use pressrun_domain::catalog::{AttributeValue, Catalog, Scalar};
 use pressrun_domain::users::EmailOnlyUser;
 use serde_json::{Map, Value, json};
 
@@ -67,10 +67,53 @@ pub fn members(state: &ApiState, actor: &Actor, part: &str, page: u64) -> Result
     Ok(MembersPage { members: members.collect(), total: listed.total })
 }
 
-/// A value as people read and write it: several are parted by commas.
+/// A value as people read it: several are parted by commas.
 #[must_use]
 pub fn written(value: &AttributeValue) -> String {
     value.values().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The value of this attribute as people type it. Several are parted by commas, and a comma that belongs to one of them has a backslash before it: a form that
+/// is saved as it was gives nobody the rows of other values.
+#[must_use]
+pub fn typed(catalog: &Catalog, name: &str, value: &AttributeValue) -> String {
+    if !has_several(catalog, name) {
+        return written(value);
+    }
+    let escaped = |value: &Scalar| {
+        let mut text = String::new();
+        for char in value.to_string().chars() {
+            if PARTED_BY.contains(&char) || char == ESCAPE {
+                text.push(ESCAPE);
+            }
+            text.push(char);
+        }
+        text
+    };
+    value.values().iter().map(escaped).collect::<Vec<_>>().join(", ")
+}
+
+/// What parts several values of an attribute.
+const PARTED_BY: [char; 2] = [',', '|'];
+
+/// Before a character that belongs to a value.
+const ESCAPE: char = '\\';
+
+/// The values that were typed.
+fn parted(text: &str) -> Vec<String> {
+    let (mut values, mut chars) = (vec![String::new()], text.chars());
+    while let Some(char) = chars.next() {
+        if PARTED_BY.contains(&char) {
+            values.push(String::new());
+        } else if let Some(value) = values.last_mut() {
+            value.push(if char == ESCAPE { chars.next().unwrap_or(ESCAPE) } else { char });
+        }
+    }
+    values.iter().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
+}
+
+fn has_several(catalog: &Catalog, name: &str) -> bool {
+    catalog.attributes.get(name).is_some_and(|attribute| attribute.multiple_values)
 }
 
 /// One page of people without a login.
@@ -108,10 +151,9 @@ pub type Typed = (String, Vec<(String, String)>);
 pub async fn put(state: &ApiState, actor: &Actor, people: &[Typed]) -> Result<usize, (usize, NotSaved)> {
     const BATCH: usize = 20;
     let catalog = state.catalog.current();
-    let several = |name: &str| catalog.attributes.get(name).is_some_and(|attribute| attribute.multiple_values);
     let value = |name: &str, text: &str| match text.trim() {
         "" => Value::Null,
-        text if several(name) => json!(text.split([',', '|']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>()),
+        text if has_several(&catalog, name) => json!(parted(text)),
         text => json!(text),
     };
     let mut stored = 0;
@@ -138,4 +180,20 @@ pub async fn delete(state: &ApiState, actor: &Actor, email: &str) -> Result<(), 
     let body = Map::from_iter([("emails".to_owned(), json!([email]))]);
     users::delete(state, actor, Some(&body)).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p4_values_that_hold_commas_are_typed_and_read_as_they_are() {
+        for values in [vec!["EU"], vec!["Smith, Inc"], vec!["a|b", "c\\d"], vec!["x\\", "y"], vec!["EU", "US, west"]] {
+            let escaped = |value: &&str| value.replace('\\', "\\\\").replace(',', "\\,").replace('|', "\\|");
+            let text = values.iter().map(escaped).collect::<Vec<_>>().join(", ");
+            assert_eq!(parted(&text), values, "{text}");
+        }
+        assert_eq!(parted(" EU , ,US|CA "), ["EU", "US", "CA"]);
+        assert_eq!(parted("EU\\"), ["EU\\"], "what stands alone at the end is itself");
+    }
 }

@@ -251,14 +251,9 @@ pub enum ConfigError {
     /// Certificates for the relay.
     #[error("mail.ca_file holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)")]
     MailAuthority,
-    /// An address of the operator's.
-    #[error("{field} {text:?} is not an http or https address")]
-    Url {
-        /// Which one.
-        field: &'static str,
-        /// What was written.
-        text: String,
-    },
+    /// An address of the operator's; not shown, for it may hold a password.
+    #[error("{0} is not an http or https address")]
+    Url(&'static str),
     /// Address of the proxy; not shown with a password in it.
     #[error("the proxy's address is none; write it as http://proxy.example.com:3128, without a user, a password and a path")]
     Proxy,

@@ -21,10 +21,7 @@ use pressrun_domain::secret::Secret;
 use pressrun_domain::sftp_quirks::SftpQuirks;
 use uuid::Uuid;
 
-use crate::{
-    DueSchedule, Enqueue, ListQuery, Names, Notices, PlannedOccurrence, PlannedSchedule, Planning, RunEnd, Sealer, SealingKey,
-    SortDirection, SortField,
-};
+use crate::{DueSchedule, Enqueue, ListQuery, Names, Notices, PlannedOccurrence, PlannedSchedule, Planning, RunEnd, Sealer, SealingKey};
 
 /// 2025-07-24T09:00:00Z: when samples are due.
 pub const NINE: &str = "2025-07-24T09:00:00Z";
@@ -310,20 +307,7 @@ pub fn end(status: RunStatus) -> RunEnd {
 /// The first page of the list, by schedule name upwards, without filters.
 #[must_use]
 pub fn list() -> ListQuery {
-    ListQuery {
-        search: None,
-        status: None,
-        destination: None,
-        kind: None,
-        content: None,
-        owner: None,
-        identifier: None,
-        visible: None,
-        sort: SortField::ScheduleName,
-        direction: SortDirection::Ascending,
-        page: 1,
-        page_size: 20,
-    }
+    ListQuery::all(20)
 }
 
 /// A key of `member(1)`.

@@ -133,6 +133,27 @@ pub struct ListQuery {
     pub page_size: u32,
 }
 
+impl ListQuery {
+    /// The first page of all schedules, by their names upwards.
+    #[must_use]
+    pub fn all(page_size: u32) -> Self {
+        Self {
+            search: None,
+            status: None,
+            destination: None,
+            kind: None,
+            content: None,
+            owner: None,
+            identifier: None,
+            visible: None,
+            sort: SortField::ScheduleName,
+            direction: SortDirection::Ascending,
+            page: 1,
+            page_size,
+        }
+    }
+}
+
 /// Status filter of the list (S7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusFilter {

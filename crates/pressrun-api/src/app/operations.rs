@@ -72,20 +72,7 @@ pub(crate) async fn standing(
 }
 
 fn listed(search: Option<String>, page_size: u32) -> ListQuery {
-    ListQuery {
-        search,
-        status: None,
-        destination: None,
-        kind: None,
-        content: None,
-        owner: None,
-        identifier: None,
-        visible: None,
-        sort: SortField::LastRun,
-        direction: SortDirection::Descending,
-        page: 1,
-        page_size,
-    }
+    ListQuery { search, sort: SortField::LastRun, direction: SortDirection::Descending, ..ListQuery::all(page_size) }
 }
 
 /// Which runs of all are wanted.

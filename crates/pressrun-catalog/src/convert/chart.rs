@@ -9,56 +9,26 @@ use crate::problem::{Place, Report};
 /// What a mark needs and what else it takes, by the names of the file.
 struct Channels {
     needs: &'static [&'static str],
-    takes: &'static [&'static str],
+    takes: &'static [&'static [&'static str]],
 }
 
+/// What stands beside, on and behind the rows of a drawing with axes.
+const GUIDES: &[&str] = &["rules", "bands", "annotations", "axes", "legend"];
+
+/// The same where rows are places on an axis.
+const PLACES: &[&str] = &["layers", "sort", "top"];
+
 fn channels(mark: MarkWord) -> Channels {
-    let (needs, takes): (&[_], &[_]) = match mark {
-        MarkWord::Kpi => (&["value"], &["x", "compare", "back", "goal", "sparkline", "lower_is_better"]),
-        MarkWord::Table => (&[], &["bars", "heat", "totals"]),
-        MarkWord::Bar | MarkWord::Column => (
-            &["x", "y"],
-            &[
-                "color",
-                "stack",
-                "orient",
-                "scale",
-                "max_series",
-                "layers",
-                "rules",
-                "bands",
-                "annotations",
-                "axes",
-                "sort",
-                "top",
-                "legend",
-                "labels",
-            ],
-        ),
-        MarkWord::Line => (
-            &["x", "y"],
-            &[
-                "color",
-                "scale",
-                "max_series",
-                "point",
-                "layers",
-                "rules",
-                "bands",
-                "annotations",
-                "axes",
-                "sort",
-                "top",
-                "legend",
-                "labels",
-            ],
-        ),
-        MarkWord::Area => (
-            &["x", "y"],
-            &["color", "stack", "scale", "max_series", "layers", "rules", "bands", "annotations", "axes", "sort", "top", "legend"],
-        ),
-        MarkWord::Point => (&["x", "y"], &["color", "size", "scale", "max_series", "rules", "bands", "annotations", "axes", "legend"]),
-        MarkWord::Pie | MarkWord::Donut => (&["y"], &["x", "color", "inner_radius", "max_series"]),
+    let (needs, takes): (&[_], &[&[_]]) = match mark {
+        MarkWord::Kpi => (&["value"], &[&["x", "compare", "back", "goal", "sparkline", "lower_is_better"]]),
+        MarkWord::Table => (&[], &[&["bars", "heat", "totals"]]),
+        MarkWord::Bar | MarkWord::Column => {
+            (&["x", "y"], &[&["color", "stack", "orient", "scale", "max_series"], PLACES, GUIDES, &["labels"]])
+        }
+        MarkWord::Line => (&["x", "y"], &[&["color", "scale", "max_series", "point"], PLACES, GUIDES, &["labels"]]),
+        MarkWord::Area => (&["x", "y"], &[&["color", "stack", "scale", "max_series"], PLACES, GUIDES]),
+        MarkWord::Point => (&["x", "y"], &[&["color", "size", "scale", "max_series"], GUIDES]),
+        MarkWord::Pie | MarkWord::Donut => (&["y"], &[&["x", "color", "inner_radius", "max_series"]]),
         MarkWord::Heatmap => (&["x", "y", "color"], &[]),
     };
     Channels { needs, takes }
@@ -166,8 +136,8 @@ fn check_channels(file: &ChartFile, mark: MarkWord, place: Place, report: &Repor
             None if needs.contains(&key) => {
                 report.add(place, format!("mark `{name}` needs `{key}`"), format!("write `{key}: ` and the name of a result column"));
             }
-            Some(place) if !needs.contains(&key) && !takes.contains(&key) => {
-                let known: Vec<String> = needs.iter().chain(takes).map(|key| format!("`{key}`")).collect();
+            Some(place) if !needs.contains(&key) && !takes.iter().any(|keys| keys.contains(&key)) => {
+                let known: Vec<String> = needs.iter().chain(takes.iter().copied().flatten()).map(|key| format!("`{key}`")).collect();
                 report.add(place, format!("mark `{name}` does not use `{key}`"), format!("mark `{name}` uses {}", known.join(", ")));
             }
             _ => {}

@@ -47,7 +47,7 @@ impl ObjectStore {
             if let Some(text) = address {
                 let valid = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
                 if !valid {
-                    return Err(ConfigError::Url { field, text: text.clone() });
+                    return Err(ConfigError::Url(field));
                 }
             }
         }

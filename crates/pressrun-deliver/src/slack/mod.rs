@@ -101,7 +101,7 @@ impl Slack {
         let base = Url::parse(&config.base_url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| ConfigError::Url { field: "slack base_url", text: config.base_url.clone() })?;
+            .ok_or_else(|| ConfigError::Url("slack base_url"))?;
         Ok(Self { token: config.token, base, allow_mentions: config.allow_mentions, http, deadlines })
     }
 

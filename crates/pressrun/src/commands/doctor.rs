@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use pressrun_catalog::{CatalogRules, LoadOptions, Severity as Fault};
 use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, S3Settings, SlackRecipientType, SlackSettings};
-use pressrun_store::{ListQuery, SortDirection, SortField, Store};
+use pressrun_store::{ListQuery, Store};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -293,20 +293,7 @@ fn catalog(settings: &Settings, looks: &mut Vec<Look>) {
 async fn used(settings: &Settings, store: &dyn Store, looks: &mut Vec<Look>) {
     let mut counted = Vec::new();
     for kind in DestinationKind::ALL {
-        let query = ListQuery {
-            search: None,
-            status: None,
-            destination: Some(kind),
-            kind: None,
-            content: None,
-            owner: None,
-            identifier: None,
-            visible: None,
-            sort: SortField::ScheduleName,
-            direction: SortDirection::Ascending,
-            page: 1,
-            page_size: 1,
-        };
+        let query = ListQuery { destination: Some(kind), ..ListQuery::all(1) };
         let total = match store.list_schedules(&query).await {
             Ok(page) => page.total,
             Err(error) => return looks.push(Look::new("schedules", State::Error, error.to_string())),

@@ -48,7 +48,7 @@ impl Tokens {
     pub(super) fn new(source: TokenSource, http: Http, deadline: Duration) -> Result<Self, ConfigError> {
         let source = match source {
             TokenSource::ClientCredentials { token_url, client_id, client_secret, scope } => {
-                let invalid = || ConfigError::Url { field: "mail.oauth.token_url", text: token_url.clone() };
+                let invalid = || ConfigError::Url("mail.oauth.token_url");
                 let url = Url::parse(&token_url).map_err(|_| invalid())?;
                 if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
                     return Err(invalid());

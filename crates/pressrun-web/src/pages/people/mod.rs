@@ -127,7 +127,7 @@ pub(crate) async fn outside(
         Err(_) => None,
     };
     let typed = edited.map(|user| {
-        let values = user.attributes.iter().map(|(name, value)| (name.clone(), people::written(value)));
+        let values = user.attributes.iter().map(|(name, value)| (name.clone(), people::typed(&viewer.catalog, name, value)));
         (user.email.to_string(), values.collect())
     });
     Ok(show(StatusCode::OK, &of(&state, &viewer, asked, typed.unwrap_or_default(), String::new(), None).await?))
@@ -151,7 +151,11 @@ async fn of(
     let field = |attribute: &AttributeDefinition| Field {
         name: attribute.name.clone(),
         label: attribute.label.clone(),
-        hint: if attribute.multiple_values { "part several by commas".to_owned() } else { attribute.description.clone() },
+        hint: if attribute.multiple_values {
+            "part several by commas, and write \\, for a comma in a value".to_owned()
+        } else {
+            attribute.description.clone()
+        },
         value: value(&attribute.name),
     };
     let mut fields: Vec<Field> = viewer.catalog.attributes.values().map(field).collect();

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use pressrun_domain::destination::{Destination, DestinationKind, EmailSettings, SlackSettings};
 use pressrun_domain::id::ScheduleId;
 use pressrun_domain::schedule::Definition;
-use pressrun_store::{ListQuery, SortDirection, SortField, Store};
+use pressrun_store::{ListQuery, Store};
 
 use self::trial::{Trial, Tried};
 use crate::app::{carrier_config, open_existing_store, return_path};
@@ -211,20 +211,7 @@ async fn of_schedule(settings: &Settings, named: &str, kind: DestinationKind) ->
 const NEAR: usize = 5;
 
 async fn found_by_name(store: &dyn Store, named: &str, kind: DestinationKind) -> anyhow::Result<ScheduleId> {
-    let mut query = ListQuery {
-        search: Some(named.to_owned()),
-        status: None,
-        destination: Some(kind),
-        kind: None,
-        content: None,
-        owner: None,
-        identifier: None,
-        visible: None,
-        sort: SortField::ScheduleName,
-        direction: SortDirection::Ascending,
-        page: 1,
-        page_size: 100,
-    };
+    let mut query = ListQuery { search: Some(named.to_owned()), destination: Some(kind), ..ListQuery::all(100) };
     let (mut ids, mut near) = (Vec::new(), Vec::new());
     loop {
         let rows = store.list_schedules(&query).await?.rows;
