@@ -83,7 +83,7 @@ pub fn typed(catalog: &Catalog, name: &str, value: &AttributeValue) -> String {
     let escaped = |value: &Scalar| {
         let mut text = String::new();
         for char in value.to_string().chars() {
-            if PARTED_BY.contains(&char) || char == ESCAPE {
+            if IN_A_FIELD.contains(&char) || char == ESCAPE {
                 text.push(ESCAPE);
             }
             text.push(char);
@@ -93,22 +93,26 @@ pub fn typed(catalog: &Catalog, name: &str, value: &AttributeValue) -> String {
     value.values().iter().map(escaped).collect::<Vec<_>>().join(", ")
 }
 
-/// What parts several values of an attribute.
-const PARTED_BY: [char; 2] = [',', '|'];
+/// What parts several values of an attribute in a field of a form.
+pub const IN_A_FIELD: &[char] = &[',', '|'];
 
-/// Before a character that belongs to a value.
+/// The same in a cell of a table, where a comma belongs to the value.
+pub const IN_A_CELL: &[char] = &['|'];
+
+/// Before a mark that belongs to a value.
 const ESCAPE: char = '\\';
 
-/// The values that were typed.
-fn parted(text: &str) -> Vec<String> {
-    let (mut values, mut chars) = (vec![String::new()], text.chars());
+/// The values that were typed, parted by `marks`.
+fn parted(text: &str, marks: &[char]) -> Vec<String> {
+    let (mut values, mut value, mut chars) = (Vec::new(), String::new(), text.chars().peekable());
     while let Some(char) = chars.next() {
-        if PARTED_BY.contains(&char) {
-            values.push(String::new());
-        } else if let Some(value) = values.last_mut() {
-            value.push(if char == ESCAPE { chars.next().unwrap_or(ESCAPE) } else { char });
+        match char {
+            ESCAPE => value.push(chars.next_if(|next| *next == ESCAPE || marks.contains(next)).unwrap_or(ESCAPE)),
+            mark if marks.contains(&mark) => values.push(std::mem::take(&mut value)),
+            other => value.push(other),
         }
     }
+    values.push(value);
     values.iter().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty()).collect()
 }
 
@@ -144,16 +148,17 @@ pub async fn outsiders(state: &ApiState, actor: &Actor, part: &str, cursor: &str
 /// Somebody without a login as they were typed: address, and attributes by name; an empty text takes the value away.
 pub type Typed = (String, Vec<(String, String)>);
 
-/// Makes or changes people without a login, twenty at a time: all of a batch or none of it. Answers with how many were stored.
+/// Makes or changes people without a login, twenty at a time: all of a batch or none of it; several values of an attribute are parted by `marks`. Answers with
+/// how many were stored.
 ///
 /// # Errors
 /// How many were stored before the batch that was refused, and why it was.
-pub async fn put(state: &ApiState, actor: &Actor, people: &[Typed]) -> Result<usize, (usize, NotSaved)> {
+pub async fn put(state: &ApiState, actor: &Actor, people: &[Typed], marks: &[char]) -> Result<usize, (usize, NotSaved)> {
     const BATCH: usize = 20;
     let catalog = state.catalog.current();
     let value = |name: &str, text: &str| match text.trim() {
         "" => Value::Null,
-        text if has_several(&catalog, name) => json!(parted(text)),
+        text if has_several(&catalog, name) => json!(parted(text, marks)),
         text => json!(text),
     };
     let mut stored = 0;
@@ -187,13 +192,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p4_values_that_hold_commas_are_typed_and_read_as_they_are() {
-        for values in [vec!["EU"], vec!["Smith, Inc"], vec!["a|b", "c\\d"], vec!["x\\", "y"], vec!["EU", "US, west"]] {
-            let escaped = |value: &&str| value.replace('\\', "\\\\").replace(',', "\\,").replace('|', "\\|");
-            let text = values.iter().map(escaped).collect::<Vec<_>>().join(", ");
-            assert_eq!(parted(&text), values, "{text}");
+    fn p4_values_are_parted_by_what_does_not_belong_to_them() {
+        for (text, in_a_field, in_a_cell) in [
+            ("EU , ,US|CA ", vec!["EU", "US", "CA"], vec!["EU , ,US", "CA"]),
+            ("Smith\\, Inc, Hill", vec!["Smith, Inc", "Hill"], vec!["Smith\\, Inc, Hill"]),
+            ("a\\|b|c\\\\", vec!["a|b", "c\\"], vec!["a|b", "c\\"]),
+            ("D:\\x\\", vec!["D:\\x\\"], vec!["D:\\x\\"]),
+        ] {
+            assert_eq!((parted(text, IN_A_FIELD), parted(text, IN_A_CELL)), (of(&in_a_field), of(&in_a_cell)), "{text}");
         }
-        assert_eq!(parted(" EU , ,US|CA "), ["EU", "US", "CA"]);
-        assert_eq!(parted("EU\\"), ["EU\\"], "what stands alone at the end is itself");
+    }
+
+    fn of(values: &[&str]) -> Vec<String> {
+        values.iter().map(ToString::to_string).collect()
     }
 }

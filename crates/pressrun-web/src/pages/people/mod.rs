@@ -211,7 +211,7 @@ pub(crate) async fn act(
         "save" => {
             let values = fields.iter().filter_map(|(name, value)| Some((name.strip_prefix("a.")?.to_owned(), value.clone())));
             let typed = (field("email").to_owned(), values.collect());
-            match people::put(api, actor, std::slice::from_ref(&typed)).await {
+            match people::put(api, actor, std::slice::from_ref(&typed), people::IN_A_FIELD).await {
                 Ok(_) => return back("saved".to_owned()),
                 Err((_, fault)) => (typed, String::new(), said(fault)?),
             }
@@ -219,7 +219,7 @@ pub(crate) async fn act(
         "import" => {
             let text = field("table").to_owned();
             let fault = match table::read(&text, MOST) {
-                Ok(people) => match people::put(api, actor, &people).await {
+                Ok(people) => match people::put(api, actor, &people, people::IN_A_CELL).await {
                     Ok(count) => return back(format!("imported-{count}")),
                     Err((0, fault)) => said(fault)?,
                     Err((stored, fault)) => format!("{} The first {stored} of the table are stored; the rest is not.", said(fault)?),
