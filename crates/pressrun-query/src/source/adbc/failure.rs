@@ -35,12 +35,10 @@ impl Redacted {
     pub(super) fn of(spec: &AdbcSpec) -> Self {
         let mut secrets = Vec::new();
         for (name, value) in &spec.options {
-            let named = ["password", "passwd", "pwd", "secret", "token", "private_key", "credential", "api_key", "auth"];
-            let lower = name.to_lowercase();
-            if spec.secrets.contains(name) || named.iter().any(|word| lower.contains(word)) {
+            if spec.secrets.contains(name) || is_of_a_secret(name) {
                 secrets.push(value.clone());
             }
-            secrets.extend(login(value));
+            secrets.extend(passwords(value));
         }
         secrets.extend(secrets.clone().iter().map(|secret| percent_decode_str(secret).decode_utf8_lossy().into_owned()));
         secrets.retain(|secret| secret.chars().count() >= SHORTEST);
@@ -111,12 +109,21 @@ impl Redacted {
     }
 }
 
-/// The password of an address, as it is written there.
-fn login(value: &str) -> Option<String> {
-    let authority = value.split_once("://").map_or(value, |(_, rest)| rest);
-    let authority = authority.split(['/', '?']).next()?;
-    let (login, _) = authority.rsplit_once('@')?;
-    login.split_once(':').map(|(_, password)| password.to_owned())
+/// Whether what is called so is a secret.
+fn is_of_a_secret(name: &str) -> bool {
+    let words = ["password", "passwd", "pwd", "secret", "token", "private_key", "credential", "api_key", "auth"];
+    let name = name.to_lowercase();
+    words.iter().any(|word| name.contains(word))
+}
+
+/// What may be the password in an address or a connection string, as it is written there. Whoever forgot to encode one leaves it open where it ends, so that both
+/// ends are taken; and a driver may tell a part of a value that is a secret as a whole.
+fn passwords(value: &str) -> Vec<String> {
+    let rest = value.split_once("://").map_or(value, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let of_login = |text: &str| text.rsplit_once('@')?.0.split_once(':').map(|(_, password)| password.to_owned());
+    let named = value.split(['?', '&', ';', ' ']).filter_map(|part| part.split_once('=')).filter(|(name, _)| is_of_a_secret(name));
+    [of_login(authority), of_login(rest)].into_iter().flatten().chain(named.map(|(_, secret)| secret.to_owned())).collect()
 }
 
 /// Many drivers have words only. The first that fits counts.
@@ -242,6 +249,24 @@ mod tests {
         let said = "cannot open postgres://app:p%40ss@db/x (p@ss) with s3cret and k3y in /data/x.db";
         let error = redacted().driver(Error::with_message_and_status(said, Status::IO));
         assert_eq!(error.message, "cannot open postgres://app:[redacted]@db/x ([redacted]) with [redacted] and [redacted] in /data/x.db");
+        for (value, secret) in [
+            ("postgres://app:pa/ss@db/x", "pa/ss"),
+            ("snowflake://acct/db?user=app&password=hush9&role=r", "hush9"),
+            ("Driver=MariaDB;UID=app;PWD=hush9;Server=db", "hush9"),
+            ("host=db user=app password=hush9", "hush9"),
+            ("mysql://app:hush9@db/x?mail=a@b", "hush9"),
+        ] {
+            let spec = AdbcSpec {
+                driver: "d".to_owned(),
+                folder: None,
+                dialect: Dialect::Ansi,
+                options: indexmap::IndexMap::from([("uri".to_owned(), value.to_owned())]),
+                secrets: Vec::new(),
+                session: Vec::new(),
+            };
+            let told = Redacted::of(&spec).driver(Error::with_message_and_status(format!("cannot open {value}"), Status::IO));
+            assert!(!told.message.contains(secret), "{}", told.message);
+        }
         let long = redacted().driver(Error::with_message_and_status("x".repeat(50 << 20), Status::Internal));
         assert_eq!(long.message.chars().count(), LONGEST);
     }
