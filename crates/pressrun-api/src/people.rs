@@ -2,6 +2,7 @@
 
 use pressrun_domain::access::Actor;
 use pressrun_domain::action::Refused;
+use pressrun_domain::audience::TIMEZONE_ATTRIBUTE;
 use pressrun_domain::catalog::{AttributeValue, Catalog, Scalar};
 use pressrun_domain::users::EmailOnlyUser;
 use serde_json::{Map, Value, json};
@@ -51,7 +52,6 @@ pub fn members(state: &ApiState, actor: &Actor, part: &str, page: u64) -> Result
     query.append_pair("q", part.trim()).append_pair("page", &page.to_string()).append_pair("pageSize", &MEMBERS_PAGE.to_string());
     let listed = directory::members(&catalog, actor, &Parameters::read(Some(&query.finish()))).map_err(refused)?;
     let (acquainted, admin) = (actor.acquainted(&catalog), actor.is_admin(&catalog));
-    let label = |name: &str| catalog.attributes.get(name).map_or_else(|| name.to_owned(), |attribute| attribute.label.clone());
     let members = listed.rows.iter().map(|member| {
         let groups = catalog.groups.of(member.id).filter(|group| acquainted.has_group(group.id)).map(|group| group.name.clone());
         let attributes = member.attributes.iter().filter(|_| admin || member.id == actor.member);
@@ -61,10 +61,19 @@ pub fn members(state: &ApiState, actor: &Actor, part: &str, page: u64) -> Result
             admin: member.admin,
             active: member.active,
             groups: groups.collect(),
-            attributes: attributes.map(|(name, value)| (label(name), written(value))).collect(),
+            attributes: attributes.map(|(name, value)| (label(&catalog, name), written(value))).collect(),
         }
     });
     Ok(MembersPage { members: members.collect(), total: listed.total })
+}
+
+/// What people call an attribute.
+#[must_use]
+pub fn label(catalog: &Catalog, name: &str) -> String {
+    if name == TIMEZONE_ATTRIBUTE {
+        return "Time zone".to_owned();
+    }
+    catalog.attributes.get(name).map_or_else(|| name.to_owned(), |attribute| attribute.label.clone())
 }
 
 /// A value as people read it: several are parted by commas.

@@ -20,6 +20,7 @@ async fn members_are_read_by_those_who_may_look_them_up() {
     }
     let cookie = browser.sign_in(browser.site.admin).await;
     let found = browser.get(&cookie, "/people?q=HILL").await.body;
+    assert!(found.contains("Time zone") && !found.contains("omni_user_timezone"), "no raw names where people look: {found}");
     assert!(found.contains("blobby.hill@myorg.co") && !found.contains("blob.sato@myorg.com"), "{found}");
 }
 

@@ -161,14 +161,14 @@ async fn of(
     let mut fields: Vec<Field> = viewer.catalog.attributes.values().map(field).collect();
     fields.push(Field {
         name: TIMEZONE_ATTRIBUTE.to_owned(),
-        label: "Time zone".to_owned(),
+        label: people::label(&viewer.catalog, TIMEZONE_ATTRIBUTE),
         hint: "such as Europe/Berlin".to_owned(),
         value: value(TIMEZONE_ATTRIBUTE),
     });
     let header = fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(",");
     let row = |user: &pressrun_domain::users::EmailOnlyUser| {
-        let label = |name: &str| viewer.catalog.attributes.get(name).map_or_else(|| name.to_owned(), |attribute| attribute.label.clone());
-        let values = user.attributes.iter().map(|(name, value)| format!("{} {}", label(name), people::written(value)));
+        let values =
+            user.attributes.iter().map(|(name, value)| format!("{} {}", people::label(&viewer.catalog, name), people::written(value)));
         (user.email.to_string(), values.collect::<Vec<_>>().join(" · "))
     };
     Ok(Outside {
